@@ -1,4 +1,4 @@
-//! From the reports of a run to its assessment.
+//! Computes the assessment of a run from its reports.
 
 use bench_report::{Environment, Tool, Warning};
 
@@ -15,10 +15,10 @@ use crate::{
     completeness, gates, limiting_factor, operating_point, promises, ranking, rules, verdict,
 };
 
-/// Analyzes a run.
+/// Computes the assessment of `run`; `tool` is the program that does so.
 pub fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessment {
     let facts = RunFacts::gather(run, thresholds);
-    let conclusions = rules::ask_all(&facts);
+    let conclusions = rules::check_all(&facts);
     let findings = ranking::rank(conclusions.findings);
     let mut assessment = Assessment {
         schema: SCHEMA.to_owned(),
@@ -34,12 +34,12 @@ pub fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessme
         unknown: conclusions.unknown,
         spoiled: Vec::new(),
         gates: gates::judge(&facts),
-        objectives: promises::recommend(&facts),
+        promises: promises::recommend(&facts),
         thresholds: thresholds.clone(),
         environment: environment(run),
     };
     assessment.spoiled = spoiled(run, &assessment);
-    assessment.verdict = verdict::pronounce(&assessment);
+    assessment.verdict = verdict::decide(&assessment);
     assessment
 }
 
@@ -63,8 +63,8 @@ fn components(facts: &RunFacts<'_>) -> Vec<ComponentAssessment> {
     facts.benches.iter().map(bench).chain(machine).collect()
 }
 
-/// Every warning: those first that make a figure doubtful which the assessment shows, the gravest
-/// of them before the others.
+/// Returns every warning of the run. Warnings that make a shown figure doubtful come first, each
+/// group in order of gravity.
 fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     let mut found: Vec<(&Warning, Spoiled)> = Vec::new();
     for source in &run.sources {
@@ -82,7 +82,7 @@ fn spoiled(run: &RunReports, assessment: &Assessment) -> Vec<Spoiled> {
     found.into_iter().map(|(_, spoiled)| spoiled).collect()
 }
 
-/// A warning with the shown figures that it spoils.
+/// Joins a warning with the figures of the assessment that it spoils.
 fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> Spoiled {
     let shown = assessment.all_evidence();
     let shown = shown.filter(|e| e.file == source.file && warning.spoils(&e.pointer));
@@ -113,7 +113,7 @@ fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> S
     }
 }
 
-/// The step that a pointer leads into.
+/// Returns the index of the step that `pointer` leads into.
 fn step_of(pointer: &str) -> Option<usize> {
     pointer
         .strip_prefix("/steps/")?
@@ -138,7 +138,7 @@ fn summary(source: &SourceReport) -> SourceSummary {
     }
 }
 
-/// The first report's machine with the versions that all of them know.
+/// Returns the environment of the first report, with the software versions of all reports.
 fn environment(run: &RunReports) -> Environment {
     let mut sources = run.sources.iter().map(|s| &s.report.environment);
     let mut environment = sources.next().cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Facts of the reports, joined: every rule reads them and no rule changes them.
+//! Facts about one bench: its report, joined with the recording of the machine.
 
 use bench_report::{Load, Recommendation, Step, Warning};
 
@@ -6,7 +6,6 @@ use crate::assessment::{ComponentKind, EvidenceItem, TimeModel};
 use crate::chosen_step::{self, ChosenStep};
 use crate::json_pointer::escape;
 use crate::machine_recording::MachineRecording;
-use crate::requests::{self, OperationPercentile, PercentileFn};
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::step_cpu_use::StepCpuUse;
@@ -15,43 +14,41 @@ use crate::target;
 use crate::thresholds::Thresholds;
 use crate::time_model;
 
-/// One bench's report with what follows from it.
+/// Report of one bench with its operating point, time model and CPU use.
 #[derive(Debug)]
 pub(crate) struct BenchFacts<'a> {
     /// Component that was loaded.
     pub(crate) component: ComponentKind,
     /// The report.
     pub(crate) source: &'a SourceReport,
-    /// The run that it is of.
+    /// Run that it belongs to.
     run: &'a RunReports,
-    /// Its sweeps.
+    /// Sweeps of the report.
     pub(crate) sweeps: Vec<Sweep>,
-    /// The operating point.
+    /// Step that stands for the operating point.
     pub(crate) choice: Option<ChosenStep>,
-    /// The steps that had the setting of the operating point and ran to their end, by index: each
-    /// of them counts as much as the one that was chosen to be looked into.
+    /// Indices of all completed steps with the setting of the operating point.
     pub(crate) repeats: Vec<usize>,
-    /// Where the time went there.
+    /// Division of the time of a call at the operating point.
     pub(crate) time_model: Option<TimeModel>,
-    /// Users of the CPU there.
+    /// CPU use at the operating point.
     pub(crate) cpu: Option<StepCpuUse>,
     noise_ratio: f64,
 }
 
-/// Throughput from one setting of a sweep to a larger one.
+/// Change of throughput from one setting of a sweep to a larger one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ThroughputRise {
     /// The smaller setting.
     pub(crate) from: f64,
     /// The larger one.
     pub(crate) to: f64,
-    /// Additional throughput of the larger one ÷ that of the smaller one; negative where it was
-    /// less.
+    /// Additional throughput of the larger setting ÷ throughput of the smaller one; negative if it
+    /// fell.
     pub(crate) gain_ratio: f64,
 }
 
-/// Only clocks of one boot may be joined; a run with two is refused, one without a boot id is judged
-/// without the machine.
+/// Returns the recording if its clock can be compared with that of `source` (same boot).
 fn aligned<'a>(
     source: &SourceReport,
     machine: Option<MachineRecording<'a>>,
@@ -78,7 +75,7 @@ impl<'a> BenchFacts<'a> {
             component: source.component()?,
             source,
             run,
-            sweeps: Sweep::all(&source.report),
+            sweeps: Sweep::from_report(&source.report),
             time_model: step.and_then(|i| time_model::of_step(source, i)),
             cpu: step.and_then(|i| StepCpuUse::of_step(source, i, aligned)),
             noise_ratio: limits.measurement.noise_ratio,
@@ -87,48 +84,37 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// The repeats of the operating point that ran to their end, with their indices: what its
-    /// figures are taken from. What it is judged by is [`BenchFacts::judged`].
+    /// Iterates over the completed repeats of the operating point, with their indices. Figures come from
+    /// these; gates and errors use [`BenchFacts::judged_steps`].
     pub(crate) fn operating_repeats(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         let steps = &self.source.report.steps;
         let repeats = self.repeats.iter().copied();
         repeats.filter_map(|index| Some((index, steps.get(index)?)))
     }
 
-    /// The repeat whose slowest operation is slowest at this percentile, with its index.
-    pub(crate) fn slowest(
-        &self,
-        percentile: PercentileFn,
-    ) -> Option<(usize, OperationPercentile<'a>)> {
-        let all = self.operating_repeats();
-        all.filter_map(|(index, step)| Some((index, requests::slowest(step, percentile)?)))
-            .max_by_key(|(_, latency)| latency.ns)
-    }
-
-    /// Measured time of the load at the operating point, in seconds, over all repeats.
+    /// Returns the measured time of load at the operating point in seconds, over all repeats.
     pub(crate) fn load_s(&self) -> f64 {
         let repeats = self.operating_repeats();
         repeats.map(|(_, step)| step.window.measured_s()).sum()
     }
 
-    /// Returns true if the steps are load of ours: an observer makes none, and what it saw is no
-    /// answer to the question of what the target bears.
+    /// Returns true if the bench made load. An observer makes none, and its report shows no capacity.
     pub(crate) fn made_load(&self) -> bool {
         let is_ours = |step: &Step| !matches!(step.load, Load::Closed { users: 0, .. });
         self.source.report.steps.iter().any(is_ours)
     }
 
-    /// The step at the operating point, with its index.
-    pub(crate) fn operating(&self) -> Option<(usize, &'a Step)> {
+    /// Returns the chosen step of the operating point, with its index.
+    pub(crate) fn operating_step(&self) -> Option<(usize, &'a Step)> {
         let index = self.choice.as_ref()?.step;
         Some((index, self.source.report.steps.get(index)?))
     }
 
-    /// The steps by which the bench is judged, with their indices: all with the settings of the
-    /// operating point, however they ended, because a fault may have ended one; where there is no
-    /// operating point, all in which a request was made.
-    pub(crate) fn judged(&self) -> impl Iterator<Item = (usize, &'a Step)> {
-        let point = self.operating().map(|(_, step)| &step.parameters);
+    /// Iterates over the steps that gates and errors are judged by, with their indices: all with the
+    /// setting of the operating point, completed or not, because a fault may have ended one. Without an
+    /// operating point: all steps with a request.
+    pub(crate) fn judged_steps(&self) -> impl Iterator<Item = (usize, &'a Step)> {
+        let point = self.operating_step().map(|(_, step)| &step.parameters);
         let asked = |step: &Step| step.operations.values().any(|o| o.attempted > 0);
         let steps = self.source.report.steps.iter().enumerate();
         steps.filter(move |(_, step)| match point {
@@ -137,7 +123,7 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// Returns the bench as seen in another repeat of the operating point.
+    /// Returns the facts with step `index`, another repeat of the operating point, as the chosen step.
     pub(crate) fn at(&self, index: usize, machine: Option<MachineRecording<'a>>) -> Option<Self> {
         let source = self.source;
         let choice = ChosenStep {
@@ -157,31 +143,31 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// The recommendation that the operating point follows.
+    /// Returns the recommendation that the operating point follows.
     pub(crate) fn recommendation(&self) -> Option<&'a Recommendation> {
         let index = self.choice.as_ref()?.recommendation?;
         self.source.report.summary.recommendations.get(index)
     }
 
-    /// A name for ids: `postgres.sweep`, with the report's file where two are of one kind.
+    /// Returns the name used in ids: `postgres.sweep`, with the report's file if two are of one kind.
     pub(crate) fn id(&self) -> String {
         let id = format!("{}.{}", self.component.name(), self.source.report.scenario);
-        match self.namesake_file() {
+        match self.distinguishing_file() {
             Some(file) => format!("{id}.{}", file.trim_end_matches(".json")),
             None => id,
         }
     }
 
-    /// The report's file, where another report is of the same component and scenario.
-    pub(crate) fn namesake_file(&self) -> Option<&'a str> {
+    /// Returns the report's file name if another report is of the same component and scenario.
+    pub(crate) fn distinguishing_file(&self) -> Option<&'a str> {
         let kind = |source: &'a SourceReport| (source.component(), &source.report.scenario);
         let same = self.run.benches();
         let same = same.filter(|other| kind(other) == kind(self.source));
         (same.count() > 1).then_some(&*self.source.file)
     }
 
-    /// The smallest relative difference that is not noise: what the bench says it could have
-    /// seen, at its worst where the operating point follows no recommendation.
+    /// Returns the smallest relative difference that is not noise: the detectable difference of the
+    /// recommendation, else the largest one of the report, else the threshold.
     pub(crate) fn noise_ratio(&self) -> f64 {
         let all = self.source.report.summary.recommendations.iter();
         let worst = all
@@ -193,37 +179,36 @@ impl<'a> BenchFacts<'a> {
             .unwrap_or(self.noise_ratio)
     }
 
-    /// A figure of the server's evidence at the operating point.
+    /// Returns a figure of the server's evidence at the operating point.
     pub(crate) fn server(&self, name: &str) -> Option<f64> {
-        let (_, step) = self.operating()?;
+        let (_, step) = self.operating_step()?;
         step.server.as_ref()?.figures.get(name).copied()
     }
 
-    /// Evidence for a figure of the server at the operating point.
+    /// Returns the evidence for a figure of the server at the operating point.
     pub(crate) fn server_evidence(&self, name: &str) -> Option<EvidenceItem> {
-        let (index, _) = self.operating()?;
+        let (index, _) = self.operating_step()?;
         let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
         self.source.evidence(name, &pointer)
     }
 
-    /// Evidence for a field of the step at the operating point, by its pointer in the step.
+    /// Returns the evidence for a field of the chosen step, by its pointer inside the step.
     pub(crate) fn step_evidence(&self, label: &str, field: &str) -> Option<EvidenceItem> {
-        let (index, _) = self.operating()?;
+        let (index, _) = self.operating_step()?;
         self.source
             .evidence(label, &format!("/steps/{index}/{field}"))
     }
 
-    /// The sweep that holds the operating point, with the place of its setting.
+    /// Returns the sweep that contains the operating point, with the index of its setting.
     pub(crate) fn operating_sweep(&self) -> Option<(&Sweep, usize)> {
-        let (index, _) = self.operating()?;
+        let (index, _) = self.operating_step()?;
         self.sweeps
             .iter()
-            .find_map(|s| s.holding(index).map(|(place, _)| (s, place)))
+            .find_map(|s| s.setting_of_step(index).map(|(place, _)| (s, place)))
     }
 
-    /// Gain of a larger setting: from the operating point to the best setting past it, or, where it
-    /// is the last that was measured, from the one before; `None` where there is nothing to compare
-    /// with.
+    /// Returns the change of throughput from the operating point to the best larger setting or, if it
+    /// is the largest one, from the next smaller setting to it. `None` for a single setting.
     pub(crate) fn rise(&self) -> Option<ThroughputRise> {
         let (sweep, place) = self.operating_sweep()?;
         let here = &sweep.settings[place];
@@ -240,13 +225,14 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// Returns true if more carried more, past the noise; `None` as for [`BenchFacts::rise`].
+    /// Returns true if throughput still rises by more than the noise; `None` as for
+    /// [`BenchFacts::rise`].
     pub(crate) fn still_rising(&self) -> Option<bool> {
         Some(self.rise()?.gain_ratio > self.noise_ratio())
     }
 
-    /// Additional throughput of the best larger setting over the operating point, as a share;
-    /// `None` where none was measured.
+    /// Returns the additional throughput of the best larger setting, as a share of that at the
+    /// operating point; `None` if no larger one was measured.
     pub(crate) fn gain_past_operating(&self) -> Option<f64> {
         let (sweep, place) = self.operating_sweep()?;
         let here = sweep.settings[place].throughput_per_s;
@@ -255,14 +241,14 @@ impl<'a> BenchFacts<'a> {
         (here > 0.0).then(|| best / here - 1.0)
     }
 
-    /// Returns true if the CPU that server and generator may use was used to `bound` or more at the
-    /// operating point; `None` where that is not known.
+    /// Returns true if server and generator used `bound` or more of the CPU they may use; `None` if that
+    /// is not known.
     pub(crate) fn cpu_past(&self, bound: f64) -> Option<bool> {
         Some(self.cpu.as_ref()?.used_ratio()? >= bound)
     }
 
-    /// Returns true if the CPU is known to have been used to less than `bound`; `None` where it was
-    /// not recorded at all, or is not the server's: what a machine far away does is not known.
+    /// Returns true if the used share of the CPU is known to be below `bound`; `None` if it was not
+    /// recorded, or if the server is on another machine.
     pub(crate) fn cpu_has_room(&self, bound: f64) -> Option<bool> {
         self.cpu.as_ref()?;
         let past = self.cpu_past(bound);
@@ -272,16 +258,16 @@ impl<'a> BenchFacts<'a> {
         Some(past == Some(false))
     }
 
-    /// The settings of the operating point's sweep past it.
+    /// Returns the settings of the sweep that are larger than the operating point.
     pub(crate) fn past_operating(&self) -> &[SweepSetting] {
         self.operating_sweep()
             .map_or(&[], |(sweep, place)| &sweep.settings[place + 1..])
     }
 
-    /// Warnings about the step at the operating point, or about the whole report. One warning
-    /// may stand for several steps: what it spoils tells which.
+    /// Iterates over the warnings about the chosen step or the whole report, with their indices. A
+    /// warning can be about several steps: the pointers that it spoils name them.
     pub(crate) fn operating_warnings(&self) -> impl Iterator<Item = (usize, &'a Warning)> {
-        let at = self.operating().map(|(index, _)| index);
+        let at = self.operating_step().map(|(index, _)| index);
         let below = at.map(|index| format!("/steps/{index}/"));
         let warnings = self.source.report.warnings.iter().enumerate();
         warnings.filter(move |(_, w)| {

@@ -1,4 +1,4 @@
-//! Step that stands for the operating point of a bench: the one that the bench recommends, else its best.
+//! Step that represents the operating point of a bench: the recommended one, else the best.
 
 use bench_report::{Recommendation, Step};
 
@@ -6,36 +6,35 @@ use crate::assessment::ComponentKind;
 use crate::source_report::SourceReport;
 use crate::sweep::completed;
 
-/// A chosen step with the reason for the choice.
+/// Step that represents the operating point, with the reason for the choice.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ChosenStep {
     /// Index into the report's `steps`.
     pub(crate) step: usize,
-    /// The recommendation it follows, by its index.
+    /// Index of the recommendation that it follows.
     pub(crate) recommendation: Option<usize>,
     /// Reason for the choice.
     pub(crate) reason: String,
 }
 
-/// Chooses the operating point of a bench's report; `None` where no step ran to its end, or a
-/// search held no level.
+/// Chooses the operating point of a bench's report; `None` if no step was completed with successes, or
+/// a search held no number of connections.
 pub(crate) fn choose(source: &SourceReport) -> Option<ChosenStep> {
     if source.component() == Some(ComponentKind::Websocket) {
-        return highest_level_held(source);
+        return largest_step_held(source);
     }
     recommended(source).or_else(|| best_step(source))
 }
 
-/// The best of the recommended settings: a pool's before one without a pool, because whoever
-/// asks for an operating point asks for a pool size. The fastest repeat speaks for each, so that a
-/// fault in another repeat is judged and does not make another setting the one that is.
+/// Chooses the fastest recommended setting; one with a pool takes precedence. The fastest repeat of each
+/// setting is compared, so that a fault in another repeat does not change the choice.
 fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     let all = source.report.summary.recommendations.iter().enumerate();
     let (index, recommendation, step) = all
         .filter(|(_, r)| r.value.is_some())
         .filter_map(|(i, r)| {
-            let repeats = repeats_of(source, r);
-            Some((i, r, (middle(&repeats)?, *repeats.last()?)))
+            let repeats = repeats_of_recommendation(source, r);
+            Some((i, r, (median_repeat(&repeats)?, *repeats.last()?)))
         })
         .max_by(|(_, a, i), (_, b, j)| {
             let pooled = |r: &Recommendation| r.parameter == "pool_size";
@@ -50,13 +49,13 @@ fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     })
 }
 
-/// The repeat with the median throughput; of two in the middle the slower one.
-fn middle(repeats: &[usize]) -> Option<usize> {
+/// Returns the repeat with the median throughput; of two in the middle the slower one.
+fn median_repeat(repeats: &[usize]) -> Option<usize> {
     repeats.get(repeats.len().checked_sub(1)? / 2).copied()
 }
 
-/// The repeats of a recommended setting that ran to their end, the slowest first.
-fn repeats_of(source: &SourceReport, recommendation: &Recommendation) -> Vec<usize> {
+/// Returns the completed repeats of a recommended setting, the slowest first.
+fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendation) -> Vec<usize> {
     let steps = &source.report.steps;
     let named = recommendation.steps.iter().copied();
     let mut repeats: Vec<usize> = named.filter(|i| *i < steps.len()).collect();
@@ -79,6 +78,7 @@ fn repeats_of(source: &SourceReport, recommendation: &Recommendation) -> Vec<usi
     repeats
 }
 
+/// Chooses the completed step with the highest throughput.
 fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     let measured = source.report.steps.iter().enumerate();
     let (step, _) = measured
@@ -91,7 +91,7 @@ fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     })
 }
 
-/// The steps with the settings of step `index` that ran to their end; `index` is one of them.
+/// Returns the completed steps with the setting of step `index`, itself included.
 pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     let steps = &source.report.steps;
     let Some(chosen) = steps.get(index) else {
@@ -103,7 +103,8 @@ pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
         .collect()
 }
 
-fn highest_level_held(source: &SourceReport) -> Option<ChosenStep> {
+/// Chooses the completed step with the most connections, up to the found limit.
+fn largest_step_held(source: &SourceReport) -> Option<ChosenStep> {
     let report = &source.report;
     let bound = report.summary.limit.as_ref().map_or(f64::MAX, |l| l.value);
     let level = |s: &Step| s.parameter("connections").unwrap_or(0.0);

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of `bottleneck-analyzer`.
 
 use std::path::{Path, PathBuf};
 
@@ -72,9 +72,9 @@ struct Analyze {
 /// Treatment of a gate that could not be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Strictness {
-    /// A gate that is unknown, and a missing part, count as failed.
+    /// Unknown gates and missing parts count as failed.
     Strict,
-    /// Only what failed counts.
+    /// Only failed gates count.
     Lenient,
 }
 
@@ -88,7 +88,7 @@ impl Strictness {
 }
 
 impl AnalyzerCli {
-    /// Does what the command line asks for.
+    /// Runs the chosen command.
     ///
     /// # Errors
     /// When a report cannot be read, or a result cannot be written.
@@ -143,7 +143,7 @@ fn beside(run: &RunReports, given: Option<&PathBuf>, name: &str) -> PathBuf {
     given.cloned().unwrap_or_else(|| run.directory.join(name))
 }
 
-/// A slip of the hand must not cost a measurement.
+/// Returns an error if the output `path` is one of the reports that are analyzed.
 fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
     let same = |source: &SourceReport| {
         let real = (path.canonicalize(), source.path.canonicalize());
@@ -162,7 +162,7 @@ fn eprint_line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// This program, as it names itself in an assessment.
+/// Returns the name and version of this program, for the assessment.
 pub fn tool() -> Tool {
     bench_cli::output::tool("bottleneck-analyzer", env!("CARGO_PKG_VERSION"))
 }

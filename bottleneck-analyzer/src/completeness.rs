@@ -1,5 +1,5 @@
-//! Parts that were to be measured and were not. A run that lacks a part of what its manifest names, or in
-//! which nothing was loaded, has no verdict: what is missing may be what would have failed.
+//! Measurements that were planned and are missing. A run that lacks a part of its manifest, or in which
+//! nothing was loaded, has no verdict: the missing part might have failed.
 
 use bench_report::manifest::{Part, PartStatus};
 
@@ -9,12 +9,12 @@ use crate::run_facts::RunFacts;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 
-/// Exit code of a bench where a rule that protects its target stopped it.
+/// Exit code of a bench that a guard stopped.
 const GUARD: i32 = 3;
-/// Exit code of a tool where a signal asked it to end.
+/// Exit code of a tool that a signal interrupted.
 const INTERRUPTED: i32 = 130;
 
-/// Returns what is missing in a run, a sentence each.
+/// Returns a sentence for each missing measurement.
 pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     let run = facts.run;
     let mut missing = Vec::new();
@@ -37,7 +37,7 @@ pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     missing
 }
 
-/// Describes the end of a part, unless it did its work.
+/// Describes the end of a part; `None` if it succeeded.
 fn ending(part: &Part) -> Option<String> {
     let how = match &part.status {
         PartStatus::Done { exit_code: 0 } => return None,
@@ -58,8 +58,8 @@ fn ending(part: &Part) -> Option<String> {
     Some(format!("{} {how}", part.name()))
 }
 
-/// Says that the report of a part is not there, or is of another run; of a part that was never
-/// started there is none to expect.
+/// Describes a missing report of a part, or one of another run; `None` for a part that was never
+/// started.
 fn report_of(part: &Part, run: &RunReports) -> Option<String> {
     if matches!(
         part.status,

@@ -1,10 +1,10 @@
-//! Conclusions of the rules. Requirements on every finding are enforced here, once: no confidence
-//! on doubtful figures, nothing ruled out by them.
+//! Conclusions of the rules. Doubtful figures are handled here, once for all rules: they lower the
+//! confidence of a finding, and nothing is ruled out by them.
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, Finding, RuledOut, Unknown};
 use crate::finding_draft::FindingDraft;
 
-/// Conclusions of the rules so far.
+/// Conclusions collected from the rules.
 #[derive(Debug, Default)]
 pub(crate) struct Conclusions {
     /// Findings, unranked.
@@ -16,8 +16,9 @@ pub(crate) struct Conclusions {
 }
 
 impl Conclusions {
-    /// Files a finding.
-    pub(crate) fn find(&mut self, draft: FindingDraft) {
+    /// Adds a finding and computes its score. Its confidence becomes low if a warning spoils its
+    /// evidence, or if it has none.
+    pub(crate) fn add_finding(&mut self, draft: FindingDraft) {
         let mut finding = draft.into_finding();
         if finding.evidence.iter().any(|e| e.spoiled) || finding.evidence.is_empty() {
             finding.confidence = Confidence::Low;
@@ -27,7 +28,7 @@ impl Conclusions {
         self.findings.push(finding);
     }
 
-    /// Files what is fine; on spoilt figures nothing is known to be.
+    /// Adds a check that found nothing wrong; an open question instead if a warning spoils the evidence.
     pub(crate) fn rule_out(
         &mut self,
         rule: &str,
@@ -50,7 +51,7 @@ impl Conclusions {
         });
     }
 
-    /// Files what could not be judged.
+    /// Adds a question that the reports cannot answer, with the measurement that would.
     pub(crate) fn cannot_judge(
         &mut self,
         rule: &str,

@@ -1,8 +1,8 @@
-//! Figures as people read them; the ending of a name tells the unit.
+//! Formatting of figures; the suffix of a name gives the unit.
 
 use bench_cli::table;
 
-/// A figure in the unit that the ending of `name` tells: `_ns`, `_bytes`, `_per_s`, `_ratio`.
+/// Formats `value` in the unit that the suffix of `name` gives: `_ns`, `_bytes`, `_per_s`, `_ratio`.
 pub(crate) fn show(name: &str, value: f64) -> String {
     let ends = |suffix: &str| name.ends_with(suffix);
     if ends("bytes_per_s") {
@@ -20,22 +20,22 @@ pub(crate) fn show(name: &str, value: f64) -> String {
     }
 }
 
-/// `1.23 ms`, `45.0 µs`, `2.50 s`.
+/// Formats nanoseconds: `1.23 ms`, `45.0 µs`, `2.50 s`.
 pub(crate) fn duration_ns(ns: f64) -> String {
     table::duration_ns(ns.max(0.0) as u64)
 }
 
-/// `12.3 k/s`.
+/// Formats a rate per second: `12.3 k/s`.
 pub(crate) fn rate(per_s: f64) -> String {
     table::rate(per_s)
 }
 
-/// `6.80 MiB`.
+/// Formats bytes: `6.80 MiB`.
 pub(crate) fn bytes(bytes: f64) -> String {
     table::bytes(bytes.max(0.0) as u64)
 }
 
-/// `97.5 %`; a small one keeps a digit that says something.
+/// Formats a ratio: `97.5 %`; three decimals below 0.1 %.
 pub(crate) fn percent(ratio: f64) -> String {
     if ratio != 0.0 && ratio.abs() < 0.001 {
         return format!("{:.3} %", ratio * 100.0);
@@ -43,7 +43,7 @@ pub(crate) fn percent(ratio: f64) -> String {
     table::ratio(ratio)
 }
 
-/// A share, to the whole per cent: `37 %`.
+/// Formats a ratio as whole per cent: `37 %`.
 pub(crate) fn share(ratio: f64) -> String {
     if ratio > 0.0 && ratio < 0.005 {
         return "under 1 %".to_owned();
@@ -52,7 +52,7 @@ pub(crate) fn share(ratio: f64) -> String {
     format!("{:.0} %", (ratio * 100.0).round() + 0.0)
 }
 
-/// A number without a unit.
+/// Formats a number without a unit.
 pub(crate) fn plain(value: f64) -> String {
     if value.fract().abs() < 1e-9 && value.abs() < 1e15 {
         return format!("{value:.0}");

@@ -1,18 +1,18 @@
-//! Place for the conclusions of rules. Requirements on every finding are enforced here, once:
-//! no confidence on spoilt figures, nothing ruled out by them, no impact beyond the whole.
+//! Builder of findings.
 
 use crate::assessment::{
     ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingKind, Impact, ImpactOf,
 };
 
-/// A finding in the making.
+/// Finding that a rule builds. An impact is at most the whole.
 #[derive(Debug)]
 pub(crate) struct FindingDraft {
     finding: Finding,
 }
 
 impl FindingDraft {
-    /// A finding of `rule` about `subject` (a component or a bench), one of its kind per subject.
+    /// Begins a finding of `rule` about `subject`, the id of a bench or `machine`. Without
+    /// [`FindingDraft::one_of_several`] a rule has one finding per subject.
     pub(crate) fn new(
         rule: &str,
         subject: &str,
@@ -38,12 +38,12 @@ impl FindingDraft {
         }
     }
 
-    /// Ends the draft.
+    /// Returns the finding.
     pub(crate) fn into_finding(self) -> Finding {
         self.finding
     }
 
-    /// One line, and the sentences below it.
+    /// Sets the title (one line) and the explanation below it.
     #[must_use]
     pub(crate) fn says(mut self, title: impl Into<String>, detail: impl Into<String>) -> Self {
         self.finding.title = title.into();
@@ -51,14 +51,14 @@ impl FindingDraft {
         self
     }
 
-    /// Puts `words` before its line.
+    /// Puts `words` before the title.
     #[must_use]
     pub(crate) fn prefixed(mut self, words: &str) -> Self {
         self.finding.title.insert_str(0, words);
         self
     }
 
-    /// Impact: time or capacity that would come back.
+    /// Sets the impact: a share from 0 to 1 that would be gained.
     #[must_use]
     pub(crate) fn impact(mut self, ratio: f64, of: ImpactOf) -> Self {
         self.finding.impact = ratio.is_finite().then(|| Impact {
@@ -70,7 +70,7 @@ impl FindingDraft {
         self
     }
 
-    /// Time that would come back of a mean response time of `whole_ns`, at the same load.
+    /// Sets the impact: `ns` gained of a mean response time of `whole_ns`, at the same load.
     #[must_use]
     pub(crate) fn saves(mut self, ns: f64, whole_ns: f64) -> Self {
         self = self.impact(ns / whole_ns, ImpactOf::ResponseTime);
@@ -80,7 +80,7 @@ impl FindingDraft {
         self
     }
 
-    /// Rise of throughput, until the next limit.
+    /// Adds the possible rise of throughput to the impact: a share, up to the next limit.
     #[must_use]
     pub(crate) fn raises_capacity(mut self, gain: Option<f64>) -> Self {
         if let Some(impact) = &mut self.finding.impact {
@@ -89,21 +89,21 @@ impl FindingDraft {
         self
     }
 
-    /// Calls took longer than the objective allows because of it.
+    /// Marks the finding as one that made calls slower than the objective allows.
     #[must_use]
     pub(crate) fn breaks_objective(mut self, breaks: bool) -> Self {
         self.finding.breaks_objective = breaks;
         self
     }
 
-    /// The thing that it names.
+    /// Names the thing at fault.
     #[must_use]
     pub(crate) fn thing(mut self, thing: impl Into<String>) -> Self {
         self.finding.thing = Some(thing.into());
         self
     }
 
-    /// Told from the rule's other findings about the same subject by `mark`.
+    /// Adds `mark` to the id, for rules with several findings about one subject.
     #[must_use]
     pub(crate) fn one_of_several(mut self, mark: &str) -> Self {
         let mark = mark.replace(':', ".");
@@ -111,28 +111,28 @@ impl FindingDraft {
         self
     }
 
-    /// Confidence on sound figures.
+    /// Sets the confidence for figures that no warning spoils.
     #[must_use]
     pub(crate) fn confidence(mut self, confidence: Confidence) -> Self {
         self.finding.confidence = confidence;
         self
     }
 
-    /// Evidence that it rests on.
+    /// Adds evidence.
     #[must_use]
     pub(crate) fn evidence(mut self, evidence: impl IntoIterator<Item = EvidenceItem>) -> Self {
         self.finding.evidence.extend(evidence);
         self
     }
 
-    /// Cause of it.
+    /// Sets the id of the finding that causes this one.
     #[must_use]
     pub(crate) fn parent(mut self, parent: Option<String>) -> Self {
         self.finding.parent = parent;
         self
     }
 
-    /// Advice.
+    /// Sets the advice.
     #[must_use]
     pub(crate) fn advice(
         mut self,
@@ -149,7 +149,7 @@ impl FindingDraft {
         self
     }
 
-    /// The advice needs a restart of the server or of the application.
+    /// Marks the advice as one that needs a restart of the server or of the application.
     #[must_use]
     pub(crate) fn needs_restart(mut self) -> Self {
         if let Some(advice) = &mut self.finding.advice {
@@ -159,8 +159,8 @@ impl FindingDraft {
     }
 }
 
-/// Confidence by the distance of `value` past `threshold`: past twice the noise high, past the
-/// noise medium, else low. A share's distance is what is left between the two.
+/// Returns the confidence by the distance between `value` and `threshold`: high above twice the
+/// `noise`, medium above the noise, low below it. All three are in the same unit.
 pub(crate) fn confidence_past(value: f64, threshold: f64, noise: f64) -> Confidence {
     let distance = (value - threshold).abs();
     if distance > 2.0 * noise {

@@ -1,9 +1,10 @@
-//! Gates: the production-readiness objectives, judged at each operating point over all of its
-//! repeats, those that a rule ended too: what it ended them for is what a gate looks for. The worst repeat decides a percentile, and all of them together the errors: the
-//! percentile of all requests together lies between those of the repeats, so that a bad repeat
-//! would hide behind good ones. A figure that a warning spoils neither passes nor fails, but for
-//! one that the generator's own lateness can only have made larger: if even that keeps the bound,
-//! so does the target.
+//! Gates: the objectives for production readiness, judged at each operating point.
+//!
+//! All repeats count, also those that a stop rule ended, because the reason may be what a gate looks
+//! for. The worst repeat decides a percentile: the percentile of all requests together would hide a bad
+//! repeat behind good ones. Errors are counted over all repeats together. A figure that a warning spoils
+//! neither passes nor fails, with one exception: the generator's own delay can only make a latency
+//! larger, so that a latency within the bound passes in spite of it.
 
 use bench_report::{Step, StepEnd, WarningCode};
 
@@ -14,23 +15,22 @@ use crate::requests::{self, OperationPercentile, slowest};
 use crate::run_facts::RunFacts;
 use crate::source_report::SourceReport;
 
-/// Reason for which a gate of a bench without an operating point could not be judged.
+/// Reason for an unknown gate of a bench without an operating point.
 const NO_STEP: &str = "no setting held to the end of its step with requests that succeeded";
 
-/// Remark on a figure that passes although the generator was late.
+/// Reservation about a gate that passed although the generator was late.
 const LATE: &str = "with the generator's own delay in it";
 
-/// Reason for which a figure that a warning spoils tells nothing.
+/// Reason for an unknown gate whose figure a warning spoils.
 const SPOILT: &str = "a warning spoils the figure";
 
-/// Reason for which a lower bound within the gate's bound tells nothing.
+/// Reason for an unknown gate whose figure is a lower bound.
 const UNANSWERED: &str = "it falls among requests that were never answered, and may be higher";
 
-/// Doubts that can only have made a latency larger than the target's own: what waited in the
-/// generator counts.
+/// Warnings that can only have made a latency larger, because the delay of the generator is part of it.
 const LATENESS: [WarningCode; 2] = [WarningCode::PacingLag, WarningCode::GeneratorStalled];
 
-/// All gates of a run.
+/// Judges all gates of a run.
 pub(crate) fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
     let mut gates = Vec::new();
     for bench in facts.benches.iter().filter(|b| b.made_load()) {
@@ -44,7 +44,7 @@ pub(crate) fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
     gates
 }
 
-/// A bound with its side.
+/// Bound with its direction.
 #[derive(Clone, Copy)]
 enum GateBound {
     AtMost(f64),
@@ -59,7 +59,7 @@ impl GateBound {
         }
     }
 
-    /// Distance past the bound: larger is worse.
+    /// Returns a key that orders values from good to bad.
     fn badness(self, value: f64) -> f64 {
         match self {
             Self::AtMost(_) => value,
@@ -68,29 +68,29 @@ impl GateBound {
     }
 }
 
-/// Doubt that makes a figure less than certain.
+/// Doubt about a figure.
 #[derive(Clone, Copy, PartialEq)]
 enum Doubt {
     None,
-    /// It may be too large, and cannot be too small.
+    /// The true figure may be smaller, not larger.
     TooLarge,
-    /// It is a lower bound.
+    /// The true figure may be larger: it is a lower bound.
     TooSmall,
     Spoiled,
 }
 
-/// One figure with what it rests on.
+/// Figure of a gate with its evidence.
 struct GateFigure {
     value: f64,
     doubt: Doubt,
     evidence: Vec<EvidenceItem>,
 }
 
-/// Figure of one repeat, or the reason for which there is none.
+/// Figure of one repeat, or the reason for its absence.
 type GateReading = Result<GateFigure, &'static str>;
 
 impl GateFigure {
-    fn of(source: &SourceReport, value: f64, evidence: Vec<EvidenceItem>) -> Self {
+    fn new(source: &SourceReport, value: f64, evidence: Vec<EvidenceItem>) -> Self {
         let doubts = evidence.iter().flat_map(|e| source.spoiling(&e.pointer));
         let doubt = doubts.fold(Doubt::None, |so_far, warning| match so_far {
             Doubt::None | Doubt::TooLarge if LATENESS.contains(&warning.code) => Doubt::TooLarge,
@@ -103,7 +103,7 @@ impl GateFigure {
         }
     }
 
-    /// Marks the figure as no more than a lower bound.
+    /// Marks the figure as a lower bound.
     fn at_least(mut self) -> Self {
         if self.doubt == Doubt::None {
             self.doubt = Doubt::TooSmall;
@@ -111,7 +111,7 @@ impl GateFigure {
         self
     }
 
-    /// Returns true if the true figure is past the bound, whatever the doubts.
+    /// Returns true if the true figure is certainly past the bound.
     fn fails(&self, bound: GateBound) -> bool {
         let is_sure = match bound {
             GateBound::AtMost(_) => matches!(self.doubt, Doubt::None | Doubt::TooSmall),
@@ -120,7 +120,7 @@ impl GateFigure {
         is_sure && !bound.holds(self.value)
     }
 
-    /// Returns the reason for which the true figure may be past the bound.
+    /// Returns the reason why the true figure may be past the bound; `None` if it is certainly within.
     fn is_open(&self, bound: GateBound) -> Option<&'static str> {
         match (self.doubt, bound) {
             (Doubt::None, _) => None,
@@ -131,7 +131,7 @@ impl GateFigure {
     }
 }
 
-/// Subject of a gate: its name in ids, in words, and its unit.
+/// Name of a gate in ids, its name in words, and its unit.
 type GateNames<'a> = (&'a str, &'a str, &'a str);
 
 fn gate(
@@ -141,7 +141,7 @@ fn gate(
     readings: Vec<GateReading>,
 ) -> Gate {
     Gate {
-        file: bench.namesake_file().map(str::to_owned),
+        file: bench.distinguishing_file().map(str::to_owned),
         ..build(&bench.id(), bench.component, names, bound, readings)
     }
 }
@@ -179,8 +179,8 @@ type Decision = (
     Vec<EvidenceItem>,
 );
 
-/// A certain figure past the bound fails the gate, whatever the other repeats say; else each of them
-/// has to be good enough to pass.
+/// Decides a gate: it fails if a figure is certainly past the bound, and passes if all figures are
+/// certainly within.
 fn decide(bound: GateBound, readings: Vec<GateReading>) -> Decision {
     let mut open = readings.iter().find_map(|r| r.as_ref().err().copied());
     if readings.is_empty() {
@@ -205,7 +205,7 @@ fn decide(bound: GateBound, readings: Vec<GateReading>) -> Decision {
 
 fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     let (which, pick, bound_ms) =
-        requests::objective(bench.component, &facts.thresholds.objectives)?;
+        requests::latency_objective(bench.component, &facts.thresholds.objectives)?;
     let names = (which, which, "ns");
     let readings = percentiles(bench, facts, which, |step| slowest(step, pick));
     Some(gate(
@@ -216,10 +216,10 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     ))
 }
 
-/// Opening a connection, under its own name: no echo waits for it.
+/// Gate on the time to open a WebSocket connection, which is not part of an echo.
 fn connecting(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     let took = |step| requests::connecting(step, |h| h.percentiles_ns.p95);
-    took(bench.operating()?.1)?;
+    took(bench.operating_step()?.1)?;
     let names = ("connect_p95", "p95 of connecting", "ns");
     let bound_ms = facts.thresholds.objectives.websocket_connect_p95_ms;
     let readings = percentiles(bench, facts, "p95", took);
@@ -231,16 +231,15 @@ fn connecting(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     ))
 }
 
-/// The repeats of the operating point but for one that an interrupt cut short, which says nothing of
-/// the target.
+/// Iterates over the repeats of the operating point, interrupted ones left out.
 fn repeats<'s>(bench: &BenchFacts<'s>) -> impl Iterator<Item = (usize, &'s Step)> {
     let held = bench.choice.is_some();
-    let judged = bench.judged().filter(move |_| held);
+    let judged = bench.judged_steps().filter(move |_| held);
     judged.filter(|(_, step)| step.end != StepEnd::Interrupted)
 }
 
-/// One percentile of every repeat. One with too few samples may have been held up by what the
-/// gate looks for, so the others do not speak for it.
+/// Reads one percentile of every repeat. A repeat with too few samples has no figure: the fault that the
+/// gate looks for may be the reason, so that the other repeats cannot stand in for it.
 fn percentiles<'s>(
     bench: &BenchFacts<'s>,
     facts: &RunFacts<'_>,
@@ -256,7 +255,7 @@ fn percentiles<'s>(
         let pointer = latency.pointer(index, which);
         let evidence = bench.source.evidence(latency.label(which), &pointer);
         let evidence = evidence.into_iter().collect();
-        let figure = GateFigure::of(bench.source, latency.ns as f64, evidence);
+        let figure = GateFigure::new(bench.source, latency.ns as f64, evidence);
         Ok(if latency.at_least {
             figure.at_least()
         } else {
@@ -266,12 +265,12 @@ fn percentiles<'s>(
     readings.collect()
 }
 
-/// Over all repeats together. Where there is no operating point, the steps in which requests were
-/// made can still fail.
+/// Gate on the error ratio over all repeats together. Without an operating point the steps with requests
+/// can still fail it.
 fn errors(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Gate {
     let bound = GateBound::AtMost(facts.thresholds.objectives.error_ratio);
     let names = ("errors", "failed requests", "ratio");
-    let steps: Vec<(usize, &Step)> = bench.judged().collect();
+    let steps: Vec<(usize, &Step)> = bench.judged_steps().collect();
     let none_held = bench.choice.is_none();
     let ratio = requests::error_ratio_of(steps.iter().map(|(_, step)| *step));
     let missing = if none_held {
@@ -284,14 +283,14 @@ fn errors(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Gate {
             let evidence = steps
                 .iter()
                 .flat_map(|(index, _)| bench.source.outcomes(*index));
-            Ok(GateFigure::of(bench.source, ratio, evidence.collect()))
+            Ok(GateFigure::new(bench.source, ratio, evidence.collect()))
         }
         _ => Err(missing),
     };
     gate(bench, names, bound, vec![reading])
 }
 
-/// A figure of every repeat.
+/// Reads a figure of every repeat; `fields` names its evidence inside the step.
 fn of_repeats(
     bench: &BenchFacts<'_>,
     value: impl Fn(&Step) -> Option<f64>,
@@ -304,7 +303,7 @@ fn of_repeats(
             let pointer = format!("/steps/{index}/{field}");
             bench.source.evidence(*label, &pointer)
         });
-        Ok(GateFigure::of(bench.source, value, evidence.collect()))
+        Ok(GateFigure::new(bench.source, value, evidence.collect()))
     });
     readings.collect()
 }
@@ -346,8 +345,8 @@ fn memory(facts: &RunFacts<'_>) -> Option<Gate> {
     let machine = facts.machine?;
     let reading = machine.read("memory.used_ratio", machine.whole());
     let reading = reading.ok_or("memory was not recorded").map(|r| {
-        let evidence = machine.peak("memory used", r).into_iter().collect();
-        GateFigure::of(machine.source, r.max, evidence)
+        let evidence = machine.peak_sample("memory used", r).into_iter().collect();
+        GateFigure::new(machine.source, r.max, evidence)
     });
     let bound = GateBound::AtMost(facts.thresholds.objectives.memory_used_ratio);
     let names = ("memory", "memory used", "ratio");

@@ -1,10 +1,12 @@
 //! Reads the reports of one run, says what limits each component, ranks what keeps it from its
 //! objectives, and recommends what to promise.
 //!
-//! The way through: [`run`] reads and aligns the reports, [`facts`] joins them, the rules turn
-//! facts into [`conclusions`], and [`analysis`] files it all as an [`assessment`], which
-//! [`render`] shows. Nothing here opens a socket, and every conclusion carries evidence that
-//! points into a report.
+//! Order of the work: [`RunReports`] reads the reports of a run, `run_facts` joins them, each file of
+//! `rules` turns facts into conclusions, and [`analysis`] collects these in an [`Assessment`], which
+//! [`render`] shows. No code here opens a socket, and every conclusion carries evidence that points
+//! into a report.
+//!
+//! The types of the assessment import nothing of what computes them.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod analysis;

@@ -1,4 +1,4 @@
-//! The machine's recording, read over the window of a step.
+//! Recording of the machine, read over the windows of steps.
 
 use std::ops::Range;
 
@@ -12,55 +12,55 @@ use crate::source_report::SourceReport;
 /// CPU that was not idle, of the whole machine.
 const BUSY: &str = "cpu.busy_ratio";
 
-/// A program that takes no part in the run, with its share.
+/// Program that takes no part in the run, with its CPU use.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OutsideProgram {
-    /// Its name.
+    /// Name of the program.
     pub(crate) name: String,
-    /// Cores it used on average over the window, all its processes together: a process that was
-    /// there for a part of the window counts for that part.
+    /// Mean number of cores used over the window by all its processes. A process that existed for a
+    /// part of the window counts for that part.
     pub(crate) cores: f64,
     /// Reading of its busiest process.
     pub(crate) reading: SeriesReading,
 }
 
-/// The recording of the machine.
+/// Recording of the machine by `sysmon`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MachineRecording<'a> {
-    /// The recording.
+    /// Report of `sysmon`.
     pub(crate) source: &'a SourceReport,
 }
 
 impl<'a> MachineRecording<'a> {
-    /// Processors of the machine; `None` where the recording does not say.
-    pub(crate) fn cores(&self) -> Option<f64> {
+    /// Returns the number of processors; `None` if it was not recorded.
+    pub(crate) fn cores(self) -> Option<f64> {
         self.source.report.environment.cores.map(|n| n as f64)
     }
 
-    /// The machine-wide series `name` over `window`; `None` where it was not read then.
-    pub(crate) fn read(&self, name: &str, window: Window) -> Option<SeriesReading> {
+    /// Reads the machine-wide series `name` over `window`; `None` if most of it was not recorded.
+    pub(crate) fn read(self, name: &str, window: Window) -> Option<SeriesReading> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name && s.labels.is_empty())
             .find_map(|(i, s)| SeriesReading::over(i, s, &measured(window)))
-            .filter(|reading| reading.speaks_for(&measured(window)))
+            .filter(|reading| reading.covers_enough_of(&measured(window)))
     }
 
-    /// The sibling of series `name` with the highest mean over `window`: the busiest disk, or the
-    /// machine-wide series where there is one.
+    /// Reads the series called `name` with the highest mean over `window`: of the busiest disk, for
+    /// instance. Series of single cores are left out.
     pub(crate) fn busiest_of(
-        &self,
+        self,
         name: &str,
         window: Window,
     ) -> Option<(&'a Series, SeriesReading)> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name && !s.labels.contains_key("core"))
             .filter_map(|(i, s)| SeriesReading::over(i, s, &measured(window)).map(|r| (s, r)))
-            .filter(|(_, reading)| reading.speaks_for(&measured(window)))
+            .filter(|(_, reading)| reading.covers_enough_of(&measured(window)))
             .max_by(|a, b| a.1.mean.total_cmp(&b.1.mean))
     }
 
-    /// Every series called `name`, over `window`.
-    pub(crate) fn all(&self, name: &str, window: Window) -> Vec<(&'a Series, SeriesReading)> {
+    /// Reads every series called `name` over `window`.
+    pub(crate) fn all(self, name: &str, window: Window) -> Vec<(&'a Series, SeriesReading)> {
         let all = self.source.report.series.iter().enumerate();
         all.filter(|(_, s)| s.name == name)
             .filter_map(|(i, s)| {
@@ -69,14 +69,14 @@ impl<'a> MachineRecording<'a> {
                     // Of a point alone only the recording knows how long a time it covers.
                     span.start = span.end.saturating_sub(self.tick_ns(span.end)?);
                 }
-                SeriesReading::of(i, s, &spans, &measured(window)).map(|r| (s, r))
+                SeriesReading::from_spans(i, s, &spans, &measured(window)).map(|r| (s, r))
             })
             .collect()
     }
 
-    /// Cores that the run may use, where a quota or an affinity allows it fewer than the machine
-    /// has, with what says so.
-    pub(crate) fn allowed_cores(&self) -> Option<(f64, Option<EvidenceItem>)> {
+    /// Returns the number of cores that the run may use, with its evidence, if a quota or an affinity
+    /// allows fewer than the machine has.
+    pub(crate) fn allowed_cores(self) -> Option<(f64, Option<EvidenceItem>)> {
         let environment = &self.source.report.environment;
         let quota = environment.cgroup.as_ref().and_then(|g| g.cpu_quota_cores);
         let available = environment.cores_available.map(|n| n as f64);
@@ -91,9 +91,9 @@ impl<'a> MachineRecording<'a> {
         (allowed > 0.0 && allowed < self.cores()?).then_some((allowed, evidence))
     }
 
-    /// Cores that the known servers of `component` used over `window`; `None` where none of them
-    /// was recorded.
-    pub(crate) fn cores_of_server(&self, component: ComponentKind, window: Window) -> Option<f64> {
+    /// Returns the mean number of cores that servers of `component` with a known name used over
+    /// `window`; `None` if none was recorded.
+    pub(crate) fn cores_of_server(self, component: ComponentKind, window: Window) -> Option<f64> {
         let processes = self.processes(window);
         let serving = processes.iter().filter(|(s, _)| {
             let name = s.labels.get("name").map_or("", String::as_str);
@@ -104,16 +104,16 @@ impl<'a> MachineRecording<'a> {
         (!used.is_empty()).then(|| used.iter().sum())
     }
 
-    /// Number of processes called `name` that were recorded over `window`.
-    pub(crate) fn processes_called(&self, name: &str, window: Window) -> usize {
+    /// Returns the number of processes called `name` that were recorded over `window`.
+    pub(crate) fn processes_called(self, name: &str, window: Window) -> usize {
         let all = self.processes(window);
         let called = |s: &Series| s.labels.get("name").is_some_and(|n| n == name);
         all.iter().filter(|(s, _)| called(s)).count()
     }
 
-    /// Cores that the recorded programs which take part used over `window`; `server` is the name of
-    /// the server's process, where it is known.
-    pub(crate) fn cores_of_participants(&self, window: Window, server: Option<&str>) -> f64 {
+    /// Returns the mean number of cores that participating programs used over `window`. `server` is the
+    /// name of the server's process, if known.
+    pub(crate) fn cores_of_participants(self, window: Window, server: Option<&str>) -> f64 {
         let recorded_ns = self.recorded_ns(window);
         let processes = self.processes(window).into_iter();
         let taking_part = processes.filter(|(series, _)| {
@@ -123,9 +123,9 @@ impl<'a> MachineRecording<'a> {
         taking_part.map(|(_, r)| r.cores_over(recorded_ns)).sum()
     }
 
-    /// Programs that take no part in the run, busiest first; `server` is the name of the server's
-    /// process, where it is known.
-    pub(crate) fn strangers(&self, window: Window, server: Option<&str>) -> Vec<OutsideProgram> {
+    /// Returns the programs that take no part in the run, the busiest first. `server` is the name of
+    /// the server's process, if known.
+    pub(crate) fn outsiders(self, window: Window, server: Option<&str>) -> Vec<OutsideProgram> {
         let recorded_ns = self.recorded_ns(window);
         let mut found: Vec<OutsideProgram> = self
             .processes(window)
@@ -140,7 +140,7 @@ impl<'a> MachineRecording<'a> {
                 })
             })
             .collect();
-        // A program may run as many processes; the busiest of them stands for it.
+        // The first process of each name is its busiest: its reading represents the program.
         found.sort_by(|a, b| b.cores.total_cmp(&a.cores));
         let mut by_name: Vec<OutsideProgram> = Vec::new();
         for one in found {
@@ -153,8 +153,8 @@ impl<'a> MachineRecording<'a> {
         by_name
     }
 
-    /// A typical sample of a reading, labelled with the mean it stands for.
-    pub(crate) fn typical(&self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
+    /// Returns the sample nearest the mean of a reading as evidence, labelled with the mean.
+    pub(crate) fn typical_sample(self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
         let name = &self.source.report.series.get(reading.series)?.name;
         let label = format!(
             "{what}: sample nearest the mean of {} over {} samples",
@@ -165,15 +165,15 @@ impl<'a> MachineRecording<'a> {
         self.source.evidence(label, &pointer)
     }
 
-    /// The highest reading.
-    pub(crate) fn peak(&self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
+    /// Returns the highest sample of a reading as evidence.
+    pub(crate) fn peak_sample(self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
         let pointer = format!("/series/{}/max/{}", reading.series, reading.peak);
         self.source
             .evidence(format!("{what}: highest sample"), &pointer)
     }
 
-    /// The whole recording as a window.
-    pub(crate) fn whole(&self) -> Window {
+    /// Returns the window of the whole recording.
+    pub(crate) fn whole(self) -> Window {
         let start_ns = self.source.report.clock.monotonic_ns;
         let last = self
             .source
@@ -194,7 +194,7 @@ impl<'a> MachineRecording<'a> {
         self.all("process.cpu_cores", window)
     }
 
-    /// The tick of the recording that ends at `at_ns`, or first after it.
+    /// Returns the length of the sampling interval that contains `at_ns`, in nanoseconds.
     fn tick_ns(self, at_ns: u64) -> Option<u64> {
         let mut ticks = self.series(BUSY)?.spans();
         let (_, tick, _) = ticks.find(|(_, tick, _)| at_ns <= tick.end)?;
@@ -206,7 +206,7 @@ impl<'a> MachineRecording<'a> {
         all.find(|s| s.name == name && s.labels.is_empty())
     }
 
-    /// Recorded part of the measured part of `window`, in nanoseconds.
+    /// Returns the length of the recorded part of the measured part of `window`, in nanoseconds.
     fn recorded_ns(self, window: Window) -> u64 {
         let window = measured(window);
         let whole = window.end.saturating_sub(window.start);

@@ -1,4 +1,4 @@
-//! The operating point of each component: the bench's own recommendation, else its best step.
+//! Description of the operating point of a bench with its figures.
 
 use bench_report::Step;
 
@@ -9,13 +9,13 @@ use crate::requests::{self, PercentileFn};
 use crate::source_report::SourceReport;
 use crate::sweep::describe_setting;
 
-/// Spells the operating point of a bench out with its figures: all repeats count, and the worst of
-/// them speaks for latency.
+/// Describes the operating point of a bench. Figures are of all repeats; percentiles are of the worst
+/// one.
 pub(crate) fn describe(bench: &BenchFacts<'_>) -> Option<OperatingPoint> {
     let (choice, source) = (bench.choice.as_ref()?, bench.source);
-    let (index, step) = bench.operating()?;
-    let p95 = bench.slowest(|h| h.percentiles_ns.p95);
-    let p99 = bench.slowest(|h| h.percentiles_ns.p99);
+    let (index, step) = bench.operating_step()?;
+    let p95 = requests::slowest_of(bench.operating_repeats(), |h| h.percentiles_ns.p95);
+    let p99 = requests::slowest_of(bench.operating_repeats(), |h| h.percentiles_ns.p99);
     let recommendation = bench.recommendation();
     Some(OperatingPoint {
         step: index,
@@ -45,7 +45,7 @@ pub(crate) fn describe(bench: &BenchFacts<'_>) -> Option<OperatingPoint> {
 fn evidence(source: &SourceReport, bench: &BenchFacts<'_>) -> Vec<EvidenceItem> {
     let mut evidence = Vec::new();
     for (index, step) in bench.operating_repeats() {
-        for (name, _) in requests::of(step) {
+        for (name, _) in requests::request_operations(step) {
             let pointer = format!(
                 "/steps/{index}/operations/{}/throughput_per_s",
                 escape(name)
@@ -67,7 +67,7 @@ fn evidence(source: &SourceReport, bench: &BenchFacts<'_>) -> Vec<EvidenceItem> 
     evidence
 }
 
-/// Spread of the repeats of the operating point; `None` for a single one.
+/// Returns the ranges of the repeats' figures; `None` for a single repeat.
 fn spread(bench: &BenchFacts<'_>) -> Option<RepeatSpread> {
     let steps: Vec<&Step> = bench.operating_repeats().map(|(_, step)| step).collect();
     let percentiles = |pick: PercentileFn| {
@@ -90,7 +90,7 @@ fn spread(bench: &BenchFacts<'_>) -> Option<RepeatSpread> {
     })
 }
 
-/// The interval of the repeats' measured parts in which the least was answered.
+/// Returns the interval with the lowest throughput in the measured parts of all repeats.
 fn worst_interval(bench: &BenchFacts<'_>) -> Option<WorstInterval> {
     let of_run = |name: &str| {
         let mut all = bench.source.report.series.iter();

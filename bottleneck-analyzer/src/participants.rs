@@ -2,7 +2,7 @@
 
 use crate::assessment::ComponentKind;
 
-/// Programs of ours.
+/// Names of Plimsoll's own programs.
 const TOOLS: [&str; 6] = [
     "db-pool-bench",
     "redis-bench",
@@ -12,14 +12,13 @@ const TOOLS: [&str; 6] = [
     "bottleneck-analyzer",
 ];
 
-/// Length at which the kernel cuts a program's name.
+/// Length to which the kernel cuts the name of a program, in bytes.
 const NAME_BYTES: usize = 15;
 
-/// Programs that stand between a client and a server in a container.
+/// Programs that forward traffic to servers in containers.
 const CARRIERS: [&str; 1] = ["docker-proxy"];
 
-/// Programs that are, or stand before, a component's server. Any program may be a WebSocket
-/// server.
+/// Returns the names of a component's servers and poolers. A WebSocket server can have any name.
 pub(crate) fn servers(component: ComponentKind) -> &'static [&'static str] {
     match component {
         ComponentKind::Postgres => &["postgres", "postmaster", "pgbouncer", "pgcat", "odyssey"],
@@ -28,7 +27,7 @@ pub(crate) fn servers(component: ComponentKind) -> &'static [&'static str] {
     }
 }
 
-/// True if a program takes part in a run; whatever else uses CPU is somebody else's.
+/// Returns true if the name is that of a program that takes part in a run.
 pub(crate) fn takes_part(name: &str) -> bool {
     let known = [ComponentKind::Postgres, ComponentKind::Redis].map(servers);
     let mut all = known.into_iter().flatten().chain(&TOOLS).chain(&CARRIERS);

@@ -1,7 +1,7 @@
-//! Formulas of queues: how long one waits, and how busy a server is before which so many wait.
+//! Formulas of queues: mean wait, and utilisation of a server by the length of its queue.
 
-/// Mean wait for one of `servers` at `rate_per_s` arrivals of `service_ns` each, in nanoseconds:
-/// Erlang's C formula (M/M/c); `None` where they cannot keep up.
+/// Returns the mean wait for one of `servers` at `rate_per_s` arrivals of `service_ns` each, in
+/// nanoseconds, by Erlang's C formula (M/M/c). `None` if the servers cannot keep up.
 pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> Option<f64> {
     let offered = rate_per_s * service_ns / 1e9;
     if servers < 1.0 || offered >= servers {
@@ -19,12 +19,12 @@ pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> 
     Some(waits * service_ns / (servers - offered))
 }
 
-/// The share of time for which a single server is busy when, of `population` customers who come
-/// back, `waiting` stand before it on average (the machine-repairman model, M/M/1//N).
+/// Returns the utilisation of a single server with a closed population of `population` customers, of
+/// which `waiting` queue on average (the machine-repairman model, M/M/1//N).
 pub(crate) fn utilisation_behind(population: f64, waiting: f64) -> f64 {
     let population = population.round().max(1.0) as u64;
     let (mut low, mut high) = (-6.0_f64, 6.0_f64);
-    // The queue grows with the ratio of service to time away, here by its logarithm.
+    // Bisects the logarithm of service time ÷ time away, with which the queue grows.
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if repairman(population, middle.exp()).1 < waiting {
@@ -36,8 +36,8 @@ pub(crate) fn utilisation_behind(population: f64, waiting: f64) -> f64 {
     repairman(population, low.exp()).0
 }
 
-/// Utilisation and mean queue without the one in service; `ratio` is the time in service ÷ the time
-/// that a customer stays away.
+/// Returns the utilisation and the mean number of waiting customers, the served one left out. `ratio` is
+/// service time ÷ time that a customer stays away.
 fn repairman(population: u64, ratio: f64) -> (f64, f64) {
     // The sum of N! ÷ (N − n)! × ratio^n over n, by Horner's scheme from the inside.
     let weights = (1..=population).fold(1.0, |sum: f64, n| 1.0 + n as f64 * ratio * sum);

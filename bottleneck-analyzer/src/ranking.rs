@@ -1,14 +1,13 @@
-//! The order in which findings are shown: requests that fail, then calls that an episode made slower
-//! than the objective allows, then what makes all calls slow; what is wrong before information, and
-//! what is in doubt last; each by impact × confidence, those of which no impact was measured after
-//! the others, the surest first. Symptoms stand under their cause.
+//! Order of the findings: problems, information, doubtful findings. Among problems: failing requests,
+//! episodes that break the objective, the others. Within a group: by impact × confidence, then by
+//! confidence. Symptoms follow their cause.
 
 use std::cmp::Ordering;
 
 use crate::assessment::{Finding, FindingKind, ImpactOf};
 
-/// Ranks findings. A parent that is not among them, or is itself in doubt where its symptom is
-/// not, is dropped: the symptom then stands alone.
+/// Ranks findings. Removes the parent of a finding if it does not exist, or if it is doubtful while the
+/// finding is not.
 pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
     let known: Vec<(String, bool)> = findings
         .iter()
@@ -27,20 +26,21 @@ pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
         findings.into_iter().partition(|f| f.parent.is_some());
     let mut ranked = Vec::new();
     for root in roots {
-        place(root, &children, &mut ranked);
+        place_with_symptoms(root, &children, &mut ranked);
     }
-    // Symptoms that explain each other stand after everything else rather than nowhere.
+    // Symptoms that name each other as their cause come last.
     let missing = children.into_iter().filter(|c| !ranked.contains(c));
     let missing: Vec<Finding> = missing.collect();
     ranked.extend(missing);
     ranked
 }
 
-fn place(finding: Finding, children: &[Finding], ranked: &mut Vec<Finding>) {
+/// Adds a finding and, after it, the findings that it causes.
+fn place_with_symptoms(finding: Finding, children: &[Finding], ranked: &mut Vec<Finding>) {
     let id = finding.id.clone();
     ranked.push(finding);
     for below in children.iter().filter(|c| c.parent.as_ref() == Some(&id)) {
-        place(below.clone(), children, ranked);
+        place_with_symptoms(below.clone(), children, ranked);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Requests of users in a step, and their outcome. Opening a WebSocket is no request where
-//! echoes go over it: connections are counted and timed under their own name.
+//! Requests of a step, their latency and their errors. In WebSocket reports the echoes are the requests;
+//! opening connections is counted and timed apart.
 
 use bench_report::histogram::Percentiles;
 use bench_report::{CensoredPercentiles, Histogram, Operation, Step};
@@ -9,22 +9,24 @@ use crate::figures::duration_ns;
 use crate::json_pointer::escape;
 use crate::thresholds::Objectives;
 
-/// The operation that stands for requests over open connections.
+/// Operation that is the request of a WebSocket bench.
 const ECHO: &str = "echo";
 
-/// The operations that are requests, by name.
-pub(crate) fn of(step: &Step) -> impl Iterator<Item = (&String, &Operation)> {
+/// Iterates over the operations that are requests, with their names.
+pub(crate) fn request_operations(step: &Step) -> impl Iterator<Item = (&String, &Operation)> {
     let echoes = step.operations.contains_key(ECHO);
     let all = step.operations.iter();
     all.filter(move |(name, _)| !echoes || *name == ECHO)
 }
 
-/// Successes per second.
+/// Returns the successful requests per second.
 pub(crate) fn throughput_per_s(step: &Step) -> f64 {
-    of(step).map(|(_, o)| o.throughput_per_s).sum()
+    request_operations(step)
+        .map(|(_, o)| o.throughput_per_s)
+        .sum()
 }
 
-/// Share of the requests that failed or never came back; `None` where none was made.
+/// Returns the share of failed and unanswered requests; `None` if there were none.
 pub(crate) fn error_ratio(step: &Step) -> Option<f64> {
     match step.operations.get(ECHO) {
         Some(echo) => echo.error_ratio(),
@@ -32,34 +34,34 @@ pub(crate) fn error_ratio(step: &Step) -> Option<f64> {
     }
 }
 
-/// Share of failures over several steps: all failures ÷ all requests.
+/// Returns the share of failed and unanswered requests over several steps together.
 pub(crate) fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> {
     let (mut unsuccessful, mut attempted) = (0, 0);
-    for (_, operation) in steps.flat_map(of) {
+    for (_, operation) in steps.flat_map(request_operations) {
         unsuccessful += operation.attempted.saturating_sub(operation.succeeded);
         attempted += operation.attempted;
     }
     (attempted > 0).then(|| unsuccessful as f64 / attempted as f64)
 }
 
-/// One percentile of one operation of a step.
+/// Percentile of the latency of one operation in a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct OperationPercentile<'a> {
-    /// The operation.
+    /// Name of the operation.
     pub(crate) operation: &'a str,
-    /// The field that holds it: `response` where there is one, `call` otherwise, `with_censored`
-    /// where requests were never answered.
+    /// Field of the report that holds it: `with_censored` if some requests were never answered, else
+    /// `response`, else `call`.
     pub(crate) field: &'static str,
-    /// The percentile, in nanoseconds.
+    /// Value in nanoseconds.
     pub(crate) ns: u64,
-    /// True if it falls among requests that were never answered: the true one is `ns` or more.
+    /// True if `ns` is a lower bound, because it falls among unanswered requests.
     pub(crate) at_least: bool,
-    /// Samples behind it.
+    /// Number of samples.
     pub(crate) count: u64,
 }
 
 impl<'a> OperationPercentile<'a> {
-    fn of(name: &'a str, operation: &'a Operation, percentile: PercentileFn) -> Option<Self> {
+    fn new(name: &'a str, operation: &'a Operation, percentile: PercentileFn) -> Option<Self> {
         let felt = operation.percentiles()?;
         let finished = latency(operation);
         let field = match (&operation.with_censored, finished) {
@@ -83,13 +85,13 @@ impl<'a> OperationPercentile<'a> {
         })
     }
 
-    /// `p90 of read`, for evidence.
+    /// Returns the label of evidence: `p90 of read`.
     pub(crate) fn label(&self, which: &str) -> String {
         let bound = if self.at_least { ", at least" } else { "" };
         format!("{which} of {}{bound}", self.operation)
     }
 
-    /// Pointer to it in the report, where it is of step `step`.
+    /// Returns the JSON pointer to percentile `which` of step `step`.
     pub(crate) fn pointer(&self, step: usize, which: &str) -> String {
         format!(
             "/steps/{step}/operations/{}/{}/percentiles_ns/{which}",
@@ -98,14 +100,14 @@ impl<'a> OperationPercentile<'a> {
         )
     }
 
-    /// `4.1 ms`, or `≥ 9.8 s`.
+    /// Formats the value: `4.1 ms`, or `≥ 9.8 s` for a lower bound.
     pub(crate) fn shown(&self) -> String {
         let bound = if self.at_least { "≥\u{a0}" } else { "" };
         format!("{bound}{}", duration_ns(self.ns as f64))
     }
 }
 
-/// The name of the percentile that is picked.
+/// Returns the name of the percentile that `percentile` reads: `p90`.
 fn name_of(percentile: PercentileFn) -> &'static str {
     let places = CensoredPercentiles {
         percentiles_ns: Percentiles {
@@ -123,32 +125,33 @@ fn name_of(percentile: PercentileFn) -> &'static str {
     Percentiles::LEVELS.get(place).map_or("", |(name, _)| name)
 }
 
-/// Response time of an operation as a user felt it, with the name of the field it stands in.
+/// Returns the response time of an operation, or its call time if there is none, with the name of the
+/// field.
 pub(crate) fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
     let response = operation.response.as_ref().map(|h| ("response", h));
     response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
 }
 
-/// The longest time that a request took, or had lasted when it was cut off.
+/// Returns the longest time of a request in nanoseconds, unanswered ones included.
 pub(crate) fn longest_ns(step: &Step) -> Option<u64> {
-    let answered = of(step).filter_map(|(_, o)| Some(latency(o)?.1));
-    let cut_off = of(step).filter_map(|(_, o)| o.unfinished.as_ref());
+    let answered = request_operations(step).filter_map(|(_, o)| Some(latency(o)?.1));
+    let cut_off = request_operations(step).filter_map(|(_, o)| o.unfinished.as_ref());
     answered.chain(cut_off).map(|h| h.max_ns).max()
 }
 
-/// Opening a connection, where a step did so for requests to go over.
+/// Returns a percentile of the time to open a connection, in steps that send echoes over connections.
 pub(crate) fn connecting(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
     let (name, connect) = step.operations.get_key_value("connect")?;
     step.operations.get(ECHO)?;
-    OperationPercentile::of(name, connect, percentile)
+    OperationPercentile::new(name, connect, percentile)
 }
 
-/// A percentile of a distribution.
+/// Reads one percentile of a distribution, in nanoseconds.
 pub(crate) type PercentileFn = fn(&CensoredPercentiles) -> u64;
 
-/// The percentile that the requests to a component are held to: its name, the percentile, and
-/// the bound in milliseconds.
-pub(crate) fn objective(
+/// Returns the latency objective of a component: the name of the percentile, a function that reads it,
+/// and the bound in milliseconds. `None` for the machine.
+pub(crate) fn latency_objective(
     component: ComponentKind,
     bounds: &Objectives,
 ) -> Option<(&'static str, PercentileFn, f64)> {
@@ -162,16 +165,25 @@ pub(crate) fn objective(
     }
 }
 
-/// The request of `step` whose percentile is highest. One that makes up less than a hundredth
-/// of the samples cannot speak for the step and is left out.
+/// Returns the highest percentile of all operations of a step. Operations with less than a hundredth of
+/// the samples are left out.
 pub(crate) fn slowest(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
-    let all: Vec<OperationPercentile> = of(step)
-        .filter_map(|(name, operation)| OperationPercentile::of(name, operation, percentile))
+    let all: Vec<OperationPercentile> = request_operations(step)
+        .filter_map(|(name, operation)| OperationPercentile::new(name, operation, percentile))
         .collect();
     let total: u64 = all.iter().map(|latency| latency.count).sum();
     all.into_iter()
         .filter(|latency| latency.count.saturating_mul(100) >= total)
         .max_by_key(|latency| latency.ns)
+}
+
+/// Returns the step with the highest percentile of `steps`, by its index, and that percentile.
+pub(crate) fn slowest_of<'s>(
+    steps: impl Iterator<Item = (usize, &'s Step)>,
+    percentile: PercentileFn,
+) -> Option<(usize, OperationPercentile<'s>)> {
+    let all = steps.filter_map(|(index, step)| Some((index, slowest(step, percentile)?)));
+    all.max_by_key(|(_, latency)| latency.ns)
 }
 
 #[cfg(test)]

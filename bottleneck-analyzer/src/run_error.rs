@@ -62,7 +62,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Remedy for the user.
+    /// Returns advice for the user.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Missing(_) | Self::List { .. } => "check the path; runs are kept under reports/",

@@ -1,4 +1,4 @@
-//! Facts of all reports of a run, joined: every rule reads them and no rule changes them.
+//! Facts of all reports of a run, joined once; the rules read them and do not change them.
 
 use crate::assessment::ComponentKind;
 use crate::bench_facts::BenchFacts;
@@ -7,16 +7,16 @@ use crate::run_reports::RunReports;
 use crate::series_reading::SeriesReading;
 use crate::thresholds::Thresholds;
 
-/// One run, joined.
+/// Facts of one run.
 #[derive(Debug)]
 pub(crate) struct RunFacts<'a> {
-    /// Reports that were read.
+    /// Reports of the run.
     pub(crate) run: &'a RunReports,
-    /// Thresholds.
+    /// Thresholds in force.
     pub(crate) thresholds: &'a Thresholds,
-    /// Each bench's report.
+    /// Facts of each bench.
     pub(crate) benches: Vec<BenchFacts<'a>>,
-    /// The recording of the machine.
+    /// Recording of the machine.
     pub(crate) machine: Option<MachineRecording<'a>>,
 }
 
@@ -35,11 +35,11 @@ impl<'a> RunFacts<'a> {
         }
     }
 
-    /// A series of the machine where its mean was highest: over one of the operating points, or
-    /// over the whole recording. What went on for a step only is not lost in a long recording.
-    pub(crate) fn machine_at_worst(&self, name: &str) -> Option<SeriesReading> {
+    /// Reads a series of the machine over each operating point and over the whole recording, and
+    /// returns the reading with the highest mean, so that a short episode is not averaged away.
+    pub(crate) fn highest_machine_reading(&self, name: &str) -> Option<SeriesReading> {
         let machine = self.machine?;
-        let steps = self.benches.iter().filter_map(BenchFacts::operating);
+        let steps = self.benches.iter().filter_map(BenchFacts::operating_step);
         let windows = steps.map(|(_, step)| step.window);
         let windows = windows.chain([machine.whole()]);
         windows
@@ -47,8 +47,11 @@ impl<'a> RunFacts<'a> {
             .max_by(|a, b| a.mean.total_cmp(&b.mean))
     }
 
-    /// The benches of one component.
-    pub(crate) fn of(&self, component: ComponentKind) -> impl Iterator<Item = &BenchFacts<'a>> {
+    /// Iterates over the benches of one component.
+    pub(crate) fn benches_of(
+        &self,
+        component: ComponentKind,
+    ) -> impl Iterator<Item = &BenchFacts<'a>> {
         let benches = self.benches.iter();
         benches.filter(move |b| b.component == component)
     }

@@ -1,4 +1,4 @@
-//! The reports of one run on one time axis.
+//! Reports of one run, checked to belong together.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,21 +13,21 @@ use crate::source_report::SourceReport;
 /// All reports of one run.
 #[derive(Debug, Clone)]
 pub struct RunReports {
-    /// The reports, benches first, in a fixed order.
+    /// Reports in a fixed order, benches first.
     pub(crate) sources: Vec<SourceReport>,
-    /// Parts that were meant to run, by the manifests of their directories.
+    /// Planned parts, from the manifests of the directories.
     pub(crate) parts: Vec<Part>,
-    /// Default path of the assessment.
+    /// Directory that the assessment is written to by default.
     pub(crate) directory: PathBuf,
-    /// Notes to read before relying on it.
+    /// Reservations about the reports.
     pub(crate) notes: Vec<String>,
 }
 
 impl RunReports {
-    /// Reads the reports under `paths`: directories whole, files as they are.
+    /// Reads the reports of one run from directories and single files.
     ///
     /// # Errors
-    /// When something is missing, is no report, or does not belong together.
+    /// If a path is missing or holds no report, or if the reports do not belong together.
     pub fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
         let mut sources = Vec::new();
         let mut parts = Vec::new();
@@ -58,8 +58,7 @@ impl RunReports {
         Ok(run)
     }
 
-    /// The run's name: what its reports call it, or their directory where each has a name of
-    /// its own.
+    /// Returns the id of the run, or the name of the directory if its reports have different ids.
     pub(crate) fn id(&self) -> String {
         let of_reports = self.sources.iter().map(|s| &s.report.run_id);
         let mut names = of_reports.chain(self.parts.iter().map(|part| &part.run_id));
@@ -72,27 +71,27 @@ impl RunReports {
         name.map_or(first, |name| name.to_string_lossy().into_owned())
     }
 
-    /// The recording of the machine.
+    /// Returns the recording of the machine.
     pub(crate) fn machine(&self) -> Option<&SourceReport> {
         self.sources
             .iter()
             .find(|s| s.component() == Some(ComponentKind::Machine))
     }
 
-    /// The benches' reports.
+    /// Iterates over the reports of the benches.
     pub(crate) fn benches(&self) -> impl Iterator<Item = &SourceReport> {
         self.sources
             .iter()
             .filter(|s| s.component() != Some(ComponentKind::Machine))
     }
 
-    /// The report that a part was to write, whatever run it is of.
+    /// Returns the report with the name that a part was to write, of this run or of another.
     pub(crate) fn report_of(&self, part: &Part) -> Option<&SourceReport> {
         self.sources.iter().find(|source| wrote(part, source))
     }
 
-    /// Reports that lie beside those of a manifest and are not in it: of an earlier run, of an
-    /// earlier version, or copied there.
+    /// Notes reports that the manifest does not name: of an earlier run, of an earlier version, or
+    /// copied there.
     fn note_what_no_manifest_names(&mut self) {
         if self.parts.is_empty() {
             return;
@@ -111,8 +110,8 @@ impl RunReports {
         self.notes.extend(notes);
     }
 
-    /// Benches that were started one by one into one directory are of several runs, and so are
-    /// reports that an earlier run left there: only the user knows which.
+    /// Notes that the directory holds reports of several runs: of benches started one by one, or left by
+    /// an earlier run.
     fn note_several_runs(&mut self) {
         let mut runs: BTreeMap<&str, Vec<&SourceReport>> = BTreeMap::new();
         for source in &self.sources {
@@ -140,6 +139,7 @@ impl RunReports {
         ));
     }
 
+    /// Notes reports that did not complete.
     fn note_what_is_partial(&mut self) {
         for source in &self.sources {
             let how = match source.report.status {
@@ -167,7 +167,7 @@ fn wrote(part: &Part, source: &SourceReport) -> bool {
     part.report == source.file
 }
 
-/// The manifest of a directory; of a file's directory, what it says of that file.
+/// Reads the planned parts from the manifest of a directory; for a file those that name it.
 fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
     if path.is_dir() {
         return Ok(manifest::read(path)?);
@@ -178,6 +178,7 @@ fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
     Ok(parts)
 }
 
+/// Reads the reports at `path`, and those that `parts` names outside of it.
 fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError> {
     if !path.exists() {
         return Err(RunError::Missing(path.to_owned()));
@@ -200,7 +201,7 @@ fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError
     Ok(found)
 }
 
-/// The files of a directory that reports are kept in.
+/// Lists the JSON files of a directory that can be reports.
 fn candidates(directory: &Path) -> Result<Vec<PathBuf>, RunError> {
     let list = |source| RunError::List {
         path: directory.to_owned(),
@@ -227,14 +228,14 @@ fn directory_of(paths: &[PathBuf]) -> PathBuf {
     parent.unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
-/// Reports belong together when they share a boot, and either a run or a directory: who writes
-/// two benches into one directory means one run.
+/// Checks that reports belong together: they share a boot, and a run or a directory. Returns notes about
+/// reports whose clocks cannot be compared.
 fn belong_together(sources: &[SourceReport]) -> Result<Vec<String>, RunError> {
     let mut notes = Vec::new();
-    if let Some(stranger) = sources.iter().find(|s| s.component().is_none()) {
+    if let Some(outsider) = sources.iter().find(|s| s.component().is_none()) {
         return Err(RunError::UnknownTool {
-            path: stranger.path.clone(),
-            tool: stranger.report.tool.name.clone(),
+            path: outsider.path.clone(),
+            tool: outsider.report.tool.name.clone(),
         });
     }
     let Some((first, rest)) = sources.split_first() else {

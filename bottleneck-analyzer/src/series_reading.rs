@@ -1,44 +1,43 @@
-//! A series of a recording, read over a window of time.
+//! Series of a recording, read over a window of time.
 
 use std::ops::Range;
 
 use bench_report::Series;
 
-/// Share of a window from which on what was read of it speaks for the whole.
+/// Recorded share of a window from which a reading represents the whole window.
 const COVERED: f64 = 0.5;
 
-/// One point of a series: its index, the time that it covers, and its mean.
+/// Point of a series: its index, the time that it covers in nanoseconds, and its mean.
 pub(crate) type PointSpan = (usize, Range<u64>, f64);
 
-/// One series over one window.
+/// Summary of a series over a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct SeriesReading {
     /// Index into the recording's `series`.
     pub(crate) series: usize,
-    /// Mean over that part of the window in which it was read, each point weighted by the time
-    /// that it shares with the window.
+    /// Mean over the recorded part of the window, each point weighted by its overlap with the window.
     pub(crate) mean: f64,
-    /// Highest reading in the window.
+    /// Highest sample in the window.
     pub(crate) max: f64,
-    /// Points behind it.
+    /// Number of points in the window.
     pub(crate) samples: usize,
-    /// Part of the window that they cover.
+    /// Part of the window that they cover, in nanoseconds.
     pub(crate) covered_ns: u64,
-    /// The point nearest the mean: a typical sample to point at.
+    /// Index of the point nearest the mean.
     pub(crate) typical: usize,
-    /// The point with the highest reading.
+    /// Index of the point with the highest sample.
     pub(crate) peak: usize,
 }
 
 impl SeriesReading {
-    /// Reads `series`, the one at `index`; `None` where it was not read in the window.
+    /// Reads `series`, the one at `index`; `None` if it has no point in the window.
     pub(crate) fn over(index: usize, series: &Series, window: &Range<u64>) -> Option<Self> {
         let spans: Vec<PointSpan> = series.spans().collect();
-        Self::of(index, series, &spans, window)
+        Self::from_spans(index, series, &spans, window)
     }
 
-    /// Reads a series whose points' times are given.
-    pub(crate) fn of(
+    /// Reads `series`, with the times that its points cover given as `spans`.
+    pub(crate) fn from_spans(
         index: usize,
         series: &Series,
         spans: &[PointSpan],
@@ -54,7 +53,7 @@ impl SeriesReading {
             .iter()
             .min_by(|a, b| distance(a.2).total_cmp(&distance(b.2)))?;
         let highest = |i: usize| series.max.get(i).copied().flatten().unwrap_or(f64::MIN);
-        // What a point that lies mostly outside saw may have been before the window or after it.
+        // The maximum of a point that lies mostly outside may be from outside the window.
         let mostly = |(_, span, _): &&PointSpan| 2 * shared(span) >= span.end - span.start;
         let within = inside.iter().copied().filter(mostly);
         let all = inside.iter().copied();
@@ -71,18 +70,18 @@ impl SeriesReading {
         })
     }
 
-    /// Returns true if enough of `window` was read to judge it by.
-    pub(crate) fn speaks_for(&self, window: &Range<u64>) -> bool {
+    /// Returns true if enough of `window` was recorded to represent it.
+    pub(crate) fn covers_enough_of(&self, window: &Range<u64>) -> bool {
         self.covered_ns as f64 >= COVERED * (window.end - window.start) as f64
     }
 
-    /// Cores of a process over `recorded_ns`, of which it was there for a part.
+    /// Returns the mean number of cores of a process over `recorded_ns`, if it existed for a part of it.
     pub(crate) fn cores_over(&self, recorded_ns: u64) -> f64 {
         self.mean * self.covered_ns as f64 / recorded_ns.max(self.covered_ns).max(1) as f64
     }
 }
 
-/// The time that `a` and `b` share.
+/// Returns the length of the overlap of `a` and `b`.
 pub(crate) fn overlap(a: &Range<u64>, b: &Range<u64>) -> u64 {
     a.end.min(b.end).saturating_sub(a.start.max(b.start))
 }
@@ -119,7 +118,7 @@ mod tests {
         let read = |window: Range<u64>| {
             SeriesReading::over(0, &busy, &window)
                 .unwrap()
-                .speaks_for(&window)
+                .covers_enough_of(&window)
         };
         assert!(read(100..300) && !read(100..400));
     }

@@ -1,4 +1,4 @@
-//! One report with the text it was read from, so that every figure shown can be pointed at.
+//! Report with the JSON that it was read from, so that evidence can point at every figure.
 
 use std::path::{Path, PathBuf};
 
@@ -9,19 +9,19 @@ use crate::assessment::{ComponentKind, EvidenceItem};
 use crate::json_pointer::{escape, unescape};
 use crate::{figures, requests};
 
-/// A request that was still under way when its step's drain ended.
+/// Label of requests that were still unanswered when the drain of their step ended.
 pub(crate) const NEVER_CAME_BACK: &str = "never came back";
 
-/// A report as types and as the JSON it came from.
+/// Report as types and as JSON.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceReport {
-    /// Its file name: what evidence is filed under.
+    /// File name, which evidence refers to.
     pub(crate) file: String,
     /// Path that it was read from.
     pub(crate) path: PathBuf,
-    /// Its content.
+    /// Content as types.
     pub(crate) report: Report,
-    /// JSON as it stands in the file.
+    /// Content as JSON.
     pub(crate) raw: Value,
 }
 
@@ -42,7 +42,7 @@ impl SourceReport {
         })
     }
 
-    /// Component that the report is about; `None` for a tool that this version does not know.
+    /// Returns the component that the report is about; `None` for an unknown tool.
     pub(crate) fn component(&self) -> Option<ComponentKind> {
         match self.report.tool.name.as_str() {
             "db-pool-bench" => Some(ComponentKind::Postgres),
@@ -59,8 +59,7 @@ impl SourceReport {
         format!("{} {}", component.title(), self.report.scenario)
     }
 
-    /// The scalar at `pointer`; `None` where the report has none, so that evidence which does
-    /// not resolve cannot be made.
+    /// Returns the scalar at `pointer` as evidence; `None` if the report has none there.
     pub(crate) fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
         let value = self.raw.pointer(pointer)?;
         if value.is_object() || value.is_array() || value.is_null() {
@@ -76,14 +75,14 @@ impl SourceReport {
         })
     }
 
-    /// Outcome of the requests of step `index`: how many succeeded, how many failed in which
-    /// way, and how many never came back.
+    /// Returns the request counts of step `index` as evidence: successes, failures by kind, unanswered
+    /// requests.
     pub(crate) fn outcomes(&self, index: usize) -> Vec<EvidenceItem> {
         let Some(step) = self.report.steps.get(index) else {
             return Vec::new();
         };
         let mut found = Vec::new();
-        for (name, operation) in requests::of(step) {
+        for (name, operation) in requests::request_operations(step) {
             let base = format!("/steps/{index}/operations/{}", escape(name));
             let mut count = |what: &str, field: &str| {
                 found.extend(self.evidence(format!("{name}: {what}"), &format!("{base}/{field}")));
@@ -99,7 +98,7 @@ impl SourceReport {
         found
     }
 
-    /// The warnings that make the figure at `pointer` doubtful.
+    /// Iterates over the warnings that make the figure at `pointer` doubtful.
     pub(crate) fn spoiling<'a>(&'a self, pointer: &'a str) -> impl Iterator<Item = &'a Warning> {
         self.report
             .warnings
@@ -119,8 +118,8 @@ impl SourceReport {
         figures::show(&self.unit_name(pointer), number)
     }
 
-    /// The name whose ending tells the unit: a series' name for its points, `percentiles_ns` for
-    /// a percentile, the last key otherwise.
+    /// Returns the name whose suffix gives the unit: the name of a series for its points,
+    /// `percentiles_ns` for a percentile, else the last key.
     fn unit_name(&self, pointer: &str) -> String {
         let parts: Vec<&str> = pointer.split('/').collect();
         if let ["", "series", index, ..] = parts.as_slice() {
@@ -134,7 +133,7 @@ impl SourceReport {
     }
 }
 
-/// A warning's kind as scripts read it, as in `pacing_lag`.
+/// Returns the code of a warning as it stands in JSON: `pacing_lag`.
 pub(crate) fn code_name(code: WarningCode) -> String {
     let name = serde_json::to_value(code).ok();
     name.and_then(|n| n.as_str().map(str::to_owned))

@@ -1,4 +1,4 @@
-//! Users of the machine's CPU during a step: the server, the generator, or somebody else.
+//! Use of the machine's CPU during a step, by the server, the generator and others.
 
 use bench_report::Step;
 
@@ -8,40 +8,41 @@ use crate::series_reading::SeriesReading;
 use crate::source_report::SourceReport;
 use crate::target;
 
-/// Use above a quota that sampling and rounding explain; past it the server has another quota.
+/// Use ÷ quota up to which sampling errors explain a use above the quota. Above it the quota is not the
+/// server's.
 const QUOTA_SLACK: f64 = 1.1;
 
-/// Share of the machine from which time that the hypervisor took is told.
+/// Share of the machine from which stolen time is shown.
 const TOLD: f64 = 0.01;
 
-/// CPU of one step; shares are of the whole machine, 0 to 1.
+/// CPU use of one step. Shares are of the whole machine, from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StepCpuUse {
-    /// Processors of the machine.
+    /// Number of processors of the machine.
     pub(crate) cores: f64,
-    /// Processors that server and generator may use, where a quota or an affinity allows them
-    /// fewer than the machine has.
+    /// Number of processors that server and generator may use, if a quota or an affinity allows fewer
+    /// than the machine has.
     pub(crate) allowed_cores: Option<f64>,
-    /// All of it.
+    /// Busy share of the machine.
     pub(crate) busy: SeriesReading,
-    /// Time in which the hypervisor ran other guests; absent where that was not recorded.
+    /// Share in which the hypervisor ran other guests; absent if it was not recorded.
     pub(crate) stolen: Option<SeriesReading>,
-    /// The server's share; absent where neither it nor the recording tells.
+    /// Share of the server; absent if neither the bench nor the recording measured it.
     pub(crate) server_ratio: Option<f64>,
-    /// The generator's share.
+    /// Share of the generator.
     pub(crate) generator_ratio: f64,
     /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 
-/// Owner of the largest share.
+/// Program with the largest share of the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CpuOwner {
     /// The server under test.
     Server,
     /// The bench itself.
     Generator,
-    /// Whoever takes no part.
+    /// Programs that take no part in the run.
     Others,
 }
 
@@ -70,10 +71,12 @@ impl StepCpuUse {
         let fewest = fewest.min_by(|a, b| a.0.total_cmp(&b.0));
         let (allowed_cores, quota_evidence) = fewest.unzip();
         let stolen = machine.read("cpu.steal_ratio", step.window);
-        let mut evidence: Vec<EvidenceItem> =
-            machine.typical("CPU busy", busy).into_iter().collect();
+        let mut evidence: Vec<EvidenceItem> = machine
+            .typical_sample("CPU busy", busy)
+            .into_iter()
+            .collect();
         let told = stolen.filter(|stolen| stolen.mean >= TOLD);
-        evidence.extend(told.and_then(|stolen| machine.typical("CPU stolen", stolen)));
+        evidence.extend(told.and_then(|stolen| machine.typical_sample("CPU stolen", stolen)));
         evidence.extend(quota_evidence.flatten());
         evidence.extend(server_evidence);
         evidence.extend(source.evidence(
@@ -91,30 +94,30 @@ impl StepCpuUse {
         })
     }
 
-    /// Busy share of the machine: as recorded, and at least as server and generator say for
-    /// themselves.
+    /// Returns the busy share of the machine: the recorded one, or that of server and generator if it
+    /// is larger.
     pub(crate) fn busy_ratio(&self) -> f64 {
         self.busy.mean.max(self.known_ratio())
     }
 
-    /// The machine without what the hypervisor took of it.
+    /// Returns the share of the machine that the hypervisor did not take.
     pub(crate) fn left_ratio(&self) -> f64 {
         1.0 - self.stolen.map_or(0.0, |stolen| stolen.mean)
     }
 
-    /// Busy share of what the hypervisor left to the machine.
+    /// Returns the busy share of the CPU that the hypervisor left to the machine.
     fn busy_of_left(&self) -> f64 {
         (self.busy_ratio() / self.left_ratio().max(f64::MIN_POSITIVE)).min(1.0)
     }
 
-    /// Share that server and generator are known to have used.
+    /// Returns the share that server and generator are known to have used.
     pub(crate) fn known_ratio(&self) -> f64 {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
 
-    /// Used share of the CPU that server and generator may use: of the machine's (as far as the
-    /// hypervisor left it), or of a quota by the two of them. `None` where a quota holds and the
-    /// server's use is not known, or is more than the quota allows: then it is not the server's.
+    /// Returns the used share of the CPU that server and generator may use: of the machine, less the
+    /// stolen time, or of their quota. `None` if there is a quota and the server's use is not known, or
+    /// is above the quota, which then is not the server's.
     pub(crate) fn used_ratio(&self) -> Option<f64> {
         match self.allowed_cores {
             Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_of_left())),
@@ -127,14 +130,14 @@ impl StepCpuUse {
         (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
     }
 
-    /// True if server and generator are nearer the end of their quota than the machine is near
-    /// its own.
+    /// Returns true if server and generator use a larger share of their quota than the machine uses of
+    /// its CPU.
     pub(crate) fn quota_binds(&self) -> bool {
         let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
         used.is_some_and(|used| used >= self.busy_of_left())
     }
 
-    /// Name of what is used: the machine's CPU, or a quota.
+    /// Returns the name of the used resource: the machine's CPU, or a quota.
     pub(crate) fn resource(&self) -> &'static str {
         if self.quota_binds() {
             "CPU quota"
@@ -143,21 +146,20 @@ impl StepCpuUse {
         }
     }
 
-    /// Share that neither the server nor the generator used; `None` where the server's is not
-    /// known.
+    /// Returns the share of all other programs; `None` if the server's share is not known.
     pub(crate) fn others_ratio(&self) -> Option<f64> {
         self.server_ratio?;
         Some(self.unexplained_ratio())
     }
 
-    /// Share used beyond what server and generator are known to have used: the most that
-    /// anybody else can have.
+    /// Returns the busy share less the known share of server and generator: an upper bound for all
+    /// other programs.
     pub(crate) fn unexplained_ratio(&self) -> f64 {
         self.busy_ratio() - self.known_ratio()
     }
 
-    /// Owner of the largest share; `None` where the server's is not known and the generator's does
-    /// not explain most of it.
+    /// Returns the owner of the largest share; `None` if the server's share is not known and the
+    /// generator's is not more than half of the busy share.
     pub(crate) fn owner(&self) -> Option<CpuOwner> {
         let Some(server) = self.server_ratio else {
             let most = self.generator_ratio > 0.5 * self.busy_ratio();
@@ -175,7 +177,7 @@ impl StepCpuUse {
         })
     }
 
-    /// `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 % by others`.
+    /// Sentence for people: `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 % by others`.
     pub(crate) fn sentence(&self) -> String {
         let share = crate::figures::share;
         let mut text = format!("busy {} of {} cores", share(self.busy_ratio()), self.cores);
@@ -199,14 +201,14 @@ impl StepCpuUse {
     }
 }
 
-/// CPU time that the machine had to give in the measured part of a step.
+/// Returns the CPU time of all processors in the measured part of a step, in nanoseconds.
 fn capacity_ns(step: &Step, cores: f64) -> Option<f64> {
     let capacity = step.window.measured_s() * 1e9 * cores;
     (capacity > 0.0).then_some(capacity)
 }
 
-/// Cores that server and generator may use together, where their affinities leave them fewer than
-/// there are.
+/// Returns the number of cores that the affinities of server and generator allow, with its evidence, if
+/// it is smaller than `cores`.
 fn confined(
     source: &SourceReport,
     index: usize,
@@ -220,6 +222,8 @@ fn confined(
     (allowed > 0.0 && allowed < cores).then_some((allowed, evidence))
 }
 
+/// Returns the server's share of the machine with its evidence: counted by the bench, or as recorded of
+/// the processes with a known server's name.
 fn server(
     source: &SourceReport,
     index: usize,

@@ -1,4 +1,4 @@
-//! The steps of a report as sweeps: one line per subject, one point per setting.
+//! Sweeps: the steps of a report grouped by subject and setting.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use bench_report::{Report, Step, StepEnd};
 
 use crate::requests;
 
-/// One setting of a sweep with all its repeats that ran to their end.
+/// Setting of a sweep with its completed repeats.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepSetting {
-    /// Value of the swept parameter; 0 where nothing was swept.
+    /// Value of the swept parameter; 0 if nothing was swept.
     pub value: f64,
     /// Indices into the report's `steps`.
     pub steps: Vec<usize>,
@@ -19,27 +19,26 @@ pub struct SweepSetting {
     pub p99_ns: Option<f64>,
 }
 
-/// One subject over the settings of its parameter.
+/// Sweep of one subject over the settings of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
-    /// Name that tells it from other sweeps, as in `deadpool` or `pooled, read-heavy`.
+    /// Name of the subject, as in `deadpool` or `pooled, read-heavy`.
     pub subject: String,
-    /// The swept parameter.
+    /// Name of the swept parameter.
     pub parameter: String,
     /// Settings in ascending order.
     pub settings: Vec<SweepSetting>,
 }
 
-/// The parameters that are swept, the most telling first.
+/// Parameters that can be swept, in order of preference.
 const SWEPT: [&str; 4] = ["pool_size", "connections", "users", "rate_per_s"];
 
-/// Parameters that are a name or a size of the work, and so tell sweeps apart.
+/// Parameters that name the subject of a sweep.
 const SUBJECTS: [&str; 4] = ["driver", "client", "workload", "value_bytes"];
 
 impl Sweep {
-    /// All sweeps of a report, by subject. A step that was cut short says little of its setting
-    /// and is left out.
-    pub fn all(report: &Report) -> Vec<Self> {
+    /// Groups the completed steps of a report into sweeps, by subject.
+    pub fn from_report(report: &Report) -> Vec<Self> {
         let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (index, step) in report.steps.iter().enumerate() {
             if completed(step) && !step.operations.is_empty() {
@@ -56,8 +55,8 @@ impl Sweep {
             .collect()
     }
 
-    /// The setting that holds step `index`, with its place.
-    pub(crate) fn holding(&self, index: usize) -> Option<(usize, &SweepSetting)> {
+    /// Returns the setting that contains step `index`, with its position.
+    pub(crate) fn setting_of_step(&self, index: usize) -> Option<(usize, &SweepSetting)> {
         let mut settings = self.settings.iter().enumerate();
         settings.find(|(_, s)| s.steps.contains(&index))
     }
@@ -111,13 +110,13 @@ fn settings(report: &Report, parameter: &str, steps: &[usize]) -> Vec<SweepSetti
     found
 }
 
-/// Returns true if a step ran as long as planned.
+/// Returns true if a step ran to its planned end.
 pub(crate) fn completed(step: &Step) -> bool {
     matches!(step.end, StepEnd::Completed)
 }
 
-/// A step's settings in words, names first: `deadpool, read-heavy, pool size 8, users 32`. A time
-/// is told with its name, and only where there is one.
+/// Describes the setting of a step, names first: `deadpool, read-heavy, pool size 8, users 32`. A time of
+/// zero is left out.
 pub(crate) fn describe_setting(step: &Step) -> String {
     let number = |value: &bench_report::Parameter| value.as_f64().is_some();
     let names = step.parameters.iter().filter(|(_, v)| !number(v));

@@ -1,4 +1,4 @@
-//! Place of the target of a bench, as far as its report tells.
+//! Location of the target of a bench, by its report.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use crate::assessment::ComponentKind;
 use crate::machine_recording::MachineRecording;
 use crate::source_report::SourceReport;
 
-/// Returns true if the target was on the machine of the bench: its address is one of the machine
-/// itself, or a socket in its file system.
+/// Returns true if the target was on the machine of the bench: its address is a loopback address or a
+/// Unix socket.
 pub(crate) fn is_local(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     let Some(address) = url else {
@@ -29,21 +29,21 @@ pub(crate) fn is_local(source: &SourceReport) -> bool {
     })
 }
 
-/// Returns true if the target is known to be on another machine, of which no recording tells.
+/// Returns true if the target is known to be on another machine, which was not recorded.
 pub(crate) fn is_elsewhere(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     url.is_some() && !is_local(source)
 }
 
-/// The name of the server's process, where the bench found it.
+/// Returns the name of the server's process, if the bench found it.
 pub(crate) fn process_name(source: &SourceReport) -> Option<&str> {
     let process = source.report.config.get("server_process")?;
     process.get("name")?.as_str()
 }
 
-/// Returns true if the server is on the machine and bears no name by which it can be told from
-/// programs that take no part.
-pub(crate) fn may_be_a_stranger(
+/// Returns true if the server is on the machine and has no known name, so that it cannot be told from
+/// outside programs.
+pub(crate) fn may_look_like_an_outsider(
     source: &SourceReport,
     machine: MachineRecording<'_>,
     window: Window,
@@ -57,7 +57,7 @@ pub(crate) fn may_be_a_stranger(
     is_local(source) && !known && !is_counted(source) && process_name(source).is_none()
 }
 
-/// Returns true if the bench knows from the kernel what CPU time the server's processes took.
+/// Returns true if the bench counted the CPU time of the server's processes.
 fn is_counted(source: &SourceReport) -> bool {
     let mut evidence = source.report.steps.iter().filter_map(|s| s.server.as_ref());
     evidence.any(|server| server.figures.contains_key("server.cpu_ns"))

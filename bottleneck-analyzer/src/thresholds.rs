@@ -1,11 +1,11 @@
-//! Thresholds: one documented file, embedded, which a user's file may override.
+//! Thresholds: an embedded, documented file whose values a user's file can replace.
 
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The file as shipped.
+/// Shipped thresholds.
 const DEFAULTS: &str = include_str!("../thresholds.toml");
 
 /// Reason for which thresholds could not be read.
@@ -19,7 +19,7 @@ pub enum ThresholdsError {
         /// Message of the system.
         source: std::io::Error,
     },
-    /// It is not TOML, or has a name or a type that is not known.
+    /// The file is not TOML, or has an unknown name or a wrong type.
     #[error("{path} is not a thresholds file: {reason}", path = path.display())]
     Malformed {
         /// The file at fault.
@@ -34,30 +34,34 @@ macro_rules! sections {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
-        #[allow(missing_docs, reason = "thresholds.toml says what each of them is")]
+        #[allow(
+            missing_docs,
+            clippy::struct_field_names,
+            reason = "thresholds.toml documents the values, whose names end in their unit"
+        )]
         pub struct $name { $($(#[$of])* pub $field: $kind),* }
     )*};
 }
 
 sections! {
-    /// The file, section by section; its comments say what each value is.
+    /// Thresholds in force; the comments of `thresholds.toml` explain each value.
     Thresholds {
         objectives: Objectives, sla: Sla, cpu: Cpu,
         memory: Memory, pool: Pool, waits: Waits, cache: Cache, measurement: Measurement,
     }
-    /// Gates.
+    /// Objectives, which the gates judge.
     Objectives {
         postgres_p90_ms: f64, redis_p90_ms: f64, websocket_p95_ms: f64,
         websocket_connect_p95_ms: f64, error_ratio: f64, cache_hit_ratio: f64,
         websocket_success_ratio: f64, memory_used_ratio: f64,
     }
-    /// Reserve that is kept back from a promise.
+    /// Margins of promises.
     Sla {
         throughput_headroom_ratio: f64, latency_margin_ratio: f64, budget_days: u64,
         #[serde(default)]
         least_load_s: f64,
     }
-    /// CPU.
+    /// CPU use.
     Cpu {
         warning_ratio: f64, critical_ratio: f64, others_ratio: f64, steal_ratio: f64,
         generator_ratio: f64, main_thread_ratio: f64,
@@ -77,15 +81,15 @@ sections! {
     }
     /// Redis as a cache.
     Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
-    /// Least measurement that counts.
+    /// Least measurement that allows a conclusion.
     Measurement { noise_ratio: f64, least_samples: u64 }
 }
 
 impl Thresholds {
-    /// The defaults, with the values of `overrides` in their place.
+    /// Returns the shipped thresholds, with the values of the file `overrides` in their place.
     ///
     /// # Errors
-    /// When the file cannot be read, or names what does not exist.
+    /// If the file cannot be read, names an unknown value, or has a value out of range.
     pub fn load(overrides: Option<&Path>) -> Result<Self, ThresholdsError> {
         let mut table = parse(Path::new("thresholds.toml"), DEFAULTS)?;
         let at = overrides.unwrap_or_else(|| Path::new("thresholds.toml"));
@@ -105,14 +109,14 @@ fn parse(path: &Path, text: &str) -> Result<toml::Table, ThresholdsError> {
     text.parse().map_err(|e| malformed(path, &e))
 }
 
-/// Ratios that compare two measurements and may be above 1.
+/// Ratios that can be above 1.
 const ABOVE_ONE: [&str; 3] = [
     "too_large_p99_ratio",
     "latency_margin_ratio",
     "evicted_per_write_ratio",
 ];
 
-/// Refuses a bound that no figure could ever meet, or miss.
+/// Returns an error for a value that no figure could ever meet, or miss.
 fn in_range(path: &Path, table: &toml::Table) -> Result<(), ThresholdsError> {
     let sections = table
         .iter()

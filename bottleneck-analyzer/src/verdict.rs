@@ -1,11 +1,12 @@
-//! The readiness verdict: what the gates say, less what is missing or in doubt.
+//! Readiness verdict, from gates, findings, missing parts and doubts.
 
 use crate::assessment::{
     Assessment, Confidence, FindingKind, Gate, GateOutcome, Readiness, ReadinessVerdict,
 };
 
-/// Weighs gates, findings and doubts.
-pub(crate) fn pronounce(assessment: &Assessment) -> ReadinessVerdict {
+/// Decides the verdict. A failed gate means not ready; missing parts, or more unknown than passed gates,
+/// mean that readiness cannot be told.
+pub(crate) fn decide(assessment: &Assessment) -> ReadinessVerdict {
     let Assessment {
         gates,
         findings,

@@ -23,7 +23,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Where an assessment breaks the schema, and how.
+/// Returns the violations of the schema in an assessment.
 fn faults(assessment: &Value) -> Vec<String> {
     faults::faults(&root().join("docs/schema/assessment-1.json"), assessment)
 }

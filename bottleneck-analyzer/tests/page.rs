@@ -59,7 +59,7 @@ fn the_page_loads_nothing_and_stays_small() {
     }
 }
 
-/// What the charts are drawn from.
+/// Returns the data of the charts.
 fn data(page: &str) -> serde_json::Value {
     let start = page.find("id=\"plimsoll-data\">").unwrap() + "id=\"plimsoll-data\">".len();
     let json = &page[start..start + page[start..].find("</script>").unwrap()];
@@ -118,7 +118,7 @@ fn hostile_labels_are_inert() {
     let home = tempfile::tempdir().unwrap();
     let plant = Plant {
         step_name: Some(hostile.into()),
-        stranger: Some((hostile.into(), 3.0)),
+        outsider: Some((hostile.into(), 3.0)),
         ..Plant::default()
     };
     plant.write(home.path());

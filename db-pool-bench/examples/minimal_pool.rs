@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use bench_report::clock::process_cpu_ns;
 use clap::{Parser, ValueEnum};
-use db_pool_bench::address::Address;
+use db_pool_bench::connect::Client;
 use db_pool_bench::workloads::Tables;
 use deadpool_postgres::{Manager, Pool, Runtime};
+use pg_connect::Address;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -28,16 +29,16 @@ const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Flags {
-    /// Whose pool
+    /// Pool to measure
     #[arg(long, value_enum)]
     pool: Kind,
     /// Connections, and users
     #[arg(long, default_value = "8")]
     connections: usize,
-    /// How long
+    /// Duration of the measurement
     #[arg(long, value_parser = bench_cli::flags::duration, default_value = "5s")]
     duration: Duration,
-    /// Where
+    /// URL of the server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     url: String,
 }
@@ -56,7 +57,7 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let client = address.connect(APPLICATION).await?;
+        let client = Client::open(&address, APPLICATION).await?;
         let tables = Tables::from_pgbench(&client, TABLE).await?;
         drop(client);
         match flags.pool {
@@ -109,7 +110,7 @@ async fn with_sqlx(flags: &Flags, address: &Address, tables: &Tables) -> anyhow:
     Ok(())
 }
 
-/// What `--workload point-select` asks.
+/// Returns the statement of `--workload point-select`.
 fn read_of(tables: &Tables) -> String {
     let accounts = tables.name("accounts");
     format!("SELECT abalance FROM {accounts} WHERE aid = $1")

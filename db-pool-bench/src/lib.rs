@@ -10,7 +10,6 @@
     )
 )]
 
-pub mod address;
 mod check;
 mod cli;
 pub mod conditions;

@@ -15,15 +15,15 @@ use std::time::Duration;
 
 use bench_cli::bench::EvidenceSource as _;
 use common::{Talk, postgres};
-use db_pool_bench::address::Address;
 use db_pool_bench::evidence::EvidenceCollector;
 use db_pool_bench::evidence::time_shares::{self, ExtraUsers};
 use db_pool_bench::failure::{from_pool, from_postgres};
 use deadpool_postgres::{Manager, Pool, PoolError};
 use load_engine::{
-    Cancel, Failure, LoadPlan, Observer, Outcome, Phase, Session, StepPlan, Target, TargetFactory,
-    Timestamps, UserId, WorkerShare, run_requests,
+    Cancel, Failure, LoadPlan, Observer, OperationId, OperationTable, Outcome, Phase, Session,
+    StepPlan, Target, TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
 };
+use pg_connect::Address;
 use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_planted";
@@ -47,8 +47,8 @@ struct Planted {
 impl TargetFactory for Planted {
     type Target = PlantedTarget;
 
-    fn operations(&self) -> &'static [&'static str] {
-        &["act"]
+    fn operations(&self) -> OperationTable {
+        OperationTable::from(&["act"])
     }
 
     async fn build(&self, _: WorkerShare) -> Result<PlantedTarget, Failure> {
@@ -79,7 +79,7 @@ struct PlantedSession(Pool, &'static [Act]);
 
 impl Session for PlantedSession {
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
-        let failed = |error: PoolError| Outcome::failed(0, from_pool(&error));
+        let failed = |error: PoolError| Outcome::failed(OperationId::FIRST, from_pool(&error));
         let client = match self.0.get().await {
             Ok(client) => client,
             Err(error) => return failed(error),
@@ -89,14 +89,14 @@ impl Session for PlantedSession {
             match act {
                 Act::Sql(sql) => {
                     if let Err(error) = client.batch_execute(sql).await {
-                        return Outcome::failed(0, from_postgres(&error));
+                        return Outcome::failed(OperationId::FIRST, from_postgres(&error));
                     }
                 }
                 Act::Pause(time) => tokio::time::sleep(*time).await,
             }
         }
         timestamps.done();
-        Outcome::success(0)
+        Outcome::success(OperationId::FIRST)
     }
 }
 

@@ -16,12 +16,13 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
-use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
+use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{Deadpool, DriverSetup, PoolOptions};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, run_requests};
+use pg_connect::Address;
 use testbed::Postgres;
 
 const RATE_PER_S: u64 = 1_000;
@@ -37,7 +38,7 @@ fn setup(server: &Postgres) -> DriverSetup {
         .build()
         .unwrap();
     let workload = runtime.block_on(async {
-        let client = address.connect("a_test").await.unwrap();
+        let client = Client::open(&address, "a_test").await.unwrap();
         let tables = schema.create(&client, 1).await.unwrap();
         let draft = Builtin::PointSelect
             .draft(&tables, 1, Protocol::Prepared)

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use common::postgres;
 use counting::allocations;
-use db_pool_bench::address::Address;
+use db_pool_bench::connect::Client;
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, User, WorkloadConnection, WorkloadDraft};
 use load_engine::{Failure, UserId};
+use pg_connect::Address;
 use pgbench_script::{BoundValue, ScriptSource, ScriptValue, StatementResult};
 
 /// Takes every statement and asks nobody.
@@ -55,11 +56,8 @@ const SCRIPT: &str = "
     END;";
 
 async fn workload(server: &testbed::Postgres) -> Arc<SqlWorkload> {
-    let client = Address::parse(server.url())
-        .unwrap()
-        .connect("a_test")
-        .await
-        .unwrap();
+    let address = Address::parse(server.url()).unwrap();
+    let client = Client::open(&address, "a_test").await.unwrap();
     let entry = |label: &str| ScriptEntry {
         source: ScriptSource {
             file: label.to_owned(),

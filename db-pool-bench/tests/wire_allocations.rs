@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use common::postgres;
 use counting::allocations;
-use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
+use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{DriverSetup, PoolOptions, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Session as _, Target as _, TargetFactory as _, Timestamps, UserId, WorkerShare};
+use pg_connect::Address;
 
 #[test]
 fn a_request_allocates_nothing() {
@@ -28,7 +29,7 @@ fn a_request_allocates_nothing() {
         .build()
         .unwrap();
     let counted = runtime.block_on(async {
-        let client = address.connect("a_test").await.unwrap();
+        let client = Client::open(&address, "a_test").await.unwrap();
         let tables = schema.create(&client, 1).await.unwrap();
         let draft = Builtin::WriteHeavy
             .draft(&tables, 7, Protocol::Prepared)

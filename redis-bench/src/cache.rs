@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bench_report::{Operation, Step};
-use load_engine::{Timestamps, UserId};
+use load_engine::{OperationId, OperationTable, Timestamps, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::aio::MultiplexedConnection;
@@ -19,12 +19,12 @@ use crate::scenario::RedisScenario;
 
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
 /// A read that found its key.
-const GET: usize = 0;
+const GET: OperationId = OperationId::nth(0);
 /// A read that did not, and its write-back: one request of two round trips, whose service time
 /// holds both.
-const MISS: usize = 1;
+const MISS: OperationId = OperationId::nth(1);
 /// A write for its own sake.
-const SET: usize = 2;
+const SET: OperationId = OperationId::nth(2);
 
 /// A command buffer longer than this is not kept between requests: there is one per user.
 const LONGEST_KEPT: usize = 64 << 10;
@@ -126,8 +126,8 @@ pub struct CacheWork {
 impl Work for CacheWork {
     type Task = CacheTask;
 
-    fn operations(&self) -> &'static [&'static str] {
-        OPERATIONS
+    fn operations(&self) -> OperationTable {
+        OPERATIONS.into()
     }
 
     fn task(&self, user: UserId) -> CacheTask {
@@ -151,7 +151,7 @@ pub struct CacheTask {
     work: CacheWork,
     random: SmallRng,
     /// Command that was drawn: `GET` or `SET`.
-    operation: usize,
+    operation: OperationId,
     name: Vec<u8>,
     get: Cmd,
     set: Cmd,
@@ -193,7 +193,7 @@ impl CacheTask {
 }
 
 impl Task for CacheTask {
-    fn draw(&mut self) -> usize {
+    fn draw(&mut self) -> OperationId {
         let index = self.work.sampler.draw(&mut self.random);
         self.work.keyspace.name_into(index, &mut self.name);
         let writes = self.work.writes_ratio;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use load_engine::{StepPlan, Timestamps, UserId};
+use load_engine::{OperationId, OperationTable, StepPlan, Timestamps, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, Value};
 use serde_json::json;
@@ -101,8 +101,8 @@ impl ThroughputWork {
 impl Work for ThroughputWork {
     type Task = ThroughputTask;
 
-    fn operations(&self) -> &'static [&'static str] {
-        self.workload.operations()
+    fn operations(&self) -> OperationTable {
+        self.workload.operations().into()
     }
 
     fn task(&self, user: UserId) -> ThroughputTask {
@@ -135,8 +135,8 @@ impl ThroughputTask {
 }
 
 impl Task for ThroughputTask {
-    fn draw(&mut self) -> usize {
-        0
+    fn draw(&mut self) -> OperationId {
+        OperationId::FIRST
     }
 
     async fn perform(
@@ -159,7 +159,7 @@ impl Task for ThroughputTask {
             }
         });
         RequestResult {
-            operation: 0,
+            operation: OperationId::FIRST,
             command: match self.workload {
                 PoolWorkload::Set => "SET",
                 PoolWorkload::Get => "GET",

@@ -69,6 +69,14 @@ fn wrong_usage_is_told_with_code_2() {
         (&["cache", "--preload", "150%"], "from 0 to 1"),
         (&["cache", "--value-size", "1GiB"], "512 MiB"),
         (&["cache", "--polsize", "3"], "--help"),
+        (
+            &["cache", "--rate", "100", "--users", "4"],
+            "exclude each other",
+        ),
+        (
+            &["pool", "--users", "4", "--rate", "100"],
+            "exclude each other",
+        ),
         (&["pool", "--workload", "zadd"], "get"),
         (&["cash"], "cache"),
     ] {

@@ -4,28 +4,10 @@ use std::str::FromStr;
 
 use bench_cli::flags;
 use bench_report::{Growing, GrowthVerdict, Series};
+use host_metrics::metric::{self, Unit};
 use statistics::growth::{GrowthRule, GrowthState, growth};
 use statistics::median;
 
-/// Memory, in bytes.
-const MEMORY: [&str; 5] = [
-    "process.rss_bytes",
-    "process.pss_bytes",
-    "tree.rss_bytes",
-    "memory.used_bytes",
-    "cgroup.memory.working_set_bytes",
-];
-/// Series that are counts.
-const COUNTS: [&str; 8] = [
-    "process.threads",
-    "process.descriptors",
-    "tree.threads",
-    "tree.descriptors",
-    "handles.open",
-    "load.tasks",
-    "tcp.established",
-    "tcp.sockets_in_use",
-];
 /// Growth of a count that is too small to care about.
 const LEAST_COUNT: f64 = 100.0;
 /// The first tenth of a recording counts as warm-up.
@@ -66,11 +48,8 @@ impl FromStr for GrowthThreshold {
 
 impl GrowthThreshold {
     fn of(self, series: &Series) -> Option<f64> {
-        let name = series.name.as_str();
-        let counted = COUNTS.contains(&name);
-        if !counted && !MEMORY.contains(&name) {
-            return None;
-        }
+        let metric = metric::find(&series.name).filter(|metric| metric.should_level_off)?;
+        let counted = metric.unit() != Unit::Bytes;
         match self {
             Self::Bytes(_) if counted => Some(LEAST_COUNT),
             Self::Bytes(bytes) => Some(bytes as f64),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bench_report::Series;
 use host_metrics::figure::FigureValue;
 use host_metrics::follow::{Follower, ProcessRecorder};
+use host_metrics::metric::process;
 use host_metrics::spread::Spread;
 
 use crate::rolling::Rolling;
@@ -73,7 +74,7 @@ impl ProcessHistory {
     /// Returns `process.cpu_cores` of the whole recording: 1.0 is one core.
     pub fn cores(&self) -> Option<&Spread> {
         let mut series = self.series.iter();
-        let cores = series.find(|(name, _)| *name == "process.cpu_cores");
+        let cores = series.find(|(name, _)| *name == process::CPU_CORES.name());
         cores.map(|(_, rolling)| rolling.whole())
     }
 

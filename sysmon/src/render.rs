@@ -7,6 +7,8 @@ use bench_report::{Growing, GrowthVerdict, Report};
 use host_metrics::figure::Label;
 use host_metrics::spread::Spread;
 
+use host_metrics::metric::{self, Unit, cgroup, cpu, memory};
+
 use crate::process_history::{ProcessFollower, ProcessHistory, has_series};
 use crate::recording::LiveRecording;
 use crate::series_store::SeriesStore;
@@ -21,94 +23,6 @@ const GPU_COLUMNS: usize = 72;
 /// Most columns of the name of something that grows.
 const GROWTH_COLUMNS: usize = 14;
 
-/// Function that formats a figure.
-type FigureFormat = fn(f64) -> String;
-
-/// Figures in the table, in the order in which one looks for a cause.
-const SHOWN: &[(&str, &str, FigureFormat)] = &[
-    ("cpu.busy_ratio", "CPU busy", ratio),
-    ("cpu.user_ratio", "CPU user", ratio),
-    ("cpu.system_ratio", "CPU system", ratio),
-    ("cpu.nice_ratio", "CPU user, lowered", ratio),
-    ("cpu.guest_ratio", "CPU guests", ratio),
-    ("cpu.irq_ratio", "CPU interrupts", ratio),
-    ("cpu.softirq_ratio", "CPU soft interrupts", ratio),
-    ("cpu.iowait_ratio", "CPU waiting for I/O", ratio),
-    ("cpu.steal_ratio", "CPU stolen", ratio),
-    ("load.runnable", "tasks runnable", plain),
-    (
-        "scheduler.context_switches_per_s",
-        "context switches/s",
-        plain,
-    ),
-    ("scheduler.forks_per_s", "forks/s", plain),
-    ("memory.used_ratio", "memory used", ratio),
-    ("memory.dirty_bytes", "memory dirty", size),
-    ("memory.slab_bytes", "memory slab", size),
-    ("memory.major_faults_per_s", "major faults/s", plain),
-    ("memory.oom_kills", "OOM kills", plain),
-    ("swap.used_bytes", "swap used", size),
-    ("swap.in_bytes_per_s", "swap in", flow),
-    ("swap.out_bytes_per_s", "swap out", flow),
-    ("pressure.cpu.some_ratio", "pressure CPU", ratio),
-    ("pressure.memory.some_ratio", "pressure memory", ratio),
-    ("pressure.io.some_ratio", "pressure I/O", ratio),
-    ("disk.read_bytes_per_s", "read", flow),
-    ("disk.write_bytes_per_s", "written", flow),
-    ("disk.read_await_ns", "read await", time),
-    ("disk.write_await_ns", "write await", time),
-    ("disk.queue_length", "queue", plain),
-    ("disk.busy_ratio", "busy", ratio),
-    ("network.receive_bytes_per_s", "received", flow),
-    ("network.transmit_bytes_per_s", "sent", flow),
-    ("network.drops_per_s", "dropped", plain),
-    ("tcp.retransmits_per_s", "TCP retransmitted/s", plain),
-    ("tcp.listen_overflows_per_s", "listen overflows/s", plain),
-    ("tcp.time_wait", "TCP in time-wait", plain),
-    ("tcp.sockets", "TCP sockets", plain),
-    ("handles.open", "files open", plain),
-    ("cgroup.cpu.used_ratio", "group: CPU of limit", ratio),
-    (
-        "cgroup.cpu.throttled_periods_ratio",
-        "group: throttled",
-        ratio,
-    ),
-    ("cgroup.memory.used_ratio", "group: memory of limit", ratio),
-    ("cgroup.memory.limit_hits", "group: limit hits", plain),
-    ("cgroup.memory.oom_kills", "group: OOM kills", plain),
-    ("tree.processes", "processes", plain),
-    ("tree.cpu_cores", "cores used", cores),
-    ("tree.rss_bytes", "memory", size),
-    ("temperature.celsius", "temperature", celsius),
-    ("gpu.utilisation_ratio", "busy", ratio),
-    ("gpu.memory_busy_ratio", "memory busy", ratio),
-    ("gpu.memory_used_bytes", "memory used", size),
-    ("gpu.power_watts", "power", watts),
-    ("gpu.temperature_celsius", "temperature", celsius),
-    ("gpu.sm_clock_hertz", "SM clock", clock),
-];
-
-/// Figures that are left out where they were always zero.
-const ONLY_WHEN_SEEN: &[&str] = &[
-    "swap.used_bytes",
-    "swap.in_bytes_per_s",
-    "swap.out_bytes_per_s",
-    "network.receive_bytes_per_s",
-    "network.transmit_bytes_per_s",
-    "network.drops_per_s",
-    "tcp.retransmits_per_s",
-    "tcp.listen_overflows_per_s",
-    "tcp.time_wait",
-    "tcp.sockets",
-    "cpu.nice_ratio",
-    "cpu.guest_ratio",
-    "memory.major_faults_per_s",
-    "memory.oom_kills",
-    "cgroup.cpu.throttled_periods_ratio",
-    "cgroup.memory.limit_hits",
-    "cgroup.memory.oom_kills",
-];
-
 /// Summarises the recording in one sentence.
 pub fn headline(report: &Report, series_store: &SeriesStore) -> String {
     let length = duration_ns(report.duration_ns);
@@ -116,9 +30,9 @@ pub fn headline(report: &Report, series_store: &SeriesStore) -> String {
     if let Some(text) = of_limit(series_store) {
         return format!("{text}, over {length}");
     }
-    let cpu = spread("cpu.busy_ratio").and_then(|s| Some((s.mean()?, s.max()?)));
+    let cpu = spread(cpu::BUSY.name()).and_then(|s| Some((s.mean()?, s.max()?)));
     let cpu = cpu.map(|(mean, max)| format!("CPU busy {} ({} at most)", ratio(mean), ratio(max)));
-    let memory = spread("memory.used_ratio").and_then(Spread::max);
+    let memory = spread(memory::USED_RATIO.name()).and_then(Spread::max);
     let memory = memory.map(|max| format!("memory used at most {}", ratio(max)));
     let parts: Vec<String> = [cpu, memory].into_iter().flatten().collect();
     match parts.as_slice() {
@@ -135,14 +49,14 @@ fn of_limit(series_store: &SeriesStore) -> Option<String> {
         all.find(|(name, labels, _)| *name == wanted && own(labels))
             .map(|(.., spread)| spread)
     };
-    let quota = own("cgroup.cpu.quota_cores").and_then(Spread::max);
-    let limit = own("cgroup.memory.limit_bytes").and_then(Spread::max);
-    let cpu = own("cgroup.cpu.used_ratio").and_then(|s| Some((quota?, s.mean()?, s.max()?)));
+    let quota = own(cgroup::QUOTA_CORES.name()).and_then(Spread::max);
+    let limit = own(cgroup::MEMORY_LIMIT.name()).and_then(Spread::max);
+    let cpu = own(cgroup::CPU_USED_RATIO.name()).and_then(|s| Some((quota?, s.mean()?, s.max()?)));
     let cpu = cpu.map(|(quota, mean, max)| {
         let (mean, max) = (ratio(mean), ratio(max));
         format!("CPU {mean} of the limit of {quota:.2} cores ({max} at most)")
     });
-    let memory = own("cgroup.memory.used_ratio").and_then(|s| Some((limit?, s.max()?)));
+    let memory = own(cgroup::MEMORY_USED_RATIO.name()).and_then(|s| Some((limit?, s.max()?)));
     let memory = memory.map(|(limit, max)| {
         format!(
             "memory at most {} of the limit of {}",
@@ -156,7 +70,7 @@ fn of_limit(series_store: &SeriesStore) -> Option<String> {
 
 /// Short text for the progress line.
 pub fn glance(series_store: &SeriesStore) -> String {
-    let busy = find(series_store, "cpu.busy_ratio").and_then(Spread::mean);
+    let busy = find(series_store, cpu::BUSY.name()).and_then(Spread::mean);
     busy.map_or_else(String::new, |busy| {
         format!("CPU busy {} so far", ratio(busy))
     })
@@ -189,22 +103,40 @@ pub fn text(report: &Report, recording: &LiveRecording) -> String {
     text
 }
 
+/// Table of the figures that have a title.
 fn machine(series_store: &SeriesStore) -> Table {
     let mut table = Table::new(&["figure", "min", "mean", "max"]);
-    for (wanted, title, unit) in SHOWN {
+    for metric in metric::all() {
+        let Some(title) = metric.title else { continue };
+        let unit = |value| written(metric.unit(), value);
         for (name, labels, spread) in series_store.stats() {
             let core = !labels.is_empty() && name.starts_with("cpu.");
             let (Some(min), Some(mean), Some(max)) = (spread.min(), spread.mean(), spread.max())
             else {
                 continue;
             };
-            let silent = max <= 0.0 && ONLY_WHEN_SEEN.contains(&name);
-            if name == *wanted && !core && !silent {
+            let silent = max <= 0.0 && metric.hidden_if_zero;
+            if name == metric.name && !core && !silent {
                 table.row(&[titled(labels, title), unit(min), unit(mean), unit(max)]);
             }
         }
     }
     table
+}
+
+/// Formats a figure of this unit.
+fn written(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Ratio => ratio(value),
+        Unit::Bytes => size(value),
+        Unit::BytesPerSecond => format!("{}/s", size(value)),
+        Unit::Nanoseconds => duration_ns(value as u64),
+        Unit::Cores => cores(value),
+        Unit::Hertz => format!("{:.0} MHz", value / 1e6),
+        Unit::Celsius => format!("{value:.0} °C"),
+        Unit::Watts => format!("{value:.0} W"),
+        Unit::PerSecond | Unit::Count => plain(value),
+    }
 }
 
 /// Title of a figure with its first label, which names the device; a GPU only has a number.
@@ -252,11 +184,7 @@ pub(crate) fn growth(all: &[Growing]) -> Table {
             .get("pid")
             .map_or_else(String::new, |pid| format!(" {pid}"));
         let of = shortened(of.map_or("machine", String::as_str), GROWTH_COLUMNS);
-        let unit = if growing.series.ends_with("_bytes") {
-            size
-        } else {
-            plain
-        };
+        let unit = |value| written(Unit::of(&growing.series), value);
         let verdict = match growing.verdict {
             GrowthVerdict::Growing => "growing",
             GrowthVerdict::Leak => "leak",
@@ -316,26 +244,6 @@ fn cores(value: f64) -> String {
     format!("{value:.2}")
 }
 
-fn time(ns: f64) -> String {
-    duration_ns(ns as u64)
-}
-
 fn size(value: f64) -> String {
     bytes(value as u64)
-}
-
-fn flow(value: f64) -> String {
-    format!("{}/s", bytes(value as u64))
-}
-
-fn watts(value: f64) -> String {
-    format!("{value:.0} W")
-}
-
-fn celsius(value: f64) -> String {
-    format!("{value:.0} °C")
-}
-
-fn clock(hertz: f64) -> String {
-    format!("{:.0} MHz", hertz / 1e6)
 }

@@ -38,7 +38,13 @@ pub(crate) enum WsCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = LIMIT_EXAMPLES)]
+#[command(
+    after_help = LIMIT_EXAMPLES,
+    mut_arg("users", |arg| arg.hide(true).value_parser(flags::renamed::<u64>(
+        "a user is a connection here, and --max sets how many are opened; the number of those who \
+         talk is set with --talkers"
+    )))
+)]
 pub(crate) struct LimitArgs {
     /// Server to load [default: a throwaway echo server]
     #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
@@ -72,6 +78,10 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = message_size, value_name = "SIZE", default_value = "20")]
     pub(crate) message_size: u64,
 
+    /// Connections that talk, each waiting for its echo unless --rate is given
+    #[arg(long, value_parser = flags::count, value_name = "N", help_heading = "Load")]
+    pub(crate) talkers: Option<u64>,
+
     #[command(flatten)]
     pub(crate) load: LoadFlags,
 
@@ -81,14 +91,14 @@ pub(crate) struct LimitArgs {
 
 const LIMIT_EXAMPLES: &str = "\
 By default up to 200 of the connections share 2,000 echoes per second; the others are idle. With \
---users so many talk, each waiting for its echo; with --rate echoes are sent when due. Each step \
+--talkers so many talk, each waiting for its echo; with --rate echoes are sent when due. Each step \
 is held for 2 s, once, without a warm-up, unless --duration, --repeats and --warmup say otherwise.
 
 Examples:
   ws-bench limit
   ws-bench limit --url ws://127.0.0.1:9001/ --max 5000
   ws-bench limit --url ws://127.0.0.1:9001/ --rate 10k --latency-bound 50ms
-  ws-bench limit --max 2000 --users 100 --think-time 20ms --stop-on 'errors>5%'";
+  ws-bench limit --max 2000 --talkers 100 --think-time 20ms --stop-on 'errors>5%'";
 
 #[derive(Debug, Args)]
 #[command(after_help = SERVE_EXAMPLES)]
@@ -141,10 +151,11 @@ impl LimitArgs {
         }
     }
 
-    /// A rate makes an open loop, users alone a closed one; with neither a gentle open loop.
+    /// Returns an open loop where a rate is given, a closed one of the talkers where only they are,
+    /// and with neither a gentle open loop.
     fn load_plan(&self) -> LoadPlan {
-        let talkers = self.load.users.unwrap_or(TALKERS);
-        if self.load.users.is_some() || self.load.rate.is_some() {
+        let talkers = self.talkers.unwrap_or(TALKERS);
+        if self.talkers.is_some() || self.load.rate.is_some() {
             return self.load.load(talkers, talkers);
         }
         LoadPlan::Open {

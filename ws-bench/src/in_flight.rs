@@ -1,7 +1,7 @@
 //! An attempt under way: recorded when it is over, and as censored when it is cut off.
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Failure, Outcome, Recorder, Timestamps, Within};
+use load_engine::{Failure, OperationId, Outcome, Recorder, Timestamps, Within};
 
 use crate::connection_step::ConnectionStep;
 
@@ -72,8 +72,8 @@ impl<'a> InFlightMessage<'a> {
             self.timestamps.done_ns = monotonic_ns();
         }
         let outcome = match result {
-            Ok(()) => Outcome::success(0),
-            Err(failure) => Outcome::failed(0, failure),
+            Ok(()) => Outcome::success(OperationId::FIRST),
+            Err(failure) => Outcome::failed(OperationId::FIRST, failure),
         };
         let within = self.step.map_or(Within::WHOLLY, |step| Within {
             due: step.measures(self.timestamps.begin_ns()),

@@ -92,7 +92,7 @@ fn a_server_that_stands_still_does_not_keep_us() {
         "50",
         "--timeout",
         "60s",
-        "--users",
+        "--talkers",
         "5",
     ];
     let mut running = RunningProgram::start(limit_of(&place, &args).args(["--url", server.url()]));

@@ -218,7 +218,7 @@ fn users_who_wait_for_their_echo_make_a_closed_loop() {
         "40",
         "--start",
         "20",
-        "--users",
+        "--talkers",
         "30",
         "--think-time",
         "5ms",

@@ -91,7 +91,7 @@ fn its_cpu_time_is_that_of_the_measured_part() {
     let fuel = Arc::new(Fuel::default());
     let url = burns_before_its_echo(&fuel);
     let place = TestDirectory::new();
-    let mut command = limit_of(&place, &["--max", "1", "--start", "1", "--users", "1"]);
+    let mut command = limit_of(&place, &["--max", "1", "--start", "1", "--talkers", "1"]);
     command.args(["--think-time", "10ms", "--warmup", "2s"]);
     command.args(["--duration", "500ms", "--timeout", "60s", "--url", &url]);
     let mut running = RunningProgram::start(&mut command);

@@ -41,6 +41,10 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
         (&["limit", "--max=-5"], &["--max"]),
         (&["limit", "--duration=-2s"], &["--duration", "500ms"]),
         (&["limit", "--factor", "1"], &["--factor", "1.01"]),
+        (
+            &["limit", "--users", "100"],
+            &["--users", "--talkers", "--max"],
+        ),
         (&["limit", "--rate", "fast"], &["--rate", "500"]),
         (
             &["limit", "--stop-on", "tired"],

@@ -1,11 +1,11 @@
-//! The components that a run loads.
+//! Components of a run, each with its operating point and its limiting factor.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Confidence, EvidenceItem, OperatingPoint, TimeModel};
 
-/// A component that was loaded, or the machine under all of them.
+/// Component that was loaded, or the machine that all of them run on.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -18,12 +18,12 @@ pub enum ComponentKind {
     Redis,
     /// A WebSocket server.
     Websocket,
-    /// The machine under all of them.
+    /// The machine that they run on.
     Machine,
 }
 
 impl ComponentKind {
-    /// The name people know it by.
+    /// Name shown to people: `PostgreSQL`.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
@@ -33,7 +33,7 @@ impl ComponentKind {
         }
     }
 
-    /// The name it has in files and in finding ids.
+    /// Name in files and in the ids of findings: `postgres`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -44,7 +44,7 @@ impl ComponentKind {
     }
 }
 
-/// One component under one scenario.
+/// Result for one component under one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComponentAssessment {
     /// Component that was loaded.
@@ -56,27 +56,27 @@ pub struct ComponentAssessment {
     /// Operating point; absent for the machine, and where no step was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operating_point: Option<OperatingPoint>,
-    /// Limit that holds it there.
+    /// Limiting factor at the operating point.
     pub limiting_factor: LimitingFactor,
     /// Division of the time of a call at the operating point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_model: Option<TimeModel>,
 }
 
-/// Limit that holds a component at its knee.
+/// Resource or setting that holds a component at its knee.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitingFactor {
-    /// A name for scripts, as in `machine_cpu.server`; `inconclusive` where it cannot be told.
+    /// Stable name, as in `machine_cpu.server`; `inconclusive` if no factor explains the run.
     pub factor: String,
-    /// One line with the figures.
+    /// Summary of one line with the figures.
     pub title: String,
-    /// Way in which it was told from the others.
+    /// Reason for choosing it over the other factors.
     pub reason: String,
     /// Confidence in it.
     pub confidence: Confidence,
     /// Evidence that it rests on.
     pub evidence: Vec<EvidenceItem>,
-    /// The measurement that would tell, where it is not sure.
+    /// Measurement that would settle the question, if the factor is not certain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_tell: Option<String>,
 }

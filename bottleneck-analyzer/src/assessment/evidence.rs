@@ -5,55 +5,55 @@ use serde::{Deserialize, Serialize};
 
 use super::ComponentKind;
 
-/// One scalar of one report.
+/// One scalar of one report, with its place and its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Evidence")]
 pub struct EvidenceItem {
-    /// Its name, for people.
+    /// Name shown to people.
     pub label: String,
-    /// The report, by its file name.
+    /// File name of the report.
     pub file: String,
     /// JSON pointer (RFC 6901) into that report.
     pub pointer: String,
-    /// Value that stands there.
+    /// Value at that place.
     pub value: serde_json::Value,
-    /// Value as people read it.
+    /// Value with its unit, as shown to people.
     pub shown: String,
     /// True if a warning of that report makes the figure doubtful.
     pub spoiled: bool,
 }
 
-/// A warning of a report and what it made unusable.
+/// Warning of a report, with the figures that it makes doubtful.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spoiled {
-    /// The report.
+    /// File name of the report.
     pub file: String,
     /// Component that it concerns.
     pub component: ComponentKind,
     /// The warning's code.
     pub code: String,
-    /// The warning's sentence.
+    /// The warning's message.
     pub message: String,
-    /// The step it is about, by name.
+    /// Name of the step that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// Pointers to the figures that are not to be relied on.
+    /// JSON pointers to the figures that are not reliable.
     pub spoils: Vec<String>,
-    /// True if a figure that the assessment shows is among them.
+    /// True if the assessment shows one of these figures.
     pub touches_a_conclusion: bool,
-    /// The shown figures among them, by name.
+    /// Names of the shown figures among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<String>,
 }
 
 impl Spoiled {
-    /// Returns true if people must be told: a shown figure is in doubt, or it is no doubt about a
-    /// figure, such as something that was left behind.
+    /// Returns true if people must see the warning: it makes a shown figure doubtful, or it is not
+    /// about figures at all, such as a table that was left behind.
     pub fn is_shown(&self) -> bool {
         self.touches_a_conclusion || self.spoils.is_empty()
     }
 
-    /// `PostgreSQL [deadpool, pool of 8]: p99 of read: the generator's heartbeat came late`.
+    /// Sentence for people: `PostgreSQL [deadpool, pool of 8]: p99 of read: the generator's heartbeat came late`.
     pub fn sentence(&self) -> String {
         let place = self.step.as_deref();
         let place = place.map_or(String::new(), |step| format!(" [{step}]"));

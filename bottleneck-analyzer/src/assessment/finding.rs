@@ -1,4 +1,4 @@
-//! A conclusion with what it rests on, and what was looked at without one.
+//! Conclusions of the rules: findings, checks that found nothing, and open questions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,16 @@ use super::{ComponentKind, EvidenceItem};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
-    /// A doubt rather than a finding: inside the noise, or on figures that a warning spoils.
+    /// Doubtful: the effect is inside the noise, or a warning spoils the figures.
     Low,
-    /// Likely; another explanation is left.
+    /// Likely, but another explanation is possible.
     Medium,
-    /// Well outside the noise, on sound figures.
+    /// Well outside the noise, on reliable figures.
     High,
 }
 
 impl Confidence {
-    /// As it is shown.
+    /// Name shown to people.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -29,7 +29,7 @@ impl Confidence {
         }
     }
 
-    /// Part of an impact that counts in the ranking.
+    /// Factor by which the ranking multiplies an impact.
     pub(crate) fn weight(self) -> f64 {
         match self {
             Self::Low => 0.3,
@@ -39,22 +39,22 @@ impl Confidence {
     }
 }
 
-/// The kinds of finding, after Oracle's ADDM.
+/// Kinds of finding, as in Oracle's Automatic Database Diagnostic Monitor (ADDM).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
-    /// A cause that keeps a component from its objective.
+    /// Cause that keeps a component from its objective.
     Problem,
     /// Consequence of a cause.
     Symptom,
-    /// Worth knowing; nothing is wrong.
+    /// Fact worth knowing; nothing is wrong.
     Information,
 }
 
 impl FindingKind {
-    /// As it is shown.
+    /// Name shown to people.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Problem => "problem",
@@ -70,26 +70,26 @@ impl FindingKind {
 pub enum ImpactOf {
     /// The mean response time at the operating point.
     ResponseTime,
-    /// The throughput, or the CPU that would carry it.
+    /// The throughput, or the CPU time that would allow more of it.
     Capacity,
-    /// The requests.
+    /// The number of requests.
     Requests,
-    /// The time of the server's sessions at work, where nobody timed the calls.
+    /// The time of the server's active sessions, where no client timed the calls.
     SessionTime,
 }
 
-/// The share that would come back if the finding were solved. Impacts overlap: they may add up
-/// to more than the whole.
+/// Share that would be gained if the cause were removed. Impacts overlap: they may add up to more
+/// than the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Impact {
-    /// From 0 to 1.
+    /// Share from 0 to 1.
     pub ratio: f64,
-    /// Of what.
+    /// Quantity that it is a share of.
     pub of: ImpactOf,
-    /// Mean response time that would come back at the same load, in nanoseconds: `ratio` of it.
+    /// Mean response time gained at the same load, in nanoseconds: `ratio` of the whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_ns: Option<f64>,
-    /// Throughput that would become possible ÷ the measured one, less 1, until the next limit.
+    /// Possible throughput ÷ measured throughput − 1, up to the next limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_gain_ratio: Option<f64>,
 }
@@ -98,90 +98,89 @@ pub struct Impact {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Advice")]
 pub struct FindingAdvice {
-    /// Actions, all of them, in order.
+    /// Actions in order.
     pub actions: Vec<String>,
-    /// Gain to expect from it.
+    /// Expected gain.
     pub expected_gain: String,
-    /// Reason for which that helps.
+    /// Reason why the actions help.
     pub rationale: String,
-    /// True if a server or the application must be restarted for it.
+    /// True if an action needs a restart of a server or of the application.
     pub needs_restart: bool,
 }
 
-/// One conclusion with its reasons.
+/// One conclusion of a rule, with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// Rule and component, as in `pool_too_small:postgres.sweep`, and the thing where a rule finds
-    /// several; what `parent` refers to.
+    /// Rule and bench, as in `pool_too_small:postgres.sweep`; followed by the thing if the rule has
+    /// several findings. `parent` refers to it.
     pub id: String,
     /// Component that it concerns.
     pub component: ComponentKind,
     /// Cause, consequence or information.
     pub kind: FindingKind,
-    /// The thing it names, as in `Lock:advisory 42`, `SQLSTATE 40001` or `p.orders`.
+    /// Name of the thing at fault, as in `Lock:advisory 42`, `SQLSTATE 40001` or `p.orders`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thing: Option<String>,
-    /// One line.
+    /// Summary of one line.
     pub title: String,
-    /// A few sentences with the figures in them.
+    /// Explanation of a few sentences with the figures.
     pub detail: String,
-    /// Impact: time, capacity or requests that would come back; absent where nothing is wrong, and
-    /// where it was not measured.
+    /// Time, capacity or requests that would be gained; absent if nothing is wrong or the impact was
+    /// not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
-    /// True if calls took longer than the objective allows because of it, though it is too rare to
-    /// move a mean: an episode, or a stall.
+    /// True if it made calls slower than the objective allows, although it is too rare to change the
+    /// mean: an episode or a stall.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub breaks_objective: bool,
-    /// Confidence in it.
+    /// Confidence in the finding.
     pub confidence: Confidence,
-    /// Impact × weight of the confidence; 0 without a measured impact.
+    /// Impact ratio × weight of the confidence; 0 without a measured impact.
     pub score: f64,
     /// Evidence that it rests on.
     pub evidence: Vec<EvidenceItem>,
-    /// The finding that causes this one.
+    /// Id of the finding that causes this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// Advice; absent where there is nothing to do.
+    /// Advice; absent if there is nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<FindingAdvice>,
 }
 
 impl Finding {
-    /// Returns true if it is about `subject`: a bench by its id, or a component.
+    /// Returns true if the finding is about `subject`: the id of a bench, or `machine`.
     pub(crate) fn is_about(&self, subject: &str) -> bool {
         self.id.split(':').nth(1) == Some(subject)
     }
 
-    /// Returns true if it is more than a doubt: outside the noise, on figures that no warning
-    /// spoils.
+    /// Returns true if the finding is outside the noise and rests on reliable figures.
     pub fn is_sure(&self) -> bool {
         self.confidence > Confidence::Low
     }
 }
 
-/// A check that found nothing wrong.
+/// Check that found nothing wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuledOut {
-    /// The rule that looked.
+    /// Rule that checked it.
     pub rule: String,
     /// Component that it concerns.
     pub component: ComponentKind,
-    /// Statement of what is fine, with its figure.
+    /// Statement with the figure that is fine.
     pub statement: String,
     /// Evidence that it rests on.
     pub evidence: Vec<EvidenceItem>,
 }
 
-/// Questions that could not be judged.
+/// Question that the reports cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unknown {
-    /// The rule that looked.
+    /// Rule that asked it.
     pub rule: String,
     /// Component that it concerns.
     pub component: ComponentKind,
-    /// Questions that could not be judged.
+    /// The question, with the reason why it is open.
     pub question: String,
-    /// The measurement that would tell.
+    /// Measurement that would answer it.
     pub would_tell: String,
 }

@@ -1,7 +1,7 @@
-//! Conclusions of the analyzer: the document that people, gates and later tools read.
+//! The assessment: the document that people, gates and other tools read.
 //!
-//! These types *are* schema `plimsoll.assessment/1`. Every [`EvidenceItem`] points at one scalar of
-//! one report, so that whoever doubts a conclusion can look.
+//! These types define schema `plimsoll.assessment/1`. Every [`EvidenceItem`] points at one scalar of
+//! one report, so that a reader can check each conclusion.
 
 mod component;
 mod evidence;
@@ -25,68 +25,69 @@ use serde::{Deserialize, Serialize};
 
 use crate::thresholds::Thresholds;
 
-/// The schema that this version writes.
+/// Schema that this version writes.
 pub(crate) const SCHEMA: &str = "plimsoll.assessment/1";
 
-/// One report that was read.
+/// Summary of one report that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceSummary {
     /// File name.
     pub file: String,
     /// Program that wrote it.
     pub tool: Tool,
-    /// The scenario.
+    /// Scenario of the report.
     pub scenario: String,
-    /// Its end.
+    /// Status at its end.
     pub status: Status,
-    /// Its start.
+    /// Start time in RFC 3339.
     pub started_at: String,
-    /// Its duration.
+    /// Duration in nanoseconds.
     pub duration_ns: u64,
-    /// Steps in it.
+    /// Number of steps.
     pub steps: u64,
-    /// Series in it.
+    /// Number of series.
     pub series: u64,
-    /// Warnings about itself.
+    /// Headline of the report.
     pub headline: String,
 }
 
-/// An assessment of schema 1.
+/// Assessment of one run, in schema 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Assessment {
     /// Always [`SCHEMA`].
     pub schema: String,
     /// Program that wrote it.
     pub tool: Tool,
-    /// The run that it is about.
+    /// Id of the run.
     pub run_id: String,
     /// Reports that were read.
     pub reports: Vec<SourceSummary>,
-    /// Notes to read before relying on it: partial reports, reports that cannot be aligned.
+    /// Reservations about the reports: partial ones, and ones whose clocks cannot be aligned.
     pub notes: Vec<String>,
-    /// Measurements that were meant and are missing: they keep a verdict from being told.
+    /// Measurements that were planned and are missing; any of them prevents a verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// The readiness verdict.
     pub verdict: ReadinessVerdict,
-    /// Each component with its operating point and its limiting factor.
+    /// Components, each with its operating point and its limiting factor.
     pub components: Vec<ComponentAssessment>,
-    /// Problems by impact × confidence, those without a measured impact after them, then
-    /// information, then what is in doubt; symptoms under their cause.
+    /// Findings in order: problems by impact × confidence, problems without a measured impact,
+    /// information, doubtful findings. Symptoms follow their cause.
     pub findings: Vec<Finding>,
-    /// A check that found nothing wrong.
+    /// Checks that found nothing wrong.
     pub ruled_out: Vec<RuledOut>,
-    /// Questions that could not be judged.
+    /// Questions that the reports cannot answer.
     pub unknown: Vec<Unknown>,
-    /// Figures that warnings made unusable.
+    /// Warnings of the reports, with the figures that they make doubtful.
     pub spoiled: Vec<Spoiled>,
-    /// Gates that passed and gates that failed.
+    /// Gates with their outcomes.
     pub gates: Vec<Gate>,
-    /// Objectives that may be promised, for now.
-    pub objectives: Vec<Promise>,
-    /// The thresholds in force.
+    /// Recommended promises (SLA), provisional.
+    #[serde(rename = "objectives")]
+    pub promises: Vec<Promise>,
+    /// Thresholds that were used.
     pub thresholds: Thresholds,
-    /// The machine it ran on.
+    /// Environment of the run.
     pub environment: Environment,
 }
 
@@ -102,7 +103,7 @@ impl Assessment {
         self.missing.is_empty() && !self.gates.is_empty() && self.gates.iter().all(passed)
     }
 
-    /// Every piece of evidence in the document.
+    /// Iterates over every piece of evidence in the document.
     pub fn all_evidence(&self) -> impl Iterator<Item = &EvidenceItem> {
         let components = self.components.iter().flat_map(|c| {
             let point = c.operating_point.iter().flat_map(|p| &p.evidence);
@@ -115,6 +116,6 @@ impl Assessment {
             .chain(self.findings.iter().flat_map(|f| &f.evidence))
             .chain(self.ruled_out.iter().flat_map(|r| &r.evidence))
             .chain(self.gates.iter().flat_map(|g| &g.evidence))
-            .chain(self.objectives.iter().flat_map(|o| &o.evidence))
+            .chain(self.promises.iter().flat_map(|o| &o.evidence))
     }
 }

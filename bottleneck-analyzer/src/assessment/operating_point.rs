@@ -1,4 +1,4 @@
-//! Setting at which a component should run, with its figures.
+//! Operating point of a component, with its figures.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,17 +10,17 @@ use super::EvidenceItem;
 pub struct OperatingPoint {
     /// Index into the report's `steps`.
     pub step: usize,
-    /// The setting in words, as in `deadpool, pool_size 8`.
+    /// Setting in words, as in `deadpool, pool size 8`.
     pub setting: String,
     /// Reason for this choice.
     pub reason: String,
-    /// Lowest setting that the measurements do not rule out.
+    /// Lower end of the settings that the measurements allow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f64>,
-    /// Highest setting that the measurements do not rule out.
+    /// Upper end of the settings that the measurements allow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
-    /// Requests that succeeded per second; of a WebSocket its echoes, as for the figures below.
+    /// Successful requests per second. Requests of a WebSocket are its echoes, here and below.
     pub throughput_per_s: f64,
     /// 95th percentile of the slowest operation, in the worst repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,19 +28,19 @@ pub struct OperatingPoint {
     /// 99th percentile of the slowest operation, in the worst repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<u64>,
-    /// Those of `p95` and `p99` that fall among requests that were never answered: lower bounds.
+    /// Percentiles (`p95`, `p99`) that are lower bounds, because they fall among unanswered requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_least: Vec<String>,
-    /// The longest that a request took in any repeat, or had waited when it was given up.
+    /// Longest time of a request in any repeat, answered or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ns: Option<u64>,
-    /// Requests that failed or never came back ÷ requests, over all repeats.
+    /// Failed and unanswered requests ÷ all requests, over all repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<f64>,
     /// Spread of the repeats; absent for a single one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<RepeatSpread>,
-    /// The interval of all repeats in which the least was answered.
+    /// Interval with the lowest throughput of all repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_interval: Option<WorstInterval>,
     /// Evidence that it rests on.
@@ -54,40 +54,40 @@ impl OperatingPoint {
         self.evidence.iter().filter(ends).any(|e| e.spoiled)
     }
 
-    /// Returns true if `p95` or `p99` is a lower bound.
+    /// Returns true if percentile `which` (`p95` or `p99`) is a lower bound.
     pub(crate) fn is_at_least(&self, which: &str) -> bool {
         self.at_least.iter().any(|name| name == which)
     }
 }
 
-/// The lowest and the highest of several repeats of one setting.
+/// Lowest and highest figure of several repeats of one setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Spread")]
 pub struct RepeatSpread {
     /// Number of repeats.
     pub repeats: u64,
-    /// Of the throughput.
+    /// Range of the throughput.
     pub throughput_per_s: [f64; 2],
-    /// Of the slowest operation's 95th percentile.
+    /// Range of the slowest operation's 95th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ns: Option<[u64; 2]>,
-    /// Of its 99th.
+    /// Range of the slowest operation's 99th percentile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<[u64; 2]>,
 }
 
-/// An interval of a measured part.
+/// Interval of the measured part of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorstInterval {
-    /// The repeat that it lies in, 0 for the first.
+    /// Number of its repeat, 0 for the first.
     pub repeat: u64,
-    /// Its begin, from the begin of the measured part.
+    /// Start, in nanoseconds from the start of the measured part.
     pub at_ns: u64,
-    /// Its length.
+    /// Length in nanoseconds.
     pub length_ns: u64,
-    /// Answers in it.
+    /// Answers per second.
     pub throughput_per_s: f64,
-    /// 99th percentile of what was answered in it; absent where nothing was.
+    /// 99th percentile of its answers, in nanoseconds; absent if there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<f64>,
 }

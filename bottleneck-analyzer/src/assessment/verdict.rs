@@ -1,11 +1,11 @@
-//! What follows from the conclusions: gates, promises, and whether to go to production.
+//! Gates, promises and the readiness verdict.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ComponentKind, EvidenceItem};
 
-/// What a gate found.
+/// Outcome of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateOutcome {
@@ -13,40 +13,40 @@ pub enum GateOutcome {
     Pass,
     /// Past the threshold.
     Fail,
-    /// Not measured, or spoilt.
+    /// Not measured, or a warning spoils the figure.
     Unknown,
 }
 
-/// A threshold that a run passes or fails.
+/// Threshold that a run passes or fails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gate {
-    /// A name for scripts, as in `postgres.sweep.p90`.
+    /// Stable name, as in `postgres.sweep.p90`.
     pub name: String,
-    /// What it concerns.
+    /// Component that it judges.
     pub component: ComponentKind,
-    /// The report that it judges, where another one is of the same component and scenario.
+    /// File name of the report, if another report is of the same component and scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// What must hold, as in `p90 at the operating point below 500 ms`.
+    /// Requirement in words, as in `p90 at the operating point below 500 ms`.
     pub requirement: String,
-    /// The bound, in `unit`.
+    /// Bound in `unit`.
     pub threshold: f64,
-    /// What was measured, in `unit`.
+    /// Measured value in `unit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<f64>,
     /// `ns`, `ratio`, `per_s`, `bytes`.
     pub unit: String,
     /// Pass, fail or unknown.
     pub outcome: GateOutcome,
-    /// Reason why it is unknown, or a reservation about a figure that passed.
+    /// Reason for an unknown outcome, or a reservation about a gate that passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<EvidenceItem>,
 }
 
 impl Gate {
-    /// Subject that it judges, for people: the component, with the report's file where two are of one kind.
+    /// Returns the name of the component, with the report's file if it is needed to tell two apart.
     pub(crate) fn subject(&self) -> String {
         let component = self.component.title();
         match &self.file {
@@ -56,42 +56,42 @@ impl Gate {
     }
 }
 
-/// What may be promised, for now.
+/// Recommended promise (SLA).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Objective")]
 pub struct Promise {
-    /// What it concerns.
+    /// Component that it is about.
     pub component: ComponentKind,
-    /// The scenario it was measured in.
+    /// Scenario that it was measured in.
     pub scenario: String,
-    /// The report that it was measured in, where another one is of the same component and scenario.
+    /// File name of the report, if another report is of the same component and scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// `throughput`, `latency_p95`, `latency_p99`, `availability`; of a WebSocket also
+    /// Measured quantity: `throughput`, `latency_p95`, `latency_p99`, `availability`; of a WebSocket also
     /// `connections`, `connect_p95`, `connect_p99`, `connections_kept`.
     pub indicator: String,
-    /// The promise, in `unit`; absent where the measurements allow none.
+    /// Promised value in `unit`; absent if the measurements allow none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     /// `ns`, `ratio`, `per_s`, `count`.
     pub unit: String,
-    /// The promise in words, or which warning forbids one: `p99 not told: pacing lag`.
+    /// Promise in words, or the reason why there is none: `p99 not told: pacing lag`.
     pub shown: String,
-    /// Always true: a load test shows what can be held, not what users need.
+    /// Always true: a load test shows the capacity, not the need of users.
     pub provisional: bool,
-    /// How it was derived, or why it was not.
+    /// Derivation of the value, or the reason why there is none.
     pub basis: String,
-    /// What it rests on.
+    /// Evidence that it rests on.
     pub evidence: Vec<EvidenceItem>,
 }
 
-/// Whether to go to production.
+/// Readiness for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Readiness {
-    /// Every gate passed and no problem is left.
+    /// Every gate passed, and no problem was found.
     Ready,
-    /// Every gate that could be judged passed, but something is left.
+    /// No gate failed, but problems, doubts or unknown gates remain.
     ReadyWithReservations,
     /// A gate failed.
     NotReady,
@@ -101,7 +101,7 @@ pub enum Readiness {
 }
 
 impl Readiness {
-    /// As it is shown.
+    /// Name shown to people.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -116,10 +116,10 @@ impl Readiness {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Verdict")]
 pub struct ReadinessVerdict {
-    /// The verdict.
+    /// Readiness for production.
     pub readiness: Readiness,
-    /// One sentence.
+    /// Summary in one sentence.
     pub headline: String,
-    /// What it rests on, worst first.
+    /// Reasons, the worst first.
     pub reasons: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The catalogue of failures: what each kind means under load, and what to do.
+//! Catalogue of failures: the meaning of each kind under load, and the actions against it.
 
 use std::sync::OnceLock;
 
@@ -8,15 +8,15 @@ use super::matches;
 
 const TABLE: &str = include_str!("../../error-codes.toml");
 
-/// Knowledge of a kind of failure.
+/// Entry about a kind of failure.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FailureEntry {
     names: Vec<String>,
-    /// Words of the message, one of which must be there.
+    /// Texts, one of which the message must contain; none means any message.
     #[serde(default)]
     contains: Vec<String>,
-    /// In a load test it means this.
+    /// Meaning in a load test.
     pub(crate) means: String,
     /// Actions, in order.
     pub(crate) actions: Vec<String>,
@@ -36,7 +36,8 @@ fn all() -> &'static [FailureEntry] {
     })
 }
 
-/// The entry of a kind of failure whose message is `message`; the last entry means every kind.
+/// Finds the entry of a kind of failure by the kind and its message. The last entry matches every
+/// kind.
 pub(crate) fn find(kind: &str, message: &str) -> Option<&'static FailureEntry> {
     all().iter().find(|code| {
         let says = |word: &String| message.contains(word.as_str());

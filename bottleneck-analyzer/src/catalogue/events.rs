@@ -1,4 +1,4 @@
-//! The catalogue of PostgreSQL's wait events.
+//! Catalogue of PostgreSQL's wait events.
 
 use std::sync::OnceLock;
 
@@ -8,47 +8,47 @@ use super::matches;
 
 const TABLE: &str = include_str!("../../wait-events.toml");
 
-/// The kinds of time that a wait is.
+/// Kinds of waiting time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WaitKind {
-    /// Others are in the way.
+    /// Waiting for something that others hold.
     Queue,
-    /// The answer does not need it.
+    /// Time that the answer does not need, such as sleeping.
     Wasted,
-    /// A commit waits until its log is safe.
+    /// Waiting until the log of a commit is on disk.
     Durable,
-    /// Pages are not in memory.
+    /// Reading pages that are not in memory.
     Read,
-    /// The client, or the way to it.
+    /// Waiting for the client or the network.
     Client,
-    /// A session's own workers.
+    /// Waiting for parallel workers of the same session.
     Parallel,
-    /// Pacing of the server's own processes.
+    /// Idle time of background processes.
     Background,
 }
 
-/// Knowledge of one or several events that are counted together.
+/// Entry about one or several events that are counted together.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitEvent {
     /// `type.event` in lower case; an ending `*` stands for any rest.
     names: Vec<String>,
-    /// The rule that tells of it.
+    /// Rule that reports it.
     pub(crate) rule: String,
-    /// The kind of time it is.
+    /// Kind of waiting time.
     pub(crate) kind: WaitKind,
-    /// In a time model, as in `waiting for row locks`.
+    /// Name of the part in a time model, as in `waiting for row locks`.
     pub(crate) part: String,
-    /// As a sentence without its stop.
+    /// Title of a finding, without a full stop.
     pub(crate) title: String,
-    /// The likely cause.
+    /// Likely cause.
     pub(crate) cause: String,
-    /// The caches of transaction states that it is about, as `pg_stat_slru` names them up to version 16
-    /// and since.
+    /// Caches of transaction states (SLRU) that it is about, by their names in `pg_stat_slru` up to
+    /// version 16 and from version 17 on.
     #[serde(default)]
     pub(crate) slru: Vec<String>,
-    /// Measurement that confirms it.
+    /// Measurement that confirms the cause.
     pub(crate) confirms: String,
     /// Actions, in order.
     pub(crate) actions: Vec<String>,
@@ -70,8 +70,8 @@ fn all() -> &'static [WaitEvent] {
         .get_or_init(|| toml::from_str::<EventFile>(TABLE).map_or_else(|_| Vec::new(), |t| t.event))
 }
 
-/// The entry of an event by its key; `None` for one that is not in the catalogue. An exact name
-/// comes before a pattern.
+/// Finds the entry of an event by its key (`type.event` in lower case); `None` if the catalogue has
+/// none. An exact name takes precedence over a pattern.
 pub(crate) fn find(key: &str) -> Option<&'static WaitEvent> {
     let exact = all().iter().find(|e| e.names.iter().any(|n| n == key));
     exact.or_else(|| {

@@ -1,9 +1,9 @@
-//! Knowledge of wait events and of failures, as data: causes, proofs and remedies.
+//! Catalogues of wait events and of failures, kept as TOML data: causes, confirmations and actions.
 
 pub(crate) mod codes;
 pub(crate) mod events;
 
-/// Returns true if `name` is meant by `pattern`, whose ending `*` stands for any rest.
+/// Returns true if `pattern` matches `name`; a `*` at its end stands for any text.
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),

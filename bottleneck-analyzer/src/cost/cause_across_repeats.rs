@@ -1,4 +1,4 @@
-//! One cause over all repeats: persistent, an episode, or too small to tell.
+//! One cause over all repeats: persistent, an episode, or too small for a finding.
 
 use super::check_result::{CauseCost, CheckResult};
 use super::repeat_facts::RepeatFacts;
@@ -7,43 +7,44 @@ use crate::figures::{duration_ns, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests;
 
-/// Samples of sessions below which a share of time is no more than likely, or a doubt.
+/// Number of session samples below which the confidence is medium at most.
 const ENOUGH_SAMPLES: f64 = 100.0;
+/// Number of session samples below which the confidence is low.
 const FEW_SAMPLES: f64 = 20.0;
-/// Avoidable time from which it is a problem, as a share of the response time.
+/// Share of the response time from which avoidable time is a problem.
 const PROBLEM_RATIO: f64 = 0.10;
 
-/// One cause over the repeats; a repeat in which it was not seen has none.
+/// One cause over the repeats, with its cost in each; `None` for a repeat without it.
 pub(super) struct CauseAcrossRepeats<'p, 'a, 'f> {
-    probes: &'p [RepeatFacts<'a, 'f>],
+    repeats: &'p [RepeatFacts<'a, 'f>],
     costs: Vec<Option<CauseCost>>,
 }
 
-/// The causes that the looks at each repeat saw, the largest first.
+/// Groups the costs of all repeats by cause, the largest cause first.
 pub(super) fn causes_across_repeats<'p, 'a, 'f>(
-    probes: &'p [RepeatFacts<'a, 'f>],
-    looks: &[Vec<CheckResult>],
+    repeats: &'p [RepeatFacts<'a, 'f>],
+    results: &[Vec<CheckResult>],
 ) -> Vec<CauseAcrossRepeats<'p, 'a, 'f>> {
     let mut keys: Vec<(&str, &str)> = Vec::new();
-    for look in looks.iter().flatten() {
-        if let CheckResult::Cost(cost) = look
+    for result in results.iter().flatten() {
+        if let CheckResult::Cost(cost) = result
             && !keys.contains(&(cost.rule, &cost.key))
         {
             keys.push((cost.rule, &cost.key));
         }
     }
     let of = |repeat: &Vec<CheckResult>, key: (&str, &str)| {
-        repeat.iter().find_map(|look| match look {
+        repeat.iter().find_map(|result| match result {
             CheckResult::Cost(cost) if (cost.rule, cost.key.as_str()) == key => Some(cost.clone()),
             _ => None,
         })
     };
     let group = |key| CauseAcrossRepeats {
-        probes,
-        costs: looks.iter().map(|repeat| of(repeat, key)).collect(),
+        repeats,
+        costs: results.iter().map(|repeat| of(repeat, key)).collect(),
     };
     let mut groups: Vec<CauseAcrossRepeats<'p, 'a, 'f>> = keys.into_iter().map(group).collect();
-    // The largest of a rule is the one that bears the rule's name alone.
+    // The largest cause of a rule gets the id without a suffix.
     groups.sort_by(|a, b| b.most().total_cmp(&a.most()));
     groups
 }
@@ -54,15 +55,15 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         all.filter_map(|(i, cost)| Some((i, cost.as_ref()?)))
     }
 
-    /// The rule that tells of it.
+    /// Returns the rule that found the cause.
     pub(super) fn rule(&self) -> &'static str {
         self.seen().next().map_or("", |(_, cost)| cost.rule)
     }
 
-    /// The share of the time in service in one repeat.
+    /// Returns the share of the service time in repeat `i`.
     fn share(&self, i: usize) -> f64 {
         let own = self.costs[i].as_ref().map_or(0.0, |cost| cost.own_ns);
-        self.probes[i].share_of_service(own)
+        self.repeats[i].share_of_service(own)
     }
 
     fn most(&self) -> f64 {
@@ -70,14 +71,14 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         shares.fold(0.0, f64::max)
     }
 
-    /// Time that would come back in one repeat, as a share of its response time.
+    /// Returns the time gained without the cause in repeat `i`, as a share of its response time.
     fn saved_ratio(&self, i: usize) -> f64 {
         let own = self.costs[i].as_ref().map_or(0.0, |cost| cost.own_ns);
-        self.probes[i].saved_ns(own) / self.probes[i].model.whole_ns
+        self.repeats[i].saved_ns(own) / self.repeats[i].model.whole_ns
     }
 
-    /// The repeats in which it is large enough to be told. One that stays a little below the bound
-    /// of another is no exception to it.
+    /// Returns the repeats in which the cause is large enough for a finding. Once one repeat reaches
+    /// the bound, half of the bound is enough for the others.
     fn passing(&self) -> Vec<usize> {
         let past = |part: f64| {
             let at_least = |&(i, cost): &(usize, &CauseCost)| self.share(i) >= part * cost.least;
@@ -91,39 +92,42 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         }
     }
 
-    /// The repeat that stands for those in which it was found: the operating point itself where it
-    /// is one of them, the median of the others; the worst of an episode.
+    /// Returns the repeat that represents the cause: the chosen step if the cause is in it, else the
+    /// median repeat; for an episode the worst repeat.
     fn typical(&self, persistent: bool) -> Option<usize> {
         let mut passing = self.passing();
         passing.sort_by(|a, b| self.saved_ratio(*a).total_cmp(&self.saved_ratio(*b)));
         if !persistent {
             return passing.last().copied();
         }
-        let operating = self.probes[0].bench.operating().map(|(index, _)| index);
-        let is_point = |i: &&usize| Some(self.probes[**i].view.index) == operating;
+        let operating = self.repeats[0]
+            .bench
+            .operating_step()
+            .map(|(index, _)| index);
+        let is_point = |i: &&usize| Some(self.repeats[**i].view.index) == operating;
         let point = passing.iter().find(is_point).copied();
         point.or_else(|| passing.get(passing.len() / 2).copied())
     }
 
-    /// A finding, where it is large enough in some repeat; `not_the_first` of its rule has a name of
-    /// its own.
+    /// Returns a finding if the cause is large enough in some repeat. With `not_the_first` its id gets
+    /// a suffix, because the rule already has a finding.
     pub(super) fn finding(&self, not_the_first: bool) -> Option<FindingDraft> {
-        let persistent = 2 * self.passing().len() > self.probes.len();
+        let persistent = 2 * self.passing().len() > self.repeats.len();
         let typical = self.typical(persistent)?;
         let cost = self.costs[typical].as_ref()?;
-        // What could not be avoided and comes now and then is no news.
+        // An unavoidable cause that is not in most repeats needs no finding.
         if !persistent && !cost.avoidable {
             return None;
         }
-        let probe = &self.probes[typical];
-        let bench = probe.bench;
+        let repeat = &self.repeats[typical];
+        let bench = repeat.bench;
         let mut draft = FindingDraft::new(
             cost.rule,
             &bench.id(),
             bench.component,
             self.kind(cost, typical, persistent),
         )
-        .says(title(cost, probe), self.detail(cost, typical, persistent))
+        .says(title(cost, repeat), self.detail(cost, typical, persistent))
         .thing(cost.thing.clone())
         .evidence(cost.evidence.iter().cloned());
         draft = self.weigh(draft, cost, typical, persistent);
@@ -133,7 +137,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         }
         if !cost.actions.is_empty() {
             let actions: Vec<&str> = cost.actions.iter().map(String::as_str).collect();
-            draft = draft.advice(&actions, gain(probe, cost), &cost.rationale);
+            draft = draft.advice(&actions, gain(repeat, cost), &cost.rationale);
         }
         Some(if cost.restart {
             draft.needs_restart()
@@ -144,10 +148,10 @@ impl CauseAcrossRepeats<'_, '_, '_> {
 
     fn kind(&self, cost: &CauseCost, typical: usize, persistent: bool) -> FindingKind {
         let large = if persistent {
-            // What is known to be more than was measured need not be large as measured.
+            // The true cost is above the measured one, so a small measured one is enough.
             cost.lower_bound || self.saved_ratio(typical) >= PROBLEM_RATIO
         } else {
-            // An episode hardly moves a mean and breaks a tail.
+            // An episode hardly changes a mean, but it makes percentiles worse.
             self.mean_saved_ratio() >= PROBLEM_RATIO || self.breaks_the_objective(typical)
         };
         if cost.avoidable && large {
@@ -158,44 +162,45 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     }
 
     fn mean_saved_ratio(&self) -> f64 {
-        let all = (0..self.probes.len()).map(|i| self.saved_ratio(i));
-        all.sum::<f64>() / self.probes.len() as f64
+        let all = (0..self.repeats.len()).map(|i| self.saved_ratio(i));
+        all.sum::<f64>() / self.repeats.len() as f64
     }
 
     fn breaks_the_objective(&self, i: usize) -> bool {
-        let probe = &self.probes[i];
-        let bounds = &probe.facts.thresholds.objectives;
-        let Some((_, _, bound_ms)) = requests::objective(probe.bench.component, bounds) else {
+        let repeat = &self.repeats[i];
+        let bounds = &repeat.facts.thresholds.objectives;
+        let Some((_, _, bound_ms)) = requests::latency_objective(repeat.bench.component, bounds)
+        else {
             return false;
         };
-        let worst = requests::longest_ns(probe.view.step);
+        let worst = requests::longest_ns(repeat.view.step);
         worst.is_some_and(|ns| ns as f64 > bound_ms * 1e6)
     }
 
     fn detail(&self, cost: &CauseCost, typical: usize, persistent: bool) -> String {
         let mut text = cost.detail.clone();
-        let probe = &self.probes[typical];
-        if probe.is_timed() {
+        let repeat = &self.repeats[typical];
+        if repeat.is_timed() {
             text += &format!(
                 " A call takes {}, of which {} is service; without this {} would come back at the \
                  same load, queues before it included.",
-                duration_ns(probe.model.whole_ns),
-                duration_ns(probe.model.served_ns()),
-                duration_ns(probe.saved_ns(cost.own_ns))
+                duration_ns(repeat.model.whole_ns),
+                duration_ns(repeat.model.served_ns()),
+                duration_ns(repeat.saved_ns(cost.own_ns))
             );
         }
-        if self.probes.len() > 1 {
-            text += &self.repeats(typical, persistent);
+        if self.repeats.len() > 1 {
+            text += &self.repeats_sentence(typical, persistent);
         }
         text
     }
 
-    fn repeats(&self, typical: usize, persistent: bool) -> String {
-        let shares: Vec<f64> = (0..self.probes.len()).map(|i| self.share(i)).collect();
+    fn repeats_sentence(&self, typical: usize, persistent: bool) -> String {
+        let shares: Vec<f64> = (0..self.repeats.len()).map(|i| self.share(i)).collect();
         let (low, high) = shares
             .iter()
             .fold((1.0_f64, 0.0_f64), |(l, h), s| (l.min(*s), h.max(*s)));
-        let (seen, all) = (self.passing().len(), self.probes.len());
+        let (seen, all) = (self.passing().len(), self.repeats.len());
         if persistent {
             let (low, high) = (share(low), share(high));
             let range = if low == high {
@@ -205,15 +210,15 @@ impl CauseAcrossRepeats<'_, '_, '_> {
             };
             return format!(" In {seen} of {all} repeats: {range} of the time in service.");
         }
-        let probe = &self.probes[typical];
-        let worst = requests::longest_ns(probe.view.step);
+        let repeat = &self.repeats[typical];
+        let worst = requests::longest_ns(repeat.view.step);
         let worst = worst.map_or_else(String::new, |ns| {
             format!(", where the slowest call took {}", duration_ns(ns as f64))
         });
         format!(
             " An episode: only in {seen} of {all} repeats ({}){worst}; over all repeats that makes {} of \
              the response time.",
-            probe.name(),
+            repeat.name(),
             share(self.mean_saved_ratio())
         )
     }
@@ -225,29 +230,30 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         typical: usize,
         persistent: bool,
     ) -> FindingDraft {
-        let probe = &self.probes[typical];
-        let draft = if !probe.is_timed() {
+        let repeat = &self.repeats[typical];
+        let draft = if !repeat.is_timed() {
             draft.impact(self.saved_ratio(typical), ImpactOf::SessionTime)
         } else if persistent {
-            draft.saves(probe.saved_ns(cost.own_ns), probe.model.whole_ns)
+            draft.saves(repeat.saved_ns(cost.own_ns), repeat.model.whole_ns)
         } else {
             let ratio = self.mean_saved_ratio();
-            draft.saves(ratio * probe.model.whole_ns, probe.model.whole_ns)
+            draft.saves(ratio * repeat.model.whole_ns, repeat.model.whole_ns)
         };
         let draft = draft.confidence(self.confidence(cost, typical, persistent));
-        draft.raises_capacity(crate::demand::gain_without(probe, cost.own_ns))
+        draft.raises_capacity(crate::demand::gain_without(repeat, cost.own_ns))
     }
 
     fn confidence(&self, cost: &CauseCost, typical: usize, persistent: bool) -> Confidence {
         let samples = self
-            .probes
+            .repeats
             .iter()
             .map(|p| p.view.figure("sessions.samples"));
         let samples: Option<f64> = samples.sum();
         let part = self.share(typical);
         let noise = samples.map_or(0.02, |n| (part * (1.0 - part).max(0.0) / n.max(1.0)).sqrt());
         let mut sure = confidence_past(part, cost.least, noise);
-        if self.passing().len() < self.probes.len() || samples.is_some_and(|n| n < ENOUGH_SAMPLES) {
+        if self.passing().len() < self.repeats.len() || samples.is_some_and(|n| n < ENOUGH_SAMPLES)
+        {
             sure = sure.min(Confidence::Medium);
         }
         if samples.is_some_and(|n| n < FEW_SAMPLES) {
@@ -260,7 +266,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         }
     }
 
-    /// The largest it ever was.
+    /// Returns the statement and evidence for a cause that is too small, from its largest repeat.
     pub(super) fn ruled_out(&self) -> (String, Vec<EvidenceItem>) {
         let Some((at, cost)) = self
             .seen()
@@ -268,7 +274,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         else {
             return (String::new(), Vec::new());
         };
-        let of = if self.probes[at].is_timed() {
+        let of = if self.repeats[at].is_timed() {
             "a call's time in service"
         } else {
             "the time of sessions at work"
@@ -284,10 +290,10 @@ impl CauseAcrossRepeats<'_, '_, '_> {
     }
 }
 
-fn gain(probe: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {
-    let saved = probe.saved_ns(cost.own_ns);
-    let ratio = share(saved / probe.model.whole_ns);
-    if probe.is_timed() {
+fn gain(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {
+    let saved = repeat.saved_ns(cost.own_ns);
+    let ratio = share(saved / repeat.model.whole_ns);
+    if repeat.is_timed() {
         format!(
             "up to {} of each call ({ratio} of the response time) at the same load",
             duration_ns(saved)
@@ -297,11 +303,11 @@ fn gain(probe: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {
     }
 }
 
-/// The cause with its own time.
-fn title(cost: &CauseCost, probe: &RepeatFacts<'_, '_>) -> String {
-    if probe.is_timed() {
+/// Returns the title of a finding: the cause with its own time.
+fn title(cost: &CauseCost, repeat: &RepeatFacts<'_, '_>) -> String {
+    if repeat.is_timed() {
         return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));
     }
-    let part = share(probe.share_of_service(cost.own_ns));
+    let part = share(repeat.share_of_service(cost.own_ns));
     format!("{}: {part} of the time of sessions at work", cost.title)
 }

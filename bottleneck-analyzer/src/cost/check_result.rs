@@ -1,68 +1,68 @@
-//! Result of a check of one repeat.
+//! Results of checking one repeat.
 
 use crate::assessment::EvidenceItem;
 
-/// A cause with the time that it takes of each call.
+/// Cause with the time that it takes of each call.
 #[derive(Debug, Clone)]
 pub(crate) struct CauseCost {
-    /// The rule that tells of it.
+    /// Rule that found it.
     pub(crate) rule: &'static str,
-    /// Tells it from the rule's other causes, the same in every repeat.
+    /// Key that tells it from the rule's other causes, the same in every repeat.
     pub(crate) key: String,
-    /// The thing as it is named.
+    /// Name of the thing at fault.
     pub(crate) thing: String,
     /// Mean time that a call spends in it, in nanoseconds.
     pub(crate) own_ns: f64,
-    /// Share of the time in service from which it is told at all.
+    /// Share of the service time from which it is a finding, from 0 to 1.
     pub(crate) least: f64,
     /// True if the time could be avoided.
     pub(crate) avoidable: bool,
-    /// True if more time than `own_ns` goes into it for sure.
+    /// True if `own_ns` is a lower bound.
     pub(crate) lower_bound: bool,
-    /// One line, without its figure.
+    /// Title of one line, without the figure.
     pub(crate) title: String,
-    /// A few sentences.
+    /// Explanation of a few sentences.
     pub(crate) detail: String,
-    /// Places in the report.
+    /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
-    /// Actions, in order; none where there is nothing to do.
+    /// Actions in order; empty if there is nothing to do.
     pub(crate) actions: Vec<String>,
-    /// Reason for which that helps.
+    /// Reason why the actions help.
     pub(crate) rationale: String,
     /// True if an action needs a restart.
     pub(crate) restart: bool,
 }
 
-/// Worth knowing, at a price that was not measured.
+/// Fact worth knowing whose cost was not measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Note {
-    /// The rule that tells of it.
+    /// Rule that found it.
     pub(crate) rule: &'static str,
-    /// The thing as it is named.
+    /// Name of the thing.
     pub(crate) thing: String,
-    /// One line.
+    /// Title of one line.
     pub(crate) title: String,
-    /// A few sentences.
+    /// Explanation of a few sentences.
     pub(crate) detail: String,
-    /// Places in the report.
+    /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
-    /// Actions, in order.
+    /// Actions in order.
     pub(crate) actions: Vec<String>,
-    /// Gain to expect of it.
+    /// Expected gain.
     pub(crate) gain: String,
-    /// Reason for which that helps.
+    /// Reason why the actions help.
     pub(crate) rationale: String,
 }
 
-/// Result of one look at one step.
+/// Result of one check of one repeat.
 #[derive(Debug, Clone)]
 pub(crate) enum CheckResult {
-    /// A cause, large or small.
+    /// Cause with its cost, large or small.
     Cost(CauseCost),
-    /// Worth knowing.
+    /// Fact worth knowing.
     Note(Note),
-    /// Nothing to find, with its figure.
+    /// Passed check: the rule, a statement with the figure, and its evidence.
     Fine(&'static str, String, Vec<EvidenceItem>),
-    /// A figure is missing: the question, and the measurement that would tell.
+    /// Open question: the rule, the question, and the measurement that would answer it.
     Unknown(&'static str, String, String),
 }

@@ -1,4 +1,4 @@
-//! From the looks at all repeats to findings, to what is fine and to what is not known.
+//! Conclusions from the check results of all repeats.
 
 use super::cause_across_repeats::causes_across_repeats;
 use super::check_result::{CheckResult, Note};
@@ -9,37 +9,37 @@ use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
-/// A rule that looks at one step.
+/// Rule that checks one repeat of an operating point.
 pub(crate) type RepeatRule = fn(&RepeatFacts<'_, '_>) -> Vec<CheckResult>;
 
-/// Looks at every repeat of a bench's operating point and files what follows from all of them.
+/// Runs the rules on every repeat of a bench's operating point and adds their joint conclusions.
 pub(crate) fn check_repeats(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
     rules: &[RepeatRule],
     out: &mut Conclusions,
 ) {
-    let probes = RepeatFacts::all(bench, facts);
-    if probes.is_empty() {
+    let repeats = RepeatFacts::all(bench, facts);
+    if repeats.is_empty() {
         return;
     }
     for rule in rules {
-        let looks: Vec<Vec<CheckResult>> = probes.iter().map(rule).collect();
-        file(&probes, &looks, out);
+        let results: Vec<Vec<CheckResult>> = repeats.iter().map(rule).collect();
+        file(&repeats, &results, out);
     }
 }
 
-fn file(probes: &[RepeatFacts<'_, '_>], looks: &[Vec<CheckResult>], out: &mut Conclusions) {
-    let bench = probes[0].bench;
-    let groups = causes_across_repeats(probes, looks);
+fn file(repeats: &[RepeatFacts<'_, '_>], results: &[Vec<CheckResult>], out: &mut Conclusions) {
+    let bench = repeats[0].bench;
+    let groups = causes_across_repeats(repeats, results);
     let mut told: Vec<&str> = Vec::new();
     for group in &groups {
         if let Some(finding) = group.finding(told.contains(&group.rule())) {
             told.push(group.rule());
-            out.find(finding);
+            out.add_finding(finding);
         }
     }
-    notes(bench, looks, &mut told, out);
+    notes(bench, results, &mut told, out);
     for group in &groups {
         if !told.contains(&group.rule()) {
             told.push(group.rule());
@@ -47,19 +47,19 @@ fn file(probes: &[RepeatFacts<'_, '_>], looks: &[Vec<CheckResult>], out: &mut Co
             out.rule_out(group.rule(), bench.component, statement, evidence);
         }
     }
-    rest(looks, told, bench.component, out);
+    rest(results, told, bench.component, out);
 }
 
-/// Files notes, once for each thing.
+/// Adds notes as findings, once for each thing.
 fn notes<'l>(
     bench: &BenchFacts<'_>,
-    looks: &'l [Vec<CheckResult>],
+    results: &'l [Vec<CheckResult>],
     told: &mut Vec<&'l str>,
     out: &mut Conclusions,
 ) {
     let mut noted: Vec<(&str, &str)> = Vec::new();
-    for look in looks.iter().flatten() {
-        let CheckResult::Note(note) = look else {
+    for result in results.iter().flatten() {
+        let CheckResult::Note(note) = result else {
             continue;
         };
         if noted.contains(&(note.rule, &note.thing)) {
@@ -68,7 +68,7 @@ fn notes<'l>(
         noted.push((note.rule, &note.thing));
         let draft = draft(bench, note);
         let several = told.contains(&note.rule);
-        out.find(if several {
+        out.add_finding(if several {
             draft.one_of_several(&note.thing)
         } else {
             draft
@@ -92,25 +92,25 @@ fn draft(bench: &BenchFacts<'_>, note: &Note) -> FindingDraft {
     .advice(&actions, note.gain.clone(), &note.rationale)
 }
 
-/// Files the other answers of the looks, where there is no cost to tell of: each rule once.
+/// Adds passed checks and open questions of rules without a finding, once for each rule.
 fn rest<'l>(
-    looks: &'l [Vec<CheckResult>],
+    results: &'l [Vec<CheckResult>],
     mut told: Vec<&'l str>,
     component: ComponentKind,
     out: &mut Conclusions,
 ) {
-    for look in looks.iter().flatten() {
-        let (CheckResult::Unknown(rule, ..) | CheckResult::Fine(rule, ..)) = look else {
+    for result in results.iter().flatten() {
+        let (CheckResult::Unknown(rule, ..) | CheckResult::Fine(rule, ..)) = result else {
             continue;
         };
         if told.contains(rule) {
             continue;
         }
         told.push(rule);
-        if let CheckResult::Unknown(_, question, would_tell) = look {
+        if let CheckResult::Unknown(_, question, would_tell) = result {
             out.cannot_judge(rule, component, question.clone(), would_tell.clone());
         }
-        if let CheckResult::Fine(_, statement, evidence) = look {
+        if let CheckResult::Fine(_, statement, evidence) = result {
             out.rule_out(rule, component, statement.clone(), evidence.clone());
         }
     }

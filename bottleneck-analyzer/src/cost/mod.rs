@@ -1,9 +1,9 @@
-//! Time that one cause costs each call: looked for in every repeat of the operating point, judged
-//! over all of them.
+//! Costs of causes: the time that each takes of a call, checked in every repeat of the operating point
+//! and judged over all of them.
 //!
-//! A cause's own time is what a call spends in it. What comes back at the same load is more where
-//! calls queue for the connections that it holds: the queue is computed anew without it, and is
-//! never a cause of its own.
+//! The own time of a cause is the time that a call spends in it. Without the cause a call gains more
+//! than that if calls queue for the connections that it holds: the queue is computed again without the
+//! cause (Erlang's C formula) and is never a cause itself.
 
 mod cause_across_repeats;
 mod check_result;

@@ -1,4 +1,4 @@
-//! One repeat of an operating point, and what would come back of its response time.
+//! Facts of one repeat of an operating point, and the time gained without a cause.
 
 use bench_report::Step;
 
@@ -9,45 +9,45 @@ use crate::queueing::erlang_wait_ns;
 use crate::run_facts::RunFacts;
 use crate::time_model;
 
-/// One step at which a cause is looked for.
+/// Facts of one repeat that the rules check.
 #[derive(Debug)]
 pub(crate) struct RepeatFacts<'a, 'f> {
-    /// Its bench.
+    /// Facts of the bench.
     pub(crate) bench: &'f BenchFacts<'a>,
-    /// All that is known of the run.
+    /// Facts of the whole run.
     pub(crate) facts: &'f RunFacts<'a>,
-    /// The server's side.
+    /// The server's evidence.
     pub(crate) view: PostgresEvidence<'a>,
     /// Division of the time of a call.
     pub(crate) model: TimeModel,
 }
 
 impl<'a, 'f> RepeatFacts<'a, 'f> {
-    /// The operating point's repeats whose time was measured.
+    /// Returns the repeats of the operating point that have a time model.
     pub(crate) fn all(bench: &'f BenchFacts<'a>, facts: &'f RunFacts<'a>) -> Vec<Self> {
         let at = |index: &usize| {
             Some(Self {
                 bench,
                 facts,
-                view: PostgresEvidence::of(bench.source, *index)?,
+                view: PostgresEvidence::of_step(bench.source, *index)?,
                 model: time_model::of_step(bench.source, *index)?,
             })
         };
         bench.repeats.iter().filter_map(at).collect()
     }
 
-    /// Returns true if calls were timed; a server that was only watched tells the time of its
-    /// sessions.
+    /// Returns true if calls were timed. An observed server has the time of its sessions only.
     pub(crate) fn is_timed(&self) -> bool {
         !self.model.is_of_sessions()
     }
 
-    /// A time as a share of the time in service.
+    /// Returns `ns` as a share of the service time.
     pub(crate) fn share_of_service(&self, ns: f64) -> f64 {
         ns / self.model.served_ns().max(f64::EPSILON)
     }
 
-    /// Mean response time that comes back at the same load without `own_ns` of service.
+    /// Returns the mean response time gained at the same load without `own_ns` of service, in
+    /// nanoseconds: the time itself and the shorter queue before it.
     pub(crate) fn saved_ns(&self, own_ns: f64) -> f64 {
         own_ns + self.queue_saved_ns(own_ns).unwrap_or(0.0)
     }
@@ -63,7 +63,7 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         Some((wait - then).max(0.0))
     }
 
-    /// As people name it.
+    /// Name shown to people.
     pub(super) fn name(&self) -> String {
         let Step { name, repeat, .. } = self.view.step;
         format!("{name}, repeat {}", repeat + 1)

@@ -1,4 +1,4 @@
-//! The processors that server and generator may use.
+//! Bound of the processors that server and generator may use.
 
 use super::{EXPLAINS, ResourceBound, cpu_matters};
 use crate::assessment::Confidence;
@@ -17,9 +17,9 @@ pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Res
         return as_reported(bench);
     };
     let used_ratio = cpu.used_ratio()?;
-    let stranger = stranger_on_the_server(bench);
-    let (whose, reason) = match (cpu.owner(), &stranger) {
-        (Some(CpuOwner::Server), Some(stranger)) => (".others", stranger.as_str()),
+    let outsider = busiest_other_application(bench);
+    let (whose, reason) = match (cpu.owner(), &outsider) {
+        (Some(CpuOwner::Server), Some(outsider)) => (".others", outsider.as_str()),
         (Some(CpuOwner::Server), None) => (
             ".server",
             "the server uses most of a CPU that is used up: more connections only queue for it",
@@ -53,10 +53,11 @@ pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Res
     })
 }
 
-/// The reason for which the server's use is not the load's, where another application has most of it.
-fn stranger_on_the_server(bench: &BenchFacts<'_>) -> Option<String> {
-    let (index, _) = bench.operating()?;
-    let busiest = OtherApplication::busiest(&PostgresEvidence::of(bench.source, index)?)?;
+/// Describes another application on the server that has most of the server's CPU use; `None` if none
+/// does.
+fn busiest_other_application(bench: &BenchFacts<'_>) -> Option<String> {
+    let (index, _) = bench.operating_step()?;
+    let busiest = OtherApplication::busiest(&PostgresEvidence::of_step(bench.source, index)?)?;
     (busiest.share > 0.5).then(|| {
         format!(
             "another application on the same server, {}, has {} of the server's use of a CPU that is \
@@ -75,10 +76,10 @@ fn confidence(cpu: &StepCpuUse) -> Confidence {
     }
 }
 
-/// Without a recording of the machine: server and generator alone may be seen to use all of it.
-/// What they leave is not known to be free.
+/// Computes the bound without a recording of the machine, from the CPU times in the report. `None` if
+/// server and generator do not use up the CPU: whether the rest was free is not known.
 fn as_reported(bench: &BenchFacts<'_>) -> Option<ResourceBound> {
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let cores = bench.source.report.environment.cores_available? as f64;
     let server_ns = bench
         .server("server.cpu_ns")

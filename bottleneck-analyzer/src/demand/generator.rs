@@ -1,4 +1,4 @@
-//! The generator: all of its threads, or the busiest of them.
+//! Bounds of the load generator: all of its threads, and the busiest one.
 
 use bench_report::WarningCode;
 
@@ -8,8 +8,9 @@ use crate::bench_facts::BenchFacts;
 use crate::figures::share;
 use crate::run_facts::RunFacts;
 
+/// Computes the bound of all generator threads.
 pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let ratio = step.generator.cpu_ratio;
     let warned = bench
         .operating_warnings()
@@ -45,12 +46,12 @@ pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Re
     })
 }
 
-/// One full thread among idle ones, as where all users share a connection that one task drives.
+/// Computes the bound of one full thread among idle ones, as where all users share one connection.
 pub(super) fn busiest_thread(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
 ) -> Option<ResourceBound> {
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let ratio = step
         .generator
         .full_thread(facts.thresholds.cpu.generator_ratio)?;

@@ -1,4 +1,4 @@
-//! One lock that all want: it lets one transaction through at a time.
+//! Bound of a lock that all calls take: it lets one transaction through at a time.
 
 use super::{ResourceBound, cpu_ns};
 use crate::assessment::Confidence;
@@ -8,13 +8,15 @@ use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::utilisation_behind;
 use crate::run_facts::RunFacts;
 
-/// Share of the time in service below which a lock is not what calls wait for.
+/// Share of the service time below which lock waits do not limit calls.
 const LEAST_SHARE: f64 = 0.25;
 
+/// Computes the bound of the locks that calls wait for, by the machine-repairman model; see
+/// [`utilisation_behind`].
 pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
-    let (index, step) = bench.operating()?;
-    let view = PostgresEvidence::of(bench.source, index)?;
+    let (index, step) = bench.operating_step()?;
+    let view = PostgresEvidence::of_step(bench.source, index)?;
     let locks = model
         .parts
         .iter()
@@ -36,7 +38,7 @@ pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Resou
     let served = model.served_ns() / 1e9 * view.calls_per_s();
     let inside = step.pool.as_ref().map_or(served, |pool| pool.in_use_mean);
     let kind = part.name.strip_prefix("lock.").unwrap_or_default();
-    let holders = LockHolders::of(&view, &[kind, "transactionid", "tuple"]);
+    let holders = LockHolders::find(&view, &[kind, "transactionid", "tuple"]);
     let thing = holders.map(|h| h.thing).filter(|t| !t.is_empty());
     let thing = thing.map_or_else(
         || part.title.clone(),

@@ -1,8 +1,8 @@
-//! Demand of each call on every resource, and so the most calls that each lets through.
+//! Demand of each call on every resource, and the throughput bound that follows from it.
 //!
-//! A resource limits a run only where its bound explains the throughput that was measured; a queue
-//! is no demand: it is taken out (the operational laws: Denning and Buzen, *The Operational
-//! Analysis of Queueing Network Models*, ACM Computing Surveys 10(3), 1978).
+//! A resource limits a run only if its bound explains the measured throughput. Queues are not part of
+//! a demand and are subtracted (the operational laws: Denning and Buzen, *The Operational Analysis of
+//! Queueing Network Models*, ACM Computing Surveys 10(3), 1978).
 
 mod cpu;
 mod generator;
@@ -18,34 +18,34 @@ use crate::cost::RepeatFacts;
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::StepCpuUse;
 
-/// Measured throughput ÷ a bound from which the bound explains it.
+/// Measured throughput ÷ bound from which the bound explains the throughput.
 pub(crate) const EXPLAINS: f64 = 0.90;
-/// Share of the time in service below which a full CPU is not what calls wait for.
+/// Share of the service time on or before a CPU below which a full CPU does not limit calls.
 const CPU_MATTERS: f64 = 0.25;
 
-/// The most that one resource lets through, beside what was measured.
+/// Throughput bound of one resource, relative to the measured throughput.
 #[derive(Debug, Clone)]
 pub(crate) struct ResourceBound {
-    /// A name for scripts, as in `redis_main_thread`.
+    /// Stable name, as in `redis_main_thread`.
     pub(crate) factor: String,
-    /// One line with the figures.
+    /// Summary of one line with the figures.
     pub(crate) title: String,
-    /// Way in which it was told from the others.
+    /// Reason for choosing it over other resources.
     pub(crate) reason: String,
-    /// Measured throughput ÷ the most that it lets through; 1 is full.
+    /// Measured throughput ÷ bound; 1 means used up.
     pub(crate) used_ratio: f64,
-    /// Confidence on sound figures.
+    /// Confidence for figures that no warning spoils.
     pub(crate) confidence: Confidence,
     /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
-    /// The measurement that would tell more.
+    /// Measurement that would tell more.
     pub(crate) would_tell: Option<String>,
 }
 
-/// Measures one resource at the operating point; `None` where it was not measured.
+/// Computes the bound of one resource at the operating point; `None` if it was not measured.
 pub(crate) type ResourceMeasure = fn(&BenchFacts<'_>, &RunFacts<'_>) -> Option<ResourceBound>;
 
-/// From the outside in: of the bounds that explain the run the first here is the limit.
+/// All resources, from the generator inwards: the first whose bound explains the run is the limit.
 const ALL: [ResourceMeasure; 6] = [
     generator::threads,
     generator::busiest_thread,
@@ -55,19 +55,19 @@ const ALL: [ResourceMeasure; 6] = [
     pool::connections,
 ];
 
-/// The bounds of all resources that were measured.
-pub(crate) fn all(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<ResourceBound> {
+/// Returns the bounds of all measured resources.
+pub(crate) fn bounds(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<ResourceBound> {
     ALL.iter().filter_map(|ask| ask(bench, facts)).collect()
 }
 
-/// Time of a call that a CPU serves or that queues for one; what is left by subtraction passes on
-/// the client's side, which shares the machine.
+/// Returns the time of a call on a CPU or waiting for one, in nanoseconds. The remainder of the model is
+/// included, because it passes in the client, which shares the machine.
 fn cpu_ns(model: &TimeModel) -> f64 {
     model.sum_of("server_cpu") + model.sum_of("server_runnable") + model.sum_of("rest")
 }
 
-/// Returns true if a CPU could hold up calls at all: they spend a part of their time on one or
-/// before one.
+/// Returns true if calls spend enough of their time on a CPU, or waiting for one, for it to limit
+/// them.
 pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     bench.time_model.as_ref().is_none_or(|model| {
         let known = model.part("server_cpu").is_some();
@@ -76,16 +76,17 @@ pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     })
 }
 
-/// Time of a call for which its session was ready and had no CPU, as the kernel counted it: a
-/// session that is woken shows what it waited for until it runs.
+/// Returns the time of a call for which its session was ready to run and had no CPU, as the kernel
+/// counted it, in nanoseconds. Samples miss it: a woken session shows its last wait event until it
+/// runs.
 fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
     let ready = bench.server("server.load_ready_ns")?;
     (calls > 0).then(|| ready / calls as f64)
 }
 
-/// Time for which a call holds a connection and is not in a queue behind it.
+/// Returns the time for which a call holds a connection, queues for locks left out, in nanoseconds.
 fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
     let locks = model.sum_of("lock") + model.sum_of("lwlock");
     let ready = if cpu_is_crowded {
@@ -97,8 +98,8 @@ fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
     (model.served_ns() - locks - ready).max(0.0)
 }
 
-/// Time of a call that others' locks, sleeping and spilling take while it holds its connection: a
-/// larger pool only has more connections that do the same.
+/// Returns the time of a call in lock waits, sleeps and temporary files while it holds its connection,
+/// in nanoseconds. A larger pool does not shorten it.
 pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
     let prefixes = [
         "lock",
@@ -111,8 +112,8 @@ pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
     prefixes.iter().map(|prefix| model.sum_of(prefix)).sum()
 }
 
-/// The most that the CPU lets through ÷ what was measured: what others leave ÷ what server and
-/// generator used.
+/// Returns the CPU's throughput bound ÷ measured throughput: the share that other programs leave ÷ the
+/// share that server and generator used.
 fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     let ours = cpu.server_ratio.map(|server| server + cpu.generator_ratio);
     let times = match (ours, cpu.others_ratio()) {
@@ -122,15 +123,15 @@ fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     times.is_finite().then_some(times)
 }
 
-/// Rise of throughput without `own_ns` of each call, until the next limit; `None` where
-/// the CPU, which may be that limit, was not recorded.
-pub(crate) fn gain_without(probe: &RepeatFacts<'_, '_>, own_ns: f64) -> Option<f64> {
-    let step = probe.view.step;
-    let rate = probe.view.calls_per_s();
-    let mut bounds = vec![rate * room_for_more(probe.bench.cpu.as_ref()?)?];
+/// Returns the possible rise of throughput without `own_ns` of each call, up to the next limit (CPU,
+/// pool or users), as a share. `None` if the CPU was not recorded.
+pub(crate) fn gain_without(repeat: &RepeatFacts<'_, '_>, own_ns: f64) -> Option<f64> {
+    let step = repeat.view.step;
+    let rate = repeat.view.calls_per_s();
+    let mut bounds = vec![rate * room_for_more(repeat.bench.cpu.as_ref()?)?];
     if let Some(pool) = &step.pool {
-        let held = held_ns(&probe.model, false);
-        let queue = probe.model.served_ns() - held;
+        let held = held_ns(&repeat.model, false);
+        let queue = repeat.model.served_ns() - held;
         let left = held - (own_ns - queue).max(0.0);
         bounds.push(pool.max_size as f64 / left.max(1.0) * 1e9);
     }
@@ -139,9 +140,9 @@ pub(crate) fn gain_without(probe: &RepeatFacts<'_, '_>, own_ns: f64) -> Option<f
         think_time_ns,
     } = step.load
     {
-        let then = probe.model.whole_ns - probe.saved_ns(own_ns) + think_time_ns as f64;
+        let then = repeat.model.whole_ns - repeat.saved_ns(own_ns) + think_time_ns as f64;
         bounds.push(users as f64 / then.max(1.0) * 1e9);
     }
     let least = bounds.into_iter().fold(f64::MAX, f64::min);
-    (probe.is_timed() && rate > 0.0).then(|| least / rate - 1.0)
+    (repeat.is_timed() && rate > 0.0).then(|| least / rate - 1.0)
 }

@@ -1,4 +1,4 @@
-//! The pool's connections, each of which serves one call at a time.
+//! Bound of the pool: each connection serves one call at a time.
 
 use super::{EXPLAINS, ResourceBound, cpu_matters, held_ns};
 use crate::assessment::{ComponentKind, Confidence};
@@ -8,12 +8,14 @@ use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 use crate::time_model::checkout;
 
-/// Share of a call below which nobody waits for a connection to speak of.
+/// Share of a call below which waiting for a connection does not matter.
 const LEAST_WAIT: f64 = 0.10;
 
+/// Computes the bound of the pool's connections, queues behind them left out; `None` if calls hardly wait
+/// for one, or if a larger pool carried no more.
 pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
-    let (index, step) = bench.operating()?;
+    let (index, step) = bench.operating_step()?;
     let pool = step.pool.as_ref()?;
     if bench.component == ComponentKind::Websocket {
         return None;
@@ -21,7 +23,7 @@ pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Optio
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
     let size = pool.max_size as f64;
     let wait = checkout::wait_ns(step, model.part("checkout")?.ns)?;
-    let rate = PostgresEvidence::of(bench.source, index)?.calls_per_s();
+    let rate = PostgresEvidence::of_step(bench.source, index)?.calls_per_s();
     let held = held_ns(model, room == Some(false));
     // Larger pools were tried and carried no more: what is behind the pool sets the pace.
     let larger = bench.gain_past_operating();

@@ -1,4 +1,4 @@
-//! Redis executes commands on one thread: it can be full on a machine that is not.
+//! Bound of Redis's main thread, which executes all commands and can be full on an idle machine.
 
 use super::ResourceBound;
 use crate::assessment::Confidence;
@@ -7,7 +7,7 @@ use crate::figures::share;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
 
-/// Figures that its use can come from.
+/// Figures that the thread's use is taken from.
 const MEASURES: [&str; 4] = [
     "main_thread_active_s",
     "eventloop_busy_us",
@@ -15,8 +15,9 @@ const MEASURES: [&str; 4] = [
     "cpu_main_thread_s",
 ];
 
+/// Computes the bound of the main thread.
 pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
-    let (index, step) = bench.operating()?;
+    let (index, step) = bench.operating_step()?;
     let view = RedisEvidence::of_step(bench.source, index);
     let polls = view.as_ref().is_some_and(RedisEvidence::has_io_threads);
     let ratio = if let Some(view) = &view {

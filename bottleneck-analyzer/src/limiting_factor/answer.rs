@@ -1,7 +1,8 @@
-//! A limiting factor in the making.
+//! Construction of limiting factors.
 
 use crate::assessment::{Confidence, EvidenceItem, LimitingFactor};
 
+/// Creates a limiting factor without a measurement to ask for.
 pub(super) fn factor(
     name: &str,
     title: String,
@@ -19,6 +20,7 @@ pub(super) fn factor(
     }
 }
 
+/// Creates an inconclusive answer with its reason and the measurement that would settle it.
 pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
     let mut answer = factor(
         "inconclusive",
@@ -31,8 +33,8 @@ pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
     answer
 }
 
-/// No confidence on figures that a warning spoils.
-pub(super) fn capped(mut answer: LimitingFactor) -> LimitingFactor {
+/// Lowers the confidence if a warning spoils the evidence.
+pub(super) fn cap_confidence(mut answer: LimitingFactor) -> LimitingFactor {
     if answer.evidence.iter().any(|e| e.spoiled) {
         answer.confidence = Confidence::Low;
         answer.would_tell.get_or_insert_with(|| {

@@ -2,7 +2,7 @@
 
 use bench_report::{Load, Step, StepEnd};
 
-use super::answer::{capped, factor, inconclusive};
+use super::answer::{cap_confidence, factor, inconclusive};
 use super::websocket::searched_limit;
 use crate::assessment::{ComponentKind, Confidence, LimitingFactor, TimeModel, TimePart};
 use crate::bench_facts::BenchFacts;
@@ -11,23 +11,26 @@ use crate::figures::{duration_ns, plain, rate, share};
 use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 
-/// Carried ÷ offered from which an open load was carried.
+/// Carried ÷ offered rate from which an open load counts as carried.
 const CARRIED: f64 = 0.98;
-/// A part of the time in service from which it, and not the round trip, is what users wait for.
+/// Share of the service time from which a wait names the factor instead of the number of users.
 const MAIN_PART: f64 = 0.25;
-/// Queues ÷ the response time above which the number of users is not what sets the pace.
+/// Queues ÷ cycle time of a user above which the number of users is not the limit.
 const MOST_QUEUED: f64 = 0.10;
 
-/// Largest distance of users from throughput × time of a call.
+/// Largest relative difference between users and throughput × time of a call.
 const MOST_IMBALANCE: f64 = 0.05;
 
-/// The limiting factor of a bench at its operating point.
+/// Finds the limiting factor of a bench at its operating point.
 pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     if bench.component == ComponentKind::Websocket {
-        return capped(searched_limit(bench));
+        return cap_confidence(searched_limit(bench));
     }
     let succeeded = |step: &Step| step.operations.values().any(|o| o.succeeded > 0);
-    if !bench.operating().is_some_and(|(_, step)| succeeded(step)) {
+    if !bench
+        .operating_step()
+        .is_some_and(|(_, step)| succeeded(step))
+    {
         return nothing_to_judge(bench);
     }
     let mut answer = of_repeat(bench, facts);
@@ -36,23 +39,24 @@ pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Limiting
         answer.confidence = Confidence::Low;
         answer.reason += &format!("; {doubt}");
     }
-    capped(answer)
+    cap_confidence(answer)
 }
 
-/// The limiting factor as one repeat tells it.
+/// Finds the limiting factor in one repeat.
 fn of_repeat(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     if let Some(answer) = offered_rate(bench) {
         return answer;
     }
-    let bounds = demand::all(bench, facts);
+    let bounds = demand::bounds(bench, facts);
     if let Some(bound) = bounds.iter().find(|b| b.used_ratio >= EXPLAINS) {
-        return of_bound(bound);
+        return from_bound(bound);
     }
     let found = users(bench, facts);
     found.unwrap_or_else(|| not_known(bench, facts, &bounds))
 }
 
-/// Answer of another repeat, where it differs. The owner of the CPU may change.
+/// Describes the answers of other repeats that differ; `None` if all agree. The owner of the CPU may
+/// differ.
 fn disagreement(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
@@ -74,10 +78,9 @@ fn disagreement(
     (!others.is_empty()).then(|| format!("the repeats disagree ({})", others.join("; ")))
 }
 
-/// Users ÷ (throughput × time of a call) that is not 1 by Little's law: the figures do not belong
-/// together.
+/// Describes a violation of Little's law: users ≠ throughput × time of a call. `None` if it holds.
 fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
-    let (index, step) = bench.operating()?;
+    let (index, step) = bench.operating_step()?;
     let Load::Closed {
         users,
         think_time_ns,
@@ -86,7 +89,7 @@ fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
         return None;
     };
     let model = bench.time_model.as_ref().filter(|m| !m.is_of_sessions())?;
-    let view = PostgresEvidence::of(bench.source, index)?;
+    let view = PostgresEvidence::of_step(bench.source, index)?;
     let cycle_ns = model.whole_ns + think_time_ns as f64;
     let inside = view.calls_per_s() * cycle_ns / 1e9;
     let off = inside / users as f64 - 1.0;
@@ -98,7 +101,8 @@ fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
     })
 }
 
-fn of_bound(bound: &ResourceBound) -> LimitingFactor {
+/// Converts the bound of a resource.
+fn from_bound(bound: &ResourceBound) -> LimitingFactor {
     let mut answer = factor(
         &bound.factor,
         bound.title.clone(),
@@ -110,7 +114,7 @@ fn of_bound(bound: &ResourceBound) -> LimitingFactor {
     answer
 }
 
-/// No step can be an operating point: what became of those that ran.
+/// Answers for a bench without an operating point: says how its steps ended.
 fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
     let steps = &bench.source.report.steps;
     let stopped = steps.iter().filter_map(|step| match &step.end {
@@ -153,9 +157,9 @@ fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
     )
 }
 
-/// An open load that was carried whole: it set the pace, and nothing else did.
+/// Returns the offered rate as the factor if an open load was carried completely.
 fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
-    let (index, step) = bench.operating()?;
+    let (index, step) = bench.operating_step()?;
     let Load::Open { rate_per_s, .. } = step.load else {
         return None;
     };
@@ -179,10 +183,10 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     Some(answer)
 }
 
-/// A closed load without queues: each user waits for one call at a time, and their number sets the
-/// pace. Where the CPU was not recorded, a queue for it may be hidden in the calls.
+/// Returns the number of users as the factor of a closed load without queues; `None` if calls queue, or
+/// may queue for a CPU that was not recorded.
 fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor> {
-    let (index, step) = bench.operating()?;
+    let (index, step) = bench.operating_step()?;
     let model = bench.time_model.as_ref()?;
     let Load::Closed {
         users,
@@ -245,7 +249,7 @@ fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor>
     Some(answer)
 }
 
-/// The largest wait inside the server, where it is a large part of the time in service.
+/// Returns the largest wait inside the server, if it is a large part of the service time.
 fn main_wait(model: &TimeModel) -> Option<&TimePart> {
     let parts = model
         .parts
@@ -255,7 +259,7 @@ fn main_wait(model: &TimeModel) -> Option<&TimePart> {
     (most.ns >= MAIN_PART * model.served_ns()).then_some(most)
 }
 
-/// `lock`, `lwlock`, `io` … of a wait; empty for a part that is none.
+/// Returns the class of a wait, as in `lock` or `io`; empty for a part that is no wait.
 fn class(name: &str) -> &str {
     let class = name.split('.').next().unwrap_or_default();
     let classes = [
@@ -271,7 +275,7 @@ fn class(name: &str) -> &str {
     if classes.contains(&class) { class } else { "" }
 }
 
-/// None explains the run: those that come nearest, and what is missing to tell.
+/// Answers for a run that no bound explains: names the nearest bounds and the missing measurement.
 fn not_known(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,

@@ -1,6 +1,6 @@
-//! The machine: what was nearest its end while the benches ran at their operating points.
+//! Limiting factor of the machine: its most used resource at the operating points.
 
-use super::answer::{capped, factor, inconclusive};
+use super::answer::{cap_confidence, factor, inconclusive};
 use crate::assessment::{Confidence, LimitingFactor};
 use crate::figures::share;
 use crate::machine_recording::MachineRecording;
@@ -8,7 +8,7 @@ use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
 use crate::step_cpu_use::StepCpuUse;
 
-/// Series of the machine that are shares of something that ends.
+/// Series that are used shares of a resource, with the factor and the title.
 const RESOURCES: [(&str, &str, &str); 5] = [
     ("cpu.busy_ratio", "cpu", "CPU"),
     ("memory.used_ratio", "memory", "memory"),
@@ -21,7 +21,7 @@ const RESOURCES: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// The limiting factor of the machine.
+/// Finds the limiting factor of the machine.
 pub(crate) fn of_machine(machine: MachineRecording<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     let Some((name, title, reading)) = fullest(machine, facts) else {
         return inconclusive(
@@ -30,7 +30,7 @@ pub(crate) fn of_machine(machine: MachineRecording<'_>, facts: &RunFacts<'_>) ->
         );
     };
     if let Some((cpu, used)) = quota(facts).filter(|(_, used)| *used > reading.mean) {
-        return capped(factor(
+        return cap_confidence(factor(
             "cpu_quota",
             format!("CPU quota: {}", cpu.sentence()),
             near_its_end(used, facts),
@@ -39,12 +39,12 @@ pub(crate) fn of_machine(machine: MachineRecording<'_>, facts: &RunFacts<'_>) ->
         ));
     }
     let whose = bench_at(facts, &reading);
-    capped(factor(
+    cap_confidence(factor(
         name,
         format!("{title}: {} used{whose}", share(reading.mean)),
         near_its_end(reading.mean, facts),
         Confidence::High,
-        machine.typical(title, reading),
+        machine.typical_sample(title, reading),
     ))
 }
 
@@ -56,6 +56,7 @@ fn near_its_end(used: f64, facts: &RunFacts<'_>) -> &'static str {
     }
 }
 
+/// Returns the most used resource over all operating points.
 fn fullest(
     machine: MachineRecording<'_>,
     facts: &RunFacts<'_>,
@@ -63,7 +64,7 @@ fn fullest(
     let mut windows: Vec<_> = facts
         .benches
         .iter()
-        .filter_map(|b| b.operating().map(|(_, step)| step.window))
+        .filter_map(|b| b.operating_step().map(|(_, step)| step.window))
         .collect();
     if windows.is_empty() {
         windows.push(machine.whole());
@@ -79,7 +80,7 @@ fn fullest(
     all.max_by(|a, b| a.2.mean.total_cmp(&b.2.mean))
 }
 
-/// The operating point that used most of a CPU quota.
+/// Returns the CPU use with the largest used share of a quota.
 fn quota<'f>(facts: &'f RunFacts<'_>) -> Option<(&'f StepCpuUse, f64)> {
     let cpus = facts.benches.iter().filter_map(|b| b.cpu.as_ref());
     let under_quota = cpus.filter(|cpu| cpu.quota_binds());
@@ -87,6 +88,7 @@ fn quota<'f>(facts: &'f RunFacts<'_>) -> Option<(&'f StepCpuUse, f64)> {
     used.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
+/// Names the bench whose operating point `reading` is of.
 fn bench_at(facts: &RunFacts<'_>, reading: &SeriesReading) -> String {
     let mut cpus = facts
         .benches

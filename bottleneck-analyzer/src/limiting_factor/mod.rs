@@ -1,6 +1,6 @@
-//! Limit that holds a component at its knee: the demand whose bound explains the throughput that
-//! was measured. Where none does, the answer is 'not known' with the nearest ones and the
-//! measurement that would tell.
+//! Limiting factor of a component: the resource whose throughput bound explains the measured throughput.
+//! If none does, the answer is `inconclusive` with the nearest ones and the measurement that would
+//! settle it.
 
 mod answer;
 mod bench;

@@ -1,4 +1,4 @@
-//! Limit that ended the search for the most WebSocket connections.
+//! Limit that ended a search for the most WebSocket connections.
 
 use bench_report::LimitOwner;
 
@@ -7,6 +7,7 @@ use crate::assessment::{Confidence, LimitingFactor};
 use crate::bench_facts::BenchFacts;
 use crate::figures::plain;
 
+/// Converts the limit that the report names.
 pub(super) fn searched_limit(bench: &BenchFacts<'_>) -> LimitingFactor {
     let Some(limit) = &bench.source.report.summary.limit else {
         return inconclusive(

@@ -1,4 +1,4 @@
-//! The server's evidence of one step, with the place of every figure.
+//! Evidence about the server in one step, with the place of every figure.
 
 use bench_report::{EvidenceRow, Step};
 
@@ -6,18 +6,18 @@ use crate::assessment::EvidenceItem;
 use crate::json_pointer::escape;
 use crate::source_report::SourceReport;
 
-/// The server's side of one step.
+/// Evidence about the server in one step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PostgresEvidence<'a> {
     /// The report.
     pub(crate) source: &'a SourceReport,
-    /// Index into its `steps`.
+    /// Index into the report's `steps`.
     pub(crate) index: usize,
     /// The step.
     pub(crate) step: &'a Step,
 }
 
-/// One line of a table of the evidence.
+/// Row of a table of the evidence, with its place in the report.
 #[derive(Debug, Clone)]
 pub(crate) struct CitedRow<'a> {
     source: &'a SourceReport,
@@ -26,8 +26,8 @@ pub(crate) struct CitedRow<'a> {
 }
 
 impl<'a> PostgresEvidence<'a> {
-    /// The view of step `index`; `None` where there is no such step.
-    pub(crate) fn of(source: &'a SourceReport, index: usize) -> Option<Self> {
+    /// Returns the evidence of step `index`; `None` if there is no such step.
+    pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         Some(Self {
             source,
@@ -36,18 +36,18 @@ impl<'a> PostgresEvidence<'a> {
         })
     }
 
-    /// A figure of the server.
+    /// Returns a figure of the server.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         self.step.server.as_ref()?.figures.get(name).copied()
     }
 
-    /// A figure of the server as evidence.
+    /// Returns a figure of the server as evidence.
     pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name, &pointer)
     }
 
-    /// The names of all figures that begin with `prefix`.
+    /// Iterates over the figures whose name begins with `prefix`.
     pub(crate) fn figures_below(&self, prefix: &str) -> impl Iterator<Item = (&'a String, f64)> {
         let server = self.step.server.as_ref();
         let all = server.into_iter().flat_map(|s| &s.figures);
@@ -55,7 +55,7 @@ impl<'a> PostgresEvidence<'a> {
             .map(|(name, value)| (name, *value))
     }
 
-    /// The lines of a table; `None` where the report has no such table.
+    /// Returns the rows of a table; `None` if the report has no such table.
     pub(crate) fn table(&self, name: &str) -> Option<Vec<CitedRow<'a>>> {
         let rows = self.step.server.as_ref()?.tables.get(name)?;
         let pointer = format!("/steps/{}/server/tables/{}", self.index, escape(name));
@@ -67,12 +67,12 @@ impl<'a> PostgresEvidence<'a> {
         Some(rows.iter().enumerate().map(line).collect())
     }
 
-    /// The lines of a table, none where the report has no such table.
+    /// Returns the rows of a table; empty if the report has no such table.
     pub(crate) fn rows(&self, name: &str) -> Vec<CitedRow<'a>> {
         self.table(name).unwrap_or_default()
     }
 
-    /// Calls that were done, well or not, per second of the measured part.
+    /// Returns the finished calls, failed ones included, per second of the measured part.
     pub(crate) fn calls_per_s(&self) -> f64 {
         let operations = self.step.operations.values();
         let (done, good) = operations.fold((0, 0), |(done, good), o| {
@@ -86,8 +86,8 @@ impl<'a> PostgresEvidence<'a> {
         }
     }
 
-    /// Calls over the time that the server's counters grew, which holds the warm-up too; `None`
-    /// where that time is not known.
+    /// Returns the number of calls during the time that the server's counters cover, warm-up included;
+    /// `None` if that time is not known.
     pub(crate) fn calls_of_counters(&self) -> Option<f64> {
         let span_s = self.figure("deltas.span_s")?;
         let calls = self.calls_per_s() * span_s;
@@ -96,22 +96,22 @@ impl<'a> PostgresEvidence<'a> {
 }
 
 impl CitedRow<'_> {
-    /// A label; empty where the line has none of that name.
+    /// Returns a label; empty if the row has none of that name.
     pub(crate) fn label(&self, name: &str) -> &str {
         self.line.labels.get(name).map_or("", String::as_str)
     }
 
-    /// A figure.
+    /// Returns a figure.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         self.line.figures.get(name).copied()
     }
 
-    /// A figure, 0 where the line has none.
+    /// Returns a figure; 0 if the row has none of that name.
     pub(crate) fn count(&self, name: &str) -> f64 {
         self.figure(name).unwrap_or(0.0)
     }
 
-    /// A figure as evidence.
+    /// Returns a figure as evidence.
     pub(crate) fn evidence(&self, label: impl Into<String>, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("{}/figures/{}", self.pointer, escape(name));
         self.source.evidence(label, &pointer)

@@ -1,4 +1,4 @@
-//! Holders of what others wait for, and their activities meanwhile.
+//! Sessions that hold the locks that others wait for, and their activities meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,28 @@ use crate::assessment::EvidenceItem;
 use crate::catalogue::events;
 use crate::figures::share;
 
-/// Holders of one kind of lock, from the looks that saw somebody wait for it.
+/// Holders of some kinds of lock, from the samples in which a session waited for one.
 #[derive(Debug, Default)]
 pub(crate) struct LockHolders {
-    /// The thing that is locked, as in `advisory lock 42` or `table p.orders`; empty where the
-    /// report does not tell.
+    /// Locked thing, as in `advisory lock 42` or `table p.orders`; empty if not known.
     pub(crate) thing: String,
-    /// The statement that waits most.
+    /// Statement that waits most.
     pub(crate) waiting: String,
-    /// Activities of holders, with the share of the sightings, largest first.
+    /// Activities of the holders with their share of the samples, the largest first.
     pub(crate) doing: Vec<(String, f64)>,
-    /// The statement that most holders ran last.
+    /// Statement that most holders ran last.
     pub(crate) statement: String,
-    /// The application of a holder that is no part of the load.
-    pub(crate) stranger: Option<String>,
-    /// Longest transaction of a holder, in seconds.
+    /// Application of the holders if most are not of the load.
+    pub(crate) outsider: Option<String>,
+    /// Age of the oldest transaction of a holder, in seconds.
     pub(crate) oldest_s: f64,
-    /// Places in the report.
+    /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 
 impl LockHolders {
-    /// The holders of locks of one of `kinds` (`transactionid`); `None` where nobody was seen.
-    pub(crate) fn of(view: &PostgresEvidence<'_>, kinds: &[&str]) -> Option<Self> {
+    /// Finds the holders of locks of `kinds` (as in `transactionid`); `None` if none was sampled.
+    pub(crate) fn find(view: &PostgresEvidence<'_>, kinds: &[&str]) -> Option<Self> {
         let is_one = |lock: &str| {
             let kind = lock.split(' ').next().unwrap_or_default();
             kinds.contains(&kind)
@@ -61,10 +60,10 @@ impl LockHolders {
             "" => row.label(table.application) == row.label("waiting"),
             told => told == "true",
         };
-        let strangers: Vec<CitedRow<'_>> = rows.iter().filter(|row| !ours(row)).cloned().collect();
-        let theirs: f64 = strangers.iter().map(weight).sum();
-        let stranger = most_of(
-            &strangers,
+        let outsiders: Vec<CitedRow<'_>> = rows.iter().filter(|row| !ours(row)).cloned().collect();
+        let theirs: f64 = outsiders.iter().map(weight).sum();
+        let outsider = most_of(
+            &outsiders,
             &|row| row.label(table.application).to_owned(),
             weight,
         );
@@ -79,7 +78,7 @@ impl LockHolders {
             waiting: most(&|row| row.label("waiting_statement").to_owned()),
             statement: most(&|row| row.label("blocking_statement").to_owned()),
             doing,
-            stranger: (theirs >= 0.5 * total).then_some(stranger),
+            outsider: (theirs >= 0.5 * total).then_some(outsider),
             oldest_s: rows
                 .iter()
                 .map(|row| row.count("transaction_age_max_s"))
@@ -88,7 +87,7 @@ impl LockHolders {
         }
     }
 
-    /// `While it holds the lock the holder is: committing 56 %, …`; empty where nothing is known.
+    /// Sentence about the holders and their activities; empty if nothing is known.
     pub(crate) fn sentence(&self) -> String {
         let told: Vec<String> = self
             .doing
@@ -100,7 +99,7 @@ impl LockHolders {
         if told.is_empty() {
             return String::new();
         }
-        let who = match self.stranger.as_deref() {
+        let who = match self.outsider.as_deref() {
             Some("") => "a session that is no part of the load".to_owned(),
             Some(name) => format!("{name}, which is no part of the load"),
             None => "another session of the load".to_owned(),
@@ -121,14 +120,14 @@ impl LockHolders {
         )
     }
 
-    /// Activity of most holders: `idle in transaction`, `committing …`; empty where not known.
+    /// Returns the most frequent activity, as in `idle in transaction`; empty if not known.
     pub(crate) fn mostly(&self) -> &str {
         self.doing.first().map_or("", |(what, _)| what)
     }
 }
 
-/// Pairs without those whose blocker runs what others wait in: it stands in the same queue. All of
-/// them where no other is left.
+/// Removes pairs whose blocker runs the statement that others wait in, because it waits in the same
+/// queue. Keeps all pairs if none would be left.
 fn without_queues(pairs: Vec<CitedRow<'_>>) -> Vec<CitedRow<'_>> {
     let queues = |row: &CitedRow<'_>| {
         let statement = row.label("blocking_statement");
@@ -139,7 +138,7 @@ fn without_queues(pairs: Vec<CitedRow<'_>>) -> Vec<CitedRow<'_>> {
     if holders.is_empty() { pairs } else { holders }
 }
 
-/// The columns of a table of blocking sessions.
+/// Columns of a table of blocking sessions.
 struct HolderColumns {
     weight: &'static str,
     application: &'static str,
@@ -158,7 +157,7 @@ const PAIRS: HolderColumns = HolderColumns {
     label: "sessions waiting for this holder",
 };
 
-/// The text that has most weight; empty where there is none.
+/// Returns the text with the largest total weight; empty if there is none.
 fn most_of<'r>(
     rows: &[CitedRow<'r>],
     text: &dyn Fn(&CitedRow<'r>) -> String,
@@ -173,7 +172,7 @@ fn most_of<'r>(
     most.map_or(String::new(), |(text, _)| text)
 }
 
-/// `advisory lock 42`, `table p.orders`; empty where the row names nothing.
+/// Names the locked thing: `advisory lock 42`, `table p.orders`; empty if the row names none.
 fn thing_of(row: &CitedRow<'_>) -> String {
     let kind = row.label("lock").split(' ').next().unwrap_or_default();
     let relation = row.label("relation");
@@ -186,7 +185,7 @@ fn thing_of(row: &CitedRow<'_>) -> String {
     }
 }
 
-/// A key as the application wrote it: `0:42` is `pg_advisory_lock(42)`.
+/// Formats the key of an advisory lock as the application wrote it: `0:42` is `pg_advisory_lock(42)`.
 fn advisory(key: &str) -> String {
     match key.split_once(':') {
         Some(("0", object)) => object.to_owned(),
@@ -195,10 +194,10 @@ fn advisory(key: &str) -> String {
     }
 }
 
-/// As the catalogue calls it.
+/// Activity of a sleeping holder, as the catalogue of wait events names it.
 const SLEEPING: &str = "sleeping (pg_sleep)";
 
-/// A holder's state in words.
+/// Describes the activity of a holder.
 fn what_it_does(row: &CitedRow<'_>) -> String {
     let state = row.label("blocking_state");
     let event = row.label("blocking_event");

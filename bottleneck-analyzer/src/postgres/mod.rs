@@ -1,4 +1,4 @@
-//! Evidence of PostgreSQL about a step: figures, tables, and waits by event.
+//! Evidence about PostgreSQL in a step: figures, tables, waits, lock holders and other applications.
 
 mod evidence;
 mod lock_holders;

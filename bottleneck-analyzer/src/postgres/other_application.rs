@@ -1,32 +1,32 @@
-//! CPU of the server that sessions of others used: applications beside the load, and autovacuum.
+//! CPU use on the server by sessions that are not of the load: other applications and autovacuum.
 
 use std::collections::BTreeMap;
 
 use super::evidence::{CitedRow, PostgresEvidence};
 use crate::assessment::EvidenceItem;
 
-/// Somebody else on the same server.
+/// Application on the same server that is not the load.
 #[derive(Debug)]
 pub(crate) struct OtherApplication {
-    /// Its name, or what it is where it has none.
+    /// Name, or a description if it has none.
     pub(crate) name: String,
-    /// Share of the CPU that all of the server's processes used.
+    /// Share of the CPU time of all processes of the server.
     pub(crate) share: f64,
     /// CPU time, in nanoseconds.
     pub(crate) cpu_ns: f64,
-    /// Sessions.
+    /// Number of sessions.
     pub(crate) sessions: f64,
-    /// Places in the report.
+    /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 
 impl OtherApplication {
-    /// The one that used most CPU; `None` where nobody did, or processes were not read.
+    /// Finds the application that used the most CPU; `None` if none did or processes were not read.
     pub(crate) fn busiest(view: &PostgresEvidence<'_>) -> Option<Self> {
         let processes = view.rows("processes");
         let total: f64 = processes.iter().map(|row| row.count("cpu_ns")).sum();
         let mut all: BTreeMap<String, Self> = BTreeMap::new();
-        for row in processes.iter().filter(|row| is_strange(row)) {
+        for row in processes.iter().filter(|row| is_outside_application(row)) {
             let name = name_of(row);
             let label = format!("CPU of {name}");
             let one = all.entry(name.clone()).or_insert_with(|| Self {
@@ -46,8 +46,8 @@ impl OtherApplication {
     }
 }
 
-/// Sessions of somebody who is neither the load nor its observer.
-fn is_strange(row: &CitedRow<'_>) -> bool {
+/// Returns true if a row is of sessions that are neither the load nor its observer.
+fn is_outside_application(row: &CitedRow<'_>) -> bool {
     let works = matches!(
         row.label("backend_type"),
         "client backend" | "parallel worker" | "autovacuum worker"

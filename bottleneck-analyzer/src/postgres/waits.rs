@@ -1,32 +1,32 @@
-//! Waits of the load's sessions, by event: sessions on average over the step.
+//! Wait events of the load's sessions: mean number of sessions in each over the step.
 
 use super::evidence::PostgresEvidence;
 use crate::assessment::EvidenceItem;
 use crate::catalogue::events::{self, WaitEvent};
 
-/// Sessions of a class that its events must leave unexplained before the class is shown itself.
+/// Mean number of sessions of a class outside its known events from which the rest is a wait of its own.
 const LEAST_REST: f64 = 0.01;
 
-/// One event that was waited for.
+/// Event that sessions waited for.
 #[derive(Debug, Clone)]
 pub(crate) struct Wait {
-    /// `type.event` in lower case; a class (`lock`) where the report does not name events.
+    /// Key `type.event` in lower case; the class (`lock`) if the report does not name events.
     pub(crate) key: String,
-    /// As the server spells it, as in `Lock:transactionid`.
+    /// Name as the server spells it: `Lock:transactionid`.
     pub(crate) shown: String,
-    /// Sessions in it, on average.
+    /// Mean number of sessions in it.
     pub(crate) sessions: f64,
-    /// Its place in the report.
+    /// Evidence of that number.
     pub(crate) evidence: Option<EvidenceItem>,
 }
 
 impl Wait {
-    /// Entry of the catalogue.
+    /// Returns the entry of the catalogue.
     pub(crate) fn event(&self) -> Option<&'static WaitEvent> {
         events::find(&self.key)
     }
 
-    /// In a time model.
+    /// Returns the name of the part in a time model.
     pub(crate) fn part(&self) -> String {
         let unknown = || format!("waiting for {} (not in the catalogue)", self.shown);
         self.event()
@@ -34,11 +34,11 @@ impl Wait {
     }
 }
 
-/// Classes of sessions that wait, as figures name them.
+/// Classes of waiting sessions, as the figures name them.
 const CLASSES: [&str; 4] = ["lock", "lwlock", "io", "other_wait"];
 
-/// Every event with the sessions in it; `None` where sessions were not sampled.
-pub(crate) fn of(view: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
+/// Returns all waits; `None` if sessions were not sampled.
+pub(crate) fn sampled_waits(view: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
     view.figure("sessions.cpu_mean")?;
     let mut found = Vec::new();
     let mut explained = [0.0; CLASSES.len()];
@@ -70,7 +70,8 @@ pub(crate) fn of(view: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
     Some(found)
 }
 
-/// Sessions in the middle of a statement, and between two of one transaction.
+/// Returns the waits for the client: in the middle of a statement, and between two statements of one
+/// transaction.
 fn of_the_client(view: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
     let writes: f64 = found
         .iter()
@@ -90,6 +91,7 @@ fn of_the_client(view: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
     [reads, between].into_iter().filter(some).collect()
 }
 
+/// Creates the wait of a whole class.
 fn whole(view: &PostgresEvidence<'_>, key: &str, class: &str, sessions: f64) -> Wait {
     Wait {
         key: key.to_owned(),
@@ -107,14 +109,15 @@ fn mean(view: &PostgresEvidence<'_>, class: &str) -> f64 {
     view.figure(&figure).unwrap_or(0.0)
 }
 
-/// Type and event of `waits.Lock.transactionid_mean`; `None` for what parallel workers wait for.
+/// Returns type and event of a figure such as `waits.Lock.transactionid_mean`; `None` for a wait of
+/// parallel workers.
 fn event_of(figure: &str) -> Option<(&str, &str)> {
     let name = figure.strip_prefix("waits.")?.strip_suffix("_mean")?;
     let (kind, event) = name.split_once('.')?;
     (kind != "parallel").then_some((kind, event))
 }
 
-/// The class under which an event is sampled.
+/// Returns the class under which an event is sampled.
 fn class_of(kind: &str, event: &str) -> &'static str {
     match kind {
         "Lock" => "lock",

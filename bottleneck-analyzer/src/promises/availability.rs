@@ -1,4 +1,4 @@
-//! Shares of the requests, and of the connections, that may be promised.
+//! Promised availability: share of the requests that succeed, and of the connections that are kept.
 
 use super::PromiseDraft;
 use crate::assessment::{EvidenceItem, Promise};
@@ -7,17 +7,17 @@ use crate::figures::{percent, plain};
 use crate::requests;
 use crate::thresholds::Sla;
 
-/// Availabilities that people promise, the strictest first.
+/// Usual availabilities, the strictest first.
 const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
 
-/// Confidence of the bound on failures.
+/// Confidence level of the bound on failures.
 const CONFIDENCE: f64 = 0.95;
 
-/// Requests that are answered. One that never came back failed.
+/// Promises a share of answered requests. Unanswered ones count as failed.
 pub(super) fn of_requests(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (mut failed, mut asked) = (0, 0);
     let steps = bench.operating_repeats();
-    for (_, operation) in steps.flat_map(|(_, step)| requests::of(step)) {
+    for (_, operation) in steps.flat_map(|(_, step)| requests::request_operations(step)) {
         failed += operation.attempted.saturating_sub(operation.succeeded);
         asked += operation.attempted;
     }
@@ -48,13 +48,13 @@ pub(super) fn of_requests(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> 
             held.basis,
             evidence.collect(),
         )
-        .of(bench),
+        .into_promise(bench),
     )
 }
 
-/// Connections that are opened and kept.
+/// Promises a share of connections that can be opened and are kept.
 pub(super) fn of_connections(bench: &BenchFacts<'_>) -> Option<Promise> {
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let connect = step.operations.get("connect")?;
     let lost = step.figures.get("lost_connections").copied();
     let level = step.parameter("connections").unwrap_or(0.0) as u64;
@@ -81,7 +81,7 @@ pub(super) fn of_connections(bench: &BenchFacts<'_>) -> Option<Promise> {
     let indicator = "connections_kept";
     let title = "connections opened and kept";
     let value = value.ok_or(held.reason);
-    Some(promise(indicator, title, value, held.basis, evidence.collect()).of(bench))
+    Some(promise(indicator, title, value, held.basis, evidence.collect()).into_promise(bench))
 }
 
 fn promise<'a>(
@@ -105,9 +105,9 @@ fn words(target: f64) -> String {
     format!("{} %", (target * 1e4).round() / 1e2)
 }
 
-/// Failures over a time of load. They come in bursts (a restart, a lock, a lost network), so that
-/// requests of one second share their fate: not each request is a trial of its own, but each second
-/// of load. A share of the requests that failed counts as that share of the seconds, rounded up.
+/// Failures over a time of load. Failures come in bursts (a restart, a lock, a lost network), so that the
+/// requests of one second are not independent. One second of load is one trial; the share of failed
+/// requests counts as that share of the seconds, rounded up.
 struct FailureTrials {
     failed: u64,
     of: u64,
@@ -115,18 +115,18 @@ struct FailureTrials {
     what: &'static str,
 }
 
-/// Promise that the trials allow.
+/// Availability that the trials allow.
 struct AllowedAvailability {
-    /// The strictest usual availability that they do not contradict.
+    /// Strictest usual availability that the trials allow.
     target: Option<f64>,
     basis: String,
-    /// Reason for which there is none.
+    /// Reason for a missing target.
     reason: String,
 }
 
 impl FailureTrials {
-    /// By the upper bound of Clopper and Pearson on the share that fails, which holds where none
-    /// failed as well; `None` without a request.
+    /// Computes the allowed availability by the upper bound of Clopper and Pearson on the failing share,
+    /// which also holds without any failure. `None` without a request.
     fn held(&self) -> Option<AllowedAvailability> {
         if self.of == 0 {
             return None;
@@ -161,7 +161,7 @@ impl FailureTrials {
     }
 }
 
-/// The seconds without a failure that allow an availability.
+/// Returns the number of seconds without a failure that allow an availability.
 fn fewest_s(availability: f64) -> u64 {
     ((1.0 - CONFIDENCE).ln() / availability.ln()).ceil() as u64
 }

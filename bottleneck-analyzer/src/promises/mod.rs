@@ -1,6 +1,6 @@
-//! Promises: provisional, because a load test shows what can be held and not what
-//! users need. Nothing is promised without load of ours, on too little of it, or on a figure that a
-//! warning spoils; what is promised rests on the worst repeat.
+//! Recommended promises (SLA). They are provisional, because a load test shows the capacity and not the
+//! need of users. A promise rests on the worst repeat. There is none for an observer, after too little
+//! load, or on a figure that a warning spoils.
 
 mod availability;
 
@@ -15,7 +15,7 @@ use crate::run_facts::RunFacts;
 use crate::source_report::{SourceReport, code_name};
 use crate::thresholds::Sla;
 
-/// SLA recommendations for every component that was loaded and has an operating point.
+/// Recommends promises for every loaded component with an operating point.
 pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     let sla = &facts.thresholds.sla;
     let mut all = Vec::new();
@@ -47,21 +47,20 @@ pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     all
 }
 
-/// A promise in the making.
+/// Promise before it is known whether it can be given.
 struct PromiseDraft<'a> {
     indicator: &'a str,
-    /// Name for people.
+    /// Name shown to people.
     title: &'a str,
     unit: &'a str,
-    /// The value with its words; what keeps it from being told otherwise.
+    /// Value with its wording, or the reason why there is none.
     value: Result<(f64, String), String>,
     basis: String,
     evidence: Vec<EvidenceItem>,
 }
 
 impl PromiseDraft<'_> {
-    /// Keeps the promise where the load at the operating point lasted long enough to be a sample of
-    /// what is to come.
+    /// Withdraws the promise if the load at the operating point was shorter than `least_s` seconds.
     fn on_load_of(self, least_s: f64, bench: &BenchFacts<'_>) -> Self {
         let load_s = bench.load_s();
         if load_s >= least_s {
@@ -70,13 +69,14 @@ impl PromiseDraft<'_> {
         let (seen, needed) = (duration_ns(load_s * 1e9), duration_ns(least_s * 1e9));
         Self {
             value: Err(format!("{seen} of load, {needed} are needed")),
-            // A figure that is not told needs no doubt about it.
+            // Without a figure there is nothing that a warning could spoil.
             evidence: Vec::new(),
             ..self
         }
     }
 
-    fn of(self, bench: &BenchFacts<'_>) -> Promise {
+    /// Returns the promise. It has no value if a warning spoils its evidence or a repeat ended early.
+    fn into_promise(self, bench: &BenchFacts<'_>) -> Promise {
         let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
         let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
         let value = ended_early(bench).map_or(self.value, Err);
@@ -91,7 +91,7 @@ impl PromiseDraft<'_> {
         Promise {
             component: bench.component,
             scenario: bench.source.report.scenario.clone(),
-            file: bench.namesake_file().map(str::to_owned),
+            file: bench.distinguishing_file().map(str::to_owned),
             indicator: self.indicator.to_owned(),
             value,
             unit: self.unit.to_owned(),
@@ -103,9 +103,9 @@ impl PromiseDraft<'_> {
     }
 }
 
-/// Reason for which the operating point was not held: a rule, or a fault, ended one of its repeats.
+/// Describes repeats that a stop rule or a fault ended early; `None` if there are none.
 fn ended_early(bench: &BenchFacts<'_>) -> Option<String> {
-    let all: Vec<&Step> = bench.judged().map(|(_, step)| step).collect();
+    let all: Vec<&Step> = bench.judged_steps().map(|(_, step)| step).collect();
     let early =
         |step: &&&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
     let early = all.iter().filter(early).count();
@@ -117,7 +117,7 @@ fn spoiling<'s>(source: &'s SourceReport, evidence: &EvidenceItem) -> Option<&'s
     warnings.find(|warning| warning.spoils(&evidence.pointer))
 }
 
-/// Throughput of the slowest repeat, less the headroom.
+/// Promises the throughput of the slowest repeat, less the headroom.
 fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let rates = bench
         .operating_repeats()
@@ -128,7 +128,7 @@ fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     }
     let value = round_down(measured * (1.0 - sla.throughput_headroom_ratio));
     let evidence = bench.operating_repeats().flat_map(|(index, step)| {
-        requests::of(step).filter_map(move |(name, _)| {
+        requests::request_operations(step).filter_map(move |(name, _)| {
             let operation = escape(name);
             let pointer = format!("/steps/{index}/operations/{operation}/throughput_per_s");
             let label = format!("throughput of {name}");
@@ -148,7 +148,11 @@ fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
         ),
         evidence: evidence.collect(),
     };
-    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
+    Some(
+        promise
+            .on_load_of(sla.least_load_s, bench)
+            .into_promise(bench),
+    )
 }
 
 fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
@@ -158,8 +162,9 @@ fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
     }
 }
 
+/// Promises the number of connections that were held, less the headroom.
 fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let held = step.parameter("connections")?;
     let value = round_down(held * (1.0 - sla.throughput_headroom_ratio));
     let evidence = bench.step_evidence("connections", "parameters/connections");
@@ -175,10 +180,15 @@ fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
         ),
         evidence: evidence.into_iter().collect(),
     };
-    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
+    Some(
+        promise
+            .on_load_of(sla.least_load_s, bench)
+            .into_promise(bench),
+    )
 }
 
-/// The percentile of the worst repeat, plus the margin; a doubt about any of them forbids it.
+/// Promises the percentile of the worst repeat plus the margin; none if a warning spoils that of any
+/// repeat.
 fn latency<'s>(
     bench: &BenchFacts<'s>,
     indicator: &str,
@@ -220,15 +230,20 @@ fn latency<'s>(
         ),
         evidence: evidence.collect(),
     };
-    Some(promise.on_load_of(sla.least_load_s, bench).of(bench))
+    Some(
+        promise
+            .on_load_of(sla.least_load_s, bench)
+            .into_promise(bench),
+    )
 }
 
-/// To two digits, so that nobody reads a measured figure as a promise.
+/// Rounds down to two digits, so that a promise does not look like a measured figure.
 fn round_down(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).floor() * unit
 }
 
+/// Rounds up to two digits.
 fn round_up(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).ceil() * unit

@@ -1,4 +1,4 @@
-//! Evidence of a step about a Redis: its one thread, and who it worked for.
+//! Evidence about a Redis server in one step, with the place of every figure.
 
 use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
 
@@ -7,29 +7,30 @@ use crate::json_pointer::escape;
 use crate::requests;
 use crate::source_report::SourceReport;
 
-/// The evidence of the step at a bench's operating point.
+/// Evidence about the server in one step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RedisEvidence<'a> {
     pub(super) source: &'a SourceReport,
     pub(crate) index: usize,
     pub(crate) step: &'a Step,
     server: &'a ServerEvidence,
-    /// Time for which the server was watched.
+    /// Time for which the server was observed, in seconds.
     pub(crate) seconds: f64,
-    /// Calls that the load made.
+    /// Number of calls of the load.
     pub(crate) calls: f64,
-    /// Mean of what users felt of them, in nanoseconds.
+    /// Mean response time of the calls, in nanoseconds.
     pub(crate) response_ns: f64,
 }
 
 impl<'a> RedisEvidence<'a> {
-    /// Reads the evidence of step `index`.
+    /// Returns the evidence of step `index`; `None` if the server was not observed or nothing was
+    /// answered.
     pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
         let server = step.server.as_ref()?;
         let seconds = *server.figures.get("interval_s")?;
         let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
-        let felt = requests::of(step).filter_map(|(_, o)| requests::latency(o));
+        let felt = requests::request_operations(step).filter_map(|(_, o)| requests::latency(o));
         let (sum, count) = felt.fold((0.0, 0.0), |(sum, count), (_, h)| {
             (sum + h.mean_ns * h.count as f64, count + h.count as f64)
         });
@@ -44,30 +45,30 @@ impl<'a> RedisEvidence<'a> {
         })
     }
 
-    /// A figure of the server.
+    /// Returns a figure of the server.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         self.server.figures.get(name).copied()
     }
 
-    /// Place of a figure of the server.
+    /// Returns a figure of the server as evidence.
     pub(crate) fn evidence(&self, name: &str) -> Option<EvidenceItem> {
         let pointer = format!("/steps/{}/server/figures/{}", self.index, escape(name));
         self.source.evidence(name.replace('_', " "), &pointer)
     }
 
-    /// The rows of a table; none where it is absent.
+    /// Iterates over the rows of a table with their indices; empty if it is absent.
     pub(crate) fn rows(&self, table: &str) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
         let rows = self.server.tables.get(table).map(Vec::as_slice);
         rows.unwrap_or_default().iter().enumerate()
     }
 
-    /// Returns true if `what` was read, however empty: by a bench that reads tables at all, which
-    /// always lists its own commands.
+    /// Returns true if the table `what` was read, empty or not. Benches that read tables always list
+    /// their own commands.
     pub(crate) fn was_read(&self, what: &str) -> bool {
         !self.server.unavailable.contains_key(what) && self.rows("commands").next().is_some()
     }
 
-    /// Place of a figure of a row.
+    /// Returns a figure of a row as evidence.
     pub(crate) fn row_evidence(
         &self,
         label: impl Into<String>,
@@ -79,7 +80,7 @@ impl<'a> RedisEvidence<'a> {
             .evidence(label, &format!("{place}/figures/{}", escape(figure)))
     }
 
-    /// The commands of one kind of sender: `load`, `pool`, `bench` or `others`.
+    /// Iterates over the commands of one kind of sender: `load`, `pool`, `bench` or `others`.
     pub(crate) fn commands_of(
         &self,
         whose: &str,
@@ -88,7 +89,7 @@ impl<'a> RedisEvidence<'a> {
         self.rows("commands").filter(move |(_, row)| is(row))
     }
 
-    /// A setting of the server.
+    /// Returns a setting of the server.
     pub(crate) fn setting(&self, name: &str) -> Option<&'a str> {
         let is = |(_, row): &(usize, &'a EvidenceRow)| {
             row.labels
@@ -99,8 +100,8 @@ impl<'a> RedisEvidence<'a> {
         row.labels.get("value").map(String::as_str)
     }
 
-    /// The part of the mean response time that something at the server can have taken: all but
-    /// the generator's own delay and the fastest answer that was seen.
+    /// Returns the part of the mean response time that a cause at the server can have taken, in
+    /// nanoseconds: the whole less the generator's own delay and the fastest answer.
     pub(crate) fn at_stake_ns(&self) -> f64 {
         let delay = |(sum, count): (f64, f64), operation: &Operation| {
             let lag = operation.pacing_lag.as_ref();
@@ -108,13 +109,13 @@ impl<'a> RedisEvidence<'a> {
             let answered = requests::latency(operation).map_or(0.0, |(_, h)| h.count as f64);
             (sum + lag, count + answered)
         };
-        let all = requests::of(self.step).map(|(_, operation)| operation);
+        let all = requests::request_operations(self.step).map(|(_, operation)| operation);
         let (sum, count) = all.fold((0.0, 0.0), delay);
         let fastest = self.figure("answer_least_ns").unwrap_or(0.0);
         (self.response_ns - sum / count.max(1.0) - fastest).max(0.0)
     }
 
-    /// Users who wait for their answers; `None` in an open loop.
+    /// Returns the number of users of a closed loop; `None` for an open loop.
     pub(super) fn users(&self) -> Option<f64> {
         match self.step.load {
             Load::Closed { users, .. } => Some(users as f64),
@@ -122,20 +123,20 @@ impl<'a> RedisEvidence<'a> {
         }
     }
 
-    /// Share of the mean response time.
+    /// Returns `ns` as a share of the mean response time, at most 1.
     pub(crate) fn share_of_response(&self, ns: f64) -> f64 {
         (ns / self.response_ns).min(1.0)
     }
 
-    /// Share of what a call takes once it has its place in the pool: the queue before it is an echo
-    /// of how long places are held, and shrinks with that.
+    /// Returns `ns` as a share of the time of a call while it holds a connection, at most 1. The queue
+    /// for the pool is left out, because it shrinks with the time that connections are held.
     pub(crate) fn share_of_hold(&self, ns: f64) -> f64 {
         let parts = self.step.pool.as_ref().and_then(|pool| pool.checkout);
         let queued = parts.map_or(0.0, |parts| parts.wait_mean_ns);
         (ns / (self.response_ns - queued).max(ns).max(1.0)).min(1.0)
     }
 
-    /// Answers that a call of the load waits for, the pool's check among them.
+    /// Returns the mean number of answers that a call waits for, the pool's check included.
     pub(crate) fn round_trips(&self) -> f64 {
         let calls = |(_, row): (usize, &EvidenceRow)| {
             let label = |name: &str| row.labels.get(name).map_or("", String::as_str);
@@ -147,31 +148,31 @@ impl<'a> RedisEvidence<'a> {
         (waited / self.calls).max(1.0)
     }
 
-    /// Calls of a command that the load is known to have made.
+    /// Returns the number of calls of a command that the load is known to have made.
     pub(crate) fn calls_of(&self, command: &str) -> f64 {
         let made = |operation: &str| {
             let operation = self.step.operations.get(operation);
             operation.map_or(0, |o| o.attempted) as f64
         };
-        // A miss is a read and the write that mends it.
+        // A miss is a read and a write.
         made(command) + made("miss")
     }
 
-    /// Bytes that the server sent beside the answers of the load.
+    /// Returns the number of bytes that the server sent to other clients.
     pub(crate) fn others_bytes(&self) -> Option<f64> {
         let sent = self.figure("net_output_bytes")?;
         Some((sent - self.own_answer_bytes()?).max(0.0))
     }
 
-    /// Share of the thread's time that went into what it sent to others; `None` where the time
+    /// Returns the share of the main thread's time spent on sending to other clients; `None` if the time
     /// outside of commands is not known.
     pub(crate) fn cost_of_others_bytes(&self) -> Option<f64> {
         let ratio = self.others_bytes()? / self.figure("net_output_bytes")?.max(1.0);
         Some(self.outside_commands_s()? * ratio / self.seconds)
     }
 
-    /// Bytes of the answers that the load asked for: what it reads, and short answers to what it
-    /// writes. `None` where the bench does not tell how long its values are.
+    /// Returns the number of bytes of the load's answers: the values that it reads, and short answers to
+    /// all calls. `None` if the size of the values is not known.
     fn own_answer_bytes(&self) -> Option<f64> {
         let told = self.source.report.config.get("value_bytes");
         let told = told.and_then(serde_json::Value::as_f64);
@@ -182,5 +183,5 @@ impl<'a> RedisEvidence<'a> {
     }
 }
 
-/// Most bytes of the short answers of one call.
+/// Upper bound for the bytes of the short answers of one call.
 const SHORT_ANSWERS_BYTES: f64 = 64.0;

@@ -1,4 +1,4 @@
-//! An assessment as people read it.
+//! Output of an assessment for people: terminal text and an HTML page.
 
 pub mod html;
 pub mod terminal;

@@ -1,4 +1,4 @@
-//! The assessment on a terminal: 80 columns, findings first, plain words.
+//! Text of the assessment for a terminal, 80 columns wide.
 
 use std::fmt::Write as _;
 
@@ -9,31 +9,31 @@ use crate::assessment::{
 use crate::figures::{self, duration_ns, percent, rate, share};
 use crate::render::wrap::line;
 
-/// Heading above the findings that are no more than doubts.
+/// Heading above the doubtful findings.
 const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
 
-/// In place of the gates where there are none.
+/// Text in place of missing gates.
 pub(crate) const NO_GATE: &str = "None: no load was measured.";
 
-/// In place of the promises where there are none.
+/// Text in place of missing promises.
 pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
 
-/// Most lines of what is fine and of what is in doubt; the page and the JSON have all of them.
+/// Number of lines shown of each closing list; the page and the JSON have all of them.
 const MOST: usize = 6;
 
-/// The whole text, ending in a line feed.
+/// Returns the whole text, which ends in a line feed.
 pub fn render(assessment: &Assessment) -> String {
     let mut text = String::new();
     head(&mut text, assessment);
     findings(&mut text, assessment);
     components(&mut text, assessment);
     gates(&mut text, assessment);
-    objectives(&mut text, assessment);
+    promises(&mut text, assessment);
     rest(&mut text, assessment);
     text
 }
 
-/// Names the whole that an impact is a share of.
+/// Names the quantity that an impact is a share of.
 pub(crate) fn impact_of(of: ImpactOf) -> &'static str {
     match of {
         ImpactOf::ResponseTime => "of the response time",
@@ -43,8 +43,8 @@ pub(crate) fn impact_of(of: ImpactOf) -> &'static str {
     }
 }
 
-/// `up to 34 % of the response time (12 ms), confidence high`; nothing wrong has no impact to speak
-/// of.
+/// Describes impact and confidence: `up to 34 % of the response time (12 ms of each call), confidence
+/// high`.
 pub(crate) fn weight(finding: &Finding) -> String {
     let confidence = finding.confidence.name();
     match finding.impact {
@@ -73,7 +73,7 @@ fn would_come_back(impact: Impact) -> String {
     text
 }
 
-/// Names a finding: by its kind, unless it is no more than a doubt.
+/// Returns the kind of a finding, or `doubtful`.
 pub(crate) fn kind(finding: &Finding) -> &'static str {
     if finding.is_sure() {
         finding.kind.name()
@@ -166,7 +166,7 @@ fn findings(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// `PostgreSQL sweep`, with the report's file where another one is of the same kind.
+/// Names a component with its scenario, and with the report's file if another one is of the same kind.
 pub(crate) fn name_of(component: &ComponentAssessment, assessment: &Assessment) -> String {
     let kind = |c: &ComponentAssessment| (c.component, c.scenario.clone());
     let all = assessment.components.iter();
@@ -210,7 +210,7 @@ fn components(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// `at deadpool, pool size 8: 9.1 k/s (8.8 k/s to 9.2 k/s in 3 repeats), p95 4.1 ms, p99 5.0 ms
+/// Describes the operating point: `at deadpool, pool size 8: 9.1 k/s (8.8 k/s to 9.2 k/s in 3 repeats), p95 4.1 ms, p99 5.0 ms
 /// (doubtful), longest 31 ms, errors 0.0 %; worst interval (100 ms long, 1.3 s into repeat 2): 7.2 k/s`.
 pub(crate) fn operating_point(component: &ComponentAssessment) -> Option<String> {
     let point = component.operating_point.as_ref()?;
@@ -281,7 +281,7 @@ fn worst_interval(point: &OperatingPoint) -> String {
     )
 }
 
-/// `PASS`, `FAIL` or `????`.
+/// Returns the mark of an outcome.
 fn stamp(outcome: GateOutcome) -> &'static str {
     match outcome {
         GateOutcome::Pass => "pass",
@@ -316,12 +316,12 @@ fn gates(text: &mut String, assessment: &Assessment) {
     }
 }
 
-fn objectives(text: &mut String, assessment: &Assessment) {
+fn promises(text: &mut String, assessment: &Assessment) {
     title(
         text,
         "SLA recommendations (provisional: what can be held, not what users need)",
     );
-    if assessment.objectives.is_empty() {
+    if assessment.promises.is_empty() {
         line(text, "  ", NO_PROMISE);
     }
     for component in &assessment.components {
@@ -329,7 +329,7 @@ fn objectives(text: &mut String, assessment: &Assessment) {
             let same = (o.component, &o.scenario) == (component.component, &component.scenario);
             same && o.file.as_ref().is_none_or(|file| *file == component.file)
         };
-        let promises = assessment.objectives.iter().filter(of);
+        let promises = assessment.promises.iter().filter(of);
         let promises = by_reason(promises.map(|o| o.shown.as_str()));
         if !promises.is_empty() {
             let name = name_of(component, assessment);
@@ -338,8 +338,8 @@ fn objectives(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// The promises, those that are not told for one reason together: `p95, p99 not told: 4.5 s of
-/// load, 10 s are needed`.
+/// Joins promises that are missing for the same reason: `p95, p99 not told: 4.5 s of load, 10 s are
+/// needed`.
 fn by_reason<'a>(promises: impl Iterator<Item = &'a str>) -> Vec<String> {
     const NOT_TOLD: &str = " not told: ";
     let mut grouped: Vec<String> = Vec::new();

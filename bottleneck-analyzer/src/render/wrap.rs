@@ -1,10 +1,10 @@
-//! Sentences on a terminal: 80 columns, each figure on one line with its unit.
+//! Word wrap at 80 columns that keeps each figure on one line with its unit.
 
 use std::fmt::Write as _;
 
 const WIDTH: usize = 80;
 
-/// Words wrapped at the width, the first line after `first`, the others under it.
+/// Appends `words` wrapped at the width: the first line after `first`, the others indented to match.
 pub(super) fn line(text: &mut String, first: &str, words: &str) {
     let indent = first.chars().count();
     let mut column = indent;
@@ -37,7 +37,7 @@ const UNITS: [&str; 14] = [
     "%", "ns", "µs", "ms", "s", "min", "k/s", "M/s", "B", "KiB", "MiB", "GiB", "KiB/s", "MiB/s",
 ];
 
-/// The words of a sentence, each figure in one with its unit.
+/// Splits a sentence into words; a figure and its unit are one word.
 fn whole_figures(sentence: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in sentence.split(' ').filter(|w| !w.is_empty()) {

@@ -1,4 +1,8 @@
-//! Tails that were cut off: requests that had not come back when the step ended.
+//! Rule `censored_tail`: requests without an answer when the drain of the step ended.
+//!
+//! Fires if `censored` of an operation at the operating point is above 0; a symptom of
+//! `errors_past_objective`. Percentiles above that share are lower bounds. The impact is unanswered ÷ all
+//! requests.
 
 use crate::assessment::{FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -10,14 +14,14 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "censored_tail";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         judge(bench, out);
     }
 }
 
 fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
-    let Some((_, step)) = bench.operating() else {
+    let Some((_, step)) = bench.operating_step() else {
         return;
     };
     let censored: u64 = step.operations.values().map(|o| o.censored).sum();
@@ -53,5 +57,5 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "a tail that can be relied on",
             "what is not waited for is missing from the percentiles",
         );
-    out.find(draft);
+    out.add_finding(draft);
 }

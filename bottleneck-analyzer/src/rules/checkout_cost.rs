@@ -1,4 +1,8 @@
-//! Cost of a pool of Redis connections beside one multiplexed connection.
+//! Rule `checkout_cost`: cost of a pool of Redis connections beside one multiplexed connection.
+//!
+//! Fires if the multiplexed client carries more throughput than the pooled one by
+//! `pool.checkout_cost_ratio` or more. Reads the throughput of both clients' best settings. The impact is
+//! gain ÷ (1 + gain) of the capacity.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -10,8 +14,8 @@ use crate::sweep::Sweep;
 
 const RULE: &str = "checkout_cost";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(ComponentKind::Redis) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.benches_of(ComponentKind::Redis) {
         judge(bench, facts, out);
     }
 }
@@ -77,10 +81,10 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             "deadpool-redis checks a connection with a round trip at every checkout, with no way \
              to turn that off, and a pool cannot share one write among commands",
         );
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// The step with the highest throughput of a client, with it.
+/// Returns the first step of the fastest setting of a client, with the throughput of the setting.
 fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
     let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
     let settings = bench

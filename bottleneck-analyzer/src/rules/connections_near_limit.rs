@@ -1,4 +1,8 @@
-//! The server's connections against its limit.
+//! Rule `connections_near_limit`: connections in use ÷ connections that PostgreSQL allows.
+//!
+//! Fires from `pool.connections_warning_ratio` on; a problem from `pool.connections_critical_ratio` on.
+//! Reads `connections.used_max`, `.limit` and `.reserved` of the server. Reserved connections are
+//! subtracted from the limit.
 
 use crate::assessment::{ComponentKind, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -9,8 +13,8 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "connections_near_limit";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(ComponentKind::Postgres) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.benches_of(ComponentKind::Postgres) {
         judge(bench, facts, out);
     }
 }
@@ -73,5 +77,5 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             "each instance brings a pool of its own; the limit is the server's",
         )
         .needs_restart();
-    out.find(draft);
+    out.add_finding(draft);
 }

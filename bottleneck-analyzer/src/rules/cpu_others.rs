@@ -1,4 +1,9 @@
-//! Programs that take no part in the run and use its CPU.
+//! Rule `cpu_others`: programs that take no part in the run and use its CPU.
+//!
+//! Fires if they used `cpu.others_ratio` or more of the machine at an operating point; a problem if the CPU
+//! was short there. Reads the recording's `process.cpu_cores` and `cpu.busy_ratio`, pressure stall
+//! information, and the CPU times of server and generator. The share is the busy CPU less that of
+//! server, generator and other participants over the same window.
 
 use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -11,28 +16,28 @@ use crate::step_cpu_use::StepCpuUse;
 use crate::target;
 
 const RULE: &str = "cpu_others";
-/// Share of the time in which something waited for a CPU (pressure stall information) from which
-/// on a CPU that is not used up is short all the same.
+/// Share of the time with a task that waits for a CPU (pressure stall information) from which the CPU is
+/// short although it is not used up.
 const QUEUED: f64 = 0.5;
-/// So many are named.
+/// Number of programs that are named.
 const NAMED: usize = 3;
-/// Share of the machine from which on one is.
+/// Share of the machine from which a program is named.
 const TOLD: f64 = 0.01;
 
-/// Use by strangers at one operating point.
+/// CPU use by outside programs at one operating point.
 struct Disturbance<'f> {
     bench: &'f BenchFacts<'f>,
     cpu: &'f StepCpuUse,
-    strangers: Vec<OutsideProgram>,
-    /// Their share of the machine.
+    outsiders: Vec<OutsideProgram>,
+    /// Share of the machine that they used.
     ratio: f64,
-    /// The part of it by programs that were recorded: those that live for moments are not.
+    /// Share of the machine that recorded outside programs used. Short-lived ones are not recorded.
     named: f64,
-    /// True if the server under test may be one of them.
+    /// True if the server under test can be among them.
     may_be_the_server: bool,
 }
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         return;
     };
@@ -70,9 +75,9 @@ fn worst(all: Vec<Disturbance<'_>>) -> Option<Disturbance<'_>> {
     all.into_iter().max_by(|a, b| a.ratio.total_cmp(&b.ratio))
 }
 
-/// A server on this machine whose name says nothing looks like any other program.
+/// Adds an open question: a server with an unknown name cannot be told from outside programs.
 fn cannot_tell(worst: &Disturbance<'_>, out: &mut Conclusions) {
-    let name = worst.strangers.first().map_or("unnamed", |s| &s.name);
+    let name = worst.outsiders.first().map_or("unnamed", |s| &s.name);
     out.cannot_judge(
         RULE,
         worst.bench.component,
@@ -87,19 +92,19 @@ fn cannot_tell(worst: &Disturbance<'_>, out: &mut Conclusions) {
 
 fn at<'f>(bench: &'f BenchFacts<'f>, machine: MachineRecording<'_>) -> Option<Disturbance<'f>> {
     let cpu = bench.cpu.as_ref()?;
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let server = target::process_name(bench.source);
-    let strangers = machine.strangers(step.window, server);
+    let outsiders = machine.outsiders(step.window, server);
     let taking_part = machine.cores_of_participants(step.window, server) / cpu.cores;
     let beside = (taking_part - cpu.known_ratio()).max(0.0);
     let others = (cpu.unexplained_ratio() - beside).max(0.0);
     // Processes and machine are read a little apart.
-    let named = strangers.iter().map(|s| s.cores / cpu.cores).sum::<f64>();
+    let named = outsiders.iter().map(|s| s.cores / cpu.cores).sum::<f64>();
     let named = named.min(others);
     Some(Disturbance {
         bench,
         cpu,
-        strangers,
+        outsiders,
         named,
         // Where the server's own use is not known, it may be what has no name.
         ratio: if cpu.server_ratio.is_some() {
@@ -107,7 +112,7 @@ fn at<'f>(bench: &'f BenchFacts<'f>, machine: MachineRecording<'_>) -> Option<Di
         } else {
             named
         },
-        may_be_the_server: target::may_be_a_stranger(bench.source, machine, step.window),
+        may_be_the_server: target::may_look_like_an_outsider(bench.source, machine, step.window),
     })
 }
 
@@ -118,9 +123,9 @@ fn judge(
     out: &mut Conclusions,
 ) {
     let limit = facts.thresholds.cpu.others_ratio;
-    let first = worst.strangers.first();
+    let first = worst.outsiders.first();
     let evidence = first.and_then(|s| {
-        machine.typical(&format!("CPU of the busiest {} process", s.name), s.reading)
+        machine.typical_sample(&format!("CPU of the busiest {} process", s.name), s.reading)
     });
     let used = share(worst.ratio);
     if worst.ratio < limit {
@@ -155,7 +160,7 @@ fn judge(
         .confidence(confidence(worst, limit))
         .evidence(evidence)
         .evidence(worst.cpu.evidence.clone());
-    out.find(if short.is_some() {
+    out.add_finding(if short.is_some() {
         draft.impact(worst.ratio, ImpactOf::Capacity).advice(
             &["stop them, or move them to another machine, and repeat the run"],
             format!("up to {used} of the machine's CPU"),
@@ -167,11 +172,11 @@ fn judge(
 }
 
 impl Disturbance<'_> {
-    /// The busiest of them with their shares of the machine, which add up to no more than all.
+    /// Names the busiest programs with their shares of the machine.
     fn names(&self) -> String {
-        let cores: f64 = self.strangers.iter().map(|s| s.cores).sum();
+        let cores: f64 = self.outsiders.iter().map(|s| s.cores).sum();
         let ratio = |one: f64| self.named * one / cores.max(f64::MIN_POSITIVE);
-        let told = self.strangers.iter().take(NAMED);
+        let told = self.outsiders.iter().take(NAMED);
         let told: Vec<String> = told
             .filter(|s| ratio(s.cores) >= TOLD)
             .map(|s| format!("{} {}", s.name, share(ratio(s.cores))))
@@ -193,7 +198,7 @@ impl Disturbance<'_> {
     }
 }
 
-/// Reason for which the CPU was short at the operating point; `None` where it was not.
+/// Returns the reason why the CPU was short at the operating point; `None` if it was not.
 fn is_short(
     at: &Disturbance<'_>,
     machine: MachineRecording<'_>,
@@ -203,14 +208,14 @@ fn is_short(
     if at.bench.cpu_past(limits.critical_ratio) == Some(true) {
         return Some("It was used up".to_owned());
     }
-    let (_, step) = at.bench.operating()?;
+    let (_, step) = at.bench.operating_step()?;
     let waited = machine.read("pressure.cpu.some_ratio", step.window)?.mean;
     let queued = at.cpu.busy_ratio() >= limits.warning_ratio && waited >= QUEUED;
     queued.then(|| format!("Work waited for it {} of the time", share(waited)))
 }
 
-/// Without the server's own share it may be among those who take no part, and what has no name may
-/// be the kernel's.
+/// Returns the confidence, medium at most if the server's share is not known or most of the use has no
+/// name.
 fn confidence(worst: &Disturbance<'_>, limit: f64) -> Confidence {
     let past = confidence_past(worst.ratio, limit, 0.03);
     let sure = worst.cpu.server_ratio.is_some() && worst.is_mostly_named();

@@ -1,4 +1,8 @@
-//! The machine's CPU at each operating point: used up or not, and by whom.
+//! Rule `cpu_saturated`: CPU use at each operating point, with its largest user.
+//!
+//! Fires if server and generator used `cpu.critical_ratio` or more of the CPU or quota that they may use.
+//! Reads the recording's `cpu.busy_ratio` and `cpu.steal_ratio`, and the CPU times of server and generator
+//! in the step. It is information, because a CPU that is used up at the knee is the expected limit.
 
 use crate::assessment::FindingKind;
 use crate::bench_facts::BenchFacts;
@@ -10,13 +14,13 @@ use crate::step_cpu_use::{CpuOwner, StepCpuUse};
 
 const RULE: &str = "cpu_saturated";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         let Some(cpu) = &bench.cpu else {
             continue;
         };
         match bench.cpu_past(facts.thresholds.cpu.critical_ratio) {
-            Some(true) => out.find(saturated(bench, cpu, facts)),
+            Some(true) => out.add_finding(saturated(bench, cpu, facts)),
             Some(false) => out.rule_out(
                 RULE,
                 bench.component,
@@ -33,8 +37,8 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// A CPU that is used up at the knee is what a knee is made of: information, unless it is used
-/// up by the wrong one. What misses an objective because of it hangs under it as a symptom.
+/// Builds the finding about a CPU that is used up. It is a symptom of `cpu_others` if other programs use
+/// most of it.
 fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> FindingDraft {
     let owner = cpu.owner();
     let whose = match owner {

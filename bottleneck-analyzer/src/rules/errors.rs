@@ -1,4 +1,9 @@
-//! Requests that failed: each kind with what the server said of it, and what to do.
+//! Rules `errors_past_objective`, `errors` and `errors_elsewhere`: failed requests by kind.
+//!
+//! `errors_past_objective` fires for each kind if more than `objectives.error_ratio` of the requests failed
+//! or stayed unanswered; below that bound `errors` names the kinds as information. `errors_elsewhere` fires
+//! for other settings past the bound. They read the error counts, the unanswered requests and the samples
+//! of failures in the steps, and take meaning and actions from `error-codes.toml`.
 
 use std::collections::BTreeMap;
 
@@ -16,23 +21,23 @@ use crate::rules::postgres;
 use crate::run_facts::RunFacts;
 use crate::source_report::NEVER_CAME_BACK;
 
-/// At settings that nobody is advised to run.
+/// Rule about settings other than the operating point.
 const ELSEWHERE: &str = "errors_elsewhere";
-/// Past the bound of the run's objective.
+/// Rule about failures past the objective.
 const PAST: &str = "errors_past_objective";
-/// Below it, and worth knowing.
+/// Rule about failures within the objective.
 const SOME: &str = "errors";
-/// The transaction's earlier error is the cause of this one.
+/// Kind of failure that only follows from an earlier error of the same transaction.
 const FOLLOWS: &str = "sqlstate.25P02";
-/// A kind that makes up less of the requests is told only where all of them break the bound.
+/// Share of the requests from which a kind, other than the most frequent one, is a problem.
 const LEAST_RATIO: f64 = 0.01;
-/// Findings about one bench.
+/// Largest number of findings about one bench.
 const MOST: usize = 4;
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
-        let judged: Vec<usize> = bench.judged().map(|(index, _)| index).collect();
-        if let Some(failures) = FailureTotals::of(bench, &judged) {
+        let judged: Vec<usize> = bench.judged_steps().map(|(index, _)| index).collect();
+        if let Some(failures) = FailureTotals::of_steps(bench, &judged) {
             judge(bench, &failures, facts, out);
         }
         // A search for a limit fails past it: that is its result.
@@ -42,16 +47,16 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// One kind over the steps that are judged.
+/// Failures of one kind over several steps.
 #[derive(Default)]
 struct KindTotal {
     count: u64,
     evidence: Vec<EvidenceItem>,
-    /// The first of its samples, with its place.
+    /// First sample with its evidence.
     sample: Option<(FailureSample, Option<EvidenceItem>)>,
 }
 
-/// Failures in the steps that are judged.
+/// Failures of all kinds over several steps.
 struct FailureTotals {
     steps: usize,
     attempted: u64,
@@ -61,17 +66,23 @@ struct FailureTotals {
 }
 
 impl FailureTotals {
-    fn of(bench: &BenchFacts<'_>, steps: &[usize]) -> Option<Self> {
+    fn of_steps(bench: &BenchFacts<'_>, steps: &[usize]) -> Option<Self> {
         let mut kinds: BTreeMap<String, KindTotal> = BTreeMap::new();
         let (mut attempted, mut succeeded, mut evidence) = (0, 0, Vec::new());
         for &index in steps {
-            for (name, operation) in requests::of(&bench.source.report.steps[index]) {
+            for (name, operation) in requests::request_operations(&bench.source.report.steps[index])
+            {
                 attempted += operation.attempted;
                 succeeded += operation.succeeded;
-                evidence.extend(place(bench, index, name, ("succeeded", "succeeded")));
-                count(bench, index, (name, operation), &mut kinds);
+                evidence.extend(count_evidence(
+                    bench,
+                    index,
+                    name,
+                    ("succeeded", "succeeded"),
+                ));
+                count_kinds(bench, index, (name, operation), &mut kinds);
             }
-            sample(bench, index, &mut kinds);
+            keep_samples(bench, index, &mut kinds);
         }
         let failures = Self {
             steps: steps.len(),
@@ -88,8 +99,8 @@ impl FailureTotals {
     }
 }
 
-/// A count of an operation as evidence.
-fn place(
+/// Returns a count of an operation as evidence.
+fn count_evidence(
     bench: &BenchFacts<'_>,
     index: usize,
     operation: &str,
@@ -101,7 +112,7 @@ fn place(
         .evidence(format!("{operation}: {what}"), &pointer)
 }
 
-fn count(
+fn count_kinds(
     bench: &BenchFacts<'_>,
     index: usize,
     (name, operation): (&str, &Operation),
@@ -113,19 +124,22 @@ fn count(
         let field = format!("errors/{}", escape(kind));
         found
             .evidence
-            .extend(place(bench, index, name, (kind, &field)));
+            .extend(count_evidence(bench, index, name, (kind, &field)));
     }
     if operation.censored > 0 {
         let found = kinds.entry(NEVER_CAME_BACK.to_owned()).or_default();
         found.count += operation.censored;
-        found
-            .evidence
-            .extend(place(bench, index, name, (NEVER_CAME_BACK, "censored")));
+        found.evidence.extend(count_evidence(
+            bench,
+            index,
+            name,
+            (NEVER_CAME_BACK, "censored"),
+        ));
     }
 }
 
 /// Keeps the first sample of each kind.
-fn sample(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<String, KindTotal>) {
+fn keep_samples(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<String, KindTotal>) {
     let failures = &bench.source.report.steps[index].failures;
     for (place, sample) in failures.iter().enumerate() {
         if let Some(kind) = kinds
@@ -139,8 +153,8 @@ fn sample(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<String, Kin
     }
 }
 
-/// The kinds, most first; what only follows from an earlier error of the same transaction is
-/// counted with the most frequent other one.
+/// Sorts the kinds, the most frequent first. Failures that follow from an earlier error of the same
+/// transaction are added to the most frequent other kind.
 fn merged(mut kinds: BTreeMap<String, KindTotal>) -> Vec<(String, KindTotal)> {
     let follows = (kinds.len() > 1).then(|| kinds.remove(FOLLOWS)).flatten();
     let mut kinds: Vec<(String, KindTotal)> = kinds.into_iter().collect();
@@ -176,7 +190,7 @@ fn judge(
     for (place, (kind, found)) in failures.kinds.iter().take(MOST).enumerate() {
         let own = found.count as f64 / failures.attempted as f64;
         let breaks = ratio > limit && (place == 0 || own >= LEAST_RATIO);
-        // A few that never came back are told by the tail that they cut off.
+        // Few unanswered requests are reported by the rule `censored_tail`.
         if !breaks && kind == NEVER_CAME_BACK {
             continue;
         }
@@ -189,7 +203,7 @@ fn judge(
         let draft =
             FindingDraft::new(rule, &bench.id(), bench.component, problem).confidence(confidence);
         let draft = describe(draft, bench, failures, (kind, found));
-        out.find(if place > 0 {
+        out.add_finding(if place > 0 {
             draft.one_of_several(kind)
         } else {
             draft
@@ -197,7 +211,7 @@ fn judge(
     }
 }
 
-/// Settings other than the operating point's at which requests failed.
+/// Adds a finding about other settings with failures past the objective.
 fn elsewhere(
     bench: &BenchFacts<'_>,
     judged: &[usize],
@@ -209,7 +223,7 @@ fn elsewhere(
     let fails = |i: &usize| requests::error_ratio(&steps[*i]).is_some_and(|ratio| ratio > limit);
     let others = (0..steps.len()).filter(|i| !judged.contains(i));
     let others: Vec<usize> = others.filter(fails).collect();
-    let Some(failures) = FailureTotals::of(bench, &others) else {
+    let Some(failures) = FailureTotals::of_steps(bench, &others) else {
         return;
     };
     let Some((kind, found)) = failures.kinds.first() else {
@@ -225,10 +239,10 @@ fn elsewhere(
     let mut names: Vec<&str> = others.iter().map(|i| steps[*i].name.as_str()).collect();
     names.dedup();
     let at = format!("At {} (not the operating point) ", names.join("; "));
-    out.find(describe(draft, bench, &failures, (kind, found)).prefixed(&at));
+    out.add_finding(describe(draft, bench, &failures, (kind, found)).prefixed(&at));
 }
 
-/// A kind of failure with its count, the server's words and the advice.
+/// Adds title, explanation, evidence and advice of a kind of failure to `draft`.
 fn describe(
     draft: FindingDraft,
     bench: &BenchFacts<'_>,
@@ -282,7 +296,7 @@ fn describe(
         )
 }
 
-/// `SQLSTATE 40001`, `timeout.checkout`.
+/// Returns the name of a kind for people: `SQLSTATE 40001`, `timeout.checkout`.
 fn thing(kind: &str) -> String {
     match kind.strip_prefix("sqlstate.") {
         Some(code) => format!("SQLSTATE {code}"),
@@ -313,7 +327,7 @@ fn detail(failures: &FailureTotals, kind: &str, found: &KindTotal) -> String {
     text
 }
 
-/// A message of several lines as one, without its last stop.
+/// Joins the lines of a message and removes the final full stop.
 fn one_line(message: &str) -> String {
     const MOST: usize = 300;
     let words: Vec<&str> = message.split_whitespace().collect();

@@ -1,4 +1,8 @@
-//! Redis throws keys away to stay below its memory limit.
+//! Rule `evictions`: Redis removes keys to stay below `maxmemory`.
+//!
+//! Fires if at least `cache.least_evictions` keys were evicted and evictions ÷ writes reaches
+//! `cache.evicted_per_write_ratio`. Reads `evicted_keys`, `maxmemory_bytes` and `commands.set.calls` of the
+//! server, and the reads and misses of the load. The impact is min(evictions, misses) ÷ reads.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -9,8 +13,8 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "evictions";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(ComponentKind::Redis) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.benches_of(ComponentKind::Redis) {
         judge(bench, facts, out);
     }
 }
@@ -68,20 +72,20 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             ),
             "an evicted key that is read again is a miss that memory would have saved",
         );
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// Reads, and those that found nothing.
+/// Returns the number of reads and, of these, of misses.
 fn reads(bench: &BenchFacts<'_>) -> Option<(f64, f64)> {
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let count = |name: &str| step.operations.get(name).map_or(0, |o| o.succeeded) as f64;
     let (hits, misses) = (count("get"), count("miss"));
     (hits + misses > 0.0).then_some((hits + misses, misses))
 }
 
-/// Keys that the load is known to have written.
+/// Returns the number of keys that the load is known to have written.
 fn own_writes(bench: &BenchFacts<'_>) -> f64 {
-    let Some((_, step)) = bench.operating() else {
+    let Some((_, step)) = bench.operating_step() else {
         return 0.0;
     };
     let written = ["set", "miss"].into_iter();
@@ -89,7 +93,7 @@ fn own_writes(bench: &BenchFacts<'_>) -> f64 {
     written.map(|o| o.attempted as f64).sum()
 }
 
-/// Says so where most of the writes are other clients', whose keys push out those of the load.
+/// Describes the share of other clients' writes, if it is more than half.
 fn whose(own: f64, written: f64) -> String {
     let others = 1.0 - own / written.max(1.0);
     if others <= 0.5 {

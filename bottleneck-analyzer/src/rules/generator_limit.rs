@@ -1,4 +1,9 @@
-//! The generator spoilt results at an operating point.
+//! Rule `generator_spoilt_results`: the load generator distorted the results at an operating point.
+//!
+//! Fires on the report's own warnings `generator_saturated`, `pacing_lag`, `generator_stalled` and
+//! `in_flight_cap_reached` about the operating point. Only a saturated generator is a problem. The impact
+//! is the share of the response time in pacing lag or backlog, the longest stall ÷ measured time, or the
+//! generator's CPU use.
 
 use bench_report::{Histogram, Operation, Step, Warning, WarningCode};
 
@@ -11,7 +16,7 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "generator_spoilt_results";
 
-/// Faults that the generator reports of itself.
+/// Warnings about the generator.
 const OWN_FAULT: [WarningCode; 4] = [
     WarningCode::GeneratorSaturated,
     WarningCode::PacingLag,
@@ -19,14 +24,14 @@ const OWN_FAULT: [WarningCode; 4] = [
     WarningCode::InFlightCapReached,
 ];
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         judge(bench, out);
     }
 }
 
 fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
-    let Some((_, step)) = bench.operating() else {
+    let Some((_, step)) = bench.operating_step() else {
         return;
     };
     let used = bench.step_evidence("generator's CPU", "generator/cpu_ratio");
@@ -88,10 +93,10 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "figures that say something about the target",
             "what the generator delays or cannot send is not the target's doing",
         );
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// Effect that the fault may have had on the figures of `step`.
+/// Returns the share of `step` that a fault can have distorted, and the quantity that it is a share of.
 fn cost(step: &Step, fault: WarningCode) -> (f64, ImpactOf) {
     let measured_ns = step.window.measured_s() * 1e9;
     match fault {
@@ -112,7 +117,7 @@ fn cost(step: &Step, fault: WarningCode) -> (f64, ImpactOf) {
     }
 }
 
-/// The part of all response time that was spent in a phase.
+/// Returns the share of all response time that was spent in a phase.
 fn share_of_response(step: &Step, phase: fn(&Operation) -> Option<&Histogram>) -> f64 {
     let total = |of: &dyn Fn(&Operation) -> Option<f64>| -> f64 {
         let operations = step.operations.values();

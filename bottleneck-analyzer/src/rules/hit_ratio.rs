@@ -1,4 +1,8 @@
-//! A cache that misses too often.
+//! Rule `low_hit_ratio`: a cache that misses too often.
+//!
+//! Fires in the scenario `cache` if the hit ratio is below `objectives.cache_hit_ratio`; a symptom of
+//! `evictions` if the server evicted keys. Reads the figures `hit_ratio` and `server_hit_ratio` of the step
+//! and `evicted_keys` of the server. The impact is the share of the read time spent in misses.
 
 use bench_report::Step;
 
@@ -11,15 +15,15 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "low_hit_ratio";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let caches = facts.of(ComponentKind::Redis);
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    let caches = facts.benches_of(ComponentKind::Redis);
     for bench in caches.filter(|b| b.source.report.scenario == "cache") {
         judge(bench, facts, out);
     }
 }
 
 fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let Some((_, step)) = bench.operating() else {
+    let Some((_, step)) = bench.operating_step() else {
         return;
     };
     let Some(ratio) = step.figures.get("hit_ratio").copied() else {
@@ -72,10 +76,10 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             "each miss saved is a call to the database saved",
             "a cache that misses costs a round trip and saves none",
         );
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// Share of the time of all reads that went into misses.
+/// Returns the share of the time of all reads that was spent in misses.
 fn miss_share(step: &Step) -> Option<f64> {
     let time = |name: &str| {
         let operation = step.operations.get(name)?;

@@ -1,5 +1,10 @@
-//! Connections that are kept from those who want them: by requests that each wait for a second one
-//! (`exhaust`), or by nobody who is at work any more (`lifecycle`).
+//! Rules `nested_checkout` and `leaked_connections`: pool connections that are never given back in time.
+//!
+//! `nested_checkout` fires if all connections were held by requests that each waited for a second one; it
+//! reads the figures `deadlock.*` and `holders.kept` of scenario `exhaust`. The pool needs one connection
+//! more than there are such requests, so that one can always finish. `leaked_connections` fires if a
+//! connection was still in use after the load ended; it reads the figures `leaks.*` of scenario
+//! `lifecycle`.
 
 use bench_report::Step;
 
@@ -15,14 +20,14 @@ use crate::run_facts::RunFacts;
 const NESTED: &str = "nested_checkout";
 const LEAKED: &str = "leaked_connections";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(ComponentKind::Postgres) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.benches_of(ComponentKind::Postgres) {
         nested(bench, out);
         leaked(bench, out);
     }
 }
 
-/// The step with most of the figure `name`, among those that have it.
+/// Returns the step with the highest figure `name`, with its index and the figure.
 fn most<'a>(bench: &BenchFacts<'a>, name: &str) -> Option<(usize, &'a Step, f64)> {
     let steps = bench.source.report.steps.iter().enumerate();
     let having = steps.filter_map(|(at, step)| Some((at, step, *step.figures.get(name)?)));
@@ -89,7 +94,7 @@ fn nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "with one connection more than such requests, one of them can always go on",
         )
         .needs_restart();
-    out.find(draft);
+    out.add_finding(draft);
 }
 
 fn leaked(bench: &BenchFacts<'_>, out: &mut Conclusions) {
@@ -131,5 +136,5 @@ fn leaked(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "the whole pool",
             "a pool does not take back what the application still holds",
         );
-    out.find(draft);
+    out.add_finding(draft);
 }

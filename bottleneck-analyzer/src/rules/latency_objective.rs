@@ -1,4 +1,9 @@
-//! Latency past the objective at the operating point, in the worst of its repeats.
+//! Rule `latency_past_objective`: latency above its objective at the operating point.
+//!
+//! Fires if the percentile of the slowest operation in the worst repeat is above the objective of the
+//! component (`objectives.postgres_p90_ms` and the like). Reads the percentiles of all repeats, completed
+//! or not. It is a symptom of the problem with the highest score that was found for the bench. The impact
+//! is 1 − objective ÷ latency.
 
 use crate::assessment::{Confidence, Finding, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -8,7 +13,7 @@ use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests;
 use crate::run_facts::RunFacts;
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         if bench.choice.is_some() {
             latency(bench, facts, out);
@@ -16,7 +21,7 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// The causes already found for this bench; a doubtful one explains nothing.
+/// Iterates over the findings about this bench that can explain its latency. Doubtful ones cannot.
 fn causes<'o>(bench: &BenchFacts<'_>, out: &'o Conclusions) -> impl Iterator<Item = &'o Finding> {
     let id = bench.id();
     out.findings.iter().filter(move |f: &&Finding| {
@@ -32,12 +37,10 @@ fn kind_under(parent: Option<&String>) -> FindingKind {
 fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let rule = "latency_past_objective";
     let bounds = &facts.thresholds.objectives;
-    let Some((which, pick, bound_ms)) = requests::objective(bench.component, bounds) else {
+    let Some((which, pick, bound_ms)) = requests::latency_objective(bench.component, bounds) else {
         return;
     };
-    let repeats = bench.judged();
-    let repeats = repeats.filter_map(|(index, step)| Some((index, requests::slowest(step, pick)?)));
-    let Some((index, slow)) = repeats.max_by_key(|(_, slow)| slow.ns) else {
+    let Some((index, slow)) = requests::slowest_of(bench.judged_steps(), pick) else {
         return;
     };
     let objective_ns = bound_ms * 1e6;
@@ -99,12 +102,12 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
         "the objective",
         "past the knee latency rises with load and throughput does not",
     );
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// The repeat that was the slowest, where there are several.
+/// Names the slowest repeat, if there are several.
 fn of_repeats(bench: &BenchFacts<'_>, index: usize) -> String {
-    let all = bench.judged().count();
+    let all = bench.judged_steps().count();
     let place = bench.source.report.steps.get(index);
     match place.filter(|_| all > 1) {
         Some(step) => format!(", in repeat {} of {all}, the slowest", step.repeat + 1),

@@ -1,4 +1,9 @@
-//! Memory: used up, waited for, or swapped.
+//! Rules `memory_used`, `memory_pressure` and `swapping` about the memory of the machine.
+//!
+//! `memory_used` fires if the highest `memory.used_ratio` reaches `memory.warning_ratio`; `memory_pressure`
+//! if the mean `pressure.memory.some_ratio` (pressure stall information) reaches `memory.pressure_ratio`;
+//! `swapping` if the highest `swap.in_bytes_per_s` reaches `memory.swap_in_bytes_per_s`. All read the
+//! recording of `sysmon`.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
 use crate::conclusions::Conclusions;
@@ -8,7 +13,7 @@ use crate::machine_recording::MachineRecording;
 use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         return;
     };
@@ -33,7 +38,7 @@ fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusio
         return;
     };
     let limit = facts.thresholds.memory.warning_ratio;
-    let evidence = machine.peak("memory used", reading);
+    let evidence = machine.peak_sample("memory used", reading);
     if reading.max < limit {
         let statement = format!("memory used: at most {}", share(reading.max));
         out.rule_out(rule, ComponentKind::Machine, statement, evidence);
@@ -63,12 +68,12 @@ fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusio
         "memory that is used up fails all at once, not little by little",
     )
     .needs_restart();
-    out.find(draft);
+    out.add_finding(draft);
 }
 
 fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let rule = "memory_pressure";
-    let Some(reading) = facts.machine_at_worst("pressure.memory.some_ratio") else {
+    let Some(reading) = facts.highest_machine_reading("pressure.memory.some_ratio") else {
         out.cannot_judge(
             rule,
             ComponentKind::Machine,
@@ -78,7 +83,7 @@ fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
         return;
     };
     let limit = facts.thresholds.memory.pressure_ratio;
-    let evidence = machine.typical("waiting for memory", reading);
+    let evidence = machine.typical_sample("waiting for memory", reading);
     if reading.mean < limit {
         let statement = format!(
             "something waited for memory {} of the time",
@@ -100,13 +105,13 @@ fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
     .impact(reading.mean, ImpactOf::ResponseTime)
     .confidence(confidence_past(reading.mean, limit, 0.02))
     .evidence(evidence)
-    .evidence(machine.peak("waiting for memory", reading))
+    .evidence(machine.peak_sample("waiting for memory", reading))
     .advice(
         &["give the machine or its control group more memory, or lower the servers' limits"],
         format!("up to {} of the time", share(reading.mean)),
         "time spent reclaiming memory is taken from requests",
     );
-    out.find(draft);
+    out.add_finding(draft);
 }
 
 fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
@@ -115,14 +120,14 @@ fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
         return;
     };
     let limit = facts.thresholds.memory.swap_in_bytes_per_s;
-    let evidence = machine.peak("read back from swap", reading);
+    let evidence = machine.peak_sample("read back from swap", reading);
     if reading.max < limit {
         let statement = format!("read back from swap: at most {}/s", bytes(reading.max));
         out.rule_out(rule, ComponentKind::Machine, statement, evidence);
         return;
     }
     let waited = facts
-        .machine_at_worst("pressure.memory.some_ratio")
+        .highest_machine_reading("pressure.memory.some_ratio")
         .map(|r| r.mean);
     let mut draft = FindingDraft::new(
         rule,
@@ -148,5 +153,5 @@ fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
     if let Some(waited) = waited {
         draft = draft.impact(waited, ImpactOf::ResponseTime);
     }
-    out.find(draft);
+    out.add_finding(draft);
 }

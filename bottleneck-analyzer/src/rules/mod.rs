@@ -1,5 +1,8 @@
-//! The rules: one file each, from facts to conclusions. A rule that has something to look at
-//! always says something: a finding, what it ruled out, or what it could not judge.
+//! Rules, one per file, which turn facts into conclusions. A rule that has data always concludes
+//! something: a finding, a passed check, or an open question.
+//!
+//! The comment at the top of each file says when the rule fires, which evidence it reads, and where its
+//! formula comes from. `docs/adding-a-rule.md` walks through a new one.
 
 mod censored_tail;
 mod checkout_cost;
@@ -27,37 +30,37 @@ mod websocket_limit;
 use crate::conclusions::Conclusions;
 use crate::run_facts::RunFacts;
 
-/// A rule.
+/// Rule about a whole run.
 type RunRule = fn(&RunFacts<'_>, &mut Conclusions);
 
-/// All rules; those that name causes come before those that hang symptoms under them.
+/// All rules. Rules that find causes come before those that find their symptoms.
 const ALL: [RunRule; 22] = [
-    errors::look,
-    stopped_steps::look,
-    kept_connections::look,
-    postgres::look,
-    throttled::look,
-    redis::look,
-    stalls::look,
-    cpu_others::look,
-    cpu_saturated::look,
-    steal::look,
-    memory::look,
-    connections_near_limit::look,
-    generator_limit::look,
-    hit_ratio::look,
-    evictions::look,
-    checkout_cost::look,
-    pool_too_small::look,
-    websocket_limit::look,
-    pool_too_large::look,
-    censored_tail::look,
-    sysmon_missing::look,
-    latency_objective::look,
+    errors::check,
+    stopped_steps::check,
+    kept_connections::check,
+    postgres::check,
+    throttled::check,
+    redis::check,
+    stalls::check,
+    cpu_others::check,
+    cpu_saturated::check,
+    steal::check,
+    memory::check,
+    connections_near_limit::check,
+    generator_limit::check,
+    hit_ratio::check,
+    evictions::check,
+    checkout_cost::check,
+    pool_too_small::check,
+    websocket_limit::check,
+    pool_too_large::check,
+    censored_tail::check,
+    sysmon_missing::check,
+    latency_objective::check,
 ];
 
-/// Asks every rule.
-pub(crate) fn ask_all(facts: &RunFacts<'_>) -> Conclusions {
+/// Runs every rule.
+pub(crate) fn check_all(facts: &RunFacts<'_>) -> Conclusions {
     let mut conclusions = Conclusions::default();
     for look in ALL {
         look(facts, &mut conclusions);

@@ -1,4 +1,8 @@
-//! Connections past the knee: they cost latency and buy nothing.
+//! Rule `pool_too_large`: connections past the knee, which add latency and no throughput.
+//!
+//! Fires if the largest setting of the sweep has a p99 of `pool.too_large_p99_ratio` times that of the
+//! operating point or more, and no more throughput than the noise. Reads p99 and throughput of both
+//! settings.
 
 use crate::assessment::{ComponentKind, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -11,8 +15,8 @@ use crate::sweep::SweepSetting;
 
 const RULE: &str = "pool_too_large";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(ComponentKind::Postgres) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.benches_of(ComponentKind::Postgres) {
         judge(bench, facts, out);
     }
 }
@@ -85,7 +89,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             ),
             "past the knee each connection only takes its share of what is used up already",
         );
-    out.find(draft);
+    out.add_finding(draft);
 }
 
 fn spoken(parameter: &str) -> &'static str {

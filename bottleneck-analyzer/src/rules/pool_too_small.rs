@@ -1,8 +1,10 @@
-//! Calls wait for a place in the pool, and more connections would serve them.
+//! Rule `pool_too_small`: calls wait for a place in the pool, and more connections would serve them.
 //!
-//! A queue before the pool is the echo of what its connections do. The pool itself is too small
-//! only where its connections are in use, calls wait for them, nothing behind them is a queue, and
-//! the CPU is known to have room or a larger pool was seen to carry more.
+//! Fires if waiting takes `pool.checkout_share_ratio` of a call or more, the connections are in use, no
+//! other cause holds the connections, and the CPU has room or a larger pool carried more. In all other
+//! cases the queue before the pool only mirrors the work of its connections. Reads the pool's usage, the
+//! checkout times, the sweep and the CPU use. The gain is the wait less the wait with twice the connections
+//! (Erlang's C formula).
 
 use crate::assessment::{ComponentKind, EvidenceItem, Finding, FindingKind, ImpactOf, TimeModel};
 use crate::bench_facts::BenchFacts;
@@ -18,19 +20,19 @@ use crate::{demand, target};
 
 const RULE: &str = "pool_too_small";
 
-/// A pool at the operating point.
+/// Pool at the operating point.
 struct PoolCase<'f> {
     model: &'f TimeModel,
     size: u64,
     in_use: f64,
-    /// Mean checkout of a call.
+    /// Mean checkout time of a call, in nanoseconds.
     checkout_ns: f64,
-    /// Mean wait for a place; absent where it cannot be told from the rest of a checkout.
+    /// Mean wait for a place in nanoseconds; absent if the report does not separate it.
     wait_ns: Option<f64>,
     evidence: Vec<EvidenceItem>,
 }
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let pooled = [ComponentKind::Postgres, ComponentKind::Redis];
     let benches = facts
         .benches
@@ -44,7 +46,7 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
 }
 
 fn case<'f>(bench: &'f BenchFacts<'_>) -> Option<PoolCase<'f>> {
-    let (_, step) = bench.operating()?;
+    let (_, step) = bench.operating_step()?;
     let pool = step.pool.as_ref()?;
     let model = bench.time_model.as_ref()?;
     let parts = model
@@ -120,7 +122,7 @@ fn judge(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>, out:
     behind_the_pool(bench, case, wait, facts, out);
 }
 
-/// Calls do wait for connections that are in use: for the connections, or for what is behind them.
+/// Judges a full pool that calls wait for: is it the pool, or the work behind it?
 fn behind_the_pool(
     bench: &BenchFacts<'_>,
     case: &PoolCase<'_>,
@@ -158,7 +160,7 @@ fn behind_the_pool(
     }
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio);
     if room != Some(false) && (larger.is_some() || room == Some(true)) {
-        return out.find(too_small(bench, case, wait, facts));
+        return out.add_finding(too_small(bench, case, wait, facts));
     }
     let (size, why) = (case.size, no_room(bench));
     out.cannot_judge(
@@ -169,8 +171,8 @@ fn behind_the_pool(
     );
 }
 
-/// A problem that makes each call hold its connection for longer, and that more connections would share.
-/// Ways to the server are no such thing: calls that are on their way do not keep each other waiting.
+/// Returns a problem that makes calls hold their connections longer. Network round trips are left out:
+/// more connections would hide them.
 fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let slows = |f: &&Finding| {
@@ -182,6 +184,7 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     found.map(|f| f.thing.clone().unwrap_or_else(|| f.title.clone()))
 }
 
+/// Returns the reason why the CPU is not known to have room.
 fn no_room(bench: &BenchFacts<'_>) -> &'static str {
     if bench.cpu.is_some() && target::is_elsewhere(bench.source) {
         return "the server is on another machine, whose CPU was not recorded";
@@ -253,18 +256,18 @@ fn too_small(
         .needs_restart()
 }
 
-/// The wait less what is left of it with twice the connections, at the same load.
+/// Returns the gain of twice the connections at the same load, in nanoseconds of a call.
 fn saved_ns(bench: &BenchFacts<'_>, case: &PoolCase<'_>, wait: f64) -> f64 {
     let left = wait_with(bench, case, 2.0, 0.0).unwrap_or(0.0);
     wait - left.min(wait)
 }
 
-/// Mean wait with `times` as many connections and `less_ns` less of each call in service, at the
-/// same load; `None` where they could not keep up.
+/// Returns the mean wait with `times` as many connections and `less_ns` less service time, at the same
+/// load, in nanoseconds. `None` if the connections could not keep up.
 fn wait_with(bench: &BenchFacts<'_>, case: &PoolCase<'_>, times: f64, less_ns: f64) -> Option<f64> {
     let view = bench
-        .operating()
-        .and_then(|(i, _)| PostgresEvidence::of(bench.source, i))?;
+        .operating_step()
+        .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i))?;
     let held = (case.model.served_ns() - less_ns).max(0.0);
     erlang_wait_ns(times * case.size as f64, view.calls_per_s(), held)
 }

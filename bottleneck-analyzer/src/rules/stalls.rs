@@ -1,4 +1,10 @@
-//! Times at which nothing came back: all users stood still at once.
+//! Rule `stalls`: times in which the target answered next to nothing to all users at once.
+//!
+//! Fires if the throughput of a repeat is below a fifth of its median for 200 ms or more, and the
+//! generator's own stall does not explain that. Reads the series `throughput_per_s` and
+//! `generator.worst_stall_ns`. A problem if it takes a tenth of the step or exceeds the latency objective;
+//! a symptom if a finding explains it. Lost time per call: stalled share × response time in a closed loop;
+//! Σ length² ÷ 2 × measured time in an open loop (an arrival waits for half of the stall on average).
 
 use bench_report::{Load, Series, Step};
 
@@ -11,36 +17,37 @@ use crate::requests;
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "stalls";
-/// Throughput of a window ÷ the median of its step below which it stands still.
+/// Throughput of an interval ÷ median of its step below which the target is stalled.
 const STILL_RATIO: f64 = 0.20;
-/// Calls that a window must hold as a rule, so that none is no accident.
+/// Calls of a median interval from which an interval without calls is no coincidence.
 const LEAST_CALLS: f64 = 10.0;
-/// A pause that the systems between make now and then.
+/// Length from which a stall counts; shorter pauses are common, in nanoseconds.
 const SHORTEST_NS: u64 = 200_000_000;
-/// A stall of the generator ÷ that of the calls from which the generator is the reason.
+/// Longest stall of the generator ÷ longest stall of the calls from which the generator is the cause.
 const OWN_RATIO: f64 = 0.5;
-/// A pause of the server as it was seen by asking it: one thing with that of its users.
+/// Rule whose finding about the same pause, seen by polling the server, is merged into this one.
 const ASKED: &str = "redis_stall";
+/// Share of the step from which stalls are a problem.
 const PROBLEM_RATIO: f64 = 0.10;
 
-/// The stalls of one step.
+/// Stalls of one step.
 struct StepStalls<'a> {
     step: &'a Step,
-    /// Their lengths, in nanoseconds.
+    /// Lengths in nanoseconds.
     lengths: Vec<u64>,
-    /// A point of the throughput inside the longest.
+    /// Evidence: the throughput in the longest stall, and the longest stall of the generator.
     evidence: Vec<EvidenceItem>,
 }
 
 impl StepStalls<'_> {
-    /// Their share of the step.
+    /// Returns the stalled share of the step.
     fn part(&self) -> f64 {
         let total: u64 = self.lengths.iter().sum();
         total as f64 / (self.step.window.measured_s() * 1e9)
     }
 }
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let benches = facts.benches.iter();
     for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
         judge(bench, facts, out);
@@ -74,8 +81,8 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         let would_tell = "a generator on a machine of its own";
         return out.cannot_judge(RULE, bench.component, question, would_tell);
     }
-    let asked = take(&format!("{ASKED}:{}", bench.id()), out);
-    out.find(finding(
+    let asked = remove_finding(&format!("{ASKED}:{}", bench.id()), out);
+    out.add_finding(finding(
         bench,
         facts,
         (worst, longest, steps.len()),
@@ -84,20 +91,20 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     ));
 }
 
-/// Takes a finding out, to be told within another.
-fn take(id: &str, out: &mut Conclusions) -> Option<Finding> {
+/// Removes a finding, to merge it into another.
+fn remove_finding(id: &str, out: &mut Conclusions) -> Option<Finding> {
     let place = out.findings.iter().position(|f| f.id == id)?;
     Some(out.findings.swap_remove(place))
 }
 
-/// Mean time of a call that was lost to stalls in the step `index`; `None` where there was none.
+/// Returns the mean time of a call lost to stalls in step `index`, in nanoseconds; `None` without stalls.
 pub(super) fn lost_in(bench: &BenchFacts<'_>, index: usize) -> Option<f64> {
     let series = throughput(bench)?;
     let stalls = stalls_of(bench, series, index).filter(|s| !s.lengths.is_empty())?;
     Some(lost_ns(bench, &stalls))
 }
 
-/// The series of the throughput, with its place.
+/// Returns the series of the throughput with its index.
 fn throughput<'a>(bench: &BenchFacts<'a>) -> Option<(usize, &'a Series)> {
     let mut series = bench.source.report.series.iter().enumerate();
     series.find(|(_, s)| s.name == "throughput_per_s" && s.labels.is_empty())
@@ -112,7 +119,7 @@ fn finding(
 ) -> FindingDraft {
     let part = worst.part();
     let lost = lost_ns(bench, worst);
-    let bound = requests::objective(bench.component, &facts.thresholds.objectives);
+    let bound = requests::latency_objective(bench.component, &facts.thresholds.objectives);
     let breaks = bound.is_some_and(|(_, _, ms)| longest as f64 > ms * 1e6);
     let parent = cause(bench, out).or_else(|| asked.as_ref()?.parent.clone());
     let why = match (&parent, &asked) {
@@ -161,8 +168,8 @@ fn finding(
     }
 }
 
-/// Mean time of a call that the stalls took: all users of a closed load lose their length; of an
-/// open load those who came meanwhile lose half of it on average.
+/// Returns the mean time of a call lost to the stalls, in nanoseconds; the formula is in the comment of
+/// this module.
 fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
     let whole = bench.time_model.as_ref().map_or(0.0, |m| m.whole_ns);
     match worst.step.load {
@@ -175,7 +182,7 @@ fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
     }
 }
 
-/// Usual cause of a stall of this length.
+/// Returns a hint to the usual cause of a stall of this length.
 fn hint(longest: u64) -> &'static str {
     match longest {
         0..=300_000_000 => "Some 200 ms are those of a lost packet that is sent again.",
@@ -186,7 +193,7 @@ fn hint(longest: u64) -> &'static str {
     }
 }
 
-/// A problem of the bench that holds calls up.
+/// Returns the id of a problem of the bench that can explain stalls.
 fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let rules = [
@@ -208,7 +215,7 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     found.map(|f| f.id.clone())
 }
 
-/// `None` where windows hold too few calls to tell a stall from an accident.
+/// Finds the stalls of a step; `None` if its intervals have too few calls to tell.
 fn stalls_of<'a>(
     bench: &BenchFacts<'a>,
     (place, series): (usize, &Series),

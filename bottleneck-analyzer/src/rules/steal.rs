@@ -1,4 +1,7 @@
-//! CPU time that the hypervisor gave to other guests.
+//! Rule `steal`: CPU time that the hypervisor gave to other guests.
+//!
+//! Fires if the mean `cpu.steal_ratio` of the recording reaches `cpu.steal_ratio` over an operating point or
+//! the whole recording. The impact is that share of the capacity.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
 use crate::conclusions::Conclusions;
@@ -8,11 +11,11 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "steal";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         return;
     };
-    let Some(reading) = facts.machine_at_worst("cpu.steal_ratio") else {
+    let Some(reading) = facts.highest_machine_reading("cpu.steal_ratio") else {
         out.cannot_judge(
             RULE,
             ComponentKind::Machine,
@@ -22,7 +25,7 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
         return;
     };
     let limit = facts.thresholds.cpu.steal_ratio;
-    let evidence = machine.typical("CPU stolen", reading);
+    let evidence = machine.typical_sample("CPU stolen", reading);
     if reading.mean < limit {
         let statement = format!("the hypervisor took {} of the CPU", share(reading.mean));
         out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
@@ -42,11 +45,11 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     .impact(reading.mean, ImpactOf::Capacity)
     .confidence(confidence_past(reading.mean, limit, 0.01))
     .evidence(evidence)
-    .evidence(machine.peak("CPU stolen", reading))
+    .evidence(machine.peak_sample("CPU stolen", reading))
     .advice(
         &["use an instance with dedicated cores, or another host, and repeat the run"],
         format!("about {} of the CPU", share(reading.mean)),
         "stolen time is lost to the server and to the generator alike",
     );
-    out.find(draft);
+    out.add_finding(draft);
 }

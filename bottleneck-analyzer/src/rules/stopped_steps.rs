@@ -1,4 +1,9 @@
-//! Steps that a guard or a stop rule ended before their time, and steps that could not run.
+//! Rules `stopped_by_rule` and `step_failed`: steps that a stop rule ended early, and steps that could not
+//! run.
+//!
+//! Both read the `end` of the steps. `stopped_by_rule` is a problem if no step completed, a symptom of
+//! `errors_past_objective` if errors fired the stop rule, else information. WebSocket searches are left
+//! out: there a stop rule is the result.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +18,8 @@ use crate::run_facts::RunFacts;
 const RULE: &str = "stopped_by_rule";
 const FAILED: &str = "step_failed";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    // A search for a limit ends by a rule: that is its result.
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    // A search for a limit ends by a stop rule, which is its result.
     let benches = facts.benches.iter();
     for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
         failed(bench, out);
@@ -22,7 +27,7 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Tells the reason of the first step that could not begin or go on.
+/// Adds a finding with the reason of the first failed step.
 fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let steps = &bench.source.report.steps;
     let all = steps.iter().enumerate();
@@ -50,7 +55,7 @@ fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "a measurement of this setting",
             "a setting that did not run is not known",
         );
-    out.find(draft);
+    out.add_finding(draft);
 }
 
 fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
@@ -66,7 +71,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return;
     };
     let (first, reason) = ended[0];
-    let all = ended.len() == steps.len() || bench.operating().is_none();
+    let all = ended.len() == steps.len() || bench.operating_step().is_none();
     // What failed so that the rule fired is the cause.
     let parent = format!("errors_past_objective:{}", bench.id());
     let parent = Some(parent).filter(|id| out.findings.iter().any(|f| f.id == *id));
@@ -106,5 +111,5 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "steps that run to their end",
             "a rule ends a step to protect the target and the time of who waits",
         );
-    out.find(draft.parent(parent));
+    out.add_finding(draft.parent(parent));
 }

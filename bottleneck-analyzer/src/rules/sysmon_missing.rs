@@ -1,4 +1,7 @@
-//! No recording of the machine, or none that covers the operating points.
+//! Rule `sysmon_missing`: no recording of the machine, or none that covers the operating points.
+//!
+//! Adds open questions only. Reads the report of `sysmon`, its status and its `evidence_missing`
+//! warnings.
 
 use bench_report::{Status, WarningCode};
 
@@ -8,7 +11,7 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "sysmon_missing";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     let Some(machine) = facts.machine else {
         out.cannot_judge(
             RULE,

@@ -1,4 +1,9 @@
-//! A control group whose CPU quota holds its processes back, however idle the machine is.
+//! Rule `throttled`: a control group whose CPU quota stops its processes.
+//!
+//! Fires if a group was throttled in a twentieth of its quota periods or more. Reads `server.cgroup.*` of
+//! the bench and `cgroup.cpu.throttled_periods_ratio` of the recording, over all repeats. The impact is the
+//! time of a call in `server_runnable` with the queue that it causes, or the throttled share of the
+//! capacity where there is no such time.
 
 use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -9,23 +14,23 @@ use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "throttled";
-/// Share of the quota's periods in which the group was held back from which it is told.
+/// Share of throttled periods from which the rule fires.
 const LEAST_RATIO: f64 = 0.05;
 
-/// Throttling of a group during a step.
+/// Throttling of a control group during a step.
 struct GroupThrottling {
-    /// The group, as people name it.
+    /// Name of the group.
     whose: String,
-    /// Periods held back ÷ periods.
+    /// Throttled periods ÷ periods.
     ratio: f64,
-    /// Figures, in words.
+    /// Figures in words.
     figures: String,
-    /// Time that its processes stood still ÷ the step.
+    /// Time for which its processes were stopped ÷ length of the step.
     lost_ratio: Option<f64>,
     evidence: Vec<EvidenceItem>,
 }
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
         let found = bench.repeats.iter().flat_map(|i| {
             let server = of_server(bench, *i);
@@ -39,9 +44,9 @@ pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// As the bench read it of the server's own group.
+/// Reads the throttling of the server's group, as the bench counted it.
 fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
-    let view = PostgresEvidence::of(bench.source, index)?;
+    let view = PostgresEvidence::of_step(bench.source, index)?;
     let periods = view.figure("server.cgroup.periods")?;
     let throttled = view.figure("server.cgroup.throttled_periods")?;
     let stood = view.figure("server.cgroup.throttled_ns");
@@ -75,7 +80,7 @@ fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
     })
 }
 
-/// As `sysmon` recorded it of every group.
+/// Reads the throttling of every group, as `sysmon` recorded it.
 fn of_machine(bench: &BenchFacts<'_>, index: usize, facts: &RunFacts<'_>) -> Vec<GroupThrottling> {
     let Some(machine) = facts.machine else {
         return Vec::new();
@@ -94,7 +99,7 @@ fn of_machine(bench: &BenchFacts<'_>, index: usize, facts: &RunFacts<'_>) -> Vec
             figures: format!("{} of its periods", share(reading.mean)),
             lost_ratio: None,
             evidence: machine
-                .typical("periods held back", reading)
+                .typical_sample("periods held back", reading)
                 .into_iter()
                 .collect(),
         }
@@ -129,10 +134,10 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
             "steps of up to 100 ms less in the response time",
             "a quota stops all processes of the group at once",
         );
-    out.find(weigh(bench, worst, draft));
+    out.add_finding(weigh(bench, worst, draft));
 }
 
-/// The time in which sessions neither ran nor waited for anything is the time that was lost.
+/// Sets the impact: the time for which sessions neither ran nor waited for an event.
 fn weigh(bench: &BenchFacts<'_>, worst: &GroupThrottling, draft: FindingDraft) -> FindingDraft {
     let model = bench.time_model.as_ref().filter(|m| m.whole_ns > 0.0);
     let held_up = model

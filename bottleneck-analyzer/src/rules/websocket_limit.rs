@@ -1,4 +1,8 @@
-//! Owner of the limit that ended the search for the most WebSocket connections.
+//! Rule `websocket_limit`: owner of the limit that ended a search for the most WebSocket connections.
+//!
+//! Always fires on a finished search; a problem if the network or the generator was the limit, which hide
+//! the server's. Reads `summary.limit` of the report. The impact is the share of connections refused at the
+//! next larger step.
 
 use bench_report::{Limit, LimitOwner};
 
@@ -11,8 +15,8 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "websocket_limit";
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(ComponentKind::Websocket) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.benches_of(ComponentKind::Websocket) {
         match &bench.source.report.summary.limit {
             Some(limit) => judge(bench, limit, out),
             None => out.cannot_judge(
@@ -85,11 +89,11 @@ fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
     if let Some(lost) = lost {
         draft = draft.impact(lost, ImpactOf::Capacity);
     }
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// Share of the connections asked for at the lowest level past the limit that were not had;
-/// `None` where none was tried.
+/// Returns the refused share of the connections of the next step past the limit; `None` if there is no such
+/// step.
 fn refused(bench: &BenchFacts<'_>, held: f64) -> Option<f64> {
     let levels = bench.source.report.steps.iter();
     let asked = levels.filter_map(|s| s.parameter("connections"));

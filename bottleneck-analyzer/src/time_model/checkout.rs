@@ -1,25 +1,26 @@
-//! Parts of a checkout: waiting for a place in the pool, the driver's check of a kept
-//! connection, and opening one.
+//! Parts of a checkout: waiting for a place in the pool, the driver's check of a connection, and opening a
+//! connection.
 
 use bench_report::{Load, Step};
 
-/// Connections in use ÷ the pool's size from which a pool may be one that is waited for.
+/// Connections in use ÷ pool size from which calls may wait for the pool.
 pub(crate) const FULL_RATIO: f64 = 0.8;
 
-/// Mean wait of a call for a place in the pool, in nanoseconds, where a checkout took `checkout_ns`
-/// on average; `None` where the report does not tell it from the rest of a checkout.
+/// Returns the mean wait of a call for a place in the pool in nanoseconds, at most the mean checkout time
+/// `checkout_ns`. `None` if the report does not separate it from the rest of a checkout.
 pub(crate) fn wait_ns(step: &Step, checkout_ns: f64) -> Option<f64> {
     let pool = step.pool.as_ref()?;
     if let Some(parts) = &pool.checkout {
         return Some(parts.wait_mean_ns.min(checkout_ns));
     }
     let throughput = step.throughput_per_s();
-    // Little's law: those who wait ÷ calls per second is the time that each of them waits.
+    // Little's law: waiting calls ÷ calls per second is the wait of each call.
     let waiting = pool.waiting_mean.or_else(|| all_but_those_served(step))?;
     (throughput > 0.0).then(|| (waiting / throughput * 1e9).min(checkout_ns))
 }
 
-/// Users who are not served wait, where each asks again at once and the pool is in full use.
+/// Returns the number of users without a connection, which all wait if the pool is in full use and users
+/// make no pauses. `None` otherwise.
 fn all_but_those_served(step: &Step) -> Option<f64> {
     let pool = step.pool.as_ref()?;
     let full = pool.samples > 0 && pool.in_use_mean >= FULL_RATIO * pool.max_size as f64;
@@ -32,7 +33,7 @@ fn all_but_those_served(step: &Step) -> Option<f64> {
     }
 }
 
-/// The parts of a mean checkout: name, title and length.
+/// Returns the parts of a mean checkout: name, title and nanoseconds.
 pub(super) fn parts(step: &Step, checkout_ns: f64) -> Vec<(&'static str, &'static str, f64)> {
     const WAIT: (&str, &str) = ("checkout", "waiting for a place in the pool");
     let Some(wait) = wait_ns(step, checkout_ns) else {

@@ -1,9 +1,9 @@
-//! Division of the time of one call, in one currency: nanoseconds of the mean call.
+//! Time models: division of the mean time of a call into parts, in nanoseconds.
 //!
-//! Means add up where percentiles do not, so the parts of a model sum to the whole. What the
-//! server does inside a call is sampled as sessions by state; by Little's law sessions ÷
-//! throughput is the time that each call spent in that state (Little, *A Proof for the Queuing
-//! Formula L = λW*, Operations Research 9(3), 1961).
+//! Means are used because they add up to the whole, which percentiles do not. Activities inside the
+//! server are sampled as sessions by state. By Little's law, sessions ÷ throughput is the time that each
+//! call spends in a state (Little, *A Proof for the Queuing Formula L = λW*, Operations Research 9(3),
+//! 1961).
 
 pub(crate) mod checkout;
 mod phases;
@@ -14,7 +14,7 @@ mod websocket;
 use crate::assessment::{ComponentKind, TimeModel};
 use crate::source_report::SourceReport;
 
-/// The model of step `index`; `None` where nothing finished.
+/// Computes the time model of step `index`; `None` if no call finished.
 pub(crate) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let step = source.report.steps.get(index)?;
     match source.component()? {

@@ -1,4 +1,4 @@
-//! Phases of a call before its service.
+//! Phases of a call before its service, and means of phases over all operations.
 
 use bench_report::{Histogram, Operation};
 
@@ -9,7 +9,7 @@ use crate::source_report::SourceReport;
 
 pub(super) type PhaseFn = fn(&Operation) -> Option<&Histogram>;
 
-/// The mean of a phase over all successes of a step, and where it stands.
+/// Returns the mean of a phase over all successes of a step in nanoseconds, with its evidence.
 pub(super) fn mean_of(
     source: &SourceReport,
     index: usize,
@@ -39,7 +39,7 @@ pub(super) fn mean_of(
     )
 }
 
-/// The whole with the phases before service in it; service itself is left to the component.
+/// Creates the time model with the phases before service. `None` if no call finished.
 pub(super) fn phases(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let response = mean_of(source, index, "response", |o| o.response.as_ref()).0;
     let call = mean_of(source, index, "call", |o| o.call.as_ref()).0;
@@ -65,7 +65,7 @@ pub(super) fn phases(source: &SourceReport, index: usize) -> Option<TimeModel> {
     Some(model)
 }
 
-/// A figure of the server's evidence, with its place.
+/// Returns a figure of the server with its evidence.
 pub(super) fn server_figure(
     source: &SourceReport,
     index: usize,

@@ -1,4 +1,4 @@
-//! A call to PostgreSQL: its service time divided by what its session did on the server.
+//! Time model of a call to PostgreSQL: its service time is divided by the activities of its session.
 
 use bench_report::Step;
 
@@ -8,13 +8,13 @@ use crate::figures::share;
 use crate::postgres::{PostgresEvidence, waits};
 use crate::source_report::SourceReport;
 
-/// Parts below this share of the whole are shown together, as their class.
+/// Share of the whole below which waits are shown together.
 const LEAST_SHOWN: f64 = 0.005;
 
-/// The part of a call in which its session could run and did not.
+/// Name of the part in which a session was ready to run and had no CPU.
 const RUNNABLE: &str = "server_runnable";
 
-/// One part in the making.
+/// Part before it is scaled and added to the model.
 struct PartDraft {
     name: String,
     title: String,
@@ -22,9 +22,9 @@ struct PartDraft {
     evidence: Vec<EvidenceItem>,
 }
 
-/// The model of a step; `None` where nothing was done in it.
+/// Computes the model of step `index`; `None` if nothing was measured in it.
 pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
-    let view = PostgresEvidence::of(source, index)?;
+    let view = PostgresEvidence::of_step(source, index)?;
     let Some(mut model) = phases(source, index) else {
         return of_sessions(&view);
     };
@@ -64,8 +64,8 @@ pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> 
     Some(model)
 }
 
-/// Delay that the run itself adds to the round trips of a call, those inside its transaction left
-/// out: there the session shows as idle in it.
+/// Returns the network delay that the run adds to a call, in nanoseconds. Round trips inside a
+/// transaction are left out, because they are counted as idle in transaction.
 fn added_ns(view: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
     let Some(added) = added_round_trip_ns(view.step) else {
         return 0.0;
@@ -79,7 +79,7 @@ fn added_ns(view: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
     (added * trips - between.map(|s| s.ns).sum::<f64>()).max(added)
 }
 
-/// The round trip that the run itself made longer, as in `--network-delay 2ms`: each way takes that.
+/// Returns the time that the run adds to each round trip in nanoseconds: twice the `--network-delay`.
 pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
     let delay = step.parameters.get("network_delay")?.to_string();
     let digits = delay.trim_end_matches(|c: char| c.is_alphabetic());
@@ -93,7 +93,7 @@ pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
     (each_way > 0.0).then_some(2.0 * each_way * unit)
 }
 
-/// A server that was only watched: nobody timed its calls, but its sessions were sampled.
+/// Computes the model of an observed server from its sampled sessions, without timed calls.
 fn of_sessions(view: &PostgresEvidence<'_>) -> Option<TimeModel> {
     let slices = slices(view, 0.0)?;
     let whole_ns: f64 = slices.iter().map(|slice| slice.ns).sum();
@@ -107,6 +107,7 @@ fn of_sessions(view: &PostgresEvidence<'_>) -> Option<TimeModel> {
     Some(model)
 }
 
+/// Adds the parts to the model, the largest first, and small waits together.
 fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
     slices.sort_by(|a, b| b.ns.total_cmp(&a.ns));
     let least = LEAST_SHOWN * model.whole_ns;
@@ -120,8 +121,8 @@ fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
     model.add_part("small_waits", "other waits, each below 1 %", ns, evidence);
 }
 
-/// Activities of sessions besides running: by Little's law, sessions ÷ calls per second is the time
-/// of each call; `None` where they were not sampled.
+/// Returns the time of a call in each sampled state: sessions ÷ calls per second by Little's law. The CPU
+/// time `on_cpu` is left out. `None` if sessions were not sampled.
 fn slices(view: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
     let calls = Some(view.calls_per_s()).filter(|x| *x > 0.0).unwrap_or(1.0);
     let per_call = |sessions: f64| sessions / calls * 1e9;
@@ -129,7 +130,7 @@ fn slices(view: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
     let no_event = per_call(view.figure("sessions.cpu_mean")?) - on_cpu;
     let evidence = view.evidence("sessions.cpu_mean").into_iter().collect();
     found.push(without_event(view, no_event.max(0.0), on_cpu, evidence));
-    let mut waits = waits::of(view)?;
+    let mut waits = waits::sampled_waits(view)?;
     waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
     for wait in waits {
         let (title, ns) = (wait.part(), per_call(wait.sessions));
@@ -153,11 +154,11 @@ fn slices(view: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
     Some(found)
 }
 
-/// Moves the time for which sessions were ready to run and no sample showed it to where it belongs. A
-/// session that was woken shows the event it waited for until it has a CPU, one that has not read its
-/// message yet shows as idle, and whoever takes samples inside a server that stands still takes none.
-/// The kernel counts that time; it is taken out of `rest`, what no sample explains, and only what is more
-/// than that out of the waits: a long wait ends with one waking.
+/// Moves time for which sessions were ready to run, but no sample showed it, to the part
+/// `server_runnable`. Samples miss that time: a woken session shows its last wait event until it has a
+/// CPU, a session that has not read its message shows as idle, and a stopped server takes no samples. The
+/// kernel counts it. It is taken from `rest`, the time that no sample explains, and only the excess from
+/// the waits.
 fn move_unseen(view: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest: f64) {
     let is_runnable = |slice: &PartDraft| slice.name == RUNNABLE;
     let seen: f64 = slices.iter().filter(|s| is_runnable(s)).map(|s| s.ns).sum();
@@ -181,8 +182,8 @@ fn move_unseen(view: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest: f
     }
 }
 
-/// Time of a call for which its session was ready to run and had no CPU, as the kernel counted it;
-/// parallel workers stand aside, whose time passes beside their leader's.
+/// Returns the time of a call for which its session was ready to run and had no CPU, as the kernel counted
+/// it, in nanoseconds. Parallel workers are left out, because they run beside their leader.
 fn ready_ns(view: &PostgresEvidence<'_>) -> Option<f64> {
     let ready = per_attempt(view, "server.load_ready_ns")?;
     let of_all: f64 = view.figure("server.load_ready_ns")?;
@@ -194,7 +195,7 @@ fn ready_ns(view: &PostgresEvidence<'_>) -> Option<f64> {
     (of_all > 0.0).then(|| ready * (1.0 - theirs / of_all).max(0.0))
 }
 
-/// Sessions that wait for nothing either run or wait for a CPU.
+/// Creates the part of sessions without a wait event, which run or wait for a CPU.
 fn without_event(
     view: &PostgresEvidence<'_>,
     ns: f64,
@@ -219,8 +220,8 @@ fn without_event(
     }
 }
 
-/// CPU time of the server for each call, as the kernel counted it: it holds the parts of a
-/// request, like reading and parsing it, during which a session does not show as active.
+/// Returns the server's CPU time of a call in nanoseconds, with its evidence, as the kernel counted it. It
+/// includes reading and parsing, during which a session does not show as active.
 fn on_cpu(view: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     let names = ["server.load_cpu_ns", "server.cpu_ns"];
     let (name, ns) = names
@@ -229,7 +230,7 @@ fn on_cpu(view: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     Some((ns, view.evidence(name).into_iter().collect()))
 }
 
-/// A time of the server's processes over the measured part, for each call.
+/// Returns a time of the server's processes over the measured part per call, in nanoseconds.
 fn per_attempt(view: &PostgresEvidence<'_>, name: &str) -> Option<f64> {
     let calls: u64 = view.step.operations.values().map(|o| o.attempted).sum();
     let ns = view.figure(name)?;

@@ -1,4 +1,4 @@
-//! Redis: its one thread at work on the load's own command, or on somebody else's before it.
+//! Time model of a call to Redis: executing its command, and waiting behind other commands.
 
 use bench_report::Step;
 
@@ -7,9 +7,10 @@ use crate::assessment::{EvidenceItem, TimeModel};
 use crate::redis::RedisEvidence;
 use crate::source_report::SourceReport;
 
-/// Commands that no load of ours consists of: the pool's check, and reading the server.
+/// Commands that are not of the load: the pool's check, and reading the server's statistics.
 const NOT_THE_LOADS: [&str; 3] = ["ping", "unwatch", "info"];
 
+/// Computes the model of step `index`; `None` if no call finished.
 pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<TimeModel> {
     let mut model = phases(source, index)?;
     let calls: u64 = step.operations.values().map(|o| o.succeeded).sum();
@@ -42,8 +43,8 @@ pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<
     Some(model)
 }
 
-/// Time that the server spent on the load's own commands, in microseconds. Reports without a table
-/// of whose they were name all commands.
+/// Returns the server's time in the load's own commands in microseconds, with its evidence. Without a table
+/// of commands by sender all commands count.
 fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<EvidenceItem>) {
     let view = RedisEvidence::of_step(source, index);
     let own: Option<Vec<&str>> = view.as_ref().and_then(|view| {
@@ -74,7 +75,8 @@ fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<Evid
     (usec, evidence)
 }
 
-/// Mean wait of a call for the flush before its answer, where each write waits for one.
+/// Returns the mean wait of a call for the flush before its answer in nanoseconds, with its evidence.
+/// `None` unless every write waits for a flush (`appendfsync always`).
 fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let view = RedisEvidence::of_step(source, index)?;
     let always = view.setting("appendfsync") == Some("always");
@@ -83,7 +85,7 @@ fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)
     Some((wait, view.evidence("answer_mean_ns").into_iter().collect()))
 }
 
-/// Mean wait of a call behind commands of other clients.
+/// Returns the mean wait of a call behind commands of other clients in nanoseconds, with its evidence.
 fn behind_others(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let view = RedisEvidence::of_step(source, index)?;
     let waits = view.commands_of("others").map(|(place, row)| {

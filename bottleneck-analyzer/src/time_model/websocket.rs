@@ -1,4 +1,4 @@
-//! Establishing a WebSocket connection.
+//! Time model of opening a WebSocket connection.
 
 use bench_report::Step;
 
@@ -6,7 +6,7 @@ use crate::assessment::TimeModel;
 use crate::json_pointer::escape;
 use crate::source_report::SourceReport;
 
-/// Establishing a connection; its phases are medians, which add up only nearly.
+/// Computes the model from the medians of the phases, which add up only approximately.
 pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<TimeModel> {
     let connect = step.operations.get("connect")?;
     let (field, histogram) = crate::requests::latency(connect)?;

@@ -33,7 +33,7 @@ impl Plant {
             ("db-pool-bench".to_owned(), generator * CORES),
             ("sysmon".to_owned(), 0.02),
         ];
-        processes.extend(self.stranger.clone());
+        processes.extend(self.outsider.clone());
         for (pid, (name, cores)) in processes.into_iter().enumerate() {
             let labelled = Series::new("process.cpu_cores")
                 .label("pid", (1000 + pid).to_string())

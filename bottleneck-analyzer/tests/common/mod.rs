@@ -17,11 +17,11 @@ pub(crate) use parts::{SECOND, held_for, hist};
 pub(crate) use redis::command;
 
 pub(crate) const RUN: &str = "20260314-091500-7f3a";
-/// When the run began on the monotonic clock.
+/// Start of the run on the monotonic clock, in nanoseconds.
 pub(crate) const START: u64 = 1_000 * SECOND;
 const CORES: f64 = 4.0;
 
-/// What is planted in a run. `Plant::default()` is a healthy run.
+/// Faults planted in a run. `Plant::default()` is a healthy run.
 #[derive(Debug, Clone)]
 pub(crate) struct Plant {
     /// Pool sizes that the sweep tried.
@@ -42,7 +42,7 @@ pub(crate) struct Plant {
     /// machine, the generator's.
     pub(crate) cpu: (f64, f64, f64),
     /// A program that takes no part, with the cores it uses.
-    pub(crate) stranger: Option<(String, f64)>,
+    pub(crate) outsider: Option<(String, f64)>,
     pub(crate) steal: f64,
     pub(crate) memory: f64,
     pub(crate) memory_pressure: f64,
@@ -57,7 +57,7 @@ pub(crate) struct Plant {
     pub(crate) limit: LimitOwner,
     /// Requests of PostgreSQL that never came back.
     pub(crate) censored: u64,
-    /// What a hostile name looks like.
+    /// Name of a step that tries to break the page.
     pub(crate) step_name: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Default for Plant {
             errors: 0.0,
             connections: (12.0, 100.0),
             cpu: (0.62, 0.40, 0.18),
-            stranger: None,
+            outsider: None,
             steal: 0.002,
             memory: 0.35,
             memory_pressure: 0.0,

@@ -1,4 +1,4 @@
-//! What reports are made of.
+//! Parts of reports.
 
 use bench_report::histogram::{self, Histogram};
 use bench_report::{

@@ -1,4 +1,4 @@
-//! What a warning spoils.
+//! Figures that a warning spoils.
 
 use bench_report::{Report, Warning, WarningCode};
 use bottleneck_analyzer::assessment::{
@@ -7,7 +7,7 @@ use bottleneck_analyzer::assessment::{
 use bottleneck_analyzer::render::{html, terminal};
 
 use crate::common::{Plant, held_for, save};
-use crate::{assess_at, assess_reports, finding, gate, judge, named, objective};
+use crate::{assess_at, assess_reports, finding, gate, judge, named, promise};
 
 #[test]
 fn what_a_warning_spoils_is_never_sure_and_passes_no_gate() {
@@ -63,7 +63,7 @@ fn nothing_is_promised_on_a_figure_that_a_warning_spoils() {
     let home = tempfile::tempdir().unwrap();
     save(home.path(), &report);
     let (run, assessment) = judge(home.path());
-    let promise = |name| objective(&assessment, ComponentKind::Postgres, name).unwrap();
+    let promise = |name| promise(&assessment, ComponentKind::Postgres, name).unwrap();
     assert_eq!(promise("latency_p99").value, None);
     assert!(promise("latency_p99").basis.contains("released late"));
     assert!(promise("latency_p95").value.is_some() && promise("throughput").value.is_some());

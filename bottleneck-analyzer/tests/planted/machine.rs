@@ -24,7 +24,7 @@ fn a_cpu_that_the_generator_uses_up_is_laid_to_the_generator() {
 #[test]
 fn a_stranger_on_the_machine_is_named_by_its_name() {
     let assessment = assess(&Plant {
-        stranger: Some(("stress-ng".into(), 2.0)),
+        outsider: Some(("stress-ng".into(), 2.0)),
         cpu: (0.99, 0.3, 0.18),
         ..Plant::default()
     });
@@ -43,7 +43,7 @@ fn a_stranger_whose_name_begins_like_a_server_s_is_a_stranger() {
     // The kernel cuts `postgres_exporter` at 15 bytes.
     for name in ["postgres_export", "redis-server_ex", "sysmon-agent"] {
         let assessment = assess(&Plant {
-            stranger: Some((name.into(), 2.0)),
+            outsider: Some((name.into(), 2.0)),
             cpu: (0.99, 0.3, 0.18),
             ..Plant::default()
         });
@@ -176,7 +176,7 @@ fn a_quota_of_which_the_server_s_use_is_not_known_is_inconclusive() {
 #[test]
 fn a_local_server_of_unknown_name_is_not_called_a_stranger() {
     let plant = Plant {
-        stranger: Some(("node".into(), 2.4)),
+        outsider: Some(("node".into(), 2.4)),
         cpu: (0.9, 0.0, 0.25),
         ..Plant::default()
     };
@@ -204,7 +204,7 @@ fn a_local_server_of_unknown_name_is_not_called_a_stranger() {
 #[test]
 fn a_server_whose_cpu_time_the_bench_counted_is_no_stranger() {
     let plant = Plant {
-        stranger: Some(("report-job".into(), 2.0)),
+        outsider: Some(("report-job".into(), 2.0)),
         cpu: (0.99, 0.03, 0.05),
         ..Plant::default()
     };
@@ -229,7 +229,7 @@ fn a_server_whose_cpu_time_the_bench_counted_is_no_stranger() {
 fn proxies_and_relatives_of_the_servers_take_part() {
     for name in ["pgbouncer", "keydb-server", "docker-proxy"] {
         let assessment = assess(&Plant {
-            stranger: Some((name.into(), 2.0)),
+            outsider: Some((name.into(), 2.0)),
             ..Plant::default()
         });
         assert_eq!(named(&assessment), Vec::<&str>::new(), "{name}");

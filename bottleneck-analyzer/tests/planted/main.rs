@@ -1,4 +1,4 @@
-//! What is planted in a run is what the analyzer names, and a healthy run has no problem.
+//! Planted faults: the analyzer names each, and a healthy run has no problem.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod beside;
@@ -51,7 +51,7 @@ fn assess(plant: &Plant) -> Assessment {
     assess_at(home.path())
 }
 
-/// What comes out of these reports alone.
+/// Returns the assessment of these reports alone.
 fn assess_reports(reports: &[Report]) -> Assessment {
     let home = tempfile::tempdir().unwrap();
     for report in reports {
@@ -107,13 +107,13 @@ fn gate<'a>(assessment: &'a Assessment, name: &str) -> &'a Gate {
     found.unwrap_or_else(|| panic!("no gate {name}"))
 }
 
-/// What may be promised of a component.
-fn objective<'a>(
+/// Returns a promise about a component.
+fn promise<'a>(
     assessment: &'a Assessment,
     component: ComponentKind,
     indicator: &str,
 ) -> Option<&'a Promise> {
-    let mut all = assessment.objectives.iter();
+    let mut all = assessment.promises.iter();
     all.find(|o| o.component == component && o.indicator == indicator)
 }
 

@@ -3,7 +3,7 @@
 use bottleneck_analyzer::assessment::{ComponentKind, Confidence, GateOutcome, Readiness};
 
 use crate::common::{Plant, held_for};
-use crate::{assess, assess_reports, finding, gate, named, objective};
+use crate::{assess, assess_reports, finding, gate, named, promise};
 
 #[test]
 fn slow_calls_and_failures_fail_their_gates() {
@@ -72,7 +72,7 @@ fn requests_that_never_came_back_failed() {
     );
     let point = assessment.components[0].operating_point.as_ref().unwrap();
     assert!((point.error_ratio.unwrap() - 0.2).abs() < 1e-9);
-    let promise = objective(&assessment, ComponentKind::Postgres, "availability").unwrap();
+    let promise = promise(&assessment, ComponentKind::Postgres, "availability").unwrap();
     assert_eq!(promise.value, None, "{}", promise.shown);
     // What happened to them is told under what it did to the objective.
     assert_eq!(
@@ -99,7 +99,7 @@ fn one_failure_promises_no_more_than_none() {
             read.attempted += failures;
         }
         let assessment = assess_reports(&[report]);
-        let promise = objective(&assessment, ComponentKind::Postgres, "availability");
+        let promise = promise(&assessment, ComponentKind::Postgres, "availability");
         promise.unwrap().value.unwrap()
     };
     assert!(

@@ -7,7 +7,7 @@ use bottleneck_analyzer::render::{html, terminal};
 use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
 
 use crate::common::{Plant, SECOND, held_for, hist, save};
-use crate::{assess_reports, finding, gate, objective};
+use crate::{assess_reports, finding, gate, promise};
 
 /// A sweep whose operating point has two repeats of 30 s each; their indices.
 fn sweep() -> (Report, Vec<usize>) {
@@ -44,7 +44,7 @@ fn a_repeat_that_breaks_a_gate_breaks_it_whichever_it_is() {
         let slow = finding(&assessment, "latency_past_objective").unwrap();
         assert!(slow.evidence[0].pointer.starts_with(&step), "{slow:?}");
         let promised = |assessment: &_| {
-            let promise = objective(assessment, ComponentKind::Postgres, "latency_p99").unwrap();
+            let promise = promise(assessment, ComponentKind::Postgres, "latency_p99").unwrap();
             promise.value.unwrap()
         };
         let usual = promised(&assess_reports(&[clean]));
@@ -62,7 +62,7 @@ fn throughput_is_promised_from_the_slowest_repeat_and_errors_count_over_all() {
             operation.attempted += 900;
         }
         let assessment = assess_reports(&[report]);
-        let throughput = objective(&assessment, ComponentKind::Postgres, "throughput").unwrap();
+        let throughput = promise(&assessment, ComponentKind::Postgres, "throughput").unwrap();
         // 8,000/s carried, 2,000/s in the bad repeat, 70 % of which may be promised.
         assert!(
             (throughput.value.unwrap() - 1_400.0).abs() < 1.0,
@@ -179,10 +179,10 @@ fn a_repeat_that_a_rule_ended_is_judged_with_the_others_and_nothing_is_promised(
             GateOutcome::Fail,
             "repeat {bad}: {errors:?}"
         );
-        for promise in &assessment.objectives {
+        for promise in &assessment.promises {
             assert_eq!(promise.value, None, "{promise:?}");
         }
-        let throughput = objective(&assessment, ComponentKind::Postgres, "throughput").unwrap();
+        let throughput = promise(&assessment, ComponentKind::Postgres, "throughput").unwrap();
         assert!(
             throughput.shown.contains("1 of 2 repeats ended"),
             "{throughput:?}"

@@ -93,7 +93,9 @@ fn a_step_that_was_cut_short_is_no_operating_point_and_no_setting() {
             operation.throughput_per_s *= 50.0;
         }
     }
-    let settings = Sweep::all(&report).into_iter().flat_map(|s| s.settings);
+    let settings = Sweep::from_report(&report)
+        .into_iter()
+        .flat_map(|s| s.settings);
     let averaged: Vec<usize> = settings.flat_map(|s| s.steps).collect();
     assert_eq!(averaged.len(), report.steps.len() - 2);
     assert!(!averaged.contains(&0) && !averaged.contains(&9));
@@ -107,7 +109,7 @@ fn a_step_that_was_cut_short_is_no_operating_point_and_no_setting() {
     save(home.path(), &report);
     let (_, assessment) = judge(home.path());
     assert_eq!(assessment.components[0].operating_point, None);
-    assert_eq!(assessment.objectives, []);
+    assert_eq!(assessment.promises, []);
 }
 
 #[test]

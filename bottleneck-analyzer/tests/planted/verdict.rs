@@ -8,9 +8,9 @@ use bottleneck_analyzer::assessment::{Assessment, ComponentKind, GateOutcome, Re
 use bottleneck_analyzer::render::terminal;
 
 use crate::common::{Plant, RUN, held_for, hist, save};
-use crate::{assess_at, assess_reports, gate, judge, objective};
+use crate::{assess_at, assess_reports, gate, judge, promise};
 
-/// What a suite plans for the healthy run.
+/// Returns the parts that a suite plans for the healthy run.
 const PLANNED: [(&str, &str); 4] = [
     ("db-pool-bench", "sweep"),
     ("redis-bench", "cache"),
@@ -142,7 +142,7 @@ fn a_recording_alone_is_not_ready_for_anything() {
     cannot_be_told(&assessment, "no load was made");
 }
 
-/// What an observer writes: transactions that the server counted, and no load of ours.
+/// Report of an observer: transactions that the server counted, and no load of ours.
 fn observed() -> Report {
     let mut report = Plant::default().postgres();
     report.scenario = "observe".into();
@@ -160,7 +160,7 @@ fn observed() -> Report {
 fn what_was_only_watched_gets_no_gate_and_no_promise() {
     let assessment = assess_reports(&[held_for(observed(), 3_600)]);
     assert_eq!(assessment.gates, []);
-    assert_eq!(assessment.objectives, []);
+    assert_eq!(assessment.promises, []);
     cannot_be_told(&assessment, "no load was made");
     let text = terminal::render(&assessment);
     assert!(text.contains("None: no load was measured."), "{text}");
@@ -171,14 +171,14 @@ fn a_second_and_a_half_of_load_promises_nothing() {
     let plant = Plant::default();
     for report in [plant.postgres(), plant.redis(), plant.websocket()] {
         let assessment = assess_reports(&[report]);
-        assert!(!assessment.objectives.is_empty());
-        for promise in &assessment.objectives {
+        assert!(!assessment.promises.is_empty());
+        for promise in &assessment.promises {
             assert_eq!(promise.value, None, "{promise:?}");
             assert!(promise.shown.contains("are needed"), "{promise:?}");
         }
     }
     let long = assess_reports(&[held_for(plant.postgres(), 300)]);
-    let availability = objective(&long, ComponentKind::Postgres, "availability").unwrap();
+    let availability = promise(&long, ComponentKind::Postgres, "availability").unwrap();
     // Two repeats of 300 s without a failure, each second being a trial.
     assert_eq!(availability.value, Some(0.995));
 }
@@ -203,7 +203,7 @@ fn two_reports_of_one_kind_keep_their_gates_and_promises_apart() {
     let measured = |name| gate(&assessment, name).measured;
     assert!(measured("postgres.sweep.after.errors").is_some());
     let promised = |file: &str| {
-        let mut all = assessment.objectives.iter();
+        let mut all = assessment.promises.iter();
         let promise = all.find(|o| o.indicator == "latency_p95" && o.file.as_deref() == Some(file));
         promise.unwrap().value
     };

@@ -4,7 +4,7 @@ use bench_report::{LimitOwner, Report, StepEnd};
 use bottleneck_analyzer::assessment::{ComponentKind, GateOutcome, Readiness};
 
 use crate::common::{Plant, held_for, hist};
-use crate::{assess, assess_reports, factor, finding, gate, named, objective};
+use crate::{assess, assess_reports, factor, finding, gate, named, promise};
 
 #[test]
 fn whose_limit_the_websocket_search_met_decides_what_it_means() {
@@ -36,7 +36,7 @@ fn a_search_that_held_no_level_has_no_operating_point_and_promises_nothing() {
     }
     let assessment = assess_reports(&[report]);
     assert_eq!(assessment.components[0].operating_point, None);
-    assert_eq!(assessment.objectives, []);
+    assert_eq!(assessment.promises, []);
     assert!(
         assessment
             .gates
@@ -64,7 +64,7 @@ fn echoes_are_judged_apart_from_connecting() {
     assert!(echo.evidence[0].pointer.contains("/operations/echo/"));
     let connect = gate(&assessment, "websocket.limit.connect_p95");
     assert_eq!(connect.outcome, GateOutcome::Fail);
-    let promise = |name| objective(&assessment, ComponentKind::Websocket, name).unwrap();
+    let promise = |name| promise(&assessment, ComponentKind::Websocket, name).unwrap();
     assert!(promise("latency_p95").value.unwrap() < 1e8);
     assert!(promise("connect_p95").value.unwrap() > 1e9);
     assert!(promise("connect_p95").shown.contains("of connecting"));
@@ -83,7 +83,7 @@ fn echoes_that_fail_are_not_hidden_among_connections() {
     })]);
     let errors = gate(&assessment, "websocket.limit.errors");
     assert_eq!(errors.outcome, GateOutcome::Fail);
-    let promise = objective(&assessment, ComponentKind::Websocket, "availability");
+    let promise = promise(&assessment, ComponentKind::Websocket, "availability");
     assert_eq!(promise.unwrap().value, None);
 }
 
@@ -94,7 +94,7 @@ fn lost_connections_count_against_the_connections_that_may_be_promised() {
             step.figures.insert("lost_connections".into(), lost);
         })]);
         let promise = |name| {
-            objective(&assessment, ComponentKind::Websocket, name)
+            promise(&assessment, ComponentKind::Websocket, name)
                 .unwrap()
                 .value
         };

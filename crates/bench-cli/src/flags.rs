@@ -19,7 +19,7 @@ pub struct OutputFlags {
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub run_dir: Option<PathBuf>,
 
-    /// What is printed on stdout
+    /// Form of the result on stdout
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
 
@@ -44,6 +44,14 @@ const LARGEST_COUNT: u64 = 1_000_000_000;
 /// One arrival in about a quarter of an hour to more than any machine makes: the instants at
 /// which arrivals are due stay far from what a clock can hold.
 const RATES_PER_S: std::ops::RangeInclusive<f64> = 1e-3..=1e8;
+
+/// Parser of a flag that has been renamed or given up: refuses every value with `advice`, which
+/// gives the new name.
+pub fn renamed<T>(
+    advice: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |_| Err(advice.to_owned())
+}
 
 /// A length of time as people write it: `500ms`, `10s`, `1h30m`.
 ///

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_report::Pacing;
-use clap::{Args, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, WaitStrategy};
 use serde_json::{Value, json};
 
@@ -14,6 +15,10 @@ use crate::flags;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub struct LoadFlags {
+    // First: the fields after it take their values out of what was parsed.
+    #[command(flatten)]
+    _exclusive: RateOrUsers,
+
     /// Users who each wait for their answer (closed loop)
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub users: Option<u64>,
@@ -22,13 +27,43 @@ pub struct LoadFlags {
     #[arg(long, value_parser = flags::rate, value_name = "PER_S")]
     pub rate: Option<f64>,
 
-    /// How gaps between arrivals are drawn
+    /// Distribution of the gaps between arrivals
     #[arg(long, value_enum, default_value_t)]
     pub pacing: PacingFlag,
 
     /// Flags that say how each step is held.
     #[command(flatten)]
     pub step: StepFlags,
+}
+
+/// Refuses `--rate` together with `--users`; has no flag of its own.
+#[derive(Debug, Clone, Copy)]
+struct RateOrUsers;
+
+impl Args for RateOrUsers {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        command
+    }
+}
+
+impl FromArgMatches for RateOrUsers {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |name| matches.try_contains_id(name).unwrap_or(false);
+        if given("rate") && given("users") {
+            let text = "--rate (arrivals that wait for nobody) and --users (users who wait for \
+                        their answers) exclude each other; give one of them\n";
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
+        }
+        Ok(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        Self::from_arg_matches(matches).map(drop)
+    }
 }
 
 /// Flags that say how each step is held, whoever decides on the load.
@@ -39,7 +74,7 @@ pub struct StepFlags {
     #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "0")]
     pub think_time: Duration,
 
-    /// How long each step is measured
+    /// Measured time of each step
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
     pub duration: Option<Duration>,
 
@@ -47,7 +82,7 @@ pub struct StepFlags {
     #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME")]
     pub warmup: Option<Duration>,
 
-    /// How often each setting is measured, in a shuffled order
+    /// Number of times each setting is measured, in a shuffled order
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub repeats: Option<u64>,
 
@@ -236,5 +271,28 @@ impl StepFlags {
             ("stop_on".to_owned(), json!(rules)),
             ("think_time_ns".to_owned(), json!(think_ns)),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct LoadFlagsCli {
+        #[command(flatten)]
+        load: LoadFlags,
+    }
+
+    #[test]
+    fn a_rate_and_users_exclude_each_other_and_the_reason_is_told() {
+        let read = |args: &str| LoadFlagsCli::try_parse_from(args.split(' '));
+        assert_eq!(read("t --rate 5").unwrap().load.rate, Some(5.0));
+        assert_eq!(read("t --users 3").unwrap().load.users, Some(3));
+        let error = read("t --users 3 --rate 5").unwrap_err().to_string();
+        for wanted in ["--rate", "--users", "exclude each other", "wait for nobody"] {
+            assert!(error.contains(wanted), "{error}");
+        }
     }
 }

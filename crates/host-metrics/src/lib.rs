@@ -1,7 +1,8 @@
 //! Metrics of a host and of its processes.
 //!
 //! [`source`] reads counters and gauges from `/proc`, `/sys` and control groups. [`mod@derive`]
-//! turns two readings of a counter into a rate with its error. [`follow`] picks the processes that
+//! turns two readings of a counter into a rate with its error. [`metric`] is the table of all
+//! metrics. [`follow`] picks the processes that
 //! matter and follows them, with their descendants, over time.
 //!
 //! Names and command lines of processes may hold secrets, so whoever reads processes says how
@@ -21,6 +22,7 @@ pub mod derive;
 pub mod figure;
 pub mod follow;
 mod masking;
+pub mod metric;
 pub mod source;
 pub mod spread;
 pub mod tick_schedule;

@@ -37,6 +37,7 @@ pub use record::cohort_counts::InFlightAges;
 pub use record::failure::{Failure, SensitiveText};
 pub use record::interval::Interval;
 pub use record::interval_quantile::IntervalQuantile;
+pub use record::operation_table::{OperationId, OperationSpec, OperationTable};
 pub use record::outcome::{Outcome, Part};
 pub use record::pool_sums::PoolSample;
 pub use record::recorder::{Recorder, claim_shard};

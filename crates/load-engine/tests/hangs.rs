@@ -10,8 +10,9 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{QuantileKind, StepEnd, WarningCode};
 use known::{Known, closed, hit, open, run};
 use load_engine::{
-    CARRIED_RATIO, Cancel, Failure, Outcome, RuntimeKind, Session, StepPlan, StepResult, Target,
-    TargetFactory, Timestamps, UserId, WORST_INTERVAL_P99_NS, WorkerShare, run_requests,
+    CARRIED_RATIO, Cancel, Failure, OperationId, OperationTable, Outcome, RuntimeKind, Session,
+    StepPlan, StepResult, Target, TargetFactory, Timestamps, UserId, WORST_INTERVAL_P99_NS,
+    WorkerShare, run_requests,
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -95,8 +96,8 @@ struct Kind(usize);
 impl TargetFactory for TwoKinds {
     type Target = Self;
 
-    fn operations(&self) -> &'static [&'static str] {
-        &["get", "set"]
+    fn operations(&self) -> OperationTable {
+        OperationTable::from(&["get", "set"])
     }
 
     async fn build(&self, _worker: WorkerShare) -> Result<Self, Failure> {
@@ -114,12 +115,12 @@ impl Target for TwoKinds {
 
 impl Session for Kind {
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
-        timestamps.operation(self.0);
+        timestamps.operation(OperationId::nth(self.0));
         if self.0 == 1 {
             std::future::pending::<()>().await;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
-        Outcome::success(self.0)
+        Outcome::success(OperationId::nth(self.0))
     }
 }
 

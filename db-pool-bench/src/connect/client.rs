@@ -10,7 +10,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, Error, Row, SimpleQueryMessage};
 
-use super::Connector;
+use pg_connect::{Address, ConnectError, RustlsConnector};
+
 use crate::wire::{Link, WireError};
 
 /// Lifts what would end our own work before it is done; nothing of it outlives the transaction.
@@ -49,7 +50,7 @@ values!(
 pub struct Client {
     inner: tokio_postgres::Client,
     /// By what way it came about, for another one.
-    way: (Config, Connector),
+    way: (Config, RustlsConnector),
     /// True if the role's statements are timed, so that ours have to be freed of that.
     timed: bool,
     /// True if a transaction was begun whose end was not seen.
@@ -57,13 +58,21 @@ pub struct Client {
 }
 
 impl Client {
-    /// Takes over a connection that nothing was asked on yet.
+    /// Connects to `address` as `application`.
     ///
     /// # Errors
-    /// Fails with what the server said, or a pooler that has no session to give.
-    pub(crate) async fn over(
+    /// Fails with the error of the last server that was tried, or of a pooler that has no session
+    /// to give.
+    pub async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
+        let inner = address.connect(application).await?;
+        let settings = (address.config(application), address.tls());
+        Ok(Self::over(inner, settings).await?)
+    }
+
+    /// Takes over a connection on which nothing was asked yet.
+    async fn over(
         inner: tokio_postgres::Client,
-        way: (Config, Connector),
+        way: (Config, RustlsConnector),
     ) -> Result<Self, Error> {
         let shown = inner.simple_query("SHOW statement_timeout").await;
         let is_zero = |message: &SimpleQueryMessage| match message {

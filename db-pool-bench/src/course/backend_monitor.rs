@@ -10,9 +10,10 @@ use load_engine::Failure;
 use tokio::time::{sleep, timeout};
 
 use super::session_tracker::{SessionChanges, SessionKey, SessionTracker};
-use crate::address::Address;
-use crate::connect::{Client, ConnectError};
+use crate::connect::Client;
 use crate::failure::{from_connect, is_server_gone};
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
 /// For one look, connecting included.
@@ -50,7 +51,7 @@ struct MonitorConnection {
 
 impl MonitorConnection {
     async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
-        let client = address.connect(&format!("{application}.census")).await?;
+        let client = Client::open(&address, &format!("{application}.census")).await?;
         Ok(Self { client })
     }
 }

@@ -9,8 +9,8 @@ use bench_cli::bench::EvidenceSource as _;
 use bench_report::ServerEvidence;
 use bench_report::clock::monotonic_ns;
 use load_engine::{
-    BrokenRule, CpuReading, CpuUse, Failure, LoadThreads, Outcome, Recorder, RuleWindow, StopRule,
-    Timestamps, Within,
+    BrokenRule, CpuReading, CpuUse, Failure, LoadThreads, OperationId, Outcome, Recorder,
+    RuleWindow, StopRule, Timestamps, Within,
 };
 
 use super::visit::TracedRequest;
@@ -182,7 +182,7 @@ impl Ledger {
         }
         let outcome = Outcome {
             failure: failure.cloned().map(Box::new),
-            ..Outcome::success(0)
+            ..Outcome::success(OperationId::FIRST)
         };
         self.finished.record(timestamps, &outcome, Within::WHOLLY);
     }
@@ -225,8 +225,8 @@ mod tests {
             planted,
         };
         for kind in kinds {
-            let failed = Outcome::failed(0, Failure::new(*kind, "why"));
-            for outcome in [failed, Outcome::success(0)] {
+            let failed = Outcome::failed(OperationId::FIRST, Failure::new(*kind, "why"));
+            for outcome in [failed, Outcome::success(OperationId::FIRST)] {
                 ledger.note(&TracedRequest::new(Timestamps::default(), outcome));
             }
         }

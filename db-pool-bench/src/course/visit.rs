@@ -4,7 +4,8 @@ use bench_cli::bench::Bench;
 use bench_report::histogram::Recording;
 use bench_report::{Histogram, Operation, Step};
 use load_engine::{
-    CpuUse, Failure, Outcome, Recorder, Timestamps, Within, available_threads, self_check,
+    CpuUse, Failure, OperationId, OperationTable, Outcome, Recorder, Timestamps, Within,
+    available_threads, self_check,
 };
 
 use super::gap;
@@ -13,8 +14,8 @@ use super::gap;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TracedRequest {
     pub(crate) timestamps: Timestamps,
-    /// Index into the workload's operations.
-    pub(crate) operation: usize,
+    /// Operation of the workload.
+    pub(crate) operation: OperationId,
     pub(crate) retries: u64,
     pub(crate) failure: Option<Failure>,
 }
@@ -67,7 +68,7 @@ impl TracedRequest {
 pub(crate) fn record(
     step: &mut Step,
     visits: &[TracedRequest],
-    operations: &'static [&'static str],
+    operations: impl Into<OperationTable>,
 ) {
     let recorder = Recorder::new(operations, 1);
     let (from_ns, to_ns) = (step.window.measure_start_ns, step.window.measure_end_ns);

@@ -8,7 +8,7 @@ use deadpool_postgres::{
     ConfigConnectImpl, Connect, Hook, Manager, ManagerConfig, Object, RecyclingMethod, Runtime,
     Timeouts,
 };
-use load_engine::{Failure, PoolSample, TargetFactory, WorkerShare, checkout};
+use load_engine::{Failure, OperationTable, PoolSample, TargetFactory, WorkerShare, checkout};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config, Error};
 
@@ -26,11 +26,11 @@ pub struct Deadpool(pub DriverSetup);
 impl TargetFactory for Deadpool {
     type Target = PoolTarget<DeadpoolConnections>;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.0.workload.operations()
     }
 
-    fn parts(&self) -> &'static [&'static str] {
+    fn parts(&self) -> Vec<String> {
         self.0.workload.parts()
     }
 

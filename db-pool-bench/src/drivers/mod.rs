@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
-use load_engine::{Failure, UserId};
+use load_engine::{Failure, OperationTable, UserId};
 use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
@@ -31,10 +31,10 @@ pub(crate) use pool_handle::{HasPool, Lease, PoolHandle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
-use crate::address::Address;
 use crate::conditions::{Hold, Holding};
-use crate::connect::ConnectError;
 use crate::workloads::{SqlWorkload, User};
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// A way to reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -50,7 +50,7 @@ pub enum Driver {
 }
 
 impl Driver {
-    /// Its name, as on the command line.
+    /// Returns the name as written on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wire => "wire",
@@ -103,7 +103,7 @@ pub struct DriverSetup {
 
 impl DriverSetup {
     /// The names that outcomes index.
-    pub(crate) fn operations(&self) -> &'static [&'static str] {
+    pub(crate) fn operations(&self) -> OperationTable {
         self.workload.operations()
     }
 

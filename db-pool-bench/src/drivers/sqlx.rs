@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
-use load_engine::{Failure, PoolSample, TargetFactory, WorkerShare, checkout};
+use load_engine::{Failure, OperationTable, PoolSample, TargetFactory, WorkerShare, checkout};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::pool::PoolConnection;
@@ -35,11 +35,11 @@ pub struct Sqlx(pub DriverSetup);
 impl TargetFactory for Sqlx {
     type Target = PoolTarget<SqlxConnections>;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.0.workload.operations()
     }
 
-    fn parts(&self) -> &'static [&'static str] {
+    fn parts(&self) -> Vec<String> {
         self.0.workload.parts()
     }
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use load_engine::{
-    Failure, Outcome, Part, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+    Failure, OperationTable, Outcome, Part, Session, Target, TargetFactory, Timestamps, UserId,
+    WorkerShare,
 };
 
 use super::DriverSetup;
@@ -21,11 +22,11 @@ pub struct Wire(pub DriverSetup);
 impl TargetFactory for Wire {
     type Target = WireTarget;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.0.workload.operations()
     }
 
-    fn parts(&self) -> &'static [&'static str] {
+    fn parts(&self) -> Vec<String> {
         self.0.workload.parts()
     }
 

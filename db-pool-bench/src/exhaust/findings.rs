@@ -143,7 +143,7 @@ pub(super) fn deadlock_free_size(requests: u64, each: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use load_engine::{Failure, Timestamps};
+    use load_engine::{Failure, OperationId, Timestamps};
 
     use super::super::log::{HolderAttempt, PartTimes, Second};
     use super::*;
@@ -159,7 +159,7 @@ mod tests {
                 done_ns: done_ms * MS,
                 ..Timestamps::default()
             },
-            operation: 0,
+            operation: OperationId::FIRST,
             retries: 0,
             failure: gave_up.then(|| Failure::new("timeout.wait", "too long")),
         }

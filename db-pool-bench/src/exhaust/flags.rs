@@ -89,7 +89,7 @@ pub(crate) enum Holder {
 }
 
 impl Holder {
-    /// Its name, as on the command line.
+    /// Returns the name as written on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::SlowQuery => "slow-query",

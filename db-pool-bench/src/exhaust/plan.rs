@@ -1,4 +1,4 @@
-//! What is going to be done, settled before anything is touched.
+//! Plan of the scenario, settled before the server is touched.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,19 +22,19 @@ pub(super) struct ExhaustSetting {
 }
 
 impl ExhaustSetting {
-    /// Its name, for people.
+    /// Returns the name shown to people.
     pub(super) fn name(self) -> String {
         format!("{}, {}", self.driver.name(), self.holder.name())
     }
 }
 
-/// What is going to be done.
+/// Settled plan: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct ExhaustPlan<'a> {
     pub(super) flags: &'a ExhaustFlags,
     drivers: Vec<Driver>,
     pub(super) settings: Vec<ExhaustSetting>,
-    /// What is asked of the server.
+    /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
@@ -120,7 +120,7 @@ impl<'a> ExhaustPlan<'a> {
         step
     }
 
-    /// Returns what the report says of these settings.
+    /// Returns these settings as entries of the report's `config`.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);

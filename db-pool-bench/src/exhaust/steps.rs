@@ -9,6 +9,8 @@ use bench_report::{Report, ServerEvidence, Step, StepEnd, Summary, Window};
 use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
 use super::plan::{ExhaustPlan, ExhaustSetting};
+use load_engine::OperationTable;
+
 use crate::context::not_begun;
 use crate::course::{keep, note_gap, note_generator, record};
 use crate::evidence::time_shares;
@@ -27,7 +29,7 @@ pub(super) struct RecordedRun<'a> {
     pub(super) setting: ExhaustSetting,
     pub(super) repeat: u64,
     pub(super) log: &'a Log,
-    pub(super) operations: &'static [&'static str],
+    pub(super) operations: OperationTable,
 }
 
 impl RecordedRun<'_> {
@@ -81,7 +83,7 @@ impl RecordedRun<'_> {
             measure_end_ns: end_ns,
             end_ns,
         };
-        record(&mut step, &self.log.visits, self.operations);
+        record(&mut step, &self.log.visits, self.operations.clone());
         if part == HELD {
             held_figures(&mut step, self.log, self.plan.flags.pool.size);
         }
@@ -158,7 +160,7 @@ pub(super) fn of_part<'r>(
     steps.filter(move |step| step.is_with(&wanted))
 }
 
-/// The scenario's own conclusions.
+/// Returns the scenario's conclusions about its own data.
 pub(super) fn summary(report: &Report, plan: &ExhaustPlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();

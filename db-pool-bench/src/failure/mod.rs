@@ -5,14 +5,13 @@ mod server_message;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt::Write as _;
 use std::io;
 
 use deadpool_postgres::{PoolError, TimeoutType};
 use load_engine::Failure;
 
-use crate::connect::ConnectError;
 use crate::wire::WireError;
+use pg_connect::{ConnectError, certificate_problem, error_chain, find_cause, is_tls_error};
 use server_message::ServerMessage;
 
 /// Kinds of giving up a wait for a connection of the pool.
@@ -55,11 +54,11 @@ pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     }
     let kind = match error {
         error if error.is_closed() => "closed".into(),
-        error if is_tls(error) => "tls".into(),
+        error if is_tls_error(error) => "tls".into(),
         error if is_refused_login(error) => "auth".into(),
-        error => source_io(error).map_or("driver".into(), kind_of_io),
+        error => find_cause::<io::Error>(error).map_or("driver".into(), kind_of_io),
     };
-    explained(kind, chain(error), error)
+    explained(kind, error_chain(error), error)
 }
 
 /// An error that the server itself told.
@@ -77,7 +76,7 @@ fn from_server(server_message: ServerMessage<'_>) -> Failure {
 
 /// The failure of `kind`, with what its cause means to who set up the connection.
 fn explained(kind: Cow<'static, str>, mut message: String, error: &dyn StdError) -> Failure {
-    if let Some(why) = source::<rustls::Error>(error).and_then(distrust) {
+    if let Some(why) = certificate_problem(error) {
         message = format!("{why} ({message})");
     }
     Failure::new(kind, &message)
@@ -88,48 +87,17 @@ const POOLED: &str = "; a pooler in transaction mode hands each transaction anot
     PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
     before, use --protocol simple or extended, or pool_mode = session";
 
-/// Returns true if no connection came about because TLS did not.
-pub(crate) fn is_tls(error: &tokio_postgres::Error) -> bool {
-    has_tls_failed(error) || error.to_string().starts_with("error performing TLS")
-}
-
-/// Returns true if it is TLS that failed, whatever it failed in.
-fn has_tls_failed(error: &dyn StdError) -> bool {
-    source::<rustls::Error>(error).is_some()
-}
-
 /// Returns true if the login failed on our side: the password is missing, or the channel not bound.
 fn is_refused_login(error: &tokio_postgres::Error) -> bool {
-    let told = chain(error);
+    let told = error_chain(error);
     told.starts_with("authentication error") || told.ends_with("password missing")
-}
-
-/// Returns why a certificate was not taken, in the words of `sslmode`.
-fn distrust(error: &rustls::Error) -> Option<&'static str> {
-    use rustls::CertificateError as Fault;
-    let rustls::Error::InvalidCertificate(fault) = error else {
-        return None;
-    };
-    Some(match fault {
-        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
-            "the server's certificate is for another name, which sslmode=verify-full refuses"
-        }
-        Fault::UnknownIssuer | Fault::BadSignature => {
-            "the server's certificate was not issued by an authority in sslrootcert"
-        }
-        Fault::Expired | Fault::ExpiredContext { .. } => "the server's certificate has expired",
-        Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
-            "the server's certificate does not hold yet"
-        }
-        _ => return None,
-    })
 }
 
 /// An error of a bare connection.
 pub fn from_wire(error: &WireError) -> Failure {
     let kind = match error {
         WireError::Server(error) => return from_server(ServerMessage::from_wire(error)),
-        error if has_tls_failed(error) => "tls".into(),
+        error if is_tls_error(error) => "tls".into(),
         WireError::Tls(_) => "tls".into(),
         WireError::Connect(error) | WireError::Io(error) => kind_of_io(error),
         WireError::Login(_) => "auth".into(),
@@ -164,14 +132,14 @@ pub(crate) fn from_sqlx(error: &sqlx::Error) -> Failure {
         return from_server(ServerMessage::from_sqlx(told));
     }
     let kind = match error {
-        error if has_tls_failed(error) => "tls".into(),
+        error if is_tls_error(error) => "tls".into(),
         sqlx::Error::Tls(_) => "tls".into(),
         sqlx::Error::Io(error) => kind_of_io(error),
         sqlx::Error::PoolTimedOut => "timeout.checkout".into(),
         sqlx::Error::PoolClosed => "pool_closed".into(),
         _ => "driver".into(),
     };
-    explained(kind, chain(error), error)
+    explained(kind, error_chain(error), error)
 }
 
 /// Class 28 is `auth`, every other state is itself.
@@ -198,42 +166,6 @@ pub(crate) fn kind_of_io(error: &io::Error) -> Cow<'static, str> {
         _ => "io",
     }
     .into()
-}
-
-/// An error and its causes on one line, each said once.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.contains(&told) {
-            let _ = write!(text, ": {told}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-fn source_io(error: &dyn StdError) -> Option<&io::Error> {
-    source(error)
-}
-
-/// The first cause of this kind; one that another error carries inside counts too.
-fn source<E: StdError + 'static>(error: &dyn StdError) -> Option<&E> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        let inside = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        if let Some(found) = inside.and_then(|inside| inside.downcast_ref::<E>()) {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
-use load_engine::{BrokenRule, Cancel, CpuUse, Failure, Outcome, Timestamps};
+use load_engine::{BrokenRule, Cancel, CpuUse, Failure, OperationId, Outcome, Timestamps};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
-use crate::address::Address;
-use crate::connect::ConnectError;
 use crate::course::{Ledger, RunSupervisor, TracedRequest};
 use crate::failure::{from_connect, from_postgres, kind_of_io};
+use pg_connect::Address;
+use pg_connect::ConnectError;
 
 /// Connections made one after the other.
 const ONE_BY_ONE: usize = 15;
@@ -184,9 +184,12 @@ impl StormLogin {
         match &self.came {
             Ok(cost) => {
                 timestamps.done_ns = self.begun_ns + cost.whole_ns();
-                TracedRequest::new(timestamps, Outcome::success(0))
+                TracedRequest::new(timestamps, Outcome::success(OperationId::FIRST))
             }
-            Err(failure) => TracedRequest::new(timestamps, Outcome::failed(0, failure.clone())),
+            Err(failure) => TracedRequest::new(
+                timestamps,
+                Outcome::failed(OperationId::FIRST, failure.clone()),
+            ),
         }
     }
 }
@@ -200,7 +203,7 @@ pub(super) struct Storm {
     pub(super) logins: Vec<(StormLogin, TracedRequest)>,
     /// Cut off by a rule or a signal.
     pub(super) unfinished: u64,
-    /// What it took of our CPU.
+    /// CPU time that the load generator used.
     pub(super) cpu: CpuUse,
     pub(super) end: StepEnd,
 }

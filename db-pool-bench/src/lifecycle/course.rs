@@ -7,8 +7,8 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Pacing, PoolUsage, StepEnd};
 use load_engine::{
-    Arrivals, BrokenRule, Cancel, CpuUse, Failure, Outcome, Pacer, RateCurve, Session, Target,
-    TargetFactory, Timestamps, UserId, WaitStrategy, WorkerShare,
+    Arrivals, BrokenRule, Cancel, CpuUse, Failure, OperationId, Outcome, Pacer, RateCurve, Session,
+    Target, TargetFactory, Timestamps, UserId, WaitStrategy, WorkerShare,
 };
 use tokio::task::JoinSet;
 
@@ -47,7 +47,7 @@ pub(super) struct PartResult {
     pub(super) opened: u64,
     pub(super) server: SessionChanges,
     pub(super) pool: Option<PoolUsage>,
-    /// What it took of our CPU.
+    /// CPU time that the load generator used.
     pub(super) cpu: CpuUse,
     pub(super) end: StepEnd,
 }
@@ -290,7 +290,9 @@ async fn arrive<T: Target>(
     };
     let mut session = match session {
         Ok(session) => session,
-        Err(failure) => return TracedRequest::new(timestamps, Outcome::failed(0, failure)),
+        Err(failure) => {
+            return TracedRequest::new(timestamps, Outcome::failed(OperationId::FIRST, failure));
+        }
     };
     let outcome = session.request(&mut timestamps).await;
     let visit = TracedRequest::new(timestamps, outcome);
@@ -307,14 +309,14 @@ async fn never_give_back(pool_handle: PoolHandle, mut timestamps: Timestamps) ->
     timestamps.started_ns = monotonic_ns();
     let lease: Result<Lease, Failure> = pool_handle.checkout().await;
     let outcome = match lease {
-        Err(failure) => Outcome::failed(0, failure),
+        Err(failure) => Outcome::failed(OperationId::FIRST, failure),
         Ok(mut lease) => {
             timestamps.acquired();
             let done = lease.run("SELECT 1").await;
             std::mem::forget(lease);
             done.map_or_else(
-                |failure| Outcome::failed(0, failure),
-                |()| Outcome::success(0),
+                |failure| Outcome::failed(OperationId::FIRST, failure),
+                |()| Outcome::success(OperationId::FIRST),
             )
         }
     };

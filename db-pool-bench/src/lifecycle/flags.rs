@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use bench_cli::flags;
-use clap::Args;
+use clap::{Arg, Args};
 
 use crate::one_pool::{OnePoolFlags, TracedRunFlags};
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench lifecycle
       on a throwaway server: ramp, spike, idle, spike, with both pools
-  db-pool-bench lifecycle --rate 200 --spike 10 --idle 30s --idle-timeout 10s
+  db-pool-bench lifecycle --peak-rate 200 --spike 10 --idle 30s --idle-timeout 10s
       what a quiet half minute costs the first who come after it
   db-pool-bench lifecycle --driver deadpool --leak-every 500
       what a connection that never comes back looks like
@@ -28,6 +28,9 @@ the pool: the course goes on.";
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = EXAMPLES,
+    arg = Arg::new("rate").long("rate").hide(true).value_parser(flags::renamed::<f64>(
+        "the rate at the end of the ramp is set with --peak-rate"
+    )),
     mut_arg("driver", |arg| arg.default_value("deadpool,sqlx")),
     mut_arg("pool_size", |arg| arg.help("Most connections of the pool")),
     mut_arg("idle_timeout", |arg| arg.default_value("2s").help("The pool closes a connection that nobody has used for so long")),
@@ -37,9 +40,9 @@ the pool: the course goes on.";
 pub(crate) struct LifecycleFlags {
     /// Arrivals per second at the end of the ramp
     #[arg(long, value_parser = flags::rate, value_name = "PER_S", default_value = "100")]
-    pub(crate) rate: f64,
+    pub(crate) peak_rate: f64,
 
-    /// How many times the rate a spike is
+    /// Arrivals of a spike as a multiple of the peak rate
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "5")]
     pub(crate) spike: u64,
 
@@ -66,4 +69,19 @@ pub(crate) struct LifecycleFlags {
     /// The pool, and where it is.
     #[command(flatten)]
     pub(crate) pool: OnePoolFlags,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::PoolBenchCli;
+
+    #[test]
+    fn the_old_name_of_the_peak_rate_is_refused_with_the_new_one() {
+        let read = |flag| PoolBenchCli::try_parse_from(["db-pool-bench", "lifecycle", flag, "50"]);
+        assert!(read("--peak-rate").is_ok());
+        let error = read("--rate").unwrap_err().to_string();
+        assert!(error.contains("--peak-rate"), "{error}");
+    }
 }

@@ -1,4 +1,4 @@
-//! What is going to be done, settled before anything is touched.
+//! Plan of the scenario, settled before the server is touched.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,13 +18,13 @@ pub(super) const SPIKE: &str = "spike";
 pub(super) const IDLE: &str = "idle";
 pub(super) const SPIKE_AGAIN: &str = "spike after idle";
 
-/// What is going to be done.
+/// Settled plan: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct LifecyclePlan<'a> {
     pub(super) flags: &'a LifecycleFlags,
     pub(super) drivers: Vec<Driver>,
     pub(super) parts: Vec<LifecyclePart>,
-    /// What is asked of the server.
+    /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
@@ -55,7 +55,7 @@ impl<'a> LifecyclePlan<'a> {
 
     /// Arrivals per second in a spike.
     pub(super) fn spike_per_s(&self) -> f64 {
-        self.flags.rate * self.flags.spike as f64
+        self.flags.peak_rate * self.flags.spike as f64
     }
 
     /// Time that the course takes.
@@ -75,7 +75,7 @@ impl<'a> LifecyclePlan<'a> {
     pub(super) fn step(&self, who: &str, part: &str) -> StepPlan {
         let load = LoadPlan::Open {
             rate_per_s: match part {
-                RAMP => self.flags.rate / 2.0,
+                RAMP => self.flags.peak_rate / 2.0,
                 SPIKE | SPIKE_AGAIN => self.spike_per_s(),
                 _ => 0.0,
             },
@@ -90,13 +90,13 @@ impl<'a> LifecyclePlan<'a> {
             .parameter("pool_size", self.flags.pool.size)
     }
 
-    /// Returns what the report says of these settings.
+    /// Returns these settings as entries of the report's `config`.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);
         let mut config = flags.course.config(self.seed);
         config.extend([
-            ("rate_per_s".to_owned(), json!(flags.rate)),
+            ("rate_per_s".to_owned(), json!(flags.peak_rate)),
             ("spike".to_owned(), json!(flags.spike)),
             ("measure_ns".to_owned(), ns(flags.duration)),
             ("idle_ns".to_owned(), ns(flags.idle)),
@@ -109,7 +109,7 @@ impl<'a> LifecyclePlan<'a> {
 }
 
 fn parts(flags: &LifecycleFlags) -> Result<Vec<LifecyclePart>, CurveError> {
-    let spike_per_s = flags.rate * flags.spike as f64;
+    let spike_per_s = flags.peak_rate * flags.spike as f64;
     let part = |name, curve, length| LifecyclePart {
         name,
         curve,
@@ -119,7 +119,7 @@ fn parts(flags: &LifecycleFlags) -> Result<Vec<LifecyclePart>, CurveError> {
     Ok(vec![
         part(
             RAMP,
-            Some(RateCurve::ramp(0.0, flags.rate, flags.duration)?),
+            Some(RateCurve::ramp(0.0, flags.peak_rate, flags.duration)?),
             flags.duration,
         ),
         part(SPIKE, spike()?, flags.duration),

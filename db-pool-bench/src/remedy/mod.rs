@@ -7,8 +7,8 @@ mod causes;
 use bench_cli::Remedy as _;
 use load_engine::Failure;
 
-use crate::address::Address;
 use causes::{CAUSES, Cause};
+use pg_connect::Address;
 
 /// What was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(crate) fn cannot<T>(
 /// Returns what helps against `failure`, met on the way to `purpose`, at `address`.
 pub(crate) fn remedy_for(failure: &Failure, purpose: Purpose, address: &Address) -> String {
     let remedy = known_remedy(failure, purpose).unwrap_or_else(|| default_remedy(purpose));
-    let remedy = match address.password_note() {
+    let remedy = match address.password_file_note() {
         Some(note) if failure.kind == "auth" && remedy.contains("password") => {
             return format!("{}; {note}", filled(remedy, address));
         }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     /// Kind, message, what was done, and what the remedy says.
-    const KNOWN: [(&str, &str, Purpose, &str); 19] = [
+    const KNOWN: [(&str, &str, Purpose, &str); 20] = [
         (
             "auth",
             "pg_hba.conf rejects connection for host",
@@ -199,6 +199,12 @@ mod tests {
             "timeout: the server did not let us in within 5 s (connect_timeout)",
             Connecting,
             "a pooler lets clients wait",
+        ),
+        (
+            "timeout",
+            "the server has stopped answering: 2 further connections got no answer either",
+            Connecting,
+            "again when the server answers, which pg_isready -h db -p 6543 tells",
         ),
         (
             "tls",

@@ -133,7 +133,7 @@ pub(super) fn worst_discrepancy(results: &[SettingResults]) -> Option<f64> {
     each.max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
-/// The scenario's own conclusions.
+/// Returns the scenario's conclusions about its own data.
 pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();

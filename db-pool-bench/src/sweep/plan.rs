@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_cli::UsageError;
 use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
@@ -22,7 +21,7 @@ const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 /// One setting of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PoolSweepSetting {
-    /// Which driver.
+    /// Driver under test.
     pub(crate) driver: Driver,
     /// Connections: of its pool, or one for each user.
     pub(crate) size: u64,
@@ -31,7 +30,7 @@ pub(crate) struct PoolSweepSetting {
 }
 
 impl PoolSweepSetting {
-    /// Its name, for people.
+    /// Returns the name shown to people.
     pub(crate) fn name(self) -> String {
         let Self {
             driver,
@@ -76,7 +75,7 @@ pub(crate) struct PoolSweepPlan<'a> {
     pub(crate) flags: &'a SweepFlags,
     /// All settings, each once: by conditions, then by driver, sizes rising.
     pub(crate) settings: Vec<PoolSweepSetting>,
-    /// What is asked of the server.
+    /// Workload of the requests.
     pub(crate) selection: WorkloadSelection,
     /// Seed of everything random.
     pub(crate) seed: u64,
@@ -86,14 +85,8 @@ impl<'a> PoolSweepPlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`UsageError`] when flags contradict each other, or a script is wrong.
+    /// [`bench_cli::UsageError`] when flags contradict each other, or a script is wrong.
     pub(crate) fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
-        if flags.load.rate.is_some() && flags.load.users.is_some() {
-            return Err(UsageError(
-                "--rate (arrivals that wait for nobody) and --users (users who wait) exclude each other; give one of them".to_owned(),
-            )
-            .into());
-        }
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
         drivers.dedup();
@@ -196,7 +189,7 @@ impl<'a> PoolSweepPlan<'a> {
         )
     }
 
-    /// Returns what the report says of these settings.
+    /// Returns these settings as entries of the report's `config`.
     pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let mut drivers = BTreeMap::new();
@@ -304,7 +297,6 @@ pub(super) mod tests {
 
     #[test]
     fn flags_that_contradict_each_other_get_a_sentence() {
-        assert!(PoolSweepPlan::new(&flags("--rate 5 --users 3")).is_err());
         assert!(PoolSweepPlan::new(&flags("--table t --workload mixed")).is_err());
     }
 }

@@ -37,7 +37,7 @@ pub struct ServerError {
     pub message: String,
     /// More about it.
     pub detail: Option<String>,
-    /// What to do.
+    /// Command to run.
     pub hint: Option<String>,
     /// At which character of the statement, from 1.
     pub position: Option<u32>,

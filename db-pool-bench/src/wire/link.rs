@@ -17,7 +17,7 @@ use super::error::{ServerError, WireError};
 use super::login;
 use super::message::Received;
 use super::socket::Socket;
-use crate::connect::Connector;
+use pg_connect::RustlsConnector;
 use pgbench_script::{BoundValue, ParameterType, StatementResult};
 
 /// Room for reading: more than any answer of a workload takes.
@@ -52,7 +52,7 @@ impl Link {
     ///
     /// # Errors
     /// Fails with what the system or the server said, or what the settings lack.
-    pub async fn connect(config: &Config, tls: &Connector) -> Result<Self, WireError> {
+    pub async fn connect(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
         let opening = Self::open(config, tls);
         let Some(patience) = config.get_connect_timeout() else {
             return opening.await;
@@ -61,7 +61,7 @@ impl Link {
         opened.unwrap_or_else(|_| Err(WireError::Connect(io::ErrorKind::TimedOut.into())))
     }
 
-    async fn open(config: &Config, tls: &Connector) -> Result<Self, WireError> {
+    async fn open(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
         let mut link = Self {
             socket: Socket::open(config, tls).await?,
             outgoing: BytesMut::with_capacity(LEAST_ROOM_BYTES),

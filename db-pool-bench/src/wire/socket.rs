@@ -10,7 +10,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::error::WireError;
-use crate::connect::{Connector, Stream};
+use pg_connect::{PgTlsStream, RustlsConnector};
 
 const DEFAULT_PORT: u16 = 5432;
 /// How a server says that it speaks TLS.
@@ -22,7 +22,7 @@ pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
     /// Elsewhere, because it is large and the others are not.
-    Tls(Box<Stream<TcpStream>>),
+    Tls(Box<PgTlsStream<TcpStream>>),
 }
 
 impl Socket {
@@ -30,7 +30,7 @@ impl Socket {
     ///
     /// # Errors
     /// Fails with what the last host said.
-    pub(super) async fn open(config: &Config, tls: &Connector) -> Result<Self, WireError> {
+    pub(super) async fn open(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
         let nobody = io::Error::new(io::ErrorKind::InvalidInput, "no host is named");
         let mut last = WireError::Connect(nobody);
         for (index, host) in config.get_hosts().iter().enumerate() {
@@ -54,7 +54,12 @@ impl Socket {
         Err(last)
     }
 
-    async fn tcp(name: &str, port: u16, mode: SslMode, tls: &Connector) -> Result<Self, WireError> {
+    async fn tcp(
+        name: &str,
+        port: u16,
+        mode: SslMode,
+        tls: &RustlsConnector,
+    ) -> Result<Self, WireError> {
         let stream = TcpStream::connect((name, port)).await;
         let mut stream = stream.map_err(WireError::Connect)?;
         stream.set_nodelay(true)?;
@@ -81,7 +86,7 @@ impl Socket {
     /// Returns what a login can be bound to; `None` without TLS.
     pub(super) fn end_point(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Tls(stream) => Some(stream.end_point()?.as_ref().to_vec()),
+            Self::Tls(stream) => Some(stream.server_end_point()?.as_ref().to_vec()),
             Self::Tcp(_) | Self::Unix(_) => None,
         }
     }

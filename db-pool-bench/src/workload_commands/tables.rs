@@ -33,7 +33,7 @@ pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
         let command = server.address.psql_command(&command);
         return Err(anyhow::anyhow!("the schema {name} is half made ({reason})")).remedy(command);
     }
-    let at = server.address.shown();
+    let at = server.address.redacted();
     let tables = made?.or_else(|error| {
         let failure = from_postgres(&error.source);
         let what = format!("make the schema {name}");

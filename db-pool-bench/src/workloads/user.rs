@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Failure, Outcome, Part, UserId};
+use load_engine::{Failure, OperationId, Outcome, Part, UserId};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -86,7 +86,7 @@ impl User {
     }
 
     /// Chooses the next script; gives its operation.
-    pub fn choose(&mut self) -> usize {
+    pub fn choose(&mut self) -> OperationId {
         self.parts.clear();
         let SqlWorkload {
             scripts,

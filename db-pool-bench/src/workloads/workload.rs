@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use load_engine::Failure;
+use load_engine::{Failure, OperationId, OperationTable};
 
 use crate::connect::{Client, Describer, Inferred};
 use crate::failure::from_wire;
@@ -50,15 +50,15 @@ pub struct SqlWorkload {
     /// Place where the statement is that rolls back.
     pub(super) rollback: usize,
     pub(super) variables: VariableTable,
-    operations: &'static [&'static str],
-    parts: &'static [&'static str],
+    operations: OperationTable,
+    parts: Vec<String>,
 }
 
 /// One script of a compiled mix.
 #[derive(Debug)]
 pub(super) struct CompiledScript {
     pub(super) file: String,
-    pub(super) operation: usize,
+    pub(super) operation: OperationId,
     pub(super) weight: u32,
     /// Without its statements, which are in [`SqlWorkload::statements`].
     pub(super) program: Program,
@@ -214,7 +214,7 @@ impl WorkloadDraft {
             let compiled = std::mem::take(&mut program.statements);
             scripts.push(CompiledScript {
                 file: entry.source.file,
-                operation,
+                operation: OperationId::nth(operation),
                 weight: entry.weight,
                 program,
                 first_statement: statements.len(),
@@ -251,8 +251,8 @@ impl WorkloadDraft {
             statements,
             rollback,
             variables: self.variables,
-            operations: for_ever(operations),
-            parts: for_ever(parts),
+            operations: operations.into_iter().collect(),
+            parts,
         }
     }
 }
@@ -348,21 +348,15 @@ fn refused(file: &str, statement: &ScriptStatement, error: &WireError) -> Worklo
     }
 }
 
-/// The engine's names live as long as the process; so does what a run asks for.
-fn for_ever(names: Vec<String>) -> &'static [&'static str] {
-    let names: Vec<&'static str> = names.into_iter().map(|name| &*name.leak()).collect();
-    names.leak()
-}
-
 impl SqlWorkload {
-    /// The names that [`Outcome::operation`](load_engine::Outcome::operation) indexes.
-    pub(crate) fn operations(&self) -> &'static [&'static str] {
-        self.operations
+    /// Returns the operations of its scripts.
+    pub(crate) fn operations(&self) -> OperationTable {
+        self.operations.clone()
     }
 
     /// The statements that are recorded apart within an operation.
-    pub(crate) fn parts(&self) -> &'static [&'static str] {
-        self.parts
+    pub(crate) fn parts(&self) -> Vec<String> {
+        self.parts.clone()
     }
 
     /// All statements; connections are asked for them by their place here.

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::common::{PASSWORD, Talk, postgres};
 use crate::reaching::{tls, tried};
 use crate::variants::runtime;
-use db_pool_bench::address::Address;
+use db_pool_bench::connect::Client;
+use pg_connect::Address;
 use test_support::TestDirectory;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
@@ -83,7 +84,7 @@ fn a_password_file_says_what_it_says_to_psql() {
             .output()
             .unwrap();
         assert_eq!(psql.status.success(), gets_in, "psql: {lines}");
-        let ours = runtime().block_on(Address::parse(&url).unwrap().connect("a_test"));
+        let ours = runtime().block_on(Client::open(&Address::parse(&url).unwrap(), "a_test"));
         assert_eq!(ours.is_ok(), gets_in, "{lines}: {:?}", ours.err());
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::common::{Talk, postgres, report, sweep};
 use bench_report::{Report, StepEnd};
-use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Driver, DriverSetup, PoolOptions, Recycle, round_trips};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Tables};
 use load_engine::Failure;
+use pg_connect::Address;
 use test_support::TestDirectory;
 
 fn complete(url: &str, args: &str) -> (Report, String) {

@@ -110,7 +110,7 @@ const COURSES: [(&str, &str); 2] = [
     ),
     (
         "lifecycle",
-        "--driver deadpool --pool-size 4 --rate 500 --duration 20s --idle 20s",
+        "--driver deadpool --pool-size 4 --peak-rate 500 --duration 20s --idle 20s",
     ),
 ];
 

@@ -11,7 +11,7 @@ use testbed::Postgres;
 
 use crate::common::{Talk, complete, postgres, time_parts};
 
-const COURSE: &str = "--pool-size 4 --rate 50 --spike 4 --duration 600ms --idle 1600ms \
+const COURSE: &str = "--pool-size 4 --peak-rate 50 --spike 4 --duration 600ms --idle 1600ms \
                       --idle-timeout 400ms --workload point-select --seed 7";
 
 fn part<'r>(report: &'r Report, who: &str, part: &str) -> &'r Step {
@@ -166,7 +166,7 @@ fn a_storm_that_is_mostly_turned_away_breaks_the_rule_that_guards_a_server() {
         &format!(":{}/", server.port()),
         &format!(":{}/", lets_in(&server, 10)),
     );
-    let short = "--driver deadpool --pool-size 2 --rate 20 --duration 200ms --idle 200ms";
+    let short = "--driver deadpool --pool-size 2 --peak-rate 20 --duration 200ms --idle 200ms";
     let ran = complete(&url, "lifecycle", &format!("{short} --storm 60"));
     let said = &ran.said;
     assert_eq!(

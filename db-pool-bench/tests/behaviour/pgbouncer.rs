@@ -8,7 +8,7 @@ use crate::bouncer::{Bouncer, PgBouncer};
 use crate::certificates::Certificates;
 use crate::common::{Talk, postgres, report, sweep};
 use crate::variants::{Variants, ask_nothing, setup};
-use db_pool_bench::address::Address;
+use pg_connect::Address;
 use test_support::TestDirectory;
 use testbed::Postgres;
 

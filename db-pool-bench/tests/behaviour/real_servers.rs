@@ -7,10 +7,10 @@ use crate::certificates::{Certificates, tls_server};
 use crate::common::{PASSWORD, Talk, bench, complete, postgres};
 use crate::variants::{Variants, ask_nothing, setup};
 use bench_report::{Report, Status, WarningCode};
-use db_pool_bench::address::Address;
 use db_pool_bench::drivers::PoolOptions;
 use db_pool_bench::failure::is_server_gone;
 use load_engine::Failure;
+use pg_connect::Address;
 use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 use testbed::Postgres;
 
@@ -30,7 +30,7 @@ const SCENARIOS: [(&str, &str); 5] = [
     ),
     (
         "lifecycle",
-        "--driver deadpool --pool-size 2 --rate 40 --duration 300ms --idle 300ms",
+        "--driver deadpool --pool-size 2 --peak-rate 40 --duration 300ms --idle 300ms",
     ),
     ("observe", "--duration 1s"),
 ];
@@ -142,7 +142,7 @@ const LONGER: [(&str, &str); 2] = [
 fn a_restart_in_the_course_of_a_pool_is_a_gap_after_which_its_connections_are_established_again() {
     let mut server = postgres(&[]);
     let place = TestDirectory::new();
-    let args = "--driver deadpool --pool-size 4 --rate 50 --spike 2 --duration 4s --idle 500ms \
+    let args = "--driver deadpool --pool-size 4 --peak-rate 50 --spike 2 --duration 4s --idle 500ms \
                 --idle-timeout 1m --workload point-select";
     let mut command = bench(&place, "lifecycle", args);
     let running = RunningProgram::start(command.env("DATABASE_URL", server.url()));

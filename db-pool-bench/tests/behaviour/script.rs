@@ -70,7 +70,7 @@ fn every_scenario_asks_for_what_scripts_say() {
         ),
         (
             "lifecycle",
-            "--pool-size 2 --rate 40 --duration 300ms --idle 300ms",
+            "--pool-size 2 --peak-rate 40 --duration 300ms --idle 300ms",
         ),
     ] {
         talk.execute("TRUNCATE visits");

@@ -7,8 +7,8 @@ use crate::certificates::{Certificates, tls_server};
 use crate::common::{Talk, postgres, report, sweep};
 use crate::reaching::{tls, tried};
 use crate::variants::{Variants, ask_nothing, setup};
-use db_pool_bench::address::Address;
 use load_engine::Failure;
+use pg_connect::Address;
 use test_support::TestDirectory;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";

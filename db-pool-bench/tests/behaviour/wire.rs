@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::common::{PASSWORD, Talk, postgres, report, sweep};
 use crate::variants::{runtime, setup};
 use bench_report::{Histogram, Status};
-use db_pool_bench::address::Address;
+use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
 use db_pool_bench::failure::{from_connect, from_wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::wire::{Answer, Link, WireError};
 use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, WorkloadDraft};
 use load_engine::{Session as _, Target as _, TargetFactory, Timestamps, UserId, WorkerShare};
+use pg_connect::Address;
 use pgbench_script::{BoundValue, ParameterType, ScriptSource, ScriptValue};
 use test_support::{TestDirectory, eventually};
 use testbed::Postgres;
@@ -44,7 +45,7 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkloa
     };
     let entries = scripts.iter().map(entry).collect();
     let draft = WorkloadDraft::new(entries, &[], 7, Protocol::Prepared).unwrap();
-    let client = address.connect("a_test").await.unwrap();
+    let client = Client::open(address, "a_test").await.unwrap();
     Arc::new(draft.verify(&client).await.unwrap())
 }
 
@@ -191,7 +192,7 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
             };
             let (wire, direct) = (
                 from_wire(&error),
-                wrong.connect("a_test").await.unwrap_err(),
+                Client::open(&wrong, "a_test").await.unwrap_err(),
             );
             assert_eq!(wire, from_connect(&direct));
             assert_eq!(wire.kind, "auth");

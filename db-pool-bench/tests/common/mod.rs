@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use bench_report::{Report, Step};
-use db_pool_bench::address::Address;
 use db_pool_bench::connect::Client;
+use pg_connect::Address;
 use test_support::{TestDirectory, eventually};
 use testbed::{Postgres, PostgresOptions};
 
@@ -42,7 +42,7 @@ impl Talk {
             .build()
             .unwrap();
         let client = runtime
-            .block_on(Address::parse(url).unwrap().connect("a_test"))
+            .block_on(Client::open(&Address::parse(url).unwrap(), "a_test"))
             .unwrap();
         Self { runtime, client }
     }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use db_pool_bench::address::Address;
 use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, Direct, DriverSetup, PoolOptions, Sqlx, Wire};
 use db_pool_bench::protocol::Protocol;
@@ -12,6 +11,7 @@ use db_pool_bench::workloads::{Builtin, SqlWorkload, Tables};
 use load_engine::{
     Failure, Session as _, Target as _, TargetFactory, Timestamps, UserId, WorkerShare,
 };
+use pg_connect::Address;
 use tokio::runtime::Runtime;
 
 /// Requests that ask for nothing but an answer.

@@ -51,7 +51,7 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
     Scenario {
         bench: "db-pool-bench",
         name: "lifecycle",
-        flags: "--driver deadpool --pool-size 4 --rate 400 --idle 500ms --workload checkout-only",
+        flags: "--driver deadpool --pool-size 4 --peak-rate 400 --idle 500ms --workload checkout-only",
         brief: "--duration 500ms",
         long: "--duration 20s",
         under_load: "phase: measure",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bench_cli::UsageError;
 use clap::ValueEnum;
-use load_engine::{Outcome, Timestamps, UserId};
+use load_engine::{OperationId, OperationTable, Outcome, Timestamps, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError};
 
@@ -59,8 +59,8 @@ pub trait Work: Send + Sync + 'static {
     /// One user's part of it.
     type Task: Task;
 
-    /// The names that [`RequestResult::operation`] indexes.
-    fn operations(&self) -> &'static [&'static str];
+    /// Returns the operations of its requests.
+    fn operations(&self) -> OperationTable;
 
     /// The part of `user`.
     fn task(&self, user: UserId) -> Self::Task;
@@ -69,7 +69,7 @@ pub trait Work: Send + Sync + 'static {
 /// One user's part of a [`Work`]: buffers that each request uses again.
 pub trait Task: Send + 'static {
     /// Draws the next request; gives its operation, as far as that is known before an answer.
-    fn draw(&mut self) -> usize;
+    fn draw(&mut self) -> OperationId;
 
     /// The request that was drawn, on a connection that nobody else reads from meanwhile. Where it
     /// turns into another operation, `timestamps` are told before it goes on.
@@ -84,7 +84,7 @@ pub trait Task: Send + 'static {
 #[derive(Debug)]
 pub struct RequestResult {
     /// Index into [`Work::operations`].
-    pub operation: usize,
+    pub operation: OperationId,
     /// The last command that was sent, as in `GET`.
     pub command: &'static str,
     /// Its failure, if it failed.
@@ -100,7 +100,7 @@ fn connection_config() -> AsyncConnectionConfig {
 
 /// A failed outcome; after a broken connection the user takes a breath, which is not timed.
 async fn failed(
-    operation: usize,
+    operation: OperationId,
     failure: load_engine::Failure,
     broken: bool,
     timestamps: &mut Timestamps,

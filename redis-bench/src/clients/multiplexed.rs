@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use load_engine::{
-    Failure, Outcome, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+    Failure, OperationTable, Outcome, Session, Target, TargetFactory, Timestamps, UserId,
+    WorkerShare,
 };
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
@@ -42,7 +43,7 @@ impl<W: Work> Multiplexed<W> {
 impl<W: Work> TargetFactory for Multiplexed<W> {
     type Target = MultiplexedTarget<W>;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.work.operations()
     }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_redis::{Manager, Runtime};
 use load_engine::{
-    Failure, Outcome, PoolSample, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
-    checkout,
+    Failure, OperationTable, Outcome, PoolSample, Session, Target, TargetFactory, Timestamps,
+    UserId, WorkerShare, checkout,
 };
 use redis::aio::MultiplexedConnection;
 use redis::{ConnectionInfo, RedisError};
@@ -77,7 +77,7 @@ impl<W: Work> Pooled<W> {
 impl<W: Work> TargetFactory for Pooled<W> {
     type Target = PooledTarget<W>;
 
-    fn operations(&self) -> &'static [&'static str] {
+    fn operations(&self) -> OperationTable {
         self.work.operations()
     }
 

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use host_metrics::metric::{Metric, MetricKind};
 
 /// Units that OpenMetrics states, by the ending of a metric's name.
 const UNITS: [&str; 6] = ["seconds", "bytes", "ratio", "celsius", "hertz", "watts"];
@@ -35,13 +36,13 @@ impl PageFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MetricKind {
+enum FamilyKind {
     Counter,
     Gauge,
     Info,
 }
 
-impl MetricKind {
+impl FamilyKind {
     /// Suffix of the family's name in its samples.
     fn suffix(self) -> &'static str {
         match self {
@@ -60,9 +61,18 @@ impl MetricKind {
     }
 }
 
+impl From<MetricKind> for FamilyKind {
+    fn from(kind: MetricKind) -> Self {
+        match kind {
+            MetricKind::Counter => Self::Counter,
+            MetricKind::Gauge => Self::Gauge,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct MetricFamily {
-    kind: MetricKind,
+    kind: FamilyKind,
     help: &'static str,
     /// Encoded labels with braces, and the value.
     samples: Vec<(String, f64)>,
@@ -77,6 +87,23 @@ pub type LabelPairs<'a> = &'a [(&'a str, &'a str)];
 pub struct Families(BTreeMap<&'static str, MetricFamily>);
 
 impl Families {
+    /// Adds the exported metrics of a table with the values of `sample`.
+    pub fn table<S>(&mut self, table: &[&Metric<S>], sample: &S, labels: LabelPairs<'_>) {
+        for metric in table {
+            self.metric(metric, metric.exported_value(sample), labels);
+        }
+    }
+
+    /// Adds a value of a metric, if that is exported, with the metric's own label behind `labels`.
+    pub fn metric<S>(&mut self, metric: &Metric<S>, value: Option<f64>, labels: LabelPairs<'_>) {
+        let info = &metric.info;
+        let Some(name) = info.exported else {
+            return;
+        };
+        let labels: Vec<_> = labels.iter().copied().chain(info.label).collect();
+        self.add(metric.kind().into(), name, info.help, &labels, value);
+    }
+
     /// Adds a counter; `_total` is appended to `name`.
     pub fn counter(
         &mut self,
@@ -86,7 +113,7 @@ impl Families {
         count: Option<u64>,
     ) {
         let count = count.map(|count| count as f64);
-        self.add(MetricKind::Counter, name, help, labels, count);
+        self.add(FamilyKind::Counter, name, help, labels, count);
     }
 
     /// Adds a counter of nanoseconds, exported in seconds.
@@ -98,7 +125,7 @@ impl Families {
         ns: Option<u64>,
     ) {
         let seconds = ns.map(|ns| ns as f64 / 1e9);
-        self.add(MetricKind::Counter, name, help, labels, seconds);
+        self.add(FamilyKind::Counter, name, help, labels, seconds);
     }
 
     /// Adds a gauge.
@@ -109,28 +136,17 @@ impl Families {
         labels: LabelPairs<'_>,
         value: Option<f64>,
     ) {
-        self.add(MetricKind::Gauge, name, help, labels, value);
-    }
-
-    /// Adds a gauge of a whole number.
-    pub fn level(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        labels: LabelPairs<'_>,
-        level: Option<u64>,
-    ) {
-        self.gauge(name, help, labels, level.map(|level| level as f64));
+        self.add(FamilyKind::Gauge, name, help, labels, value);
     }
 
     /// Adds a metric whose information is in its labels; `_info` is appended to `name`.
     pub fn info(&mut self, name: &'static str, help: &'static str, labels: LabelPairs<'_>) {
-        self.add(MetricKind::Info, name, help, labels, Some(1.0));
+        self.add(FamilyKind::Info, name, help, labels, Some(1.0));
     }
 
     fn add(
         &mut self,
-        kind: MetricKind,
+        kind: FamilyKind,
         name: &'static str,
         help: &'static str,
         labels: LabelPairs<'_>,
@@ -257,8 +273,8 @@ mod tests {
         let hostile = [("name", "a\"} 1\nb\\n"), ("pid", "7")];
         families.seconds("z_seconds", "Time.", &hostile, Some(1_500_000_000));
         families.seconds("z_seconds", "Time.", &hostile, Some(9));
-        families.level("m_bytes", "Size.", &[], Some(1 << 60));
-        families.level("absent_bytes", "Size.", &[], None);
+        families.gauge("m_bytes", "Size.", &[], Some((1_u64 << 60) as f64));
+        families.gauge("absent_bytes", "Size.", &[], None);
         families.gauge("odd_ratio", "Share.", &[], Some(f64::NAN));
         families.info("a_build", "Who.", &[("version", "1")]);
         Page::new(families)

@@ -7,11 +7,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use host_metrics::figure::Figures;
 use host_metrics::follow::{
     FollowOptions, MOST_MEMBERS, ProcessLookup, ProcessUse, StartTracker, TargetTrees, select_top,
 };
-use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
+use host_metrics::metric::process;
+use host_metrics::source::process::{
+    FaultCounters, ProcessDetail, ProcessFields, ProcessId, ProcessSample,
+};
 
 use super::exposition::Families;
 
@@ -82,10 +84,9 @@ impl ProcessExporter {
                 of_process(sample, &detail, follow, fields, out);
             }
         }
-        self.trees
-            .finish_tick(self.starts, |label, figures, used_ns| {
-                of_tree(label, figures, used_ns, out);
-            });
+        self.trees.finish_tick(self.starts, |label, _, totals| {
+            out.table(process::TREE, &totals, &[("follow", label)]);
+        });
         self.starts.finish_sample(samples);
     }
 
@@ -142,6 +143,7 @@ impl ProcessExporter {
     }
 }
 
+/// Adds the metrics of one process: those of all, and of the requested groups.
 fn of_process(
     sample: &ProcessSample,
     detail: &ProcessDetail,
@@ -160,108 +162,22 @@ fn of_process(
     } else {
         &labels[..2]
     };
-    let asked = |asked: bool, count: Option<u64>| count.filter(|_| asked);
-    let (name, help) = (
-        "sysmon_process_cpu_seconds",
-        "CPU time, its threads included.",
-    );
-    out.seconds(name, help, labels, Some(sample.cpu_ns));
-    let (name, help) = ("sysmon_process_resident_bytes", "Resident memory.");
-    out.level(name, help, labels, Some(sample.rss_bytes));
-    let (name, help) = (
-        "sysmon_process_children_cpu_seconds",
-        "CPU time of children that have ended and were waited for.",
-    );
-    let children_ns = asked(fields.children, sample.children_cpu_ns);
-    out.seconds(name, help, labels, children_ns);
-    let (name, help) = ("sysmon_process_threads", "Threads.");
-    out.level(name, help, labels, asked(fields.threads, sample.threads));
-    let (name, help) = ("sysmon_process_minor_faults", "Page faults without a disk.");
-    let minor = asked(fields.faults, sample.minor_faults);
-    out.counter(name, help, labels, minor);
-    let (name, help) = (
-        "sysmon_process_major_faults",
-        "Page faults that waited for a disk.",
-    );
-    let major = asked(fields.faults, sample.major_faults);
-    out.counter(name, help, labels, major);
-    of_detail(detail, labels, out);
-}
-
-/// Adds the details that were requested and could be read.
-fn of_detail(detail: &ProcessDetail, labels: &[(&str, &str)], out: &mut Families) {
+    out.table(process::ALWAYS, sample, labels);
+    if fields.children {
+        out.table(process::CHILDREN, sample, labels);
+    }
+    if fields.threads {
+        out.table(process::THREADS, sample, labels);
+    }
+    if fields.faults {
+        out.table(process::FAULTS, &FaultCounters::of(sample), labels);
+    }
+    // What was not asked for is absent here.
     if let Some(io) = &detail.io {
-        let io = io.value;
-        let (name, help) = ("sysmon_process_disk_read_bytes", "Bytes from disks.");
-        out.counter(name, help, labels, Some(io.disk_read_bytes));
-        let (name, help) = (
-            "sysmon_process_disk_written_bytes",
-            "Bytes that went, or will go, to disks.",
-        );
-        out.counter(name, help, labels, Some(io.disk_written_bytes));
-        let (name, help) = (
-            "sysmon_process_read_bytes",
-            "Bytes read by read(2) and its like; recv(2) does not count.",
-        );
-        out.counter(name, help, labels, Some(io.read_bytes));
-        let (name, help) = (
-            "sysmon_process_written_bytes",
-            "Bytes written by write(2) and its like; send(2) does not count.",
-        );
-        out.counter(name, help, labels, Some(io.written_bytes));
+        out.table(process::IO, &io.value, labels);
     }
     if let Some(waiting) = &detail.scheduler {
-        let waiting = waiting.value;
-        let (name, help) = (
-            "sysmon_process_waiting_seconds",
-            "Time its threads were ready to run and had no CPU, since they were first seen.",
-        );
-        out.seconds(name, help, labels, Some(waiting.waited_ns));
-        let (name, help) = (
-            "sysmon_process_context_switches",
-            "How often a thread of it was given a CPU, since it was first seen.",
-        );
-        out.counter(name, help, labels, Some(waiting.switches));
+        out.table(process::SCHEDULER, &waiting.value, labels);
     }
-    let (name, help) = ("sysmon_process_descriptors", "Open file descriptors.");
-    out.level(name, help, labels, detail.descriptors);
-    let (name, help) = ("sysmon_process_swap_bytes", "Memory in swap.");
-    out.level(name, help, labels, detail.swap_bytes);
-    let (name, help) = (
-        "sysmon_process_pss_bytes",
-        "Memory, what is shared divided among those who share it.",
-    );
-    out.level(name, help, labels, detail.pss_bytes);
-}
-
-/// Adds the sums over a followed tree. Its rates are left out: the counter of CPU time serves for
-/// them.
-fn of_tree(label: &str, figures: Figures, used_ns: u64, out: &mut Families) {
-    let labels = &[("follow", label)];
-    let (name, help) = (
-        "sysmon_tree_cpu_seconds",
-        "CPU time of the processes followed, their descendants and ended children included, since \
-         they were first seen.",
-    );
-    out.seconds(name, help, labels, Some(used_ns));
-    for figure in figures {
-        let (name, help) = match figure.name {
-            "tree.processes" => ("sysmon_tree_processes", "Processes of the tree."),
-            "tree.rss_bytes" => (
-                "sysmon_tree_resident_bytes",
-                "Resident memory, what is shared counted for each that shares it.",
-            ),
-            "tree.threads" => ("sysmon_tree_threads", "Threads of the tree."),
-            "tree.descriptors" => (
-                "sysmon_tree_descriptors",
-                "Open file descriptors of the tree.",
-            ),
-            "tree.pss_bytes" => (
-                "sysmon_tree_pss_bytes",
-                "Memory, what is shared divided among those who share it.",
-            ),
-            _ => continue,
-        };
-        out.gauge(name, help, labels, Some(figure.reading.value));
-    }
+    out.table(process::DETAIL, detail, labels);
 }

@@ -1,5 +1,6 @@
 //! A recording that was read from its report or its raw samples.
 
+use host_metrics::metric::Unit;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -142,7 +143,7 @@ impl SummaryRow {
         Self {
             name: name.to_owned(),
             labels: labels.clone(),
-            unit: super::Unit::of(name).symbol(),
+            unit: Unit::of(name).symbol(),
             summary,
         }
     }

@@ -2,6 +2,7 @@
 //! all digits.
 
 use anyhow::Context as _;
+use host_metrics::metric::Unit;
 use serde::Serialize;
 
 use super::{LoadedRecording, SeriesPair, SeriesSummary};
@@ -67,10 +68,7 @@ pub(super) fn csv_of_points(recorded: &LoadedRecording) -> anyhow::Result<String
     let names = ["time", "elapsed_s", "at_ns", "series", "labels", "unit"];
     let mut csv = Csv::new(&names, &[&figures])?;
     for series in &recorded.points {
-        let (labels, unit) = (
-            labels(&series.labels),
-            super::Unit::of(&series.name).symbol(),
-        );
+        let (labels, unit) = (labels(&series.labels), Unit::of(&series.name).symbol());
         let extremes = series.min.iter().zip(&series.max);
         for ((at_ns, mean), (min, max)) in series.at_ns.iter().zip(&series.mean).zip(extremes) {
             let time = recorded.wall_clock(*at_ns).unwrap_or_default();

@@ -9,9 +9,9 @@ mod locate;
 mod machine_readable;
 mod pattern;
 mod raw;
+mod scale;
 mod summary;
 mod text;
-mod unit;
 
 use std::path::PathBuf;
 
@@ -23,8 +23,8 @@ use regex::Regex;
 pub use compare::{Differences, Ratios, SeriesPair, pairs};
 pub use loaded::{LoadedRecording, SummaryRow};
 pub use pattern::Pattern;
+pub use scale::Scale;
 pub use summary::SeriesSummary;
-pub use unit::{Scale, Unit};
 
 pub(crate) const EXAMPLES: &str = "\
 Percentiles of a report are of its points, each the mean of several samples once a recording is \

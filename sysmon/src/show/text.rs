@@ -1,12 +1,14 @@
 //! Recordings as tables for people.
 
+use host_metrics::metric::Unit;
 use std::collections::BTreeMap;
 
 use bench_cli::table::{Table, duration_ns, paragraph, ratio, three_digits};
 use bench_report::Series;
 
 use super::figure_table::FigureTable;
-use super::{LoadedRecording, SeriesPair, SeriesSummary, SummaryRow, Unit};
+use super::scale::scale;
+use super::{LoadedRecording, SeriesPair, SeriesSummary, SummaryRow};
 use crate::render;
 
 /// Text where a recording has no such series, or a figure makes no sense.
@@ -97,7 +99,7 @@ fn summaries(rows: &[&SummaryRow]) -> FigureTable {
             missing_ratio,
             ..
         } = row.summary;
-        let scale = Unit::of(&row.name).scale(max.abs().max(min.abs()));
+        let scale = scale(Unit::of(&row.name), max.abs().max(min.abs()));
         let figures = [min, mean, p50, p95, p99, max].map(|figure| scale.write(figure));
         let missing = (missing_ratio > 0.0).then(|| ratio(missing_ratio));
         let cells = [scale.symbol.to_owned()]
@@ -121,7 +123,7 @@ fn comparison(pairs: &[&SeriesPair]) -> FigureTable {
                 .fold(0.0, f64::max)
         };
         let largest = sides.iter().flatten().map(most).fold(0.0, f64::max);
-        let scale = Unit::of(&pair.name).scale(largest);
+        let scale = scale(Unit::of(&pair.name), largest);
         let of = |side: Option<SeriesSummary>, figure: fn(&SeriesSummary) -> f64| {
             side.map_or_else(|| ABSENT.to_owned(), |s| scale.write(figure(&s)))
         };
@@ -151,7 +153,7 @@ fn over_time(recorded: &LoadedRecording, series: &Series) -> FigureTable {
         .chain(&series.min)
         .flatten()
         .map(|v| v.abs());
-    let scale = Unit::of(&series.name).scale(most.fold(0.0, f64::max));
+    let scale = scale(Unit::of(&series.name), most.fold(0.0, f64::max));
     let unit = if scale.symbol.is_empty() {
         "count"
     } else {

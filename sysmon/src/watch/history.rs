@@ -1,6 +1,7 @@
 //! Figures of the last minutes for sparklines, in bounded memory however short the interval: time
 //! is cut into slots of a second or an interval, whichever is longer, and each keeps its peak.
 
+use host_metrics::metric::{disk, gpu, network, pressure};
 use std::collections::{BTreeMap, VecDeque};
 
 use super::latest::LatestFigures;
@@ -28,11 +29,20 @@ pub enum Trend {
     Gpu(String),
 }
 
-/// Pressure figures of the machine that have a sparkline: title and series.
-pub const STALLED: [(&str, &str); 3] = [
-    ("CPU", "pressure.cpu.some_ratio"),
-    ("memory", "pressure.memory.some_ratio"),
-    ("I/O", "pressure.io.some_ratio"),
+/// Pressure figures of the machine that have a sparkline: title, series of the time in which some
+/// task waited, and series of the time in which all waited.
+pub const STALLED: [(&str, &str, Option<&str>); 3] = [
+    ("CPU", pressure::CPU_SOME.name(), None),
+    (
+        "memory",
+        pressure::MEMORY_SOME.name(),
+        Some(pressure::MEMORY_FULL.name()),
+    ),
+    (
+        "I/O",
+        pressure::IO_SOME.name(),
+        Some(pressure::IO_FULL.name()),
+    ),
 ];
 
 /// Peaks of each trace over the last minutes.
@@ -129,20 +139,20 @@ fn traces(machine: &LatestFigures, cores: Option<u64>) -> Vec<(Trend, f64)> {
     let mut put = |trace, value: Option<f64>| found.extend(value.map(|value| (trace, value)));
     put(Trend::Cpu, machine.cpu(cores).ratio);
     put(Trend::Memory, machine.memory().ratio);
-    for (_, name) in STALLED {
+    for (_, name, _) in STALLED {
         put(Trend::Stalled(name), machine.value(name));
     }
-    for (disk, read) in machine.all("disk.read_bytes_per_s") {
-        let written = machine.of("disk.write_bytes_per_s", disk);
+    for (disk, read) in machine.all(disk::READ_BYTES.name()) {
+        let written = machine.of(disk::WRITTEN_BYTES.name(), disk);
         let both = written.map(|written| read + written);
         put(Trend::Disk(disk.to_owned()), both);
     }
-    for (interface, received) in machine.all("network.receive_bytes_per_s") {
-        let sent = machine.of("network.transmit_bytes_per_s", interface);
+    for (interface, received) in machine.all(network::RECEIVED_BYTES.name()) {
+        let sent = machine.of(network::SENT_BYTES.name(), interface);
         let both = sent.map(|sent| received + sent);
         put(Trend::Interface(interface.to_owned()), both);
     }
-    for (gpu, busy) in machine.all("gpu.utilisation_ratio") {
+    for (gpu, busy) in machine.all(gpu::UTILISATION.name()) {
         put(Trend::Gpu(gpu.to_owned()), Some(busy));
     }
     found

@@ -1,5 +1,6 @@
 //! Newest figures of the machine, by name and label.
 
+use host_metrics::metric::{cgroup, cpu, memory};
 use std::collections::BTreeMap;
 
 use host_metrics::figure::{Figures, Labels};
@@ -77,24 +78,28 @@ impl LatestFigures {
 
     /// Numbers of the cores, in order.
     pub fn cores(&self) -> Vec<&str> {
-        let mut cores: Vec<&str> = self.all("cpu.busy_ratio").map(|(core, _)| core).collect();
+        let mut cores: Vec<&str> = self.all(cpu::BUSY.name()).map(|(core, _)| core).collect();
         cores.sort_by_key(|core| core.parse::<u32>().unwrap_or(u32::MAX));
         cores
     }
 
     /// Use of CPU time, of the limit in a container and of the machine elsewhere.
     pub fn cpu(&self, cores: Option<u64>) -> ResourceUse {
-        let quota = self.of("cgroup.cpu.quota_cores", OWN);
+        let quota = self.of(cgroup::QUOTA_CORES.name(), OWN);
         let limit = quota.filter(|quota| cores.is_none_or(|cores| *quota < cores as f64));
-        self.used(limit, "cgroup.cpu.used_ratio", "cpu.busy_ratio")
+        self.used(limit, cgroup::CPU_USED_RATIO.name(), cpu::BUSY.name())
     }
 
     /// Use of memory, of the limit in a container and of the machine elsewhere.
     pub fn memory(&self) -> ResourceUse {
-        let total = self.value("memory.total_bytes");
-        let limit = self.of("cgroup.memory.limit_bytes", OWN);
+        let total = self.value(memory::TOTAL.name());
+        let limit = self.of(cgroup::MEMORY_LIMIT.name(), OWN);
         let limit = limit.filter(|limit| total.is_none_or(|total| *limit < total));
-        self.used(limit, "cgroup.memory.used_ratio", "memory.used_ratio")
+        self.used(
+            limit,
+            cgroup::MEMORY_USED_RATIO.name(),
+            memory::USED_RATIO.name(),
+        )
     }
 
     /// Value of a figure of our own control group.

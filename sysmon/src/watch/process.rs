@@ -1,5 +1,6 @@
 //! Processes with their newest figures, and orders of processes.
 
+use host_metrics::metric::process;
 use std::cmp::{Ordering, Reverse};
 
 use host_metrics::follow::FollowedProcess;
@@ -8,13 +9,13 @@ use host_metrics::source::process::ProcessId;
 use crate::process_history::ProcessHistory;
 
 /// Series of CPU time, in cores.
-pub const CORES: &str = "process.cpu_cores";
+pub const CORES: &str = process::CPU_CORES.name();
 /// Resident memory.
-pub const MEMORY: &str = "process.rss_bytes";
+pub const MEMORY: &str = process::RSS.name();
 /// Series of bytes a second from disks.
-pub const DISK_READ: &str = "process.disk_read_bytes_per_s";
+pub const DISK_READ: &str = process::DISK_READ.name();
 /// Series of bytes a second to disks.
-pub const DISK_WRITTEN: &str = "process.disk_write_bytes_per_s";
+pub const DISK_WRITTEN: &str = process::DISK_WRITTEN.name();
 
 /// A process and its figures.
 #[derive(Debug, Clone, PartialEq)]

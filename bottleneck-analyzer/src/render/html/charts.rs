@@ -1,22 +1,22 @@
-//! Charts of a run, and their lines.
+//! Charts of sweeps, WebSocket connections and percentiles.
 
 use bench_report::{Latency, Operation, Step};
 
 use super::data::{Chart, ChartBand, ChartLine, PageCharts, four_digits};
-use super::time_charts::{TimeAxis, marks, over_time};
+use super::time_charts::{TimeAxis, marks, time_charts};
 use crate::assessment::{Assessment, ComponentKind};
 use crate::requests::{self, PercentileFn};
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::sweep::{self, Sweep};
 
-/// All charts of a run.
-pub(super) fn of_run(run: &RunReports, assessment: &Assessment) -> PageCharts {
-    let axis = TimeAxis::of(run);
-    let mut charts = over_time(run, &axis);
+/// Returns all charts of a run.
+pub(super) fn all_charts(run: &RunReports, assessment: &Assessment) -> PageCharts {
+    let axis = TimeAxis::new(run);
+    let mut charts = time_charts(run, &axis);
     for source in run.benches() {
-        charts.extend(of_sweeps(source));
-        charts.extend(of_levels(source));
+        charts.extend(sweep_charts(source));
+        charts.extend(connection_chart(source));
     }
     charts.extend(percentiles(run, assessment));
     PageCharts {
@@ -26,9 +26,9 @@ pub(super) fn of_run(run: &RunReports, assessment: &Assessment) -> PageCharts {
     }
 }
 
-/// Throughput and p99 over the swept parameter, for sweeps of two settings and more.
-fn of_sweeps(source: &SourceReport) -> Vec<Chart> {
-    let all = Sweep::all(&source.report);
+/// Charts throughput and p99 over the swept parameter, for sweeps of two or more settings.
+fn sweep_charts(source: &SourceReport) -> Vec<Chart> {
+    let all = Sweep::from_report(&source.report);
     let mut charts = Vec::new();
     for parameter in ["pool_size", "users", "rate_per_s"] {
         let wide = |s: &&Sweep| s.parameter == parameter && s.settings.len() > 1;
@@ -95,8 +95,8 @@ fn recommended(source: &SourceReport, parameter: &str) -> Vec<ChartBand> {
         .collect()
 }
 
-/// Latency over the number of WebSocket connections.
-fn of_levels(source: &SourceReport) -> Option<Chart> {
+/// Charts latency over the number of WebSocket connections.
+fn connection_chart(source: &SourceReport) -> Option<Chart> {
     if source.component() != Some(ComponentKind::Websocket) {
         return None;
     }
@@ -137,7 +137,7 @@ fn of_levels(source: &SourceReport) -> Option<Chart> {
     })
 }
 
-/// One curve per operation at each operating point, over 1 ÷ (1 − q).
+/// Charts the latency at each operating point over 1 ÷ (1 − q), with one curve per operation.
 fn percentiles(run: &RunReports, assessment: &Assessment) -> Vec<Chart> {
     let mut charts = Vec::new();
     for component in &assessment.components {

@@ -1,29 +1,29 @@
-//! Data of the charts, embedded in the page as JSON.
+//! Data of the charts, which the page embeds as JSON.
 
 use serde::Serialize;
 
-/// One chart.
+/// One chart of the page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Chart {
-    /// Id of the element that it is drawn in.
+    /// Id of its HTML element.
     pub(super) id: String,
-    /// For people.
+    /// Title.
     pub(super) title: String,
-    /// Explanation of how to read it, in a sentence.
+    /// Explanation of one sentence.
     pub(super) caption: String,
     /// Name of the x axis.
     pub(super) x_label: String,
-    /// `seconds`, `linear`, `log2` or `percentile`.
+    /// Scale of x: `seconds`, `linear`, `log2` or `percentile`.
     pub(super) x_scale: &'static str,
-    /// `ns`, `ratio`, `per_s`, `bytes_per_s`, `cores`, `count`: how y is written.
+    /// Unit of y: `ns`, `ratio`, `per_s`, `bytes_per_s`, `cores`, `count`.
     pub(super) unit: &'static str,
-    /// True if y is logarithmic.
+    /// True if the y axis is logarithmic.
     pub(super) y_log: bool,
     /// Lines.
     pub(super) lines: Vec<ChartLine>,
     /// Shaded ranges of x.
     pub(super) bands: Vec<ChartBand>,
-    /// Charts of one group zoom together.
+    /// Name of the group of charts that zoom together.
     pub(super) group: Option<&'static str>,
 }
 
@@ -32,14 +32,14 @@ pub(super) struct Chart {
 pub(super) struct ChartLine {
     pub(super) label: String,
     pub(super) x: Vec<f64>,
-    /// Values; null where nothing was read.
+    /// Values; null if nothing was read.
     pub(super) y: Vec<Option<f64>>,
-    /// The highest reading in each point, where points stand for several.
+    /// Highest sample of each point, if points summarize several samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) peak: Option<Vec<Option<f64>>>,
 }
 
-/// A shaded range of x.
+/// Shaded range of x.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct ChartBand {
     pub(super) from: f64,
@@ -47,7 +47,7 @@ pub(super) struct ChartBand {
     pub(super) label: String,
 }
 
-/// An instant that somebody marked.
+/// Instant that the user marked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct ChartMark {
     pub(super) at_s: f64,
@@ -57,15 +57,15 @@ pub(super) struct ChartMark {
 /// All charts of a page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct PageCharts {
-    /// Length of the run: every chart of time reaches that far.
+    /// Length of the run in seconds, at which every time chart ends.
     pub(super) end_s: f64,
-    /// Drawn in every chart of time, and listed once.
+    /// Marks, drawn in every time chart.
     pub(super) marks: Vec<ChartMark>,
     pub(super) charts: Vec<Chart>,
 }
 
-/// JSON that can stand inside a `<script>` element: without `<` nothing in it can end the
-/// element or open a comment, and without U+2028 and U+2029 it is a line of any script.
+/// Returns JSON that is safe inside a `<script>` element: without `<` it cannot end the element or open
+/// a comment, and without U+2028 and U+2029 it is one line.
 pub(super) fn inert_json(data: &PageCharts) -> String {
     let json = serde_json::to_string(data).unwrap_or_else(|_| "{}".to_owned());
     json.replace('<', "\\u003c")
@@ -75,7 +75,7 @@ pub(super) fn inert_json(data: &PageCharts) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
-/// A chart shows no more than four digits; the report has them all.
+/// Rounds to the four digits that charts show.
 pub(super) fn four_digits(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;

@@ -1,4 +1,4 @@
-//! The assessment as one offline page: styles, script, charts and data in one file.
+//! HTML page of the assessment: one file with styles, script and data that works offline.
 
 mod charts;
 mod data;

@@ -1,5 +1,4 @@
-//! The page as a whole, in the order that serves a reader: verdict, findings, limits, promises
-//! and gates, charts, what was ruled out, method.
+//! The whole page: verdict, findings, limiting factors, promises, gates, charts, closing lists, method.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -13,9 +12,9 @@ const CHART_STYLE: &str = include_str!("../../../assets/uPlot.min.css");
 const SCRIPT: &str = include_str!("../../../assets/report.js");
 const STYLE: &str = include_str!("../../../assets/report.css");
 
-/// The whole page; nothing in it is loaded from anywhere.
+/// Returns the page. It loads nothing from anywhere.
 pub fn page(run: &RunReports, assessment: &Assessment) -> String {
-    let data = charts::of_run(run, assessment);
+    let data = charts::all_charts(run, assessment);
     let markup: Markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -43,7 +42,7 @@ fn body(run: &RunReports, assessment: &Assessment, data: &PageCharts) -> Markup 
         main {
             (sections::findings(assessment))
             (sections::components(assessment))
-            (sections::objectives(assessment))
+            (sections::promises(assessment))
             (sections::gates(assessment))
             (sections::charts("time", "Over time", "Drag over a chart to zoom, all of them zoom together; double-click to see the whole run again.", of("time-"), &sections::marks(&data.marks)))
             (sections::charts("sweeps", "Sweeps", "Each setting that was tried, and what it bought and cost.", of("sweep-").chain(of("levels")), &sections::caches(run)))

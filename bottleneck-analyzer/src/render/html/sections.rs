@@ -1,4 +1,4 @@
-//! The sections of the page. `maud` escapes every text that comes from a report.
+//! Sections of the page. `maud` escapes every text that comes from a report.
 
 use bench_report::Step;
 use maud::{Markup, html};
@@ -130,15 +130,15 @@ fn evidence(all: &[&EvidenceItem]) -> Markup {
     }
 }
 
-pub(super) fn objectives(assessment: &Assessment) -> Markup {
+pub(super) fn promises(assessment: &Assessment) -> Markup {
     html! {
         section #objectives {
             h2 { "What to promise" }
             p.quiet { "Provisional: a load test shows what can be held, not what users need." }
-            @if assessment.objectives.is_empty() { p { (terminal::NO_PROMISE) } }
+            @if assessment.promises.is_empty() { p { (terminal::NO_PROMISE) } }
             @else { div.scroll { table {
                 thead { tr { th scope="col" { "Component" } th scope="col" { "Objective" } th scope="col" { "Basis" } } }
-                tbody { @for o in &assessment.objectives { tr {
+                tbody { @for o in &assessment.promises { tr {
                     td { (o.component.title()) " " span.quiet { (o.scenario) @if let Some(file) = &o.file { " (" (file) ")" } } }
                     td { @if o.value.is_some() { b { (o.shown) } } @else { span.doubt { (o.shown) } } }
                     td { (o.basis) }
@@ -203,7 +203,7 @@ fn names(chart: &Chart) -> String {
     names.join(", ")
 }
 
-/// Legend of the lines across the charts of time.
+/// Lists the marks that the time charts show as vertical lines.
 pub(super) fn marks(marks: &[ChartMark]) -> Markup {
     html! {
         @if !marks.is_empty() {
@@ -215,7 +215,7 @@ pub(super) fn marks(marks: &[ChartMark]) -> Markup {
     }
 }
 
-/// Results of each setting of a cache: client beside client, with its hit ratio.
+/// Lists the results of each setting of a cache bench.
 pub(super) fn caches(run: &RunReports) -> Markup {
     let caches = run.benches().filter(|s| s.report.scenario == "cache");
     html! {

@@ -1,4 +1,4 @@
-//! The charts whose x axis is time: benches and the machine under each other, zoomed together.
+//! Charts over time of the benches and of the machine, which zoom together.
 
 use bench_report::Series;
 
@@ -7,21 +7,21 @@ use crate::requests;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 
-/// Points of a line at most: more than a screen is wide says no more.
+/// Largest number of points of a line, about the width of a screen.
 const POINTS: usize = 600;
 
-/// Processes drawn at most, the busiest.
+/// Largest number of processes in a chart, the busiest first.
 const PROCESSES: usize = 6;
 
-/// The time axis: seconds since the first instant of any report.
+/// Time axis in seconds since the first instant of any report.
 pub(super) struct TimeAxis {
     start_ns: u64,
-    /// End.
+    /// End of the axis in seconds.
     pub(super) end_s: f64,
 }
 
 impl TimeAxis {
-    pub(super) fn of(run: &RunReports) -> Self {
+    pub(super) fn new(run: &RunReports) -> Self {
         let steps = run.sources.iter().flat_map(|s| &s.report.steps);
         let steps = steps.flat_map(|s| [s.window.start_ns, s.window.end_ns]);
         let series = run.sources.iter().flat_map(|s| &s.report.series);
@@ -43,8 +43,8 @@ impl TimeAxis {
     }
 }
 
-/// The charts whose x axis is time.
-pub(super) fn over_time(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
+/// Returns the charts over time that have data.
+pub(super) fn time_charts(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
     let bands = step_bands(run, axis);
     let steps = "Shaded: the steps of each bench.";
     let peaks = "The shade above a line reaches to the peak in each point.";
@@ -110,7 +110,7 @@ pub(super) fn over_time(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
         .collect()
 }
 
-/// Marks of all reports, in order of time.
+/// Returns the marks of all reports in order of time.
 pub(super) fn marks(run: &RunReports, axis: &TimeAxis) -> Vec<ChartMark> {
     let marks = run.sources.iter().flat_map(|s| &s.report.marks);
     let mut marks: Vec<ChartMark> = marks
@@ -123,7 +123,7 @@ pub(super) fn marks(run: &RunReports, axis: &TimeAxis) -> Vec<ChartMark> {
     marks
 }
 
-/// The machine-wide series of the recording that are asked for, in the order asked.
+/// Returns lines of the machine-wide series called `names` (name and label), in that order.
 fn machine_lines(run: &RunReports, axis: &TimeAxis, names: &[(&str, &str)]) -> Vec<ChartLine> {
     let recording = run.machine().map_or(&[][..], |m| &m.report.series);
     let whole = |name: &str| {
@@ -169,7 +169,7 @@ fn line(series: &Series, label: String, axis: &TimeAxis) -> ChartLine {
     line
 }
 
-/// Between two steps nothing was measured: the line must not run on as if something was.
+/// Inserts gaps into a line for pauses without measurements, as between two steps.
 fn break_at_pauses(line: &mut ChartLine) {
     let gaps: Vec<f64> = line.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let Some(usual) = statistics::median(&gaps).filter(|g| *g > 0.0) else {
@@ -199,7 +199,7 @@ fn step_bands(run: &RunReports, axis: &TimeAxis) -> Vec<ChartBand> {
         .collect()
 }
 
-/// The bench's own series where it has some, else one level per step.
+/// Returns lines of each bench's own series, or of the figures of its steps if it has no series.
 fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> {
     let mut lines = Vec::new();
     for source in run.benches() {
@@ -209,7 +209,7 @@ fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> 
         };
         let own: Vec<&Series> = source.report.series.iter().filter(wanted).collect();
         if own.is_empty() {
-            lines.push(levels(source, axis, what));
+            lines.push(step_line(source, axis, what));
         }
         for series in own {
             let labels: Vec<&str> = series.labels.values().map(String::as_str).collect();
@@ -220,7 +220,8 @@ fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> 
     lines
 }
 
-fn levels(source: &SourceReport, axis: &TimeAxis, what: &str) -> ChartLine {
+/// Returns a line that is constant over each step.
+fn step_line(source: &SourceReport, axis: &TimeAxis, what: &str) -> ChartLine {
     let name = if what == "throughput" {
         "throughput"
     } else {

@@ -1,21 +1,27 @@
-//! Checkpoints that the load forced, and pages that the log holds whole after each.
+//! Rules `requested_checkpoints` and `full_page_images`.
+//!
+//! `requested_checkpoints` notes checkpoints that were forced, at least as many as were due on time; it
+//! reads `checkpointer.requested` and `.timed`. `full_page_images` notes a log that consists of whole pages
+//! to 40 % or more; it reads `wal.full_page_images` × 8 KiB ÷ `wal.bytes`. PostgreSQL writes a whole page at
+//! its first change after a checkpoint. Neither has a measured cost.
 
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 
+/// Bytes of a page.
 const PAGE: f64 = 8192.0;
-/// Whole pages in the log above which checkpoints come too often.
+/// Share of whole pages in the log from which checkpoints are too frequent.
 const MUCH_FPI: f64 = 0.40;
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let mut looks = vec![requested(probe)];
-    looks.extend(whole_pages(probe));
-    looks
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let mut results = vec![requested(repeat)];
+    results.extend(whole_pages(repeat));
+    results
 }
 
-fn requested(probe: &RepeatFacts<'_, '_>) -> CheckResult {
+fn requested(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     const RULE: &str = "requested_checkpoints";
-    let view = &probe.view;
+    let view = &repeat.view;
     let Some(requested) = view.figure("checkpointer.requested") else {
         // A counter that did not grow is absent where the others of its view are there.
         return CheckResult::Fine(
@@ -52,9 +58,9 @@ fn requested(probe: &RepeatFacts<'_, '_>) -> CheckResult {
     })
 }
 
-fn whole_pages(probe: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
+fn whole_pages(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     const RULE: &str = "full_page_images";
-    let view = &probe.view;
+    let view = &repeat.view;
     let (pages, bytes) = (
         view.figure("wal.full_page_images")?,
         view.figure("wal.bytes")?,

@@ -1,21 +1,26 @@
-//! Connections that are opened again and again, and what the driver does at each checkout.
+//! Rules `connection_storm` and `checkout_check`.
+//!
+//! `connection_storm` fires if a hundredth of the calls or more open a connection and that takes a tenth of
+//! the service time; it reads the pool's checkout counts or `database.sessions`, and the time part
+//! `checkout_connect`. `checkout_check` names the driver's round trip before it hands out a connection, the
+//! time part `checkout_check`, as information.
 
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 
 const STORM: &str = "connection_storm";
 const CHECK: &str = "checkout_check";
-/// New sessions ÷ calls above which connections are opened all the time.
+/// New sessions ÷ calls from which connections are opened all the time.
 const MOST_NEW: f64 = 0.01;
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let mut looks = vec![storm(probe)];
-    looks.extend(check(probe));
-    looks
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let mut results = vec![connection_storm(repeat)];
+    results.extend(checkout_check(repeat));
+    results
 }
 
-fn storm(probe: &RepeatFacts<'_, '_>) -> CheckResult {
-    let view = &probe.view;
+fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
+    let view = &repeat.view;
     let pool = view.step.pool.as_ref();
     let opened = pool
         .and_then(|p| p.checkout)
@@ -27,7 +32,7 @@ fn storm(probe: &RepeatFacts<'_, '_>) -> CheckResult {
         .zip(view.calls_of_counters());
     let new = sessions.map(|(sessions, calls)| (sessions - first).max(0.0) / calls);
     let evidence: Vec<_> = view.evidence("database.sessions").into_iter().collect();
-    let own_ns = probe.model.sum_of("checkout_connect");
+    let own_ns = repeat.model.sum_of("checkout_connect");
     let Some(ratio) = opened.or(new) else {
         let question = "whether connections are opened all the time: new sessions were not counted";
         let would_tell = "PostgreSQL 14 or later (pg_stat_database.sessions)";
@@ -76,9 +81,10 @@ fn storm(probe: &RepeatFacts<'_, '_>) -> CheckResult {
     })
 }
 
-/// The driver's round trip to a connection that it hands out: what it is told to do, no queue.
-fn check(probe: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
-    let part = probe.model.part("checkout_check")?;
+/// Checks the time of the driver's round trip before it hands out a connection. The driver is configured
+/// to make it, so that it is no problem.
+fn checkout_check(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
+    let part = repeat.model.part("checkout_check")?;
     Some(CheckResult::Cost(CauseCost {
         rule: CHECK,
         key: "check".to_owned(),

@@ -1,4 +1,9 @@
-//! Rows that were changed and still lie in the way, and who keeps them from being removed.
+//! Rules `dead_rows` and `updates_touch_indexes`.
+//!
+//! `dead_rows` notes a table with 1,000 dead rows or more that are a fifth of its live rows; it reads `dead`
+//! and `live` of the table `tables` and `transactions.oldest_age_s`: VACUUM cannot remove rows that an open
+//! transaction can see. `updates_touch_indexes` notes a table of whose updates (1,000 or more) less than
+//! half stayed within a page (HOT); it reads `updated` and `hot_updated`. Neither has a measured cost.
 
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
@@ -9,30 +14,30 @@ const DEAD_RATIO: f64 = 0.20;
 const LEAST_UPDATES: f64 = 1_000.0;
 const HOT_RATIO: f64 = 0.50;
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let Some(tables) = probe.view.table("tables") else {
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let Some(tables) = repeat.view.table("tables") else {
         return Vec::new();
     };
-    let mut looks: Vec<CheckResult> = tables.iter().filter_map(|t| dead(probe, t)).collect();
-    looks.extend(tables.iter().filter_map(not_hot));
-    if looks.is_empty() {
+    let mut results: Vec<CheckResult> = tables.iter().filter_map(|t| dead(repeat, t)).collect();
+    results.extend(tables.iter().filter_map(not_hot));
+    if results.is_empty() {
         let statement = "no table is full of dead rows".to_owned();
-        looks.push(CheckResult::Fine("dead_rows", statement, Vec::new()));
+        results.push(CheckResult::Fine("dead_rows", statement, Vec::new()));
     }
-    looks
+    results
 }
 
-fn dead(probe: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResult> {
+fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResult> {
     let (dead, live) = (table.count("dead"), table.count("live"));
     if dead < LEAST_DEAD || dead < DEAD_RATIO * live {
         return None;
     }
     let relation = table.label("relation");
-    let oldest = probe
+    let oldest = repeat
         .view
         .figure("transactions.oldest_age_s")
         .unwrap_or(0.0);
-    let step_s = probe.view.step.window.measured_s();
+    let step_s = repeat.view.step.window.measured_s();
     let holder = if oldest > step_s {
         format!(
             " A transaction has been open for {} s: until it ends, VACUUM cannot remove them.",
@@ -43,7 +48,7 @@ fn dead(probe: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResult
     };
     let mut evidence: Vec<_> = table.evidence("dead rows", "dead").into_iter().collect();
     evidence.extend(table.evidence("live rows", "live"));
-    evidence.extend(probe.view.evidence("transactions.oldest_age_s"));
+    evidence.extend(repeat.view.evidence("transactions.oldest_age_s"));
     Some(CheckResult::Note(Note {
         rule: "dead_rows",
         thing: relation.to_owned(),

@@ -1,4 +1,8 @@
-//! Deadlocks, where the load retried what they ended, so that no request failed.
+//! Rule `deadlocks`: deadlocks that the load retried, so that no request failed.
+//!
+//! Fires from 3 deadlocks per step on, or from a thousandth of the calls on. Reads `database.deadlocks` of
+//! all repeats. Failed requests with SQLSTATE 40P01 are left to the rule `errors`. The impact is deadlocks ×
+//! `deadlock_timeout` (1 s by default) ÷ calls.
 
 use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -8,15 +12,16 @@ use crate::finding_draft::FindingDraft;
 use crate::postgres::PostgresEvidence;
 
 const RULE: &str = "deadlocks";
-/// The server looks for a ring when a session has waited this long (`deadlock_timeout`, default).
+/// Default of `deadlock_timeout` in nanoseconds: the wait of a session before the server looks for a
+/// deadlock.
 const TIMEOUT_NS: f64 = 1e9;
 const LEAST: f64 = 3.0;
 const LEAST_RATIO: f64 = 0.001;
 
-pub(super) fn look(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let views = bench
-        .judged()
-        .filter_map(|(index, _)| PostgresEvidence::of(bench.source, index));
+        .judged_steps()
+        .filter_map(|(index, _)| PostgresEvidence::of_step(bench.source, index));
     let counted = views.filter_map(|v| Some((v.figure("database.deadlocks")?, v)));
     let Some((deadlocks, view)) = counted.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return;
@@ -57,7 +62,7 @@ pub(super) fn look(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .as_ref()
         .map(|m| m.whole_ns)
         .filter(|ns| *ns > 0.0);
-    out.find(match whole {
+    out.add_finding(match whole {
         Some(whole) => draft.saves(waited.min(whole), whole),
         None => draft,
     });

@@ -1,29 +1,31 @@
-//! Connections that broke because the server ended the session: its reason seldom reaches the client.
+//! Sessions that the server ended itself, as evidence for the rule `errors`: the reason seldom reaches the
+//! client.
 
 use crate::assessment::{ComponentKind, EvidenceItem};
 use crate::bench_facts::BenchFacts;
 use crate::figures::plain;
 use crate::postgres::PostgresEvidence;
 
-/// Settings that make the server end a session, with the SQLSTATE that its log then bears.
+/// Time-outs by which the server ends a session, with the SQLSTATE in its log.
 const TIMEOUTS: [(&str, &str); 3] = [
     ("idle_in_transaction_session_timeout", "25P03"),
     ("idle_session_timeout", "57P05"),
     ("transaction_timeout", "25P04"),
 ];
+/// Counters of ended sessions, with the reason in words.
 const COUNTERS: [(&str, &str); 2] = [
     ("database.sessions_fatal", "by a fatal error of their own"),
     ("database.sessions_killed", "at somebody's command"),
 ];
 
-/// Sessions that the server counts as ended by itself in the steps that are judged, and the time-outs
-/// that are set; empty where it ended none.
+/// Describes the sessions that the server ended, and the time-outs that are set, with the evidence. Empty
+/// if it ended none.
 pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<EvidenceItem>) {
     if bench.component != ComponentKind::Postgres {
         return Default::default();
     }
-    let judged = bench.judged();
-    let views = judged.filter_map(|(index, _)| PostgresEvidence::of(bench.source, index));
+    let judged = bench.judged_steps();
+    let views = judged.filter_map(|(index, _)| PostgresEvidence::of_step(bench.source, index));
     let views: Vec<PostgresEvidence<'_>> = views.collect();
     let mut told = Vec::new();
     let mut evidence = Vec::new();

@@ -1,4 +1,4 @@
-//! Queues and what makes them: a finding that is only the echo of another stands below it.
+//! Relations between findings about PostgreSQL: a finding that only follows from another gets it as parent.
 
 use crate::assessment::{Finding, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -6,13 +6,13 @@ use crate::catalogue::events;
 use crate::conclusions::Conclusions;
 use crate::postgres::{LockHolders, PostgresEvidence};
 
-/// Hangs what only follows under what it follows from.
+/// Sets the parents of the findings about a bench.
 pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     under_a_lock(bench, out);
     under_a_statement(bench, out);
 }
 
-/// A statement that takes the CPU for a reason that was found is no finding of its own.
+/// Sets the parent of `statement_cpu` findings whose statement another problem names.
 fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let takes = |f: &Finding| f.id.starts_with("statement_cpu:") && f.is_about(&id);
@@ -30,7 +30,7 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Files the main activity of a lock's holders as part of the lock's cost, not as one of its own.
+/// Sets the lock as parent of the finding about the main activity of its holders.
 fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
@@ -39,8 +39,8 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     };
     let (parent, score) = (lock.id.clone(), lock.score);
     let Some(view) = bench
-        .operating()
-        .and_then(|(i, _)| PostgresEvidence::of(bench.source, i))
+        .operating_step()
+        .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i))
     else {
         return;
     };
@@ -52,7 +52,7 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         "object",
         "extend",
     ];
-    let Some(holders) = LockHolders::of(&view, &all) else {
+    let Some(holders) = LockHolders::find(&view, &all) else {
         return;
     };
     let rules = [
@@ -77,7 +77,7 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Returns true if what holders mostly do is what `rule` tells of.
+/// Returns true if `rule` reports the activity `mostly` of the holders.
 fn holds(rule: &str, mostly: &str) -> bool {
     if mostly.starts_with("idle in transaction") {
         return rule == "kept_transactions";

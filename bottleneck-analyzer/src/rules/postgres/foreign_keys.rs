@@ -1,4 +1,8 @@
-//! Foreign keys whose child has no index: every delete of a parent reads the whole child.
+//! Rule `unindexed_foreign_key`: a foreign key whose child table has no index on it.
+//!
+//! Fires if 20 parents or more were deleted or updated, and the child was read whole about as often, with
+//! 1,000 rows or more each time. Reads the tables `unindexed_foreign_keys` and `tables`. The cost is the
+//! reading time of a call × the share of the statement that changes the parents.
 
 use super::scans::reading_ns;
 use super::statements::{self, short};
@@ -10,30 +14,30 @@ const RULE: &str = "unindexed_foreign_key";
 const LEAST_DELETES: f64 = 20.0;
 const LEAST_ROWS: f64 = 1_000.0;
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let view = &probe.view;
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let view = &repeat.view;
     let (Some(keys), Some(tables)) = (view.table("unindexed_foreign_keys"), view.table("tables"))
     else {
         return Vec::new();
     };
     let named = |name: &str| tables.iter().find(|t| t.label("relation") == name);
-    let mut looks: Vec<CheckResult> = keys
+    let mut results: Vec<CheckResult> = keys
         .iter()
         .filter_map(|key| {
             let (child, parent) = (named(key.label("child"))?, named(key.label("parent"))?);
-            cost(probe, key, child, parent)
+            cost(repeat, key, child, parent)
         })
         .map(CheckResult::Cost)
         .collect();
-    if looks.is_empty() {
+    if results.is_empty() {
         let statement = "no delete of a parent reads a whole child table".to_owned();
-        looks.push(CheckResult::Fine(RULE, statement, Vec::new()));
+        results.push(CheckResult::Fine(RULE, statement, Vec::new()));
     }
-    looks
+    results
 }
 
 fn cost(
-    probe: &RepeatFacts<'_, '_>,
+    repeat: &RepeatFacts<'_, '_>,
     key: &CitedRow<'_>,
     child: &CitedRow<'_>,
     parent: &CitedRow<'_>,
@@ -41,14 +45,14 @@ fn cost(
     let deleted = parent.count("deleted") + parent.count("updated");
     let scans = child.count("seq_scan");
     let rows = child.count("seq_tup_read") / scans.max(1.0);
-    // About as many scans of the child as parents went.
+    // About as many scans of the child as changed parents.
     let matching =
         scans >= 0.5 * parent.count("deleted").max(1.0) && scans <= 2.0 * deleted.max(1.0);
     if parent.count("deleted").max(deleted) < LEAST_DELETES || rows < LEAST_ROWS || !matching {
         return None;
     }
     let (child_name, columns) = (key.label("child"), key.label("columns"));
-    let all = statements::of_load(&probe.view).unwrap_or_default();
+    let all = statements::of_load(&repeat.view).unwrap_or_default();
     let found = all.iter().find(|s| {
         let text = s.text().to_lowercase();
         let changes = text.starts_with("delete") || text.starts_with("update");
@@ -66,7 +70,7 @@ fn cost(
         rule: RULE,
         key: format!("{child_name}.{columns}"),
         thing: format!("{child_name} ({columns})"),
-        own_ns: reading_ns(probe) * part,
+        own_ns: reading_ns(repeat) * part,
         least: 0.10,
         avoidable: true,
         lower_bound: false,

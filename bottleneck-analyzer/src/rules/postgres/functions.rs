@@ -1,4 +1,8 @@
-//! Time inside functions and triggers.
+//! Rule `function_time`: time inside functions and triggers.
+//!
+//! Fires if a function takes a tenth of the service time; a problem if a trigger calls it. Reads the table
+//! `functions` (needs `track_functions`) and `triggers`. The cost is `self_ns` ÷ calls of the load, less the
+//! time asleep, which the rule `sleeps` reports.
 
 use super::statements::short;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
@@ -7,8 +11,8 @@ use crate::postgres::CitedRow;
 
 const RULE: &str = "function_time";
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let view = &probe.view;
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let view = &repeat.view;
     let Some(functions) = view.table("functions") else {
         let triggers = view.rows("triggers");
         let Some(first) = triggers.first() else {
@@ -26,26 +30,26 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         )];
     };
     let calls = view.calls_of_counters().unwrap_or(1.0);
-    // What sleeps inside a function is told as sleeping.
-    let asleep = probe.model.sum_of("timeout.pgsleep");
+    // Sleeping inside a function is reported by the rule `sleeps`.
+    let asleep = repeat.model.sum_of("timeout.pgsleep");
     let of_load = |f: &&CitedRow<'_>| !bare(f.label("function")).starts_with("pg_stat_statements");
     let costs = functions
         .iter()
         .filter(of_load)
         .filter(|f| f.count("calls") > 0.0);
     costs
-        .map(|function| CheckResult::Cost(cost(probe, function, calls, asleep)))
+        .map(|function| CheckResult::Cost(cost(repeat, function, calls, asleep)))
         .collect()
 }
 
 fn cost(
-    probe: &RepeatFacts<'_, '_>,
+    repeat: &RepeatFacts<'_, '_>,
     function: &CitedRow<'_>,
     calls: f64,
     asleep: f64,
 ) -> CauseCost {
     let name = function.label("function");
-    let triggers = probe.view.rows("triggers");
+    let triggers = repeat.view.rows("triggers");
     let same = |t: &&CitedRow<'_>| bare(t.label("function")) == bare(name);
     let trigger = triggers.iter().find(same);
     let mean = function.count("self_ns") / function.count("calls");

@@ -1,4 +1,5 @@
-//! Rules about PostgreSQL: each looks at one step, and [`crate::cost`] judges over its repeats.
+//! Rules about PostgreSQL. Each checks one repeat of the operating point; [`crate::cost`] judges over all
+//! repeats.
 
 mod checkpoints;
 mod connecting;
@@ -22,24 +23,24 @@ use crate::cost::{self, RepeatRule};
 use crate::run_facts::RunFacts;
 
 const ALL: [RepeatRule; 12] = [
-    waits::look,
-    temp_files::look,
-    scans::look,
-    foreign_keys::look,
-    functions::look,
-    planning::look,
-    connecting::look,
-    round_trips::look,
-    statements::look,
-    checkpoints::look,
-    dead_rows::look,
-    other_applications::look,
+    waits::check,
+    temp_files::check,
+    scans::check,
+    foreign_keys::check,
+    functions::check,
+    planning::check,
+    connecting::check,
+    round_trips::check,
+    statements::check,
+    checkpoints::check,
+    dead_rows::check,
+    other_applications::check,
 ];
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(ComponentKind::Postgres) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.benches_of(ComponentKind::Postgres) {
         cost::check_repeats(bench, facts, &ALL, out);
-        deadlocks::look(bench, out);
+        deadlocks::check(bench, out);
         finding_parents::assign(bench, out);
     }
 }

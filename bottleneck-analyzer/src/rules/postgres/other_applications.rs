@@ -1,21 +1,26 @@
-//! Other applications on the same server: what they use of its CPU, and what the load waits for it.
+//! Rule `other_applications`: other applications on the same server.
+//!
+//! Notes an application that used a twentieth of the server's CPU or more; a problem if the load's sessions
+//! waited for a CPU because of it for a tenth of the service time. Reads the table `processes`,
+//! `server.load_ready_ns` and `server.load_cpu_ns`. The cost is CPU time of a call × ready ÷ running time of
+//! the load × the application's share of the CPU in use.
 
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::OtherApplication;
 
 const RULE: &str = "other_applications";
-/// Their share of the CPU that the server's processes used from which they are told.
+/// Share of the server's CPU time from which an application is named.
 const LEAST_SHARE: f64 = 0.05;
-/// Share of the time in service that the load must wait for a CPU because of them to be told a cost.
+/// Share of the service time spent waiting for a CPU from which the application has a cost.
 const LEAST_WAIT: f64 = 0.10;
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    if probe.view.table("processes").is_none() {
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    if repeat.view.table("processes").is_none() {
         return Vec::new();
     }
-    let measured_ns = probe.view.step.window.measured_s() * 1e9;
-    let found = OtherApplication::busiest(&probe.view);
+    let measured_ns = repeat.view.step.window.measured_s() * 1e9;
+    let found = OtherApplication::busiest(&repeat.view);
     let Some(other) = found.filter(|a| a.share >= LEAST_SHARE && measured_ns > 0.0) else {
         let statement = format!(
             "no other application used {} of the server's CPU",
@@ -23,7 +28,7 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         );
         return vec![CheckResult::Fine(RULE, statement, Vec::new())];
     };
-    let waited = waited_ns(probe, &other);
+    let waited = waited_ns(repeat, &other);
     let title = format!(
         "Another application, {}, uses {} of the server's CPU",
         other.name,
@@ -36,7 +41,7 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     );
     let actions = vec!["stop it, or measure on a server of its own".to_owned()];
     let rationale = "what others use is neither the load's nor repeatable".to_owned();
-    let Some(own_ns) = waited.filter(|ns| probe.share_of_service(*ns) >= LEAST_WAIT) else {
+    let Some(own_ns) = waited.filter(|ns| repeat.share_of_service(*ns) >= LEAST_WAIT) else {
         return vec![CheckResult::Note(Note {
             rule: RULE,
             thing: other.name,
@@ -49,7 +54,7 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         })];
     };
     let mut evidence = other.evidence;
-    evidence.extend(probe.view.evidence("server.load_ready_ns"));
+    evidence.extend(repeat.view.evidence("server.load_ready_ns"));
     vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: other.name.clone(),
@@ -70,17 +75,17 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     })]
 }
 
-/// Time of a call that its session was ready to run and had no CPU, by the share of the CPU in use
-/// that this application has; `None` where either is not known.
-fn waited_ns(probe: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
-    let view = &probe.view;
+/// Returns the time of a call for which its session waited for a CPU because of this application, in
+/// nanoseconds. `None` if the ready time or the CPU use is not known.
+fn waited_ns(repeat: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
+    let view = &repeat.view;
     let (ready, on_cpu) = (
         view.figure("server.load_ready_ns")?,
         view.figure("server.load_cpu_ns").filter(|ns| *ns > 0.0)?,
     );
-    let waited = probe.model.sum_of("server_cpu") * ready / on_cpu;
-    let waited = waited.min(probe.model.sum_of("server_runnable"));
-    let used_by_server = if let Some(cpu) = &probe.bench.cpu {
+    let waited = repeat.model.sum_of("server_cpu") * ready / on_cpu;
+    let waited = waited.min(repeat.model.sum_of("server_runnable"));
+    let used_by_server = if let Some(cpu) = &repeat.bench.cpu {
         cpu.server_ratio? / cpu.busy_ratio()
     } else {
         let server = view.figure("server.cpu_ns")?;

@@ -1,22 +1,26 @@
-//! Time before a statement runs: planning, and compiling it (JIT).
+//! Rules `planning_time` and `jit`: time before a statement runs.
+//!
+//! `planning_time` fires if planning takes a tenth of the service time; a problem if a plan takes 1 ms or
+//! more. Reads `statements.plan_ns` and `.plans` (needs `track_planning`). `jit` fires if compiling takes a
+//! twentieth of the service time; it reads `statements.jit_ns`. Both divide by the calls of the load.
 
 use crate::assessment::EvidenceItem;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 
-/// Planning that takes less at a time is what planning takes.
+/// Mean time of a plan from which planning is a problem, in nanoseconds.
 const SLOW_PLAN_NS: f64 = 1e6;
 const LEAST_CALLS: f64 = 20.0;
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let mut looks = vec![planning(probe)];
-    looks.extend(compiling(probe));
-    looks
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let mut results = vec![planning(repeat)];
+    results.extend(compiling(repeat));
+    results
 }
 
-fn planning(probe: &RepeatFacts<'_, '_>) -> CheckResult {
+fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     const RULE: &str = "planning_time";
-    let view = &probe.view;
+    let view = &repeat.view;
     let plans = view.figure("statements.plans").filter(|plans| *plans > 0.0);
     let (Some(plan_ns), Some(plans), Some(calls)) = (
         view.figure("statements.plan_ns"),
@@ -44,7 +48,7 @@ fn planning(probe: &RepeatFacts<'_, '_>) -> CheckResult {
             plain(plans),
             duration_ns(mean)
         ),
-        evidence: both(probe, ["statements.plan_ns", "statements.plans"]),
+        evidence: both(repeat, ["statements.plan_ns", "statements.plans"]),
         actions: vec![
             "prepare statements (PgBouncer from 1.21 on: max_prepared_statements)".to_owned(),
             "use fewer partitions and indexes".to_owned(),
@@ -54,8 +58,8 @@ fn planning(probe: &RepeatFacts<'_, '_>) -> CheckResult {
     })
 }
 
-fn compiling(probe: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
-    let view = &probe.view;
+fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
+    let view = &repeat.view;
     let jit_ns = view.figure("statements.jit_ns")?;
     let calls = view
         .calls_of_counters()
@@ -70,16 +74,16 @@ fn compiling(probe: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
         lower_bound: false,
         title: "Statements are compiled to machine code at each call (JIT)".to_owned(),
         detail: "Compiling pays for long queries only.".to_owned(),
-        evidence: both(probe, ["statements.jit_ns", "statements.exec_ns"]),
+        evidence: both(repeat, ["statements.jit_ns", "statements.exec_ns"]),
         actions: vec!["jit = off for the load's role, or a higher jit_above_cost".to_owned()],
         rationale: "a short query runs faster without being compiled".to_owned(),
         restart: false,
     }))
 }
 
-fn both(probe: &RepeatFacts<'_, '_>, names: [&str; 2]) -> Vec<EvidenceItem> {
+fn both(repeat: &RepeatFacts<'_, '_>, names: [&str; 2]) -> Vec<EvidenceItem> {
     names
         .into_iter()
-        .filter_map(|name| probe.view.evidence(name))
+        .filter_map(|name| repeat.view.evidence(name))
         .collect()
 }

@@ -1,30 +1,37 @@
-//! Time between client and server: how far away the server is, and how often a call goes there.
+//! Rule `round_trips`: time between client and server.
+//!
+//! Fires if round trips take 30 % of the service time; a problem if one takes 2 ms, or 1 ms with three or
+//! more in a call. Reads the time parts `rest`, `network` and `client.idle_in_transaction`, the number of
+//! statements of a call, and the parameter `network_delay`. Without a network delay of the run the time of a
+//! round trip is the remainder of the service time, and is only judged if generator and machine have
+//! room.
 
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 use crate::time_model::postgres::added_round_trip_ns;
 
 const RULE: &str = "round_trips";
-/// A round trip that takes less is not worth a word.
+/// Length of a round trip below which the rule does not fire, in nanoseconds.
 const LEAST_TRIP_NS: f64 = 3e5;
-/// A round trip that takes more leaves the data centre, or passes something that holds it up.
+/// Length from which a round trip is a problem, in nanoseconds: it leaves the data centre or is delayed.
 const FAR_NS: f64 = 2e6;
 
-/// A round trip of which several in a call are worth to be fewer.
+/// Length from which [`MANY_TRIPS`] round trips are a problem, in nanoseconds.
 const SOME_WAY_NS: f64 = 1e6;
+/// Number of round trips of a call from which fewer are advised.
 const MANY_TRIPS: f64 = 3.0;
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    if !probe.is_timed() || probe.view.figure("sessions.cpu_mean").is_none() {
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    if !repeat.is_timed() || repeat.view.figure("sessions.cpu_mean").is_none() {
         return Vec::new();
     }
-    let trips = 1.0 + gaps(probe);
-    let measured = trip_ns(probe);
-    // What the run adds to each trip is known, however crowded the machine is; that a trip takes longer
-    // than that only where nothing else may be the reason.
-    let unclear = obscured(probe);
-    let outside = (measured + in_transactions_ns(probe)) / trips;
-    let declared = added_round_trip_ns(probe.view.step).map(|added| {
+    let trips = 1.0 + gaps(repeat);
+    let measured = trip_ns(repeat);
+    // The delay that the run adds is certain. A longer round trip is only certain if nothing else can be
+    // the reason.
+    let unclear = obscured(repeat);
+    let outside = (measured + in_transactions_ns(repeat)) / trips;
+    let declared = added_round_trip_ns(repeat.view.step).map(|added| {
         if unclear.is_some() {
             added
         } else {
@@ -32,7 +39,7 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         }
     });
     let trip = declared.unwrap_or(measured);
-    let evidence = means(probe);
+    let evidence = means(repeat);
     if trip < LEAST_TRIP_NS {
         let statement = format!(
             "driver, network and scheduling take {} of a call outside the server",
@@ -50,9 +57,9 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     }
     let own_ns = match declared {
         Some(trip) => trips * trip,
-        None => trip + in_transactions_ns(probe),
+        None => trip + in_transactions_ns(repeat),
     };
-    let own_ns = own_ns.min(probe.model.served_ns());
+    let own_ns = own_ns.min(repeat.model.served_ns());
     vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: "trips".to_owned(),
@@ -80,8 +87,8 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     })]
 }
 
-fn means(probe: &RepeatFacts<'_, '_>) -> Vec<crate::assessment::EvidenceItem> {
-    let view = &probe.view;
+fn means(repeat: &RepeatFacts<'_, '_>) -> Vec<crate::assessment::EvidenceItem> {
+    let view = &repeat.view;
     let of = |name: &String| {
         let name = crate::json_pointer::escape(name);
         let pointer = format!("/steps/{}/operations/{name}/service/mean_ns", view.index);
@@ -90,16 +97,17 @@ fn means(probe: &RepeatFacts<'_, '_>) -> Vec<crate::assessment::EvidenceItem> {
     view.step.operations.keys().filter_map(of).collect()
 }
 
-/// Time of a call outside the server and outside its transaction: one round trip and the driver.
-fn trip_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
-    probe.model.sum_of("rest") + probe.model.sum_of("network")
+/// Returns the time of a call outside the server and outside its transaction in nanoseconds: one round
+/// trip and the driver.
+fn trip_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    repeat.model.sum_of("rest") + repeat.model.sum_of("network")
 }
 
-/// A reason for which the rest of the service time may be something else than the network.
-fn obscured(probe: &RepeatFacts<'_, '_>) -> Option<&'static str> {
-    let limits = &probe.facts.thresholds.cpu;
-    let generator = &probe.view.step.generator;
-    let held = probe
+/// Returns a reason why the remainder of the service time can be something else than the network.
+fn obscured(repeat: &RepeatFacts<'_, '_>) -> Option<&'static str> {
+    let limits = &repeat.facts.thresholds.cpu;
+    let generator = &repeat.view.step.generator;
+    let held = repeat
         .view
         .step
         .parameters
@@ -113,16 +121,16 @@ fn obscured(probe: &RepeatFacts<'_, '_>) -> Option<&'static str> {
     {
         return Some("the generator is full");
     }
-    match probe.bench.cpu_has_room(limits.warning_ratio) {
+    match repeat.bench.cpu_has_room(limits.warning_ratio) {
         Some(true) => None,
         Some(false) => Some("the CPU has no room, so that part of it is waiting for a CPU"),
         None => Some("the machine's CPU was not recorded"),
     }
 }
 
-/// Pauses between the statements of a call.
-pub(super) fn gaps(probe: &RepeatFacts<'_, '_>) -> f64 {
-    let view = &probe.view;
+/// Returns the mean number of pauses between the statements of a call.
+pub(super) fn gaps(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    let view = &repeat.view;
     let parts = view
         .step
         .parts
@@ -145,11 +153,12 @@ pub(super) fn gaps(probe: &RepeatFacts<'_, '_>) -> f64 {
     }
 }
 
-/// Round trips inside transactions, during which the session is idle in a transaction.
-pub(super) fn in_transactions_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
-    let open = probe
+/// Returns the time of round trips inside transactions in nanoseconds; the session is idle in transaction
+/// meanwhile.
+pub(super) fn in_transactions_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    let open = repeat
         .model
         .part("client.idle_in_transaction")
         .map_or(0.0, |p| p.ns);
-    open.min(gaps(probe) * trip_ns(probe))
+    open.min(gaps(repeat) * trip_ns(repeat))
 }

@@ -1,4 +1,9 @@
-//! Tables that are read whole for want of an index.
+//! Rule `sequential_scans`: tables, or indexes, that are read whole because no index fits.
+//!
+//! Fires if 10 scans or more read 10,000 rows or more each, a statement with a WHERE keeps at most a
+//! hundredth of them, and reading takes a tenth of the service time. Reads the tables `tables` and
+//! `statements`, or `database.rows_returned` ÷ `database.commits` where scans by table were not counted.
+//! The cost is the reading time of a call × the statement's share × (1 − kept share).
 
 use super::statements::{self, LoadStatement, running_ns, short};
 use crate::assessment::EvidenceItem;
@@ -7,56 +12,56 @@ use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
 
 const RULE: &str = "sequential_scans";
-/// Rows that a scan reads from which an index would have been worth it.
+/// Rows per scan from which an index would pay.
 const LEAST_ROWS: f64 = 10_000.0;
-/// Rows kept ÷ rows read above which reading the whole table is right.
+/// Kept rows ÷ read rows up to which an index would pay.
 const MOST_KEPT: f64 = 0.01;
 const LEAST_SCANS: f64 = 10.0;
 
-/// Entries that a scan of an index reads ÷ rows of the table from which it is read whole.
+/// Entries of an index scan ÷ rows of the table from which the index is read whole.
 const WHOLE: f64 = 0.9;
 
-/// A table, or an index of it, that is read whole.
+/// Table, or index of it, that is read whole.
 struct WholeScan {
     relation: String,
-    /// As titles begin.
+    /// Beginning of the title.
     what: String,
     scans: f64,
     rows: f64,
     evidence: Vec<EvidenceItem>,
 }
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let statements = statements::of_load(&probe.view).unwrap_or_default();
-    match probe.view.table("tables") {
-        Some(tables) => by_table(probe, &tables, &statements),
-        None => by_counters(probe, &statements),
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let statements = statements::of_load(&repeat.view).unwrap_or_default();
+    match repeat.view.table("tables") {
+        Some(tables) => by_table(repeat, &tables, &statements),
+        None => by_counters(repeat, &statements),
     }
 }
 
 fn by_table(
-    probe: &RepeatFacts<'_, '_>,
+    repeat: &RepeatFacts<'_, '_>,
     tables: &[CitedRow<'_>],
     statements: &[LoadStatement<'_>],
 ) -> Vec<CheckResult> {
-    let mut looks: Vec<CheckResult> = tables
+    let mut results: Vec<CheckResult> = tables
         .iter()
         .filter_map(|row| scan_of(row).or_else(|| index_scan_of(row)))
-        .filter_map(|scan| cost(probe, &scan, statements))
+        .filter_map(|scan| cost(repeat, &scan, statements))
         .map(CheckResult::Cost)
         .collect();
-    if looks.is_empty() {
+    if results.is_empty() {
         let evidence = tables
             .iter()
             .filter_map(|r| r.evidence("whole scans", "seq_scan"));
         let statement = "no large table is read whole, time and again".to_owned();
-        looks.push(CheckResult::Fine(
+        results.push(CheckResult::Fine(
             RULE,
             statement,
             evidence.take(2).collect(),
         ));
     }
-    looks
+    results
 }
 
 fn scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
@@ -80,8 +85,8 @@ fn scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     })
 }
 
-/// An index that is read from end to end: its condition is one that it does not serve, as on the result
-/// of a cast or a function. No whole scan of the table is counted then.
+/// Finds an index that is read whole, because the condition is on the result of a cast or a function. The
+/// server then counts no whole scan of the table.
 fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     let (scans, read) = (row.count("idx_scan"), row.count("idx_entries_read"));
     let rows = read / scans.max(1.0);
@@ -102,9 +107,10 @@ fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     })
 }
 
-/// The statement that scans: it names the table, asks for some of its rows, and gets few.
+/// Returns the cost of a scan, with the statement that causes it: one that names the table and keeps few
+/// rows.
 fn cost(
-    probe: &RepeatFacts<'_, '_>,
+    repeat: &RepeatFacts<'_, '_>,
     scan: &WholeScan,
     statements: &[LoadStatement<'_>],
 ) -> Option<CauseCost> {
@@ -120,12 +126,12 @@ fn cost(
     let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
     let mut evidence = scan.evidence.clone();
     evidence.extend(found.and_then(|s| s.row.evidence("time of the statement", "exec_ns")));
-    evidence.extend(probe.view.evidence("sessions.cpu_mean"));
+    evidence.extend(repeat.view.evidence("sessions.cpu_mean"));
     Some(CauseCost {
         rule: RULE,
         key: scan.relation.clone(),
         thing: format!("{}{statement}", scan.relation),
-        own_ns: reading_ns(probe) * part * (1.0 - kept),
+        own_ns: reading_ns(repeat) * part * (1.0 - kept),
         least: 0.10,
         avoidable: true,
         lower_bound: false,
@@ -157,9 +163,9 @@ fn cost(
     })
 }
 
-/// Time of a call that goes into reading rows: CPU, and pages that were not in memory.
-pub(super) fn reading_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
-    running_ns(probe) + probe.model.sum_of("io.datafileread") + probe.model.sum_of("io.aio")
+/// Returns the time of a call spent on reading rows in nanoseconds: CPU, and pages that were not in memory.
+pub(super) fn reading_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    running_ns(repeat) + repeat.model.sum_of("io.datafileread") + repeat.model.sum_of("io.aio")
 }
 
 fn is_selective(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
@@ -168,9 +174,9 @@ fn is_selective(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
     text.contains("where") && kept <= MOST_KEPT && !text.starts_with("insert")
 }
 
-/// Without figures by table: rows that the whole database read against rows that statements gave.
-fn by_counters(probe: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -> Vec<CheckResult> {
-    let view = &probe.view;
+/// Checks the rows read by the whole database, for reports without figures by table.
+fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -> Vec<CheckResult> {
+    let view = &repeat.view;
     let (Some(read), Some(commits)) = (
         view.figure("database.rows_returned"),
         view.figure("database.commits"),
@@ -213,7 +219,7 @@ fn by_counters(probe: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) ->
         rule: RULE,
         key: "database".to_owned(),
         thing: short(found.text()),
-        own_ns: reading_ns(probe) * found.share * (1.0 - kept),
+        own_ns: reading_ns(repeat) * found.share * (1.0 - kept),
         least: 0.10,
         avoidable: true,
         lower_bound: false,

@@ -1,4 +1,9 @@
-//! The server's CPU by statement: which statement takes it, and whether it stands out.
+//! Rule `statement_cpu`: the statement that uses most of the server's CPU.
+//!
+//! Fires if one statement takes 30 % of the service time on a CPU; a problem if its mean time is 5 ms or
+//! more and ten times that of all others, over 50 calls or more. Reads the table `statements`
+//! (`pg_stat_statements`) and sampled sessions. The cost is the running time of a call × the statement's
+//! share of `exec_ns`.
 
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
@@ -6,25 +11,25 @@ use crate::postgres::{CitedRow, OtherApplication, PostgresEvidence};
 
 const RULE: &str = "statement_cpu";
 
-/// Calls of a statement below which its mean says little.
+/// Number of calls from which the mean of a statement is reliable.
 const LEAST_CALLS: f64 = 50.0;
-/// Mean time of a statement ÷ that of all others from which it stands out.
+/// Mean time of a statement ÷ mean time of all others from which it is an outlier.
 const OUTLIER: f64 = 10.0;
-/// Mean time of a statement below which it is what the load asks for, however little the others take.
+/// Mean time of a statement from which it can be a problem, in nanoseconds.
 const SLOW_NS: f64 = 5e6;
 
-/// Share of the server's CPU that another application has from which its statements are told apart.
-const STRANGE_SHARE: f64 = 0.05;
+/// Share of the server's CPU of another application from which its statements are filtered out.
+const OTHERS_SHARE: f64 = 0.05;
 
-/// Time of a call without an event: on a CPU of the server, or ready for one.
-pub(super) fn running_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
-    probe.model.sum_of("server_cpu") + probe.model.sum_of("server_runnable")
+/// Returns the time of a call without a wait event in nanoseconds: on a CPU, or ready for one.
+pub(super) fn running_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    repeat.model.sum_of("server_cpu") + repeat.model.sum_of("server_runnable")
 }
 
-/// A statement of the load with its share of the time that all of them took.
+/// Statement of the load with its share of the time of all statements.
 pub(super) struct LoadStatement<'a> {
     pub(super) row: CitedRow<'a>,
-    /// Of the time that statements took on the server, without waiting for locks.
+    /// Share of the execution time of all statements.
     pub(super) share: f64,
 }
 
@@ -33,12 +38,12 @@ impl LoadStatement<'_> {
         self.row.label("statement")
     }
 
-    /// Mean of a figure over its calls.
+    /// Returns a figure per call.
     pub(super) fn per_call(&self, name: &str) -> Option<f64> {
         Some(self.row.figure(name)? / self.row.figure("calls").filter(|n| *n > 0.0)?)
     }
 
-    /// Returns true if it names a relation, with or without its schema.
+    /// Returns true if the text names a relation, with or without its schema.
     pub(super) fn names(&self, relation: &str) -> bool {
         let bare = relation
             .rsplit('.')
@@ -51,13 +56,13 @@ impl LoadStatement<'_> {
     }
 }
 
-/// The statements that clients of the load sent, the longest first; `None` where they were not counted.
-/// The server counts those of everybody: where others were at work, the load's are those that its
-/// sessions were seen in.
+/// Returns the statements of the load, the longest first; `None` if statements were not counted. The server
+/// counts the statements of all applications: if another one was active, only statements that sampled
+/// sessions of the load ran are kept.
 pub(super) fn of_load<'a>(view: &PostgresEvidence<'a>) -> Option<Vec<LoadStatement<'a>>> {
     let rows = view.table("statements")?;
     let seen: Vec<String> =
-        if OtherApplication::busiest(view).is_some_and(|a| a.share >= STRANGE_SHARE) {
+        if OtherApplication::busiest(view).is_some_and(|a| a.share >= OTHERS_SHARE) {
             let rows = view.rows("waiting_statements").into_iter();
             rows.map(|row| shape(row.label("statement"))).collect()
         } else {
@@ -83,7 +88,7 @@ pub(super) fn of_load<'a>(view: &PostgresEvidence<'a>) -> Option<Vec<LoadStateme
     Some(found)
 }
 
-/// A statement with every parameter and every literal as `?`.
+/// Returns a statement with every parameter as `?`, so that texts from different views compare.
 fn shape(statement: &str) -> String {
     let mut shape = String::new();
     let mut letters = statement.chars().peekable();
@@ -95,7 +100,7 @@ fn shape(statement: &str) -> String {
     shape
 }
 
-/// A statement that fits into a title.
+/// Cuts a statement to the length of a title.
 pub(super) fn short(statement: &str) -> String {
     const MOST: usize = 80;
     if statement.chars().count() <= MOST {
@@ -104,9 +109,9 @@ pub(super) fn short(statement: &str) -> String {
     statement.chars().take(MOST - 1).collect::<String>() + "…"
 }
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let running = running_ns(probe);
-    let Some(statements) = of_load(&probe.view) else {
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let running = running_ns(repeat);
+    let Some(statements) = of_load(&repeat.view) else {
         return vec![CheckResult::Unknown(
             RULE,
             "which statement uses the server's CPU: statements were not counted".to_owned(),
@@ -126,7 +131,7 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         .into_iter()
         .collect();
     evidence.extend(top.row.evidence("its calls", "calls"));
-    evidence.extend(probe.view.evidence("sessions.cpu_mean"));
+    evidence.extend(repeat.view.evidence("sessions.cpu_mean"));
     let among = if outlier {
         " It stands out: the others take a tenth of that or less."
     } else {
@@ -160,8 +165,7 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     })]
 }
 
-/// Returns true if its mean is ten times that of the others together, of which there are as many
-/// calls.
+/// Returns true if the mean of `top` is ten times that of all others together, which have as many calls.
 fn stands_out(top: &LoadStatement<'_>, all: &[LoadStatement<'_>]) -> bool {
     let of = |name: &str| all[1..].iter().map(|s| s.row.count(name)).sum::<f64>();
     let (calls, exec_ns) = (of("calls"), of("exec_ns"));

@@ -1,20 +1,26 @@
-//! Sorts and hashes that do not fit into `work_mem`.
+//! Rule `temp_files`: sorts and hashes that do not fit into `work_mem`.
+//!
+//! Fires if a call writes 1 MiB or more of temporary files and that takes 2 % of the service time. Reads
+//! `database.temp_bytes`, the `io.buffile*` waits and `temp_ns` of the statements. The cost is a lower
+//! bound: the largest of sampled waits, timed reads and writes, and copying the bytes twice at 2 GiB/s;
+//! most of the true cost is CPU.
 
 use super::statements::{self, short};
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns};
 
 const RULE: &str = "temp_files";
+/// Bytes of a block.
 const BLOCK: f64 = 8192.0;
-/// A call that spills less does so in the system's cache, at no cost to speak of.
+/// Bytes per call from which the rule fires; less stays in the page cache at little cost.
 const LEAST_BYTES: f64 = 1_048_576.0;
-/// A measured spill is a lower bound of its cost, most of which is CPU.
+/// Share of the service time from which the rule fires; it is low because the cost is a lower bound.
 const LEAST_SHARE: f64 = 0.02;
-/// No machine copies to its cache of files and back faster than this, in bytes per second.
+/// Upper bound for the speed of copying to and from the page cache, in bytes per second.
 const FASTEST_COPY: f64 = 2_147_483_648.0;
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let view = &probe.view;
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let view = &repeat.view;
     let Some(total) = view.figure("database.temp_bytes") else {
         return vec![CheckResult::Unknown(
             RULE,
@@ -31,16 +37,16 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         let statement = format!("temporary files: {} for each call", bytes(spilt));
         return vec![CheckResult::Fine(RULE, statement, evidence)];
     }
-    let waits = probe
+    let waits = repeat
         .model
         .parts
         .iter()
         .filter(|p| p.name.starts_with("io.buffile"));
     evidence.extend(waits.flat_map(|part| part.evidence.iter().cloned()));
-    let (statement, told) = spiller(probe);
+    let (statement, told) = spiller(repeat);
     let copied = 2.0 * spilt / FASTEST_COPY * 1e9;
-    let least = probe.model.sum_of("io.buffile").max(told).max(copied);
-    let own_ns = least.min(probe.model.served_ns());
+    let least = repeat.model.sum_of("io.buffile").max(told).max(copied);
+    let own_ns = least.min(repeat.model.served_ns());
     let named = if statement.is_empty() {
         String::new()
     } else {
@@ -77,10 +83,10 @@ pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     })]
 }
 
-/// The statement that spills most, with the time of a call that its files take where the server
-/// timed them.
-fn spiller(probe: &RepeatFacts<'_, '_>) -> (String, f64) {
-    let Some(all) = statements::of_load(&probe.view) else {
+/// Returns the statement that writes the most temporary files, and the time of a call that all such files
+/// take if the server timed them, in nanoseconds.
+fn spiller(repeat: &RepeatFacts<'_, '_>) -> (String, f64) {
+    let Some(all) = statements::of_load(&repeat.view) else {
         return (String::new(), 0.0);
     };
     let written = |s: &statements::LoadStatement<'_>| s.row.count("temp_blocks_written") * BLOCK;
@@ -91,7 +97,7 @@ fn spiller(probe: &RepeatFacts<'_, '_>) -> (String, f64) {
         return (String::new(), 0.0);
     };
     let timed: f64 = all.iter().map(|s| s.row.count("temp_ns")).sum();
-    let per_call = probe
+    let per_call = repeat
         .view
         .calls_of_counters()
         .map_or(0.0, |calls| timed / calls);

@@ -1,4 +1,9 @@
-//! The append-only file: writes that wait for the disk, and everybody behind them.
+//! Rule `redis_append_only`: writes that wait for the disk under the append-only file.
+//!
+//! With `appendfsync always` it fires if flushes take a quarter of the time for which a call holds its
+//! connection. Otherwise it fires if `aof_delayed_fsync` counted a write that waited. Reads the settings,
+//! `aof_enabled` and `answer_mean_ns`, `answer_least_ns`. The wait of a call is (mean − fastest answer) ×
+//! round trips.
 
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -9,11 +14,10 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_append_only";
 
-/// Share of the response time from which waiting for a disk is a problem: every durable write waits
-/// a little.
+/// Share of a call from which waiting for the disk is a problem; every durable write waits a little.
 const MATTERS: f64 = 0.25;
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     match view.figure("aof_enabled") {
         Some(on) if on > 0.0 => {}
         Some(_) => {
@@ -49,7 +53,7 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     }
 }
 
-/// Wait of a call for the flushes before its answers.
+/// Returns the mean wait of a call for flushes in nanoseconds; `None` if it was not measured.
 fn waited_ns(view: &RedisEvidence<'_>) -> Option<f64> {
     let waited = view.flush_wait_ns()? * view.round_trips();
     Some(waited.min(view.at_stake_ns()))
@@ -83,7 +87,7 @@ fn always(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusion
             evidence.into_iter().flatten(),
         );
     }
-    out.find(
+    out.add_finding(
         FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, FindingKind::Problem)
             .says(
                 "Every write waits until the disk has it (appendfsync always)",
@@ -118,7 +122,7 @@ fn pushed_back(
     delayed: f64,
     out: &mut Conclusions,
 ) {
-    out.find(
+    out.add_finding(
         FindingDraft::new(
             RULE,
             &bench.id(),

@@ -1,4 +1,8 @@
-//! Answers to other clients: the one thread copies and writes them too.
+//! Rule `redis_bytes`: answers to other clients, which the main thread copies and writes too.
+//!
+//! Fires if other clients receive 1 MiB/s or more and a tenth of all bytes; a problem if that takes a tenth
+//! of the thread's time. Reads `net_output_bytes`, less the answers of the load. The cost is the thread's
+//! time outside of commands × the share of others' bytes.
 
 use super::{MATTERS, clients};
 use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
@@ -10,10 +14,10 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_bytes";
 
-/// Less than this is what looking at a server takes.
+/// Rate from which the rule fires; observing a server takes less.
 const LEAST_BYTES_PER_S: f64 = 1_048_576.0;
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(sent), Some(others)) = (view.figure("net_output_bytes"), view.others_bytes()) else {
         out.cannot_judge(
             RULE,
@@ -77,11 +81,10 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     if let Some(taken) = taken.filter(|_| matters) {
         draft = draft.impact(taken, ImpactOf::Capacity);
     }
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// The finding that tells why so much is sent: a client is sent every command (MONITOR), or asks
-/// for large values.
+/// Returns the id of the finding that explains the bytes: MONITOR, or commands with large values.
 fn cause(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &Conclusions) -> Option<String> {
     if clients::monitor(view).is_some() {
         return Some(format!("redis_monitor:{}", bench.id()));

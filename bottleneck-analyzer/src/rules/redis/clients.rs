@@ -1,4 +1,13 @@
-//! Clients: refused, coming and going, listening to everything, or not taking their answers.
+//! Rules `redis_maxclients`, `redis_churn`, `redis_monitor` and `redis_output` about Redis's clients.
+//!
+//! - `redis_maxclients` fires on refused connections, or if 90 % of `maxclients` are connected.
+//! - `redis_churn` fires if the load opens a connection in a hundredth of its calls and connecting takes a
+//!   tenth of a call, or if a tenth as many connections as calls are opened.
+//! - `redis_monitor` fires on a client that runs MONITOR; a problem if the thread is 70 % busy or sending
+//!   takes a tenth of its time.
+//! - `redis_output` fires on clients that were disconnected for unread answers, or have 1 MiB unread.
+//!
+//! They read the server's statistics and the table `clients`.
 
 use bench_report::EvidenceRow;
 
@@ -9,17 +18,18 @@ use crate::figures::{bytes, duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-/// Share of maxclients from which on the rest is soon gone.
+/// Share of `maxclients` from which the rule fires.
 const NEARLY_ALL: f64 = 0.90;
-/// Connections for each call of the load from which on they are not kept: by the load, by anybody.
+/// New connections per call from which the load does not keep its connections.
 const CHURN: f64 = 0.01;
+/// New connections per call from which other clients do not keep theirs.
 const CHURN_OF_OTHERS: f64 = 0.10;
-/// A client that has so much of its answers still to take is told of.
+/// Unread bytes of a client from which the rule fires.
 const OUTPUT_BYTES: f64 = 1_048_576.0;
-/// Use of the thread from which on a monitor takes what the load would need.
+/// Busy share of the thread from which a monitor is a problem.
 const BUSY: f64 = 0.70;
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     refused(bench, view, out);
     churn(bench, view, out);
     monitors(bench, view, out);
@@ -63,7 +73,7 @@ fn refused(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusio
         let title = format!("Redis is near its limit of {} clients", plain(limit));
         (FindingKind::Information, title)
     };
-    out.find(
+    out.add_finding(
         FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
             .thing("maxclients")
             .says(title, format!("{statement} at most."))
@@ -136,10 +146,10 @@ fn churn(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions
     if ours {
         draft = draft.saves(connecting_ns, view.response_ns);
     }
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// Clients of a kind, with their places in the table.
+/// Iterates over the clients of a kind, with their indices in the table.
 fn of_kind<'a>(
     view: &RedisEvidence<'a>,
     kind: &'a str,
@@ -148,7 +158,7 @@ fn of_kind<'a>(
     view.rows("clients").filter(move |(_, row)| is(row))
 }
 
-/// As it can be found: its name, or where it is.
+/// Returns name and address of a client.
 fn whose(row: &EvidenceRow) -> String {
     let label = |name: &str| row.labels.get(name).filter(|text| !text.is_empty());
     match (label("name"), label("address")) {
@@ -218,10 +228,10 @@ fn monitors(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusi
     if let Some(taken) = taken {
         draft = draft.impact(taken, ImpactOf::Capacity);
     }
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// The first client that runs MONITOR.
+/// Returns the first client that runs MONITOR, with its index.
 pub(super) fn monitor<'a>(view: &RedisEvidence<'a>) -> Option<(usize, &'a EvidenceRow)> {
     of_kind(view, "monitor").next()
 }
@@ -256,7 +266,7 @@ fn slow_readers(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conc
         )
     };
     let held = slowest.map_or(0.0, |(_, row)| bytes_of(row));
-    out.find(
+    out.add_finding(
         FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
             .says(
                 title,
@@ -282,7 +292,7 @@ fn slow_readers(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conc
     );
 }
 
-/// Nobody was seen: a statement as wide as what was looked at.
+/// Rules out slow readers, as far as the server counts them.
 fn no_slow_reader(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_output";
     if !view.was_read("clients") {
@@ -303,7 +313,7 @@ fn no_slow_reader(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Co
     out.rule_out(rule, bench.component, statement, evidence);
 }
 
-/// `50 subscribers (PUBLISH)`, where messages were published to some.
+/// Describes subscribers that received messages: `50 subscriber(s) (PUBLISH)`.
 pub(super) fn subscribers(view: &RedisEvidence<'_>) -> Option<String> {
     let publishes = |row: &EvidenceRow| {
         let command = row.labels.get("command");

@@ -1,4 +1,9 @@
-//! Commands of other clients: each holds up everybody for as long as it takes.
+//! Rules `redis_command` and `redis_scripts` about commands of other clients.
+//!
+//! `redis_command` fires if calls of the load wait a tenth of their response time behind one command of
+//! other clients. Reads the table `commands` (`INFO commandstats`, latency histograms) and the slow log. The
+//! wait follows from the M/G/1 queue in [`crate::redis`]. `redis_scripts` fires if 1,000 scripts or more are
+//! cached and new ones come.
 
 use bench_report::EvidenceRow;
 
@@ -12,16 +17,16 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_command";
 
-/// A command of somebody else.
+/// Command of other clients.
 struct OtherCommand<'a> {
     place: usize,
     row: &'a EvidenceRow,
     name: &'a str,
-    /// Mean wait of the load's calls behind it.
+    /// Mean wait of the load's calls behind it, in nanoseconds.
     wait_ns: f64,
 }
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     if view.rows("commands").next().is_none() {
         out.cannot_judge(
             RULE,
@@ -46,7 +51,7 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     others.sort_by(|a, b| b.wait_ns.total_cmp(&a.wait_ns));
     let worst = others.first();
     match worst.filter(|worst| view.share_of_response(worst.wait_ns) >= MATTERS) {
-        Some(worst) => out.find(found(bench, view, worst, &others[1..])),
+        Some(worst) => out.add_finding(found(bench, view, worst, &others[1..])),
         None => rule_out(bench, view, worst, out),
     }
     too_many_scripts(bench, view, out);
@@ -142,7 +147,8 @@ fn found(
     )
 }
 
-/// The slow log knows it exactly, a histogram within a factor of two.
+/// Returns the longest call in microseconds: exact from the slow log, else within a factor of two from the
+/// histogram.
 fn longest_us(view: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
     let is = |row: &EvidenceRow| row.labels.get("command").is_some_and(|c| c == other.name);
     let logged = view.rows("slow_calls").find(|(_, row)| is(row));
@@ -150,7 +156,7 @@ fn longest_us(view: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64>
     logged.or(other.row.figures.get("longest_us")).copied()
 }
 
-/// One call may be chance, and without a histogram its length is an average.
+/// Returns the confidence: high for several calls with a histogram of their lengths.
 fn confidence(calls: f64, squares: Option<f64>) -> Confidence {
     if calls >= 2.0 && squares.is_some() {
         Confidence::High
@@ -159,7 +165,7 @@ fn confidence(calls: f64, squares: Option<f64>) -> Confidence {
     }
 }
 
-/// Advice about a command, and the reason why it is slow.
+/// Returns advice about a command, and the reason why it is slow.
 fn advice(command: &str) -> (&'static [&'static str], &'static str) {
     match command {
         "keys" => (
@@ -199,10 +205,10 @@ fn advice(command: &str) -> (&'static [&'static str], &'static str) {
     }
 }
 
-/// More scripts than this are not written by hand.
+/// Number of cached scripts from which their texts are generated.
 const SCRIPTS_MANY: f64 = 1_000.0;
 
-/// Scripts with values in their text instead of arguments fill the cache of scripts.
+/// Checks for scripts that have values in their text instead of arguments, and so fill the cache.
 fn too_many_scripts(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_scripts";
     let (Some(cached), Some(new)) = (view.figure("cached_scripts"), view.figure("scripts_cached"))
@@ -212,7 +218,7 @@ fn too_many_scripts(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     if cached < SCRIPTS_MANY || new < 1.0 {
         return;
     }
-    out.find(
+    out.add_finding(
         FindingDraft::new(
             rule,
             &bench.id(),

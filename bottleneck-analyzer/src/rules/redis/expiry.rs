@@ -1,4 +1,8 @@
-//! Keys that expire: looking for them takes the one thread's time, in slices.
+//! Rule `redis_expiry`: time of the main thread in the search for expired keys.
+//!
+//! Fires if the search takes a twentieth of the thread's time; a problem if it costs a tenth of the response
+//! time or of the thread. Reads `expire_cycle_cpu_ms` and `expire_cap_reached`. Searches that reached their
+//! limit count as slices of 25 ms in the M/G/1 queue.
 
 use super::MATTERS;
 use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
@@ -10,12 +14,12 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_expiry";
 
-/// Share of the thread's time from which on it is told.
+/// Share of the thread's time from which the rule fires.
 const TOLD: f64 = 0.05;
 /// The longest slice at ordinary effort, in microseconds: 25 % of a tenth of a second.
 const SLICE_US: f64 = 25_000.0;
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let Some(spent_ms) = view.figure("expire_cycle_cpu_ms") else {
         out.cannot_judge(
             RULE,
@@ -75,5 +79,5 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
             draft.impact(ratio, ImpactOf::Capacity)
         };
     }
-    out.find(draft);
+    out.add_finding(draft);
 }

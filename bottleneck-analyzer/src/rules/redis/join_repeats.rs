@@ -1,12 +1,12 @@
-//! Conclusions of all repeats, taken together: nothing that happened in one of them is lost,
-//! and nothing is fine that was not fine in all.
+//! Joins the conclusions of all repeats: a finding in one repeat is kept, and a check passes only if it
+//! passed in all.
 
 use std::collections::BTreeMap;
 
 use crate::assessment::{Confidence, Finding};
 use crate::conclusions::Conclusions;
 
-/// Files the worst of each finding, with how many repeats had it.
+/// Adds the worst version of each finding, with the number of repeats that had it.
 pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
     let all = repeats.len();
     let mut found: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
@@ -45,7 +45,7 @@ pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
     }
 }
 
-/// One that is there in half of the repeats or fewer is an episode.
+/// Notes the number of repeats in a finding, and lowers the confidence if half of them or fewer had it.
 fn note_repeats(finding: &mut Finding, seen: usize, all: usize) {
     if all < 2 {
         return;

@@ -1,4 +1,5 @@
-//! Rules about Redis: what its one thread did beside the load's own commands, and what it refused.
+//! Rules about Redis: other work of its main thread, refused clients and waiting. Each checks one repeat of
+//! the operating point.
 
 mod append_only;
 mod bytes;
@@ -22,25 +23,25 @@ use crate::run_facts::RunFacts;
 /// Share of the mean response time, or of the capacity, from which avoidable time is a problem.
 const MATTERS: f64 = 0.10;
 
-/// Rule: judges one bench, and files its conclusions.
+/// Rule that checks one repeat of a bench.
 type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);
 
 const ALL: [RedisRule; 11] = [
-    commands::judge,
-    outliers::judge,
-    bytes::judge,
-    saving::judge,
-    append_only::judge,
-    expiry::judge,
-    clients::judge,
-    paused::judge,
-    stall::judge,
-    no_cpu::judge,
-    swap::judge,
+    commands::check,
+    outliers::check,
+    bytes::check,
+    saving::check,
+    append_only::check,
+    expiry::check,
+    clients::check,
+    paused::check,
+    stall::check,
+    no_cpu::check,
+    swap::check,
 ];
 
-pub(super) fn look(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    for bench in facts.of(ComponentKind::Redis) {
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in facts.benches_of(ComponentKind::Redis) {
         let views = bench.repeats.iter();
         let views = views.filter_map(|index| RedisEvidence::of_step(bench.source, *index));
         let repeats: Vec<Conclusions> = views

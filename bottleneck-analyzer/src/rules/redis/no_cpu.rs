@@ -1,4 +1,7 @@
-//! A thread that has work and no CPU to do it on.
+//! Rule `redis_no_cpu`: the main thread was ready to run and had no CPU.
+//!
+//! Fires if that took a tenth of the time; a problem if an affinity keeps Redis to fewer cores while the
+//! machine has room. Reads `main_thread_ready_s` and `cores_allowed` of the server, and the machine's CPU.
 
 use super::MATTERS;
 use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
@@ -10,10 +13,10 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_no_cpu";
 
-/// Use of the machine from which on somebody has to wait for a CPU.
+/// Busy share of the machine from which threads wait for a CPU.
 const FULL: f64 = 0.70;
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let Some(ready_s) = view.figure("main_thread_ready_s") else {
         out.cannot_judge(
             RULE,
@@ -77,11 +80,10 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     if kind == FindingKind::Problem {
         draft = draft.impact(waited, ImpactOf::Capacity);
     }
-    out.find(draft);
+    out.add_finding(draft);
 }
 
-/// `1 of 2 cores, those of the load among them`, where an affinity keeps it to fewer than there
-/// are.
+/// Describes an affinity that allows fewer cores than there are: `1 of 2 cores, shared with the load`.
 fn confined(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>) -> Option<String> {
     let cores = bench.source.report.environment.cores? as f64;
     let allowed = view.figure("cores_allowed").filter(|n| *n < cores)?;

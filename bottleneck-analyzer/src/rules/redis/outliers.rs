@@ -1,5 +1,9 @@
-//! A few calls of the load's own commands that take far longer than the others: large values, most
-//! likely somebody else's.
+//! Rule `redis_outliers`: a few calls of the load's commands that take far longer than the others, most
+//! likely for large values.
+//!
+//! Fires if the longest call takes 1 ms and ten times the mean of the others, and calls wait a tenth of
+//! their response time behind such. Reads the table `commands` (histograms) and the slow log. The wait
+//! follows from the M/G/1 queue in [`crate::redis`].
 
 use bench_report::EvidenceRow;
 
@@ -13,15 +17,15 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_outliers";
 
-/// Longest call ÷ mean call from which on it is another kind of call.
+/// Longest call ÷ mean call from which a call is an outlier.
 const OTHER_KIND: f64 = 10.0;
-/// Shorter ones are what a busy machine does to any call.
+/// Length from which a call can be an outlier, in microseconds; a busy machine delays any call for less.
 const LEAST_US: f64 = 1_000.0;
 
-/// Share of the slow calls that the load did not send, from which they are called another's.
+/// Share of the slow calls not sent by the load from which they count as other clients'.
 const MOST_OF_THEM: f64 = 0.9;
 
-/// The slow calls of one command.
+/// Slow calls of one command.
 struct SlowCalls {
     place: usize,
     name: String,
@@ -32,7 +36,7 @@ struct SlowCalls {
     wait_ns: f64,
 }
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let all = view.commands_of("load");
     let slow = all.filter_map(|(place, row)| slow(view, place, row));
     let Some(worst) = slow.max_by(|a, b| a.wait_ns.total_cmp(&b.wait_ns)) else {
@@ -68,10 +72,10 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    out.find(found(bench, view, &worst).evidence(evidence));
+    out.add_finding(found(bench, view, &worst).evidence(evidence));
 }
 
-/// The calls of a row that are of another kind than most; `None` where there are none.
+/// Finds the outliers among the calls of a row; `None` if there are none.
 fn slow(view: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<SlowCalls> {
     let figure = |name: &str| row.figures.get(name).copied();
     let (calls, usec) = (figure("calls")?, figure("usec")?);

@@ -1,4 +1,8 @@
-//! Clients that the server was told to keep waiting (CLIENT PAUSE, a failover).
+//! Rule `redis_paused`: a client paused all others (CLIENT PAUSE, a failover).
+//!
+//! Fires on such a command in the table `commands`; a problem if calls lost a tenth of their response time.
+//! The loss is the larger one of the wait behind the longest answer to a poll (`answer_most_ns`) and the
+//! time lost to stalls of the throughput.
 
 use bench_report::EvidenceRow;
 
@@ -13,27 +17,26 @@ use crate::rules::stalls;
 
 const RULE: &str = "redis_paused";
 
-/// A question that asks for nothing and took this long was kept waiting.
+/// Length from which the answer to a minimal query was paused, in nanoseconds.
 const LEAST_NS: f64 = 100e6;
 
-/// Commands that keep all clients waiting. Commands of CLIENT and CLUSTER are counted one by one
-/// since 7.0.
+/// Commands that pause all clients. Servers count the subcommands of CLIENT and CLUSTER apart since 7.0.
 const PAUSING: [&str; 3] = ["client|pause", "failover", "cluster|failover"];
 
-/// The command of a row that keeps clients waiting, as people write it.
+/// Returns the pausing command of a row: `CLIENT PAUSE`. `None` if it is another command.
 fn pausing(row: &EvidenceRow) -> Option<String> {
     let command = row.labels.get("command").map(String::as_str);
     let command = command.filter(|command| PAUSING.contains(command))?;
     Some(command.replace('|', " ").to_uppercase())
 }
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let mut rows = view.rows("commands");
     let Some((place, row, name)) = rows.find_map(|(at, row)| Some((at, row, pausing(row)?))) else {
         return none(bench, view, out);
     };
     let calls = row.figures.get("calls").copied().unwrap_or(0.0);
-    // A pause of writes alone keeps no reader waiting, and so none of our questions.
+    // A pause of writes alone does not delay our minimal queries, which only read.
     let longest = view.figure("answer_most_ns").filter(|ns| *ns >= LEAST_NS);
     let asked_ns = longest.map_or(0.0, |ns| view.wait_behind(ns / 1e3, (ns / 1e3).powi(2)));
     let felt_ns = stalls::lost_in(bench, view.index).unwrap_or(0.0);
@@ -71,7 +74,7 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     if wait_ns > 0.0 {
         draft = draft.saves(wait_ns, view.response_ns);
     }
-    out.find(draft);
+    out.add_finding(draft);
 }
 
 fn none(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {

@@ -1,4 +1,10 @@
-//! Saving data: the fork that stops everybody, and the child process that works beside them.
+//! Rule `redis_saving`: snapshots and rewrites, with the fork that stops the thread and the child process
+//! that works beside it.
+//!
+//! Fires on a fork, or if a child was at work for a fifth of the step; a problem if forks and slower calls
+//! cost a tenth of the response time. Reads `forks`, `latest_fork_us`, `saving_ratio`, the table `saving` and
+//! the series of the latency. The cost is the wait behind forks (M/G/1) plus the rise of the median while a
+//! child was at work × the share of that time.
 
 use bench_report::{EvidenceRow, Series};
 
@@ -12,12 +18,12 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_saving";
 
-/// Share of the step with a child process from which on the step is told to be no fair sample.
+/// Share of the step with a child process from which the rule fires.
 const TOLD: f64 = 0.2;
-/// Intervals with and without a child process, each, that make a comparison.
+/// Number of intervals with, and without, a child process that a comparison needs.
 const LEAST_INTERVALS: usize = 3;
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(forks), Some(saving)) = (view.figure("forks"), view.figure("saving_ratio")) else {
         out.cannot_judge(
             RULE,
@@ -52,7 +58,7 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         )
     });
     let rss = view.figure("rss_bytes").unwrap_or(0.0);
-    out.find(
+    out.add_finding(
         FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
             .says(
                 format!("Redis saved its data during the step: {}", what(view, forks)),
@@ -83,15 +89,17 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     );
 }
 
-/// Commands that start a child process: their time is that of the fork.
+/// Commands that start a child process; their time is that of the fork.
 const STARTERS: [&str; 4] = ["bgsave", "bgrewriteaof", "sync", "psync"];
 
+/// Returns true if the command of `row` starts a child process.
 pub(super) fn starts_child(row: &EvidenceRow) -> bool {
     let command = row.labels.get("command");
     command.is_some_and(|command| STARTERS.contains(&command.as_str()))
 }
 
-/// Mean wait of a call for forks: as long as the commands that started them, or as the latest.
+/// Returns the mean wait of a call behind forks in nanoseconds: by the commands that started them, or by the
+/// length of the latest fork.
 fn stopped_ns(view: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
     let starters = view
         .rows("commands")
@@ -101,7 +109,7 @@ fn stopped_ns(view: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
     starters.sum::<f64>().max(alike)
 }
 
-/// `2 forks (snapshot)`.
+/// Describes forks and their purposes: `2 fork(s) (snapshot)`.
 fn what(view: &RedisEvidence<'_>, forks: f64) -> String {
     let seen = view
         .rows("saving")
@@ -117,18 +125,18 @@ fn what(view: &RedisEvidence<'_>, forks: f64) -> String {
     format!("{} fork(s){seen}", plain(forks))
 }
 
-/// Latency that users felt in intervals with a child process at work, and in those without.
+/// Latency in intervals with a child process at work, and in intervals without.
 #[derive(Debug, Clone, Copy)]
 struct Slowdown {
     with_ns: f64,
     without_ns: f64,
     with_p99_ns: f64,
     without_p99_ns: f64,
-    /// Share of the intervals with one.
+    /// Share of the intervals with a child process.
     ratio: f64,
 }
 
-/// `None` where there are too few of either to compare.
+/// Compares the intervals; `None` if there are too few of one kind.
 fn slowdown(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>) -> Option<Slowdown> {
     let times: Vec<(f64, f64)> = view
         .rows("saving")

@@ -1,4 +1,8 @@
-//! A server that answered nobody for a while.
+//! Rule `redis_stall`: the server answered nobody for 100 ms or more.
+//!
+//! Fires if a minimal query took that long (`answer_most_ns`) and the generator's own stall does not explain
+//! it; a symptom if a slow command, a fork or the append-only file took half of the pause. The wait of calls
+//! is that behind one piece of work of this length (M/G/1).
 
 use super::MATTERS;
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
@@ -10,12 +14,12 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_stall";
 
-/// Shorter ones are what a busy machine does.
+/// Length from which a pause is a stall, in nanoseconds; a busy machine causes shorter ones.
 const LEAST_NS: f64 = 100e6;
-/// Share of a stall that something must have taken to be its cause.
+/// Share of a stall from which an event is its cause.
 const EXPLAINS: f64 = 0.5;
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let (Some(longest), Some(mean)) =
         (view.figure("answer_most_ns"), view.figure("answer_mean_ns"))
     else {
@@ -43,7 +47,7 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    // One stall, and all who came meanwhile.
+    // The wait of all calls that arrived during one stall.
     let us = longest / 1e3;
     let wait_ns = view.wait_behind(us, us * us);
     let impact = view.share_of_response(wait_ns);
@@ -58,7 +62,7 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     } else {
         kind
     };
-    out.find(
+    out.add_finding(
         FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
             .says(
                 format!("Redis answered nobody for {}", duration_ns(longest)),
@@ -87,7 +91,7 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     );
 }
 
-/// Explanation of a pause of `longest`, as the finding it belongs under, and in words.
+/// Explains a pause of `longest` nanoseconds: the id of the finding that caused it, and a sentence.
 fn cause(
     bench: &BenchFacts<'_>,
     view: &RedisEvidence<'_>,

@@ -1,4 +1,7 @@
-//! Memory of the server that lies on disk.
+//! Rule `redis_swap`: memory of the Redis process that is in swap.
+//!
+//! Fires from 1 MiB on, as information: it costs nothing until it is read, which the rule `swapping` reports
+//! for the machine. Reads `swap_bytes` and `used_memory_bytes`.
 
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -9,10 +12,10 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_swap";
 
-/// Less of it is what no kernel ever reads again.
+/// Bytes in swap from which the rule fires.
 const TOLD_BYTES: f64 = 1_048_576.0;
 
-pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
     let Some(swapped) = view.figure("swap_bytes") else {
         out.cannot_judge(
             RULE,
@@ -31,8 +34,8 @@ pub(super) fn judge(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     let part = used.map_or(String::new(), |used| {
         format!(", {} of what it uses", share((swapped / used).min(1.0)))
     });
-    // What lies there costs nothing until it is read: that is the machine's to tell (`swapping`).
-    out.find(
+    // Swapped memory costs nothing until it is read; the rule `swapping` covers that.
+    out.add_finding(
         FindingDraft::new(
             RULE,
             &bench.id(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{PressureBaselines, RateWindow};
 use crate::derive::rate_window::Baseline;
 use crate::figure::{FigureValue, Figures};
+use crate::metric::{cgroup as metric, pressure, put_gauges, put_rates};
 use crate::source::cgroup::{CgroupCpu, CgroupIo, CgroupSample, MemoryEvents, Throttling};
 
 /// The baselines of each group, by its name.
@@ -80,13 +81,13 @@ impl CgroupBaselines {
         let labels = [("cgroup", name.as_str())];
         memory_gauges(&sample, machine_bytes, out);
         let quota = sample.quota_cores;
-        out.put_labelled("cgroup.cpu.quota_cores", &labels, quota);
+        put_gauges(metric::LIMITS, &sample, &labels, out);
         self.cpu.advance(sample.cpu, |old, new, w| {
             // What runs is added up at every tick of its core.
             let quantum_ns = tick_ns * cores.unwrap_or(1.0) as u64;
             let used = w.mean(Some(old.used_ns), Some(new.used_ns), quantum_ns);
             let used = used.and_then(|used| used.at_most(cores));
-            out.put_labelled("cgroup.cpu_cores", &labels, used);
+            out.put_labelled(metric::CPU_CORES.name(), &labels, used);
             // A group may be above its quota for a moment: it pays in the next period.
             let of_limit = |used: FigureValue, limit: f64| FigureValue {
                 value: used.value / limit,
@@ -96,47 +97,37 @@ impl CgroupBaselines {
             let limit = quota.into_iter().chain(cores).reduce(f64::min);
             let limit = limit.filter(|_| !sample.quota_unread);
             let ratio = used.zip(limit).map(|(used, limit)| of_limit(used, limit));
-            out.put_labelled("cgroup.cpu.used_ratio", &labels, ratio);
+            out.put_labelled(metric::CPU_USED_RATIO.name(), &labels, ratio);
         });
         self.throttling.advance(sample.throttling, |old, new, w| {
             throttling(old, new, (w, cores), &labels, out);
         });
-        self.events.advance(sample.memory_events, |old, new, _| {
-            let grown = |old: Option<u64>, new: Option<u64>| new?.checked_sub(old?);
-            let hits = grown(old.limit_hits, new.limit_hits);
-            out.put_labelled("cgroup.memory.limit_hits", &labels, hits);
-            let kills = grown(old.oom_kills, new.oom_kills);
-            out.put_labelled("cgroup.memory.oom_kills", &labels, kills);
+        self.events.advance(sample.memory_events, |old, new, w| {
+            put_rates(metric::EVENTS, (old, new), w, &labels, out);
         });
         self.io.advance(sample.io, |old, new, w| {
-            let read = w.per_s(Some(old.read_bytes), Some(new.read_bytes));
-            out.put_labelled("cgroup.io.read_bytes_per_s", &labels, read);
-            let written = w.per_s(Some(old.written_bytes), Some(new.written_bytes));
-            out.put_labelled("cgroup.io.write_bytes_per_s", &labels, written);
+            put_rates(metric::IO, (old, new), w, &labels, out);
         });
-        self.pressure.advance(sample.pressure, |kind, value| {
-            out.put_labelled(kind.of_cgroup(), &labels, value);
-        });
+        self.pressure
+            .advance(sample.pressure, &pressure::CGROUP, &labels, out);
     }
 }
 
 fn memory_gauges(sample: &CgroupSample, machine_bytes: Option<u64>, out: &mut Figures) {
     let labels = [("cgroup", sample.name.as_str())];
     let limit = sample.memory_limit_bytes;
-    out.put_labelled("cgroup.memory.limit_bytes", &labels, limit);
     let Some(memory) = &sample.memory else {
         return;
     };
     let memory = memory.value;
-    out.put_labelled("cgroup.memory.used_bytes", &labels, Some(memory.used_bytes));
+    put_gauges(metric::MEMORY, &memory, &labels, out);
     let working_set = memory.working_set_bytes;
-    out.put_labelled("cgroup.memory.working_set_bytes", &labels, working_set);
     let limit = limit.into_iter().chain(machine_bytes).min();
     let limit = limit.filter(|limit| *limit > 0 && !sample.memory_limit_unread);
     let ratio = working_set
         .zip(limit)
         .map(|(used, limit)| used as f64 / limit as f64);
-    out.put_labelled("cgroup.memory.used_ratio", &labels, ratio);
+    out.put_labelled(metric::MEMORY_USED_RATIO.name(), &labels, ratio);
 }
 
 fn throttling(
@@ -153,9 +144,9 @@ fn throttling(
     let ratio = ratio
         .filter(|(t, p)| *p > 0.0 && t <= p)
         .map(|(t, p)| t / p);
-    out.put_labelled("cgroup.cpu.throttled_periods_ratio", labels, ratio);
+    out.put_labelled(metric::THROTTLED_PERIODS.name(), labels, ratio);
     let stood = window.mean(Some(old.throttled_ns), Some(new.throttled_ns), 0);
     // What stood still before the window is added up once it runs again.
     let stood = stood.filter(|stood| cores.is_none_or(|cores| stood.value <= 2.0 * cores));
-    out.put_labelled("cgroup.cpu.throttled_cores", labels, stood);
+    out.put_labelled(metric::THROTTLED_CORES.name(), labels, stood);
 }

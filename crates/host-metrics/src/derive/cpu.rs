@@ -2,38 +2,8 @@
 
 use super::RateWindow;
 use crate::figure::{FigureValue, Figures};
+use crate::metric::{Metric, cpu as metric, put_rates};
 use crate::source::cpu::{CpuSample, CpuTimes};
-use crate::source::load::LoadSample;
-
-/// A state's name, and its time.
-type CpuState = (&'static str, fn(&CpuTimes) -> Option<u64>);
-
-/// The states that are not *busy* itself; with them the shares add up to one.
-const STATES: [CpuState; 9] = [
-    ("cpu.user_ratio", |t| t.user_ns),
-    ("cpu.nice_ratio", |t| t.nice_ns),
-    ("cpu.system_ratio", |t| t.system_ns),
-    ("cpu.irq_ratio", |t| t.irq_ns),
-    ("cpu.softirq_ratio", |t| t.softirq_ns),
-    ("cpu.guest_ratio", |t| t.guest_ns),
-    ("cpu.iowait_ratio", |t| t.iowait_ns),
-    ("cpu.steal_ratio", |t| t.steal_ns),
-    ("cpu.idle_ratio", |t| Some(t.idle_ns)),
-];
-/// How many of these are busy: each is rounded to a tick by itself.
-const BUSY_STATES: usize = 6;
-
-pub(super) fn gauges(cpu: &CpuSample, out: &mut Figures) {
-    out.put("load.runnable", cpu.runnable);
-    out.put("load.blocked", cpu.blocked);
-}
-
-pub(super) fn load_gauges(load: &LoadSample, out: &mut Figures) {
-    out.put("load.average_1m", Some(load.one));
-    out.put("load.average_5m", Some(load.five));
-    out.put("load.average_15m", Some(load.fifteen));
-    out.put("load.tasks", load.tasks);
-}
 
 pub(super) fn rates(
     old: &CpuSample,
@@ -50,9 +20,7 @@ pub(super) fn rates(
             shares(old, new, &labels, (window, tick_ns), out);
         }
     }
-    let switches = window.per_s(old.context_switches, new.context_switches);
-    out.put("scheduler.context_switches_per_s", switches);
-    out.put("scheduler.forks_per_s", window.per_s(old.forks, new.forks));
+    put_rates(metric::TASKS, (old, new), window, &[], out);
 }
 
 /// The shares of the CPU time that went by, which needs no clock but the kernel's own.
@@ -77,12 +45,13 @@ fn shares(
             over: Some(window.period),
         })
     };
-    let grew = |(_, time): &&CpuState| time(new) > time(old);
-    let moved = STATES[..BUSY_STATES].iter().filter(grew).count();
+    let grew = |state: &&&Metric<CpuTimes>| state.count(new) > state.count(old);
+    let moved = metric::BUSY_STATES.iter().filter(grew).count();
     let busy = share(Some(old.busy_ns), Some(new.busy_ns), moved.max(1));
-    out.put_labelled("cpu.busy_ratio", labels, busy);
-    for (name, time) in STATES {
-        out.put_labelled(name, labels, share(time(old), time(new), 1));
+    out.put_labelled(metric::BUSY.name(), labels, busy);
+    for state in metric::BUSY_STATES.iter().chain(metric::OTHER_STATES) {
+        let share = share(state.count(old), state.count(new), 1);
+        out.put_labelled(state.name(), labels, share);
     }
 }
 

@@ -9,15 +9,17 @@
 
 mod cgroup;
 mod cpu;
-mod disk;
-mod gpu;
-mod memory;
-mod network;
 mod rate_window;
 
+use std::collections::BTreeMap;
+
 use crate::figure::Figures;
+use crate::metric::{
+    self, Metric, disk, gpu, host, memory, network, pressure, put_gauges, put_rates,
+};
 use crate::source::cpu::CpuSample;
 use crate::source::disk::DiskSample;
+use crate::source::gpu::GpuSample;
 use crate::source::memory::PagingSample;
 use crate::source::network::NetworkSample;
 use crate::source::pressure::{PressureSample, PressureStall};
@@ -25,11 +27,7 @@ use crate::source::tcp::{ListenSample, TcpSample};
 use crate::source::{HostSample, KernelUnits};
 
 use cgroup::CgroupDerivation;
-pub use gpu::gpu_figures;
 pub use rate_window::{Baseline, RateWindow, tick_window_ns};
-
-/// Stalled time is counted in microseconds.
-const STALL_QUANTUM_NS: u64 = 1000;
 
 /// The derivation of one recording: one baseline for each source.
 #[derive(Debug)]
@@ -75,7 +73,7 @@ impl Derivation {
             network,
             tcp,
             listen,
-            pressure,
+            pressure: stalls,
             cgroups,
         } = self;
         gauges(sample, &mut out);
@@ -85,99 +83,84 @@ impl Derivation {
             cpu::rates(old, new, window, *tick_ns, &mut out);
         });
         paging.advance(sample.paging.take(), |old, new, window| {
-            memory::rates(old, new, window, &mut out);
-        });
-        disks.advance(sample.disks.take(), |old, new, window| {
-            disk::rates(old, new, window, &mut out);
-        });
-        network.advance(sample.network.take(), |old, new, window| {
-            network::rates(old, new, window, &mut out);
-        });
-        tcp.advance(sample.tcp.take(), |old, new, window| {
-            network::tcp_rates(old, new, window, &mut out);
-        });
-        listen.advance(sample.listen.take(), |old, new, window| {
-            network::listen_rates(old, new, window, &mut out);
-        });
-        let stalled = std::mem::take(&mut sample.pressure);
-        pressure.advance(stalled, |kind, value| {
-            if let Some(name) = kind.of_machine() {
-                out.put(name, value);
+            for table in [memory::FAULTS, memory::SWAPPING] {
+                put_rates(table, (old, new), window, &[], &mut out);
             }
         });
+        disks.advance(sample.disks.take(), |old, new, window| {
+            put_rates_of_each(disk::ALL, "device", (old, new), window, &mut out);
+        });
+        network.advance(sample.network.take(), |old, new, window| {
+            let both = (old, new);
+            put_rates_of_each(network::INTERFACE, "interface", both, window, &mut out);
+        });
+        tcp.advance(sample.tcp.take(), |old, new, window| {
+            put_rates(network::TCP, (old, new), window, &[], &mut out);
+        });
+        listen.advance(sample.listen.take(), |old, new, window| {
+            put_rates(network::LISTEN, (old, new), window, &[], &mut out);
+        });
+        let stalled = std::mem::take(&mut sample.pressure);
+        stalls.advance(stalled, &pressure::MACHINE, &[], &mut out);
         out
+    }
+}
+
+/// Adds the figures of each device that both samples have, with its name as label `key`.
+fn put_rates_of_each<S>(
+    metrics: &[&Metric<S>],
+    key: &'static str,
+    (old, new): (&BTreeMap<String, S>, &BTreeMap<String, S>),
+    window: RateWindow,
+    out: &mut Figures,
+) {
+    for (name, new) in new {
+        if let Some(old) = old.get(name) {
+            put_rates(metrics, (old, new), window, &[(key, name)], out);
+        }
     }
 }
 
 fn gauges(sample: &HostSample, out: &mut Figures) {
     if let Some(cpu) = &sample.cpu {
-        cpu::gauges(&cpu.value, out);
+        put_gauges(metric::cpu::TASKS, &cpu.value, &[], out);
     }
     if let Some(load) = &sample.load {
-        cpu::load_gauges(&load.value, out);
+        put_gauges(host::LOAD, &load.value, &[], out);
     }
     if let Some(memory) = &sample.memory {
-        memory::gauges(&memory.value, out);
+        put_gauges(memory::IN_USE, &memory.value, &[], out);
+        put_gauges(memory::SWAP, &memory.value, &[], out);
     }
     if let Some(handles) = &sample.handles {
-        out.put("handles.open", Some(handles.value.open));
-        out.put("handles.most", handles.value.most);
+        put_gauges(host::HANDLES, &handles.value, &[], out);
     }
     if let Some(tcp) = &sample.tcp {
-        out.put("tcp.established", tcp.value.established);
+        put_gauges(network::TCP, &tcp.value, &[], out);
     }
     if let Some(sockets) = &sample.sockets {
-        network::socket_gauges(&sockets.value, out);
+        put_gauges(network::SOCKETS, &sockets.value, &[], out);
     }
     if let Some(states) = &sample.socket_states {
         for (state, count) in &states.value {
-            out.put_labelled("tcp.sockets", &[("state", state)], Some(*count));
+            put_gauges(network::SOCKETS_BY_STATE, count, &[("state", state)], out);
         }
     }
     for sensor in &sample.sensors.temperatures {
         let labels = [("sensor", sensor.name.as_str())];
-        out.put_labelled("temperature.celsius", &labels, Some(sensor.celsius));
+        put_gauges(host::TEMPERATURES, &sensor.celsius, &labels, out);
     }
     for (core, hertz) in &sample.sensors.clocks_hertz {
-        let labels = [("core", core.to_string())];
-        let labels = labels.each_ref().map(|(key, of)| (*key, of.as_str()));
-        out.put_labelled("cpu.clock_hertz", &labels, Some(*hertz));
+        put_gauges(host::CLOCKS, hertz, &[("core", &core.to_string())], out);
     }
 }
 
-/// The shares of time that PSI tells: of CPU, memory and I/O, some and all tasks waiting.
-#[derive(Debug, Clone, Copy)]
-enum PressureKind {
-    CpuSome,
-    CpuFull,
-    MemorySome,
-    MemoryFull,
-    IoSome,
-    IoFull,
-}
-
-impl PressureKind {
-    /// Not all tasks of a machine can wait for its CPUs at once: one of them has it.
-    fn of_machine(self) -> Option<&'static str> {
-        match self {
-            Self::CpuSome => Some("pressure.cpu.some_ratio"),
-            Self::CpuFull => None,
-            Self::MemorySome => Some("pressure.memory.some_ratio"),
-            Self::MemoryFull => Some("pressure.memory.full_ratio"),
-            Self::IoSome => Some("pressure.io.some_ratio"),
-            Self::IoFull => Some("pressure.io.full_ratio"),
-        }
-    }
-
-    fn of_cgroup(self) -> &'static str {
-        match self {
-            Self::CpuSome => "cgroup.pressure.cpu.some_ratio",
-            Self::CpuFull => "cgroup.pressure.cpu.full_ratio",
-            Self::MemorySome => "cgroup.pressure.memory.some_ratio",
-            Self::MemoryFull => "cgroup.pressure.memory.full_ratio",
-            Self::IoSome => "cgroup.pressure.io.some_ratio",
-            Self::IoFull => "cgroup.pressure.io.full_ratio",
-        }
+/// Adds the figures of GPUs: gauges, which need no earlier sample.
+pub fn gpu_figures(gpus: &[GpuSample], out: &mut Figures) {
+    for sample in gpus {
+        let index = sample.index.to_string();
+        let labels = [("gpu", index.as_str()), ("name", &*sample.name)];
+        put_gauges(gpu::ALL, sample, &labels, out);
     }
 }
 
@@ -197,32 +180,23 @@ impl Default for PressureBaselines {
 }
 
 impl PressureBaselines {
+    /// Adds the shares of time in which tasks waited since the last sample.
     fn advance(
         &mut self,
         sample: PressureSample,
-        mut put: impl FnMut(PressureKind, Option<crate::figure::FigureValue>),
+        tables: &pressure::PressureTables,
+        labels: &[(&'static str, &str)],
+        out: &mut Figures,
     ) {
-        let share = |window: RateWindow, old, new| window.share(old, new, STALL_QUANTUM_NS);
-        self.cpu.advance(sample.cpu, |old, new, w| {
-            put(
-                PressureKind::CpuSome,
-                share(w, Some(old.some_ns), Some(new.some_ns)),
-            );
-            put(PressureKind::CpuFull, share(w, old.full_ns, new.full_ns));
-        });
-        self.memory.advance(sample.memory, |old, new, w| {
-            put(
-                PressureKind::MemorySome,
-                share(w, Some(old.some_ns), Some(new.some_ns)),
-            );
-            put(PressureKind::MemoryFull, share(w, old.full_ns, new.full_ns));
-        });
-        self.io.advance(sample.io, |old, new, w| {
-            put(
-                PressureKind::IoSome,
-                share(w, Some(old.some_ns), Some(new.some_ns)),
-            );
-            put(PressureKind::IoFull, share(w, old.full_ns, new.full_ns));
-        });
+        let resources = [
+            (&mut self.cpu, sample.cpu),
+            (&mut self.memory, sample.memory),
+            (&mut self.io, sample.io),
+        ];
+        for ((baseline, stall), (_, table)) in resources.into_iter().zip(tables) {
+            baseline.advance(stall, |old, new, window| {
+                put_rates(table, (old, new), window, labels, out);
+            });
+        }
     }
 }

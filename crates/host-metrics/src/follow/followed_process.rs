@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use super::process_recorder::ProcessRecorder;
 use crate::CommandLine;
-use crate::derive::{Baseline, RateWindow};
+use crate::derive::Baseline;
 use crate::figure::FigureValue;
+use crate::metric::{Metric, process as metric};
 use crate::source::process::{
-    ProcessDetail, ProcessFields, ProcessIo, ProcessSample, SchedulerWait,
+    FaultCounters, ProcessDetail, ProcessFields, ProcessIo, ProcessSample, SchedulerWait,
 };
 use crate::source::{ReadSpan, Timed};
 
 /// What is kept of a command line.
 const COMMAND_CHARS: usize = 200;
-/// Waiting is counted in nanoseconds.
-const WAIT_QUANTUM_NS: u64 = 1;
 
 /// A process that is followed, with its latest figures and its history `H`.
 #[derive(Debug)]
@@ -29,7 +28,7 @@ pub struct FollowedProcess<H = ()> {
     target: Option<Arc<str>>,
     latest: Vec<(&'static str, FigureValue)>,
     history: Option<H>,
-    faults: Baseline<[Option<u64>; 2]>,
+    faults: Baseline<FaultCounters>,
     children: Baseline<Option<u64>>,
     io: Baseline<ProcessIo>,
     waiting: Baseline<SchedulerWait>,
@@ -120,31 +119,20 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         (fields, tick_ns): (ProcessFields, u64),
     ) {
         self.latest.clear();
-        self.put(at_ns, "process.cpu_cores", cores);
-        let rss = Some(FigureValue::from(sample.rss_bytes));
-        self.put(at_ns, "process.rss_bytes", rss);
+        self.put(at_ns, metric::CPU_CORES.name(), cores);
+        self.put_gauge(at_ns, &metric::RSS, sample);
         if fields.threads {
-            let threads = sample.threads.map(FigureValue::from);
-            self.put(at_ns, "process.threads", threads);
+            self.put_gauges(at_ns, metric::THREADS, sample);
         }
         if fields.faults {
-            self.record_faults(at_ns, sample);
+            let faults = timed(sample.span, FaultCounters::of(sample));
+            let rates = rates(&mut self.faults, metric::FAULTS, Some(faults));
+            self.put_all(at_ns, rates);
         }
         if fields.children {
             self.record_children(at_ns, sample, tick_ns);
         }
         self.record_detail(at_ns, detail, fields);
-    }
-
-    fn record_faults(&mut self, at_ns: u64, sample: &ProcessSample) {
-        let faults = timed(sample.span, [sample.minor_faults, sample.major_faults]);
-        let [mut minor, mut major] = [None; 2];
-        self.faults.advance(Some(faults), |old, new, window| {
-            minor = window.per_s(old[0], new[0]);
-            major = window.per_s(old[1], new[1]);
-        });
-        self.put(at_ns, "process.minor_faults_per_s", minor);
-        self.put(at_ns, "process.major_faults_per_s", major);
     }
 
     fn record_children(&mut self, at_ns: u64, sample: &ProcessSample, tick_ns: u64) {
@@ -153,57 +141,43 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.children.advance(Some(children), |old, new, window| {
             cores = window.mean(*old, *new, 2 * tick_ns);
         });
-        self.put(at_ns, "process.children_cpu_cores", cores);
+        self.put(at_ns, metric::CHILDREN_CPU_CORES.name(), cores);
     }
 
     fn record_detail(&mut self, at_ns: u64, detail: ProcessDetail, fields: ProcessFields) {
+        if fields.descriptors || detail.descriptors.is_some() {
+            self.put_gauge(at_ns, &metric::DESCRIPTORS, &detail);
+        }
+        if fields.swap {
+            self.put_gauge(at_ns, &metric::SWAP, &detail);
+        }
+        if fields.pss {
+            self.put_gauge(at_ns, &metric::PSS, &detail);
+        }
         if fields.io {
-            self.record_io(at_ns, detail.io);
+            let rates = rates(&mut self.io, metric::IO, detail.io);
+            self.put_all(at_ns, rates);
         }
         if fields.scheduler {
-            let [mut waited, mut switches] = [None; 2];
-            self.waiting.advance(detail.scheduler, |old, new, window| {
-                let (old_ns, new_ns) = (Some(old.waited_ns), Some(new.waited_ns));
-                waited = window.mean(old_ns, new_ns, WAIT_QUANTUM_NS);
-                switches = window.per_s(Some(old.switches), Some(new.switches));
-            });
-            self.put(at_ns, "process.waiting_threads", waited);
-            self.put(at_ns, "process.context_switches_per_s", switches);
-        }
-        for (asked, name, value) in [
-            (
-                fields.descriptors || detail.descriptors.is_some(),
-                "process.descriptors",
-                detail.descriptors,
-            ),
-            (fields.swap, "process.swap_bytes", detail.swap_bytes),
-            (fields.pss, "process.pss_bytes", detail.pss_bytes),
-        ] {
-            if asked {
-                self.put(at_ns, name, value.map(FigureValue::from));
-            }
+            let rates = rates(&mut self.waiting, metric::SCHEDULER, detail.scheduler);
+            self.put_all(at_ns, rates);
         }
     }
 
-    fn record_io(&mut self, at_ns: u64, io: Option<Timed<ProcessIo>>) {
-        let mut rates = [None; 4];
-        self.io.advance(io, |old, new, window: RateWindow| {
-            let rate = |of: fn(&ProcessIo) -> u64| window.per_s(Some(of(old)), Some(of(new)));
-            rates = [
-                rate(|io| io.disk_read_bytes),
-                rate(|io| io.disk_written_bytes),
-                rate(|io| io.read_bytes),
-                rate(|io| io.written_bytes),
-            ];
-        });
-        let names = [
-            "process.disk_read_bytes_per_s",
-            "process.disk_write_bytes_per_s",
-            "process.read_bytes_per_s",
-            "process.write_bytes_per_s",
-        ];
-        for (name, rate) in names.into_iter().zip(rates) {
-            self.put(at_ns, name, rate);
+    fn put_gauges<S>(&mut self, at_ns: u64, metrics: &[&Metric<S>], sample: &S) {
+        for metric in metrics {
+            self.put_gauge(at_ns, metric, sample);
+        }
+    }
+
+    fn put_gauge<S>(&mut self, at_ns: u64, metric: &Metric<S>, sample: &S) {
+        let reading = metric.gauge_value(sample).map(FigureValue::from);
+        self.put(at_ns, metric.name(), reading);
+    }
+
+    fn put_all(&mut self, at_ns: u64, readings: Vec<(&'static str, Option<FigureValue>)>) {
+        for (name, reading) in readings {
+            self.put(at_ns, name, reading);
         }
     }
 
@@ -213,6 +187,21 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
             history.put(at_ns, name, reading);
         }
     }
+}
+
+/// Derives the figures of these metrics from the baseline's sample to `sample`.
+fn rates<S>(
+    baseline: &mut Baseline<S>,
+    metrics: &[&Metric<S>],
+    sample: Option<Timed<S>>,
+) -> Vec<(&'static str, Option<FigureValue>)> {
+    let mut rates: Vec<_> = metrics.iter().map(|m| (m.name(), None)).collect();
+    baseline.advance(sample, |old, new, window| {
+        for (metric, (_, rate)) in metrics.iter().zip(&mut rates) {
+            *rate = metric.derive(old, new, window);
+        }
+    });
+    rates
 }
 
 fn timed<T>(span: ReadSpan, value: T) -> Timed<T> {

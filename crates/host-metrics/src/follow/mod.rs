@@ -23,6 +23,7 @@ pub use follower::{Follower, MOST_MEMBERS};
 pub use lookup::ProcessLookup;
 pub use options::FollowOptions;
 pub use process_recorder::ProcessRecorder;
+pub use process_tree::TreeTotals;
 pub use selection::{ProcessUse, StartTracker, select_top};
 pub use target::ProcessTarget;
 pub use target_trees::TargetTrees;

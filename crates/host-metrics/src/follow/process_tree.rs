@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use super::selection::StartTracker;
 use crate::derive::RateWindow;
 use crate::figure::{Figures, Period};
+use crate::metric::{process as metric, put_gauges};
 use crate::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 
 /// What a tree used when it was last looked at.
@@ -28,6 +29,24 @@ pub(super) struct ProcessTree {
     at_ns: Option<u64>,
     slack_ns: u64,
     sum: TreeSum,
+    totals: TreeTotals,
+}
+
+/// Sums over the members of a tree at one tick; absent where a member was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TreeTotals {
+    /// Number of processes.
+    pub processes: u64,
+    /// CPU time used since the tree was first looked at, in nanoseconds.
+    pub used_ns: u64,
+    /// Resident memory in bytes; absent without a member.
+    pub rss_bytes: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
+    /// Open file descriptors.
+    pub descriptors: Option<u64>,
+    /// Memory with what is shared divided among those who share it, in bytes.
+    pub pss_bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +67,19 @@ struct TreeSum {
     /// What some member did not tell, so that there is no sum of it.
     unread: ProcessFields,
     span: Option<(u64, u64)>,
+}
+
+impl TreeSum {
+    fn totals(&self) -> TreeTotals {
+        TreeTotals {
+            processes: self.now.len() as u64,
+            used_ns: 0,
+            rss_bytes: self.span.map(|_| self.rss_bytes),
+            threads: self.threads,
+            descriptors: self.descriptors.filter(|_| !self.unread.descriptors),
+            pss_bytes: self.pss_bytes.filter(|_| !self.unread.pss),
+        }
+    }
 }
 
 impl ProcessTree {
@@ -86,9 +118,12 @@ impl ProcessTree {
         sum.span = Some((first.min(begin), last.max(end)));
     }
 
-    /// CPU time that the tree used since it was first looked at, in nanoseconds; never falls.
-    pub(super) fn used_ns(&self) -> u64 {
-        self.used_ns
+    /// Returns the sums of the last tick. The CPU time in them never falls.
+    pub(super) fn totals(&self) -> TreeTotals {
+        TreeTotals {
+            used_ns: self.used_ns,
+            ..self.totals
+        }
     }
 
     /// Says what the members of this tick are and did together. A process for which `born` holds
@@ -102,19 +137,13 @@ impl ProcessTree {
     ) {
         let sum = std::mem::take(&mut self.sum);
         let labels = [("follow", label)];
-        let count = sum.now.len() as u64;
-        out.put_labelled("tree.processes", &labels, Some(count));
+        self.totals = sum.totals();
+        put_gauges(metric::TREE, &self.totals, &labels, out);
         let Some((begin_ns, end_ns)) = sum.span else {
             (self.last, self.at_ns) = (HashMap::new(), None);
             self.owed_ns.clear();
             return;
         };
-        out.put_labelled("tree.rss_bytes", &labels, Some(sum.rss_bytes));
-        out.put_labelled("tree.threads", &labels, sum.threads);
-        let descriptors = sum.descriptors.filter(|_| !sum.unread.descriptors);
-        out.put_labelled("tree.descriptors", &labels, descriptors);
-        let pss_bytes = sum.pss_bytes.filter(|_| !sum.unread.pss);
-        out.put_labelled("tree.pss_bytes", &labels, pss_bytes);
         let now_ns = u64::midpoint(begin_ns, end_ns);
         let slack_ns = (end_ns - begin_ns).div_ceil(2);
         if let Some(at_ns) = self.at_ns {
@@ -140,7 +169,7 @@ impl ProcessTree {
             if used.is_some() {
                 self.used_ns += used_ns.unwrap_or(0);
             }
-            out.put_labelled("tree.cpu_cores", &labels, used);
+            out.put_labelled(metric::TREE_CPU_CORES.name(), &labels, used);
         }
         (self.last, self.at_ns, self.slack_ns) = (sum.now, Some(now_ns), slack_ns);
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::lookup::ProcessLookup;
-use super::process_tree::ProcessTree;
+use super::process_tree::{ProcessTree, TreeTotals};
 use super::selection::StartTracker;
 use super::target::ProcessTarget;
 use super::target_matcher::TargetMatcher;
@@ -65,13 +65,16 @@ impl TargetTrees {
         }
     }
 
-    /// Ends the tick: calls `each` with the label of each tree, its figures of this tick, and the CPU
-    /// time that it used since it was first seen, in nanoseconds.
-    pub fn finish_tick(&mut self, starts: StartTracker, mut each: impl FnMut(&str, Figures, u64)) {
+    /// Ends the tick: calls `each` with the label of each tree, its figures of this tick and its sums.
+    pub fn finish_tick(
+        &mut self,
+        starts: StartTracker,
+        mut each: impl FnMut(&str, Figures, TreeTotals),
+    ) {
         for (tree, target) in self.trees.iter_mut().zip(self.matcher.targets()) {
             let mut figures = Figures::default();
             tree.finish_tick(&target.label, self.tick_ns, starts, &mut figures);
-            each(&target.label, figures, tree.used_ns());
+            each(&target.label, figures, tree.totals());
         }
     }
 

@@ -23,15 +23,10 @@ pub struct PressureSample {
 }
 
 impl PressureSample {
-    /// Those that were read, by the name of the resource.
-    pub fn each(&self) -> impl Iterator<Item = (&'static str, PressureStall)> {
-        let all = [
-            ("cpu", &self.cpu),
-            ("memory", &self.memory),
-            ("io", &self.io),
-        ];
-        all.into_iter()
-            .filter_map(|(resource, stall)| Some((resource, stall.as_ref()?.value)))
+    /// Returns the resources in the order of the tables of
+    /// [`metric::pressure`](crate::metric::pressure): CPU, memory, I/O.
+    pub fn all(&self) -> [Option<&Timed<PressureStall>>; 3] {
+        [self.cpu.as_ref(), self.memory.as_ref(), self.io.as_ref()]
     }
 }
 

@@ -55,6 +55,7 @@ mod tests {
     use crate::control::rule_window::BrokenRule;
     use crate::control::rule_window::RuleWindow;
     use crate::plan::stop_rule::StopRule;
+    use crate::record::operation_table::OperationId;
     use crate::record::outcome::Outcome;
     use crate::record::recorder::Recorder;
     use crate::record::timestamps::Timestamps;
@@ -91,8 +92,11 @@ mod tests {
                     done_ns: begin_ns + took_ns,
                     ..Timestamps::default()
                 };
-                self.recorder
-                    .record(&timestamps, &Outcome::success(0), Within::WHOLLY);
+                self.recorder.record(
+                    &timestamps,
+                    &Outcome::success(OperationId::FIRST),
+                    Within::WHOLLY,
+                );
             }
         }
 
@@ -196,8 +200,11 @@ mod tests {
                 ..Timestamps::default()
             };
             for _ in 0..50 {
-                step.recorder
-                    .record(&timestamps, &Outcome::success(0), Within::WHOLLY);
+                step.recorder.record(
+                    &timestamps,
+                    &Outcome::success(OperationId::FIRST),
+                    Within::WHOLLY,
+                );
             }
         }
     }

@@ -188,6 +188,7 @@ fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<St
 mod tests {
     use super::*;
     use crate::record::failure::Failure;
+    use crate::record::operation_table::OperationId;
     use crate::record::outcome::Outcome;
     use crate::record::recorder::Recorder;
     use crate::record::timestamps::Timestamps;
@@ -201,11 +202,19 @@ mod tests {
             ..Timestamps::default()
         };
         for _ in 0..succeeded {
-            recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
+            recorder.record(
+                &timestamps,
+                &Outcome::success(OperationId::FIRST),
+                Within::WHOLLY,
+            );
         }
         for _ in 0..failed {
             let failure = Failure::new("refused", "refused");
-            recorder.record(&timestamps, &Outcome::failed(0, failure), Within::WHOLLY);
+            recorder.record(
+                &timestamps,
+                &Outcome::failed(OperationId::FIRST, failure),
+                Within::WHOLLY,
+            );
         }
         recorder.take_interval()
     }

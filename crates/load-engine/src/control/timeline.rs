@@ -89,6 +89,7 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::operation_table::OperationId;
     use crate::record::outcome::Outcome;
     use crate::record::recorder::Recorder;
     use crate::record::timestamps::Timestamps;
@@ -108,7 +109,11 @@ mod tests {
                 done_ns: begin_ns + MS,
                 ..Timestamps::default()
             };
-            recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
+            recorder.record(
+                &timestamps,
+                &Outcome::success(OperationId::FIRST),
+                Within::WHOLLY,
+            );
         };
         for second in 100..105 {
             (0..100).for_each(|n| answered(second * SECOND + n * 10 * MS));
@@ -142,7 +147,11 @@ mod tests {
                 done_ns: begin_ns + 2 * SECOND,
                 ..Timestamps::default()
             };
-            recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
+            recorder.record(
+                &timestamps,
+                &Outcome::success(OperationId::FIRST),
+                Within::WHOLLY,
+            );
             timeline.push(
                 timestamps.done_ns,
                 &recorder.take_interval_at(timestamps.done_ns),

@@ -62,6 +62,7 @@ impl CheckoutTally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::operation_table::OperationId;
     use crate::record::timestamps::CheckoutTimestamps;
 
     const TIMESTAMPS: Timestamps = Timestamps {
@@ -76,7 +77,7 @@ mod tests {
         },
         acquired_ns: 1_700,
         done_ns: 2_500,
-        operation: 0,
+        operation: OperationId::FIRST,
     };
 
     #[test]

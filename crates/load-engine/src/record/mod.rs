@@ -8,6 +8,8 @@ pub(crate) mod failure_samples;
 pub(crate) mod in_flight_request;
 pub(crate) mod interval;
 pub(crate) mod interval_quantile;
+pub(crate) mod lazy_histogram;
+pub(crate) mod operation_table;
 pub(crate) mod operation_tally;
 pub(crate) mod outcome;
 pub(crate) mod part_tally;

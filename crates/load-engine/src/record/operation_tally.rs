@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::histogram::{Recording, recording};
-use bench_report::{CensoredPercentiles, Histogram, Operation};
+use bench_report::histogram::recording;
+use bench_report::{CensoredPercentiles, Operation};
 
+use super::lazy_histogram::LazyHistogram;
 use super::timestamps::Timestamps;
 
 /// Counts and distributions of one operation in one shard.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct OperationTally {
     pub(crate) succeeded: u64,
     /// Successes that were done in the measured part, whenever they were due.
@@ -17,58 +18,39 @@ pub(crate) struct OperationTally {
     pub(crate) censored: u64,
     pub(crate) never_started: u64,
     pub(crate) errors: BTreeMap<String, u64>,
-    pub(crate) response: Recording,
-    pub(crate) call: Recording,
-    pub(crate) service: Recording,
-    pub(crate) checkout: Recording,
-    pub(crate) backlog: Recording,
-    pub(crate) pacing_lag: Recording,
-    pub(crate) failed: Recording,
-    pub(crate) unfinished: Recording,
+    pub(crate) response: LazyHistogram,
+    pub(crate) call: LazyHistogram,
+    pub(crate) service: LazyHistogram,
+    pub(crate) checkout: LazyHistogram,
+    pub(crate) backlog: LazyHistogram,
+    pub(crate) pacing_lag: LazyHistogram,
+    pub(crate) failed: LazyHistogram,
+    pub(crate) unfinished: LazyHistogram,
 }
 
 impl OperationTally {
-    pub(crate) fn new() -> Self {
-        Self {
-            succeeded: 0,
-            carried: 0,
-            retries: 0,
-            censored: 0,
-            never_started: 0,
-            errors: BTreeMap::new(),
-            response: recording(),
-            call: recording(),
-            service: recording(),
-            checkout: recording(),
-            backlog: recording(),
-            pacing_lag: recording(),
-            failed: recording(),
-            unfinished: recording(),
-        }
-    }
-
     pub(crate) fn success(&mut self, timestamps: &Timestamps) {
         self.succeeded += 1;
         if timestamps.acquired_ns > 0 {
             self.checkout
-                .saturating_record(gap(timestamps.started_ns, timestamps.acquired_ns));
+                .record(gap(timestamps.started_ns, timestamps.acquired_ns));
             self.service
-                .saturating_record(gap(timestamps.acquired_ns, timestamps.done_ns));
+                .record(gap(timestamps.acquired_ns, timestamps.done_ns));
         }
         self.call
-            .saturating_record(gap(timestamps.started_ns, timestamps.done_ns));
+            .record(gap(timestamps.started_ns, timestamps.done_ns));
         if timestamps.due_ns > 0 {
             self.response
-                .saturating_record(gap(timestamps.due_ns, timestamps.done_ns));
+                .record(gap(timestamps.due_ns, timestamps.done_ns));
             self.backlog
-                .saturating_record(gap(timestamps.released_ns, timestamps.started_ns));
+                .record(gap(timestamps.released_ns, timestamps.started_ns));
         }
     }
 
     pub(crate) fn lag(&mut self, timestamps: &Timestamps) {
         if timestamps.due_ns > 0 {
             self.pacing_lag
-                .saturating_record(gap(timestamps.due_ns, timestamps.released_ns));
+                .record(gap(timestamps.due_ns, timestamps.released_ns));
         }
     }
 
@@ -91,19 +73,13 @@ impl OperationTally {
             (&mut self.failed, &other.failed),
             (&mut self.unfinished, &other.unfinished),
         ] {
-            // Equal bounds on both sides: adding cannot fail.
-            let _ = mine.add(theirs);
+            mine.merge(theirs);
         }
     }
 
     pub(crate) fn operation(&self, measured_s: f64) -> Operation {
         let failed: u64 = self.errors.values().sum();
         let throughput = self.carried as f64 / measured_s;
-        let felt = if self.response.is_empty() {
-            &self.call
-        } else {
-            &self.response
-        };
         Operation {
             attempted: self.succeeded + failed + self.censored,
             succeeded: self.succeeded,
@@ -116,17 +92,25 @@ impl OperationTally {
             } else {
                 0.0
             },
-            response: Histogram::from_recording(&self.response),
-            call: Histogram::from_recording(&self.call),
+            response: self.response.histogram(),
+            call: self.call.histogram(),
             // Without a checkout the whole call is service, and is recorded once.
-            service: Histogram::from_recording(&self.service)
-                .or_else(|| Histogram::from_recording(&self.call)),
-            checkout: Histogram::from_recording(&self.checkout),
-            backlog: Histogram::from_recording(&self.backlog),
-            pacing_lag: Histogram::from_recording(&self.pacing_lag),
-            failed: Histogram::from_recording(&self.failed),
-            unfinished: Histogram::from_recording(&self.unfinished),
-            with_censored: CensoredPercentiles::from_recordings(felt, &self.unfinished),
+            service: self.service.histogram().or_else(|| self.call.histogram()),
+            checkout: self.checkout.histogram(),
+            backlog: self.backlog.histogram(),
+            pacing_lag: self.pacing_lag.histogram(),
+            failed: self.failed.histogram(),
+            unfinished: self.unfinished.histogram(),
+            with_censored: self.with_censored(),
+        }
+    }
+
+    /// Returns the percentiles of what users felt with the censored; `None` where there are none.
+    fn with_censored(&self) -> Option<CensoredPercentiles> {
+        let unfinished = self.unfinished.recorded()?;
+        match self.response.recorded().or(self.call.recorded()) {
+            Some(felt) => CensoredPercentiles::from_recordings(felt, unfinished),
+            None => CensoredPercentiles::from_recordings(&recording(), unfinished),
         }
     }
 }

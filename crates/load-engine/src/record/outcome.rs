@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use super::failure::Failure;
+use super::operation_table::OperationId;
 
 /// Outcome of one arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Index into [`TargetFactory::operations`].
-    pub operation: usize,
+    /// Operation of the target's table.
+    pub operation: OperationId,
     /// Attempts beyond the first.
     pub retries: u64,
     /// Absent on success; boxed, so that success stays small.
@@ -17,7 +18,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// It did what it should.
-    pub fn success(operation: usize) -> Self {
+    pub fn success(operation: OperationId) -> Self {
         Self {
             operation,
             retries: 0,
@@ -26,7 +27,7 @@ impl Outcome {
     }
 
     /// It failed.
-    pub fn failed(operation: usize, failure: Failure) -> Self {
+    pub fn failed(operation: OperationId, failure: Failure) -> Self {
         Self {
             operation,
             retries: 0,
@@ -39,7 +40,7 @@ impl Outcome {
 /// which it is a share: parts add nothing to throughput.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Index into [`TargetFactory::parts`].
+    /// Index into the names of the target's parts.
     pub part: usize,
     /// Instant at which it began, on `CLOCK_MONOTONIC`, in nanoseconds.
     pub began_ns: u64,

@@ -15,6 +15,7 @@ use super::checkout_tally::CheckoutTally;
 use super::cohort_counts::{BegunCounts, CohortHistory, InFlightBalance};
 use super::failure_samples::FailureSamples;
 use super::interval::Interval;
+use super::operation_table::{OperationId, OperationTable};
 use super::operation_tally::OperationTally;
 use super::outcome::{Outcome, Part};
 use super::part_tally::PartTally;
@@ -34,8 +35,8 @@ pub fn claim_shard(index: usize) {
 /// Measurements of one step, by all threads.
 #[derive(Debug)]
 pub struct Recorder {
-    operations: &'static [&'static str],
-    parts: &'static [&'static str],
+    operations: OperationTable,
+    parts: Vec<String>,
     shards: Vec<CachePadded<Mutex<Shard>>>,
     /// As many as shards.
     begun: Vec<BegunCounts>,
@@ -46,13 +47,13 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder for requests on `operations` by `threads` threads that claim shards 1..=threads;
     /// shard 0 is everybody else's.
-    pub fn new(operations: &'static [&'static str], threads: usize) -> Self {
+    pub fn new(operations: impl Into<OperationTable>, threads: usize) -> Self {
         let shards = (0..=threads)
-            .map(|_| CachePadded::new(Mutex::new(Shard::new(operations.len(), 0))))
+            .map(|_| CachePadded::new(Mutex::new(Shard::new())))
             .collect();
         Self {
-            operations,
-            parts: &[],
+            operations: operations.into(),
+            parts: Vec::new(),
             shards,
             begun: (0..=threads).map(|_| BegunCounts::new()).collect(),
             memory: Mutex::new(CohortHistory::new()),
@@ -61,11 +62,11 @@ impl Recorder {
 
     /// Sets the names of the parts that requests consist of.
     #[must_use]
-    pub fn with_parts(mut self, parts: &'static [&'static str]) -> Self {
-        self.parts = parts;
+    pub fn with_parts(mut self, parts: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        self.parts = parts.into_iter().map(|n| n.as_ref().to_owned()).collect();
         for shard in &mut self.shards {
             let shard = shard.get_mut().unwrap_or_else(PoisonError::into_inner);
-            shard.parts = parts.iter().map(|_| PartTally::new()).collect();
+            shard.parts = self.parts.iter().map(|_| PartTally::default()).collect();
         }
         self
     }
@@ -88,7 +89,7 @@ impl Recorder {
     /// shows warm-up and drain too.
     pub fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
-        shard.record(self.operations, timestamps, outcome, within);
+        shard.record(&self.operations, timestamps, outcome, within);
     }
 
     /// Records the parts of one finished request; `within` says what they count for.
@@ -99,7 +100,8 @@ impl Recorder {
     /// Records an arrival that was not over when the drain ended, or was never taken up (its start
     /// is 0). It counts for the operation that its timestamps name.
     pub fn record_censored(&self, timestamps: &Timestamps, now_ns: u64) {
-        self.shard().record_censored(timestamps, now_ns);
+        self.shard()
+            .record_censored(&self.operations, timestamps, now_ns);
     }
 
     /// Counts a request that began at `begin_ns` as under way no longer, without recording it.
@@ -130,7 +132,7 @@ impl Recorder {
 
     /// Merges all shards: what came out by part, those that never came left out.
     pub fn collect_parts(&self, measured_s: f64) -> BTreeMap<String, Operation> {
-        let mut whole: Vec<PartTally> = self.parts.iter().map(|_| PartTally::new()).collect();
+        let mut whole: Vec<PartTally> = self.parts.iter().map(|_| PartTally::default()).collect();
         for shard in &self.shards {
             let shard = lock(shard);
             for (sum, tally) in whole.iter_mut().zip(&shard.parts) {
@@ -139,7 +141,7 @@ impl Recorder {
         }
         let named = self.parts.iter().zip(&whole);
         named
-            .map(|(name, tally)| ((*name).to_owned(), tally.operation(measured_s)))
+            .map(|(name, tally)| (name.clone(), tally.operation(measured_s)))
             .filter(|(_, part)| part.attempted > 0)
             .collect()
     }
@@ -157,24 +159,23 @@ impl Recorder {
     /// Merges all shards: what came out by operation (those without an arrival left out), and a
     /// bounded sample of failures, with one of each kind, in the order in which they happened.
     pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
-        let mut whole: Vec<OperationTally> = self
-            .operations
-            .iter()
-            .map(|_| OperationTally::new())
-            .collect();
         let shards = self.shards.iter();
         let shards: Vec<_> = shards.map(|shard| lock(shard)).collect();
+        let mut whole: BTreeMap<OperationId, OperationTally> = BTreeMap::new();
         for shard in &shards {
-            for (sum, tally) in whole.iter_mut().zip(&shard.tallies) {
-                sum.merge(tally);
+            for (index, tally) in shard.tallies.iter().enumerate() {
+                if let Some(tally) = tally {
+                    let sum = whole.entry(OperationId::nth(index)).or_default();
+                    sum.merge(tally);
+                }
             }
         }
         let failures = FailureSamples::merged(shards.iter().map(|shard| &shard.failures));
-        let named = self.operations.iter().zip(&whole);
-        let operations = named
-            .map(|(name, tally)| ((*name).to_owned(), tally.operation(measured_s)))
-            .filter(|(_, operation)| operation.attempted > 0)
-            .collect();
+        let named = whole.iter().filter_map(|(id, tally)| {
+            let name = self.operations.name(*id)?.into_owned();
+            Some((name, tally.operation(measured_s)))
+        });
+        let operations = named.filter(|(_, sum)| sum.attempted > 0).collect();
         (operations, failures)
     }
 }
@@ -199,13 +200,17 @@ mod tests {
         checkout: CheckoutTimestamps::UNTOLD,
         acquired_ns: 1_700,
         done_ns: 2_500,
-        operation: 0,
+        operation: OperationId::FIRST,
     };
 
     #[test]
     fn phases_add_up() {
         let recorder = Recorder::new(&["get"], 2);
-        recorder.record(&TIMESTAMPS, &Outcome::success(0), Within::WHOLLY);
+        recorder.record(
+            &TIMESTAMPS,
+            &Outcome::success(OperationId::FIRST),
+            Within::WHOLLY,
+        );
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
         let at = |h: &Option<Histogram>| h.as_ref().unwrap().max_ns;
@@ -226,7 +231,11 @@ mod tests {
             acquired_ns: 0,
             ..TIMESTAMPS
         };
-        recorder.record(&timestamps, &Outcome::success(0), Within::WHOLLY);
+        recorder.record(
+            &timestamps,
+            &Outcome::success(OperationId::FIRST),
+            Within::WHOLLY,
+        );
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
         assert!(get.response.is_none() && get.backlog.is_none() && get.pacing_lag.is_none());
@@ -239,7 +248,11 @@ mod tests {
         let recorder = Recorder::new(&["get", "set"], 1);
         for _ in 0..100 {
             let failure = Failure::new("refused", "postgres://a:hunter2@h refused");
-            recorder.record(&TIMESTAMPS, &Outcome::failed(1, failure), Within::WHOLLY);
+            recorder.record(
+                &TIMESTAMPS,
+                &Outcome::failed(OperationId::nth(1), failure),
+                Within::WHOLLY,
+            );
         }
         let (operations, failures) = recorder.collect(1.0);
         assert!(!operations.contains_key("get"));
@@ -256,7 +269,7 @@ mod tests {
             due: false,
             done: false,
         };
-        recorder.record(&TIMESTAMPS, &Outcome::success(0), before);
+        recorder.record(&TIMESTAMPS, &Outcome::success(OperationId::FIRST), before);
         assert_eq!(recorder.take_interval().succeeded(), 1);
         assert_eq!(recorder.take_interval().succeeded(), 0);
         assert!(recorder.collect(1.0).0.is_empty());
@@ -276,7 +289,7 @@ mod tests {
             },
         );
         for within in [early, Within::WHOLLY, late, late] {
-            recorder.record(&TIMESTAMPS, &Outcome::success(0), within);
+            recorder.record(&TIMESTAMPS, &Outcome::success(OperationId::FIRST), within);
         }
         let (operations, _) = recorder.collect(1.0);
         let get = &operations["get"];
@@ -335,7 +348,11 @@ mod tests {
                 scope.spawn(move || {
                     claim_shard(index);
                     for _ in 0..1_000 {
-                        recorder.record(&TIMESTAMPS, &Outcome::success(0), Within::WHOLLY);
+                        recorder.record(
+                            &TIMESTAMPS,
+                            &Outcome::success(OperationId::FIRST),
+                            Within::WHOLLY,
+                        );
                     }
                 });
             }

@@ -7,6 +7,7 @@ use super::cohort_counts::FinishedCounts;
 use super::failure::Failure;
 use super::failure_samples::FailureSamples;
 use super::interval::Interval;
+use super::operation_table::{OperationId, OperationTable};
 use super::operation_tally::{OperationTally, gap};
 use super::outcome::{Outcome, Part};
 use super::part_tally::PartTally;
@@ -15,7 +16,8 @@ use super::within::Within;
 
 #[derive(Debug)]
 pub(crate) struct Shard {
-    pub(crate) tallies: Vec<OperationTally>,
+    /// By operation; absent where nothing was recorded.
+    pub(crate) tallies: Vec<Option<Box<OperationTally>>>,
     pub(crate) parts: Vec<PartTally>,
     pub(crate) checkout: CheckoutTally,
     pub(crate) interval: Interval,
@@ -24,10 +26,10 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(crate) fn new(operations: usize, parts: usize) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            tallies: (0..operations).map(|_| OperationTally::new()).collect(),
-            parts: (0..parts).map(|_| PartTally::new()).collect(),
+            tallies: Vec::new(),
+            parts: Vec::new(),
             checkout: CheckoutTally::default(),
             interval: Interval::new(),
             failures: FailureSamples::default(),
@@ -37,7 +39,7 @@ impl Shard {
 
     pub(crate) fn record(
         &mut self,
-        operations: &[&str],
+        operations: &OperationTable,
         timestamps: &Timestamps,
         outcome: &Outcome,
         within: Within,
@@ -48,7 +50,7 @@ impl Shard {
             None => self.interval.latency.saturating_record(felt),
             Some(_) => self.interval.failed += 1,
         }
-        let Some(tally) = self.tallies.get_mut(outcome.operation) else {
+        let Some(tally) = tally(&mut self.tallies, operations, outcome.operation) else {
             return;
         };
         if within.done && outcome.failure.is_none() {
@@ -63,16 +65,17 @@ impl Shard {
             self.checkout.add(timestamps);
             return tally.success(timestamps);
         };
-        tally.failed.saturating_record(felt);
+        tally.failed.record(felt);
         let known = tally.errors.get_mut(failure.kind.as_ref());
         let is_first = known.is_none();
         match known {
             Some(count) => *count += 1,
             None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
         }
-        let operation = operations[outcome.operation];
-        let sample = || sample(operation, timestamps, failure);
-        self.failures.offer(is_first, sample);
+        self.failures.offer(is_first, || {
+            let operation = operations.name(outcome.operation).unwrap_or_default();
+            sample(&operation, timestamps, failure)
+        });
     }
 
     pub(crate) fn record_parts(&mut self, parts: &[Part], within: Within) {
@@ -83,16 +86,49 @@ impl Shard {
         }
     }
 
-    pub(crate) fn record_censored(&mut self, timestamps: &Timestamps, now_ns: u64) {
+    pub(crate) fn record_censored(
+        &mut self,
+        operations: &OperationTable,
+        timestamps: &Timestamps,
+        now_ns: u64,
+    ) {
         let age_ns = gap(timestamps.begin_ns(), now_ns);
         self.finished.count(timestamps.begin_ns(), age_ns);
-        if let Some(tally) = self.tallies.get_mut(timestamps.operation) {
+        if let Some(tally) = tally(&mut self.tallies, operations, timestamps.operation) {
             tally.censored += 1;
             tally.never_started += u64::from(timestamps.started_ns == 0);
             tally.lag(timestamps);
-            tally.unfinished.saturating_record(age_ns);
+            tally.unfinished.record(age_ns);
         }
     }
+}
+
+/// Returns the tally of `id`, created where it is the first record; `None` where the table has no such
+/// operation.
+fn tally<'a>(
+    tallies: &'a mut Vec<Option<Box<OperationTally>>>,
+    operations: &OperationTable,
+    id: OperationId,
+) -> Option<&'a mut OperationTally> {
+    let at = id.index();
+    if tallies.get(at).is_none_or(Option::is_none) {
+        add_tally(tallies, operations, id)?;
+    }
+    tallies[at].as_deref_mut()
+}
+
+#[cold]
+fn add_tally(
+    tallies: &mut Vec<Option<Box<OperationTally>>>,
+    operations: &OperationTable,
+    id: OperationId,
+) -> Option<()> {
+    operations.name(id)?;
+    if tallies.len() <= id.index() {
+        tallies.resize_with(id.index() + 1, || None);
+    }
+    tallies[id.index()] = Some(Box::default());
+    Some(())
 }
 
 /// Masks the secrets of the texts: only what is kept pays for it.

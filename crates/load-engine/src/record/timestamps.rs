@@ -2,6 +2,8 @@
 
 use bench_report::clock::monotonic_ns;
 
+use super::operation_table::OperationId;
+
 /// The instants of one arrival on `CLOCK_MONOTONIC`, in nanoseconds; 0 = not reached.
 ///
 /// The engine owns them, so that a cancelled request still leaves its times.
@@ -19,15 +21,15 @@ pub struct Timestamps {
     pub acquired_ns: u64,
     /// Instant at which it was over.
     pub done_ns: u64,
-    /// Index into [`TargetFactory::operations`] of what it is, as far as that is known: the first, until
-    /// its session says otherwise. One that is cut off counts for it.
-    pub operation: usize,
+    /// Operation, as far as it is known: the first of the table until the session names another. A
+    /// request that is cut off counts for it.
+    pub operation: OperationId,
 }
 
 impl Timestamps {
     /// To be called by a session with several operations as soon as it knows which one this is:
     /// before its first await, and again if it turns into another one.
-    pub fn operation(&mut self, operation: usize) {
+    pub fn operation(&mut self, operation: OperationId) {
         self.operation = operation;
     }
 

@@ -2,6 +2,7 @@
 
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
+use crate::record::operation_table::OperationTable;
 use crate::record::outcome::{Outcome, Part};
 use crate::record::pool_sums::PoolSample;
 use crate::record::timestamps::Timestamps;
@@ -54,12 +55,12 @@ pub trait TargetFactory: Send + Sync + 'static {
     /// Type of the targets that it makes.
     type Target: Target;
 
-    /// The names that [`Outcome::operation`] indexes.
-    fn operations(&self) -> &'static [&'static str];
+    /// Returns the operations of its requests; the same table each time, where sessions add to it.
+    fn operations(&self) -> OperationTable;
 
-    /// The names that [`Part::part`] indexes.
-    fn parts(&self) -> &'static [&'static str] {
-        &[]
+    /// Returns the names that [`Part::part`] indexes.
+    fn parts(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Makes the target of `worker`: on a shared runtime there is one, per core there are several.

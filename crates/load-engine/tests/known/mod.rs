@@ -8,8 +8,8 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation};
 use load_engine::{
-    Cancel, Failure, LoadPlan, Outcome, PoolSample, Session, StepPlan, StepResult, Target,
-    TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
+    Cancel, Failure, LoadPlan, OperationId, OperationTable, Outcome, PoolSample, Session, StepPlan,
+    StepResult, Target, TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
 };
 use tokio::sync::Semaphore;
 
@@ -53,8 +53,8 @@ pub(crate) struct KnownSession {
 impl TargetFactory for KnownFactory {
     type Target = KnownTarget;
 
-    fn operations(&self) -> &'static [&'static str] {
-        &["hit"]
+    fn operations(&self) -> OperationTable {
+        OperationTable::from(&["hit"])
     }
 
     async fn build(&self, worker: WorkerShare) -> Result<KnownTarget, Failure> {
@@ -119,9 +119,9 @@ impl Session for KnownSession {
         if self.hits.fetch_add(1, Ordering::Relaxed) % self.known.fails_every
             == self.known.fails_every - 1
         {
-            return Outcome::failed(0, Failure::new("broken", "it broke"));
+            return Outcome::failed(OperationId::FIRST, Failure::new("broken", "it broke"));
         }
-        Outcome::success(0)
+        Outcome::success(OperationId::FIRST)
     }
 }
 

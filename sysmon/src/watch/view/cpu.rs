@@ -1,6 +1,7 @@
 //! Lines on CPU time: of the limit or the machine, by state, and of each core.
 
 use bench_cli::table::{rate, ratio};
+use host_metrics::metric::{cgroup, cpu, host};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
@@ -30,51 +31,51 @@ const STATES: [CpuState; 6] = [
         short: "us",
         glyph: '█',
         colour: Color::Green,
-        series: &["cpu.user_ratio"],
+        series: &[cpu::USER.name()],
     },
     CpuState {
         title: "nice",
         short: "ni",
         glyph: '░',
         colour: Color::Blue,
-        series: &["cpu.nice_ratio"],
+        series: &[cpu::NICE.name()],
     },
     CpuState {
         title: "sys",
         short: "sy",
         glyph: '▓',
         colour: Color::Magenta,
-        series: &["cpu.system_ratio"],
+        series: &[cpu::SYSTEM.name()],
     },
     CpuState {
         title: "other",
         short: "ot",
         glyph: '▒',
         colour: Color::Cyan,
-        series: &["cpu.irq_ratio", "cpu.softirq_ratio", "cpu.guest_ratio"],
+        series: &[cpu::IRQ.name(), cpu::SOFTIRQ.name(), cpu::GUEST.name()],
     },
     CpuState {
         title: "iowait",
         short: "wa",
         glyph: 'w',
         colour: Color::Yellow,
-        series: &["cpu.iowait_ratio"],
+        series: &[cpu::IOWAIT.name()],
     },
     CpuState {
         title: "steal",
         short: "st",
         glyph: 's',
         colour: Color::Red,
-        series: &["cpu.steal_ratio"],
+        series: &[cpu::STEAL.name()],
     },
 ];
 
 /// Shares that are listed where there is room.
 const OTHERS: [(&str, &str); 4] = [
-    ("irq", "cpu.irq_ratio"),
-    ("softirq", "cpu.softirq_ratio"),
-    ("guest", "cpu.guest_ratio"),
-    ("idle", "cpu.idle_ratio"),
+    ("irq", cpu::IRQ.name()),
+    ("softirq", cpu::SOFTIRQ.name()),
+    ("guest", cpu::GUEST.name()),
+    ("idle", cpu::IDLE.name()),
 ];
 
 /// Lines on CPU time.
@@ -127,20 +128,20 @@ fn parts(cx: &DrawContext, core: Option<&str>) -> Vec<BarPart> {
         return parts;
     }
     let style = cx.palette.colour(Color::Green);
-    solid(share(cx, core, "cpu.busy_ratio"), style).to_vec()
+    solid(share(cx, core, cpu::BUSY.name()), style).to_vec()
 }
 
 /// Line on a container's limit: throttled periods and use of the whole machine.
 fn throttling(cx: &DrawContext) -> Line<'static> {
     let machine = cx.machine;
-    let throttled = machine.own_group("cgroup.cpu.throttled_periods_ratio");
+    let throttled = machine.own_group(cgroup::THROTTLED_PERIODS.name());
     cx.items(
         Span::raw(" ".repeat(LABEL)),
         vec![
             item("held back in", throttled, |r| {
                 format!("{} of periods", ratio(r))
             }),
-            item("machine busy", machine.value("cpu.busy_ratio"), ratio),
+            item("machine busy", machine.value(cpu::BUSY.name()), ratio),
         ],
     )
 }
@@ -182,25 +183,35 @@ fn percent(value: Option<f64>) -> String {
 fn load(cx: &DrawContext) -> Line<'static> {
     let machine = cx.machine;
     let average = |name| figure(machine.value(name), |v| format!("{v:.2}"));
-    let averages = ["load.average_1m", "load.average_5m", "load.average_15m"];
-    let hottest = machine.all("temperature.celsius").map(|(_, value)| value);
+    let averages = [
+        host::LOAD_1M.name(),
+        host::LOAD_5M.name(),
+        host::LOAD_15M.name(),
+    ];
+    let hottest = machine
+        .all(host::TEMPERATURE.name())
+        .map(|(_, value)| value);
     let hottest = hottest.reduce(f64::max);
     let mut items = vec![
         vec![Span::raw(averages.map(average).join(" "))],
-        item("runnable", machine.value("load.runnable"), count),
-        item("blocked", machine.value("load.blocked"), count),
+        item("runnable", machine.value(cpu::RUNNABLE.name()), count),
+        item("blocked", machine.value(cpu::BLOCKED.name()), count),
         item(
             "switches",
-            machine.value("scheduler.context_switches_per_s"),
+            machine.value(cpu::CONTEXT_SWITCHES.name()),
             rate,
         ),
-        item("forks", machine.value("scheduler.forks_per_s"), rate),
+        item("forks", machine.value(cpu::FORKS.name()), rate),
     ];
     if hottest.is_some() {
         items.push(item("hottest", hottest, |v| format!("{v:.0} °C")));
     }
-    items.push(item("tasks", machine.value("load.tasks"), count));
-    items.push(item("files open", machine.value("handles.open"), count));
+    items.push(item("tasks", machine.value(host::TASK_COUNT.name()), count));
+    items.push(item(
+        "files open",
+        machine.value(host::FILES_OPEN.name()),
+        count,
+    ));
     cx.items(cx.label("Load"), items)
 }
 
@@ -228,7 +239,7 @@ fn cores(cx: &DrawContext) -> Vec<OverviewLine> {
 fn bars(cx: &DrawContext, cores: &[&str], cell: usize) -> Line<'static> {
     let mut spans = Vec::new();
     for core in cores {
-        let busy = share(cx, Some(core), "cpu.busy_ratio");
+        let busy = share(cx, Some(core), cpu::BUSY.name());
         let number = if cell >= LABEL + CORE {
             fitted(&format!("core {core}"), LABEL)
         } else {
@@ -263,18 +274,18 @@ fn strip(cx: &DrawContext, cores: &[&str], most_rows: usize) -> Vec<Line<'static
 
 fn shape(cx: &DrawContext, core: &str) -> char {
     let mostly = |series| share(cx, Some(core), series).is_some_and(|share| share >= MOSTLY);
-    if mostly("cpu.steal_ratio") {
+    if mostly(cpu::STEAL.name()) {
         return 's';
     }
-    if mostly("cpu.iowait_ratio") {
+    if mostly(cpu::IOWAIT.name()) {
         return 'w';
     }
-    let busy = share(cx, Some(core), "cpu.busy_ratio");
+    let busy = share(cx, Some(core), cpu::BUSY.name());
     busy.map_or(' ', |busy| glyph::level(busy, 1.0))
 }
 
 fn busiest(cx: &DrawContext, cores: &[&str]) -> String {
-    let busy = |core: &&str| Some((core.to_string(), share(cx, Some(core), "cpu.busy_ratio")?));
+    let busy = |core: &&str| Some((core.to_string(), share(cx, Some(core), cpu::BUSY.name())?));
     let busiest = cores.iter().filter_map(busy);
     let busiest = busiest.max_by(|(_, a), (_, b)| a.total_cmp(b));
     busiest.map_or_else(String::new, |(core, busy)| {

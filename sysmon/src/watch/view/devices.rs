@@ -1,6 +1,7 @@
 //! Lines on disks and interfaces, side by side, and on GPUs.
 
 use bench_cli::table::{duration_ns, ratio};
+use host_metrics::metric::{disk, gpu, network};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
@@ -12,11 +13,13 @@ use crate::watch::text::{figure, fitted, right, shortened};
 
 /// Columns between the two halves.
 const GAP: usize = 2;
-/// Column of a table of devices: shows the highest of these series.
+/// Column of a table of devices.
 struct DeviceColumn {
     heading: &'static str,
     width: usize,
-    series: &'static [&'static str],
+    series: &'static str,
+    /// Another series; the larger of both is shown.
+    other: Option<&'static str>,
     text: fn(f64) -> String,
 }
 
@@ -31,33 +34,36 @@ struct Panel<'a> {
 }
 
 const DISK: [DeviceColumn; 5] = [
-    column("read/s", 9, &["disk.read_bytes_per_s"], size),
-    column("write/s", 9, &["disk.write_bytes_per_s"], size),
-    column("busy", 8, &["disk.busy_ratio"], ratio),
-    column("await", 9, &AWAIT, |ns| duration_ns(ns as u64)),
-    column("queue", 7, &["disk.queue_length"], |v| format!("{v:.1}")),
+    column("read/s", 9, disk::READ_BYTES.name(), size),
+    column("write/s", 9, disk::WRITTEN_BYTES.name(), size),
+    column("busy", 8, disk::BUSY.name(), ratio),
+    DeviceColumn {
+        other: Some(disk::WRITE_AWAIT.name()),
+        ..column("await", 9, disk::READ_AWAIT.name(), |ns| {
+            duration_ns(ns as u64)
+        })
+    },
+    column("queue", 7, disk::QUEUE.name(), |v| format!("{v:.1}")),
 ];
 
-/// The larger of both is shown.
-const AWAIT: [&str; 2] = ["disk.read_await_ns", "disk.write_await_ns"];
-
 const INTERFACE: [DeviceColumn; 4] = [
-    column("in/s", 9, &["network.receive_bytes_per_s"], size),
-    column("out/s", 9, &["network.transmit_bytes_per_s"], size),
-    column("drops/s", 8, &["network.drops_per_s"], few),
-    column("errors/s", 9, &["network.errors_per_s"], few),
+    column("in/s", 9, network::RECEIVED_BYTES.name(), size),
+    column("out/s", 9, network::SENT_BYTES.name(), size),
+    column("drops/s", 8, network::DROPS.name(), few),
+    column("errors/s", 9, network::ERRORS.name(), few),
 ];
 
 const fn column(
     heading: &'static str,
     width: usize,
-    series: &'static [&'static str],
+    series: &'static str,
     text: fn(f64) -> String,
 ) -> DeviceColumn {
     DeviceColumn {
         heading,
         width,
         series,
+        other: None,
         text,
     }
 }
@@ -76,14 +82,14 @@ pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let disks = Panel {
         title: "Disk",
         short: "Disk",
-        names: names(cx, "disk.read_bytes_per_s"),
+        names: names(cx, disk::READ_BYTES.name()),
         columns: &DISK,
         trace: Trend::Disk,
     };
     let interfaces = Panel {
         title: "Network",
         short: "Net",
-        names: names(cx, "network.receive_bytes_per_s"),
+        names: names(cx, network::RECEIVED_BYTES.name()),
         columns: &INTERFACE,
         trace: Trend::Interface,
     };
@@ -109,11 +115,10 @@ fn names<'a>(cx: &DrawContext<'a>, series: &'static str) -> Vec<&'a str> {
 
 impl DeviceColumn {
     fn of(&self, machine: &LatestFigures, device: &str) -> String {
-        let told = self
-            .series
-            .iter()
-            .filter_map(|name| machine.of(name, device));
-        figure(told.reduce(f64::max), self.text)
+        let series = [Some(self.series), self.other];
+        let values = series.into_iter().flatten();
+        let values = values.filter_map(|name| machine.of(name, device));
+        figure(values.reduce(f64::max), self.text)
     }
 }
 
@@ -193,9 +198,9 @@ pub(super) fn gpus(cx: &DrawContext) -> Vec<OverviewLine> {
     let most = (cx.height / 12).max(1);
     for gpu in gpu_indices(machine).into_iter().take(most) {
         let of = |name| machine.of(name, gpu);
-        let busy = of("gpu.utilisation_ratio");
-        let used = figure(of("gpu.memory_used_bytes"), size);
-        let total = figure(of("gpu.memory_total_bytes"), size);
+        let busy = of(gpu::UTILISATION.name());
+        let used = figure(of(gpu::MEMORY_USED.name()), size);
+        let total = figure(of(gpu::MEMORY_TOTAL.name()), size);
         let line = cx.gauge(
             &format!("GPU {gpu}"),
             busy,
@@ -204,19 +209,17 @@ pub(super) fn gpus(cx: &DrawContext) -> Vec<OverviewLine> {
             &Trend::Gpu(gpu.to_owned()),
         );
         rows.push(row("gpu", 3, line));
-        let name = machine.second_label("gpu.memory_used_bytes", gpu);
-        let name = name.or_else(|| machine.second_label("gpu.utilisation_ratio", gpu));
+        let name = machine.second_label(gpu::MEMORY_USED.name(), gpu);
+        let name = name.or_else(|| machine.second_label(gpu::UTILISATION.name(), gpu));
         let name = shortened(name.unwrap_or(""), 30);
         let more = cx.items(
             Span::raw(" ".repeat(LABEL)),
             vec![
                 vec![Span::raw(name)],
-                item("power", of("gpu.power_watts"), |v| format!("{v:.0} W")),
-                item("at", of("gpu.temperature_celsius"), |v| {
-                    format!("{v:.0} °C")
-                }),
-                item("memory busy", of("gpu.memory_busy_ratio"), ratio),
-                item("clock", of("gpu.sm_clock_hertz"), |v| {
+                item("power", of(gpu::POWER.name()), |v| format!("{v:.0} W")),
+                item("at", of(gpu::TEMPERATURE.name()), |v| format!("{v:.0} °C")),
+                item("memory busy", of(gpu::MEMORY_BUSY.name()), ratio),
+                item("clock", of(gpu::CLOCK.name()), |v| {
                     format!("{:.0} MHz", v / 1e6)
                 }),
             ],
@@ -229,10 +232,10 @@ pub(super) fn gpus(cx: &DrawContext) -> Vec<OverviewLine> {
 /// Indices of all GPUs with a figure, in order.
 fn gpu_indices(machine: &LatestFigures) -> Vec<&str> {
     let told = [
-        "gpu.utilisation_ratio",
-        "gpu.memory_used_bytes",
-        "gpu.power_watts",
-        "gpu.temperature_celsius",
+        gpu::UTILISATION.name(),
+        gpu::MEMORY_USED.name(),
+        gpu::POWER.name(),
+        gpu::TEMPERATURE.name(),
     ];
     let mut all: Vec<&str> = told
         .into_iter()

@@ -1,6 +1,7 @@
 //! Lines on memory and pressure (PSI).
 
 use bench_cli::table::{bytes, rate, ratio};
+use host_metrics::metric::{cgroup, memory};
 use ratatui::style::{Color, Modifier};
 use ratatui::text::{Line, Span};
 
@@ -16,7 +17,7 @@ pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let used = cx.machine.memory();
     let of_all = || {
         let value = |name| figure(cx.machine.value(name), size);
-        let (used, total) = (value("memory.used_bytes"), value("memory.total_bytes"));
+        let (used, total) = (value(memory::USED.name()), value(memory::TOTAL.name()));
         format!("{used} of {total}")
     };
     let words = used
@@ -44,8 +45,8 @@ fn flow(value: f64) -> String {
 fn more(cx: &DrawContext) -> Line<'static> {
     let machine = cx.machine;
     let mut items = Vec::new();
-    let killed = machine.value("memory.oom_kills");
-    let killed = killed.or_else(|| machine.own_group("cgroup.memory.oom_kills"));
+    let killed = machine.value(memory::OOM_KILLS.name());
+    let killed = killed.or_else(|| machine.own_group(cgroup::GROUP_OOM_KILLS.name()));
     if let Some(kills) = killed.filter(|kills| *kills > 0.0) {
         let style = cx.palette.colour(Color::Red);
         let style = style.add_modifier(Modifier::BOLD);
@@ -54,22 +55,22 @@ fn more(cx: &DrawContext) -> Line<'static> {
     if machine.memory().limit.is_some() {
         items.push(item(
             "machine used",
-            machine.value("memory.used_ratio"),
+            machine.value(memory::USED_RATIO.name()),
             ratio,
         ));
     }
     items.extend([
-        item("cached", machine.value("memory.cached_bytes"), size),
-        item("dirty", machine.value("memory.dirty_bytes"), size),
-        item("swap", machine.value("swap.used_bytes"), size),
+        item("cached", machine.value(memory::CACHED.name()), size),
+        item("dirty", machine.value(memory::DIRTY.name()), size),
+        item("swap", machine.value(memory::SWAP_USED.name()), size),
         item(
             "major faults",
-            machine.value("memory.major_faults_per_s"),
+            machine.value(memory::MAJOR_FAULTS.name()),
             rate,
         ),
-        item("swapped in", machine.value("swap.in_bytes_per_s"), flow),
-        item("out", machine.value("swap.out_bytes_per_s"), flow),
-        item("slab", machine.value("memory.slab_bytes"), size),
+        item("swapped in", machine.value(memory::SWAPPED_IN.name()), flow),
+        item("out", machine.value(memory::SWAPPED_OUT.name()), flow),
+        item("slab", machine.value(memory::SLAB.name()), size),
     ]);
     cx.items(Span::raw(" ".repeat(LABEL)), items)
 }
@@ -79,13 +80,9 @@ fn more(cx: &DrawContext) -> Line<'static> {
 fn pressure(cx: &DrawContext) -> Line<'static> {
     let third = cx.width.saturating_sub(LABEL) / STALLED.len();
     let mut spans = vec![cx.label("Pressure")];
-    for (title, series) in STALLED {
+    for (title, series, full) in STALLED {
         let some = cx.machine.value(series);
-        let full = match series {
-            "pressure.memory.some_ratio" => cx.machine.value("pressure.memory.full_ratio"),
-            "pressure.io.some_ratio" => cx.machine.value("pressure.io.full_ratio"),
-            _ => None,
-        };
+        let full = full.and_then(|full| cx.machine.value(full));
         let value = fitted(&format!("{title} {}", figure(some, ratio)), STALL);
         let full = full.filter(|_| third >= 2 * STALL + 10);
         let full = full.map_or_else(String::new, |full| {

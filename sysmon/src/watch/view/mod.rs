@@ -13,6 +13,7 @@ pub mod palette;
 mod processes;
 mod trees;
 
+use host_metrics::metric;
 use std::time::Duration;
 
 use bench_cli::table::{bytes, ratio};
@@ -100,7 +101,7 @@ fn title(cx: &DrawContext) -> Line<'static> {
         let s = if cores == 1 { "" } else { "s" };
         format!(" · {cores} core{s}")
     });
-    let memory = cx.machine.value("memory.total_bytes");
+    let memory = cx.machine.value(metric::memory::TOTAL.name());
     let memory = memory.map_or(String::new(), |total| format!(" · {}", bytes(total as u64)));
     let interval = humantime::format_duration(Duration::from_nanos(about.interval_ns));
     let pace = format!("every {interval} · {}", cx.model.shown().clock);

@@ -1,6 +1,7 @@
 //! Table of processes: as many rows and columns as there is room for.
 
 use bench_cli::table::{bytes, rate};
+use host_metrics::metric::process;
 use host_metrics::source::process::ProcessFields;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -65,37 +66,45 @@ const COLUMNS: [ProcessColumn; 14] = [
         sort: Some(Sort::Io),
         ..extra("WRITE/s", 10, DISK_WRITTEN, size, |f| f.io)
     },
-    extra("THREADS", 8, "process.threads", count, |f| f.threads),
-    extra("FILES", 7, "process.descriptors", count, |f| f.descriptors),
-    extra("WAITING", 8, "process.waiting_threads", two_digits, |f| {
-        f.scheduler
+    extra("THREADS", 8, process::THREAD_COUNT.name(), count, |f| {
+        f.threads
     }),
+    extra("FILES", 7, process::DESCRIPTORS.name(), count, |f| {
+        f.descriptors
+    }),
+    extra(
+        "WAITING",
+        8,
+        process::WAITING_THREADS.name(),
+        two_digits,
+        |f| f.scheduler,
+    ),
     extra(
         "SWITCHES",
         10,
-        "process.context_switches_per_s",
+        process::CONTEXT_SWITCHES.name(),
         rate,
         |f| f.scheduler,
     ),
-    extra("FAULTS", 10, "process.major_faults_per_s", rate, |f| {
+    extra("FAULTS", 10, process::MAJOR_FAULTS.name(), rate, |f| {
         f.faults
     }),
     extra(
         "CHILDREN",
         9,
-        "process.children_cpu_cores",
+        process::CHILDREN_CPU_CORES.name(),
         two_digits,
         |f| f.children,
     ),
-    extra("SWAP", 9, "process.swap_bytes", size, |f| f.swap),
-    extra("PSS", 9, "process.pss_bytes", size, |f| f.pss),
+    extra("SWAP", 9, process::SWAP.name(), size, |f| f.swap),
+    extra("PSS", 9, process::PSS.name(), size, |f| f.pss),
     ProcessColumn {
         least: 120,
-        ..extra("ALL R/s", 10, "process.read_bytes_per_s", size, |f| f.io)
+        ..extra("ALL R/s", 10, process::READ.name(), size, |f| f.io)
     },
     ProcessColumn {
         least: 120,
-        ..extra("ALL W/s", 10, "process.write_bytes_per_s", size, |f| f.io)
+        ..extra("ALL W/s", 10, process::WRITTEN.name(), size, |f| f.io)
     },
 ];
 

@@ -1,5 +1,6 @@
 //! Lines on followed processes, each with its descendants as one.
 
+use host_metrics::metric::process;
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, OverviewLine, row};
@@ -11,19 +12,21 @@ use crate::watch::text::{figure, fitted, right};
 type TreeColumn = (&'static str, usize, &'static str, fn(f64) -> String);
 
 const COLUMNS: [TreeColumn; 6] = [
-    ("processes", 11, "tree.processes", count),
-    ("cores", 8, "tree.cpu_cores", |v| format!("{v:.2}")),
-    ("memory", 11, "tree.rss_bytes", size),
-    ("threads", 9, "tree.threads", count),
-    ("descriptors", 13, "tree.descriptors", count),
-    ("pss", 11, "tree.pss_bytes", size),
+    ("processes", 11, process::TREE_PROCESSES.name(), count),
+    ("cores", 8, process::TREE_CPU_CORES.name(), |v| {
+        format!("{v:.2}")
+    }),
+    ("memory", 11, process::TREE_RSS.name(), size),
+    ("threads", 9, process::TREE_THREADS.name(), count),
+    ("descriptors", 13, process::TREE_DESCRIPTORS.name(), count),
+    ("pss", 11, process::TREE_PSS.name(), size),
 ];
 
 /// Heading and a line for each followed target.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let machine = cx.machine;
     let targets: Vec<&str> = machine
-        .all("tree.processes")
+        .all(process::TREE_PROCESSES.name())
         .map(|(name, _)| name)
         .collect();
     if targets.is_empty() {
@@ -32,7 +35,12 @@ pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let mut columns: Vec<&TreeColumn> = COLUMNS.iter().collect();
     // Columns of threads, descriptors and PSS are shown where they were requested.
     columns.retain(|(.., series, _)| {
-        !["tree.descriptors", "tree.pss_bytes", "tree.threads"].contains(series)
+        ![
+            process::TREE_DESCRIPTORS.name(),
+            process::TREE_PSS.name(),
+            process::TREE_THREADS.name(),
+        ]
+        .contains(series)
             || machine.all(series).next().is_some()
     });
     let name = 20;

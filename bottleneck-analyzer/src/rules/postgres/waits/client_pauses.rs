@@ -7,28 +7,28 @@ use crate::cost::{CheckResult, RepeatFacts};
 use crate::figures::duration_ns;
 use crate::rules::postgres::round_trips;
 
-/// Pauses between two statements below which a client is at work, not away.
+/// Length from which a pause between two statements keeps a transaction open, in nanoseconds.
 pub(super) const SHORT_PAUSE_NS: f64 = 1e6;
 
-/// Share of the open transactions that the client's own work and want of a CPU must explain for it
-/// to be their reason.
+/// Share of the idle transactions from which busy or waiting client threads explain them.
 const EXPLAINED: f64 = 0.5;
 
-/// Bounds for reports that do not tell for how long the client waited for a CPU: pauses that a client
-/// makes on a machine that was not recorded, and that may have no CPU for it …
+/// Length up to which a pause can come from a missing CPU, in nanoseconds: for reports without the client's
+/// waiting time, on a machine that was not recorded.
 const UNCLEAR_PAUSE_NS: f64 = 5e6;
 
-/// … and pauses that it makes because it waits for a CPU among many: some slices of the scheduler.
+/// Length up to which a pause can come from a missing CPU on a crowded machine, in nanoseconds: some time
+/// slices of the scheduler.
 const CROWDED_PAUSE_NS: f64 = 5e7;
 
-/// A client that sends its next statement at once makes round trips: it keeps nothing. One that
-/// waits for a CPU cannot be told from one that thinks.
-pub(super) fn short_pauses(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CheckResult> {
+/// Rules out `kept_transactions` for short pauses, and asks an open question for pauses that a missing CPU
+/// can explain. `None` if the pauses are the client's own.
+pub(super) fn short_pauses(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CheckResult> {
     const RULE: &str = "kept_transactions";
     if !group.has("client.idle_in_transaction") {
         return None;
     }
-    let pause = pause_ns(probe);
+    let pause = pause_ns(repeat);
     let statement = format!(
         "between two statements of a transaction the client takes {}",
         duration_ns(pause)
@@ -37,7 +37,7 @@ pub(super) fn short_pauses(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Op
         let evidence = group.waits.iter().filter_map(|wait| wait.evidence.clone());
         return Some(CheckResult::Fine(RULE, statement, evidence.collect()));
     }
-    let (unclear, reason) = want_of_cpu(probe, group)?;
+    let (unclear, reason) = want_of_cpu(repeat, group)?;
     (pause < unclear).then(|| {
         CheckResult::Unknown(
             RULE,
@@ -47,23 +47,24 @@ pub(super) fn short_pauses(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Op
     })
 }
 
-/// The pauses that may come of a client that has no CPU, with the reason; `None` where it had one.
-fn want_of_cpu(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, &'static str)> {
-    if let Some(sessions) = sessions_before_the_client(probe.view.step) {
+/// Returns the length up to which pauses can come from a missing CPU, in nanoseconds, with the reason.
+/// `None` if the client had a CPU.
+fn want_of_cpu(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, &'static str)> {
+    if let Some(sessions) = sessions_before_the_client(repeat.view.step) {
         let reason = "its threads work or wait for a CPU for as long";
         return (sessions >= EXPLAINED * group.sessions()).then_some((f64::INFINITY, reason));
     }
-    let bound = probe.facts.thresholds.cpu.warning_ratio;
-    match probe.bench.cpu_has_room(bound) {
+    let bound = repeat.facts.thresholds.cpu.warning_ratio;
+    match repeat.bench.cpu_has_room(bound) {
         Some(true) => None,
         Some(false) => Some((CROWDED_PAUSE_NS, "the CPU has no room for it")),
         None => Some((UNCLEAR_PAUSE_NS, "the machine's CPU was not recorded")),
     }
 }
 
-/// Answers that the client's threads have not taken up yet, on average: a thread that is at work or
-/// waits for a CPU for the share ρ of the time has ρ ÷ (1 − ρ) of them before it (M/M/1). `None` where
-/// the report does not tell for how long threads waited.
+/// Returns the mean number of answers that wait for the client's threads: ρ ÷ (1 − ρ) per thread that is
+/// busy or waits for a CPU for the share ρ of the time (M/M/1). `None` if the report does not have the
+/// waiting time of threads.
 fn sessions_before_the_client(step: &Step) -> Option<f64> {
     let generator = &step.generator;
     let taken_ns = (generator.cpu_ns + generator.ready_ns?) as f64;
@@ -72,17 +73,18 @@ fn sessions_before_the_client(step: &Step) -> Option<f64> {
     Some(threads * busy / (1.0 - busy.min(0.999)))
 }
 
-/// Time that the client takes between two statements of a transaction, the way there and back left
-/// out.
-pub(super) fn pause_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
-    kept_ns(probe) / round_trips::gaps(probe).max(1.0)
+/// Returns the mean pause of the client between two statements of a transaction in nanoseconds, the round
+/// trip left out.
+pub(super) fn pause_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    kept_ns(repeat) / round_trips::gaps(repeat).max(1.0)
 }
 
-/// Time of a call for which its client keeps a transaction open, round trips left out.
-pub(super) fn kept_ns(probe: &RepeatFacts<'_, '_>) -> f64 {
-    let open = probe
+/// Returns the time of a call for which its client keeps a transaction open in nanoseconds, round trips
+/// left out.
+pub(super) fn kept_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
+    let open = repeat
         .model
         .part("client.idle_in_transaction")
         .map_or(0.0, |p| p.ns);
-    (open - round_trips::in_transactions_ns(probe)).max(0.0)
+    (open - round_trips::in_transactions_ns(repeat)).max(0.0)
 }

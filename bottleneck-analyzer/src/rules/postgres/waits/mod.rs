@@ -1,5 +1,10 @@
-//! Waits of sessions inside PostgreSQL, by event: the thing, its holder, and
-//! which statement waits.
+//! Rules about wait events: `lock_waits`, `lwlock_waits`, `read_waits`, `commit_waits`, `io_waits`,
+//! `sync_replica`, `client_waits`, `kept_transactions`, `sleeps`, `parallel_queries`, `other_waits`.
+//!
+//! The catalogue `wait-events.toml` assigns each event to a rule and a kind. A rule fires if its events take
+//! the share of the service time that `thresholds.waits` sets for the kind. Reads sampled sessions
+//! (`waits.*`), lock holders, waiting statements and counters. The cost is sessions ÷ calls per second by
+//! Little's law, as in the time model.
 
 mod client_pauses;
 mod wait_group;
@@ -15,52 +20,52 @@ use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{LockHolders, PostgresEvidence};
 
-/// Rules that say that they have looked, though no session waited.
+/// Rules that are ruled out if no session waited, with the statement.
 const MAIN: [(&str, &str); 3] = [
     ("lock_waits", "no session waited for a lock"),
     ("lwlock_waits", "no session waited for an internal lock"),
     ("io_waits", "no session waited for a file"),
 ];
 
-/// Sessions at once below which a wait is told only of time that is wasted for sure.
+/// Mean number of sessions in an event from which it can be a finding. Wasted time has no such bound.
 const LEAST_SESSIONS: f64 = 0.2;
 
-/// Told by rules of their own, which know more than the waits.
+/// Rules of the catalogue that have a file of their own with more evidence.
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
 
-pub(super) fn look(probe: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let Some(waits) = waits::of(&probe.view) else {
+pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
+    let Some(waits) = waits::sampled_waits(&repeat.view) else {
         return vec![CheckResult::Unknown(
             "waits",
             "what sessions wait for inside the server: they were not sampled".to_owned(),
             "a role that may read pg_stat_activity (pg_read_all_stats)".to_owned(),
         )];
     };
-    let mut looks: Vec<CheckResult> = groups(waits)
+    let mut results: Vec<CheckResult> = groups(waits)
         .iter()
         .filter_map(|group| {
-            short_pauses(probe, group).or_else(|| Some(CheckResult::Cost(cost(probe, group)?)))
+            short_pauses(repeat, group).or_else(|| Some(CheckResult::Cost(cost(repeat, group)?)))
         })
         .collect();
-    looks.extend(MAIN.map(|(rule, statement)| {
-        let evidence = probe.view.evidence("sessions.samples").into_iter();
+    results.extend(MAIN.map(|(rule, statement)| {
+        let evidence = repeat.view.evidence("sessions.samples").into_iter();
         CheckResult::Fine(rule, statement.to_owned(), evidence.collect())
     }));
-    looks
+    results
 }
 
-fn cost(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
+fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     if group.kind() == WaitKind::Background || ELSEWHERE.contains(&group.rule()) {
         return None;
     }
     let main = group.main()?;
     let own_ns = if group.has("client.idle_in_transaction") {
-        kept_ns(probe)
+        kept_ns(repeat)
     } else {
-        time_in(probe, group)
+        time_in(repeat, group)
     };
-    let holders = LockHolders::of(&probe.view, &group.lock_kinds());
-    let statement = statement(&probe.view, group, holders.as_ref());
+    let holders = LockHolders::find(&repeat.view, &group.lock_kinds());
+    let statement = statement(&repeat.view, group, holders.as_ref());
     let named = thing(group, holders.as_ref());
     let title = wording::title(group, &named, &statement, holders.as_ref());
     let mut evidence: Vec<EvidenceItem> = group
@@ -72,10 +77,10 @@ fn cost(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     evidence.extend(
         counters(group.rule())
             .iter()
-            .filter_map(|name| probe.view.evidence(name)),
+            .filter_map(|name| repeat.view.evidence(name)),
     );
-    evidence.extend(caches(&probe.view, group));
-    evidence.extend(group.beside_load(&probe.view).filter_map(|row| {
+    evidence.extend(caches(&repeat.view, group));
+    evidence.extend(group.beside_load(&repeat.view).filter_map(|row| {
         let label = format!("sessions of {} in it", wording::who(&row));
         row.evidence(label, "sessions_mean")
     }));
@@ -85,11 +90,11 @@ fn cost(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
         key: group.cause_key(main),
         thing: named,
         own_ns,
-        least: least(probe, group),
-        avoidable: avoidable(probe, group, own_ns),
+        least: least(repeat, group),
+        avoidable: avoidable(repeat, group, own_ns),
         lower_bound: false,
         title,
-        detail: wording::detail(probe, group, holders.as_ref()),
+        detail: wording::detail(repeat, group, holders.as_ref()),
         evidence,
         actions,
         rationale,
@@ -97,7 +102,7 @@ fn cost(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     })
 }
 
-/// Counters that stand beside what a rule tells.
+/// Returns the names of counters that are evidence of a rule.
 fn counters(rule: &str) -> &'static [&'static str] {
     match rule {
         "commit_waits" => &["wal.syncs", "wal.sync_ns", "database.commits"],
@@ -111,7 +116,7 @@ fn counters(rule: &str) -> &'static [&'static str] {
     }
 }
 
-/// Use of the caches of transaction states that these events are about.
+/// Returns the use of the caches of transaction states (SLRU) that the events are about.
 fn caches(view: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item = EvidenceItem> {
     let names = group.event.map_or(&[][..], |event| &event.slru);
     let rows = view.rows("slru").into_iter();
@@ -125,25 +130,25 @@ fn caches(view: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item 
     })
 }
 
-/// Mean time that a call spends in these events, as the time model has it.
-fn time_in(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
+/// Returns the mean time of a call in the events of a group, in nanoseconds.
+fn time_in(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     let title = group.main().map(Wait::part);
-    let part = probe
+    let part = repeat
         .model
         .parts
         .iter()
         .find(|p| Some(&p.title) == title.as_ref());
     part.map_or_else(
         || {
-            // Too small to be shown by itself.
-            let calls = Some(probe.view.calls_per_s()).filter(|x| *x > 0.0);
+            // The time model joins small waits, so compute it by Little's law.
+            let calls = Some(repeat.view.calls_per_s()).filter(|x| *x > 0.0);
             group.sessions() / calls.unwrap_or(1.0) * 1e9
         },
         |part| part.ns,
     )
 }
 
-/// The statement that waits most; empty where the report does not tell.
+/// Returns the statement that waits most; empty if not known.
 fn statement(
     view: &PostgresEvidence<'_>,
     group: &WaitGroup,
@@ -168,27 +173,27 @@ fn statement(
     }
 }
 
-/// The statement that takes more than half of the time of all statements, where there is one.
+/// Returns the statement that takes more than half of the time of all statements; empty if there is none.
 fn longest(view: &PostgresEvidence<'_>) -> String {
     let all = statements::of_load(view).unwrap_or_default();
     let most = all.first().filter(|statement| statement.share > 0.5);
     most.map_or(String::new(), |statement| statement.text().to_owned())
 }
 
-/// `Lock:advisory, advisory lock 42`.
+/// Names the thing at fault: `Lock:advisory, advisory lock 42`.
 fn thing(group: &WaitGroup, holders: Option<&LockHolders>) -> String {
     let mut parts = vec![group.names()];
     parts.extend(holders.map(|h| h.thing.clone()).filter(|t| !t.is_empty()));
-    if let Some(stranger) = holders.and_then(|h| h.stranger.clone()) {
-        parts.push(format!("held by {}", or_somebody(&stranger)));
+    if let Some(outsider) = holders.and_then(|h| h.outsider.clone()) {
+        parts.push(format!("held by {}", or_somebody(&outsider)));
     }
     parts.join(", ")
 }
 
-/// The share of the time in service from which an event is told; no share is enough where hardly
-/// a session was ever seen in it.
-fn least(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
-    let limits = &probe.facts.thresholds.waits;
+/// Returns the share of the service time from which a group is a finding; infinite if too few sessions were
+/// sampled in it.
+fn least(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
+    let limits = &repeat.facts.thresholds.waits;
     if group.kind() != WaitKind::Wasted && group.sessions() < LEAST_SESSIONS {
         return f64::INFINITY;
     }
@@ -199,10 +204,10 @@ fn least(probe: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     }
 }
 
-/// Returns true if the time could be avoided. Waiting for its own workers is what a session should
-/// do; a commit that waits for nobody else's is what durability costs; a client between two
-/// statements of a transaction is away only where it takes long.
-fn avoidable(probe: &RepeatFacts<'_, '_>, group: &WaitGroup, own_ns: f64) -> bool {
+/// Returns true if the time of a group is avoidable. Waiting for parallel workers is not. A commit is if it
+/// waits for others' flushes, for a replica, or longer than `waits.slow_commit_ms`. A client is if its
+/// pauses are long and the generator is not saturated.
+fn avoidable(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup, own_ns: f64) -> bool {
     match group.kind() {
         WaitKind::Queue | WaitKind::Wasted | WaitKind::Read => true,
         WaitKind::Parallel | WaitKind::Background => false,
@@ -210,15 +215,15 @@ fn avoidable(probe: &RepeatFacts<'_, '_>, group: &WaitGroup, own_ns: f64) -> boo
             let outside = group.waits.iter().any(|wait| wait.key.starts_with("ipc."));
             outside
                 || group.is_behind_other_flushes()
-                || own_ns >= probe.facts.thresholds.waits.slow_commit_ms * 1e6
+                || own_ns >= repeat.facts.thresholds.waits.slow_commit_ms * 1e6
         }
         WaitKind::Client if group.has("client.idle_in_transaction") => {
-            pause_ns(probe) >= SHORT_PAUSE_NS
+            pause_ns(repeat) >= SHORT_PAUSE_NS
         }
-        WaitKind::Client => !probe
+        WaitKind::Client => !repeat
             .view
             .step
             .generator
-            .is_saturated(probe.facts.thresholds.cpu.generator_ratio),
+            .is_saturated(repeat.facts.thresholds.cpu.generator_ratio),
     }
 }

@@ -6,7 +6,7 @@ use crate::catalogue::events::{WaitEvent, WaitKind};
 use crate::postgres::waits::Wait;
 use crate::postgres::{CitedRow, PostgresEvidence};
 
-/// Sessions beside the load in the same wait from which they are named.
+/// Mean number of other sessions in the same event from which they are named.
 const LEAST_BESIDE: f64 = 0.1;
 
 /// Kinds of lock, where the report does not name events.
@@ -19,13 +19,13 @@ const LOCK_KINDS: [&str; 6] = [
     "extend",
 ];
 
-/// Events that are counted together.
+/// Waits of one entry of the catalogue, or of one event that is not in it.
 pub(super) struct WaitGroup {
     pub(super) event: Option<&'static WaitEvent>,
     pub(super) waits: Vec<Wait>,
 }
 
-/// By entry of the catalogue; each event that is not in it by itself.
+/// Groups waits by entry of the catalogue.
 pub(super) fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
     let mut groups: BTreeMap<String, WaitGroup> = BTreeMap::new();
     for wait in waits {
@@ -41,17 +41,18 @@ pub(super) fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
 }
 
 impl WaitGroup {
+    /// Returns the mean number of sessions in the group.
     pub(super) fn sessions(&self) -> f64 {
         self.waits.iter().map(|wait| wait.sessions).sum()
     }
 
-    /// The event with most sessions in it.
+    /// Returns the event with the most sessions.
     pub(super) fn main(&self) -> Option<&Wait> {
         let all = self.waits.iter();
         all.max_by(|a, b| a.sessions.total_cmp(&b.sessions))
     }
 
-    /// `Lock:transactionid, Lock:tuple`, most first.
+    /// Names the events, the most frequent first: `Lock:transactionid, Lock:tuple`.
     pub(super) fn names(&self) -> String {
         let mut waits: Vec<&Wait> = self.waits.iter().collect();
         waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
@@ -59,10 +60,12 @@ impl WaitGroup {
         names.join(", ")
     }
 
+    /// Returns true if the group has the event `key`.
     pub(super) fn has(&self, key: &str) -> bool {
         self.waits.iter().any(|wait| wait.key == key)
     }
 
+    /// Returns the kind of waiting time; an unknown event counts as a queue.
     pub(super) fn kind(&self) -> WaitKind {
         self.event.map_or(WaitKind::Queue, |event| event.kind)
     }

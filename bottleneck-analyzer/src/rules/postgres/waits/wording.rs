@@ -1,4 +1,4 @@
-//! A wait in words: title, what is behind it, and what to do.
+//! Wording of findings about waits: title, explanation and advice.
 
 use super::client_pauses::pause_ns;
 use super::wait_group::WaitGroup;
@@ -29,8 +29,8 @@ pub(super) fn title(
             main.map_or("", |wait| &wait.shown)
         ),
     };
-    let stranger = holders.and_then(|h| h.stranger.as_deref());
-    let what = match stranger {
+    let outsider = holders.and_then(|h| h.outsider.as_deref());
+    let what = match outsider {
         Some(who) => format!(
             "{what}: {} holds it and is no part of the load",
             or_somebody(who)
@@ -46,7 +46,7 @@ pub(super) fn title(
 }
 
 pub(super) fn detail(
-    probe: &RepeatFacts<'_, '_>,
+    repeat: &RepeatFacts<'_, '_>,
     group: &WaitGroup,
     holders: Option<&LockHolders>,
 ) -> String {
@@ -63,23 +63,23 @@ pub(super) fn detail(
     } else if let Some(event) = group.event {
         text += &format!(" Confirmed by: {}.", event.confirms);
     }
-    text += &beside_the_load(&probe.view, group);
+    text += &beside_the_load(&repeat.view, group);
     if group.has("timeout.pgsleep") {
-        text += &who_sleeps(&probe.view);
+        text += &who_sleeps(&repeat.view);
     }
     if group.kind() == WaitKind::Parallel {
-        text += &what_workers_do(&probe.view);
+        text += &what_workers_do(&repeat.view);
     }
     if group.has("client.idle_in_transaction") {
         text += &format!(
             " Between two statements the client takes {} on average.",
-            duration_ns(pause_ns(probe))
+            duration_ns(pause_ns(repeat))
         );
     }
     text
 }
 
-/// Background processes and other applications in the same wait.
+/// Describes background processes and other applications in the same wait.
 fn beside_the_load(view: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     let told: Vec<String> = group
         .beside_load(view)
@@ -94,14 +94,14 @@ fn beside_the_load(view: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     )
 }
 
-/// The application, or the kind of process where it has no name.
+/// Returns the application, or the kind of process if it has no name.
 pub(super) fn who(row: &CitedRow<'_>) -> String {
     let names = [row.label("application"), row.label("backend_type")];
     let first = names.into_iter().find(|name| !name.is_empty());
     or_somebody(first.unwrap_or_default()).to_owned()
 }
 
-/// The event that the load's parallel workers wait for most.
+/// Describes the event that the load's parallel workers wait for most.
 fn what_workers_do(view: &PostgresEvidence<'_>) -> String {
     let most = view
         .figures_below("waits.parallel.")
@@ -119,7 +119,7 @@ fn what_workers_do(view: &PostgresEvidence<'_>) -> String {
     )
 }
 
-/// Triggers and functions that may be what sleeps.
+/// Describes triggers and functions that can be the ones that sleep.
 fn who_sleeps(view: &PostgresEvidence<'_>) -> String {
     let slow = view.rows("functions").into_iter();
     let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
@@ -168,8 +168,8 @@ pub(super) fn advice(
     };
     let mut actions: Vec<String> = Vec::new();
     let mostly = holders.map_or("", LockHolders::mostly);
-    let stranger = holders.and_then(|h| h.stranger.as_deref());
-    if let Some(who) = stranger {
+    let outsider = holders.and_then(|h| h.outsider.as_deref());
+    if let Some(who) = outsider {
         actions.push(format!(
             "end that transaction of {}, or keep it out of the load",
             or_somebody(who)

@@ -138,6 +138,25 @@ pub struct ProcessIo {
     pub written_bytes: u64,
 }
 
+/// Page faults since the process began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FaultCounters {
+    /// Faults without a disk.
+    pub minor: Option<u64>,
+    /// Faults that waited for a disk.
+    pub major: Option<u64>,
+}
+
+impl FaultCounters {
+    /// Takes the counters out of a sample.
+    pub fn of(sample: &ProcessSample) -> Self {
+        Self {
+            minor: sample.minor_faults,
+            major: sample.major_faults,
+        }
+    }
+}
+
 /// What the scheduler counted of all threads, since they were first looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SchedulerWait {

@@ -1,0 +1,78 @@
+//! Metrics of control groups.
+
+use super::metrics;
+use crate::source::cgroup::{
+    CgroupCpu, CgroupIo, CgroupMemory, CgroupSample, MemoryEvents, Throttling,
+};
+
+metrics! {
+    /// CPU time of a group.
+    CPU: CgroupCpu {
+        CPU_CORES = time_counter("cgroup.cpu_cores", Some("sysmon_cgroup_cpu_seconds"),
+            "CPU time of the group.", |c| Some(c.used_ns));
+        CPU_USED_RATIO = computed("cgroup.cpu.used_ratio", None,
+            "CPU time of the group, as a share of what it may use.").titled("group: CPU of limit");
+    }
+}
+
+metrics! {
+    /// Throttling by the group's CPU quota.
+    THROTTLING: Throttling {
+        PERIODS = counter("cgroup.cpu.periods", Some("sysmon_cgroup_cpu_periods"),
+            "Periods of the quota in which the group wanted to run.", |t| Some(t.periods));
+        THROTTLED_PERIODS = counter(
+            "cgroup.cpu.throttled_periods_ratio", Some("sysmon_cgroup_cpu_throttled_periods"),
+            "Of these, in which the quota was used up.",
+            |t| Some(t.throttled_periods)).titled("group: throttled").hidden_if_zero();
+        THROTTLED_CORES = time_counter(
+            "cgroup.cpu.throttled_cores", Some("sysmon_cgroup_cpu_throttled_seconds"),
+            "Time the group stood still, added up over its CPUs.", |t| Some(t.throttled_ns));
+    }
+}
+
+metrics! {
+    /// Memory of a group.
+    MEMORY: CgroupMemory {
+        MEMORY_USED = level("cgroup.memory.used_bytes", Some("sysmon_cgroup_memory_used_bytes"),
+            "Memory charged to the group, copies of files included.", |m| Some(m.used_bytes));
+        WORKING_SET = level(
+            "cgroup.memory.working_set_bytes", Some("sysmon_cgroup_memory_working_set_bytes"),
+            "The same without the copies of files that go first.",
+            |m| m.working_set_bytes).should_level_off();
+        MEMORY_USED_RATIO = computed("cgroup.memory.used_ratio", None,
+            "Working set of the group, as a share of what it may hold.").titled("group: memory of limit");
+    }
+}
+
+metrics! {
+    /// Events at the group's memory limit.
+    EVENTS: MemoryEvents {
+        LIMIT_HITS = growth("cgroup.memory.limit_hits", Some("sysmon_cgroup_memory_limit_hits"),
+            "How often the group met its limit.",
+            |e| e.limit_hits).titled("group: limit hits").hidden_if_zero();
+        GROUP_OOM_KILLS = growth("cgroup.memory.oom_kills", Some("sysmon_cgroup_oom_kills"),
+            "Processes of the group killed for want of memory.",
+            |e| e.oom_kills).titled("group: OOM kills").hidden_if_zero();
+    }
+}
+
+metrics! {
+    /// Limits of a group.
+    LIMITS: CgroupSample {
+        QUOTA_CORES = gauge("cgroup.cpu.quota_cores", Some("sysmon_cgroup_cpu_quota_cores"),
+            "How many cores the group may use at once; absent without a quota.", |g| g.quota_cores);
+        MEMORY_LIMIT = level("cgroup.memory.limit_bytes", Some("sysmon_cgroup_memory_limit_bytes"),
+            "How much memory the group may hold; absent without a limit.", |g| g.memory_limit_bytes)
+            ;
+    }
+}
+
+metrics! {
+    /// Transfers of a group.
+    IO: CgroupIo {
+        IO_READ = rate("cgroup.io.read_bytes_per_s", Some("sysmon_cgroup_read_bytes"),
+            "Bytes read from disks.", |io| Some(io.read_bytes));
+        IO_WRITTEN = rate("cgroup.io.write_bytes_per_s", Some("sysmon_cgroup_written_bytes"),
+            "Bytes written to disks.", |io| Some(io.written_bytes));
+    }
+}

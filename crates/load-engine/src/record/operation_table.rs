@@ -1,0 +1,176 @@
+//! Operations of a step by name. A table only grows, also while the step runs.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Number of operations that are told apart; names beyond count for [`OTHER`].
+const CAPACITY: usize = 1_024;
+/// Name of the operation that stands for all names beyond the capacity.
+const OTHER: &str = "other";
+/// Number of phases that an operation may have.
+pub(crate) const MOST_PHASES: usize = 6;
+
+/// Operation of a table: its position, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct OperationId(u16);
+
+impl OperationId {
+    /// First operation of a table: it counts the arrivals that no session took up.
+    pub const FIRST: Self = Self::nth(0);
+
+    /// Returns the id of the operation at `index` of a table.
+    pub const fn nth(index: usize) -> Self {
+        if index > u16::MAX as usize {
+            return Self(u16::MAX);
+        }
+        Self(index as u16)
+    }
+
+    /// Returns its position in the table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Name of an operation and of the phases that a request of it goes through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationSpec {
+    name: Cow<'static, str>,
+    phases: &'static [&'static str],
+}
+
+impl OperationSpec {
+    /// Creates an operation without phases of its own.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            name: name.into(),
+            phases: &[],
+        }
+    }
+
+    /// Names the phases that a request goes through one after another, as in `tcp`, `tls`, `ready`;
+    /// those beyond the sixth are left out.
+    #[must_use]
+    pub fn with_phases(mut self, phases: &'static [&'static str]) -> Self {
+        self.phases = &phases[..phases.len().min(MOST_PHASES)];
+        self
+    }
+}
+
+/// Operations of a step. Clones share one table.
+#[derive(Debug, Clone, Default)]
+pub struct OperationTable(Arc<Mutex<Operations>>);
+
+#[derive(Debug, Default)]
+struct Operations {
+    specs: Vec<OperationSpec>,
+    ids: HashMap<Cow<'static, str>, OperationId>,
+}
+
+impl Operations {
+    /// Adds `spec`, or returns the operation that stands for all beyond the capacity.
+    fn add(&mut self, spec: OperationSpec) -> OperationId {
+        if self.specs.len() < CAPACITY {
+            return self.push(spec);
+        }
+        match self.ids.get(OTHER) {
+            Some(other) => *other,
+            None => self.push(OperationSpec::new(OTHER)),
+        }
+    }
+
+    fn push(&mut self, spec: OperationSpec) -> OperationId {
+        let id = OperationId::nth(self.specs.len());
+        self.ids.entry(spec.name.clone()).or_insert(id);
+        self.specs.push(spec);
+        id
+    }
+}
+
+impl OperationTable {
+    /// Adds an operation at the end, before the step begins, and returns its id. A name beyond the
+    /// 1,024th counts for `other`.
+    pub fn add(&self, spec: OperationSpec) -> OperationId {
+        self.lock().add(spec)
+    }
+
+    /// Returns the id of the operation called `name`, which is added where it is new. It takes a
+    /// lock: a session keeps the ids that it uses. A name beyond the 1,024th counts for `other`.
+    pub fn intern(&self, name: &str) -> OperationId {
+        let mut operations = self.lock();
+        match operations.ids.get(name) {
+            Some(id) => *id,
+            None => operations.add(OperationSpec::new(name.to_owned())),
+        }
+    }
+
+    /// Returns the name of `id`.
+    pub(crate) fn name(&self, id: OperationId) -> Option<Cow<'static, str>> {
+        let operations = self.lock();
+        operations.specs.get(id.index()).map(|s| s.name.clone())
+    }
+
+    /// Returns the phases of `id`; `None` where the table has no such operation.
+    pub(crate) fn phases(&self, id: OperationId) -> Option<&'static [&'static str]> {
+        let operations = self.lock();
+        operations.specs.get(id.index()).map(|spec| spec.phases)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Operations> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Into<Cow<'static, str>>> FromIterator<S> for OperationTable {
+    fn from_iter<I: IntoIterator<Item = S>>(names: I) -> Self {
+        let table = Self::default();
+        for name in names {
+            table.add(OperationSpec::new(name));
+        }
+        table
+    }
+}
+
+impl From<&'static [&'static str]> for OperationTable {
+    fn from(names: &'static [&'static str]) -> Self {
+        names.iter().copied().collect()
+    }
+}
+
+impl<const N: usize> From<&'static [&'static str; N]> for OperationTable {
+    fn from(names: &'static [&'static str; N]) -> Self {
+        Self::from(&names[..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_id_whoever_asks_for_it() {
+        let table = OperationTable::from(&["get", "set"]);
+        let clone = table.clone();
+        let del = clone.intern("del");
+        assert_eq!(del, OperationId::nth(2));
+        assert_eq!(table.intern("del"), del);
+        assert_eq!(table.intern("set"), OperationId::nth(1));
+        assert_eq!(table.name(del).unwrap(), "del");
+        assert_eq!(table.name(OperationId::nth(3)), None);
+    }
+
+    #[test]
+    fn names_beyond_the_capacity_count_for_one_operation() {
+        let table = OperationTable::default();
+        let ids: Vec<OperationId> = (0..CAPACITY + 3)
+            .map(|n| table.intern(&format!("operation {n}")))
+            .collect();
+        assert_eq!(ids[CAPACITY - 1], OperationId::nth(CAPACITY - 1));
+        let other = OperationId::nth(CAPACITY);
+        assert_eq!(ids[CAPACITY..], [other; 3]);
+        assert_eq!(table.add(OperationSpec::new("one more")), other);
+        assert_eq!(table.name(other).unwrap(), OTHER);
+        assert_eq!(table.intern("operation 7"), ids[7]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Memory of a recorder: histograms take it when they are first used, and recording takes none.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use load_engine::{
+    OperationId, OperationTable, Outcome, Recorder, Timestamps, Within, claim_shard,
+};
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// The system's allocator, counting calls and bytes of the whole process.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator as it came; the counts touch no memory that is
+// allocated.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        HELD.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+const THREADS: usize = 16;
+
+/// Both counts are of the whole process, so one test makes them one after another.
+#[test]
+fn operations_that_are_not_used_take_no_memory_and_recording_allocates_nothing() {
+    let before = HELD.load(Ordering::Relaxed);
+    let names = (0..100).map(|n| format!("operation {n}"));
+    let recorder = Recorder::new(names.collect::<OperationTable>(), THREADS);
+    let timestamps = Timestamps {
+        started_ns: 1_000,
+        done_ns: 2_000,
+        ..Timestamps::default()
+    };
+    let record = |operation| {
+        let outcome = Outcome::success(OperationId::nth(operation));
+        recorder.begin(timestamps.started_ns);
+        recorder.record(&timestamps, &outcome, Within::WHOLLY);
+    };
+    for thread in 1..=THREADS {
+        claim_shard(thread);
+        [7, 42, 99].into_iter().for_each(record);
+    }
+    let held = HELD.load(Ordering::Relaxed) - before;
+    assert!(held < 30 << 20, "{} MB", held >> 20);
+
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    (0..10_000).for_each(|_| record(42));
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+
+    let (operations, _) = recorder.collect(1.0);
+    assert_eq!(operations.len(), 3);
+    assert_eq!(operations["operation 7"].succeeded, THREADS as u64);
+    assert_eq!(
+        operations["operation 42"].succeeded,
+        THREADS as u64 + 10_000
+    );
+}

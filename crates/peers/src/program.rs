@@ -1,0 +1,261 @@
+//! Programs that are run one at a time: bounded in time, ended by a signal, their CPU counted.
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::time::TimeValLike as _;
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+/// Time between two checks for the program's exit: too rare to cost it anything.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Time that an interrupted program has to clean up before it is killed.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Variables that the programs see: nothing that changes what they do.
+const ENVIRONMENT: [&str; 6] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+];
+/// Lines of a failed program's output that an error quotes.
+const MOST_LINES: usize = 3;
+
+/// Reason why a program gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// The system could not start it, or not wait for it.
+    #[error("cannot run {program}: {source}", program = program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Error of the system.
+        source: io::Error,
+    },
+    /// It exited with an error.
+    #[error("{program} failed ({status}): {said}", program = program.display())]
+    Failed {
+        /// The program.
+        program: PathBuf,
+        /// Its exit code, or the signal that ended it.
+        status: ExitStatus,
+        /// The last lines that it printed.
+        said: String,
+    },
+    /// It did not end in time, and was killed.
+    #[error("{program} did not end within {bound:?} and was killed", program = program.display())]
+    TooLong {
+        /// The program.
+        program: PathBuf,
+        /// The time-out.
+        bound: Duration,
+    },
+    /// A signal asked this process to end; the program was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Result of a program that succeeded.
+#[derive(Debug)]
+pub struct ProgramOutput {
+    /// Its stdout.
+    pub stdout: String,
+    /// CPU time, user and system, of the whole process and of those that it waited for.
+    pub cpu_ns: u64,
+}
+
+/// Runs programs, one at a time: the CPU time of the last one is what that of all children grew.
+#[derive(Debug)]
+pub struct ProgramRunner {
+    interrupted: Arc<AtomicBool>,
+    scratch: TempDir,
+}
+
+impl ProgramRunner {
+    /// A runner with a private directory, which is removed with this value. Once `interrupted` is
+    /// set, a running program is asked to end and no other starts.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn new(interrupted: Arc<AtomicBool>) -> io::Result<Self> {
+        let scratch = tempfile::Builder::new()
+            .prefix("plimsoll-peers-")
+            .tempdir()?;
+        Ok(Self {
+            interrupted,
+            scratch,
+        })
+    }
+
+    /// A file in the private directory.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// Returns true if a signal asked this process to end.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Runs `command` to its end, for at most `bound`.
+    ///
+    /// # Errors
+    /// When it cannot start, fails, takes too long, or we were asked to end meanwhile.
+    pub fn run(
+        &self,
+        mut command: Command,
+        bound: Duration,
+    ) -> Result<ProgramOutput, ProgramError> {
+        if self.interrupted() {
+            return Err(ProgramError::Interrupted);
+        }
+        let program = PathBuf::from(command.get_program());
+        let started = |source| ProgramError::Start {
+            program: program.clone(),
+            source,
+        };
+        // Into files, so that nobody has to read pipes while the load is on.
+        let (stdout, stderr) = (self.file("stdout"), self.file("stderr"));
+        command
+            .stdin(Stdio::null())
+            .stdout(File::create(&stdout).map_err(started)?)
+            .stderr(File::create(&stderr).map_err(started)?)
+            // A terminal's Ctrl-C reaches it through us, once.
+            .process_group(0);
+        let cpu_before = children_cpu_ns().map_err(started)?;
+        let child = command.spawn().map_err(started)?;
+        let status = self.follow(GuardedChild(child), &program, bound)?;
+        let cpu_ns = children_cpu_ns()
+            .map_err(started)?
+            .saturating_sub(cpu_before);
+        if !status.success() {
+            let said = last_lines(&stderr, &stdout);
+            return Err(ProgramError::Failed {
+                program,
+                status,
+                said,
+            });
+        }
+        let stdout = fs::read_to_string(&stdout).map_err(started)?;
+        Ok(ProgramOutput { stdout, cpu_ns })
+    }
+
+    fn follow(
+        &self,
+        mut child: GuardedChild,
+        program: &Path,
+        bound: Duration,
+    ) -> Result<ExitStatus, ProgramError> {
+        let begun = Instant::now();
+        loop {
+            let ended = child.0.try_wait().map_err(|source| ProgramError::Start {
+                program: program.to_owned(),
+                source,
+            })?;
+            if self.interrupted() {
+                child.interrupt();
+                return Err(ProgramError::Interrupted);
+            }
+            if let Some(status) = ended {
+                return Ok(status);
+            }
+            if begun.elapsed() > bound {
+                return Err(ProgramError::TooLong {
+                    program: program.to_owned(),
+                    bound,
+                });
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+/// A child process that is killed when this value is dropped.
+struct GuardedChild(Child);
+
+impl GuardedChild {
+    /// Sends SIGINT and waits for its exit, up to a time-out.
+    fn interrupt(&mut self) {
+        if !matches!(self.0.try_wait(), Ok(None)) {
+            return;
+        }
+        // It may be gone already.
+        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGINT);
+        let asked = Instant::now();
+        while asked.elapsed() < INTERRUPT_TIMEOUT && matches!(self.0.try_wait(), Ok(None)) {
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+impl Drop for GuardedChild {
+    fn drop(&mut self) {
+        // Both do nothing once it has been waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A command that sees nothing of our environment but where programs and libraries are, and
+/// that prints English.
+pub fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let kept = ENVIRONMENT
+        .iter()
+        .filter_map(|&name| Some((name, env::var_os(name)?)));
+    command.env_clear().envs(kept).env("LC_ALL", "C");
+    command
+}
+
+/// The first of `names` that is a program in one of the directories, or else in `PATH`.
+pub fn find(names: &[&str], directories: &[&Path]) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places: Vec<PathBuf> = directories
+        .iter()
+        .map(|&place| place.to_owned())
+        .chain(env::split_paths(&path))
+        .collect();
+    names
+        .iter()
+        .flat_map(|name| places.iter().map(move |place| place.join(name)))
+        .find(|program| is_program(program))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+/// CPU time, user and system, of all children that have been waited for.
+fn children_cpu_ns() -> io::Result<u64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let microseconds =
+        usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(microseconds.max(0) as u64 * 1_000)
+}
+
+fn last_lines(stderr: &Path, stdout: &Path) -> String {
+    let said = [stderr, stdout].map(|path| fs::read(path).unwrap_or_default());
+    let said = said.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let lines: Vec<&str> = said
+        .iter()
+        .map(|text| text.trim())
+        .find(|text| !text.is_empty())
+        .unwrap_or("it said nothing")
+        .lines()
+        .collect();
+    lines[lines.len().saturating_sub(MOST_LINES)..].join("; ")
+}

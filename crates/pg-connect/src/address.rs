@@ -1,0 +1,379 @@
+//! Address of a server, with who logs in and how it is reached.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+
+use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{Client, Config};
+
+use crate::candidates::{self, Candidate};
+use crate::conninfo;
+use crate::display::{masked, redacted};
+use crate::endpoint::Endpoint;
+use crate::environment::EnvironmentVariables;
+use crate::error::{AddressError, ConnectError};
+use crate::login::Login;
+use crate::parameters::ConnectionParameters;
+use crate::password_file::PasswordFile;
+use crate::route::Route;
+use crate::tls::TlsSettings;
+use crate::tls_stream::RustlsConnector;
+
+/// Address of a PostgreSQL server, and who logs in.
+///
+/// Where it names several servers, or leaves open whether TLS is spoken, the first connection
+/// settles it, and all later ones follow: all drivers meet the same server in the same way.
+#[derive(Clone)]
+pub struct Address {
+    pub(crate) login: Login,
+    pub(crate) tls: TlsSettings,
+    pub(crate) route: Route,
+    redacted: String,
+    password_file_note: Option<String>,
+}
+
+/// Shows the address without its password.
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Address").field(&self.redacted).finish()
+    }
+}
+
+impl Address {
+    /// Parses `postgres://user:password@host:port,host:port/database?name=value`, or the same as
+    /// `host=… port=… user=…`. What it leaves out is taken from the `PG*` variables of this
+    /// process, the password file and `~/.postgresql`, as with libpq.
+    ///
+    /// # Errors
+    /// Fails when it is neither, names no host, asks for what not every driver can do, or names
+    /// certificates that cannot be read.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        Self::parse_with(text, &EnvironmentVariables::of_process())
+    }
+
+    /// Does the same with other environment variables than those of this process.
+    ///
+    /// # Errors
+    /// Fails as [`Address::parse`] does.
+    pub fn parse_with(
+        text: &str,
+        environment: &EnvironmentVariables<'_>,
+    ) -> Result<Self, AddressError> {
+        if !conninfo::is_url(text) {
+            if let Some((scheme, _)) = text.split_once("://") {
+                return Err(AddressError::from_scheme(scheme));
+            }
+            if !text.contains('=') {
+                return Err(AddressError::NoAddress);
+            }
+        }
+        let unreadable = |reason: String| AddressError::Unreadable {
+            shown: masked(text),
+            reason,
+        };
+        let parameters = ConnectionParameters::parse(text, environment).map_err(unreadable)?;
+        let tls = TlsSettings::load(&parameters, environment).map_err(unreadable)?;
+        let endpoints = candidates::endpoints(&parameters).map_err(unreadable)?;
+        if endpoints.is_empty() {
+            return Err(AddressError::Host(masked(text)));
+        }
+        let login = Login::from_parameters(&parameters, environment).map_err(unreadable)?;
+        let passwords = if login.password().is_some() {
+            PasswordFile::default()
+        } else {
+            password_file(&parameters, environment)
+        };
+        let targets =
+            candidates::targets(parameters.get("target_session_attrs")).map_err(unreadable)?;
+        let candidates = candidates::combine(&endpoints, &tls, targets, &login, &passwords);
+        Ok(Self {
+            redacted: redacted(&login, &endpoints, &parameters),
+            route: Route::new(candidates),
+            login,
+            tls,
+            password_file_note: passwords.refused,
+        })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        &self.route.candidate().endpoint
+    }
+
+    /// Returns the host (or the directory of its Unix socket) and the port: of the server that the
+    /// first connection settled, before that of the first one named.
+    pub fn host_and_port(&self) -> (&str, u16) {
+        let Endpoint { host, port } = self.endpoint();
+        (host, *port)
+    }
+
+    /// Returns the settings for tokio-postgres and drivers over it, to be used with
+    /// [`Address::tls`].
+    pub fn config(&self, application: &str) -> Config {
+        self.login.config(self.route.candidate(), application)
+    }
+
+    /// Returns the TLS connector for [`Address::config`].
+    pub fn tls(&self) -> RustlsConnector {
+        self.tls.connector()
+    }
+
+    /// Returns true if a login that is not bound to the TLS channel is refused:
+    /// `channel_binding=require`.
+    pub fn requires_channel_binding(&self) -> bool {
+        self.login.requires_channel_binding()
+    }
+
+    /// Opens a connection and leaves its input and output to a task on the current tokio runtime.
+    /// The first connection tries the servers in turn and settles which one all others use.
+    ///
+    /// # Errors
+    /// Fails with the error of the last server that was tried.
+    pub async fn connect(&self, application: &str) -> Result<Client, ConnectError> {
+        self.connect_with(application, |_| ()).await
+    }
+
+    /// Does the same with settings that `adjust` has changed.
+    ///
+    /// # Errors
+    /// Fails as [`Address::connect`] does.
+    pub async fn connect_with(
+        &self,
+        application: &str,
+        adjust: impl Fn(&mut Config),
+    ) -> Result<Client, ConnectError> {
+        let config = |candidate: &Candidate| {
+            let mut config = self.login.config(candidate, application);
+            adjust(&mut config);
+            config
+        };
+        self.route.connect(&self.tls, config).await
+    }
+
+    /// Resolves the first TCP address of the host.
+    ///
+    /// # Errors
+    /// Fails when the name cannot be resolved, or the server is reached by a Unix socket.
+    pub fn socket_address(&self) -> io::Result<SocketAddr> {
+        let Endpoint { host, port } = self.endpoint();
+        if self.endpoint().is_socket() {
+            let no_network = "it is reached by a unix socket";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, no_network));
+        }
+        let mut found = (host.as_str(), *port).to_socket_addrs()?;
+        found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Returns an address with the same login that leads to `proxy`. With TLS the name in the
+    /// certificate is no longer checked: the host is the proxy.
+    #[must_use]
+    pub fn through(&self, proxy: SocketAddr) -> Self {
+        let endpoint = Endpoint {
+            host: proxy.ip().to_string(),
+            port: proxy.port(),
+        };
+        let candidate = Candidate {
+            endpoint: endpoint.clone(),
+            target: TargetSessionAttrs::Any,
+            fallback: false,
+            ..self.route.candidate().clone()
+        };
+        Self {
+            redacted: redacted(&self.login, &[endpoint], &ConnectionParameters::default()),
+            tls: self.tls.without_names(),
+            route: Route::new(vec![candidate]),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the address without its password.
+    pub fn redacted(&self) -> &str {
+        &self.redacted
+    }
+
+    /// Returns the reason why the password file was not read, where it exists and was not: that
+    /// may be why a login fails.
+    pub fn password_file_note(&self) -> Option<&str> {
+        self.password_file_note.as_deref()
+    }
+
+    /// Returns the user who logs in.
+    pub fn user(&self) -> &str {
+        self.login.user()
+    }
+
+    /// Returns the name of the database.
+    pub fn database(&self) -> &str {
+        self.login.database()
+    }
+
+    /// Returns a shell command that asks whether the server accepts connections.
+    pub fn is_ready_command(&self) -> String {
+        let Endpoint { host, port } = self.endpoint();
+        format!("pg_isready -h {host} -p {port}")
+    }
+
+    /// Returns a shell command that lists the databases of the server.
+    pub fn list_command(&self) -> String {
+        let Endpoint { host, port } = self.endpoint();
+        format!("psql -h {host} -p {port} --list")
+    }
+
+    /// Returns a shell command that runs `sql` there; it asks for the password.
+    pub fn psql_command(&self, sql: &str) -> String {
+        format!(
+            "psql '{}' -c '{}'",
+            self.redacted,
+            sql.replace('\'', "'\\''")
+        )
+    }
+}
+
+/// Reads the password file that is named, or the one in the home directory.
+fn password_file(
+    parameters: &ConnectionParameters,
+    environment: &EnvironmentVariables<'_>,
+) -> PasswordFile {
+    let named = parameters.get("passfile").map(Into::into);
+    let file = named.or_else(|| environment.home(".pgpass"));
+    file.map_or_else(PasswordFile::default, |file| PasswordFile::read(&file))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::{Host, SslMode};
+
+    use super::*;
+
+    /// Whatever the environment of the test says.
+    fn alone(url: &str) -> Result<Address, AddressError> {
+        Address::parse_with(url, &EnvironmentVariables::new(&|_| None))
+    }
+
+    #[cfg(feature = "sqlx")]
+    #[test]
+    fn both_drivers_get_the_same_login() {
+        let url = "postgres://app:hun%40ter2@db:6432/shop?options=-c%20work_mem%3D1MB";
+        let address = alone(url).unwrap();
+        let (config, sqlx) = (address.config("me"), address.sqlx("me"));
+        assert_eq!(config.get_password(), Some(b"hun@ter2".as_slice()));
+        assert_eq!((sqlx.get_host(), sqlx.get_port()), ("db", 6432));
+        assert_eq!(sqlx.get_username(), "app");
+        assert_eq!(sqlx.get_database(), config.get_dbname());
+        assert_eq!(sqlx.get_application_name(), config.get_application_name());
+        assert_eq!(sqlx.get_options(), Some("-c work_mem=1MB"));
+        assert_eq!(sqlx.get_options(), config.get_options());
+    }
+
+    #[test]
+    fn a_string_of_keywords_is_the_same_address() {
+        let keywords = "host=db,db2 port=6432,6433 user=app password='hun@ter2' dbname=shop \
+                        options='-c work_mem=1MB' target_session_attrs=read-write";
+        let address = alone(keywords).unwrap();
+        let url = "postgres://app:hun%40ter2@db:6432,db2:6433/shop?options=-c%20work_mem%3D1MB\
+                   &target_session_attrs=read-write";
+        let other = alone(url).unwrap();
+        assert_eq!(address.redacted(), other.redacted());
+        assert_eq!(address.config("me"), other.config("me"));
+        assert_eq!(
+            address.redacted(),
+            "postgres://app@db:6432,db2:6433/shop?target_session_attrs=read-write"
+        );
+        let numbered = alone("hostaddr=127.0.0.1 user=app").unwrap();
+        assert_eq!(numbered.host_and_port(), ("127.0.0.1", 5432));
+    }
+
+    #[test]
+    fn by_way_of_a_proxy_the_login_stays_the_same() {
+        let address = alone("postgres://app:hun%40ter2@db:6432/shop?options=-cx%3D1").unwrap();
+        let proxy = "127.0.0.1:7000".parse().unwrap();
+        let through = address.through(proxy);
+        assert_eq!(through.redacted(), "postgres://app@127.0.0.1:7000/shop");
+        assert_eq!(through.socket_address().unwrap(), proxy);
+        let config = through.config("me");
+        assert_eq!(config.get_password(), Some(b"hun@ter2".as_slice()));
+        assert_eq!(config.get_options(), Some("-cx=1"));
+        #[cfg(feature = "sqlx")]
+        {
+            let sqlx = through.sqlx("me");
+            assert_eq!((sqlx.get_host(), sqlx.get_port()), ("127.0.0.1", 7000));
+        }
+        let file = alone("postgres://app@%2Frun%2Fpg/shop").unwrap();
+        assert!(file.socket_address().is_err());
+    }
+
+    #[test]
+    fn what_the_address_leaves_out_comes_from_the_environment() {
+        let variable = |name: &str| {
+            let value = match name {
+                "PGHOST" => "db,db2",
+                "PGPORT" => "6432",
+                "PGUSER" => "app",
+                "PGPASSWORD" => "hunter2",
+                "PGSSLMODE" => "require",
+                "PGOPTIONS" => "-c jit=off",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let address =
+            Address::parse_with("postgres://", &EnvironmentVariables::new(&variable)).unwrap();
+        assert_eq!(address.redacted(), "postgres://app@db:6432,db2:6432/app");
+        let config = address.config("me");
+        assert_eq!(
+            config.get_hosts(),
+            [Host::Tcp("db".to_owned())],
+            "one server at a time"
+        );
+        assert_eq!(config.get_ssl_mode(), SslMode::Require);
+        assert_eq!(config.get_options(), Some("-c jit=off"));
+        let given = Address::parse_with(
+            "postgres://me@here/there",
+            &EnvironmentVariables::new(&variable),
+        )
+        .unwrap();
+        assert_eq!(given.redacted(), "postgres://me@here:6432/there");
+    }
+
+    #[test]
+    fn what_is_no_address_gets_a_sentence_without_the_password() {
+        for url in [
+            "mysql://app:hunter2@db/shop",
+            "hunter2",
+            "postgres://app:hunter2@/shop",
+            "postgres://app:hunter2@db:port/shop",
+            "postgres://app:hunter2@db/shop?sslmode=maybe",
+            "postgres://app:hunter2@db/shop?sslmode=verify-full",
+            "postgres://app:hunter2@db/shop?sslmode=verify-ca&sslrootcert=/none.pem",
+            "postgres://app:hunter2@db/shop?target_session_attrs=any-old",
+            "postgres://app:hunter2@db/shop?nonsense=1",
+            "postgres://app:hunter2@db,,db2/shop",
+            "postgres://app:hunter2@a,b,c:1,2/shop?port=1,2",
+            "postgres://app:hunter2",
+            "postgres://app:hun@hunter2@db/shop",
+            "postgres://app:hunter2/x@db/shop",
+            "postgres://app:hunter2%@db/shop",
+            "postgres://app:x@db/shop?service=hunter2",
+            "app:hunter2@db/shop",
+            "app:hunter2://db/shop",
+            "host=db hostaddr=127.0.0.1 password=hunter2",
+            "host=db password=x hunter2",
+            "host=db password='hunter2",
+            "password=hunter2 user=app",
+            "hunter2=x",
+            "postgres://app:hun@hunter2?x@db/shop",
+            "",
+        ] {
+            let error = alone(url).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_command_that_removes_a_schema_survives_the_shell() {
+        let address = alone("postgres://app@db/shop").unwrap();
+        assert_eq!(
+            address.psql_command("DROP SCHEMA \"plimsoll_1\" CASCADE"),
+            "psql 'postgres://app@db:5432/shop' -c 'DROP SCHEMA \"plimsoll_1\" CASCADE'"
+        );
+    }
+}

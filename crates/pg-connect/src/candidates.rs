@@ -1,0 +1,126 @@
+//! Candidates for connecting, in the order in which they are tried.
+
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+
+use crate::endpoint::Endpoint;
+use crate::login::Login;
+use crate::parameters::ConnectionParameters;
+use crate::password::Password;
+use crate::password_file::PasswordFile;
+use crate::tls::TlsSettings;
+use crate::tls_mode::TlsMode;
+
+const DEFAULT_PORT: u16 = 5432;
+
+/// One server with one choice of TLS.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    /// Host and port.
+    pub(crate) endpoint: Endpoint,
+    /// Password for it from the password file.
+    pub(crate) password: Option<Password>,
+    /// Choice of TLS.
+    pub(crate) sslmode: SslMode,
+    /// Kind of server that is accepted.
+    pub(crate) target: TargetSessionAttrs,
+    /// True if it is tried only where the candidate before was refused for having, or not having,
+    /// TLS.
+    pub(crate) fallback: bool,
+}
+
+/// Returns the servers that `parameters` name, each with its port.
+///
+/// # Errors
+/// Fails with a sentence on the part at fault. It quotes nothing: the rest of a password that was
+/// not encoded may stand there.
+pub(crate) fn endpoints(parameters: &ConnectionParameters) -> Result<Vec<Endpoint>, String> {
+    let named = match (parameters.get("host"), parameters.get("hostaddr")) {
+        (Some(_), Some(_)) => {
+            return Err(
+                "hostaddr beside a host (or PGHOSTADDR) is not supported; name the address as the host"
+                    .to_owned(),
+            );
+        }
+        (name, address) => name.or(address),
+    };
+    let Some(named) = named else {
+        return Ok(Vec::new());
+    };
+    let hosts: Vec<&str> = named.split(',').map(str::trim).collect();
+    if hosts.len() > 1 && hosts.contains(&"") {
+        return Err("one of the hosts between the commas is empty".to_owned());
+    }
+    let ports = parameters.get("port").map_or(Ok(Vec::new()), ports)?;
+    if ports.len() > 1 && ports.len() != hosts.len() {
+        return Err(format!(
+            "{} ports do not fit {} hosts; name one for all, or one for each",
+            ports.len(),
+            hosts.len()
+        ));
+    }
+    let endpoint = |(i, host): (usize, &str)| Endpoint {
+        host: host.to_owned(),
+        port: ports
+            .get(i)
+            .or(ports.first())
+            .copied()
+            .unwrap_or(DEFAULT_PORT),
+    };
+    Ok(hosts.into_iter().enumerate().map(endpoint).collect())
+}
+
+/// Parses ports between commas; one that is left out is 5432.
+fn ports(text: &str) -> Result<Vec<u16>, String> {
+    let read = text.split(',').map(|port| match port.trim() {
+        "" => Some(DEFAULT_PORT),
+        port => port.parse().ok().filter(|port| *port > 0),
+    });
+    read.collect::<Option<_>>().ok_or_else(|| {
+        "a port is no number from 1 to 65535; a password with @ / : or ? must have them encoded, as %40 %2F %3A %3F"
+            .to_owned()
+    })
+}
+
+/// Parses `target_session_attrs` into the kinds of server to try, first choice first. Drivers
+/// recognise a primary by its accepting transactions that write.
+pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs], String> {
+    use TargetSessionAttrs::{Any, ReadOnly, ReadWrite};
+    Ok(match name.unwrap_or("any") {
+        "any" => &[Any],
+        "read-write" | "primary" => &[ReadWrite],
+        "read-only" | "standby" => &[ReadOnly],
+        "prefer-standby" => &[ReadOnly, Any],
+        other => return Err(format!("target_session_attrs={other} is not known")),
+    })
+}
+
+/// Combines each server with each choice of TLS that the mode allows, for each target.
+pub(crate) fn combine(
+    endpoints: &[Endpoint],
+    tls: &TlsSettings,
+    targets: &[TargetSessionAttrs],
+    login: &Login,
+    passwords: &PasswordFile,
+) -> Vec<Candidate> {
+    let (user, database) = (login.user(), login.database());
+    let mut candidates = Vec::new();
+    for &target in targets {
+        for endpoint in endpoints {
+            let modes: &[SslMode] = match tls.mode {
+                _ if endpoint.is_socket() => &[SslMode::Disable],
+                TlsMode::Disable => &[SslMode::Disable],
+                TlsMode::Allow => &[SslMode::Disable, SslMode::Require],
+                TlsMode::Prefer => &[SslMode::Prefer, SslMode::Disable],
+                _ => &[SslMode::Require],
+            };
+            candidates.extend(modes.iter().enumerate().map(|(i, &sslmode)| Candidate {
+                endpoint: endpoint.clone(),
+                password: passwords.find(endpoint, database, user).cloned(),
+                sslmode,
+                target,
+                fallback: i > 0,
+            }));
+        }
+    }
+    candidates
+}

@@ -1,0 +1,135 @@
+//! Login: user, password, database and options, for each driver.
+
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::ChannelBinding;
+
+use crate::candidates::Candidate;
+use crate::environment::EnvironmentVariables;
+use crate::parameters::ConnectionParameters;
+use crate::session_settings::SessionSettings;
+
+/// Time that connecting may take, unless the address says otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// User where neither the address nor the system names one.
+const UNKNOWN_USER: &str = "unknown";
+
+/// Everything about a connection but the server.
+#[derive(Clone)]
+pub(crate) struct Login {
+    config: Config,
+    /// Apart from the config, because sqlx takes them in another way.
+    #[cfg(feature = "sqlx")]
+    settings: SessionSettings,
+}
+
+/// Hides the password that the config holds.
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+impl Login {
+    /// Takes the login from `parameters`; the user is by default the one who runs this process.
+    ///
+    /// # Errors
+    /// Fails with a sentence on the parameter at fault.
+    pub(crate) fn from_parameters(
+        parameters: &ConnectionParameters,
+        environment: &EnvironmentVariables<'_>,
+    ) -> Result<Self, String> {
+        let mut config = Config::new();
+        let user = parameters.get("user").map_or_else(
+            || whoami::username().unwrap_or_else(|_| UNKNOWN_USER.to_owned()),
+            str::to_owned,
+        );
+        config
+            .dbname(parameters.get("dbname").unwrap_or(&user))
+            .user(&user);
+        if let Some(password) = parameters.get("password") {
+            config.password(password);
+        }
+        let options = parameters.get("options").map(str::to_owned);
+        let settings = SessionSettings::new(options, environment);
+        if let Some(options) = settings.options() {
+            config.options(options);
+        }
+        if let Some(bound) = connect_timeout(parameters.get("connect_timeout"))? {
+            config.connect_timeout(bound);
+        }
+        config.channel_binding(channel_binding(parameters.get("channel_binding"))?);
+        Ok(Self {
+            config,
+            #[cfg(feature = "sqlx")]
+            settings,
+        })
+    }
+
+    /// Returns the user who logs in.
+    pub(crate) fn user(&self) -> &str {
+        self.config.get_user().unwrap_or_default()
+    }
+
+    /// Returns the name of the database.
+    pub(crate) fn database(&self) -> &str {
+        self.config.get_dbname().unwrap_or_default()
+    }
+
+    /// Returns true if a login that is not bound to the TLS channel is refused.
+    pub(crate) fn requires_channel_binding(&self) -> bool {
+        self.config.get_channel_binding() == ChannelBinding::Require
+    }
+
+    /// Returns the password of the address or its variable.
+    pub(crate) fn password(&self) -> Option<&[u8]> {
+        self.config.get_password()
+    }
+
+    /// Returns the settings for tokio-postgres by `candidate`.
+    pub(crate) fn config(&self, candidate: &Candidate, application: &str) -> Config {
+        let mut config = self.config.clone();
+        candidate.endpoint.apply_to(&mut config);
+        if let Some(password) = &candidate.password {
+            config.password(password.expose());
+        }
+        config
+            .ssl_mode(candidate.sslmode)
+            .target_session_attrs(candidate.target)
+            .application_name(application);
+        config
+    }
+
+    /// Returns the settings that sessions begin with.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn settings(&self) -> &SessionSettings {
+        &self.settings
+    }
+}
+
+/// Parses the time that connecting may take; `None` = no bound, which 0 asks for.
+fn connect_timeout(seconds: Option<&str>) -> Result<Option<Duration>, String> {
+    let Some(seconds) = seconds else {
+        return Ok(Some(CONNECT_TIMEOUT));
+    };
+    let read = seconds.trim().parse::<i32>();
+    let seconds = read.map_err(|_| {
+        format!("connect_timeout={seconds} is no number of seconds; write one, as in 5")
+    })?;
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+}
+
+fn channel_binding(name: Option<&str>) -> Result<ChannelBinding, String> {
+    Ok(match name.unwrap_or("prefer") {
+        "disable" => ChannelBinding::Disable,
+        "prefer" => ChannelBinding::Prefer,
+        "require" => ChannelBinding::Require,
+        other => {
+            return Err(format!(
+                "channel_binding={other} is none of disable, prefer and require"
+            ));
+        }
+    })
+}

@@ -1,0 +1,28 @@
+//! Certificates in PEM files.
+
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::causes::error_chain;
+
+/// Reads all certificates of `file`, of which there must be one.
+///
+/// # Errors
+/// Fails with a sentence that names the file.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(file, &error))?;
+    let chain: Vec<_> = read
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(file, &error))?;
+    if chain.is_empty() {
+        return Err(format!("{} holds no certificate", file.display()));
+    }
+    Ok(chain)
+}
+
+/// Describes why `file` could not be read.
+pub(crate) fn unreadable(file: &Path, error: &dyn std::error::Error) -> String {
+    format!("cannot read {}: {}", file.display(), error_chain(error))
+}

@@ -1,0 +1,157 @@
+//! TLS as `sslmode` asks for it. Source: PostgreSQL manual, chapter *libpq*, *SSL Support*.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::certificate_verifier::CertificateVerifier;
+use crate::environment::EnvironmentVariables;
+use crate::parameters::ConnectionParameters;
+use crate::pem::{certificates, unreadable};
+use crate::tls_mode::TlsMode;
+use crate::tls_stream::RustlsConnector;
+
+/// Settings of TLS for all drivers.
+#[derive(Clone)]
+pub(crate) struct TlsSettings {
+    pub(crate) mode: TlsMode,
+    /// File with certificates of authorities; absent where the server's is not checked.
+    pub(crate) roots: Option<PathBuf>,
+    /// Files with the client's certificate and its key.
+    pub(crate) client: Option<(PathBuf, PathBuf)>,
+    config: Arc<ClientConfig>,
+}
+
+impl std::fmt::Debug for TlsSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("TlsSettings").field(&self.mode).finish()
+    }
+}
+
+impl TlsSettings {
+    /// Reads the certificates that the parameters name, or those in `~/.postgresql`.
+    ///
+    /// # Errors
+    /// Fails with a sentence on the file at fault.
+    pub(crate) fn load(
+        parameters: &ConnectionParameters,
+        environment: &EnvironmentVariables<'_>,
+    ) -> Result<Self, String> {
+        let mut mode = TlsMode::parse(parameters.get("sslmode").unwrap_or("prefer"))?;
+        let roots = file(parameters, environment, "sslrootcert", "root.crt");
+        if mode == TlsMode::Require && roots.is_some() {
+            // As libpq does: a named authority is there to be checked against.
+            mode = TlsMode::VerifyCa;
+        }
+        let client = client_files(parameters, environment)?;
+        let roots = roots.filter(|_| mode >= TlsMode::VerifyCa);
+        let config = if mode == TlsMode::Disable {
+            config(TlsMode::Require, None, None)?
+        } else {
+            config(mode, roots.as_deref(), client.as_ref())?
+        };
+        Ok(Self {
+            mode,
+            roots,
+            client,
+            config: Arc::new(config),
+        })
+    }
+
+    /// Returns settings with which the certificate may be for any name.
+    #[must_use]
+    pub(crate) fn without_names(&self) -> Self {
+        let mode = self.mode.min(TlsMode::VerifyCa);
+        match config(mode, self.roots.as_deref(), self.client.as_ref()) {
+            Ok(config) if mode != self.mode => Self {
+                mode,
+                config: Arc::new(config),
+                ..self.clone()
+            },
+            // The files were read once already: where they have gone, the old settings are kept.
+            _ => self.clone(),
+        }
+    }
+
+    /// Returns the connector for drivers that take a stream.
+    pub(crate) fn connector(&self) -> RustlsConnector {
+        RustlsConnector::new(Arc::clone(&self.config))
+    }
+}
+
+/// Returns the file that parameter `name` names, or else `usual` in `~/.postgresql` where it
+/// exists.
+fn file(
+    parameters: &ConnectionParameters,
+    environment: &EnvironmentVariables<'_>,
+    name: &str,
+    usual: &str,
+) -> Option<PathBuf> {
+    let named = parameters.get(name).map(PathBuf::from);
+    let usual = environment.home(".postgresql").map(|home| home.join(usual));
+    named.or(usual.filter(|file| file.is_file()))
+}
+
+fn client_files(
+    parameters: &ConnectionParameters,
+    environment: &EnvironmentVariables<'_>,
+) -> Result<Option<(PathBuf, PathBuf)>, String> {
+    let certificate = file(parameters, environment, "sslcert", "postgresql.crt");
+    let key = file(parameters, environment, "sslkey", "postgresql.key");
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, _) => Ok(None),
+        (Some(certificate), None) => Err(format!(
+            "the client certificate {} needs its key; name it with sslkey",
+            certificate.display()
+        )),
+    }
+}
+
+fn config(
+    mode: TlsMode,
+    roots: Option<&Path>,
+    client: Option<&(PathBuf, PathBuf)>,
+) -> Result<ClientConfig, String> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = CertificateVerifier::new(mode, roots, &provider)?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let Some((certificate, key)) = client else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let found = fs::metadata(key).map_err(|error| unreadable(key, &error))?;
+    if is_open_to_others(&found) {
+        return Err(format!(
+            "others may read the key {}; chmod 0600 it",
+            key.display()
+        ));
+    }
+    let chain = certificates(certificate)?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
+    builder
+        .with_client_auth_cert(chain, secret)
+        .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))
+}
+
+/// Returns true if others may use a key. A key of root may be open to its group, as with
+/// certificates that a system provides.
+#[cfg(unix)]
+fn is_open_to_others(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let closed = if found.uid() == 0 { 0o037 } else { 0o077 };
+    found.mode() & closed != 0
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &fs::Metadata) -> bool {
+    false
+}
