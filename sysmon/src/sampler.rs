@@ -12,7 +12,7 @@ use host_metrics::source::{Gaps, HostSource, SourceOptions};
 
 use crate::masking::MASKING;
 use crate::process_history::ProcessFollower;
-use crate::recording::SamplingSettings;
+use crate::settings::SamplingSettings;
 
 /// Figures of one sample of the machine.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use host_metrics::tick_schedule::TickSchedule;
 
 use crate::masking::MASKING;
 use crate::own_cost::OwnCost;
-use crate::recording::SamplingSettings;
 use crate::sampler::DetailReader;
+use crate::settings::SamplingSettings;
 
 use super::exposition::{Families, Page};
 use super::monotonic::MonotonicTimes;
