@@ -29,16 +29,16 @@ const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Flags {
-    /// Whose pool
+    /// Pool to measure
     #[arg(long, value_enum)]
     pool: Kind,
     /// Connections, and users
     #[arg(long, default_value = "8")]
     connections: usize,
-    /// How long
+    /// Duration of the measurement
     #[arg(long, value_parser = bench_cli::flags::duration, default_value = "5s")]
     duration: Duration,
-    /// Where
+    /// URL of the server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     url: String,
 }
@@ -110,7 +110,7 @@ async fn with_sqlx(flags: &Flags, address: &Address, tables: &Tables) -> anyhow:
     Ok(())
 }
 
-/// What `--workload point-select` asks.
+/// Returns the statement of `--workload point-select`.
 fn read_of(tables: &Tables) -> String {
     let accounts = tables.name("accounts");
     format!("SELECT abalance FROM {accounts} WHERE aid = $1")

@@ -1,4 +1,4 @@
-//! Tells whether a run can be made on a server, and leaves nothing there.
+//! Command `check`: tries out on a server what a run needs, and leaves nothing there.
 
 use anyhow::Context as _;
 use bench_cli::Exit;
@@ -19,15 +19,15 @@ pub(crate) struct ServerCheckFlags {
     pub(crate) url: String,
 }
 
-/// Connects as a run would, and makes and removes a schema in one transaction.
+/// Connects as a run would, and creates and drops a schema in one transaction.
 ///
 /// # Errors
-/// What would keep a run from beginning, with what to do about it.
 pub(crate) fn run(flags: &ServerCheckFlags) -> anyhow::Result<Exit> {
     let server = ServerUnderTest::at(&flags.url)?;
-    let control = ControlRuntime::new(Cancel::new()).context("cannot start a runtime")?;
     let schema = Schema::for_run(&new_run_id());
-    if let Some(client) = control.connect(&server.address, &schema)? {
+    let control = ControlRuntime::new(Cancel::new(), &server.address, &schema)
+        .context("cannot start a runtime")?;
+    if let Some(client) = control.connect()? {
         let workload_setup = WorkloadSetup {
             control: &control,
             address: &server.address,

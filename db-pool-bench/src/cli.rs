@@ -17,7 +17,7 @@ use crate::workload_commands::{self, WorkloadCommandFlags};
 #[derive(Debug, Parser)]
 #[command(name = "db-pool-bench", version, after_help = EXAMPLES)]
 pub(crate) struct PoolBenchCli {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub(crate) command: PoolBenchCommand,
 }
@@ -32,22 +32,22 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench sweep --url postgres://app@db/shop --users 64
   db-pool-bench observe --url postgres://app@db/shop --duration 5m";
 
-/// What to do.
+/// Command to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PoolBenchCommand {
     /// Measure pool sizes with several drivers and recommend one for each
     Sweep(Box<SweepFlags>),
-    /// Hold one pool and add users: where waiting begins, and how many are served in time
+    /// Add users to one pool: where waiting begins, and how many users an objective allows
     Scale(Box<ScaleFlags>),
-    /// Keep connections away from users: who waits, who gives up, and what blocks itself
+    /// Hold a pool's connections: waits, time-outs, recovery and deadlocks of its users
     Exhaust(Box<ExhaustFlags>),
     /// Vary the load: connections opened, closed and leaked, and what opening them costs
     Lifecycle(Box<LifecycleFlags>),
     /// Watch a server under its own load: waits, locks, statements, connections
     Observe(ObserveFlags),
-    /// List and describe workloads, make their tables, check scripts, suggest a mix
+    /// List and describe workloads, create their tables, check scripts, suggest a mix
     Workload(WorkloadCommandFlags),
-    /// Tell whether a run can be made on a server; nothing stays there
+    /// Check that a server allows a run; nothing is left there
     #[command(hide = true)]
     Check(ServerCheckFlags),
 }
@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    /// What stands below the flags of `command` and of all below it, by name.
+    /// Collects the text below the flags of `command` and of all its subcommands, by name.
     fn helps(command: &clap::Command, before: &str, all: &mut Vec<(String, String)>) {
         let name = format!("{before} {}", command.get_name());
         let written = command.get_after_help().map(ToString::to_string);

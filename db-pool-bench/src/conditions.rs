@@ -1,5 +1,5 @@
-//! What makes pools large in real life and loopback hides: the application's own work while it
-//! holds a connection, and the network between it and the server.
+//! Conditions that make real pools large and that loopback hides: the application's own work while
+//! it holds a connection, and the network delay to the server.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,20 +15,20 @@ use rand::rngs::SmallRng;
 use rand_distr::{Distribution as _, Exp1};
 use serde_json::{Value, json};
 
-/// The conditions of a scenario that holds them all along.
+/// Flags of the conditions that hold for a whole scenario.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Conditions")]
 pub(crate) struct ConditionFlags {
-    /// The application's own work between answer and release, as in 5ms or exp:5ms
+    /// Time the application holds the connection after the answer, as in 5ms or exp:5ms
     #[arg(long, value_parser = str::parse::<Hold>, value_name = "TIME", default_value = "0")]
     pub(crate) hold: Hold,
 
-    /// How much longer each way to the server takes, in whole milliseconds
+    /// Delay added to each direction of the network, in whole milliseconds
     #[arg(long, value_parser = network_delay, value_name = "TIME", default_value = "0")]
     pub(crate) network_delay: Duration,
 }
 
-/// A delay of the network, which is made of whole milliseconds.
+/// Parses a network delay; the proxy delays by whole milliseconds.
 pub(crate) fn network_delay(text: &str) -> Result<Duration, String> {
     let delay = flags::duration_or_zero(text)?;
     if delay.subsec_nanos() % 1_000_000 != 0 {
@@ -40,7 +40,7 @@ pub(crate) fn network_delay(text: &str) -> Result<Duration, String> {
 }
 
 impl ConditionFlags {
-    /// The same as a value.
+    /// Returns the conditions that these flags describe.
     pub(crate) fn conditions(self) -> Conditions {
         Conditions {
             hold: self.hold,
@@ -48,7 +48,7 @@ impl ConditionFlags {
         }
     }
 
-    /// What the report says of these flags.
+    /// Returns these flags as entries of the report's `config`.
     pub(crate) fn config(self) -> BTreeMap<String, Value> {
         let delay_ns = self.network_delay.as_nanos() as u64;
         BTreeMap::from([
@@ -58,17 +58,17 @@ impl ConditionFlags {
     }
 }
 
-/// What the connections under test work under.
+/// Conditions that the connections under test meet.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Conditions {
     /// The application's own work while it holds a connection.
     pub(crate) hold: Hold,
-    /// Added to each way to the server: a round trip takes twice as much longer.
+    /// Delay of each direction: a round trip takes twice this longer.
     pub(crate) network_delay: Duration,
 }
 
 impl Conditions {
-    /// Whether they are those of loopback.
+    /// Returns true if nothing is added to loopback.
     pub(crate) fn are_bare(self) -> bool {
         self == Self::default()
     }
@@ -86,20 +86,20 @@ impl fmt::Display for Conditions {
     }
 }
 
-/// How long the application keeps a connection after the server's last answer.
+/// Time for which the application holds a connection after the server's last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Hold {
-    /// It gives it back at once.
+    /// The connection is released at once.
     #[default]
     None,
-    /// Always as long.
+    /// The same time for every request.
     Fixed(Duration),
-    /// Exponentially distributed with this mean: mostly short, now and then long.
+    /// Exponentially distributed times with this mean.
     Exponential(Duration),
 }
 
 impl Hold {
-    /// The mean.
+    /// Returns the mean hold time.
     pub(crate) fn mean(self) -> Duration {
         match self {
             Self::None => Duration::ZERO,
@@ -133,8 +133,8 @@ impl FromStr for Hold {
     }
 }
 
-/// One user's holds, one after the other. Waits by a timer of its own, because the runtime's
-/// ticks at a millisecond, which is a whole hold.
+/// Hold times of one user, drawn in turn. Waits on its own timer, because the runtime's timer ticks
+/// at one millisecond, as long as a typical hold.
 #[derive(Debug)]
 pub(crate) struct Holding {
     hold: Hold,
@@ -142,7 +142,7 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
-    /// The holds of `user`; the same `seed` gives the same ones again.
+    /// Creates the sequence of hold times of `user`; equal seeds give equal sequences.
     ///
     /// # Errors
     /// When the system gives no timer.
@@ -158,7 +158,7 @@ impl Holding {
         Ok(Self { hold, timer })
     }
 
-    /// Does the application's work.
+    /// Waits for the next hold time.
     pub(crate) async fn work(&mut self) {
         let Some((pacer, random)) = &mut self.timer else {
             return;
@@ -173,7 +173,7 @@ impl Holding {
         };
         let until_ns = monotonic_ns() + length_ns;
         if pacer.wait_until(until_ns).await.is_err() {
-            // A timer that fails is no reason to hold shorter.
+            // Sleeps the rest where the timer failed.
             let left_ns = until_ns.saturating_sub(monotonic_ns());
             tokio::time::sleep(Duration::from_nanos(left_ns)).await;
         }

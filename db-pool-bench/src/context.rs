@@ -1,5 +1,5 @@
-//! What every scenario stands on: a server, our tables on it, the watch over it, and steps that
-//! are run there one after the other; whatever happens, what was made is removed.
+//! Context of a scenario: a server, the run's tables on it, the evidence collector, and steps that
+//! run one after the other. Whatever happens, the run's schema is dropped at the end.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -10,8 +10,8 @@ use anyhow::Context as _;
 use bench_cli::Remedy as _;
 use bench_cli::bench::Bench;
 use bench_report::clock::monotonic_ns;
-use bench_report::{Generator, Load, Step, StepEnd, Warning, WarningCode, Window};
-use load_engine::{LoadPlan, Phase, StepPlan, StopRule};
+use bench_report::{Generator, Step, StepEnd, Warning, WarningCode, Window};
+use load_engine::{Phase, StepPlan, StopRule};
 use serde_json::json;
 use testbed::{Faults, Proxy};
 
@@ -26,39 +26,38 @@ use crate::target::TargetFlags;
 use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
 use pg_connect::Address;
 
-/// Protects a server that is not a throwaway one, unless the user sets rules of their own.
+/// Stop rule for a server that is not a throwaway one, where the user gives no rules.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 
-/// What one step puts to the test.
+/// Driver, size and conditions that one step tests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Variant {
-    /// Which driver.
+    /// Driver under test.
     pub(crate) driver: Driver,
-    /// Connections: of its pool, or one for each user.
+    /// Connections of the pool, or of as many users without a pool.
     pub(crate) connections: u64,
-    /// What they work under.
+    /// Conditions of the requests.
     pub(crate) conditions: Conditions,
 }
 
-/// A server that is ready for a scenario's steps.
+/// Prepared server on which a scenario runs its steps.
 #[derive(Debug)]
 pub(crate) struct ScenarioContext<'a> {
-    /// Place where steps and conclusions go.
+    /// Report and progress of the run.
     pub(crate) bench: &'a mut Bench,
-    /// What the steps run on.
+    /// Server under test.
     pub(crate) server: &'a ServerUnderTest,
-    /// Names our tables and connections.
+    /// The run's schema; its name is also that of the run's connections.
     pub(crate) schema: &'a Schema,
-    /// The watch over the server.
+    /// Collector of the server's evidence.
     pub(crate) watch: EvidenceCollector,
     flags: &'a TargetFlags,
     workload: Arc<SqlWorkload>,
     proxies: BTreeMap<Duration, Proxy>,
 }
 
-/// Finds or starts a server with room for `connections`, makes ready there what `selection` asks,
-/// lets `work` do its steps, and removes what was made, whatever came of it. A signal ends it
-/// without an error.
+/// Finds or starts a server with room for `connections`, prepares `selection` there, runs `work` on
+/// it, and drops what was created, also after an error. A signal ends it without an error.
 ///
 /// # Errors
 /// Fails with what kept it from running.
@@ -102,8 +101,8 @@ pub(crate) fn run(
     outcome
 }
 
-/// Makes the tables, or finds the user's, and readies the statements; `None` when a signal came.
-/// `begun` is set once our schema may be there.
+/// Creates or finds the tables and verifies the statements; `None` when a signal came. `begun` is
+/// set once the run's schema may exist.
 fn prepare(
     bench: &mut Bench,
     selection: &WorkloadSelection,
@@ -112,21 +111,22 @@ fn prepare(
     begun: &mut bool,
 ) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
     bench.phase(Phase::Connect);
-    let control = ControlRuntime::new(bench.cancel.clone()).context("cannot start a runtime")?;
-    let Some(client) = control.connect(&server.address, schema)? else {
+    let control = ControlRuntime::new(bench.cancel.clone(), &server.address, schema)
+        .context("cannot start a runtime")?;
+    let Some(client) = control.connect()? else {
         return Ok(None);
     };
     bench.phase(Phase::Prepare);
-    let version = control.run(client.query_one("SHOW server_version", &[]));
+    let version = control.run(client.query_one("SHOW server_version", &[]))?;
     if let Some(Ok(version)) = version.map(|row| row.and_then(|row| row.try_get::<_, String>(0))) {
         let versions = &mut bench.report.environment.versions;
         versions.insert("postgresql".to_owned(), version);
     }
     let config = &mut bench.report.config;
-    if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client)) {
+    if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client))? {
         config.insert("tls".to_owned(), json!(tls));
     }
-    if let Some(Ok(settings)) = control.run(settings::read(&client)) {
+    if let Some(Ok(settings)) = control.run(settings::read(&client))? {
         config.insert("server_settings".to_owned(), json!(settings));
     }
     let mut workload_setup = WorkloadSetup {
@@ -172,18 +172,20 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// Returns true if the server must be protected from us.
+    /// Returns true if the server is not a throwaway one, so that guards apply.
     pub(crate) fn is_guarded(&self) -> bool {
         !self.server.throwaway
     }
 
-    /// The rules that end a step early: those `given`, else ours where the server must be protected.
+    /// Returns the rules that end a step early: those `given`, else the default guard where the
+    /// server must be protected.
     pub(crate) fn stop_rules(&self, given: &[StopRule]) -> Vec<StopRule> {
         stop_rules(given, self.is_guarded())
     }
 
-    /// Runs one step on `variant` and returns its index in the report; a step for which the server has no
-    /// room is noted and left out. A step without rules gets ours where the server is not ours.
+    /// Runs one step on `variant` and returns its index in the report. A step for which the server
+    /// has too few connections left is recorded as failed, and `None` is returned. A step without
+    /// rules gets the default guard on a guarded server.
     ///
     /// # Errors
     /// Fails when no load can be made at all, or the report cannot be saved.
@@ -212,8 +214,8 @@ impl<'a> ScenarioContext<'a> {
         Ok(Some(index))
     }
 
-    /// Asks the server whether `connections` fit; where they do not, or a signal came, `step` is
-    /// not to be run.
+    /// Returns true if the server has room for `connections`. Otherwise, and after a signal, `step`
+    /// must not run.
     ///
     /// # Errors
     /// Fails when the report cannot be saved.
@@ -242,7 +244,7 @@ impl<'a> ScenarioContext<'a> {
         Ok(false)
     }
 
-    /// Returns what the drivers of `variant` are set up with.
+    /// Returns the driver settings for `variant`.
     ///
     /// # Errors
     /// Fails when there is no way to the server under the arm's conditions.
@@ -260,7 +262,7 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// The server's address, by way of a proxy where the way is to take longer.
+    /// Returns the server's address, or that of a proxy which adds `delay`.
     fn address(&mut self, delay: Duration) -> anyhow::Result<Address> {
         let address = &self.server.address;
         if delay.is_zero() {
@@ -281,7 +283,7 @@ fn stop_rules(given: &[StopRule], guarded: bool) -> Vec<StopRule> {
     given.to_vec()
 }
 
-/// A longer way to `address`.
+/// Starts a proxy before `address` that adds `delay`.
 fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
     let target = address
         .socket_address()
@@ -294,25 +296,10 @@ fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
     Proxy::start(target, faults).context("cannot start a proxy")
 }
 
-/// A step that could not even begin.
+/// Creates the record of a step that could not begin.
 pub(crate) fn not_begun(step: &StepPlan, reason: String) -> Step {
     let now_ns = monotonic_ns();
-    let load = match step.load {
-        LoadPlan::Open {
-            rate_per_s,
-            pacing,
-            in_flight_cap,
-        } => Load::Open {
-            rate_per_s,
-            pacing,
-            in_flight_cap,
-            delayed_at_cap: 0,
-        },
-        LoadPlan::Closed { users, think_time } => Load::Closed {
-            users,
-            think_time_ns: think_time.as_nanos() as u64,
-        },
-    };
+    let load = step.load.reported(0);
     Step {
         name: step.name.clone(),
         parameters: step.parameters.clone(),

@@ -1,12 +1,12 @@
-//! Short conversations with the server beside the load: preparing, cleaning up. Each ends when a
-//! signal comes, whatever the server does.
+//! Work on the server beside the load: preparing, reading settings, cleaning up.
 
 use std::io;
 use std::time::Duration;
 
 use bench_cli::bench::run_with_timeout;
-use load_engine::Cancel;
+use load_engine::{Cancel, Failure};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::{sleep, timeout};
 
 use crate::connect::Client;
 use crate::failure::from_connect;
@@ -15,32 +15,63 @@ use crate::workloads::Schema;
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
+/// Time between two checks that the server still answers while work waits for it.
+const CHECKED_EVERY: Duration = Duration::from_secs(10);
+/// Longest time that one check takes; `connect_timeout` may be shorter.
+const CHECK_BOUND: Duration = Duration::from_secs(10);
+/// Checks without an answer, one after the other, after which the server counts as frozen.
+const MOST_UNANSWERED: u32 = 2;
 /// Cleaning up may take this long.
 const CLEAN_BOUND: Duration = Duration::from_secs(2);
 /// The same once a signal has come: all must be over 3 s after it.
 const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
-/// A runtime of its own for conversations on the calling thread.
+/// Runs work on a server, on the calling thread. The work may take as long as the server needs: a
+/// large table takes minutes to fill. It ends early by a signal, or when the server stops answering.
 #[derive(Debug)]
 pub(crate) struct ControlRuntime {
     runtime: Runtime,
     cancel: Cancel,
+    address: Address,
+    name: String,
 }
 
 impl ControlRuntime {
-    /// Conversations that end when `cancel` is cancelled.
+    /// Creates a runtime for work on the server at `address`, for the run of `schema`; `cancel`
+    /// ends the work.
     ///
     /// # Errors
-    /// Fails when the system gives no runtime.
-    pub(crate) fn new(cancel: Cancel) -> io::Result<Self> {
+    /// Fails when the system provides no runtime.
+    pub(crate) fn new(cancel: Cancel, address: &Address, schema: &Schema) -> io::Result<Self> {
         Ok(Self {
             runtime: Builder::new_current_thread().enable_all().build()?,
             cancel,
+            address: address.clone(),
+            name: name(schema),
         })
     }
 
-    /// Does `work` to its end, or returns `None` when a signal comes.
-    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs `work` to its end; returns `None` when a signal comes.
+    ///
+    /// # Errors
+    /// Fails with a remedy when the server accepts no connection beside `work` any more.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => Ok(None),
+                done = work => Ok(Some(done)),
+                failure = self.frozen() => {
+                    let what = format!("go on at {}", self.address.redacted());
+                    remedy::cannot(&what, &failure, Purpose::Connecting, &self.address)
+                }
+            }
+        })
+    }
+
+    /// Runs `work` to its end, whether the server answers or not; returns `None` when a signal
+    /// comes.
+    fn run_unchecked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
@@ -50,19 +81,56 @@ impl ControlRuntime {
         })
     }
 
-    /// Connects under the name of `schema`'s run.
+    /// Connects under the name of the run.
     ///
     /// # Errors
-    /// A sentence with what to do.
-    pub(crate) fn connect(
-        &self,
-        address: &Address,
-        schema: &Schema,
-    ) -> anyhow::Result<Option<Client>> {
-        match self.run(Client::open(address, &name(schema))) {
+    /// Fails with the reason and a remedy.
+    pub(crate) fn connect(&self) -> anyhow::Result<Option<Client>> {
+        let connecting = Client::open(&self.address, &self.name);
+        let unbounded = self
+            .address
+            .config(&self.name)
+            .get_connect_timeout()
+            .is_none();
+        let connected = if unbounded {
+            // With connect_timeout=0 the user has asked to wait, as for a pooler that is full.
+            self.run_unchecked(connecting)
+        } else {
+            self.run(connecting)?
+        };
+        match connected {
             None => Ok(None),
             Some(Ok(client)) => Ok(Some(client)),
-            Some(Err(error)) => refused(address, &error),
+            Some(Err(error)) => refused(&self.address, &error),
+        }
+    }
+
+    /// Returns once the server has stopped answering. Only silence counts: a server that refuses a
+    /// connection is alive, and so is one that takes long over a statement.
+    async fn frozen(&self) -> Failure {
+        let mut unanswered = 0;
+        while unanswered < MOST_UNANSWERED {
+            sleep(CHECKED_EVERY).await;
+            unanswered = if self.answers().await {
+                0
+            } else {
+                unanswered + 1
+            };
+        }
+        let message = format!(
+            "the server has stopped answering: {unanswered} further connections got no answer either"
+        );
+        Failure::new("timeout", &message)
+    }
+
+    /// Returns true if the server answers a login, be it with a refusal. A statement is not tried:
+    /// a pooler may have no session left for it.
+    async fn answers(&self) -> bool {
+        let login = self.address.connect_with(&self.name, |_| ());
+        match timeout(CHECK_BOUND, login).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => from_connect(&error).kind != "timeout.connect",
+            Err(_) => false,
         }
     }
 }
@@ -71,7 +139,7 @@ fn name(schema: &Schema) -> String {
     format!("{}.control", schema.name())
 }
 
-/// Returns why no connection came about, and what to do about it.
+/// Returns the error of a connection that was not opened, with its remedy.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
     let failure = from_connect(error);
     let what = format!("connect to {}", address.redacted());

@@ -1,4 +1,4 @@
-//! What steps of `sweep` and `scale` are held for where no flag says.
+//! Default durations and repeats of the steps of `sweep` and `scale`.
 
 use std::time::Duration;
 

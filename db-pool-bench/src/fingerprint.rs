@@ -1,16 +1,17 @@
-//! A statement without its values. PostgreSQL shows running statements as they were sent, values
-//! and all; `pg_stat_statements` leaves values in utility statements, and comments everywhere.
+//! Fingerprint of a statement: its text without values. PostgreSQL shows running statements as they
+//! were sent, values included; `pg_stat_statements` leaves values in utility statements, and
+//! comments everywhere.
 
-/// Begins the remark in every statement of ours: who looks at a load is no part of it. Within the
-/// statement, because version 18 of the server leaves out what comes before.
+/// Start of the comment in every statement of this tool, whose statements are no part of the load.
+/// It stands within the statement, because version 18 of the server drops what comes before it.
 const OURS: &str = "/* plimsoll";
 
-/// Returns true if `sql` is one of our own questions.
+/// Returns true if `sql` is a statement that this tool sends beside the load.
 pub(crate) fn is_own_statement(sql: &str) -> bool {
     sql.contains(OURS)
 }
 
-/// Longest shape that is kept, in characters.
+/// Longest fingerprint, in characters.
 const LONGEST: usize = 240;
 
 /// Returns the same as [`full_fingerprint`], cut to a length that a table can show.
@@ -22,8 +23,8 @@ pub(crate) fn fingerprint(sql: &str) -> String {
     fingerprint
 }
 
-/// `sql` with every literal replaced by `?`, comments left out, white space and lists of values
-/// made one. What cannot be told from a value is taken for one.
+/// Returns `sql` with every literal replaced by `?`, comments removed, and white space and lists of
+/// values collapsed. Text that may be a value is treated as one.
 pub(crate) fn full_fingerprint(sql: &str) -> String {
     let mut fingerprint = FingerprintWriter::default();
     let mut rest = sql;
@@ -36,12 +37,12 @@ pub(crate) fn full_fingerprint(sql: &str) -> String {
 #[derive(Default)]
 struct FingerprintWriter {
     text: String,
-    /// White space is due before the next word.
+    /// True if a space comes before the next word.
     gap: bool,
 }
 
 impl FingerprintWriter {
-    /// Takes one token off `rest`, which begins with `c`; returns what follows it.
+    /// Consumes one token of `rest`, which begins with `c`; returns the text after it.
     fn take<'a>(&mut self, c: char, rest: &'a str) -> &'a str {
         let after = &rest[c.len_utf8()..];
         match c {
@@ -96,7 +97,7 @@ impl FingerprintWriter {
     }
 
     fn value<'a>(&mut self, after: &'a str) -> &'a str {
-        // The letter of E'…', B'…', X'…', N'…' and the end of U&'…' belong to the value.
+        // The prefix of E'…', B'…', X'…', N'…' and U&'…' belongs to the value.
         if !self.gap {
             for prefix in ["U&", "u&", "E", "e", "B", "b", "X", "x", "N", "n"] {
                 let bare = self.text.strip_suffix(prefix);
@@ -111,13 +112,13 @@ impl FingerprintWriter {
         after
     }
 
-    /// Returns true if a string that begins here knows backslashes.
+    /// Returns true if the string that begins here has backslash escapes.
     fn escapes(&self) -> bool {
         let bare = self.text.strip_suffix(['E', 'e']);
         !self.gap && bare.is_some_and(|bare| !bare.ends_with(is_name))
     }
 
-    /// Returns true if no name goes on here, in which `$` may stand.
+    /// Returns true if a new word begins here; within a name `$` is an ordinary character.
     fn begins_word(&self) -> bool {
         self.gap || !self.text.ends_with(|c: char| is_name(c) || c.is_numeric())
     }
@@ -130,7 +131,7 @@ impl FingerprintWriter {
 
     fn finish(mut self) -> String {
         for (many, one) in [
-            // The sign of a number that stands alone.
+            // A sign before a number belongs to the value.
             ("+ -?", "+ ?"),
             ("= -?", "= ?"),
             ("(-?", "(?"),
@@ -162,7 +163,7 @@ fn after_line(text: &str) -> &str {
     text.find('\n').map_or("", |end| &text[end..])
 }
 
-/// Comments of this kind may hold one another.
+/// Returns the text after a block comment; block comments nest.
 fn after_comment(text: &str) -> &str {
     let (mut depth, mut at) = (0_u32, 0);
     while let Some(found) = text[at..].find(['/', '*']) {
@@ -184,7 +185,7 @@ fn after_comment(text: &str) -> &str {
     ""
 }
 
-/// Behind the quote that ends a string whose first quote was taken.
+/// Returns the text after the closing quote of a string whose opening quote was consumed.
 fn after_string(text: &str, escapes: bool) -> &str {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
@@ -198,7 +199,7 @@ fn after_string(text: &str, escapes: bool) -> &str {
     ""
 }
 
-/// Behind `$tag$ … $tag$`; `None` where `$` begins no such string.
+/// Returns the text after `$tag$ … $tag$`; `None` where `$` begins no such string.
 fn after_dollar_string(text: &str) -> Option<&str> {
     let tag_end = 1 + text[1..].find(|c: char| !is_name(c) && !c.is_numeric())?;
     if !text[tag_end..].starts_with('$') {

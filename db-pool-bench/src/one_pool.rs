@@ -1,5 +1,5 @@
-//! One pool at one size, as `scale`, `exhaust` and `lifecycle` put it to the test: what the three
-//! ask of their flags, of the server and of the report.
+//! Shared part of `scale`, `exhaust` and `lifecycle`, which test one pool at one size: flags,
+//! configuration, and the run from plan to exit code.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::drivers::Driver;
 use crate::target::TargetFlags;
 use crate::workloads::WorkloadSelection;
 
-/// The pool, and where it is.
+/// Flags of the pool under test.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OnePoolFlags {
     /// The server.
@@ -41,17 +41,18 @@ pub(crate) struct OnePoolFlags {
     )]
     pub(crate) drivers: Vec<Driver>,
 
-    /// What the connections work under.
+    /// Conditions of the requests.
     #[command(flatten)]
     pub(crate) conditions: ConditionFlags,
 
-    /// Where the result goes.
+    /// Output flags.
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }
 
 impl OnePoolFlags {
-    /// The drivers to compare, each once. `without` says what one without a pool lacks here.
+    /// Returns the drivers to compare, sorted and without duplicates. `without` makes the error
+    /// message for a driver without a pool.
     ///
     /// # Errors
     /// [`UsageError`] for such a driver.
@@ -68,7 +69,7 @@ impl OnePoolFlags {
         }
     }
 
-    /// The pool of `driver` as what a step puts to the test.
+    /// Returns the variant that tests the pool of `driver`.
     pub(crate) fn variant(&self, driver: Driver) -> Variant {
         Variant {
             driver,
@@ -77,7 +78,7 @@ impl OnePoolFlags {
         }
     }
 
-    /// What the report says of these flags and of what is asked of the server.
+    /// Returns these flags and the workload as entries of the report's `config`.
     pub(crate) fn config(
         &self,
         drivers: &[Driver],
@@ -97,7 +98,7 @@ impl OnePoolFlags {
         config
     }
 
-    /// Runs a scenario that takes up to `connections` from its plan to its exit code.
+    /// Runs a scenario that opens up to `connections`, from its plan to its exit code.
     ///
     /// # Errors
     /// What kept it from running: no server, no place for the report.
@@ -121,21 +122,21 @@ impl OnePoolFlags {
     }
 }
 
-/// What a scenario does with its pool, and concludes.
+/// Scenario on one pool: its steps and its conclusions.
 pub(crate) trait PoolScenario {
-    /// What the report says of the settings.
+    /// Returns the settings as entries of the report's `config`.
     fn config(&self) -> BTreeMap<String, Value>;
-    /// What is asked of the server.
+    /// Workload of the requests.
     fn selection(&self) -> &WorkloadSelection;
-    /// Does the steps.
+    /// Runs the steps.
     fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()>;
-    /// The scenario's own conclusions.
+    /// Returns the scenario's conclusions about its own data.
     fn summary(&self, report: &Report) -> Summary;
-    /// The result as people read it.
+    /// Text of the result.
     fn text(&self, report: &Report) -> String;
 }
 
-/// How a course is run: a load that changes on its way, whose requests are followed one by one.
+/// Flags of a traced run: a load that changes, with every request recorded one by one.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TracedRunFlags {
     /// Seed of everything random [default: drawn, and recorded]
@@ -148,12 +149,12 @@ pub(crate) struct TracedRunFlags {
 }
 
 impl TracedRunFlags {
-    /// The seed given, or one drawn now; draw once and keep it.
+    /// Returns the given seed, or draws one: call it once and keep the result.
     pub(crate) fn draw_seed(&self) -> u64 {
         load::seed_or_drawn(self.seed)
     }
 
-    /// What the report says of these flags.
+    /// Returns these flags as entries of the report's `config`.
     pub(crate) fn config(&self, seed: u64) -> BTreeMap<String, Value> {
         let rules: Vec<String> = self.stop_on.iter().map(ToString::to_string).collect();
         BTreeMap::from([

@@ -1,9 +1,9 @@
-//! The way in which statements are sent, as with `pgbench --protocol`.
+//! Query protocol, as with `pgbench --protocol`.
 
 use clap::ValueEnum;
 use pgbench_script::ValueMode;
 
-/// The way in which statements are sent to the server.
+/// Protocol by which statements are sent to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Protocol {
     /// As text, with the values of variables put into it; nothing is prepared
@@ -16,7 +16,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Its name, as on the command line.
+    /// Returns the name as written on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Simple => "simple",

@@ -1,4 +1,4 @@
-//! The setting to run with: an interval with a reason, or an honest 'not bracketed'.
+//! Recommended setting: an interval with its reason, or 'not bracketed'.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,14 +11,14 @@ use statistics::minimum_detectable_difference;
 
 use crate::results::SettingResults;
 
-/// How sure a difference must be, and how often it must be found where it exists.
+/// Significance level and power of the smallest detectable difference.
 const ALPHA: f64 = 0.05;
 const POWER: f64 = 0.8;
 /// Measured loss of throughput above which a setting is not recommended, however unsure the loss.
 const LOSS_ACCEPTED: f64 = 0.1;
 
-/// The smallest setting of `parameter` that loses no throughput worth having and keeps
-/// `objectives`; `None` where nothing was measured. Settings are given with values rising.
+/// Returns the smallest setting of `parameter` whose throughput is close to the best and that keeps
+/// `objectives`; `None` where nothing was measured. `results` are sorted by value.
 pub(crate) fn recommend(
     subject: &str,
     parameter: &str,
@@ -75,8 +75,9 @@ pub(crate) fn recommend(
     Some(recommendation)
 }
 
-/// At a fixed rate every setting that keeps up carries the same, so that throughput tells nothing:
-/// the smallest that carries the rate and keeps the objectives, where there are any to keep.
+/// Fills in the recommendation at a fixed arrival rate: throughput is the same at every setting
+/// that keeps up, so the smallest setting that carries the rate and keeps the objectives is
+/// recommended.
 fn at_a_rate(measured: &[&&SettingResults], objectives: &[Objective], into: &mut Recommendation) {
     if objectives.is_empty() {
         "at a fixed rate throughput tells no setting from another: give an --objective, or sweep without --rate"
@@ -94,7 +95,7 @@ fn at_a_rate(measured: &[&&SettingResults], objectives: &[Objective], into: &mut
     "the smallest setting that carried the rate within the objectives".clone_into(&mut into.reason);
 }
 
-/// The setting to run with, within the knee's interval.
+/// Chosen setting and the upper end of its interval.
 #[derive(Debug, Clone, Copy)]
 struct KneeChoice {
     chosen: usize,
@@ -104,8 +105,8 @@ struct KneeChoice {
 }
 
 impl KneeChoice {
-    /// The knee's own choice, unless that one was measured to lose more than anybody would accept
-    /// and only scatter keeps the loss from being sure: then the smallest measured to lose little.
+    /// Takes the knee's choice, unless its mean throughput is more than the accepted loss below the
+    /// best and only scatter hides that: then the smallest setting measured within tolerance.
     fn from_knee(found: &Knee, throughputs: &[Vec<f64>], settings: &[KneeSetting]) -> Self {
         let mean = |place: usize| statistics::mean(&throughputs[place]).unwrap_or(0.0);
         let loss = |place: usize| 1.0 - mean(place) / mean(found.best);
@@ -158,7 +159,8 @@ impl KneeChoice {
     }
 }
 
-/// The end of the sweep at which `chosen` is; a setting that broke its bounds brackets too.
+/// Returns the end of the sweep at which `chosen` lies; a setting that broke its bounds brackets
+/// too.
 fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     match (chosen > 0, chosen + 1 < settings.len()) {
         (true, true) => None,
@@ -168,8 +170,8 @@ fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     }
 }
 
-/// Rounds in which every admissible setting was held: only those can be compared in pairs. All
-/// rounds where no setting is admissible.
+/// Returns the repeats that every admissible setting completed, since only those compare in pairs;
+/// all repeats where no setting is admissible.
 fn complete_rounds(measured: &[&&SettingResults], objectives: &[Objective]) -> BTreeSet<u64> {
     let rounds = |r: &&&SettingResults| {
         r.held
@@ -194,7 +196,7 @@ fn throughputs(results: &SettingResults, rounds: &BTreeSet<u64>) -> Vec<f64> {
         .collect()
 }
 
-/// All recommendations in one sentence each.
+/// Returns one sentence for each recommendation.
 pub(crate) fn headline(summary: &Summary) -> String {
     let sentences: Vec<String> = summary
         .recommendations

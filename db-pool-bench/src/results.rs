@@ -1,4 +1,4 @@
-//! The repeats of one setting, taken together.
+//! Repeats of one setting, taken together.
 
 use std::collections::BTreeMap;
 
@@ -9,30 +9,29 @@ use load_engine::WORST_INTERVAL_P99_NS;
 
 use crate::drivers::Driver;
 
-/// Share of failures up to which a setting counts as one that works.
+/// Highest error ratio at which a setting is admissible.
 const ERRORS_TOLERATED: f64 = 0.01;
 
-/// Share of a rate from which it counts as carried.
+/// Share of the arrival rate above which it counts as carried.
 const CARRIED: f64 = 0.99;
 
-/// What came of one setting.
+/// Steps of one setting.
 #[derive(Debug)]
 pub(crate) struct SettingResults<'a> {
-    /// Which driver.
+    /// Driver under test.
     pub(crate) driver: Driver,
-    /// The setting, for people.
+    /// Name of the setting, for people.
     pub(crate) name: String,
-    /// The value of what is varied.
+    /// Value of the varied parameter.
     pub(crate) value: u64,
-    /// Repeats that were held as long as planned: number of the repeat, index into the report's
-    /// steps, step.
+    /// Completed repeats: number of the repeat, index into the report's steps, step.
     pub(crate) held: Vec<(u64, usize, &'a Step)>,
-    /// Steps of this setting that a rule, a signal or a failure ended.
+    /// Steps that ended early by a rule, a signal or a failure.
     pub(crate) broken: Vec<&'a Step>,
 }
 
 impl<'a> SettingResults<'a> {
-    /// The results of the setting `name` of `driver`, whose steps are those that `is_of` it.
+    /// Collects the steps of `driver` at the setting `name` for which `is_of` returns true.
     pub(crate) fn new(
         driver: Driver,
         name: String,
@@ -57,8 +56,8 @@ impl<'a> SettingResults<'a> {
         }
     }
 
-    /// Returns true if it can be recommended: it held, hardly anything failed, and each repeat kept
-    /// up with its rate and kept the objectives.
+    /// Returns true if the setting may be recommended: no step broke off, hardly any request
+    /// failed, and every repeat carried its rate and kept the objectives.
     pub(crate) fn is_admissible(&self, objectives: &[Objective]) -> bool {
         let stopped =
             |step: &&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
@@ -76,13 +75,13 @@ impl<'a> SettingResults<'a> {
                 .all(|(_, _, step)| fine(step) && keeps(step, objectives))
     }
 
-    /// Returns true if arrivals came at a rate, whatever became of them.
+    /// Returns true if any step was an open loop.
     pub(crate) fn is_open_loop(&self) -> bool {
         let mut steps = self.all_steps();
         steps.any(|step| matches!(step.load, Load::Open { .. }))
     }
 
-    /// Mean successes per second over the repeats held.
+    /// Returns the mean throughput per second over the completed repeats.
     pub(crate) fn throughput_per_s(&self) -> Option<f64> {
         let each: Vec<f64> = self
             .held
@@ -92,18 +91,18 @@ impl<'a> SettingResults<'a> {
         statistics::mean(&each)
     }
 
-    /// Failures by kind, those of broken steps too.
+    /// Returns the number of failures by kind, broken steps included.
     pub(crate) fn errors(&self) -> BTreeMap<&'a str, u64> {
         errors_by_kind(self.all_steps())
     }
 
-    /// Attempts beyond the first, those of broken steps too.
+    /// Returns the number of retries, broken steps included.
     pub(crate) fn retries(&self) -> u64 {
         let operations = self.all_steps().flat_map(|step| step.operations.values());
         operations.map(|operation| operation.retries).sum()
     }
 
-    /// Its steps, those that were broken off too.
+    /// Iterates over all steps, broken ones included.
     pub(crate) fn all_steps(&self) -> impl Iterator<Item = &'a Step> {
         self.held
             .iter()
@@ -111,26 +110,27 @@ impl<'a> SettingResults<'a> {
             .chain(self.broken.iter().copied())
     }
 
-    /// Returns what users felt over all operations and repeats held, those who were never answered
-    /// among them; `None` where a histogram is damaged.
+    /// Returns the latency over all operations and completed repeats, censored requests included;
+    /// `None` where a histogram is damaged.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let held = self.held.iter();
         Latency::from_operations(held.flat_map(|(_, _, step)| step.operations.values())).ok()
     }
 
-    /// The highest 99th percentile of a single interval of any repeat held.
+    /// Returns the highest 99th percentile of one interval of any completed repeat, in nanoseconds.
     pub(crate) fn worst_interval_ns(&self) -> Option<f64> {
         let figures = self.held.iter().map(|(_, _, step)| &step.figures);
         let each = figures.filter_map(|figures| figures.get(WORST_INTERVAL_P99_NS).copied());
         each.max_by(f64::total_cmp)
     }
 
-    /// Requests that were never answered, those of broken steps too.
+    /// Returns the number of censored requests, broken steps included.
     pub(crate) fn unanswered(&self) -> u64 {
         self.all_steps().map(Step::censored).sum()
     }
 
-    /// One phase over all operations and repeats held; `None` where nothing was recorded.
+    /// Merges one phase over all operations and completed repeats; `None` where nothing was
+    /// recorded.
     pub(crate) fn phase(
         &self,
         phase: impl Fn(&Operation) -> Option<&Histogram>,
@@ -142,8 +142,8 @@ impl<'a> SettingResults<'a> {
         whole(operations.filter_map(phase))
     }
 
-    /// Mean of one phase over all operations of each repeat held, in nanoseconds; empty where it
-    /// was not recorded.
+    /// Returns the mean of one phase for each completed repeat, in nanoseconds; empty where it was
+    /// not recorded.
     pub(crate) fn phase_means(&self, phase: impl Fn(&Operation) -> Option<&Histogram>) -> Vec<f64> {
         let mean = |step: &Step| {
             let parts = step.operations.values().filter_map(&phase);
@@ -157,20 +157,20 @@ impl<'a> SettingResults<'a> {
         held.filter_map(|(_, _, step)| mean(step)).collect()
     }
 
-    /// Mean of a figure of the server over the repeats that have it.
+    /// Returns the mean of a figure of the server's evidence over the repeats that have it.
     pub(crate) fn server(&self, figure: &str) -> Option<f64> {
         let read =
             |(_, _, step): &(u64, usize, &Step)| step.server.as_ref()?.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
-    /// Mean of a figure of the steps over the repeats that have it.
+    /// Returns the mean of a figure of the steps over the repeats that have it.
     pub(crate) fn mean_figure(&self, figure: &str) -> Option<f64> {
         let read = |(_, _, step): &(u64, usize, &Step)| step.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
-    /// Mean of what `figure` gives for each repeat.
+    /// Returns the mean of `figure` over the completed repeats.
     pub(crate) fn mean(&self, figure: impl Fn(&Step) -> f64) -> Option<f64> {
         statistics::mean(
             &self
@@ -182,7 +182,7 @@ impl<'a> SettingResults<'a> {
     }
 }
 
-/// Failures of `steps` by kind.
+/// Counts the failures of `steps` by kind.
 pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTreeMap<&'a str, u64> {
     let mut errors = BTreeMap::new();
     for operation in steps.flat_map(|step| step.operations.values()) {
@@ -193,8 +193,8 @@ pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTree
     errors
 }
 
-/// Returns true if what was asked for of an open loop was done in its measured part; `None` of a
-/// closed one.
+/// Returns true if an open loop served its arrival rate in the measured part; `None` for a closed
+/// loop.
 pub(crate) fn carries_its_rate(step: &Step) -> Option<bool> {
     match step.load {
         Load::Open { rate_per_s, .. } => Some(step.throughput_per_s() >= CARRIED * rate_per_s),
@@ -214,7 +214,7 @@ fn keeps(step: &Step, objectives: &[Objective]) -> bool {
         .all(|objective| objective.is_kept(latency.as_ref(), errors))
 }
 
-/// All of `parts` in one; `None` where nothing was recorded.
+/// Merges `parts` into one recording; `None` where nothing was recorded.
 pub(crate) fn whole<'a>(parts: impl Iterator<Item = &'a Histogram>) -> Option<Recording> {
     let mut whole = recording();
     for part in parts.filter_map(|histogram| histogram.decode().ok()) {

@@ -1,4 +1,4 @@
-//! The server under test: the user's, or a throwaway one that ends with this value.
+//! Server under test: the user's, or a throwaway one that is stopped when this value is dropped.
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -13,22 +13,22 @@ use pg_connect::Address;
 /// Connections that a throwaway server has beyond the largest setting.
 const SPARE_CONNECTIONS: u64 = 20;
 const LOOK: Duration = Duration::from_millis(10);
-/// Time that a server that is just starting is waited for once a signal has come, so that it ends
-/// in order; after that the guardian that it started with ends it.
+/// Time to wait, after a signal, for a throwaway server that is still starting, so that it can be
+/// stopped in order; later its guardian process stops it.
 const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// The server under test.
 #[derive(Debug)]
 pub(crate) struct ServerUnderTest {
-    /// Place where it is.
+    /// Address of the server.
     pub(crate) address: Address,
-    /// True if it is a throwaway one, ours or our caller's: no guard protects it.
+    /// True if it is a throwaway server, started here or by the calling process: no guards apply.
     pub(crate) throwaway: bool,
     started: Option<Postgres>,
 }
 
 impl ServerUnderTest {
-    /// The server at `url`.
+    /// Returns the server at `url`.
     ///
     /// # Errors
     /// [`UsageError`] when that is no address of a PostgreSQL.
@@ -73,7 +73,7 @@ impl ServerUnderTest {
         }))
     }
 
-    /// Returns true if it ends with this value, and all that we made there with it.
+    /// Returns true if this value started the server, so that dropping it removes everything.
     pub(crate) fn ends_with_us(&self) -> bool {
         self.started.is_some()
     }
@@ -85,7 +85,7 @@ fn start(options: PostgresOptions, cancel: &Cancel) -> anyhow::Result<Option<Sta
     let (sender, receiver) = sync_channel(1);
     std::thread::Builder::new()
         .name("throwaway".to_owned())
-        // Where nobody waits any more, the server ends here.
+        // When the receiver is gone, the server is dropped here.
         .spawn(move || sender.send(Postgres::start(&options)).ok())
         .context("cannot start a thread")?;
     let mut cancelled = None;

@@ -1,4 +1,4 @@
-//! The server that a scenario loads, and what it asks of it, as flags.
+//! Flags of the server under test and of its workload.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use pg_connect::Address;
 /// Share of a server's connections that may be in use beside its other users.
 const MOST_CONNECTIONS: f64 = 0.8;
 
-/// The server, and what is asked of it.
+/// Flags of the server under test and of its workload.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TargetFlags {
     /// The server, as a URL or as host=… user=… dbname=…; a throwaway one is started otherwise
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// How long a checkout may take before it fails
+    /// Time after which a checkout fails
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
     pub(crate) checkout_timeout: Duration,
 
@@ -31,17 +31,17 @@ pub(crate) struct TargetFlags {
     #[arg(long, value_parser = flags::percent, value_name = "PERCENT")]
     pub(crate) most_connections: Option<f64>,
 
-    /// What is asked of the server.
+    /// Workload of the requests.
     #[command(flatten)]
     pub(crate) workload: WorkloadFlags,
 
-    /// How pools are kept.
+    /// Pool settings.
     #[command(flatten)]
     pub(crate) pool: PoolOptions,
 }
 
 impl TargetFlags {
-    /// The server named, if one is; its address is checked before anything is begun.
+    /// Returns the server that `--url` names, if any; its address is checked first.
     ///
     /// # Errors
     /// [`UsageError`] when that is no address, or when one of `drivers` cannot follow it, or the
@@ -57,25 +57,26 @@ impl TargetFlags {
         Ok(given)
     }
 
-    /// Share of the server's connections that may be in use; `None` = all, on a throwaway one.
+    /// Returns the share of the server's connections that may be in use, 0..1; `None` = all of
+    /// them, on a throwaway server.
     pub(crate) fn most_connections(&self, guarded: bool) -> Option<f64> {
         self.most_connections
             .or(guarded.then_some(MOST_CONNECTIONS))
     }
 
-    /// What the report says of these flags, beside those of the workload.
+    /// Returns these flags, without those of the workload, as entries of the report's `config`.
     pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let timeout_ns = self.checkout_timeout.as_nanos() as u64;
         BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
     }
 }
 
-/// Why sqlx cannot send statements under no name.
+/// Reason why sqlx cannot run with `--protocol extended`.
 const PARTED: &str = "sqlx cannot follow --protocol extended: it prepares in one round trip and asks in \
     the next, where a pooler may hand it the statement of somebody else; leave it out of --driver, or \
     use simple or prepared";
 
-/// Whether every driver can connect as the address asks.
+/// Checks that every driver can connect as the address asks.
 fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
     if drivers.contains(&Driver::Sqlx) && address.requires_channel_binding() {
         return Err(UsageError(

@@ -1,4 +1,4 @@
-//! What results of all scenarios look like to people.
+//! Text blocks that the results of all scenarios share.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::evidence::events;
 use crate::recommendation::interval;
 use crate::results::{SettingResults, errors_by_kind};
 
-/// `response` where arrivals had a due instant, else `call`.
+/// Returns `response` where arrivals had a due instant, else `call`.
 pub(crate) fn latency_name(report: &Report) -> &'static str {
     let mut operations = report
         .steps
@@ -23,8 +23,7 @@ pub(crate) fn latency_name(report: &Report) -> &'static str {
     }
 }
 
-/// Returns what each setting gave: what users felt (`latency` names it), then where their time
-/// went.
+/// Returns tables with one row for each setting: latency (`latency` names it), then its phases.
 pub(crate) fn settings_table(rows: &[(String, &SettingResults)], latency: &str) -> String {
     let rows: Vec<_> = rows.iter().filter(|(_, r)| !r.held.is_empty()).collect();
     if rows.is_empty() {
@@ -54,8 +53,8 @@ pub(crate) fn settings_table(rows: &[(String, &SettingResults)], latency: &str) 
     felt + &table.to_string() + &table::paragraph(legend, 0)
 }
 
-/// Returns what users felt in each of `rows`, all repeats taken together; `first` heads their
-/// names.
+/// Returns a table of throughput and latency of `rows`, all repeats merged; `first` is the header
+/// of their names.
 pub(crate) fn felt_table<'r>(
     first: &str,
     latency: &str,
@@ -109,12 +108,12 @@ fn dash() -> String {
     "–".to_owned()
 }
 
-/// Failures of every kind.
+/// Returns the number of failures of any kind.
 pub(crate) fn errors_of(result: &SettingResults) -> String {
     result.errors().values().sum::<u64>().to_string()
 }
 
-/// Returns what a scenario found, in one line.
+/// Joins the sentences of a scenario into its headline.
 pub(crate) fn headline(sentences: &[String]) -> String {
     if sentences.is_empty() {
         return "nothing was measured".to_owned();
@@ -122,15 +121,15 @@ pub(crate) fn headline(sentences: &[String]) -> String {
     sentences.join(". ")
 }
 
-/// A quantile as a time; a dash where nothing was recorded.
+/// Formats a quantile as a duration; a dash where nothing was recorded.
 pub(crate) fn at(recording: Option<&Recording>, quantile: f64) -> String {
     recording.map_or("–".to_owned(), |r| {
         table::duration_ns(r.value_at_quantile(quantile))
     })
 }
 
-/// The errors of `whose` steps by kind, each with what was said of one of them; nothing where there
-/// are none.
+/// Appends the errors of `steps` by kind, each with one message; nothing where there are none.
+/// `whose` names the setting.
 pub(crate) fn errors(text: &mut String, whose: &str, steps: &[&Step]) {
     let counts = errors_by_kind(steps.iter().copied());
     if !counts.is_empty() {
@@ -144,7 +143,7 @@ pub(crate) fn errors(text: &mut String, whose: &str, steps: &[&Step]) {
     }
 }
 
-/// Errors by kind, and how steps ended that did not last.
+/// Appends the errors, the retries and the early ends of a setting's steps.
 pub(crate) fn broken(text: &mut String, result: &SettingResults) {
     let steps: Vec<&Step> = result.all_steps().collect();
     errors(text, &result.name, &steps);
@@ -161,9 +160,9 @@ pub(crate) fn broken(text: &mut String, result: &SettingResults) {
     }
 }
 
-/// Share of the users' time from which a part of it is told.
+/// Smallest share of the users' time that is mentioned.
 const TOLD: f64 = 0.05;
-/// Parts of the users' time, as people say them.
+/// Parts of the users' time and their names in texts.
 const TIME: [(&str, &str); 12] = [
     ("checkout", "checkout from the pool"),
     ("cpu", "the server's CPU"),
@@ -179,8 +178,8 @@ const TIME: [(&str, &str); 12] = [
     ("first_statement", "their first statement"),
 ];
 
-/// Returns where the time of `whom` went in `steps`, the largest part first; `None` where that is
-/// not known.
+/// Returns a sentence on how `whom` spent their time in `steps`, the largest part first; `None`
+/// where that is not known.
 pub(crate) fn time_sentence<'a>(
     whom: &str,
     steps: &(impl Iterator<Item = &'a Step> + Clone),
@@ -201,21 +200,21 @@ pub(crate) fn time_sentence<'a>(
         .map(|(part, said, share)| {
             let event = events::dominant_event(part, steps.clone());
             let event = event.map_or_else(String::new, |event| format!(" ({event})"));
-            // The space that does not break keeps figure and unit on one line.
+            // A non-breaking space keeps figure and unit on one line.
             format!("{said}{event} {:.0}\u{a0}%", share * 100.0)
         })
         .collect();
     (!told.is_empty()).then(|| format!("{whom} spent their time on: {}", told.join(", ")))
 }
 
-/// Returns what a checkout in `steps` consisted of; `None` where no pool told.
+/// Returns a sentence on the parts of a checkout in `steps`; `None` where no pool recorded them.
 pub(crate) fn checkout_sentence<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<String> {
     let told = steps.filter_map(|step| step.pool.as_ref()?.checkout.as_ref());
     let parts = CheckoutParts::merged(told)?;
     Some(format!("a checkout took {}", table::checkout(&parts)))
 }
 
-/// How `step` ended, if it did not last as long as planned.
+/// Appends the reason why `step` ended early, if it did.
 pub(crate) fn ended(text: &mut String, step: &Step) {
     let how = match &step.end {
         StepEnd::Completed => return,
@@ -227,7 +226,7 @@ pub(crate) fn ended(text: &mut String, step: &Step) {
     text.push_str(&table::paragraph(&line, 0));
 }
 
-/// One recommendation with its reason.
+/// Appends one recommendation with its reason.
 pub(crate) fn recommended(text: &mut String, recommendation: &Recommendation) {
     let r = recommendation;
     let what = if r.parameter == "users" {

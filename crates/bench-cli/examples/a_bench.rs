@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug, Parser)]
 #[command(name = "a-bench", version)]
 struct Cli {
-    /// Where the target is
+    /// Address of the target
     #[arg(long, global = true, env = "A_BENCH_URL", value_parser = url)]
     url: Option<String>,
     #[command(subcommand)]
@@ -53,7 +53,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct LoadArgs {
-    /// How long
+    /// Length of the load
     #[arg(long, value_parser = flags::duration, default_value = "10s")]
     duration: Duration,
     /// Pool sizes

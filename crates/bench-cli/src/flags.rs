@@ -19,7 +19,7 @@ pub struct OutputFlags {
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub run_dir: Option<PathBuf>,
 
-    /// What is printed on stdout
+    /// Form of the result on stdout
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
 

@@ -1,4 +1,4 @@
-//! What becomes of a bench's report, however the bench ends.
+//! The state of a bench's report, however the bench ends.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;

@@ -136,7 +136,7 @@ fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
     assert!(!screen.contains('\u{1b}'), "{screen:?}");
 }
 
-/// What a run shows on a terminal of 80 columns under `NO_COLOR`.
+/// Returns the text that a run shows on a terminal of 80 columns under `NO_COLOR`.
 fn on_a_terminal(kind: &str) -> String {
     let size = Winsize {
         ws_row: 24,

@@ -1,11 +1,11 @@
-//! One host, one clock: reports of a run are aligned by boot id and `CLOCK_MONOTONIC`, because
+//! Clocks. Reports of one host are aligned by boot id and `CLOCK_MONOTONIC`, because
 //! wall clocks step.
 
 use nix::time::{ClockId, clock_gettime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where a report stands on its host's monotonic clock.
+/// Position of a report on its host's monotonic clock.
 ///
 /// Two reports whose `boot_id` is equal share one time axis: every `_ns` instant in them is
 /// nanoseconds of `CLOCK_MONOTONIC` on that host since that boot.
@@ -19,7 +19,7 @@ pub struct ClockAnchor {
 }
 
 impl ClockAnchor {
-    /// The anchor of this instant on this host.
+    /// Reads the anchor of this instant on this host.
     pub fn now() -> Self {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .ok()
@@ -30,18 +30,18 @@ impl ClockAnchor {
         }
     }
 
-    /// Whether instants of both anchors lie on one axis.
+    /// Returns true if instants of both anchors lie on one time axis.
     pub fn comparable_with(&self, other: &Self) -> bool {
         self.boot_id.is_some() && self.boot_id == other.boot_id
     }
 }
 
-/// `CLOCK_MONOTONIC` in nanoseconds. Costs a vDSO call, no system call, on common Linux hosts.
+/// Reads `CLOCK_MONOTONIC` in nanoseconds. Costs a vDSO call, no system call, on common Linux hosts.
 pub fn monotonic_ns() -> u64 {
     nanoseconds(ClockId::CLOCK_MONOTONIC)
 }
 
-/// CPU time that this process has used so far, user and system, all threads, in nanoseconds.
+/// Reads the CPU time that this process has used so far, user and system, all threads, in nanoseconds.
 pub fn process_cpu_ns() -> u64 {
     nanoseconds(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }

@@ -1,4 +1,4 @@
-//! The machine a report was made on: what must be equal before two reports are compared.
+//! The machine that a report was made on; two reports compare only where it is the same.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,7 +44,7 @@ pub struct Environment {
     /// Memory of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
-    /// What kind of container it is; absent outside one.
+    /// Kind of container; absent outside one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// Control group limits; absent where there is no control group.

@@ -1,4 +1,4 @@
-//! Failures that a step keeps as examples.
+//! Failures that a step keeps as samples.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// One failure out of a bounded sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureSample {
-    /// When it was over, on the monotonic clock.
+    /// End of the request, on the monotonic clock.
     pub at_ns: u64,
     /// The operation that failed.
     pub operation: String,
@@ -14,9 +14,9 @@ pub struct FailureSample {
     pub phase: String,
     /// Its kind, as counted in `errors`.
     pub kind: String,
-    /// What the driver said, secrets redacted.
+    /// Message of the driver, secrets redacted.
     pub message: String,
-    /// What the server added to its message: detail and hint, secrets redacted.
+    /// Detail and hint that the server added to its message, secrets redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// The statement or command that failed, without values.

@@ -25,7 +25,7 @@ pub fn recording() -> Recording {
     Recording::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds")
 }
 
-/// What a histogram in a report could not be read for.
+/// Reason why a histogram of a report cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistogramError {
     /// `hdr` is not base64.

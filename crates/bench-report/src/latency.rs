@@ -1,4 +1,4 @@
-//! What users felt: how long finished requests took, and how old those were that never finished.
+//! Latency as users see it: durations of finished requests, and ages of unfinished ones.
 
 use statistics::survival::{DurationCount, Quantile, quantile};
 
@@ -12,14 +12,14 @@ pub struct Latency {
     unfinished: Recording,
 }
 
-/// What is known of a quantile.
+/// Certainty of a quantile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuantileKind {
-    /// Nothing was cut off.
+    /// All requests finished: it is exact.
     Exact,
-    /// Some were cut off, and those that finished decide: the Kaplan–Meier estimate.
+    /// Some never finished, and it falls among those that did: the Kaplan–Meier estimate.
     Estimate,
-    /// It falls among those that were cut off: a lower bound.
+    /// It falls among those that never finished: a lower bound.
     AtLeast,
 }
 
@@ -28,12 +28,12 @@ pub enum QuantileKind {
 pub struct QuantileEstimate {
     /// Its value, or its lower bound.
     pub ns: u64,
-    /// What is known of it.
+    /// Its certainty.
     pub kind: QuantileKind,
 }
 
 impl QuantileEstimate {
-    /// Whether the true quantile is surely, or as best estimated, below `bound_ns`. A lower bound
+    /// Returns true if the true quantile is surely, or as best estimated, below `bound_ns`. A lower bound
     /// below it does not tell.
     pub fn is_below(self, bound_ns: u128) -> bool {
         self.kind != QuantileKind::AtLeast && u128::from(self.ns) < bound_ns
@@ -50,7 +50,7 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// The latency of `operations` together.
+    /// Merges the latency of `operations`.
     ///
     /// # Errors
     /// When a histogram is damaged.
@@ -75,17 +75,17 @@ impl Latency {
         &self.finished
     }
 
-    /// How many never finished.
+    /// Number of requests that never finished.
     pub fn unfinished(&self) -> u64 {
         self.unfinished.len()
     }
 
-    /// The quantile `q` (0..=1) of all; `None` of nothing.
+    /// Returns the quantile `q` (0..=1) of all; `None` without any request.
     pub fn quantile(&self, q: f64) -> Option<QuantileEstimate> {
         estimate(&self.finished, &self.unfinished, q)
     }
 
-    /// The longest; a lower bound where any was cut off. `None` of nothing.
+    /// Returns the longest; a lower bound where any never finished. `None` without any request.
     pub fn longest(&self) -> Option<QuantileEstimate> {
         let ns = self.finished.max().max(self.unfinished.max());
         if self.unfinished.is_empty() {
@@ -116,7 +116,7 @@ fn quantile_of(all: &[DurationCount], unfinished: &Recording, q: f64) -> Option<
     })
 }
 
-/// A lower bound is the lowest value of its bucket.
+/// Returns a lower bound: the lowest value of the bucket of `ns`.
 fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
     QuantileEstimate {
         ns: unfinished.lowest_equivalent(ns),
@@ -124,7 +124,7 @@ fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
     }
 }
 
-/// The buckets of both, by value.
+/// Merges the buckets of both, by value.
 fn union(finished: &Recording, unfinished: &Recording) -> Vec<DurationCount> {
     let buckets = |of: &Recording| -> Vec<(u64, u64)> {
         let each = of.iter_recorded();

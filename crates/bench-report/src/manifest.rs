@@ -45,11 +45,11 @@ pub struct Part {
     pub command: Vec<String>,
     /// Wall clock when it was started, or was planned where it was not; RFC 3339 in UTC.
     pub since: String,
-    /// What became of it.
+    /// Its state.
     pub status: PartStatus,
 }
 
-/// What became of a part.
+/// State of a part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PartStatus {
@@ -71,7 +71,7 @@ pub enum PartStatus {
     Failed,
     /// It was not started.
     Skipped {
-        /// Why.
+        /// Reason why it did not run.
         reason: String,
     },
 }
@@ -109,7 +109,7 @@ impl Part {
         }
     }
 
-    /// The part that this process is.
+    /// Creates the part of this process, as running.
     pub fn for_this_process(of: (&str, &str), run_id: &str, report: &str) -> Self {
         let words: Vec<String> = std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
@@ -123,7 +123,7 @@ impl Part {
         }
     }
 
-    /// `db-pool-bench.sweep`: what people call it.
+    /// Returns its name, as in `db-pool-bench.sweep`.
     pub fn name(&self) -> String {
         format!("{}.{}", self.tool, self.scenario)
     }
@@ -162,7 +162,7 @@ impl PartFile {
         Ok(file)
     }
 
-    /// Records what became of it.
+    /// Saves its new state.
     ///
     /// # Errors
     /// When it cannot be written; what was there before stays.

@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::redaction;
 
-/// What a name may have at most, in characters: more is no label of a chart.
+/// Most characters of a name: more do not fit a label of a chart.
 pub const LONGEST_NAME: usize = 120;
 
 /// A named instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mark {
-    /// When, in nanoseconds on the monotonic clock.
+    /// Its instant, in nanoseconds on the monotonic clock.
     pub at_ns: u64,
-    /// What happened, as in `deploy 1.4`.
+    /// Name of the event, as in `deploy 1.4`.
     pub name: String,
 }
 
-/// Why a text is no name of a mark.
+/// Reason why a text is no name of a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// There is nothing to read in it.

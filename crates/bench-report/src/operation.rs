@@ -1,4 +1,4 @@
-//! What became of the arrivals of one operation.
+//! Outcomes and latencies of the arrivals of one operation.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::Histogram;
 use crate::histogram::Percentiles;
 use crate::latency::{Latency, QuantileEstimate};
 
-/// What became of the arrivals of one operation that were due in the measured part.
+/// Outcomes and latencies of the arrivals of one operation that were due in the measured part.
 ///
 /// Each phase has its own distribution and they add up: response = pacing lag + backlog + call,
 /// call = checkout + service. A phase that does not exist here is absent: response, backlog and
@@ -82,14 +82,13 @@ impl Operation {
         self.errors.values().sum()
     }
 
-    /// What did not succeed ÷ all arrivals; `None` without any. Who waited until the drain ended
-    /// and got no answer was failed as well.
+    /// Arrivals that did not succeed ÷ all arrivals; `None` without any. Those that still waited when
+    /// the drain ended count as failed.
     pub fn error_ratio(&self) -> Option<f64> {
         unsuccessful_ratio(self.succeeded, self.attempted)
     }
 
-    /// What a user felt of those that succeeded: response time where there is one, call time
-    /// otherwise.
+    /// Latency of those that succeeded: response time where there is one, call time otherwise.
     pub fn latency(&self) -> Option<&Histogram> {
         self.response.as_ref().or(self.call.as_ref())
     }
@@ -118,7 +117,7 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-/// What did not succeed ÷ all arrivals; `None` without any.
+/// Arrivals that did not succeed ÷ all arrivals; `None` without any.
 pub(crate) fn unsuccessful_ratio(succeeded: u64, attempted: u64) -> Option<f64> {
     (attempted > 0).then(|| attempted.saturating_sub(succeeded) as f64 / attempted as f64)
 }

@@ -22,12 +22,12 @@ pub struct PoolUsage {
     pub waiting_max: Option<u64>,
     /// Number of samples behind these figures.
     pub samples: u64,
-    /// What a checkout consisted of; absent where the pool does not let it be seen.
+    /// Parts of a checkout; absent where the pool does not expose them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkout: Option<CheckoutParts>,
 }
 
-/// What checkouts of the measured part consisted of. The three means add up to the mean checkout.
+/// Parts of the checkouts in the measured part. The three means add up to the mean checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CheckoutParts {
     /// Checkouts behind these figures.

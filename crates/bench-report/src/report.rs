@@ -12,7 +12,7 @@ use crate::{ClockAnchor, Environment, Mark, Series, Step, Summary, Warning};
 /// The schema that this version writes.
 pub const SCHEMA: &str = "plimsoll.report/1";
 
-/// Which program wrote the report.
+/// Program that wrote the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Name of the binary.
@@ -24,7 +24,7 @@ pub struct Tool {
     pub commit: Option<String>,
 }
 
-/// How the run ended.
+/// End of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -43,13 +43,13 @@ pub enum Status {
 pub struct Report {
     /// Always [`SCHEMA`] in what this version writes.
     pub schema: String,
-    /// Which program wrote it.
+    /// Program that wrote it.
     pub tool: Tool,
     /// Names the run; reports of one run share it.
     pub run_id: String,
     /// One way to load one component: `sweep`, `cache`, `limit`, `record` …
     pub scenario: String,
-    /// How the run ended.
+    /// End of the run.
     pub status: Status,
     /// Wall clock at the start, RFC 3339 in UTC.
     pub started_at: String,
@@ -67,13 +67,13 @@ pub struct Report {
     /// Figures over time.
     #[serde(default)]
     pub series: Vec<Series>,
-    /// What happened meanwhile, as somebody outside said it did, in order of time.
+    /// Events during the run that somebody outside named, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
-    /// What the tool concludes about its own data.
+    /// Conclusions of the tool about its own data.
     #[serde(default)]
     pub summary: Summary,
-    /// What makes some of the figures doubtful.
+    /// Doubts about some of the figures.
     #[serde(default)]
     pub warnings: Vec<Warning>,
 }

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 /// value columns.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
-    /// What was measured, as in `cpu.user_ratio` or `response.p99_ns`.
+    /// Name of the metric, as in `cpu.user_ratio` or `response.p99_ns`.
     pub name: String,
-    /// What tells it from its siblings: `core = 0`, `device = vda`, `process = postgres` …
+    /// Labels that tell series of one metric apart: `core = 0`, `device = vda`, `process = postgres` …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// End of each point on the monotonic clock, in nanoseconds.
@@ -60,7 +60,7 @@ impl Series {
         self.at_ns.len()
     }
 
-    /// Whether there is no point.
+    /// Returns true if there is no point.
     pub fn is_empty(&self) -> bool {
         self.at_ns.is_empty()
     }
@@ -127,8 +127,8 @@ impl Series {
         })
     }
 
-    /// How long a time each point covers, in nanoseconds; of a first point that was read nobody
-    /// knows, so it counts for as much as the second.
+    /// Returns the time that each point covers, in nanoseconds. For the first point, if it has a
+    /// value, that is unknown: it is given the length of the second.
     fn lengths_ns(&self) -> Vec<f64> {
         let mut begin_ns = self.at_ns.first().copied().unwrap_or(0);
         let points = self.at_ns.iter().zip(&self.mean);

@@ -1,4 +1,4 @@
-//! What the server says of a step.
+//! Counters and samples of the server over a step.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::redaction;
 /// One line of a table in the evidence.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceRow {
-    /// What it is about, as in `statement = SELECT … WHERE id = $1`; never anybody's data.
+    /// Object that it is about, as in `statement = SELECT … WHERE id = $1`; never anybody's data.
     pub labels: BTreeMap<String, String>,
     /// Figures by name, units in the names.
     pub figures: BTreeMap<String, f64>,
@@ -35,7 +35,7 @@ impl EvidenceRow {
     }
 }
 
-/// What the server said of the step: deltas from before to after, and samples taken meanwhile.
+/// Counters of the server over a step: deltas from before to after, and samples taken meanwhile.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServerEvidence {
     /// Figures by name, units in the names.
@@ -44,7 +44,7 @@ pub struct ServerEvidence {
     /// Figures that belong to something with a name, by table: `statements`, `blocking` …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, Vec<EvidenceRow>>,
-    /// What could not be read, and why.
+    /// Evidence that could not be read, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unavailable: BTreeMap<String, String>,
 }

@@ -62,7 +62,7 @@ impl std::fmt::Display for Parameter {
     }
 }
 
-/// When a step ran, on the host's monotonic clock, in nanoseconds.
+/// Times of a step, on the host's monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// The first arrival of the warm-up was due.
@@ -82,7 +82,7 @@ impl Window {
     }
 }
 
-/// How the gaps between arrivals are drawn.
+/// Distribution of the gaps between arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pacing {
@@ -93,7 +93,7 @@ pub enum Pacing {
     Poisson,
 }
 
-/// What the generator was told to do.
+/// Load that the generator was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "model", rename_all = "snake_case")]
 pub enum Load {
@@ -101,7 +101,7 @@ pub enum Load {
     Open {
         /// Mean rate planned over the measured part.
         rate_per_s: f64,
-        /// How gaps are drawn.
+        /// Distribution of the gaps.
         pacing: Pacing,
         /// Most arrivals in flight at once.
         in_flight_cap: u64,
@@ -110,14 +110,14 @@ pub enum Load {
     },
     /// Users who each wait for their answer.
     Closed {
-        /// How many.
+        /// Number of connections.
         users: u64,
         /// Pause of each user between answer and next request.
         think_time_ns: u64,
     },
 }
 
-/// What the generator cost and how well it kept its plan, over the measured part.
+/// Cost of the generator and accuracy of its pacing, over the measured part.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Generator {
     /// Threads that made the load.
@@ -145,7 +145,7 @@ impl Generator {
     /// Share of their time from which threads that were at work may have been the limit themselves.
     pub const SATURATED_RATIO: f64 = 0.9;
 
-    /// Whether all threads together were at work for the share `bound` of their time, or more.
+    /// Returns true if all threads together were at work for the share `bound` of their time, or more.
     pub fn is_saturated(&self, bound: f64) -> bool {
         self.cpu_ratio >= bound
     }
@@ -157,7 +157,7 @@ impl Generator {
     }
 }
 
-/// How a step ended.
+/// End of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum StepEnd {
@@ -168,14 +168,14 @@ pub enum StepEnd {
     Stopped {
         /// The rule as the user would write it.
         rule: String,
-        /// What broke it, with the figure.
+        /// The broken rule, with the figure.
         reason: String,
     },
     /// A signal ended it.
     Interrupted,
     /// It could not begin or go on.
     Failed {
-        /// Why.
+        /// Error that ended it.
         reason: String,
     },
 }
@@ -189,13 +189,13 @@ pub struct Step {
     pub parameters: BTreeMap<String, Parameter>,
     /// 0 for the first time with these settings, 1 for the second …
     pub repeat: u64,
-    /// When it ran.
+    /// Its times.
     pub window: Window,
-    /// What the generator was told to do.
+    /// Load that the generator was asked for.
     pub load: Load,
-    /// What came out, by operation.
+    /// Results by operation.
     pub operations: BTreeMap<String, Operation>,
-    /// What came out by part of an operation, as by statement of a transaction. Each is a share
+    /// Results by part of an operation, as by statement of a transaction. Each is a share
     /// of an operation: parts add nothing to its counts or to throughput.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, Operation>,
@@ -213,7 +213,7 @@ pub struct Step {
     /// Further figures of this step, units in their names, as in `hit_ratio`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,
-    /// How it ended.
+    /// Its end.
     #[serde(default)]
     pub end: StepEnd,
 }
@@ -231,7 +231,7 @@ impl Step {
         self.parameters.get(name)?.as_f64()
     }
 
-    /// Whether each of `settings` has the value named, as it is shown.
+    /// Returns true if each of `settings` has the value named, as it is shown.
     pub fn is_with(&self, settings: &[(&str, &str)]) -> bool {
         let is = |(name, value): &(&str, &str)| {
             let parameter = self.parameters.get(*name);
@@ -240,9 +240,9 @@ impl Step {
         settings.iter().all(is)
     }
 
-    /// What an open loop carried ÷ what it was offered: successes done in the measured part ÷
-    /// arrivals due in it; `None` of a closed loop, whose users offer no more than they get. What
-    /// was due in the warm-up and done later is carried too, so that it may exceed 1.
+    /// Throughput of an open loop ÷ the load offered to it: successes done in the measured part ÷
+    /// arrivals due in it; `None` for a closed loop, whose users offer no more than they get.
+    /// Arrivals due in the warm-up and done later count as carried, so that it may exceed 1.
     pub fn carried_ratio(&self) -> Option<f64> {
         let open = matches!(self.load, Load::Open { .. });
         // What nothing called for when it was due (opening connections, say) has no lag.
@@ -258,7 +258,7 @@ impl Step {
         self.operations.values().map(|o| o.censored).sum()
     }
 
-    /// What did not succeed ÷ all arrivals, over all operations; `None` without any.
+    /// Arrivals that did not succeed ÷ all arrivals, over all operations; `None` without any.
     pub fn error_ratio(&self) -> Option<f64> {
         let attempted = self.operations.values().map(|o| o.attempted).sum();
         let succeeded = self.operations.values().map(|o| o.succeeded).sum();

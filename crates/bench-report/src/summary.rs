@@ -1,4 +1,4 @@
-//! What a tool concludes about its own data. Only the analyzer ranks across reports.
+//! Conclusions of a tool about its own data. Only the analyzer ranks across reports.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A tool's own conclusions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
-    /// One sentence that says what came out.
+    /// The result in one sentence.
     pub headline: String,
     /// Named figures of the whole run, units in their names.
     #[serde(default)]
@@ -16,13 +16,13 @@ pub struct Summary {
     /// Settings to run with, one for each thing that was swept.
     #[serde(default)]
     pub recommendations: Vec<Recommendation>,
-    /// What subjects cost beside each other, where several were measured alike.
+    /// Ratios of subjects to a baseline, where several were measured alike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
-    /// What ended a search for a limit, and whose limit it was.
+    /// End of a search for a limit, with its owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
-    /// What grew that should level off.
+    /// Series that grew and should level off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<Growing>,
 }
@@ -35,17 +35,17 @@ pub struct Growing {
     /// Its labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Whether it may yet level off.
+    /// Verdict on its growth: it may yet level off, or is a leak.
     pub verdict: GrowthVerdict,
     /// Theil–Sen slope after the warm-up, in the series' unit per second.
     pub per_s: f64,
-    /// What that makes over the time after the warm-up, in the series' unit.
+    /// Growth that the slope makes over the time after the warm-up, in the series' unit.
     pub grown: f64,
-    /// Of the Mann–Kendall test, two-sided.
+    /// Two-sided p-value of the Mann–Kendall test.
     pub p_value: f64,
 }
 
-/// What became of something that should level off.
+/// Verdict on a series that should level off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrowthVerdict {
@@ -67,7 +67,7 @@ impl Summary {
 /// A setting to run with, as an interval with a reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recommendation {
-    /// What it is for, as in `deadpool`; the value of the parameter that tells sweeps apart.
+    /// Subject of the recommendation, as in `deadpool`; the value of the parameter that tells sweeps apart.
     pub subject: String,
     /// The swept parameter, as in `pool_size`.
     pub parameter: String,
@@ -86,7 +86,7 @@ pub struct Recommendation {
     /// Smallest relative difference in throughput that this sweep could have told from noise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detectable_difference_ratio: Option<f64>,
-    /// Why this one, or why none.
+    /// Reason for this value, or for none.
     pub reason: String,
     /// Indices into `steps` of the repeats at `value`.
     #[serde(default)]
@@ -96,9 +96,9 @@ pub struct Recommendation {
 /// One figure of a subject ÷ the same of a baseline, both measured at one setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
-    /// What is compared, as in `deadpool`.
+    /// The subject, as in `deadpool`.
     pub subject: String,
-    /// With what, as in `wire`.
+    /// The baseline, as in `wire`.
     pub baseline: String,
     /// The parameter that both share, as in `connections`.
     pub parameter: String,
@@ -116,7 +116,7 @@ pub struct Comparison {
     pub high_ratio: Option<f64>,
 }
 
-/// Whose limit ended a search.
+/// Owner of the limit that ended a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitOwner {
@@ -132,15 +132,15 @@ pub enum LimitOwner {
     Unknown,
 }
 
-/// Where a search for a limit ended.
+/// End of a search for a limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limit {
     /// The searched parameter, as in `connections`.
     pub parameter: String,
     /// Highest setting that was held.
     pub value: f64,
-    /// Whose limit it was.
+    /// Owner of the limit.
     pub owner: LimitOwner,
-    /// What was seen, with its figures.
+    /// Observation that ended the search, with its figures.
     pub reason: String,
 }

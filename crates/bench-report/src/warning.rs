@@ -1,4 +1,4 @@
-//! The generator accuses itself: what makes figures doubtful, and which figures.
+//! Warnings: doubts about figures, most of them raised by the generator about itself.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub enum WarningCode {
     GeneratorThreadSaturated,
     /// Arrivals were released late by the generator itself.
     PacingLag,
-    /// The generator stood still for a while (scheduling, swapping, a suspended host).
+    /// The generator did not run for a while (scheduling, swapping, a suspended host).
     GeneratorStalled,
     /// Too few samples for a percentile that the report names.
     TooFewSamples,
@@ -83,7 +83,7 @@ pub struct Warning {
     /// `/steps/3/operations/*/response`.
     #[serde(default)]
     pub spoils: Vec<String>,
-    /// What was measured.
+    /// The measured value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     /// The bound it broke.
@@ -104,7 +104,7 @@ impl Warning {
         }
     }
 
-    /// The same, with the figure seen and the bound it broke.
+    /// Adds the measured value and the bound that it broke.
     #[must_use]
     pub fn with_figures(mut self, value: f64, threshold: f64) -> Self {
         self.value = Some(value).filter(|v| v.is_finite());
@@ -112,7 +112,7 @@ impl Warning {
         self
     }
 
-    /// The same about step `index`; each of `fields` (as in `operations/*/response`) is spoilt.
+    /// Relates the doubt to step `index`; each of `fields` (as in `operations/*/response`) is spoilt.
     #[must_use]
     pub fn about_step(mut self, index: usize, fields: &[&str]) -> Self {
         self.step = Some(index);
@@ -123,7 +123,7 @@ impl Warning {
         self
     }
 
-    /// How far its figure lies past its bound, in either direction: 1 at the bound, 0 where it has
+    /// Ratio by which its figure lies past its bound, in either direction: 1 at the bound, 0 where it has
     /// no figures.
     pub fn excess(&self) -> f64 {
         match (self.value, self.threshold) {
@@ -136,7 +136,7 @@ impl Warning {
         }
     }
 
-    /// Whether the figure at `pointer` is one that this doubt spoils, itself or by a parent.
+    /// Returns true if this doubt spoils the figure at `pointer`, itself or by a parent.
     pub fn spoils(&self, pointer: &str) -> bool {
         self.spoils.iter().any(|pattern| {
             let mut wanted = pattern.split('/');

@@ -191,7 +191,7 @@ fn no_hard_secret_survives_in_any_of_the_places() {
     );
 }
 
-/// What holds a password, when its name does not: everything that an address may hold unencoded.
+/// Places of a password that no name announces: everything that an address may hold unencoded.
 fn secret() -> impl Strategy<Value = String> {
     "[A-Za-z][A-Za-z0-9!%*+.,:/?@_~^-]{6,20}[A-Za-z0-9]"
 }

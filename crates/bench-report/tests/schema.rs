@@ -23,8 +23,8 @@ fn the_committed_json_schema_is_the_one_of_the_types() {
     );
 }
 
-/// Where `raw` holds something that `read`, what the types made of it, does not hold any more. The
-/// committed schema is that of the types: what they read whole keeps to it.
+/// Returns a place at which `raw` holds something that the types have lost in `read`. The committed
+/// schema is that of the types: a report that they read whole keeps to it.
 fn unknown(raw: &Value, read: &Value) -> Option<String> {
     match (raw, read) {
         (Value::Object(raw), Value::Object(read)) => raw.iter().find_map(|(name, value)| {
@@ -72,7 +72,7 @@ fn golden_reports_of_every_version_stay_readable_and_keep_to_the_schema() {
     );
 }
 
-/// Where a report breaks the schema, and how.
+/// Lists the places at which a report breaks the schema, with the rules that it breaks.
 fn faults(report: &Value) -> Vec<String> {
     faults::faults(&root().join("docs/schema/report-1.json"), report)
 }

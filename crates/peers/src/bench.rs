@@ -9,13 +9,15 @@ use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _, output, signals};
 use bench_report::{Environment, store};
 
-use crate::child::{ChildError, Runner, command};
-use crate::cli::Cli;
-use crate::contest::{CARDS, Card, Compared, ContestError, Lab, Load};
-use crate::pairs::{Pair, Rule, alternate};
+use crate::cli::PeersCli;
+use crate::contest::{Compared, ContestError};
+use crate::context::RunContext;
+use crate::pairs::{PairRule, RunPair, alternate};
+use crate::plan::{CONTESTS, ContestLoad, ContestPlan};
+use crate::program::{ProgramError, ProgramRunner, command};
 use crate::recorder::RecorderCost;
-use crate::results::{ContestResult, Outcome, Results};
-use crate::sampling::Samples;
+use crate::results::{ContestOutcome, ContestResult, PeerResults};
+use crate::sampling::SamplingContest;
 use crate::{minimal, postgres, redis, sampling, table};
 
 /// An interval of fewer pairs than this can be narrow by luck.
@@ -26,17 +28,19 @@ const LEAST_PAIRS: usize = 5;
 /// # Errors
 /// When signals cannot be followed or the results cannot be saved or shown; what befalls one
 /// contest is in the results, and in the exit code.
-pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
-    let mut bench = Bench::begin(cli)?;
-    let chosen = |card: &&Card| cli.only.is_empty() || cli.only.iter().any(|n| n == card.name);
-    let mut grounds = Grounds::default();
-    for card in CARDS.iter().filter(chosen) {
-        if bench.lab.runner.interrupted() {
+pub fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
+    let mut bench = PeerBenchmark::begin(cli)?;
+    let chosen =
+        |plan: &&ContestPlan| cli.only.is_empty() || cli.only.iter().any(|n| n == plan.name);
+    let mut servers = ThrowawayServers::default();
+    for plan in CONTESTS.iter().filter(chosen) {
+        if bench.context.runner.interrupted() {
             break;
         }
-        bench.contest(card, &mut grounds)?;
+        bench.contest(plan, &mut servers)?;
     }
-    bench.results.recorder = RecorderCost::of(postgres::OURS, &bench.results.contests);
+    let rate = bench.results.highest_rate_of(postgres::OURS);
+    bench.results.recorder = rate.and_then(RecorderCost::measure);
     bench.save()?;
     bench.progress.finish();
     output::print(&table::text(&bench.results))?;
@@ -47,36 +51,36 @@ pub fn run(cli: &Cli) -> anyhow::Result<Exit> {
 
 /// The servers, each started for the first contest that takes place on it.
 #[derive(Debug, Default)]
-struct Grounds {
-    postgres: Option<postgres::Ground>,
-    redis: Option<redis::Ground>,
+struct ThrowawayServers {
+    postgres: Option<postgres::PostgresWorkload>,
+    redis: Option<redis::RedisWorkload>,
 }
 
-struct Bench {
-    lab: Lab,
-    rule: Rule,
-    results: Results,
+struct PeerBenchmark {
+    context: RunContext,
+    rule: PairRule,
+    results: PeerResults,
     output: PathBuf,
     progress: Progress,
 }
 
-impl Bench {
-    fn begin(cli: &Cli) -> anyhow::Result<Self> {
+impl PeerBenchmark {
+    fn begin(cli: &PeersCli) -> anyhow::Result<Self> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&interrupted);
         signals::on_interrupt(move || flag.store(true, Ordering::Relaxed))
             .context("cannot follow signals")?;
-        let runner = Runner::new(interrupted)
+        let runner = ProgramRunner::new(interrupted)
             .context("cannot make a private directory")
             .remedy("set TMPDIR to a directory that can be written")?;
         let rule = rule(cli);
         let bench = Self {
-            lab: Lab {
+            context: RunContext {
                 runner,
                 seconds: cli.seconds,
             },
             rule,
-            results: Results::begin(cli.seconds, &rule, environment()),
+            results: PeerResults::begin(cli.seconds, &rule, environment()),
             output: cli.output.clone(),
             progress: Progress::new(false),
         };
@@ -93,65 +97,83 @@ impl Bench {
             .remedy("name a file that can be written with --output FILE")
     }
 
-    fn contest(&mut self, card: &Card, grounds: &mut Grounds) -> anyhow::Result<()> {
-        let detail = format!("{} ÷ {}", card.ours, card.peer);
-        self.progress.phase(card.name, &detail);
+    fn contest(
+        &mut self,
+        plan: &ContestPlan,
+        servers: &mut ThrowawayServers,
+    ) -> anyhow::Result<()> {
+        let detail = format!("{} ÷ {}", plan.ours, plan.peer);
+        self.progress.phase(plan.name, &detail);
         let mut pairs = Vec::new();
-        let outcome = match self.play(card, grounds, &mut pairs) {
-            Ok(()) => Outcome::Measured,
-            Err(ContestError::Child(ChildError::Interrupted)) => Outcome::Interrupted,
-            Err(error @ ContestError::NoPeer { .. }) => Outcome::Skipped {
+        let outcome = match self.run_contest(plan, servers, &mut pairs) {
+            Ok(()) => ContestOutcome::Measured,
+            Err(ContestError::Child(ProgramError::Interrupted)) => ContestOutcome::Interrupted,
+            Err(error @ ContestError::NoPeer { .. }) => ContestOutcome::Skipped {
                 reason: error.to_string(),
             },
-            Err(error) => Outcome::Failed {
+            Err(error) => ContestOutcome::Failed {
                 reason: error.to_string(),
             },
         };
-        let result = ContestResult::of(card, outcome, pairs);
+        let result = ContestResult::from_pairs(plan, outcome, pairs);
         if let Some(why) = table::why_unfinished(&result) {
-            self.progress.line(&format!("{}: {why}", card.name));
+            self.progress.line(&format!("{}: {why}", plan.name));
         }
         self.results.contests.push(result);
         self.save()
     }
 
-    fn play(
+    fn run_contest(
         &mut self,
-        card: &Card,
-        grounds: &mut Grounds,
-        pairs: &mut Vec<Pair>,
+        plan: &ContestPlan,
+        servers: &mut ThrowawayServers,
+        pairs: &mut Vec<RunPair>,
     ) -> Result<(), ContestError> {
-        let (lab, progress) = (&self.lab, &mut self.progress);
-        let rule = Rule {
-            relative: card.expected_ratio.is_none(),
-            compared: card.compared,
+        let (context, progress) = (&self.context, &mut self.progress);
+        let rule = PairRule {
+            relative: plan.expected_ratio.is_none(),
+            compared: plan.compared,
             ..self.rule
         };
-        let show = |pairs: &[Pair]| progress.line(&line(card, pairs));
-        match card.load {
-            Load::PointSelect { driver, users } => {
-                let ground = prepared(&mut grounds.postgres, || postgres::Ground::prepare(lab))?;
-                let mut contest = ground.beside_pgbench(lab, driver, users);
+        let show = |pairs: &[RunPair]| progress.line(&line(plan, pairs));
+        match plan.load {
+            ContestLoad::PointSelect { driver, users } => {
+                let workload = prepared(&mut servers.postgres, || {
+                    postgres::PostgresWorkload::prepare(context)
+                })?;
+                let mut contest = workload.beside_pgbench(context, driver, users);
                 alternate(&mut contest, &rule, pairs, show)
             }
-            Load::Pooled { driver, users } => {
+            ContestLoad::Pooled { driver, users } => {
                 let peer = minimal::find(minimal::POOL)?;
-                let ground = prepared(&mut grounds.postgres, || postgres::Ground::prepare(lab))?;
-                let mut contest = ground.beside_minimal(lab, driver, users, peer);
+                let workload = prepared(&mut servers.postgres, || {
+                    postgres::PostgresWorkload::prepare(context)
+                })?;
+                let mut contest = workload.beside_minimal(context, driver, users, peer);
                 alternate(&mut contest, &rule, pairs, show)
             }
-            Load::MinimalSet => {
+            ContestLoad::MinimalSet => {
                 let peer = minimal::find(minimal::REDIS)?;
-                let ground = prepared(&mut grounds.redis, redis::Ground::prepare)?;
-                alternate(&mut ground.beside_minimal(lab, peer), &rule, pairs, show)
+                let workload = prepared(&mut servers.redis, redis::RedisWorkload::prepare)?;
+                alternate(
+                    &mut workload.beside_minimal(context, peer),
+                    &rule,
+                    pairs,
+                    show,
+                )
             }
-            Load::BenchmarkSet => {
+            ContestLoad::BenchmarkSet => {
                 let peer = redis::benchmark_program()?;
-                let ground = prepared(&mut grounds.redis, redis::Ground::prepare)?;
-                alternate(&mut ground.beside_benchmark(lab, peer)?, &rule, pairs, show)
+                let workload = prepared(&mut servers.redis, redis::RedisWorkload::prepare)?;
+                alternate(
+                    &mut workload.beside_benchmark(context, peer)?,
+                    &rule,
+                    pairs,
+                    show,
+                )
             }
-            Load::Sample { reach, peer } => {
-                let mut contest = Samples::prepare(lab, reach, peer)?;
+            ContestLoad::Sample { scope, peer } => {
+                let mut contest = SamplingContest::prepare(context, scope, peer)?;
                 alternate(&mut contest, &rule, pairs, show)
             }
         }
@@ -161,9 +183,9 @@ impl Bench {
     /// unless nothing else was measured.
     fn exit(&self) -> Exit {
         let outcomes = || self.results.contests.iter().map(|contest| &contest.outcome);
-        let failed = outcomes().any(|outcome| matches!(outcome, Outcome::Failed { .. }));
-        let measured = outcomes().any(|outcome| *outcome == Outcome::Measured);
-        if self.lab.runner.interrupted() {
+        let failed = outcomes().any(|outcome| matches!(outcome, ContestOutcome::Failed { .. }));
+        let measured = outcomes().any(|outcome| *outcome == ContestOutcome::Measured);
+        if self.context.runner.interrupted() {
             Exit::Interrupted
         } else if failed || !measured {
             Exit::Code(1)
@@ -174,18 +196,18 @@ impl Bench {
 }
 
 fn prepared<T>(
-    ground: &mut Option<T>,
+    workload: &mut Option<T>,
     prepare: impl FnOnce() -> Result<T, ContestError>,
 ) -> Result<&T, ContestError> {
-    match ground {
-        Some(ground) => Ok(ground),
+    match workload {
+        Some(workload) => Ok(workload),
         none => Ok(none.insert(prepare()?)),
     }
 }
 
-fn rule(cli: &Cli) -> Rule {
+fn rule(cli: &PeersCli) -> PairRule {
     let most = cli.pairs as usize;
-    Rule {
+    PairRule {
         least: LEAST_PAIRS.min(most),
         most,
         half_width: cli.half_width,
@@ -219,15 +241,18 @@ fn version(program: &Path) -> Option<(String, String)> {
 }
 
 /// The last pair, and the ratio so far.
-fn line(card: &Card, pairs: &[Pair]) -> String {
-    let result = ContestResult::of(card, Outcome::Measured, pairs.to_vec());
+fn line(plan: &ContestPlan, pairs: &[RunPair]) -> String {
+    let result = ContestResult::from_pairs(plan, ContestOutcome::Measured, pairs.to_vec());
     let so_far = result.ratio.map_or(String::new(), |ratio| {
         format!(", so far {}", table::ratio(&ratio))
     });
     let last = pairs.last().map_or(String::new(), |pair| {
-        let (ours, peer) = (card.compared.of(&pair.ours), card.compared.of(&pair.peer));
-        let shown = |figure| table::figure(card.compared, figure);
+        let (ours, peer) = (
+            plan.compared.figure_of(&pair.ours),
+            plan.compared.figure_of(&pair.peer),
+        );
+        let shown = |figure| table::figure(plan.compared, figure);
         format!("{:.3} ({} ÷ {})", ours / peer, shown(ours), shown(peer))
     });
-    format!("{}, pair {}: {last}{so_far}", card.name, pairs.len())
+    format!("{}, pair {}: {last}{so_far}", plan.name, pairs.len())
 }

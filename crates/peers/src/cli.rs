@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 
-use crate::contest::CARDS;
+use crate::plan::CONTESTS;
 
 /// Measures the benches beside pgbench, redis-benchmark and a minimal loop, and the recorder beside
 /// pidstat, psutil and sysinfo, in alternating pairs on throwaway servers and processes. A ratio
 /// that falls short is shown, and is no failure.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "peers", version, after_help = EXAMPLES)]
-pub struct Cli {
+pub struct PeersCli {
     /// Only this contest (repeat it for several)
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(CARDS.map(|card| card.name)))]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(CONTESTS.map(|plan| plan.name)))]
     pub only: Vec<String>,
 
-    /// How long each run measures
+    /// Seconds that each run measures
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub seconds: u64,
 
@@ -30,7 +30,7 @@ pub struct Cli {
     #[arg(long, value_name = "RATIO", default_value_t = 0.03, value_parser = half_width)]
     pub half_width: f64,
 
-    /// Where the results go, as JSON
+    /// File for the results, as JSON
     #[arg(long, value_name = "FILE", default_value = "reports/bench.json")]
     pub output: PathBuf,
 }
@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn the_command_is_well_formed_and_its_defaults_are_the_published_ones() {
-        Cli::command().debug_assert();
-        let cli = Cli::try_parse_from(["peers"]).unwrap();
+        PeersCli::command().debug_assert();
+        let cli = PeersCli::try_parse_from(["peers"]).unwrap();
         assert_eq!((cli.seconds, cli.pairs), (3, 40));
         assert!((cli.half_width - 0.03).abs() < 1e-12);
         assert!(cli.only.is_empty());
@@ -78,7 +78,7 @@ mod tests {
             ["--half-width", "NaN"],
             ["--half-width", "1"],
         ] {
-            let parsed = Cli::try_parse_from(["peers", args[0], args[1]]);
+            let parsed = PeersCli::try_parse_from(["peers", args[0], args[1]]);
             assert!(parsed.is_err(), "{args:?}");
         }
     }

@@ -8,17 +8,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod bench;
-pub mod child;
 pub mod cli;
 pub mod contest;
+pub mod context;
 pub mod minimal;
 pub mod pairs;
+pub mod plan;
 pub mod postgres;
+pub mod program;
 pub mod recorder;
 pub mod redis;
 pub mod results;
 pub mod sampling;
 pub mod table;
+pub mod verdict;
 
 pub use bench::run;
-pub use cli::Cli;
+pub use cli::PeersCli;

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use peers::Cli;
+use peers::PeersCli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = PeersCli::parse();
     bench_cli::run("peers", || peers::run(&cli))
 }

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::child::Finished;
-use crate::contest::{ContestError, Shot, sibling};
+use crate::contest::{ContestError, Measurement};
+use crate::context::sibling;
+use crate::program::ProgramOutput;
 
-/// On a Redis, over one shared connection.
+/// Program that loads a Redis over one shared connection.
 pub const REDIS: &str = "examples/minimal";
-/// On a PostgreSQL, over a pool.
+/// Program that loads a PostgreSQL over a pool.
 pub const POOL: &str = "examples/minimal_pool";
 
-/// Where `program` is.
+/// Returns the path of `program`.
 ///
 /// # Errors
 /// When it is not built.
@@ -18,24 +19,30 @@ pub fn find(program: &'static str) -> Result<PathBuf, ContestError> {
     sibling(program)
 }
 
-/// What a run of `program` gave.
+/// Reads the figures of a run of `program`; the CPU time is that of the whole process.
 ///
 /// # Errors
-/// When it does not say.
-pub fn shot(program: &'static str, finished: &Finished) -> Result<Shot, ContestError> {
+/// When its output does not hold them.
+pub fn measurement(
+    program: &'static str,
+    finished: &ProgramOutput,
+) -> Result<Measurement, ContestError> {
     let (operations, seconds) =
         parse(&finished.stdout).map_err(ContestError::unreadable(program))?;
-    Ok(Shot {
+    Ok(Measurement {
         operations_per_s: operations as f64 / seconds,
         cpu_per_operation_ns: finished.cpu_ns as f64 / operations as f64,
     })
 }
 
-/// What a run of `program` gave by its own account, which leaves its start out.
+/// Reads the figures of a run of `program`, with the CPU time that it prints itself: without its start.
 ///
 /// # Errors
-/// When it does not say.
-pub fn own_shot(program: &'static str, finished: &Finished) -> Result<Shot, ContestError> {
+/// When its output does not hold them.
+pub fn own_measurement(
+    program: &'static str,
+    finished: &ProgramOutput,
+) -> Result<Measurement, ContestError> {
     let text = &finished.stdout;
     let unreadable = ContestError::unreadable(program);
     let (operations, seconds) = match parse(text) {
@@ -44,7 +51,7 @@ pub fn own_shot(program: &'static str, finished: &Finished) -> Result<Shot, Cont
     };
     let own = value(text, "cpu_per_operation_ns").and_then(|text| text.parse().ok());
     match own.filter(|ns: &f64| ns.is_finite() && *ns > 0.0) {
-        Some(cpu_per_operation_ns) => Ok(Shot {
+        Some(cpu_per_operation_ns) => Ok(Measurement {
             operations_per_s: operations as f64 / seconds,
             cpu_per_operation_ns,
         }),
@@ -89,15 +96,15 @@ mod tests {
 
     #[test]
     fn its_own_account_of_cpu_time_is_read_where_it_gives_one() {
-        let finished = |cpu: &str| Finished {
+        let finished = |cpu: &str| ProgramOutput {
             stdout: format!("operations=30 seconds=3 {cpu}\n"),
             cpu_ns: 999,
         };
-        let shot = own_shot(POOL, &finished("cpu_per_operation_ns=70")).unwrap();
-        assert!((shot.cpu_per_operation_ns - 70.0).abs() < 1e-9);
-        assert!((shot.operations_per_s - 10.0).abs() < 1e-9);
+        let measurement = own_measurement(POOL, &finished("cpu_per_operation_ns=70")).unwrap();
+        assert!((measurement.cpu_per_operation_ns - 70.0).abs() < 1e-9);
+        assert!((measurement.operations_per_s - 10.0).abs() < 1e-9);
         for odd in ["", "cpu_per_operation_ns=x", "cpu_per_operation_ns=0"] {
-            assert!(own_shot(POOL, &finished(odd)).is_err(), "{odd}");
+            assert!(own_measurement(POOL, &finished(odd)).is_err(), "{odd}");
         }
     }
 }

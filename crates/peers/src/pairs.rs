@@ -1,4 +1,4 @@
-//! Alternating pairs, until the ratio is known well enough.
+//! Alternating pairs of runs, until the interval of the ratio is narrow enough.
 //!
 //! Absolute rates drift from minute to minute with everything else that a machine does. Two runs
 //! that follow each other suffer the same, so their ratio stays; and as each side comes first in
@@ -7,39 +7,39 @@
 use serde::{Deserialize, Serialize};
 use statistics::{Estimate, ratio_interval};
 
-use crate::contest::{Compared, Contest, ContestError, Shot, Side};
+use crate::contest::{Compared, Contest, ContestError, Measurement, Side};
 
-/// How certain an interval is.
+/// Confidence of an interval.
 pub const CONFIDENCE: f64 = 0.95;
 
 /// One run of each side, close together in time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Pair {
-    /// Whether ours was the first of the two.
+pub struct RunPair {
+    /// True if ours was the first of the two.
     pub ours_first: bool,
     /// Our run.
-    pub ours: Shot,
+    pub ours: Measurement,
     /// The peer's run.
-    pub peer: Shot,
+    pub peer: Measurement,
 }
 
-/// When to stop.
+/// Rule for the number of pairs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rule {
+pub struct PairRule {
     /// Never below so many pairs: an interval of two or three can be narrow by luck.
     pub least: usize,
     /// Never above so many pairs.
     pub most: usize,
     /// Stop at a half-width of this or less.
     pub half_width: f64,
-    /// Whether the half-width counts as a share of the ratio: for ratios that are far from one.
+    /// True if the half-width counts as a share of the ratio: for ratios that are far from one.
     pub relative: bool,
-    /// What the ratio is of.
+    /// Figure that the ratio compares.
     pub compared: Compared,
 }
 
-impl Rule {
-    fn is_met(&self, pairs: &[Pair]) -> bool {
+impl PairRule {
+    fn is_met(&self, pairs: &[RunPair]) -> bool {
         let narrow = |estimate: Estimate| {
             let unit = if self.relative { estimate.mean } else { 1.0 };
             estimate.half_width() <= self.half_width * unit
@@ -50,10 +50,15 @@ impl Rule {
 }
 
 /// The ratio of what is compared, ours ÷ the peer's, with its interval; from two pairs on.
-pub fn estimate(pairs: &[Pair], compared: Compared) -> Option<Estimate> {
+pub fn estimate(pairs: &[RunPair], compared: Compared) -> Option<Estimate> {
     let figures: Vec<(f64, f64)> = pairs
         .iter()
-        .map(|pair| (compared.of(&pair.ours), compared.of(&pair.peer)))
+        .map(|pair| {
+            (
+                compared.figure_of(&pair.ours),
+                compared.figure_of(&pair.peer),
+            )
+        })
         .collect();
     ratio_interval(&figures, CONFIDENCE)
 }
@@ -64,9 +69,9 @@ pub fn estimate(pairs: &[Pair], compared: Compared) -> Option<Estimate> {
 /// The first error of a run; `pairs` keeps those that were whole before.
 pub fn alternate(
     contest: &mut dyn Contest,
-    rule: &Rule,
-    pairs: &mut Vec<Pair>,
-    mut seen: impl FnMut(&[Pair]),
+    rule: &PairRule,
+    pairs: &mut Vec<RunPair>,
+    mut seen: impl FnMut(&[RunPair]),
 ) -> Result<(), ContestError> {
     while !rule.is_met(pairs) {
         let ours_first = pairs.len().is_multiple_of(2);
@@ -76,15 +81,15 @@ pub fn alternate(
     Ok(())
 }
 
-fn pair(contest: &mut dyn Contest, ours_first: bool) -> Result<Pair, ContestError> {
+fn pair(contest: &mut dyn Contest, ours_first: bool) -> Result<RunPair, ContestError> {
     let (ours, peer) = if ours_first {
-        let ours = contest.shoot(Side::Ours)?;
-        (ours, contest.shoot(Side::Peer)?)
+        let ours = contest.measure(Side::Ours)?;
+        (ours, contest.measure(Side::Peer)?)
     } else {
-        let peer = contest.shoot(Side::Peer)?;
-        (contest.shoot(Side::Ours)?, peer)
+        let peer = contest.measure(Side::Peer)?;
+        (contest.measure(Side::Ours)?, peer)
     };
-    Ok(Pair {
+    Ok(RunPair {
         ours_first,
         ours,
         peer,
@@ -95,7 +100,7 @@ fn pair(contest: &mut dyn Contest, ours_first: bool) -> Result<Pair, ContestErro
 mod tests {
     use super::*;
 
-    const RULE: Rule = Rule {
+    const RULE: PairRule = PairRule {
         least: 5,
         most: 40,
         half_width: 0.03,
@@ -109,7 +114,7 @@ mod tests {
         ratio: f64,
         scatter: f64,
         fails_at: usize,
-        shots: Vec<Side>,
+        measured_sides: Vec<Side>,
     }
 
     impl Planted {
@@ -118,11 +123,11 @@ mod tests {
                 ratio,
                 scatter,
                 fails_at: usize::MAX,
-                shots: Vec::new(),
+                measured_sides: Vec::new(),
             }
         }
 
-        fn play(&mut self, rule: &Rule) -> Vec<Pair> {
+        fn play(&mut self, rule: &PairRule) -> Vec<RunPair> {
             let mut pairs = Vec::new();
             alternate(self, rule, &mut pairs, |_| ()).unwrap();
             pairs
@@ -130,12 +135,12 @@ mod tests {
     }
 
     impl Contest for Planted {
-        fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
-            let at = self.shots.len();
+        fn measure(&mut self, side: Side) -> Result<Measurement, ContestError> {
+            let at = self.measured_sides.len();
             if at == self.fails_at {
                 return Err(ContestError::unreadable("planted")("it fails".to_owned()));
             }
-            self.shots.push(side);
+            self.measured_sides.push(side);
             let drift = 1.05_f64.powf(at as f64);
             let scatter = if (at / 4).is_multiple_of(2) {
                 self.scatter
@@ -147,7 +152,7 @@ mod tests {
             } else {
                 1.0
             };
-            Ok(Shot {
+            Ok(Measurement {
                 operations_per_s: 1_000.0 * drift * own,
                 cpu_per_operation_ns: 1.0,
             })
@@ -156,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_planted_ratio_is_found_although_the_machine_drifts() {
-        let rule = Rule {
+        let rule = PairRule {
             least: 6,
             half_width: 1.0,
             ..RULE
@@ -172,9 +177,9 @@ mod tests {
     fn each_side_comes_first_in_every_other_pair() {
         use Side::{Ours, Peer};
         let mut planted = Planted::new(1.0, 0.0);
-        let rule = Rule { most: 3, ..RULE };
+        let rule = PairRule { most: 3, ..RULE };
         let pairs = planted.play(&rule);
-        assert_eq!(planted.shots, [Ours, Peer, Peer, Ours, Ours, Peer]);
+        assert_eq!(planted.measured_sides, [Ours, Peer, Peer, Ours, Ours, Peer]);
         let first: Vec<bool> = pairs.iter().map(|pair| pair.ours_first).collect();
         assert_eq!(first, [true, false, true]);
     }
@@ -195,7 +200,7 @@ mod tests {
 
     #[test]
     fn narrow_by_luck_is_not_enough() {
-        let rule = Rule {
+        let rule = PairRule {
             half_width: 9.0,
             ..RULE
         };
@@ -211,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_ratio_far_from_one_may_be_held_by_its_share() {
-        let relative = Rule {
+        let relative = PairRule {
             relative: true,
             ..RULE
         };

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use testbed::{Postgres, PostgresOptions, token};
 
-use crate::child::{command, find};
-use crate::contest::{Contest, ContestError, Lab, Shot, Side, shot_of_report, sibling};
+use crate::contest::{Contest, ContestError, Measurement, Side};
+use crate::context::{RunContext, measurement_of_report, sibling};
 use crate::minimal;
+use crate::program::{command, find};
 
 /// Our bench.
 pub const OURS: &str = "db-pool-bench";
@@ -20,7 +21,7 @@ const FILL_BOUND: Duration = Duration::from_mins(3);
 
 /// A throwaway PostgreSQL with pgbench's tables.
 #[derive(Debug)]
-pub struct Ground {
+pub struct PostgresWorkload {
     server: Postgres,
     password: String,
     token: String,
@@ -28,62 +29,62 @@ pub struct Ground {
     peer: PathBuf,
 }
 
-impl Ground {
+impl PostgresWorkload {
     /// Starts the server and fills it, all in memory and with nothing to write from then on.
     ///
     /// # Errors
     /// When a program or the server is missing, or filling it fails.
-    pub fn prepare(lab: &Lab) -> Result<Self, ContestError> {
+    pub fn prepare(context: &RunContext) -> Result<Self, ContestError> {
         let peer = peer_program()?;
         let ours = sibling(OURS)?;
         let password = format!("{:032x}", rand::random::<u128>());
         let server = Postgres::start(&options(&password))?;
         let token = token::mark([server.url()]);
-        let ground = Self {
+        let workload = Self {
             server,
             password,
             token,
             ours,
             peer,
         };
-        let mut fill = ground.pgbench();
+        let mut fill = workload.pgbench();
         fill.args(["--initialize", "--quiet", "--scale", SCALE]);
-        lab.runner.run(fill, FILL_BOUND)?;
-        Ok(ground)
+        context.runner.run(fill, FILL_BOUND)?;
+        Ok(workload)
     }
 
     /// The contest of `driver`, which has no pool, beside pgbench at so many users.
     pub fn beside_pgbench<'a>(
         &'a self,
-        lab: &'a Lab,
+        context: &'a RunContext,
         driver: &'static str,
         users: u32,
-    ) -> PointSelect<'a> {
-        self.point_select(lab, driver, users, Peer::Pgbench)
+    ) -> PointSelectContest<'a> {
+        self.point_select(context, driver, users, PostgresPeer::Pgbench)
     }
 
     /// The contest of `driver`, which has a pool, beside the smallest loop on the same pool, which
     /// is `program`.
     pub fn beside_minimal<'a>(
         &'a self,
-        lab: &'a Lab,
+        context: &'a RunContext,
         driver: &'static str,
         users: u32,
         program: PathBuf,
-    ) -> PointSelect<'a> {
-        self.point_select(lab, driver, users, Peer::Minimal(program))
+    ) -> PointSelectContest<'a> {
+        self.point_select(context, driver, users, PostgresPeer::Minimal(program))
     }
 
     fn point_select<'a>(
         &'a self,
-        lab: &'a Lab,
+        context: &'a RunContext,
         driver: &'static str,
         users: u32,
-        peer: Peer,
-    ) -> PointSelect<'a> {
-        PointSelect {
-            ground: self,
-            lab,
+        peer: PostgresPeer,
+    ) -> PointSelectContest<'a> {
+        PointSelectContest {
+            workload: self,
+            context,
             driver,
             users: users.to_string(),
             peer,
@@ -130,75 +131,75 @@ fn options(password: &str) -> PostgresOptions {
 }
 
 #[derive(Debug)]
-enum Peer {
+enum PostgresPeer {
     Pgbench,
     Minimal(PathBuf),
 }
 
 /// Prepared point selects by so many users on either side.
 #[derive(Debug)]
-pub struct PointSelect<'a> {
-    ground: &'a Ground,
-    lab: &'a Lab,
+pub struct PointSelectContest<'a> {
+    workload: &'a PostgresWorkload,
+    context: &'a RunContext,
     driver: &'static str,
     users: String,
-    peer: Peer,
+    peer: PostgresPeer,
 }
 
-impl Contest for PointSelect<'_> {
-    fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
+impl Contest for PointSelectContest<'_> {
+    fn measure(&mut self, side: Side) -> Result<Measurement, ContestError> {
         match (side, &self.peer) {
             (Side::Ours, _) => self.ours(),
-            (Side::Peer, Peer::Pgbench) => self.pgbench(),
-            (Side::Peer, Peer::Minimal(program)) => self.minimal(program),
+            (Side::Peer, PostgresPeer::Pgbench) => self.pgbench(),
+            (Side::Peer, PostgresPeer::Minimal(program)) => self.minimal(program),
         }
     }
 }
 
-impl PointSelect<'_> {
-    fn ours(&self) -> Result<Shot, ContestError> {
-        let report = self.lab.place_for_report()?;
-        let mut bench = self.ground.with_url(&self.ground.ours);
+impl PointSelectContest<'_> {
+    fn ours(&self) -> Result<Measurement, ContestError> {
+        let report = self.context.new_report_path()?;
+        let mut bench = self.workload.with_url(&self.workload.ours);
         bench
             .args(["sweep", "--driver", self.driver])
             .args(["--pool-sizes", &self.users])
             .args(["--workload", "point-select", "--table", "pgbench_accounts"]);
         // Each side as its peer is: pgbench has threads that share nothing.
         match self.peer {
-            Peer::Pgbench => bench.args(["--runtime", "per-core"]),
-            Peer::Minimal(_) => bench.args(["--runtime", "shared", "--users", &self.users]),
+            PostgresPeer::Pgbench => bench.args(["--runtime", "per-core"]),
+            PostgresPeer::Minimal(_) => bench.args(["--runtime", "shared", "--users", &self.users]),
         };
-        bench.args(self.lab.bench_args(&report));
-        self.lab.runner.run(bench, self.lab.bound())?;
-        shot_of_report(OURS, &report)
+        bench.args(self.context.bench_args(&report));
+        self.context.runner.run(bench, self.context.bound())?;
+        measurement_of_report(OURS, &report)
     }
 
-    fn minimal(&self, program: &Path) -> Result<Shot, ContestError> {
-        let mut minimal = self.ground.with_url(program);
+    fn minimal(&self, program: &Path) -> Result<Measurement, ContestError> {
+        let mut minimal = self.workload.with_url(program);
         minimal
             .args(["--pool", self.driver, "--connections", &self.users])
-            .args(["--duration", &format!("{}s", self.lab.seconds)]);
-        let finished = self.lab.runner.run(minimal, self.lab.bound())?;
-        minimal::shot(minimal::POOL, &finished)
+            .args(["--duration", &format!("{}s", self.context.seconds)]);
+        let finished = self.context.runner.run(minimal, self.context.bound())?;
+        minimal::measurement(minimal::POOL, &finished)
     }
 
-    fn pgbench(&self) -> Result<Shot, ContestError> {
-        let mut pgbench = self.ground.pgbench();
+    fn pgbench(&self) -> Result<Measurement, ContestError> {
+        let mut pgbench = self.workload.pgbench();
         pgbench
             .args(["-n", "-S", "-M", "prepared", "-j", "2"])
-            .args(["-c", &self.users, "-T", &self.lab.seconds.to_string()]);
-        let finished = self.lab.runner.run(pgbench, self.lab.bound())?;
+            .args(["-c", &self.users, "-T", &self.context.seconds.to_string()]);
+        let finished = self.context.runner.run(pgbench, self.context.bound())?;
         let said = parse_pgbench(&finished.stdout).map_err(ContestError::unreadable(PEER))?;
-        Ok(Shot {
+        Ok(Measurement {
             operations_per_s: said.operations_per_s,
             cpu_per_operation_ns: finished.cpu_ns as f64 / said.operations as f64,
         })
     }
 }
 
-/// What pgbench said of its run.
+/// Figures that pgbench prints about its run.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pgbench {
+pub struct PgbenchFigures {
     /// Transactions that succeeded.
     pub operations: u64,
     /// The same per second, without the time it took to connect.
@@ -209,7 +210,7 @@ pub struct Pgbench {
 ///
 /// # Errors
 /// A sentence that says what is missing, or that transactions failed.
-pub fn parse_pgbench(text: &str) -> Result<Pgbench, String> {
+pub fn parse_pgbench(text: &str) -> Result<PgbenchFigures, String> {
     let value = |label: &str| {
         text.lines()
             .find_map(|line| line.strip_prefix(label))
@@ -232,7 +233,7 @@ pub fn parse_pgbench(text: &str) -> Result<Pgbench, String> {
         .next_back()
         .filter(|rate| *rate > 0.0)
         .ok_or("it prints no tps")?;
-    Ok(Pgbench {
+    Ok(PgbenchFigures {
         operations,
         operations_per_s,
     })
@@ -292,14 +293,14 @@ tps = 30100.200000 (excluding connections establishing)
     fn the_rate_without_connecting_is_read() {
         assert_eq!(
             parse_pgbench(VERSION_15),
-            Ok(Pgbench {
+            Ok(PgbenchFigures {
                 operations: 243_519,
                 operations_per_s: 81_668.170_294
             })
         );
         assert_eq!(
             parse_pgbench(VERSION_12),
-            Ok(Pgbench {
+            Ok(PgbenchFigures {
                 operations: 90_000,
                 operations_per_s: 30_100.2
             })

@@ -6,9 +6,10 @@ use std::process::Command;
 
 use testbed::{Redis, RedisOptions, token};
 
-use crate::child::{Finished, command, find};
-use crate::contest::{Contest, ContestError, Lab, Shot, Side, shot_of_report, sibling};
+use crate::contest::{Contest, ContestError, Measurement, Side};
+use crate::context::{RunContext, measurement_of_report, sibling};
 use crate::minimal;
+use crate::program::{ProgramOutput, command, find};
 
 const OURS: &str = "redis-bench";
 const BENCHMARK: &str = "redis-benchmark";
@@ -21,13 +22,13 @@ const CALIBRATION: u64 = 50_000;
 
 /// A throwaway Redis.
 #[derive(Debug)]
-pub struct Ground {
+pub struct RedisWorkload {
     server: Redis,
     token: String,
     ours: PathBuf,
 }
 
-impl Ground {
+impl RedisWorkload {
     /// Starts the server.
     ///
     /// # Errors
@@ -44,8 +45,12 @@ impl Ground {
     }
 
     /// The contest beside the smallest loop, which is `program`.
-    pub fn beside_minimal<'a>(&'a self, lab: &'a Lab, program: PathBuf) -> Sets<'a> {
-        self.sets(lab, Peer::Minimal(program))
+    pub fn beside_minimal<'a>(
+        &'a self,
+        context: &'a RunContext,
+        program: PathBuf,
+    ) -> SetContest<'a> {
+        self.contest(context, RedisPeer::Minimal(program))
     }
 
     /// The contest beside Redis' own benchmark, which is `program`.
@@ -54,18 +59,18 @@ impl Ground {
     /// When the run that calibrates it fails.
     pub fn beside_benchmark<'a>(
         &'a self,
-        lab: &'a Lab,
+        context: &'a RunContext,
         program: PathBuf,
-    ) -> Result<Sets<'a>, ContestError> {
-        let (rate, _) = self.benchmark(lab, &program, CALIBRATION)?;
-        let requests = (rate * lab.seconds as f64).ceil() as u64;
-        Ok(self.sets(lab, Peer::Benchmark { program, requests }))
+    ) -> Result<SetContest<'a>, ContestError> {
+        let (rate, _) = self.benchmark(context, &program, CALIBRATION)?;
+        let requests = (rate * context.seconds as f64).ceil() as u64;
+        Ok(self.contest(context, RedisPeer::Benchmark { program, requests }))
     }
 
-    fn sets<'a>(&'a self, lab: &'a Lab, peer: Peer) -> Sets<'a> {
-        Sets {
-            ground: self,
-            lab,
+    fn contest<'a>(&'a self, context: &'a RunContext, peer: RedisPeer) -> SetContest<'a> {
+        SetContest {
+            workload: self,
+            context,
             peer,
         }
     }
@@ -81,16 +86,16 @@ impl Ground {
     /// The rate of redis-benchmark over so many requests, and how it ended.
     fn benchmark(
         &self,
-        lab: &Lab,
+        context: &RunContext,
         program: &Path,
         requests: u64,
-    ) -> Result<(f64, Finished), ContestError> {
+    ) -> Result<(f64, ProgramOutput), ContestError> {
         let mut benchmark = command(program);
         benchmark
             .args(["-h", "127.0.0.1", "-p", &self.server.port().to_string()])
             .args(["-t", "set", "-c", USERS, "-d", VALUE_BYTES, "--csv"])
             .args(["-n", &requests.to_string()]);
-        let finished = lab.runner.run(benchmark, lab.bound())?;
+        let finished = context.runner.run(benchmark, context.bound())?;
         let rate =
             parse_benchmark(&finished.stdout).map_err(ContestError::unreadable(BENCHMARK))?;
         Ok((rate, finished))
@@ -98,55 +103,56 @@ impl Ground {
 }
 
 #[derive(Debug)]
-enum Peer {
+enum RedisPeer {
     Minimal(PathBuf),
     Benchmark { program: PathBuf, requests: u64 },
 }
 
 /// SETs of three bytes by fifty users on either side.
 #[derive(Debug)]
-pub struct Sets<'a> {
-    ground: &'a Ground,
-    lab: &'a Lab,
-    peer: Peer,
+pub struct SetContest<'a> {
+    workload: &'a RedisWorkload,
+    context: &'a RunContext,
+    peer: RedisPeer,
 }
 
-impl Contest for Sets<'_> {
-    fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
+impl Contest for SetContest<'_> {
+    fn measure(&mut self, side: Side) -> Result<Measurement, ContestError> {
         match (side, &self.peer) {
             (Side::Ours, _) => self.ours(),
-            (Side::Peer, Peer::Minimal(program)) => self.minimal(program),
-            (Side::Peer, Peer::Benchmark { program, requests }) => {
+            (Side::Peer, RedisPeer::Minimal(program)) => self.minimal(program),
+            (Side::Peer, RedisPeer::Benchmark { program, requests }) => {
                 self.benchmark(program, *requests)
             }
         }
     }
 }
 
-impl Sets<'_> {
-    fn ours(&self) -> Result<Shot, ContestError> {
-        let report = self.lab.place_for_report()?;
-        let mut bench = self.ground.with_url(&self.ground.ours);
+impl SetContest<'_> {
+    fn ours(&self) -> Result<Measurement, ContestError> {
+        let report = self.context.new_report_path()?;
+        let mut bench = self.workload.with_url(&self.workload.ours);
         bench
             .args(["pool", "--client", "multiplexed", "--workload", "set"])
             .args(["--value-size", VALUE_BYTES, "--users", USERS])
-            .args(self.lab.bench_args(&report));
-        self.lab.runner.run(bench, self.lab.bound())?;
-        shot_of_report(OURS, &report)
+            .args(self.context.bench_args(&report));
+        self.context.runner.run(bench, self.context.bound())?;
+        measurement_of_report(OURS, &report)
     }
 
-    fn minimal(&self, program: &Path) -> Result<Shot, ContestError> {
-        let mut minimal = self.ground.with_url(program);
+    fn minimal(&self, program: &Path) -> Result<Measurement, ContestError> {
+        let mut minimal = self.workload.with_url(program);
         minimal
             .args(["--users", USERS])
-            .args(["--duration", &format!("{}s", self.lab.seconds)]);
-        let finished = self.lab.runner.run(minimal, self.lab.bound())?;
-        minimal::shot(minimal::REDIS, &finished)
+            .args(["--duration", &format!("{}s", self.context.seconds)]);
+        let finished = self.context.runner.run(minimal, self.context.bound())?;
+        minimal::measurement(minimal::REDIS, &finished)
     }
 
-    fn benchmark(&self, program: &Path, requests: u64) -> Result<Shot, ContestError> {
-        let (operations_per_s, finished) = self.ground.benchmark(self.lab, program, requests)?;
-        Ok(Shot {
+    fn benchmark(&self, program: &Path, requests: u64) -> Result<Measurement, ContestError> {
+        let (operations_per_s, finished) =
+            self.workload.benchmark(self.context, program, requests)?;
+        Ok(Measurement {
             operations_per_s,
             cpu_per_operation_ns: finished.cpu_ns as f64 / requests as f64,
         })

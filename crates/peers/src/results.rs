@@ -1,4 +1,4 @@
-//! What came out, as it is kept: every pair, so that anybody can reckon anew.
+//! Results file: every pair is kept, so that all figures can be computed again.
 
 use std::time::SystemTime;
 
@@ -7,42 +7,44 @@ use bench_report::{Environment, Tool};
 use serde::{Deserialize, Serialize};
 use statistics::median;
 
-use crate::contest::{CPU_COVERS, Card, Compared};
-use crate::pairs::{CONFIDENCE, Pair, Rule, estimate};
+use crate::contest::{CPU_COVERS, Compared};
+use crate::pairs::{CONFIDENCE, PairRule, RunPair, estimate};
+use crate::plan::ContestPlan;
 use crate::recorder::RecorderCost;
+use crate::verdict::BoundVerdict;
 
 /// The form of the results file.
 pub const SCHEMA: &str = "plimsoll.peers/1";
 
 /// All contests of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Results {
+pub struct PeerResults {
     /// [`SCHEMA`].
     pub schema: String,
-    /// Who measured.
+    /// Program that measured.
     pub tool: Tool,
-    /// When it began, RFC 3339.
+    /// Start of the run, RFC 3339.
     pub started_at: String,
     /// The machine, with the peers' versions.
     pub environment: Environment,
-    /// How it was measured.
-    pub settings: Settings,
+    /// Settings of the measurement.
+    pub settings: ResultSettings,
     /// One for each contest that was begun.
     pub contests: Vec<ContestResult>,
-    /// What recording costs; absent until a contest of `db-pool-bench` was measured.
+    /// Cost of recording; absent until a contest of `db-pool-bench` was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorder: Option<RecorderCost>,
 }
 
-impl Results {
-    /// Those of a run that begins now.
-    pub fn begin(seconds: u64, rule: &Rule, environment: Environment) -> Self {
+impl PeerResults {
+    /// Creates the empty results of a run that begins now.
+    pub fn begin(seconds: u64, rule: &PairRule, environment: Environment) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
             tool: output::tool("peers", env!("CARGO_PKG_VERSION")),
             started_at: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             environment,
-            settings: Settings {
+            settings: ResultSettings {
                 seconds,
                 least_pairs: rule.least,
                 most_pairs: rule.most,
@@ -54,12 +56,23 @@ impl Results {
             recorder: None,
         }
     }
+
+    /// Returns the highest median rate of `program`, in operations per second; `None` where no
+    /// contest measured it.
+    pub fn highest_rate_of(&self, program: &str) -> Option<f64> {
+        let ours = self
+            .contests
+            .iter()
+            .filter(|contest| contest.ours == program);
+        ours.filter_map(|contest| Some(contest.medians?.ours_operations_per_s))
+            .max_by(f64::total_cmp)
+    }
 }
 
-/// How it was measured.
+/// Settings of the measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    /// How long each run measured.
+pub struct ResultSettings {
+    /// Seconds that each run measured.
     pub seconds: u64,
     /// The fewest pairs.
     pub least_pairs: usize,
@@ -67,51 +80,30 @@ pub struct Settings {
     pub most_pairs: usize,
     /// The half-width of the ratio's interval at which a contest ends.
     pub half_width_ratio: f64,
-    /// How certain that interval is.
+    /// Confidence of that interval.
     pub confidence_ratio: f64,
-    /// What the CPU times cover.
+    /// Extent of the CPU times.
     pub cpu_covers: String,
 }
 
-/// What became of a contest.
+/// Outcome of a contest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ContestOutcome {
     /// Measured until it was certain enough, or to the most pairs.
     Measured,
     /// Its peer is missing.
     Skipped {
-        /// What is missing.
+        /// Missing program, with what to install.
         reason: String,
     },
     /// It could not be run, or not to its end.
     Failed {
-        /// Why.
+        /// Error that ended it.
         reason: String,
     },
     /// A signal ended it.
     Interrupted,
-}
-
-/// Whether a figure is what it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// At the bound or better.
-    AsExpected,
-    /// Worse than the bound.
-    FallsShort,
-}
-
-impl Verdict {
-    /// Of a figure that is as good as its bound, or is not.
-    pub fn of(good: bool) -> Self {
-        if good {
-            Self::AsExpected
-        } else {
-            Self::FallsShort
-        }
-    }
 }
 
 /// One contest.
@@ -121,11 +113,11 @@ pub struct ContestResult {
     pub name: String,
     /// Our bench.
     pub ours: String,
-    /// What it was measured beside.
+    /// The program that it was measured beside.
     pub peer: String,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// What the ratio is of.
+    /// Its outcome.
+    pub outcome: ContestOutcome,
+    /// Figure that the ratio compares.
     #[serde(default)]
     pub compared: Compared,
     /// The ratio that is expected, at the least of throughput and at the most of CPU time; absent
@@ -137,21 +129,21 @@ pub struct ContestResult {
     pub ratio: Option<Ratio>,
     /// Absent without a ratio or a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<BoundVerdict>,
     /// The most CPU time that one of our operations may take; absent where there is no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_cpu_per_operation_ns: Option<f64>,
     /// Of the median of our CPU time; absent without a pair or a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_verdict: Option<Verdict>,
+    pub cpu_verdict: Option<BoundVerdict>,
     /// Absent without a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medians: Option<Medians>,
     /// In the order in which they were run.
-    pub pairs: Vec<Pair>,
+    pub pairs: Vec<RunPair>,
 }
 
-/// What is compared, ours ÷ the peer's: the geometric mean over the pairs.
+/// Ratio of the compared figure, ours ÷ the peer's: the geometric mean over the pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
     /// The mean.
@@ -178,32 +170,32 @@ pub struct Medians {
 }
 
 impl ContestResult {
-    /// What `pairs` say.
-    pub fn of(card: &Card, outcome: Outcome, pairs: Vec<Pair>) -> Self {
-        let compared = card.compared;
+    /// Computes ratio, verdicts and medians from `pairs`.
+    pub fn from_pairs(plan: &ContestPlan, outcome: ContestOutcome, pairs: Vec<RunPair>) -> Self {
+        let compared = plan.compared;
         let ratio = estimate(&pairs, compared).map(|estimate| Ratio {
             mean_ratio: estimate.mean,
             half_width_ratio: estimate.half_width(),
             low_ratio: estimate.interval.low,
             high_ratio: estimate.interval.high,
         });
-        let verdict = ratio
-            .zip(card.expected_ratio)
-            .map(|(ratio, expected)| Verdict::of(compared.keeps_to(ratio.mean_ratio, expected)));
+        let verdict = ratio.zip(plan.expected_ratio).map(|(ratio, expected)| {
+            BoundVerdict::from_good(compared.keeps_to(ratio.mean_ratio, expected))
+        });
         let medians = medians(&pairs);
-        let cpu_verdict = medians
-            .zip(card.most_cpu_ns)
-            .map(|(medians, most)| Verdict::of(medians.ours_cpu_per_operation_ns <= most));
+        let cpu_verdict = medians.zip(plan.most_cpu_ns).map(|(medians, most)| {
+            BoundVerdict::from_good(medians.ours_cpu_per_operation_ns <= most)
+        });
         Self {
-            name: card.name.to_owned(),
-            ours: card.ours.to_owned(),
-            peer: card.peer.to_owned(),
+            name: plan.name.to_owned(),
+            ours: plan.ours.to_owned(),
+            peer: plan.peer.to_owned(),
             outcome,
             compared,
-            expected_ratio: card.expected_ratio,
+            expected_ratio: plan.expected_ratio,
             ratio,
             verdict,
-            most_cpu_per_operation_ns: card.most_cpu_ns,
+            most_cpu_per_operation_ns: plan.most_cpu_ns,
             cpu_verdict,
             medians,
             pairs,
@@ -211,8 +203,8 @@ impl ContestResult {
     }
 }
 
-fn medians(pairs: &[Pair]) -> Option<Medians> {
-    let of = |figure: fn(&Pair) -> f64| median(&pairs.iter().map(figure).collect::<Vec<_>>());
+fn medians(pairs: &[RunPair]) -> Option<Medians> {
+    let of = |figure: fn(&RunPair) -> f64| median(&pairs.iter().map(figure).collect::<Vec<_>>());
     Some(Medians {
         ours_operations_per_s: of(|pair| pair.ours.operations_per_s)?,
         peer_operations_per_s: of(|pair| pair.peer.operations_per_s)?,
@@ -224,21 +216,22 @@ fn medians(pairs: &[Pair]) -> Option<Medians> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contest::{CARDS, Shot};
+    use crate::contest::Measurement;
+    use crate::plan::CONTESTS;
 
-    fn card(name: &str) -> &'static Card {
-        CARDS.iter().find(|card| card.name == name).unwrap()
+    fn plan(name: &str) -> &'static ContestPlan {
+        CONTESTS.iter().find(|plan| plan.name == name).unwrap()
     }
 
-    fn pairs(ratios: &[f64]) -> Vec<Pair> {
-        let shot = |operations_per_s| Shot {
+    fn pairs(ratios: &[f64]) -> Vec<RunPair> {
+        let measurement = |operations_per_s| Measurement {
             operations_per_s,
             cpu_per_operation_ns: 1e9 / operations_per_s,
         };
-        let pair = |&ratio: &f64| Pair {
+        let pair = |&ratio: &f64| RunPair {
             ours_first: true,
-            ours: shot(1_000.0 * ratio),
-            peer: shot(1_000.0),
+            ours: measurement(1_000.0 * ratio),
+            peer: measurement(1_000.0),
         };
         ratios.iter().map(pair).collect()
     }
@@ -246,19 +239,23 @@ mod tests {
     #[test]
     fn a_ratio_at_its_bound_is_as_expected_and_below_it_falls_short() {
         let verdict = |ratios: &[f64]| {
-            let result = ContestResult::of(card("direct-2"), Outcome::Measured, pairs(ratios));
+            let result = ContestResult::from_pairs(
+                plan("direct-2"),
+                ContestOutcome::Measured,
+                pairs(ratios),
+            );
             result.verdict
         };
-        assert_eq!(verdict(&[0.91, 0.90, 0.92]), Some(Verdict::AsExpected));
-        assert_eq!(verdict(&[0.89, 0.88, 0.90]), Some(Verdict::FallsShort));
+        assert_eq!(verdict(&[0.91, 0.90, 0.92]), Some(BoundVerdict::AsExpected));
+        assert_eq!(verdict(&[0.89, 0.88, 0.90]), Some(BoundVerdict::FallsShort));
         assert_eq!(verdict(&[0.95]), None, "one pair has no interval");
     }
 
     #[test]
     fn where_nothing_is_expected_there_is_a_ratio_and_no_verdict() {
-        let result = ContestResult::of(
-            card("redis-benchmark"),
-            Outcome::Measured,
+        let result = ContestResult::from_pairs(
+            plan("redis-benchmark"),
+            ContestOutcome::Measured,
             pairs(&[5.0, 5.0, 5.0]),
         );
         assert!((result.ratio.unwrap().mean_ratio - 5.0).abs() < 1e-9);
@@ -268,18 +265,25 @@ mod tests {
     #[test]
     fn of_cpu_time_less_is_better_and_the_time_itself_has_a_bound() {
         let of = |ours_ms: f64, peer_ms: f64| {
-            let shot = |ms: f64| Shot {
+            let measurement = |ms: f64| Measurement {
                 operations_per_s: 1.0,
                 cpu_per_operation_ns: ms * 1e6,
             };
-            let pair = Pair {
+            let pair = RunPair {
                 ours_first: true,
-                ours: shot(ours_ms),
-                peer: shot(peer_ms),
+                ours: measurement(ours_ms),
+                peer: measurement(peer_ms),
             };
-            ContestResult::of(card("sample-500-pidstat"), Outcome::Measured, vec![pair; 3])
+            ContestResult::from_pairs(
+                plan("sample-500-pidstat"),
+                ContestOutcome::Measured,
+                vec![pair; 3],
+            )
         };
-        let (good, bad) = (Some(Verdict::AsExpected), Some(Verdict::FallsShort));
+        let (good, bad) = (
+            Some(BoundVerdict::AsExpected),
+            Some(BoundVerdict::FallsShort),
+        );
         let verdicts = |result: ContestResult| (result.verdict, result.cpu_verdict);
         assert!((of(2.0, 40.0).ratio.unwrap().mean_ratio - 0.05).abs() < 1e-9);
         assert_eq!(verdicts(of(2.0, 40.0)), (good, good));
@@ -289,11 +293,42 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        let result = ContestResult::of(card("direct-8"), Outcome::Interrupted, pairs(&[0.9, 1.0]));
+        let result = ContestResult::from_pairs(
+            plan("direct-8"),
+            ContestOutcome::Interrupted,
+            pairs(&[0.9, 1.0]),
+        );
         let text = serde_json::to_string(&result).unwrap();
         assert_eq!(
             serde_json::from_str::<ContestResult>(&text).unwrap(),
             result
         );
+    }
+
+    #[test]
+    fn the_recorder_is_related_to_the_highest_rate_of_one_program() {
+        let result = |name: &str, rate: f64| {
+            let mut result =
+                ContestResult::from_pairs(plan(name), ContestOutcome::Measured, pairs(&[1.0]));
+            if let Some(medians) = &mut result.medians {
+                medians.ours_operations_per_s = rate;
+            }
+            result
+        };
+        let rule = PairRule {
+            least: 5,
+            most: 40,
+            half_width: 0.03,
+            relative: false,
+            compared: Compared::Throughput,
+        };
+        let mut results = PeerResults::begin(3, &rule, Environment::default());
+        results.contests = vec![
+            result("wire-2", 500.0),
+            result("direct-2", 300.0),
+            result("redis-multiplexed", 900.0),
+        ];
+        assert_eq!(results.highest_rate_of("db-pool-bench"), Some(500.0));
+        assert_eq!(results.highest_rate_of("ws-bench"), None);
     }
 }

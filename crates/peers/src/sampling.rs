@@ -13,9 +13,10 @@ use std::time::Duration;
 use bench_report::store;
 use testbed::IdleProcesses;
 
-use crate::child::{command, find};
-use crate::contest::{Contest, ContestError, Lab, Shot, Side, sibling};
+use crate::contest::{Contest, ContestError, Measurement, Side};
+use crate::context::{RunContext, sibling};
 use crate::minimal;
+use crate::program::{command, find};
 
 /// Our recorder.
 pub const OURS: &str = "sysmon";
@@ -27,18 +28,18 @@ const WITHOUT_RAW: &str = "sysmon --no-raw";
 const SYSINFO_LOOP: &str = "examples/sample_sysinfo";
 const PSUTIL_LOOP: &str = include_str!("sample_psutil.py");
 /// Debian's own comes first: it is the one for which Debian has psutil.
-const PYTHONS: [&str; 2] = ["/usr/bin/python3", "python3"];
+const PYTHON_PROGRAMS: [&str; 2] = ["/usr/bin/python3", "python3"];
 /// With fewer the difference of two runs would be that of their starts.
 const LEAST_INTERVALS: u64 = 3;
 /// Starting takes longer than a few samples, and not as long each time: the differences are summed
 /// up until they say something.
 const MOST_DIFFERENCES: u32 = 4;
-/// How many processes there are in all, where the machine has no more of its own.
+/// Number of processes that are sampled, where the machine has no more of its own.
 const PROCESSES: usize = 500;
 
-/// How much a sample reads.
+/// Data that a sample reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum SampleScope {
     /// The machine without processes.
     Host,
     /// The machine, and CPU time and memory of five hundred processes.
@@ -48,7 +49,7 @@ pub enum Reach {
     Everything,
 }
 
-impl Reach {
+impl SampleScope {
     /// The most CPU time that a sample of ours may take.
     pub const fn most_cpu_ns(self) -> f64 {
         match self {
@@ -78,7 +79,7 @@ impl Reach {
         }
     }
 
-    /// As the loops take it.
+    /// Returns its name as the loops take it.
     fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -88,10 +89,10 @@ impl Reach {
     }
 }
 
-/// What ours is measured beside.
+/// Program that ours is measured beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sampler {
-    /// Of sysstat, which has no interval below a second.
+pub enum PeerSampler {
+    /// pidstat of sysstat, which has no interval below a second.
     Pidstat,
     /// A loop in Python.
     Psutil,
@@ -101,7 +102,7 @@ pub enum Sampler {
     WithoutRaw,
 }
 
-impl Sampler {
+impl PeerSampler {
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -129,32 +130,38 @@ impl Sampler {
     }
 }
 
-/// Samples of ours and of a peer's.
+/// SamplingContest of ours and of a peer's.
 #[derive(Debug)]
-pub struct Samples<'a> {
-    lab: &'a Lab,
-    reach: Reach,
-    peer: Sampler,
+pub struct SamplingContest<'a> {
+    context: &'a RunContext,
+    scope: SampleScope,
+    peer: PeerSampler,
     ours: PathBuf,
     program: PathBuf,
     _idle: IdleProcesses,
 }
 
-impl<'a> Samples<'a> {
+impl<'a> SamplingContest<'a> {
     /// Finds both programs, and starts as many idle processes as are wanting.
     ///
     /// # Errors
     /// When a program is missing or a process does not start.
-    pub fn prepare(lab: &'a Lab, reach: Reach, peer: Sampler) -> Result<Self, ContestError> {
+    pub fn prepare(
+        context: &'a RunContext,
+        scope: SampleScope,
+        peer: PeerSampler,
+    ) -> Result<Self, ContestError> {
         let (ours, program) = (sibling(OURS)?, peer.program()?);
-        let wanting = match reach {
-            Reach::Host => 0,
-            Reach::Processes | Reach::Everything => PROCESSES.saturating_sub(processes()),
+        let wanting = match scope {
+            SampleScope::Host => 0,
+            SampleScope::Processes | SampleScope::Everything => {
+                PROCESSES.saturating_sub(processes())
+            }
         };
         let idle = IdleProcesses::start(wanting).map_err(ContestError::Idle)?;
         Ok(Self {
-            lab,
-            reach,
+            context,
+            scope,
             peer,
             ours,
             program,
@@ -162,15 +169,15 @@ impl<'a> Samples<'a> {
         })
     }
 
-    /// How many samples a run takes beyond the first.
+    /// Returns the number of samples that a run takes beyond the first.
     fn count(&self) -> u64 {
-        let intervals = self.lab.seconds * 1000 / self.peer.interval().as_millis() as u64;
+        let intervals = self.context.seconds * 1000 / self.peer.interval().as_millis() as u64;
         intervals.max(LEAST_INTERVALS)
     }
 
-    /// Samples, and CPU time of the whole program, of a recording of so many intervals.
-    fn record(&self, side: Side, intervals: u64) -> Result<Run, ContestError> {
-        let report = self.lab.place_for_report()?;
+    /// SamplingContest, and CPU time of the whole program, of a recording of so many intervals.
+    fn record(&self, side: Side, intervals: u64) -> Result<SampledRun, ContestError> {
+        let report = self.context.new_report_path()?;
         let interval = self.peer.interval();
         let duration = interval * u32::try_from(intervals).unwrap_or(u32::MAX);
         let mut sysmon = command(&self.ours);
@@ -178,27 +185,27 @@ impl<'a> Samples<'a> {
             .args(["record", "--quiet", "--interval"])
             .arg(format!("{}ms", interval.as_millis()))
             .args(["--duration", &format!("{}ms", duration.as_millis())])
-            .args(self.reach.sysmon_args());
-        if side == Side::Peer || self.peer != Sampler::WithoutRaw {
+            .args(self.scope.sysmon_args());
+        if side == Side::Peer || self.peer != PeerSampler::WithoutRaw {
             sysmon.arg("--no-raw");
         }
         sysmon.arg("--output").arg(&report);
-        let finished = self.lab.runner.run(sysmon, self.lab.bound())?;
+        let finished = self.context.runner.run(sysmon, self.context.bound())?;
         let figures = store::load(&report)?.summary.figures;
         let samples = figures.get("samples").copied();
         let unreadable = ContestError::unreadable(OURS);
-        Ok(Run {
+        Ok(SampledRun {
             samples: samples.ok_or_else(|| unreadable("its report has no samples".to_owned()))?,
             cpu_ns: finished.cpu_ns as f64,
         })
     }
 
-    fn pidstat(&self, intervals: u64) -> Result<Run, ContestError> {
+    fn pidstat(&self, intervals: u64) -> Result<SampledRun, ContestError> {
         let mut pidstat = command(&self.program);
         pidstat
-            .args(self.reach.pidstat_args())
+            .args(self.scope.pidstat_args())
             .args(["-p", "ALL", "1", &intervals.to_string()]);
-        let finished = self.lab.runner.run(pidstat, self.lab.bound())?;
+        let finished = self.context.runner.run(pidstat, self.context.bound())?;
         let unreadable = ContestError::unreadable(PIDSTAT);
         // A heading stands above each interval's processes, and above their averages.
         let headings = headings(&finished.stdout);
@@ -206,7 +213,7 @@ impl<'a> Samples<'a> {
             let reason = format!("{headings} headings for {intervals} intervals");
             return Err(unreadable(reason));
         }
-        Ok(Run {
+        Ok(SampledRun {
             samples: intervals as f64,
             cpu_ns: finished.cpu_ns as f64,
         })
@@ -214,8 +221,8 @@ impl<'a> Samples<'a> {
 
     fn by_difference(
         &self,
-        run: impl Fn(u64) -> Result<Run, ContestError>,
-    ) -> Result<Shot, ContestError> {
+        run: impl Fn(u64) -> Result<SampledRun, ContestError>,
+    ) -> Result<Measurement, ContestError> {
         let (mut samples, mut cpu_ns) = (0.0, 0.0);
         for _ in 0..MOST_DIFFERENCES {
             let short = run(1)?;
@@ -223,7 +230,7 @@ impl<'a> Samples<'a> {
             samples += long.samples - short.samples;
             cpu_ns += long.cpu_ns - short.cpu_ns;
             if samples >= 1.0 && cpu_ns > 0.0 {
-                return Ok(Shot {
+                return Ok(Measurement {
                     operations_per_s: 1.0 / self.peer.interval().as_secs_f64(),
                     cpu_per_operation_ns: cpu_ns / samples,
                 });
@@ -237,48 +244,48 @@ impl<'a> Samples<'a> {
         &self,
         mut program: Command,
         name: &'static str,
-    ) -> Result<Shot, ContestError> {
+    ) -> Result<Measurement, ContestError> {
         program
-            .arg(self.reach.word())
+            .arg(self.scope.word())
             .arg(self.peer.interval().as_millis().to_string())
             .arg(self.count().to_string());
-        let finished = self.lab.runner.run(program, self.lab.bound())?;
-        minimal::own_shot(name, &finished)
+        let finished = self.context.runner.run(program, self.context.bound())?;
+        minimal::own_measurement(name, &finished)
     }
 }
 
-struct Run {
+struct SampledRun {
     samples: f64,
     cpu_ns: f64,
 }
 
-impl Contest for Samples<'_> {
-    fn shoot(&mut self, side: Side) -> Result<Shot, ContestError> {
+impl Contest for SamplingContest<'_> {
+    fn measure(&mut self, side: Side) -> Result<Measurement, ContestError> {
         match (side, self.peer) {
-            (Side::Ours, _) | (Side::Peer, Sampler::WithoutRaw) => {
+            (Side::Ours, _) | (Side::Peer, PeerSampler::WithoutRaw) => {
                 self.by_difference(|intervals| self.record(side, intervals))
             }
-            (Side::Peer, Sampler::Pidstat) => {
+            (Side::Peer, PeerSampler::Pidstat) => {
                 self.by_difference(|intervals| self.pidstat(intervals))
             }
-            (Side::Peer, Sampler::Psutil) => {
+            (Side::Peer, PeerSampler::Psutil) => {
                 let mut python = command(&self.program);
                 python.args(["-c", PSUTIL_LOOP]);
                 self.by_own_account(python, PSUTIL)
             }
-            (Side::Peer, Sampler::Sysinfo) => {
+            (Side::Peer, PeerSampler::Sysinfo) => {
                 self.by_own_account(command(&self.program), SYSINFO_LOOP)
             }
         }
     }
 }
 
-/// How many lines of `pidstat` begin a table.
+/// Counts the lines of `pidstat` that begin a table.
 fn headings(text: &str) -> u64 {
     text.lines().filter(|line| line.contains(" PID ")).count() as u64
 }
 
-/// How many processes the machine has.
+/// Counts the processes of the machine.
 fn processes() -> usize {
     let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -287,7 +294,7 @@ fn processes() -> usize {
         .count()
 }
 
-/// sysstat's.
+/// Returns the path of sysstat's pidstat.
 ///
 /// # Errors
 /// When it is not installed.
@@ -299,13 +306,13 @@ pub fn pidstat_program() -> Result<PathBuf, ContestError> {
     })
 }
 
-/// A Python that has psutil.
+/// Returns the path of a Python that has psutil.
 fn python_with_psutil() -> Result<PathBuf, ContestError> {
     let has_psutil = |python: &PathBuf| {
         let tried = command(python).args(["-c", "import psutil"]).output();
         tried.is_ok_and(|tried| tried.status.success())
     };
-    PYTHONS
+    PYTHON_PROGRAMS
         .iter()
         .filter_map(|name| find(&[name], &[]))
         .find(has_psutil)

@@ -4,10 +4,11 @@ use bench_cli::table::{Table, duration_ns, rate, ratio as share};
 
 use crate::contest::{CPU_COVERS, Compared};
 use crate::recorder::RecorderCost;
-use crate::results::{ContestResult, Outcome, Ratio, Results, Verdict};
+use crate::results::{ContestOutcome, ContestResult, PeerResults, Ratio};
+use crate::verdict::BoundVerdict;
 
 /// The tables of what was measured, the verdicts, what was not measured, and how to read it.
-pub fn text(results: &Results) -> String {
+pub fn text(results: &PeerResults) -> String {
     let tables: String = [Compared::Throughput, Compared::CpuTime]
         .into_iter()
         .filter_map(|compared| table_of(results, compared))
@@ -27,7 +28,7 @@ fn unfinished(contest: &ContestResult) -> Option<String> {
 }
 
 /// The contests in which that is compared; `None` when there is none.
-fn table_of(results: &Results, compared: Compared) -> Option<String> {
+fn table_of(results: &PeerResults, compared: Compared) -> Option<String> {
     let mut table = match compared {
         Compared::Throughput => Table::new(&[
             "contest", "ratio", "pairs", "ours", "peer", "CPU/op", "peer's",
@@ -61,7 +62,7 @@ pub fn figure(compared: Compared, figure: f64) -> String {
     }
 }
 
-/// What recording costs, and what that makes of the bound.
+/// Returns the line about the cost of recording and its bound.
 fn recorder(cost: &RecorderCost) -> String {
     let verdict = word(cost.verdict);
     format!(
@@ -97,14 +98,14 @@ fn row(contest: &ContestResult) -> Vec<String> {
     cells
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn word(verdict: BoundVerdict) -> &'static str {
     match verdict {
-        Verdict::AsExpected => "as expected",
-        Verdict::FallsShort => "falls short",
+        BoundVerdict::AsExpected => "as expected",
+        BoundVerdict::FallsShort => "falls short",
     }
 }
 
-/// What CPU time an operation of ours may take, and takes.
+/// Returns the line about the CPU time of one operation of ours and its bound.
 fn expected_cpu(contest: &ContestResult) -> Option<String> {
     let most = duration_ns(contest.most_cpu_per_operation_ns? as u64);
     let verdict = word(contest.cpu_verdict?);
@@ -115,7 +116,7 @@ fn expected_cpu(contest: &ContestResult) -> Option<String> {
     ))
 }
 
-/// The bound, and what the ratio makes of it.
+/// Returns the bound of the ratio, with the verdict on it.
 fn expected(contest: &ContestResult) -> Option<String> {
     let bound = contest.expected_ratio?;
     let verdict = contest
@@ -133,13 +134,13 @@ fn expected(contest: &ContestResult) -> Option<String> {
     Some(format!(", expected {at_best} {bound}{verdict}{doubt}"))
 }
 
-/// Why a contest has less than it should; `None` when it has all.
+/// Returns the reason why a contest is incomplete; `None` when it is complete.
 pub fn why_unfinished(contest: &ContestResult) -> Option<String> {
     match &contest.outcome {
-        Outcome::Measured => None,
-        Outcome::Skipped { reason } => Some(format!("skipped: {reason}")),
-        Outcome::Failed { reason } => Some(format!("failed: {reason}")),
-        Outcome::Interrupted => Some("interrupted".to_owned()),
+        ContestOutcome::Measured => None,
+        ContestOutcome::Skipped { reason } => Some(format!("skipped: {reason}")),
+        ContestOutcome::Failed { reason } => Some(format!("failed: {reason}")),
+        ContestOutcome::Interrupted => Some("interrupted".to_owned()),
     }
 }
 
@@ -155,10 +156,11 @@ mod tests {
     use bench_report::Environment;
 
     use super::*;
-    use crate::contest::{CARDS, Card, Shot};
-    use crate::pairs::{CONFIDENCE, Pair, Rule};
+    use crate::contest::Measurement;
+    use crate::pairs::{CONFIDENCE, PairRule, RunPair};
+    use crate::plan::{CONTESTS, ContestPlan};
 
-    const RULE: Rule = Rule {
+    const RULE: PairRule = PairRule {
         least: 5,
         most: 40,
         half_width: 0.03,
@@ -166,18 +168,18 @@ mod tests {
         compared: Compared::Throughput,
     };
 
-    fn card(name: &str) -> &'static Card {
-        CARDS.iter().find(|card| card.name == name).unwrap()
+    fn plan(name: &str) -> &'static ContestPlan {
+        CONTESTS.iter().find(|plan| plan.name == name).unwrap()
     }
 
-    fn pairs(ours: f64) -> Vec<Pair> {
-        let pair = |scatter: f64| Pair {
+    fn pairs(ours: f64) -> Vec<RunPair> {
+        let pair = |scatter: f64| RunPair {
             ours_first: true,
-            ours: Shot {
+            ours: Measurement {
                 operations_per_s: ours * scatter,
                 cpu_per_operation_ns: 9_000.0,
             },
-            peer: Shot {
+            peer: Measurement {
                 operations_per_s: 80_000.0,
                 cpu_per_operation_ns: 7_000.0,
             },
@@ -191,25 +193,29 @@ mod tests {
 
     #[test]
     fn each_contest_has_its_line_and_what_is_missing_says_why() {
-        let skipped = Outcome::Skipped {
+        let skipped = ContestOutcome::Skipped {
             reason: "redis-benchmark was not found".to_owned(),
         };
         let contests = vec![
-            ContestResult::of(card("direct-2"), Outcome::Measured, pairs(76_000.0)),
-            ContestResult::of(card("direct-8"), Outcome::Interrupted, pairs(60_000.0)),
-            ContestResult::of(card("redis-benchmark"), skipped, Vec::new()),
+            ContestResult::from_pairs(plan("direct-2"), ContestOutcome::Measured, pairs(76_000.0)),
+            ContestResult::from_pairs(
+                plan("direct-8"),
+                ContestOutcome::Interrupted,
+                pairs(60_000.0),
+            ),
+            ContestResult::from_pairs(plan("redis-benchmark"), skipped, Vec::new()),
         ];
         let recorder = RecorderCost {
             ns_per_record: 91.4,
             operations_per_s: 80_000.0,
             core_ratio: 0.0073,
             expected_ratio: 0.02,
-            verdict: Verdict::AsExpected,
+            verdict: BoundVerdict::AsExpected,
         };
-        let results = Results {
+        let results = PeerResults {
             contests,
             recorder: Some(recorder),
-            ..Results::begin(3, &RULE, Environment::default())
+            ..PeerResults::begin(3, &RULE, Environment::default())
         };
         let text = text(&results);
         let lines: Vec<Vec<&str>> = text.lines().map(words).collect();
@@ -245,14 +251,14 @@ mod tests {
 
     #[test]
     fn costs_have_a_table_of_their_own_in_which_less_is_better() {
-        let contests = vec![ContestResult::of(
-            card("sample-500-pidstat"),
-            Outcome::Measured,
+        let contests = vec![ContestResult::from_pairs(
+            plan("sample-500-pidstat"),
+            ContestOutcome::Measured,
             pairs(80_000.0),
         )];
-        let results = Results {
+        let results = PeerResults {
             contests,
-            ..Results::begin(3, &RULE, Environment::default())
+            ..PeerResults::begin(3, &RULE, Environment::default())
         };
         let text = text(&results);
         let lines: Vec<Vec<&str>> = text.lines().map(words).collect();
@@ -275,7 +281,8 @@ mod tests {
 
     #[test]
     fn a_bound_that_the_interval_holds_is_no_firm_verdict() {
-        let result = ContestResult::of(card("direct-2"), Outcome::Measured, pairs(72_800.0));
+        let result =
+            ContestResult::from_pairs(plan("direct-2"), ContestOutcome::Measured, pairs(72_800.0));
         let expected = expected(&result).unwrap();
         assert_eq!(
             expected,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use peers::contest::Compared;
-use peers::results::{Outcome, Results};
+use peers::results::{ContestOutcome, PeerResults};
 
 const PEERS: &str = env!("CARGO_BIN_EXE_peers");
 
@@ -30,7 +30,7 @@ fn contest(name: &str, output: &Path, pairs: &str) -> Command {
     command
 }
 
-fn results(path: &Path) -> Results {
+fn results(path: &Path) -> PeerResults {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -61,12 +61,12 @@ fn a_contest_on_a_real_server_has_its_line_and_its_pairs() {
     assert!(table.contains("redis-benchmark"), "{table}");
     let results = results(&file);
     let contest = &results.contests[0];
-    assert_eq!(contest.outcome, Outcome::Measured);
+    assert_eq!(contest.outcome, ContestOutcome::Measured);
     assert_eq!(contest.pairs.len(), 2);
     let firsts: Vec<bool> = contest.pairs.iter().map(|pair| pair.ours_first).collect();
     assert_eq!(firsts, [true, false]);
-    for shot in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
-        assert!(shot.operations_per_s > 0.0 && shot.cpu_per_operation_ns > 0.0);
+    for measurement in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
+        assert!(measurement.operations_per_s > 0.0 && measurement.cpu_per_operation_ns > 0.0);
     }
 }
 
@@ -79,9 +79,9 @@ fn a_pool_stands_beside_the_smallest_loop_and_recording_has_its_price() {
     assert!(ended.status.success(), "{said}");
     let results = results(&file);
     let contest = &results.contests[0];
-    assert_eq!(contest.outcome, Outcome::Measured, "{said}");
-    for shot in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
-        assert!(shot.operations_per_s > 0.0 && shot.cpu_per_operation_ns > 0.0);
+    assert_eq!(contest.outcome, ContestOutcome::Measured, "{said}");
+    for measurement in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
+        assert!(measurement.operations_per_s > 0.0 && measurement.cpu_per_operation_ns > 0.0);
     }
     let recorder = results.recorder.unwrap();
     let measured = contest.medians.unwrap().ours_operations_per_s;
@@ -91,7 +91,7 @@ fn a_pool_stands_beside_the_smallest_loop_and_recording_has_its_price() {
     assert!(table.contains("recorder: "), "{table}");
 }
 
-/// Whether it was measured; beside what this machine lacks it is left out, and says so.
+/// Returns true if it was measured; a contest whose peer is not installed is left out, and says so.
 fn is_measured(name: &str) -> bool {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("bench.json");
@@ -100,14 +100,14 @@ fn is_measured(name: &str) -> bool {
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     let results = results(&file);
     let contest = &results.contests[0];
-    if let Outcome::Skipped { reason } = &contest.outcome {
+    if let ContestOutcome::Skipped { reason } = &contest.outcome {
         assert!(reason.contains("was not found"), "{reason}");
         return false;
     }
-    assert_eq!(contest.outcome, Outcome::Measured, "{said}");
+    assert_eq!(contest.outcome, ContestOutcome::Measured, "{said}");
     assert_eq!(contest.compared, Compared::CpuTime);
-    for shot in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
-        assert!(shot.operations_per_s > 0.0 && shot.cpu_per_operation_ns > 0.0);
+    for measurement in contest.pairs.iter().flat_map(|pair| [pair.ours, pair.peer]) {
+        assert!(measurement.operations_per_s > 0.0 && measurement.cpu_per_operation_ns > 0.0);
     }
     assert!(contest.cpu_verdict.is_some() && contest.ratio.is_some());
     let table = String::from_utf8_lossy(&ended.stdout).into_owned();
@@ -172,7 +172,7 @@ fn an_interrupt_keeps_the_pairs_and_leaves_no_process() {
         thread::sleep(Duration::from_millis(20));
     }
     let results = results(&file);
-    assert_eq!(results.contests[0].outcome, Outcome::Interrupted);
+    assert_eq!(results.contests[0].outcome, ContestOutcome::Interrupted);
     assert!(!results.contests[0].pairs.is_empty());
 }
 
@@ -190,7 +190,7 @@ fn without_the_peer_the_contest_is_left_out_and_says_so() {
     assert_eq!(ended.status.code(), Some(1), "nothing at all was measured");
     assert!(matches!(
         results(&file).contests[0].outcome,
-        Outcome::Skipped { .. }
+        ContestOutcome::Skipped { .. }
     ));
 }
 

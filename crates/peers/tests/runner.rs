@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use peers::child::{ChildError, Runner, command};
+use peers::program::{ProgramError, ProgramRunner, command};
 
 const LONG: Duration = Duration::from_mins(1);
 
@@ -20,9 +20,12 @@ fn shell(script: &str) -> Command {
     shell
 }
 
-fn runner() -> (Runner, Arc<AtomicBool>) {
+fn runner() -> (ProgramRunner, Arc<AtomicBool>) {
     let interrupted = Arc::new(AtomicBool::new(false));
-    (Runner::new(Arc::clone(&interrupted)).unwrap(), interrupted)
+    (
+        ProgramRunner::new(Arc::clone(&interrupted)).unwrap(),
+        interrupted,
+    )
 }
 
 /// Waits until the program has written its number to `file`.
@@ -83,7 +86,7 @@ fn a_program_that_hangs_is_killed() {
     let error = runner
         .run(shell(&script), Duration::from_millis(300))
         .unwrap_err();
-    assert!(matches!(error, ChildError::TooLong { .. }), "{error}");
+    assert!(matches!(error, ProgramError::TooLong { .. }), "{error}");
     assert!(!lives(number_in(&file)));
 }
 
@@ -100,13 +103,13 @@ fn an_interrupt_ends_the_program_and_no_other_starts() {
             pid
         });
         let error = runner.run(shell(&script), LONG).unwrap_err();
-        assert!(matches!(error, ChildError::Interrupted), "{error}");
+        assert!(matches!(error, ProgramError::Interrupted), "{error}");
         number.join().unwrap()
     });
     assert!(!lives(pid));
     assert!(begun.elapsed() < LONG, "it was waited for");
     let again = runner.run(shell("exit 0"), LONG).unwrap_err();
-    assert!(matches!(again, ChildError::Interrupted), "{again}");
+    assert!(matches!(again, ProgramError::Interrupted), "{again}");
 }
 
 #[test]

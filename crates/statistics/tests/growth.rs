@@ -1,4 +1,4 @@
-//! What grows on and what does not: sixty series of each kind, and how small a leak is still found.
+//! Growth is told from what levels off: sixty series of each kind, and the smallest leak that is found.
 #![allow(clippy::unwrap_used)]
 
 use rand::rngs::Xoshiro256PlusPlus;
@@ -31,7 +31,7 @@ fn judge(points: &[(f64, f64)]) -> Growth {
     growth(points, &RULE).unwrap()
 }
 
-/// How many of sixty series get this verdict.
+/// Number of sixty series that get this verdict.
 fn count(verdict: GrowthState, plant: impl Fn(u64) -> Vec<(f64, f64)>) -> usize {
     let seeds = 0..SERIES;
     seeds

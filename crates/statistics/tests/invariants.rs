@@ -1,4 +1,4 @@
-//! What must hold for any input, however senseless.
+//! Invariants that hold for any input, however senseless.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

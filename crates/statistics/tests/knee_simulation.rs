@@ -78,7 +78,7 @@ fn planted(sizes: &[f64], curve: impl Fn(f64) -> f64) -> usize {
         .unwrap()
 }
 
-/// What came out of many sweeps of one kind, as shares of the sweeps.
+/// Results of many sweeps of one kind, as shares of the sweeps.
 #[derive(Default)]
 struct Tally {
     /// The interval held the planted size.

@@ -35,7 +35,7 @@ pub enum TestbedError {
         server: &'static str,
         /// Event that was waited for, as an infinitive.
         what: &'static str,
-        /// For how long.
+        /// Time waited.
         waited: Duration,
         /// The last lines of its log; empty when it wrote none.
         log: String,
@@ -45,7 +45,7 @@ pub enum TestbedError {
     Io {
         /// Action that was tried, as an infinitive.
         action: &'static str,
-        /// On what.
+        /// Path that it was done to.
         path: PathBuf,
         /// Reason of the failure.
         source: io::Error,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::credentials::{escaped, one_line, random_password};
-use crate::server::{ServerKind, ServerProcess, on_free_port, serve};
+use crate::server::{RunningServer, ServerKind, on_free_port, serve};
 use crate::server_directory::ServerDirectory;
 use crate::server_user::ServerUser;
 use crate::{TestbedError, find_postgres};
@@ -63,7 +63,7 @@ impl Default for PostgresOptions {
 pub struct Postgres {
     url: String,
     bin_dir: PathBuf,
-    server: ServerProcess,
+    server: RunningServer,
 }
 
 serve!(Postgres);
@@ -114,7 +114,7 @@ fn start(
     options: &PostgresOptions,
     password: &str,
     port: u16,
-) -> Result<ServerProcess, TestbedError> {
+) -> Result<RunningServer, TestbedError> {
     let user =
         ServerUser::unprivileged().map_err(TestbedError::io("find a user to run", bin_dir))?;
     let directory = ServerDirectory::create(user, SERVER_KIND.orphaned)?;
@@ -124,7 +124,7 @@ fn start(
     configure(&directory, &text)?;
     populate(&directory, bin_dir, statements)?;
     let command = main_process(&directory, bin_dir)?;
-    ServerProcess::start(&SERVER_KIND, directory, command, |directory, pid| {
+    RunningServer::start(&SERVER_KIND, directory, command, |directory, pid| {
         is_ready(directory, pid).then_some(port)
     })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::credentials::{escaped, one_line};
-use crate::server::{ServerKind, ServerProcess, on_free_port, serve};
+use crate::server::{RunningServer, ServerKind, on_free_port, serve};
 use crate::server_directory::ServerDirectory;
 use crate::server_user::ServerUser;
 use crate::{TestbedError, find_redis};
@@ -34,7 +34,7 @@ pub struct RedisOptions {
 #[derive(Debug)]
 pub struct Redis {
     url: String,
-    server: ServerProcess,
+    server: RunningServer,
 }
 
 serve!(Redis);
@@ -54,7 +54,7 @@ impl Redis {
     }
 }
 
-fn start(program: &Path, options: &RedisOptions, port: u16) -> Result<ServerProcess, TestbedError> {
+fn start(program: &Path, options: &RedisOptions, port: u16) -> Result<RunningServer, TestbedError> {
     let directory = ServerDirectory::create(ServerUser::Ours, SERVER_KIND.orphaned)?;
     let file = directory.write(
         "redis.conf",
@@ -65,7 +65,7 @@ fn start(program: &Path, options: &RedisOptions, port: u16) -> Result<ServerProc
     let password = options.password.as_deref();
     let answers =
         |pid| process_that_answers(port, password).is_ok_and(|answering| answering == pid);
-    ServerProcess::start(&SERVER_KIND, directory, command, |_, pid| {
+    RunningServer::start(&SERVER_KIND, directory, command, |_, pid| {
         answers(pid).then_some(port)
     })
 }

@@ -30,7 +30,7 @@ pub(crate) struct ServerKind {
 
 /// A running server, which ends with this value.
 #[derive(Debug)]
-pub(crate) struct ServerProcess {
+pub(crate) struct RunningServer {
     kind: &'static ServerKind,
     child: Child,
     reaped: bool,
@@ -39,7 +39,7 @@ pub(crate) struct ServerProcess {
     directory: ServerDirectory,
 }
 
-impl ServerProcess {
+impl RunningServer {
     /// Starts `command` and asks `ready` for its port until there is one.
     pub(crate) fn start(
         kind: &'static ServerKind,
@@ -65,7 +65,7 @@ impl ServerProcess {
         Ok(server)
     }
 
-    /// Ends the processes as [`ServerProcess::end`] does, and starts what `command` makes in their place.
+    /// Ends the processes as [`RunningServer::end`] does, and starts what `command` makes in their place.
     pub(crate) fn restart(
         &mut self,
         command: impl Fn(&ServerDirectory) -> Result<Command, TestbedError>,
@@ -187,7 +187,7 @@ impl ServerProcess {
     }
 }
 
-impl Drop for ServerProcess {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         if let Err(error) = self.end() {
             tracing::error!(%error, "a throwaway server left something behind");
@@ -219,7 +219,7 @@ fn free_port() -> Result<u16, TestbedError> {
         .map_err(TestbedError::io("find a free port on", "127.0.0.1"))
 }
 
-/// The methods that every server shows to its users, handed on to its `ServerProcess`.
+/// The methods that every server shows to its users, handed on to its `RunningServer`.
 macro_rules! serve {
     ($server:ty) => {
         impl $server {

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use url::Url;
 
 use crate::TestbedError;
-use crate::server::{ServerKind, ServerProcess, serve};
+use crate::server::{RunningServer, ServerKind, serve};
 use crate::server_directory::ServerDirectory;
 use crate::server_user::ServerUser;
 
@@ -22,7 +22,7 @@ const READY: &str = "listening on ";
 #[derive(Debug)]
 pub struct WebSocketServer {
     url: String,
-    server: ServerProcess,
+    server: RunningServer,
 }
 
 serve!(WebSocketServer);
@@ -42,7 +42,7 @@ impl WebSocketServer {
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args);
-        let server = ServerProcess::start(&SERVER_KIND, directory, command, |directory, _| {
+        let server = RunningServer::start(&SERVER_KIND, directory, command, |directory, _| {
             announced_port(&directory.log())
         })?;
         Ok(Self {

@@ -50,7 +50,7 @@ pub enum Driver {
 }
 
 impl Driver {
-    /// Its name, as on the command line.
+    /// Returns the name as written on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Wire => "wire",

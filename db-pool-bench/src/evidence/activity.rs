@@ -1,5 +1,5 @@
-//! Sums over looks at sessions. Each look stands for the time since the one before, so that one
-//! that came late does not count for too little.
+//! Sums over samples of sessions. Each sample stands for the time since the one before, so that a
+//! late one is not underweighted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,9 +11,9 @@ use super::session::{CLASSES, SessionGroup};
 use super::session_seconds::SessionSeconds;
 use crate::fingerprint;
 
-/// Rows that a table holds.
+/// Most rows of a table of the evidence.
 const MOST_ROWS: usize = 20;
-/// Shapes of statements that are remembered.
+/// Most fingerprints of statements that are cached.
 const MOST_SHAPES: usize = 300;
 
 /// Sums over the samples of a step.
@@ -21,22 +21,22 @@ const MOST_SHAPES: usize = 300;
 pub(super) struct Activity {
     scope: Scope,
     samples: u64,
-    /// What the samples stand for together.
+    /// Time that the samples cover, in seconds.
     seconds: f64,
     /// Session-seconds by class.
     classes: [f64; CLASSES.len()],
-    /// By event.
+    /// Session-seconds by wait event.
     waits: SessionSeconds<String>,
-    /// By shape of statement and event.
+    /// Session-seconds by fingerprint and wait event.
     statements: SessionSeconds<[String; 2]>,
     others: OtherBackends,
-    /// Session-seconds, and the most at once, by application and state.
+    /// Session-seconds, and most sessions at once, by application and state.
     connections: BTreeMap<(String, String), ConnectionUsage>,
     hidden: f64,
     /// Session-seconds in which the server did not track what its sessions do.
     untracked: f64,
     used_max: u64,
-    /// Oldest transaction in scope, and of any client.
+    /// Age of the oldest transaction in scope, and of any client.
     oldest_s: f64,
     oldest_of_all_s: f64,
     fingerprints: HashMap<String, String>,
@@ -48,17 +48,17 @@ struct ConnectionUsage {
     most: u64,
 }
 
-/// Facts of one look, for those who look on.
+/// Facts of one sample that decide about the next.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SampleFacts {
-    /// Client connections of the server, ours included.
+    /// Client connections of the server, this tool's included.
     pub(super) used: u64,
-    /// Whether any session in scope waits for a lock.
+    /// True if any session in scope waits for a lock.
     pub(super) lock_wait: bool,
 }
 
 impl Activity {
-    /// Nothing seen yet of the sessions in `scope`, in the run `name`.
+    /// Creates empty sums over the sessions in `scope`, for the run `name`.
     pub(super) fn new(scope: Scope, name: &str) -> Self {
         Self {
             others: OtherBackends::new(scope.clone(), name),
@@ -78,14 +78,14 @@ impl Activity {
         }
     }
 
-    /// Number of looks that were added.
+    /// Returns the number of samples added.
     pub(super) fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// Adds one look, which stands for `seconds`.
+    /// Adds one sample, which stands for `seconds`.
     pub(super) fn add(&mut self, look: &[SessionGroup], seconds: f64) -> SampleFacts {
-        // The one that asks is a connection too.
+        // The sampling connection counts too.
         let mut facts = SampleFacts {
             used: 1,
             lock_wait: false,
@@ -141,7 +141,7 @@ impl Activity {
         }
     }
 
-    /// The shape of a statement; most of them are met in look after look.
+    /// Returns the fingerprint of a statement, from the cache where it can.
     fn fingerprint(&mut self, statement: &str) -> String {
         if let Some(known) = self.fingerprints.get(statement) {
             return known.clone();
@@ -168,7 +168,8 @@ impl Activity {
         self.others.report(self.seconds, evidence);
         if self.hidden > 0.0 {
             missing(evidence, &self.reason_of_hidden());
-            // Of strangers something is known all the same; of our own nothing may be missing.
+            // Of other applications partial figures are useful; of the load itself none may be
+            // missing.
             if matches!(self.scope, Scope::Application(_)) {
                 return;
             }

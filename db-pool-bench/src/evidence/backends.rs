@@ -1,5 +1,5 @@
-//! Everyone but the load's own sessions: its parallel workers, background processes of the server,
-//! other applications.
+//! Activity of all processes other than the load's own sessions: its parallel workers, background
+//! processes, other applications.
 
 use bench_report::ServerEvidence;
 
@@ -12,15 +12,15 @@ use super::session_seconds::SessionSeconds;
 pub(super) struct OtherBackends {
     scope: Scope,
     name: String,
-    /// By event, of the load's parallel workers.
+    /// Session-seconds of the load's parallel workers by wait event.
     parallel: SessionSeconds<String>,
-    /// By type, application and event.
+    /// Session-seconds by backend type, application and wait event.
     all: SessionSeconds<[String; 3]>,
     has_hidden: bool,
 }
 
 impl OtherBackends {
-    /// Nothing seen yet of all but the clients in `scope`, in the run `name`.
+    /// Creates empty sums over all but the clients in `scope`, for the run `name`.
     pub(super) fn new(scope: Scope, name: &str) -> Self {
         Self {
             scope,

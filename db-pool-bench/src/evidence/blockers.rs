@@ -1,5 +1,5 @@
-//! Root blockers: sessions that others wait for and that wait for no lock themselves. A root's own
-//! state and wait tell what a lock is held for.
+//! Root blockers: sessions that others wait for and that wait for no lock themselves. Their state
+//! and wait event show why a lock is held.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use bench_report::EvidenceRow;
 use super::Scope;
 use super::lock_table::{BlockingSession, LockTable, Waiter};
 
-/// Rows that a table holds.
+/// Most rows of a table of the evidence.
 const MOST_ROWS: usize = 10;
 
-/// Sums over the looks at locks.
+/// Sums over the samples of locks.
 #[derive(Debug, Default)]
 pub(super) struct Blockers {
     roots: BTreeMap<RootBlocker, RootTotals>,
 }
 
-/// A root, with the lock by which it holds up those directly behind it.
+/// A root blocker, with the lock on which its direct waiters wait.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct RootBlocker {
     lock: String,
@@ -34,14 +34,13 @@ struct RootBlocker {
 #[derive(Debug, Default, Clone, Copy)]
 struct RootTotals {
     looks: u64,
-    /// Sessions behind it, summed over the looks.
+    /// Sessions behind it, summed over the samples.
     waiting: f64,
     transaction_max_s: Option<f64>,
 }
 
 impl Blockers {
-    /// Adds one look. Each session in scope that waits counts for the roots of its wait, in equal
-    /// parts.
+    /// Adds one sample. Each waiting session in scope counts for its root blockers, in equal parts.
     pub(super) fn note(&mut self, table: &LockTable, scope: &Scope, name: &str) {
         let mut now: BTreeMap<RootBlocker, RootTotals> = BTreeMap::new();
         for waiter in table.waiters().filter(|w| scope.holds(&w.application)) {
@@ -62,7 +61,7 @@ impl Blockers {
         }
     }
 
-    /// The roots with most sessions behind them, over `looks` in all.
+    /// Returns the roots with most sessions behind them, over `looks` samples in all.
     pub(super) fn rows(&self, looks: u64) -> Vec<EvidenceRow> {
         let mut roots: Vec<_> = self.roots.iter().collect();
         roots.sort_by(|a, b| b.1.waiting.total_cmp(&a.1.waiting));
@@ -75,8 +74,8 @@ fn later(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     a.into_iter().chain(b).reduce(f64::max)
 }
 
-/// Roots that `waiter` waits for, each with the waiter that stands directly behind it. Those in a
-/// ring have none: a deadlock.
+/// Returns the roots that `waiter` waits for, each with its direct waiter. A ring, which is a
+/// deadlock, has none.
 fn roots_of<'a>(table: &'a LockTable, waiter: &'a Waiter) -> BTreeMap<i32, &'a Waiter> {
     let mut roots = BTreeMap::new();
     let (mut met, mut to_visit) = (vec![waiter.pid], vec![waiter]);
@@ -88,7 +87,7 @@ fn roots_of<'a>(table: &'a LockTable, waiter: &'a Waiter) -> BTreeMap<i32, &'a W
                     to_visit.push(next);
                 }
                 Some(_) => {}
-                // One that waits although no waiter of this name was read is no root either.
+                // A blocker that itself waits is no root, even where its wait was not read.
                 None if table.sessions.get(by).is_none_or(|s| s.waits_for_lock) => {}
                 None => {
                     roots.entry(*by).or_insert(waiter);

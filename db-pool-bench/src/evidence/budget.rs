@@ -1,22 +1,22 @@
-//! What looking may cost the server, on a machine of any speed.
+//! Budget of the server's CPU time for sampling, on a machine of any speed.
 
 use std::time::{Duration, Instant};
 
-/// Of one core, over a measured part: well below the hundredth that is promised.
+/// Share of one core over a measured part; well below the promised 1 %.
 const SHARE: f64 = 0.007;
-/// What may be spent before there was time to earn it: some half a dozen looks.
+/// CPU time that may be spent in advance, in nanoseconds: about six samples.
 const AHEAD_NS: u64 = 4_000_000;
 
-/// The CPU time that looking may take, earned with every second that is measured.
+/// CPU time that sampling may take; it grows with the measured time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     began: Instant,
-    /// What looking had taken before.
+    /// CPU time that sampling had taken before the measured part, in nanoseconds.
     spent_ns: u64,
 }
 
 impl Budget {
-    /// Begins at `now`, when looking has taken `spent_ns` of the server so far.
+    /// Begins at `now`, when sampling has taken `spent_ns` of the server's CPU so far.
     pub(super) fn begin(now: Instant, spent_ns: u64) -> Self {
         Self {
             began: now,
@@ -24,10 +24,10 @@ impl Budget {
         }
     }
 
-    /// Time from `now` to the next look, when `looks` have taken `spent_ns` in all: until that is
-    /// earned (zero while there is anything left), but no longer than a look of mean cost takes to
-    /// earn. A dear look is paid for by all that follow: if the next one alone were put off, looks
-    /// would keep step with what makes them dear, as a lock that comes and goes.
+    /// Returns the time from `now` to the next sample, when `looks` samples have taken `spent_ns`
+    /// in all: until the budget covers them, but at most as long as it takes to earn a sample of
+    /// mean cost. An expensive sample is thus paid for by all that follow; putting off the next one
+    /// alone would synchronize sampling with its cause, such as a lock that comes and goes.
     pub(super) fn pause(&self, now: Instant, spent_ns: u64, looks: u64) -> Duration {
         let earned_after = |ns: f64| Duration::from_nanos((ns / SHARE) as u64);
         let spent = spent_ns.saturating_sub(self.spent_ns);

@@ -1,16 +1,16 @@
-//! How many connections a server has left, asked before each step: a pool that does not fit shows
-//! as a different error in each driver, and would lock others out of the user's server.
+//! Free connections of the server, read before each step: a pool that does not fit fails
+//! differently in each driver, and would lock others out of the user's server.
 
 use tokio_postgres::Error;
 
 use crate::connect::Client;
 
-/// Connections that a run needs beside those under test: the watch, and one for cleaning up.
+/// Connections that a run needs beside those under test: evidence and clean-up.
 const OURS: i64 = 2;
 
-/// Reserves count only for those they keep out, and so do the limits of role and database.
-/// `backend_type` of other roles' sessions may be hidden; those with a database are then counted,
-/// workers among them: rather too many.
+/// Reserved connections matter only for roles without access to them, and so do the limits of role
+/// and database. The `backend_type` of other roles' sessions may be hidden; sessions with a
+/// database then count, parallel workers included, which may overestimate.
 const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
         SELECT usesysid, datid FROM pg_stat_activity
          WHERE NOT coalesce(starts_with(application_name, $1), false)
@@ -27,14 +27,14 @@ const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
       FROM pg_roles r, pg_database d
      WHERE r.rolname = session_user AND d.datname = current_database()";
 
-/// Room for connections on a server.
+/// Connections that a server has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// `max_connections`.
     pub(crate) limit: i64,
-    /// Kept for superusers and the like.
+    /// Connections reserved for superusers and `pg_use_reserved_connections`.
     pub(crate) reserved: i64,
-    /// Whether we may use the reserve, and no limit of role or database holds.
+    /// True if this role may use the reserve and is bound by no limit of role or database.
     pub(crate) superuser: bool,
     /// Connections of others.
     pub(crate) used: i64,
@@ -72,8 +72,8 @@ impl Capacity {
         })
     }
 
-    /// Why `wanted` connections do not fit, if they do not. `bound` is the share of
-    /// `max_connections`, 0..1, that may be in use on a server that others need too.
+    /// Returns why `wanted` connections do not fit; `None` if they fit. `bound` is the share of
+    /// `max_connections`, 0..1, that may be in use on a server with other users.
     pub(crate) fn refusal(&self, wanted: u64, bound: Option<f64>) -> Option<String> {
         let Self { limit, used, .. } = *self;
         let reserved = if self.superuser { 0 } else { self.reserved };

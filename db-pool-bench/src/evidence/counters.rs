@@ -1,5 +1,5 @@
-//! The server's own counters, read before a step's connections open and after they have closed:
-//! a backend hands in its counts once a second at most, and always when it ends.
+//! Cumulative counters of the server, read before a step's connections open and after they have
+//! closed: a backend reports its counts at most once a second, and always when it exits.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +21,8 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Reads every view that a server of this version has; one that refuses is noted with its
-    /// reason and the others are read all the same.
+    /// Reads every view that a server of this version has; a view that cannot be read is recorded
+    /// with the reason.
     pub(super) async fn read(client: &Client, version: i32) -> Self {
         let mut counters = Self {
             at_ns: 0,
@@ -78,8 +78,8 @@ impl Counters {
         Ok(())
     }
 
-    /// Writes what was counted since `before` into `evidence`. `deltas.span_s` is how long that
-    /// was: the whole step, its warm-up too.
+    /// Writes the differences since `before` into `evidence`. `deltas.span_s` is the time between
+    /// both, in seconds: the whole step, its warm-up included.
     pub(super) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
         evidence.figure(
             "deltas.span_s",
@@ -112,7 +112,7 @@ impl Counters {
     }
 }
 
-/// NULL where the server does not measure it.
+/// Returns the SQL of a counter, NULL where the server does not measure it.
 fn column(counter: &Counter) -> String {
     let Counter { sql, needs, .. } = counter;
     match needs {
@@ -124,7 +124,7 @@ fn column(counter: &Counter) -> String {
 }
 
 impl StatisticsView {
-    /// Whether a server of this version tells in this view what `missing` is about.
+    /// Returns true if a server of this version reports in this view what `missing` is about.
     fn tells_of(&self, missing: &StatisticsView, version: i32) -> bool {
         let about = |c: &Counter| c.is_in(version) && c.name.starts_with(missing.name);
         self.name != missing.name

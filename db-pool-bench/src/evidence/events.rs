@@ -1,10 +1,10 @@
-//! Which wait event stands for a class of waits, as people look it up in PostgreSQL's manual.
+//! Dominant wait event of a class of waits, named as in PostgreSQL's manual.
 
 use std::collections::BTreeMap;
 
 use bench_report::{ServerEvidence, Step};
 
-/// Part of the users' time, and the types of wait events that it is made of.
+/// Parts of the users' time and the types of wait events that they consist of.
 const TYPES: [(&str, &[&str]); 4] = [
     ("lock", &["Lock"]),
     ("lwlock", &["LWLock"]),
@@ -14,11 +14,11 @@ const TYPES: [(&str, &[&str]); 4] = [
         &["IPC", "Timeout", "Activity", "BufferPin", "Extension"],
     ),
 ];
-/// Share of its class from which on an event stands for it.
+/// Share of its class from which an event is named.
 const MOST: f64 = 0.5;
 
-/// The event that sessions were in for most of `part`, as in `WALSync`, over all of `steps`; `None`
-/// where it is many, or none that a server has names for.
+/// Returns the wait event of most of `part`, as in `WALSync`, over all of `steps`; `None` where no
+/// single event prevails or the server names none.
 pub(crate) fn dominant_event<'a>(
     part: &str,
     steps: impl Iterator<Item = &'a Step>,

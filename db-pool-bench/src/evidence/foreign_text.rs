@@ -1,12 +1,11 @@
-//! Text of other sessions. It may be in the encoding of another database, which the server passes
-//! on as it is.
+//! Text of other sessions, which may be in the encoding of another database.
 
 use std::error::Error;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 
-/// Text whose bytes need not be UTF-8: what is not is shown as `�`.
+/// Text whose bytes need not be UTF-8; invalid bytes become `�`.
 struct Foreign(String);
 
 impl<'a> FromSql<'a> for Foreign {

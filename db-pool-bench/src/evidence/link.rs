@@ -1,4 +1,4 @@
-//! The connection on which the server is asked, and what is asked there.
+//! Connection on which the evidence is read.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::connect::Client;
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Between two samples, drawn anew each time: a fixed gap would always meet a load that repeats
-/// itself at the same point.
+/// Time between two samples in milliseconds, drawn at random: a fixed interval could synchronize
+/// with a periodic load.
 const SAMPLED_EVERY_MS: std::ops::RangeInclusive<u64> = 50..=100;
-/// For the step's own connections to be gone.
+/// Checks for the step's own connections to be gone.
 const LEAVING_LOOKS: usize = 30;
 const LEAVING_LOOK: Duration = Duration::from_millis(10);
-/// Until version 14 counters came through a file that may be half a second old.
+/// Time to wait until version 14, whose counters come from a file that may be half a second old.
 const SETTLING: Duration = Duration::from_millis(600);
 const FIRST_WITHOUT_FILE: i32 = 150_000;
 
-/// A connection and what it takes to ask on it.
+/// Connection to the server, with its version and processes.
 #[derive(Debug)]
 pub(super) struct EvidenceConnection {
     pub(super) client: Client,
@@ -44,7 +44,7 @@ pub(super) struct CountersBefore {
 }
 
 impl EvidenceConnection {
-    /// Connects as a part of the run `name`.
+    /// Connects for the run `name`.
     pub(super) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
         let client = Client::open(&address, &format!("{name}.watch")).await?;
         let version = client.query_one(
@@ -69,7 +69,8 @@ impl EvidenceConnection {
         }
     }
 
-    /// Reads the counters once those who counted have handed in what they had.
+    /// Reads the counters once the step's backends have exited, and writes the differences into
+    /// `evidence`.
     pub(super) async fn look_after(
         &self,
         scope: &Scope,
@@ -84,7 +85,7 @@ impl EvidenceConnection {
         }
         let counters = Counters::read(&self.client, self.version).await;
         if self.client.is_closed() {
-            // Asking once more gives the reason.
+            // Another statement returns the reason.
             self.client.batch_execute("").await?;
         }
         counters.report_since(&before.counters, evidence);
@@ -119,8 +120,8 @@ impl EvidenceConnection {
     }
 }
 
-/// Looks at the sessions in `scope`, a while after the last time and at least `pause`; never where
-/// there is no connection.
+/// Samples the sessions in `scope` after a random interval, or after `pause` if that is longer;
+/// never returns without a connection.
 pub(super) async fn sample(
     link: Option<&EvidenceConnection>,
     scope: &Scope,

@@ -1,4 +1,4 @@
-//! One look at the locks that sessions wait for, with those who block them.
+//! One sample of the locks that sessions wait for, with the sessions that block them.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,9 +9,9 @@ use super::foreign_text::{optional, text};
 use crate::connect::Client;
 use crate::fingerprint;
 
-/// A prepared transaction blocks as the process 0 (manual, `pg_blocking_pids`). A row lock is
-/// waited for as a lock on its transaction, which names no relation: the tuple lock that the first
-/// in the queue holds does.
+/// A prepared transaction appears as the process 0 (manual, `pg_blocking_pids`). A wait for a row
+/// lock is a wait for its transaction, which names no relation: the tuple lock held by the first
+/// waiter does.
 const QUERY: &str = "WITH /* plimsoll evidence */ locks AS MATERIALIZED (SELECT * FROM pg_locks),
     waits AS (SELECT DISTINCT ON (pid) * FROM locks WHERE NOT granted ORDER BY pid LIMIT 200)
     SELECT w.pid, w.locktype, w.mode,
@@ -41,7 +41,7 @@ const PREPARED: i32 = 0;
 #[derive(Debug, Default)]
 pub(super) struct LockTable {
     pub(super) waiting: BTreeMap<i32, Waiter>,
-    /// Those who block somebody; they may wait themselves.
+    /// Sessions that block another; they may wait themselves.
     pub(super) sessions: BTreeMap<i32, BlockingSession>,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Waiter {
     /// Empty where the lock names none, or one of another database.
     pub(super) relation: String,
     pub(super) application: String,
-    /// As a shape.
+    /// Fingerprint of its statement.
     pub(super) statement: String,
     pub(super) blocked_by: Vec<i32>,
 }
@@ -70,7 +70,7 @@ pub(super) struct BlockingSession {
     pub(super) state: Option<String>,
     /// As in `IO.WALSync`; empty where it waits for nothing.
     pub(super) event: String,
-    /// As a shape.
+    /// Fingerprint of its statement.
     pub(super) statement: String,
     pub(super) transaction_s: Option<f64>,
     pub(super) waits_for_lock: bool,
@@ -83,7 +83,7 @@ impl LockTable {
             table.add(&row)?;
         }
         if let Some(prepared) = table.sessions.get_mut(&PREPARED) {
-            // Not everyone may read how old it is; that it blocks is known.
+            // Not every role may read its age; that it blocks is known.
             let row = client.query_one(OLDEST_PREPARED, &[]).await;
             prepared.transaction_s = row.and_then(|row| row.try_get(0)).unwrap_or_default();
         }
@@ -99,7 +99,7 @@ impl LockTable {
         let Some(by) = row.try_get::<_, Option<i32>>(7)? else {
             return Ok(());
         };
-        // One that has just ended blocks nobody any more.
+        // A session that has just ended blocks nobody any more.
         if let Some(blocking) = BlockingSession::from_row(row, by)? {
             self.sessions.insert(by, blocking);
             waiter.blocked_by.push(by);
@@ -130,7 +130,7 @@ impl Waiter {
         })
     }
 
-    /// Type and mode, as in `transactionid ShareLock`.
+    /// Returns type and mode, as in `transactionid ShareLock`.
     pub(super) fn lock(&self) -> String {
         format!("{} {}", self.lock_type, self.mode)
     }

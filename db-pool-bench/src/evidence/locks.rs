@@ -1,6 +1,6 @@
-//! Locks that are not granted, who blocks whom, and who is at the root of it. Asked for only while
-//! a sample shows a session that waits for a lock: finding the blockers of a session holds up the
-//! server's lock table for a moment. A look that cost more is followed by a longer pause.
+//! Lock waits, the sessions that block each other, and the root blockers. Sampled only while a
+//! session waits for a lock, because finding the blockers holds the server's lock table for a
+//! moment. An expensive sample is followed by a longer pause.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,24 +13,24 @@ use super::blockers::Blockers;
 use super::lock_table::{LockTable, Waiter};
 use crate::connect::Client;
 
-/// Between two looks, at least.
+/// Shortest time between two samples.
 const EVERY: Duration = Duration::from_millis(250);
-/// The same after a look that failed.
+/// Shortest time after a failed sample.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// Of one core: what looks at locks may take of what all looking may.
+/// Share of one core that sampling locks may take.
 const SHARE: f64 = 0.0035;
-/// Pairs that a table holds.
+/// Most pairs of a table of the evidence.
 const MOST_ROWS: usize = 10;
-/// Longest chain that is followed: a ring would be one without end.
+/// Longest chain that is followed; a ring would have no end.
 const LONGEST_CHAIN: usize = 100;
 
-/// Sums over the looks of a step.
+/// Sums over the samples of a step.
 #[derive(Debug)]
 pub(super) struct LockSamples {
     scope: Scope,
     name: String,
     looks: u64,
-    /// No look before this.
+    /// Earliest time of the next sample.
     next: Option<Instant>,
     waiting: u64,
     waiting_max: usize,
@@ -41,7 +41,7 @@ pub(super) struct LockSamples {
     unavailable: Option<String>,
 }
 
-/// Who waits for whom.
+/// A waiting session and the one that blocks it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct BlockingPair {
     lock: String,
@@ -51,7 +51,7 @@ struct BlockingPair {
 }
 
 impl LockSamples {
-    /// Nothing seen yet of the waits in `scope`, in the run `name`.
+    /// Creates empty sums over the lock waits in `scope`, for the run `name`.
     pub(super) fn new(scope: Scope, name: &str) -> Self {
         Self {
             scope,
@@ -68,18 +68,18 @@ impl LockSamples {
         }
     }
 
-    /// Whether the last look is long enough ago.
+    /// Returns true if the next sample is due.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.next.is_none_or(|next| now >= next)
     }
 
-    /// Looks once.
+    /// Takes one sample.
     pub(super) async fn look(client: &Client) -> Result<LockTable, Error> {
         LockTable::read(client).await
     }
 
-    /// Adds what a look saw that ended `now` and took `cost` of a CPU, or why it saw nothing; `None` = the server
-    /// did not answer in time.
+    /// Adds a sample that ended `now` and took `cost` of CPU time, or its error; `None` = the
+    /// server did not answer in time.
     pub(super) fn add(
         &mut self,
         seen: Option<Result<LockTable, Error>>,
@@ -117,8 +117,8 @@ impl LockSamples {
         self.blockers.note(table, &self.scope, &self.name);
     }
 
-    /// Writes what was seen into `evidence`. Means are over the looks, of which there is none
-    /// while nobody waits for a lock.
+    /// Writes the sums into `evidence`. Means are over the samples, and there is no sample while
+    /// nobody waits for a lock.
     pub(super) fn report(&self, evidence: &mut ServerEvidence) {
         if let Some(reason) = &self.unavailable {
             evidence
@@ -154,7 +154,7 @@ impl LockSamples {
     }
 }
 
-/// A waiter with each of those whom it waits for.
+/// Returns a waiter with each session that it waits for.
 fn pairs(table: &LockTable, waiter: &Waiter) -> Vec<BlockingPair> {
     let pair = |by: &i32| {
         let session = table.sessions.get(by);
@@ -199,8 +199,8 @@ impl BlockingPair {
     }
 }
 
-/// Sessions in the longest row of one waiting for the next, the one that waits for nobody
-/// included; 0 where nobody of `ends` waits for a session.
+/// Returns the number of sessions in the longest chain of waits, its root included; 0 where nobody
+/// of `ends` waits.
 fn longest_chain<'a>(mut ends: Vec<i32>, blocked_by: impl Fn(i32) -> &'a [i32]) -> usize {
     for length in 0..LONGEST_CHAIN {
         let mut next: Vec<i32> = ends

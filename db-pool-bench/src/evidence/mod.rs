@@ -1,8 +1,8 @@
-//! The server's side of each step: what its sessions did, who held up whom, what its counters say,
-//! what CPU it took. What cannot be read is `unavailable` with its reason, and never zero.
+//! Evidence of the server for each step: activity of its sessions, blocking, counters, CPU time. A
+//! figure that cannot be read is `unavailable` with its reason, and never zero.
 //!
-//! A thread with a connection of its own looks, so that a stopped server stops nothing here, and
-//! so that a pool under test which is exhausted does not blind us.
+//! A thread with its own connection reads it, so that a server that stops answering blocks nothing
+//! here, and an exhausted pool under test does not hide the evidence.
 
 mod activity;
 mod backends;
@@ -45,29 +45,29 @@ use sampler::EvidenceSampler;
 
 use pg_connect::Address;
 
-/// What the thread may take to answer: more than its own bounds together.
+/// Longest wait for an answer of the thread; longer than all its own time-outs together.
 const ANSWER_BOUND: Duration = Duration::from_secs(8);
 /// The same once a signal has come.
 const ANSWER_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(150);
 const LOOK: Duration = Duration::from_millis(10);
 
-/// What the thread is asked for.
+/// Command to the sampling thread.
 #[derive(Debug)]
 enum SamplerCommand {
     StepBegins(SyncSender<Result<Capacity, Failure>>),
     MeasureBegins,
-    /// With the server's processes as they were at that instant, where they are in sight.
+    /// With a snapshot of the server's processes at that instant, where they are visible.
     MeasureEnds(Option<Result<ProcessSnapshot, String>>),
     Glance(SyncSender<ServerEvidence>),
     StepEnds(SyncSender<Vec<ServerEvidence>>),
 }
 
-/// Whose sessions are looked at.
+/// Sessions that the evidence is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Those that give themselves this name.
+    /// Sessions of the application with this name.
     Application(String),
-    /// Those of all clients, ours excepted.
+    /// Sessions of all clients, except this tool's.
     Everyone,
 }
 
@@ -79,13 +79,13 @@ impl Scope {
         }
     }
 
-    /// Whether sessions of this application are the load.
+    /// Returns true if `application` is the load under test.
     fn is_load(&self, application: &str) -> bool {
         self.application() == Some(application)
     }
 
-    /// An application as reports of the run `name` show it: the load is `ours`, our other
-    /// connections are `watch`.
+    /// Returns the name of an application in the report of the run `name`: the load is `ours`,
+    /// further connections of this tool are `watch`.
     fn shown(&self, application: &str, name: &str) -> String {
         let beside = application.strip_prefix(name);
         if self.is_load(application) {
@@ -105,7 +105,8 @@ impl Scope {
     }
 }
 
-/// The server's processes, for the thread that looks and for whoever ends a measurement.
+/// The server's processes, shared between the sampling thread and the caller that ends a
+/// measurement.
 #[derive(Debug, Clone, Default)]
 struct SharedProcesses(Arc<Mutex<Option<ServerProcesses>>>);
 
@@ -119,24 +120,25 @@ impl SharedProcesses {
     }
 }
 
-/// A watch over the server, for one run.
+/// Collects evidence of the server for one run.
 #[derive(Debug)]
 pub struct EvidenceCollector {
     commands: UnboundedSender<SamplerCommand>,
     cancel: Cancel,
-    /// Connections of the server when last sampled; 0 = not sampled.
+    /// Connections of the server at the last sample; 0 = not sampled.
     used: Arc<AtomicU64>,
-    /// The server that is looked at, while its processes are in sight.
+    /// Processes of the observed server, while they are visible.
     processes: SharedProcesses,
     /// `max_connections`; 0 = not known.
     limit: AtomicU64,
-    /// Share of `limit` that may be in use.
+    /// Share of `limit` that may be in use, 0..1.
     bound: Option<f64>,
 }
 
 impl EvidenceCollector {
-    /// Starts the thread; it ends with this value. It connects when the first step begins.
-    /// `application` is the name of the connections to look at; its own has `.watch` added.
+    /// Starts the sampling thread, which ends when this value is dropped and connects when the
+    /// first step begins. `application` is the name of the observed connections; its own connection
+    /// adds `.watch`.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -145,7 +147,7 @@ impl EvidenceCollector {
         Self::over(scope, address, application, cancel)
     }
 
-    /// The same over the sessions in `scope`, as a part of the run `name`.
+    /// Starts the thread for the sessions in `scope`, as a part of the run `name`.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -175,13 +177,13 @@ impl EvidenceCollector {
         })
     }
 
-    /// Steps end when more than this share of `max_connections`, 0..1, is in use.
+    /// Sets the share of `max_connections`, 0..1, above which a step is ended.
     pub(crate) fn guard(&mut self, bound: Option<f64>) {
         self.bound = bound;
     }
 
-    /// Before a step: how much room the server has. Opens the connection where there is none.
-    /// `None` when a signal came.
+    /// Begins a step: reads the counters and how many connections the server has left. Connects
+    /// where there is no connection. Returns `None` when a signal came.
     pub fn step_begins(&self) -> Option<Result<Capacity, Failure>> {
         let (reply, answer) = sync_channel(1);
         self.used.store(0, Relaxed);
@@ -203,24 +205,24 @@ impl EvidenceCollector {
         }
     }
 
-    /// What sessions did since the last glance, while a step is measured.
+    /// Returns the activity of the sessions since the last call, while a step is measured.
     pub(crate) fn glance(&self) -> ServerEvidence {
         self.ask(SamplerCommand::Glance).unwrap_or_else(silent)
     }
 
-    /// After a step: what was seen of it.
+    /// Ends a step and returns its evidence.
     pub fn step_ends(&self) -> ServerEvidence {
         self.course_ends().pop().unwrap_or_default()
     }
 
-    /// After several parts that were measured one after the other: what was seen of each. What
-    /// counters say of all of them together stands with the last. Never empty.
+    /// Ends a step that was measured in several parts and returns the evidence of each. Counters
+    /// cover all parts together and stand with the last. Never empty.
     pub(crate) fn course_ends(&self) -> Vec<ServerEvidence> {
         let seen = self.ask(SamplerCommand::StepEnds);
         seen.unwrap_or_else(|| vec![silent()])
     }
 
-    /// `None` where the answer does not come in time.
+    /// Sends a command and waits for its answer; `None` when it does not come in time.
     fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> SamplerCommand) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(command(reply));
@@ -250,8 +252,8 @@ fn silent() -> ServerEvidence {
     ServerEvidence::unavailable("server", "the server did not answer in time")
 }
 
-/// Its figures come after the step, by [`EvidenceCollector::step_ends`]: backends hand in their counts only
-/// when they have time, and at the latest when they end.
+/// The figures come after the step, from [`EvidenceCollector::step_ends`]: backends report their
+/// counts when they have time, and at the latest when they exit.
 impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {
         let _ = self.commands.send(SamplerCommand::MeasureBegins);

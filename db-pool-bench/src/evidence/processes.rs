@@ -1,5 +1,5 @@
-//! The CPU time of the server's processes, where it runs on this machine and in sight: on a CPU,
-//! and ready without one.
+//! CPU time of the server's processes, where it runs on this machine and they are visible: on a
+//! CPU, and ready without one.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,17 +18,18 @@ use crate::failure::from_postgres;
 
 /// Share of the server's CPU time above which processes that ended leave the load's unknown.
 const MOST_ENDED: f64 = 0.1;
-/// Who is behind each process. Those that the server does not list are known by the kernel alone.
+/// Query of the role of each process. Processes that the server does not list are known to the
+/// kernel alone.
 const QUERY: &str =
     "SELECT /* plimsoll evidence */ pid, backend_type, application_name FROM pg_stat_activity";
-/// A process that is not in that list.
+/// Backend type of a process that is not in that list.
 const UNLISTED: &str = "other";
 
 /// A PostgreSQL on this machine, known by its main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerProcesses {
     postmaster: u32,
-    /// The one that answers us.
+    /// Backend of this tool's connection.
     backend: u32,
 }
 
@@ -50,15 +51,15 @@ pub(super) struct ProcessSnapshot {
     alive: BTreeMap<u32, ProcessCpuTime>,
     /// CPU time of all children of the main process that have ended.
     ended_ns: u64,
-    /// CPU time that our own looking took.
+    /// CPU time of this tool's backend, in nanoseconds.
     pub(super) own_ns: u64,
     throttling: Result<ServerThrottling, String>,
 }
 
 impl ServerProcesses {
-    /// The server behind `client`, if its processes are ours to see. A backend's title names the
-    /// client's port: the process of that number which bears our port is the one, and no
-    /// stranger of the same number on another machine or in another container.
+    /// Finds the processes of the server behind `client`, if they are visible. The title of a
+    /// backend names the client's port: only the process of that number whose title has this port
+    /// is the one, and no process of the same number on another machine or in another container.
     pub(super) async fn of(client: &Client) -> Result<Self, String> {
         let hidden = "the server's processes cannot be seen from here";
         let asked = client
@@ -85,13 +86,13 @@ impl ServerProcesses {
         processes.snapshot().map(|_| processes)
     }
 
-    /// CPU time that our own looking took of the server so far, in nanoseconds.
+    /// Returns the CPU time of this tool's backend so far, in nanoseconds.
     pub(super) fn own_cpu(self) -> Result<u64, String> {
         let own = spent_by(self.backend).ok_or("our own backend is out of sight")?;
         Ok(own.cpu)
     }
 
-    /// All its processes now.
+    /// Takes a snapshot of all processes.
     pub(super) fn snapshot(self) -> Result<ProcessSnapshot, String> {
         let main = self.postmaster;
         let directory = ProcessDirectory::new(main);
@@ -122,7 +123,7 @@ impl ServerProcesses {
         })
     }
 
-    /// Names of the server's processes; the main one has none in the server's own list.
+    /// Returns the names of the server's processes; the main one is not in the server's list.
     pub(super) async fn names(self, client: &Client) -> Result<ProcessNames, String> {
         let told = |error: tokio_postgres::Error| from_postgres(&error).to_string();
         let mut names =
@@ -141,7 +142,7 @@ impl ServerProcesses {
 }
 
 impl ProcessSnapshot {
-    /// Writes what was spent since `before` into `evidence`, by the names of the processes.
+    /// Writes the CPU time since `before` into `evidence`, by the names of the processes.
     pub(super) fn report_since(
         &self,
         before: &Self,
@@ -186,7 +187,7 @@ impl ProcessSnapshot {
         self.report_throttling(before, evidence);
     }
 
-    /// CPU time between `before` and now of processes that are gone now.
+    /// Returns the CPU time since `before` of processes that have exited since.
     fn ended_since(&self, before: &Self) -> u64 {
         let gone = before
             .alive
@@ -208,8 +209,8 @@ impl ProcessSnapshot {
     }
 }
 
-/// The load's own sessions and their parallel workers. A share `ended` of the server's CPU time
-/// belongs to processes that are gone, theirs or not.
+/// Writes the CPU time of the load's sessions and their parallel workers. A share `ended` of the
+/// server's CPU time belongs to processes that have exited, of the load or not.
 fn load(
     kinds: &BTreeMap<(String, String), (u64, ProcessCpuTime)>,
     ended: f64,

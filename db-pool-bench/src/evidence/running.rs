@@ -1,5 +1,5 @@
-//! Statements and transactions that were seen to run for long, as shapes. Where the server counts
-//! no statements, this is all that tells which are slow.
+//! Statements and transactions that ran for long, by fingerprint. Where the server does not count
+//! statements, this is the only sign of slow ones.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use super::foreign_text::text;
 use crate::connect::Client;
 use crate::fingerprint;
 
-/// Between two looks.
+/// Time between two samples.
 const EVERY: Duration = Duration::from_secs(1);
-/// Statements that a table holds.
+/// Most statements of a table of the evidence.
 const MOST_ROWS: usize = 10;
 
 const QUERY: &str = "SELECT /* plimsoll evidence */ application_name, state, query,
@@ -23,7 +23,7 @@ const QUERY: &str = "SELECT /* plimsoll evidence */ application_name, state, que
      WHERE pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'
      ORDER BY 4 DESC NULLS LAST LIMIT 20";
 
-/// What the looks saw.
+/// Sums over the samples.
 #[derive(Debug, Default)]
 pub(super) struct LongRunning {
     looks: u64,
@@ -39,17 +39,17 @@ struct StatementSamples {
 }
 
 impl LongRunning {
-    /// Whether the last look is long enough ago.
+    /// Returns true if the next sample is due.
     pub(super) fn is_due(&self) -> bool {
         self.unavailable.is_none() && self.last.is_none_or(|last| last.elapsed() >= EVERY)
     }
 
-    /// Looks once.
+    /// Takes one sample.
     pub(super) async fn look(client: &Client) -> Result<Vec<Row>, Error> {
         client.query(QUERY, &[]).await
     }
 
-    /// Adds what a look saw; `None` = the server did not answer in time.
+    /// Adds a sample; `None` = the server did not answer in time.
     pub(super) fn add(&mut self, seen: Option<Result<Vec<Row>, Error>>) {
         self.last = Some(Instant::now());
         self.unavailable = match seen.map(|seen| seen.and_then(|rows| self.note(&rows))) {
@@ -76,7 +76,7 @@ impl LongRunning {
     }
 
     /// Writes the longest into `evidence`. For a session idle in its transaction the statement is
-    /// its last, and the time that since which it is idle.
+    /// its last one, and the time is how long it has been idle.
     pub(super) fn report(&self, evidence: &mut ServerEvidence) {
         if let Some(reason) = &self.unavailable {
             evidence

@@ -1,4 +1,4 @@
-//! The thread that looks: it takes commands at any instant, whatever the server does.
+//! Sampling thread, which takes commands at any time, also while the server does not answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,56 +22,56 @@ use crate::failure::{from_connect, from_postgres};
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// For connecting and the questions before a step.
+/// Time-out of connecting and of the queries before a step.
 const OPENING_BOUND: Duration = Duration::from_secs(6);
-/// For the questions after a step.
+/// Time-out of the queries after a step.
 const CLOSING_BOUND: Duration = Duration::from_millis(2_500);
-/// For a look at locks.
+/// Time-out of a sample of locks.
 const LOOK_BOUND: Duration = Duration::from_secs(1);
-/// Why there are no counters from before the step.
+/// Reason for missing counters from before the step.
 const NOT_READ: &str = "the server was not asked before the step";
 
-/// Looks at the sessions in its scope.
+/// Samples the sessions in its scope and reads counters before and after each step.
 #[derive(Debug)]
 pub(super) struct EvidenceSampler {
     address: Address,
-    /// The run; its own connection has `.watch` added.
+    /// Name of the run; the sampler's connection adds `.watch`.
     name: String,
     scope: Scope,
     link: Option<EvidenceConnection>,
-    /// Counters before the step, or why they are of no use.
+    /// Counters before the step, or the reason why they are missing.
     before: Result<CountersBefore, String>,
     measured: Option<Measured>,
     measuring: bool,
-    /// What is known of every part of the step.
+    /// Evidence that holds for every part of the step.
     evidence: ServerEvidence,
-    /// What was seen of the parts that are over.
+    /// Evidence of the finished parts.
     parts: Vec<ServerEvidence>,
-    /// Connections of the server, for those who guard it.
+    /// Connections of the server, shared with the guard.
     used: Arc<AtomicU64>,
-    /// The server, for whoever ends a measurement.
+    /// The server's processes, shared with the caller that ends a measurement.
     processes: SharedProcesses,
 }
 
-/// What is seen of a measured part.
+/// Sums over a part that is being measured.
 #[derive(Debug)]
 struct Measured {
     evidence: ServerEvidence,
     activity: Activity,
-    /// The same since the last glance.
+    /// Sums since the last call of `glance`.
     recent: Activity,
     running: LongRunning,
     locks: LockSamples,
-    /// When the last sample was taken, or measuring began.
+    /// Time of the last sample, or of the beginning.
     last: Instant,
     snapshot: Result<ProcessSnapshot, String>,
-    /// Who is behind the processes that were there when measuring began.
+    /// Names of the processes at the beginning.
     names: ProcessNames,
 }
 
 impl Measured {
-    /// Looks at locks, and notes what that cost the server: the time that it took, where its CPU
-    /// time is out of sight.
+    /// Samples locks and records the server's CPU time for it; the elapsed time, where CPU time is
+    /// not visible.
     async fn look_at_locks(&mut self, link: &EvidenceConnection) {
         let spent = || link.processes.as_ref().ok()?.own_cpu().ok();
         let (before, asked) = (spent(), Instant::now());
@@ -106,7 +106,7 @@ impl EvidenceSampler {
         }
     }
 
-    /// Serves until nobody commands any more.
+    /// Serves commands until the sender is dropped.
     pub(super) async fn serve(&mut self, mut inbox: UnboundedReceiver<SamplerCommand>) {
         loop {
             let command = tokio::select! {
@@ -119,7 +119,7 @@ impl EvidenceSampler {
             };
             match command {
                 None => return,
-                // Who asked may have given up waiting.
+                // The caller may have stopped waiting.
                 Some(SamplerCommand::StepBegins(reply)) => {
                     drop(reply.send(self.step_begins().await))
                 }
@@ -164,7 +164,7 @@ impl EvidenceSampler {
         Ok((capacity, link.look_before().await))
     }
 
-    /// A part that is still being measured ends.
+    /// Begins a part; one that is still being measured ends.
     async fn measure_begins(&mut self) {
         self.measure_ends(None).await;
         self.reopen().await;
@@ -186,8 +186,8 @@ impl EvidenceSampler {
             .set(link.and_then(|link| link.processes.clone().ok()));
     }
 
-    /// A course may go on although its server went away for a while: what its next part shows is
-    /// seen on another connection. Counters that were read before tell nothing any more.
+    /// Reconnects after the server went away during a traced run. Counters from before are of no
+    /// use then.
     async fn reopen(&mut self) {
         let is_lost = |link: &EvidenceConnection| link.client.is_closed();
         if !self.link.as_ref().is_some_and(is_lost) {
@@ -200,7 +200,7 @@ impl EvidenceSampler {
         }
     }
 
-    /// What sessions did since the last glance.
+    /// Returns the activity of the sessions since the last call.
     fn glance(&mut self) -> ServerEvidence {
         let mut evidence = ServerEvidence::default();
         if let Some(measured) = &mut self.measured {
@@ -219,7 +219,7 @@ impl EvidenceSampler {
         let Some(measured) = self.measured.take() else {
             return;
         };
-        // First of all: what follows takes time of the server's.
+        // Taken first: the queries below use the server's CPU.
         let snapshot = snapshot.unwrap_or_else(|| self.snapshot());
         let names = self.names().await;
         let mut evidence = measured.evidence;
@@ -267,7 +267,7 @@ impl EvidenceSampler {
         link.processes.clone()?.snapshot()
     }
 
-    /// Who is behind each process, where they are in sight.
+    /// Returns the names of the processes, where they are visible.
     async fn names(&self) -> Result<ProcessNames, String> {
         let link = self
             .link
@@ -277,8 +277,8 @@ impl EvidenceSampler {
         asked.map_err(|_| "the server did not answer in time".to_owned())?
     }
 
-    /// How long not to look, so that looking stays cheap for the server; where its CPU time
-    /// cannot be seen, nothing holds back.
+    /// Returns the shortest pause before the next sample, which keeps sampling cheap for the
+    /// server; zero where its CPU time is not visible.
     fn pause(&self) -> Duration {
         let spent = || {
             let processes = *self.link.as_ref()?.processes.as_ref().ok()?;
@@ -304,7 +304,7 @@ impl EvidenceSampler {
         let groups = match sample {
             Ok(groups) => groups,
             Err(error) => {
-                // Nothing more will come of this connection.
+                // The connection is lost.
                 self.measuring = false;
                 let reason = from_postgres(&error).to_string();
                 return missing(&mut measured.evidence, "sessions", reason);
@@ -320,7 +320,7 @@ impl EvidenceSampler {
         }
     }
 
-    /// What was seen of each part; counters are with the last.
+    /// Ends the step and returns the evidence of each part; counters stand with the last.
     async fn step_ends(&mut self) -> Vec<ServerEvidence> {
         self.measure_ends(None).await;
         let mut parts = std::mem::take(&mut self.parts);

@@ -1,7 +1,7 @@
-//! One look at `pg_stat_activity`: groups of sessions that do the same.
+//! One sample of `pg_stat_activity`, as groups of sessions in the same state.
 //!
-//! An active session that waits for nothing is on a CPU or wants one. A session whose state is
-//! hidden is not: it is unknown.
+//! An active session without a wait event runs on a CPU or waits for one. A session with a hidden
+//! state counts as unknown.
 
 use tokio_postgres::{Error, Row};
 
@@ -9,10 +9,9 @@ use super::Scope;
 use super::foreign_text::{optional, text};
 use crate::connect::Client;
 
-/// The function under `pg_stat_activity`: the view's joins, which name database and role, would be
-/// planned anew with each look, and that costs more than the look.
-/// Processes in their main loop (`Activity`) do nothing. `$1` is the application whose statements
-/// are wanted, NULL for those of all.
+/// Calls the function under `pg_stat_activity`: planning the view's joins, which add the names of
+/// database and role, costs more than the sample. Processes in their main loop (`Activity`) are
+/// left out. `$1` is the application whose statements are wanted, NULL for all.
 const QUERY: &str = "SELECT /* plimsoll evidence */
            coalesce(backend_type, CASE WHEN datid IS NOT NULL THEN 'client backend' END),
            application_name, state, wait_event_type, wait_event,
@@ -22,7 +21,7 @@ const QUERY: &str = "SELECT /* plimsoll evidence */
      WHERE pid <> pg_backend_pid() AND wait_event_type IS DISTINCT FROM 'Activity'
      GROUP BY 1, 2, 3, 4, 5, 6";
 
-/// Activities of a session, as named in reports.
+/// Classes of session activity, as named in reports.
 pub(super) const CLASSES: [&str; 8] = [
     "cpu",
     "lock",
@@ -33,12 +32,12 @@ pub(super) const CLASSES: [&str; 8] = [
     "idle",
     "idle_in_transaction",
 ];
-/// Activity of a session that is idle in its transaction: its client keeps it.
+/// Activity of a session that is idle in its transaction.
 const KEPT: &str = "idle in transaction";
 /// Place of `lock` in [`CLASSES`].
 const LOCK: usize = 1;
 
-/// Sessions that do the same in one look.
+/// Sessions in the same state in one sample.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct SessionGroup {
     /// `None` = a background process that this role may not see.
@@ -55,7 +54,7 @@ pub(super) struct SessionGroup {
     pub(super) oldest_s: f64,
 }
 
-/// Looks once.
+/// Samples the sessions in `scope`.
 pub(super) async fn look(client: &Client, scope: &Scope) -> Result<Vec<SessionGroup>, Error> {
     let rows = client.query(QUERY, &[&scope.application()]).await?;
     rows.iter().map(SessionGroup::from_row).collect()
@@ -74,34 +73,34 @@ impl SessionGroup {
         })
     }
 
-    /// Whether these are sessions of clients.
+    /// Returns true if these are client sessions.
     pub(super) fn is_of_clients(&self) -> bool {
         self.backend_type.as_deref() == Some("client backend")
     }
 
-    /// Whether these help other sessions with a part of their statement.
+    /// Returns true if these are parallel workers.
     pub(super) fn is_of_workers(&self) -> bool {
         self.backend_type.as_deref() == Some("parallel worker")
     }
 
-    /// Whether they wait for their client's next request, which is no wait of the server's.
+    /// Returns true if they wait for their client's next request.
     pub(super) fn is_idle(&self) -> bool {
         self.state.as_deref() == Some("idle")
     }
 
-    /// Whether their client keeps a transaction open without a statement that runs.
+    /// Returns true if they are idle in a transaction.
     fn is_idle_in_transaction(&self) -> bool {
         let state = self.state.as_deref().unwrap_or_default();
         state.starts_with(KEPT)
     }
 
-    /// Whether they wait for a lock.
+    /// Returns true if they wait for a lock.
     pub(super) fn waits_for_lock(&self) -> bool {
         self.class() == Some(LOCK)
     }
 
-    /// Index into [`CLASSES`]; `None` = not known. Who waits for the latch of the log's writer
-    /// waits for the disk that the writer waits for.
+    /// Returns the index into [`CLASSES`]; `None` = not known. A wait for the WAL write lock counts
+    /// as IO, since its holder waits for the disk.
     pub(super) fn class(&self) -> Option<usize> {
         let event = self
             .event
@@ -122,7 +121,7 @@ impl SessionGroup {
         CLASSES.iter().position(|class| *class == name)
     }
 
-    /// The event of one that runs a statement, or that its client keeps it without one.
+    /// Returns the wait event, or `idle in transaction`.
     pub(super) fn doing(&self) -> String {
         if self.is_idle_in_transaction() {
             KEPT.to_owned()
@@ -131,7 +130,7 @@ impl SessionGroup {
         }
     }
 
-    /// The event as reports name it, as in `Lock.transactionid`; empty where there is none.
+    /// Returns the wait event as in `Lock.transactionid`; empty where there is none.
     pub(super) fn event_name(&self) -> String {
         let event = self.event.as_ref();
         event.map_or_else(String::new, |(of, name)| format!("{of}.{name}"))
@@ -142,7 +141,7 @@ impl SessionGroup {
 pub(super) mod tests {
     use super::*;
 
-    /// One session of a client in this state and wait.
+    /// Creates one client session in this state and wait.
     pub(in super::super) fn session(
         state: Option<&str>,
         event: Option<(&str, &str)>,

@@ -1,10 +1,10 @@
-//! Session-seconds by whatever tells sessions apart.
+//! Session-seconds by labels of the sessions.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 
-/// Rows that a table holds.
+/// Most rows of a table of the evidence.
 const MOST_ROWS: usize = 20;
 
 /// Session-seconds by the labels `K`.
@@ -16,14 +16,14 @@ impl<K: Ord> SessionSeconds<K> {
         *self.0.entry(key).or_default() += session_seconds;
     }
 
-    /// Means over `seconds`, in the order of the keys.
+    /// Iterates over the means over `seconds`, in the order of the keys.
     pub(super) fn means(&self, seconds: f64) -> impl Iterator<Item = (&K, f64)> {
         self.0.iter().map(move |(key, sum)| (key, sum / seconds))
     }
 }
 
 impl<const N: usize> SessionSeconds<[String; N]> {
-    /// The largest means over `seconds`, as a table with these labels.
+    /// Returns the largest means over `seconds` as table rows with these labels.
     pub(super) fn rows(&self, labels: [&str; N], seconds: f64) -> Vec<EvidenceRow> {
         let mut means: Vec<_> = self.means(seconds).collect();
         means.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -6,7 +6,7 @@ use tokio_postgres::Error;
 
 use crate::connect::Client;
 
-/// What a server of a version does not know is left out.
+/// Names of the settings; those that the server's version lacks are left out.
 const NAMES: [&str; 53] = [
     "max_connections",
     "superuser_reserved_connections",
@@ -63,7 +63,7 @@ const NAMES: [&str; 53] = [
     "ssl",
 ];
 
-/// The settings as a new connection of this login has them, by name, with their units.
+/// Reads the settings that a new connection of this role has, by name, with their units.
 ///
 /// # Errors
 /// What the server said.

@@ -1,5 +1,5 @@
-//! Things that hold up commits and cleaning from outside the sessions of a load: standbys, and
-//! transactions that were prepared and left.
+//! Causes outside the load's sessions that delay commits and vacuum: standbys, and abandoned
+//! prepared transactions.
 
 use bench_report::ServerEvidence;
 
@@ -48,7 +48,7 @@ async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(
     Ok(())
 }
 
-/// A prepared transaction has no session: its age counts beside those of sessions.
+/// Reads prepared transactions, which have no session: their age counts beside those of sessions.
 async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), String> {
     let row = client.query_one(PREPARED, &[]).await.map_err(told)?;
     evidence.figure("transactions.prepared", row.try_get(0).map_err(told)?);

@@ -1,10 +1,10 @@
-//! Where the users of a step spent their time: waiting for a connection, or holding one whose
-//! session the server saw at work, in a wait, or left alone by its client.
+//! Shares of the users' time in a step: waiting for a connection, or holding one whose session
+//! worked, waited, or was idle in a transaction.
 //!
-//! All parts are in one currency, mean users at once. The wait for connections and the time on
-//! them come from the client's own timings by Little's law (L = λW: Little, *A Proof for the
-//! Queuing Formula*, Operations Research 9(3), 1961); what sessions did comes from the samples,
-//! their time on a CPU from the kernel where it tells of more.
+//! All parts are in one unit, the mean number of users at once. The wait for connections and the
+//! time on them come from the client's timings by Little's law (L = λW: Little, *A Proof for the
+//! Queuing Formula*, Operations Research 9(3), 1961); the activity of sessions comes from the
+//! samples, and their CPU time from the kernel where it reports more.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use bench_report::{Histogram, Operation, ServerEvidence, Step};
 
 use crate::failure::is_checkout_timeout;
 
-/// Where a session is sampled, and the part that it belongs to.
+/// Figures of sampled sessions and the part that each belongs to.
 const SESSIONS: [(&str, &str); 7] = [
     ("sessions.cpu_mean", "cpu"),
     ("sessions.lock_mean", "lock"),
@@ -23,21 +23,21 @@ const SESSIONS: [(&str, &str); 7] = [
     ("sessions.other_wait_mean", "other_wait"),
 ];
 
-/// Others who want connections beside the users of a step: a holder that keeps one, say. Their
-/// sessions are sampled with the users', and so their time belongs to the whole.
+/// Demand for connections beside the users of a step, such as holders that keep one. Their sessions
+/// are sampled with the users', so their time belongs to the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ExtraUsers {
-    /// Waiting for a connection at once, on average.
+    /// Mean number that wait for a connection.
     pub(crate) waiting: f64,
-    /// Holding one at once, on average.
+    /// Mean number that hold a connection.
     pub(crate) on_connection: f64,
 }
 
-/// Share of the users' time by part, and of the time of those `beside` them: `checkout` (waiting for a connection of the pool), `cpu` (the
-/// server on, or waiting for, a CPU), `lock`, `lwlock`, `io`, `client` (the server waits for the
-/// client while a transaction is open or a statement runs), `other_wait`, and `rest` (driver,
-/// network, scheduling: connections in use whose session is idle). They add up to 1. Empty where
-/// sessions were not sampled or nothing finished.
+/// Returns the share of the users' time (and that of those `beside` them) by part: `checkout`
+/// (waiting for a connection of the pool), `cpu` (the server on, or waiting for, a CPU), `lock`,
+/// `lwlock`, `io`, `client` (the server waits for the client within a transaction or statement),
+/// `other_wait`, and `rest` (driver, network, scheduling: connections in use whose session is
+/// idle). The shares add up to 1. Empty where sessions were not sampled or nothing finished.
 pub(crate) fn of_step(
     step: &Step,
     server: &ServerEvidence,
@@ -50,7 +50,7 @@ pub(crate) fn of_step(
     for (figure, part) in SESSIONS {
         *users.entry(part).or_default() += server.figures.get(figure).copied().unwrap_or(0.0);
     }
-    // Bursts of a few microseconds are easily missed: the sampler itself wants a CPU to look.
+    // Samples miss bursts of a few microseconds, since the sampler needs a CPU itself.
     if let (Some(spent_ns), Some(sampled)) =
         (server.figures.get("server.cpu_ns"), users.get_mut("cpu"))
     {
@@ -71,7 +71,7 @@ pub(crate) fn of_step(
     users
 }
 
-/// Notes the evidence, and the parts with the step's figures, as in `time.checkout_ratio`.
+/// Records the evidence and the shares in `step`, as in `time.checkout_ratio`.
 pub fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
     for (part, share) in of_step(step, &server, beside) {
         step.figures.insert(format!("time.{part}_ratio"), share);
@@ -79,15 +79,15 @@ pub fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
     step.server = Some(server);
 }
 
-/// Users in a phase at once, on average.
+/// Returns the mean number of users in a phase.
 fn mean_users(step: &Step, phase: impl Fn(&Operation) -> Option<&Histogram>) -> f64 {
     let spent = step.operations.values().filter_map(phase);
     let spent_ns: f64 = spent.map(|h| h.mean_ns * h.count as f64).sum();
     spent_ns / 1e9 / step.window.measured_s()
 }
 
-/// Users who waited for a connection in vain. Failures share one distribution: its mean stands
-/// for these too.
+/// Returns the mean number of users whose wait for a connection failed. All failures share one
+/// distribution, whose mean is used.
 fn checkout_failures(step: &Step) -> f64 {
     let of = |operation: &Operation| {
         let errors = operation.errors.iter();

@@ -1,15 +1,14 @@
-//! The statistics views by server version: which counters there are, and what they are called
-//! here. Times are in nanoseconds, whatever the view has.
-//! Source: PostgreSQL 13 to 18 manuals, chapter *The Cumulative Statistics System*.
+//! Statistics views by server version, with their counters and the counters' names in reports.
+//! Times are in nanoseconds, whatever the view has.
 
 use std::ops::Range;
 
 /// One view, of which one row is read.
 #[derive(Debug)]
 pub(super) struct StatisticsView {
-    /// What it is about, where it cannot be read.
+    /// Name under which it is reported as unavailable.
     pub(super) name: &'static str,
-    /// What is selected from, with the condition that leaves one row.
+    /// SQL of the relation and condition that select one row.
     pub(super) source: &'static str,
     /// Servers that have it, by `server_version_num`.
     pub(super) versions: Range<i32>,
@@ -22,11 +21,11 @@ pub(super) struct StatisticsView {
 pub(super) struct Counter {
     /// Its name in reports.
     pub(super) name: &'static str,
-    /// What it is there, as SQL.
+    /// SQL of the value.
     pub(super) sql: &'static str,
     /// Servers that have it.
     versions: Range<i32>,
-    /// The setting without which it stays 0, which is not a measurement.
+    /// Setting without which it stays 0, which is not a measurement.
     pub(super) needs: Option<&'static str>,
 }
 
@@ -42,7 +41,7 @@ const FROM_14_BEFORE_18: Range<i32> = 140_000..180_000;
 const IO_TIMED: Option<&str> = Some("track_io_timing");
 const WAL_TIMED: Option<&str> = Some("track_wal_io_timing");
 
-/// The sum of a column of `pg_stat_io` over what clients' sessions did, in another unit where one is
+/// Sums a column of `pg_stat_io` over client backends, converted to another unit where one is
 /// given.
 macro_rules! of_clients {
     ($column:literal $(, $unit:literal)?) => {
@@ -50,7 +49,7 @@ macro_rules! of_clients {
     };
 }
 
-/// The same over what was done to the WAL.
+/// Sums a column of `pg_stat_io` over WAL.
 macro_rules! of_wal {
     ($column:literal $(, $unit:literal)?) => {
         concat!("sum(", $column, ") FILTER (WHERE object = 'wal')" $(, $unit)?)
@@ -80,7 +79,7 @@ const fn timed(
 }
 
 impl Counter {
-    /// Whether a server of this version has it.
+    /// Returns true if a server of this version has it.
     pub(super) fn is_in(&self, version: i32) -> bool {
         self.versions.contains(&version)
     }
@@ -239,7 +238,7 @@ pub(super) const VIEWS: [StatisticsView; 5] = [
                 "buffers_backend_fsync",
                 BEFORE_17,
             ),
-            // Until 16 one view told of both processes.
+            // Until version 16 one view covered both processes.
             some("checkpointer.timed", "checkpoints_timed", BEFORE_17),
             some("checkpointer.requested", "checkpoints_req", BEFORE_17),
             some(

@@ -45,7 +45,7 @@ pub(super) struct Second {
 /// What was seen of one part beside its requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PartObservation {
-    /// What it took of our CPU.
+    /// CPU time that the load generator used.
     pub(super) cpu: CpuUse,
     /// Sessions that came and went.
     pub(super) server: SessionChanges,

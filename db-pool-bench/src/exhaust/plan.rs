@@ -1,8 +1,9 @@
-//! What is going to be done, settled before anything is touched.
+//! Plan of the scenario, settled before the server is touched.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bench_cli::load::think_time_config;
 use load_engine::{LoadPlan, PlannedStep, StepPlan, shuffled_steps};
 use serde_json::{Value, json};
 
@@ -22,19 +23,19 @@ pub(super) struct ExhaustSetting {
 }
 
 impl ExhaustSetting {
-    /// Its name, for people.
+    /// Returns the name shown to people.
     pub(super) fn name(self) -> String {
         format!("{}, {}", self.driver.name(), self.holder.name())
     }
 }
 
-/// What is going to be done.
+/// Settled plan: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct ExhaustPlan<'a> {
     pub(super) flags: &'a ExhaustFlags,
     drivers: Vec<Driver>,
     pub(super) settings: Vec<ExhaustSetting>,
-    /// What is asked of the server.
+    /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
@@ -90,10 +91,11 @@ impl<'a> ExhaustPlan<'a> {
         2 * self.flags.duration + self.flags.keep
     }
 
-    pub(super) fn course(&self, setting: ExhaustSetting) -> ExhaustRun {
+    pub(super) fn course(&self, setting: ExhaustSetting, repeat: u64) -> ExhaustRun {
         ExhaustRun {
             users: self.users(),
             think_time: self.flags.think_time,
+            seed: self.seed ^ (repeat << 32),
             holders: self.holders(),
             holder: setting.holder,
             alone: self.flags.duration,
@@ -120,7 +122,7 @@ impl<'a> ExhaustPlan<'a> {
         step
     }
 
-    /// Returns what the report says of these settings.
+    /// Returns these settings as entries of the report's `config`.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);
@@ -130,9 +132,9 @@ impl<'a> ExhaustPlan<'a> {
             ("holders".to_owned(), json!(self.holders())),
             ("keep_ns".to_owned(), ns(flags.keep)),
             ("measure_ns".to_owned(), ns(flags.duration)),
-            ("think_time_ns".to_owned(), ns(flags.think_time)),
             ("repeats".to_owned(), json!(flags.repeats)),
         ]);
+        config.extend(think_time_config(flags.think_time));
         config.extend(flags.pool.config(&self.drivers, &self.selection));
         config
     }

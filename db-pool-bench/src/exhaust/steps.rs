@@ -160,7 +160,7 @@ pub(super) fn of_part<'r>(
     steps.filter(move |step| step.is_with(&wanted))
 }
 
-/// The scenario's own conclusions.
+/// Returns the scenario's conclusions about its own data.
 pub(super) fn summary(report: &Report, plan: &ExhaustPlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();

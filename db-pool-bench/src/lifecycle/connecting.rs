@@ -203,7 +203,7 @@ pub(super) struct Storm {
     pub(super) logins: Vec<(StormLogin, TracedRequest)>,
     /// Cut off by a rule or a signal.
     pub(super) unfinished: u64,
-    /// What it took of our CPU.
+    /// CPU time that the load generator used.
     pub(super) cpu: CpuUse,
     pub(super) end: StepEnd,
 }

@@ -47,7 +47,7 @@ pub(super) struct PartResult {
     pub(super) opened: u64,
     pub(super) server: SessionChanges,
     pub(super) pool: Option<PoolUsage>,
-    /// What it took of our CPU.
+    /// CPU time that the load generator used.
     pub(super) cpu: CpuUse,
     pub(super) end: StepEnd,
 }

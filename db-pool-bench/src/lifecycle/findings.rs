@@ -169,7 +169,7 @@ pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     )
 }
 
-/// The scenario's own conclusions.
+/// Returns the scenario's conclusions about its own data.
 pub(super) fn summary(report: &Report, plan: &LifecyclePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();

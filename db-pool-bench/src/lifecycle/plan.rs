@@ -1,4 +1,4 @@
-//! What is going to be done, settled before anything is touched.
+//! Plan of the scenario, settled before the server is touched.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,13 +18,13 @@ pub(super) const SPIKE: &str = "spike";
 pub(super) const IDLE: &str = "idle";
 pub(super) const SPIKE_AGAIN: &str = "spike after idle";
 
-/// What is going to be done.
+/// Settled plan: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct LifecyclePlan<'a> {
     pub(super) flags: &'a LifecycleFlags,
     pub(super) drivers: Vec<Driver>,
     pub(super) parts: Vec<LifecyclePart>,
-    /// What is asked of the server.
+    /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
@@ -90,7 +90,7 @@ impl<'a> LifecyclePlan<'a> {
             .parameter("pool_size", self.flags.pool.size)
     }
 
-    /// Returns what the report says of these settings.
+    /// Returns these settings as entries of the report's `config`.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);

@@ -32,7 +32,7 @@ pub(crate) struct ObserveFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) interval: Duration,
 
-    /// Where the result goes.
+    /// Output flags.
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }

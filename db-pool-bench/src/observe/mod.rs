@@ -88,20 +88,21 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> a
 /// Version, settings and TLS of the server, on a connection that is closed again; whether no
 /// signal came.
 fn describe(bench: &mut Bench, server: &ServerUnderTest) -> anyhow::Result<bool> {
-    let control = ControlRuntime::new(bench.cancel.clone()).context("cannot start a runtime")?;
     let schema = Schema::for_run(&bench.own_name());
-    let Some(client) = control.connect(&server.address, &schema)? else {
+    let control = ControlRuntime::new(bench.cancel.clone(), &server.address, &schema)
+        .context("cannot start a runtime")?;
+    let Some(client) = control.connect()? else {
         return Ok(false);
     };
-    let version = control.run(client.query_one("SHOW server_version", &[]));
+    let version = control.run(client.query_one("SHOW server_version", &[]))?;
     if let Some(Ok(Ok(version))) = version.map(|row| row.map(|row| row.try_get(0))) {
         let versions = &mut bench.report.environment.versions;
         versions.insert("postgresql".to_owned(), version);
     }
-    if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client)) {
+    if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client))? {
         bench.report.config.insert("tls".to_owned(), json!(tls));
     }
-    if let Some(Ok(settings)) = control.run(settings::read(&client)) {
+    if let Some(Ok(settings)) = control.run(settings::read(&client))? {
         let config = &mut bench.report.config;
         config.insert("server_settings".to_owned(), json!(settings));
     }

@@ -1,4 +1,4 @@
-//! The result as people read it.
+//! Text of the result.
 
 use std::fmt::Write as _;
 

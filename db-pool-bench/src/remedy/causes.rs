@@ -301,6 +301,12 @@ pub(super) const CAUSES: &[Cause] = &[
         &[],
         "is it the right address, and does nothing keep us from it? {ready}; a longer connect_timeout where it is far",
     ),
+    cause(
+        &["timeout"],
+        "stopped answering",
+        &[],
+        "again when the server answers, which {ready} tells; its log and its machine may tell what holds it up",
+    ),
     // What may be done there.
     cause(
         &["25006"],

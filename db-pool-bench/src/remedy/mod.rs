@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     /// Kind, message, what was done, and what the remedy says.
-    const KNOWN: [(&str, &str, Purpose, &str); 19] = [
+    const KNOWN: [(&str, &str, Purpose, &str); 20] = [
         (
             "auth",
             "pg_hba.conf rejects connection for host",
@@ -199,6 +199,12 @@ mod tests {
             "timeout: the server did not let us in within 5 s (connect_timeout)",
             Connecting,
             "a pooler lets clients wait",
+        ),
+        (
+            "timeout",
+            "the server has stopped answering: 2 further connections got no answer either",
+            Connecting,
+            "again when the server answers, which pg_isready -h db -p 6543 tells",
         ),
         (
             "tls",

@@ -133,7 +133,7 @@ pub(super) fn worst_discrepancy(results: &[SettingResults]) -> Option<f64> {
     each.max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
-/// The scenario's own conclusions.
+/// Returns the scenario's conclusions about its own data.
 pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();
@@ -218,7 +218,7 @@ mod tests {
     fn step(users: u64, wait_ns: u64) -> Step {
         let load = LoadPlan::Closed {
             users,
-            think_time: Duration::ZERO,
+            think_time: load_engine::ThinkTime::NONE,
         };
         let plan = StepPlan::new("a step", load, Duration::from_secs(1));
         let mut step = not_begun(&plan, String::new());

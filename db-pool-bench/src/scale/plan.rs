@@ -1,4 +1,4 @@
-//! What is going to be done, settled before anything is touched.
+//! Plan of the scenario, settled before the server is touched.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,21 +21,21 @@ pub(super) struct ScaleSetting {
 }
 
 impl ScaleSetting {
-    /// Its name, for people.
+    /// Returns the name shown to people.
     fn name(self) -> String {
         let users = if self.users == 1 { "user" } else { "users" };
         format!("{}, {} {users}", self.driver.name(), self.users)
     }
 }
 
-/// What is going to be done.
+/// Settled plan: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct ScalePlan<'a> {
     pub(super) flags: &'a ScaleFlags,
     drivers: Vec<Driver>,
     /// Driver by driver, users rising.
     pub(super) settings: Vec<ScaleSetting>,
-    /// What is asked of the server.
+    /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
@@ -112,7 +112,7 @@ impl<'a> ScalePlan<'a> {
             .collect()
     }
 
-    /// Returns what the report says of these settings.
+    /// Returns these settings as entries of the report's `config`.
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let objectives: Vec<String> = flags.objective.iter().map(ToString::to_string).collect();

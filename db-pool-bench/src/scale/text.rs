@@ -1,4 +1,4 @@
-//! The result as people read it.
+//! Text of the result.
 
 use bench_cli::table::{self, Table};
 use bench_report::Report;

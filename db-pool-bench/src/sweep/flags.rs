@@ -98,7 +98,7 @@ pub(crate) struct SweepFlags {
     #[command(flatten)]
     pub(crate) load: LoadFlags,
 
-    /// Where the result goes.
+    /// Output flags.
     #[command(flatten)]
     pub(crate) output: OutputFlags,
 }

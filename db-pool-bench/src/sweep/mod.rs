@@ -89,7 +89,8 @@ fn round_trips(
     plan: &PoolSweepPlan,
 ) -> anyhow::Result<BTreeMap<Driver, f64>> {
     let cancel = context.bench.cancel.clone();
-    let control = ControlRuntime::new(cancel).context("cannot start a runtime")?;
+    let control = ControlRuntime::new(cancel, &context.server.address, context.schema)
+        .context("cannot start a runtime")?;
     let mut counted = BTreeMap::new();
     for driver in plan.drivers() {
         let variant = Variant {
@@ -98,7 +99,7 @@ fn round_trips(
             conditions: Conditions::default(),
         };
         let setup = context.setup(variant, plan.seed)?;
-        match control.run(round_trips::count_extra(driver, &setup)) {
+        match control.run(round_trips::count_extra(driver, &setup))? {
             None => break,
             Some(Ok(extra)) => drop(counted.insert(driver, extra)),
             Some(Err(failure)) => {
@@ -123,7 +124,7 @@ pub(crate) mod tests {
     pub(crate) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
         let load = LoadPlan::Closed {
             users: 16,
-            think_time: std::time::Duration::ZERO,
+            think_time: load_engine::ThinkTime::NONE,
         };
         let plan = StepPlan::new("deadpool", load, std::time::Duration::from_secs(1))
             .parameter("driver", "deadpool")

@@ -21,7 +21,7 @@ const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 /// One setting of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PoolSweepSetting {
-    /// Which driver.
+    /// Driver under test.
     pub(crate) driver: Driver,
     /// Connections: of its pool, or one for each user.
     pub(crate) size: u64,
@@ -30,7 +30,7 @@ pub(crate) struct PoolSweepSetting {
 }
 
 impl PoolSweepSetting {
-    /// Its name, for people.
+    /// Returns the name shown to people.
     pub(crate) fn name(self) -> String {
         let Self {
             driver,
@@ -75,7 +75,7 @@ pub(crate) struct PoolSweepPlan<'a> {
     pub(crate) flags: &'a SweepFlags,
     /// All settings, each once: by conditions, then by driver, sizes rising.
     pub(crate) settings: Vec<PoolSweepSetting>,
-    /// What is asked of the server.
+    /// Workload of the requests.
     pub(crate) selection: WorkloadSelection,
     /// Seed of everything random.
     pub(crate) seed: u64,
@@ -189,7 +189,7 @@ impl<'a> PoolSweepPlan<'a> {
         )
     }
 
-    /// Returns what the report says of these settings.
+    /// Returns these settings as entries of the report's `config`.
     pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let mut drivers = BTreeMap::new();

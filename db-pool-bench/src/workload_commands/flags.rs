@@ -31,7 +31,7 @@ const DESCRIBE_EXAMPLES: &str = "Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct WorkloadCommandFlags {
-    /// What to do.
+    /// Command to run.
     #[command(subcommand)]
     pub(crate) command: WorkloadCommand,
 }

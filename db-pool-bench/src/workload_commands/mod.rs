@@ -50,8 +50,9 @@ impl ServerConnection {
         let cancel = Cancel::new();
         let signalled = cancel.clone();
         signals::on_interrupt(move || signalled.cancel()).context("cannot follow signals")?;
-        let control = ControlRuntime::new(cancel).context("cannot start a runtime")?;
-        let client = control.connect(&address, schema)?.ok_or(Interrupted)?;
+        let control =
+            ControlRuntime::new(cancel, &address, schema).context("cannot start a runtime")?;
+        let client = control.connect()?.ok_or(Interrupted)?;
         Ok(Self {
             address,
             control,
@@ -59,8 +60,11 @@ impl ServerConnection {
         })
     }
 
-    /// Does `work` to its end.
-    fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
-        self.control.run(work).ok_or(Interrupted)
+    /// Runs `work` to its end.
+    ///
+    /// # Errors
+    /// Fails when a signal comes, or the server stops answering.
+    fn run<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<T> {
+        Ok(self.control.run(work)?.ok_or(Interrupted)?)
     }
 }

@@ -68,7 +68,7 @@ FROM {accounts} WHERE aid BETWEEN :first AND :first + 9999 GROUP BY bid;
 const TABLES: [&str; 4] = ["accounts", "history", "tellers", "branches"];
 
 impl Builtin {
-    /// Its name, as on the command line.
+    /// Returns the name as written on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PointSelect => "point-select",

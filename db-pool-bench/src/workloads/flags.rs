@@ -14,7 +14,7 @@ const HEAVIEST: u32 = 1_000_000;
 /// Keys of accounts are `int4`, and each step of the scale has 100,000 of them.
 const LARGEST_SCALE: u64 = 21_474;
 
-/// What is asked of the server.
+/// Workload of the requests.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Workload")]
 pub(crate) struct WorkloadFlags {

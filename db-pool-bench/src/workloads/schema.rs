@@ -37,7 +37,7 @@ pub(crate) enum SchemaState {
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub struct NotMade {
-    /// What the server said.
+    /// Error of the server.
     pub(crate) source: Error,
     /// True if nothing of it is there, so that there is nothing to remove.
     pub(crate) undone: bool,

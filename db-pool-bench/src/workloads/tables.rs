@@ -37,7 +37,7 @@ pub enum TablesError {
     NoTable {
         /// Its name, as given.
         table: String,
-        /// What the server said.
+        /// Error of the server.
         source: Error,
     },
     /// It has no row.
@@ -48,7 +48,7 @@ pub enum TablesError {
     Server {
         /// Its name, as given.
         table: String,
-        /// What the server said.
+        /// Error of the server.
         source: Error,
     },
 }

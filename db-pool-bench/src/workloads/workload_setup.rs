@@ -22,7 +22,7 @@ const NO_TABLE: &str = "sqlstate.42P01";
 /// A server on which a workload is about to run.
 #[derive(Debug)]
 pub(crate) struct WorkloadSetup<'a> {
-    /// How to talk to it.
+    /// Runtime of the control connection.
     pub(crate) control: &'a ControlRuntime,
     /// Place where it is.
     pub(crate) address: &'a Address,
@@ -51,7 +51,7 @@ impl WorkloadSetup<'_> {
         let made = self.schema_begun.then_some(self.schema);
         let own_schema = made.or(selection.schema.as_ref());
         let verified = selection.on(self.client, &tables, own_schema);
-        match self.control.run(verified) {
+        match self.control.run(verified)? {
             None => Ok(None),
             Some(Ok(workload)) => Ok(Some(workload)),
             Some(Err(WorkloadError::Refused { error, failure })) => {
@@ -73,7 +73,7 @@ impl WorkloadSetup<'_> {
 
     fn tables(&mut self, selection: &WorkloadSelection) -> anyhow::Result<Option<Tables>> {
         if let Some(table) = &selection.table {
-            let found = self.control.run(Tables::from_pgbench(self.client, table));
+            let found = self.control.run(Tables::from_pgbench(self.client, table))?;
             let absent = "a table that pgbench -i has made, as in --table pgbench_accounts";
             return found
                 .transpose()
@@ -87,7 +87,7 @@ impl WorkloadSetup<'_> {
         }
         self.schema_begun = true;
         let made = self.schema.create(self.client, selection.scale);
-        let made = self.control.run(made).transpose();
+        let made = self.control.run(made)?.transpose();
         self.schema_begun = !made.as_ref().is_err_and(|error| error.undone);
         made.or_else(|error| self.not_made(&error.source))
     }
@@ -97,7 +97,7 @@ impl WorkloadSetup<'_> {
     /// # Errors
     /// What would keep a run from making it.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let tried = self.control.run(self.schema.try_out(self.client));
+        let tried = self.control.run(self.schema.try_out(self.client))?;
         let tried = tried.unwrap_or(Ok(()));
         tried.or_else(|error| self.not_made(&error))
     }
@@ -115,8 +115,8 @@ impl WorkloadSetup<'_> {
     fn why_read_only(&self) -> &'static str {
         let asked = "SELECT /* plimsoll */ pg_is_in_recovery()";
         let answer = self.control.run(self.client.query_one(asked, &[]));
-        let answer = answer.map(|row| row.and_then(|row| row.try_get(0)));
-        match answer {
+        let answer = answer.ok().flatten();
+        match answer.map(|row| row.and_then(|row| row.try_get(0))) {
             Some(Ok(true)) => "the server is a standby",
             Some(Ok(false)) => "default_transaction_read_only is on",
             _ => "a standby, or default_transaction_read_only",
@@ -138,13 +138,13 @@ impl WorkloadSetup<'_> {
     /// Tables that `workload init` has made.
     fn lasting(&self, schema: &Schema) -> anyhow::Result<Option<Tables>> {
         let name = schema.name();
-        let state = self.control.run(schema.state(self.client)).transpose();
+        let state = self.control.run(schema.state(self.client))?.transpose();
         match state.with_context(|| format!("cannot look for the schema {name}"))? {
             None => Ok(None),
             Some(SchemaState::Ours) => {
                 let found = Tables::in_schema(self.client, name);
                 let absent = format!("db-pool-bench workload init --schema {name}, after a drop");
-                let found = self.control.run(found).transpose();
+                let found = self.control.run(found)?.transpose();
                 found.or_else(|error| self.unread(error, &absent))
             }
             Some(SchemaState::Absent) => Err(UsageError(format!("there is no schema {name}")))

@@ -1,6 +1,6 @@
 //! Servers that stop answering in the middle of a step, and runs in which nothing succeeds.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bench_report::{QuantileKind, Report, Status, StepEnd};
 use test_support::{Ended, RunningProgram, TestDirectory};
@@ -46,6 +46,57 @@ fn behind_a_proxy(server: &Postgres) -> (Proxy, String) {
     let proxy = Proxy::start(target.parse().unwrap(), Faults::default()).unwrap();
     let url = server.url().replace(target, &proxy.address().to_string());
     (proxy, url)
+}
+
+#[test]
+fn a_server_that_freezes_while_tables_are_filled_ends_the_run_with_a_remedy() {
+    let server = postgres(&[]);
+    let (proxy, url) = behind_a_proxy(&server);
+    let place = TestDirectory::new();
+    let mut command = bench(&place, "sweep", "--scale 50");
+    command.env("DATABASE_URL", format!("{url}?connect_timeout=2"));
+    let mut running = RunningProgram::start(&mut command);
+    running.wait_for("phase: prepare");
+    std::thread::sleep(Duration::from_millis(500));
+    proxy.set(FROZEN);
+    let frozen = Instant::now();
+    running.wait_for("phase: save");
+    let took = frozen.elapsed();
+    assert!(took < Duration::from_secs(45), "{took:?}");
+    proxy.set(Faults::default());
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.said);
+    for told in [
+        "has stopped answering",
+        "again when the server answers",
+        "pg_isready",
+    ] {
+        assert!(ended.said.contains(told), "{told}: {}", ended.said);
+    }
+    let report = place.report("run/db-pool-bench.sweep.json");
+    assert_eq!(report.status, Status::Failed);
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
+#[test]
+fn a_server_that_takes_long_to_make_a_schema_is_waited_for() {
+    let server = postgres(&[]);
+    let talk = Talk::to(server.url());
+    // The comment on the schema waits for this; logins do not.
+    talk.execute("BEGIN; LOCK TABLE pg_description IN ACCESS EXCLUSIVE MODE");
+    let place = TestDirectory::new();
+    let url = format!("{}?connect_timeout=2", server.url());
+    let mut command = place.command(
+        env!("CARGO_BIN_EXE_db-pool-bench"),
+        &["workload", "init", "--url", &url],
+    );
+    let running = RunningProgram::start(&mut command);
+    // As long as a frozen server is waited for.
+    std::thread::sleep(Duration::from_secs(26));
+    talk.execute("ROLLBACK");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert_eq!(talk.schemas(), ["plimsoll_workload"]);
 }
 
 #[test]

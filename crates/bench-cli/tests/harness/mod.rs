@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// What one run of it gave.
+/// Exit code and output of one run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -32,7 +32,7 @@ pub(crate) fn run(words: &[&str]) -> Ran {
     ran(&a_bench().args(words).output().unwrap())
 }
 
-/// What it gave, as text.
+/// Returns its exit code and output as text.
 pub(crate) fn ran(output: &Output) -> Ran {
     Ran {
         code: output.status.code(),

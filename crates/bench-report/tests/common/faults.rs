@@ -5,7 +5,7 @@ use std::path::Path;
 use boon::{Compiler, Schemas, ValidationError};
 use serde_json::Value;
 
-/// Where `document` breaks the schema in the file `schema`, and how.
+/// Lists the places at which `document` breaks the schema in the file `schema`, with the rules that it breaks.
 pub(crate) fn faults(schema: &Path, document: &Value) -> Vec<String> {
     let mut schemas = Schemas::new();
     let schema = Compiler::new().compile(schema.to_str().unwrap(), &mut schemas);

@@ -1,5 +1,5 @@
-//! Work that a statement on a table sets off elsewhere: its triggers, and the tables that refer to
-//! it by a foreign key without an index.
+//! Work that a statement on a table causes elsewhere: its triggers, and tables that refer to it by
+//! a foreign key without an index.
 
 use bench_report::{EvidenceRow, ServerEvidence};
 
@@ -12,7 +12,7 @@ const TRIGGERS: &str = "SELECT /* plimsoll evidence */ t.tgrelid::regclass::text
       FROM pg_trigger t
      WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgrelid::int8 = ANY ($1)
      ORDER BY 1, 2 LIMIT 20";
-/// An index serves whose first columns are those of the key, in any order.
+/// An index fits if its first columns are those of the key, in any order.
 const UNINDEXED: &str = "SELECT /* plimsoll evidence */ k.conrelid::regclass::text,
            (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.at)
               FROM unnest(k.conkey) WITH ORDINALITY AS u(number, at)
@@ -26,7 +26,7 @@ const UNINDEXED: &str = "SELECT /* plimsoll evidence */ k.conrelid::regclass::te
               AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
      ORDER BY 1, 2 LIMIT 20";
 
-/// Writes those of the `touched` tables into `evidence`.
+/// Writes the dependents of the `touched` tables into `evidence`.
 pub(super) async fn report(client: &Client, touched: &[i64], evidence: &mut ServerEvidence) {
     let tables: [(&str, &str, [&str; 3]); 2] = [
         ("triggers", TRIGGERS, ["relation", "trigger", "function"]),

@@ -1,5 +1,4 @@
-//! Kinds of objects that the server counts for, and the columns that are read.
-//! Source: PostgreSQL 13 to 18 manuals, chapter *The Cumulative Statistics System*.
+//! Kinds of objects with counters, and the columns that are read.
 
 use super::told;
 use crate::connect::Client;
@@ -12,15 +11,15 @@ pub(super) const TABLES: &str = "tables";
 pub(super) struct ObjectKind {
     /// Name of the table in the evidence.
     pub(super) name: &'static str,
-    /// Name of the label that tells an object.
+    /// Label that names an object.
     pub(super) label: &'static str,
     /// Number and name of an object, as SQL.
     pub(super) identity: &'static str,
-    /// What is selected from.
+    /// SQL of the relation to select from.
     pub(super) source: &'static str,
     /// Counts the objects, where there may be very many.
     pub(super) count: Option<&'static str>,
-    /// A setting without which nothing is counted, and its value then.
+    /// Setting that turns counting off, and the value that does so.
     pub(super) needs: Option<(&'static str, &'static str)>,
     pub(super) columns: &'static [ObjectColumn],
 }
@@ -30,9 +29,9 @@ pub(super) struct ObjectKind {
 pub(super) struct ObjectColumn {
     pub(super) name: &'static str,
     sql: &'static str,
-    /// Whether it tells how things are, and does not count.
+    /// True if it is a state and not a counter.
     pub(super) is_state: bool,
-    /// Whether the objects are sorted by it.
+    /// True if the objects are sorted by it.
     pub(super) weighs: bool,
 }
 
@@ -76,7 +75,7 @@ impl ObjectKind {
         )
     }
 
-    /// Why nothing is counted, if it is not.
+    /// Returns why nothing is counted; `None` if it is counted.
     pub(super) async fn off(&self, client: &Client) -> Result<Option<String>, String> {
         let Some((setting, off)) = self.needs else {
             return Ok(None);
@@ -103,7 +102,7 @@ pub(super) const KINDS: [ObjectKind; 3] = [
             ObjectColumn::count("seq_scan", "t.seq_scan"),
             ObjectColumn::work("seq_tup_read", "t.seq_tup_read"),
             ObjectColumn::work("idx_scan", "t.idx_scan"),
-            // Of all indexes of the table, also where no row of it had to be looked at.
+            // Entries of all indexes of the table, index-only scans included.
             ObjectColumn::count(
                 "idx_entries_read",
                 "(SELECT sum(x.idx_tup_read) FROM pg_stat_user_indexes x WHERE x.relid = t.relid)",

@@ -16,10 +16,10 @@ use kinds::{KINDS, ObjectColumn, ObjectKind};
 
 /// Objects of a kind beyond which their counters are not read: that would take seconds.
 const MOST_OBJECTS: i64 = 5_000;
-/// Rows that a table holds.
+/// Most rows of a table of the evidence.
 const MOST_ROWS: usize = 20;
 
-/// Counters of all kinds at one instant, or why there are none.
+/// Counters of all kinds at one instant, or the reason for a missing one.
 #[derive(Debug, Clone)]
 pub(super) struct Objects(BTreeMap<&'static str, Result<KindCounters, String>>);
 
@@ -30,12 +30,12 @@ struct KindCounters(BTreeMap<i64, ObjectCounters>);
 #[derive(Debug, Clone, PartialEq)]
 struct ObjectCounters {
     name: String,
-    /// In the order of the kind's columns; `None` = the server has no value.
+    /// Values in the order of the kind's columns; `None` = the server has none.
     values: Vec<Option<f64>>,
 }
 
 impl Objects {
-    /// Reads all kinds; one that cannot be read is noted with its reason.
+    /// Reads all kinds; one that cannot be read is recorded with the reason.
     pub(super) async fn read(client: &Client) -> Self {
         let mut all = BTreeMap::new();
         for kind in &KINDS {
@@ -44,7 +44,7 @@ impl Objects {
         Self(all)
     }
 
-    /// Writes what was counted since `before` into `evidence`.
+    /// Writes the differences since `before` into `evidence`.
     pub(super) async fn report_since(
         &self,
         before: &Self,
@@ -92,8 +92,8 @@ impl KindCounters {
         Ok(Self(counted.map_err(told)?))
     }
 
-    /// Those that grew, most first; at most as many as a table holds. What was reset meanwhile is
-    /// left out.
+    /// Returns the objects whose counters grew, most first, as many as a table holds. Counters that
+    /// were reset meanwhile are left out.
     fn since(&self, before: &Self, kind: &ObjectKind) -> Vec<(i64, ObjectCounters)> {
         let mut grown: Vec<(i64, ObjectCounters)> = Vec::new();
         for (id, now) in &self.0 {
@@ -130,7 +130,7 @@ impl ObjectCounters {
         Ok((row.try_get(0)?, counts))
     }
 
-    /// How much was done with the object: what its table is sorted by.
+    /// Returns the amount of work on the object, by which the table is sorted.
     fn weight(&self, kind: &ObjectKind) -> f64 {
         let columns = kind.columns.iter().zip(&self.values);
         let weighed = columns.filter(|(column, _)| column.weighs);

@@ -1,6 +1,5 @@
-//! Columns of `pg_stat_statements` by the version of the extension: which there are, and how they
-//! are called here. Times are in nanoseconds, whatever the view has.
-//! Source: the extension's scripts, versions 1.4 to 1.12.
+//! Columns of `pg_stat_statements` by version of the extension, and their names in reports. Times
+//! are in nanoseconds, whatever the view has.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +8,13 @@ use std::collections::BTreeSet;
 pub(super) struct StatementColumn {
     /// Its name in reports.
     pub(super) name: &'static str,
-    /// Columns that are added up, those that there are; a name stands for the first of its line
-    /// that the extension has.
+    /// Columns that are added up; each line lists the names of one column over the versions.
     parts: &'static [&'static [&'static str]],
     /// From the view's unit to ours.
     factor: f64,
-    /// The setting without which it stays 0, which is not a measurement.
+    /// Setting without which it stays 0, which is not a measurement.
     pub(super) needs: Option<&'static str>,
-    /// Whether it tells of all calls since the statement was first counted, and not of a sum.
+    /// True if it covers all calls since the statement was first counted, and cannot be subtracted.
     pub(super) is_of_all_calls: bool,
 }
 
@@ -53,7 +51,7 @@ const fn of_all_calls(
     }
 }
 
-/// Places of those that have a meaning here.
+/// Indexes of the columns that the code uses.
 pub(super) const CALLS: usize = 0;
 pub(super) const EXEC_NS: usize = 1;
 
@@ -97,8 +95,8 @@ pub(super) const COLUMNS: [StatementColumn; 17] = [
 ];
 
 impl StatementColumn {
-    /// What is selected for it; NULL where the extension does not have it. The extension keeps a
-    /// statement of several roles in several rows.
+    /// Returns the SQL of the column, NULL where the extension lacks it. The extension keeps one
+    /// row per role for a statement.
     pub(super) fn sql(&self, present: &BTreeSet<String>) -> String {
         let found = self.parts.iter().map(|names| {
             let known = names.iter().find(|name| present.contains(**name))?;
@@ -119,7 +117,7 @@ impl StatementColumn {
         }
     }
 
-    /// Why there is no value.
+    /// Returns why there is no value.
     pub(super) fn reason(&self, present: &BTreeSet<String>) -> String {
         let known = |names: &[&str]| names.iter().any(|name| present.contains(*name));
         match self.needs {

@@ -1,5 +1,5 @@
-//! What the server counted by statement, where `pg_stat_statements` is installed: the statements
-//! that took most of the step, as shapes without values.
+//! Counters by statement from `pg_stat_statements`, where it is installed: the statements that took
+//! most of the step, by fingerprint.
 
 mod columns;
 
@@ -14,11 +14,11 @@ use crate::failure::from_postgres;
 use crate::fingerprint;
 use columns::{CALLS, COLUMNS, EXEC_NS};
 
-/// Statements that a table holds.
+/// Most statements of a table of the evidence.
 const MOST_ROWS: usize = 20;
-/// Statements whose texts are asked for: some of them turn out to be ours.
+/// Statements whose texts are read; some of them are this tool's own.
 const MOST_TEXTS: usize = 40;
-/// The version of the extension counts, not the server's: it stays when a server is upgraded.
+/// Query of the extension's schema and columns; its version may be older than the server's.
 const PLACE: &str = "SELECT /* plimsoll evidence */ quote_ident(n.nspname),
            (SELECT array_agg(a.attname::text) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
              WHERE c.relnamespace = n.oid AND c.relname = 'pg_stat_statements' AND a.attnum > 0),
@@ -36,11 +36,11 @@ pub(super) struct StatementCounters {
     present: BTreeSet<String>,
     by_id: HashMap<StatementId, StatementFigures>,
     hidden: u64,
-    /// Times that statements were forgotten for want of room.
+    /// Evictions of statements from the extension's table.
     dealloc: Option<f64>,
 }
 
-/// A statement, sent by a client or run within another one.
+/// Identity of a statement, sent by a client or run within another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct StatementId {
     query: i64,
@@ -53,7 +53,7 @@ struct StatementId {
 struct StatementFigures([Option<f64>; COLUMNS.len()]);
 
 impl StatementCounters {
-    /// Reads all counters, without the texts, which lie in a file.
+    /// Reads all counters without the texts, which the extension keeps in a file.
     pub(super) async fn read(client: &Client) -> Result<Self, String> {
         let row = client.query_opt(PLACE, &[]).await.map_err(told)?;
         let row = row.ok_or("the extension pg_stat_statements is not in this database")?;
@@ -113,7 +113,7 @@ impl StatementCounters {
         Ok(())
     }
 
-    /// Writes what was counted since `before` into `evidence`, the longest first.
+    /// Writes the differences since `before` into `evidence`, the longest first.
     pub(super) async fn report_since(
         &self,
         before: &Self,
@@ -138,7 +138,7 @@ impl StatementCounters {
             if text.is_some_and(|text| fingerprint::is_own_statement(text)) {
                 continue;
             }
-            // What runs within a statement is in the time of that statement.
+            // The time of a nested statement is part of the outer one's.
             if id.is_top_level != Some(false) {
                 all = all.plus(totals);
             }
@@ -154,7 +154,8 @@ impl StatementCounters {
         Ok(())
     }
 
-    /// Sums over all statements. What is not counted is told; where nothing ran, sums are zero.
+    /// Writes the sums over all statements. A figure that is not counted is unavailable with the
+    /// reason; where nothing ran, sums are zero.
     fn report_sums(&self, all: &StatementFigures, evidence: &mut ServerEvidence) {
         let columns = COLUMNS.iter().zip(all.0);
         for (column, value) in columns.filter(|(column, _)| !column.is_of_all_calls) {
@@ -170,8 +171,8 @@ impl StatementCounters {
         }
     }
 
-    /// By time spent. A statement whose counters fell was reset, or forgotten and met again: what
-    /// it has now is new.
+    /// Returns the differences since `before`, most time first. Counters that fell were reset or
+    /// evicted, so that their current value is the difference.
     fn since(&self, before: &Self) -> Vec<(StatementId, StatementFigures)> {
         let mut spent: Vec<(StatementId, StatementFigures)> = Vec::new();
         for (id, now) in &self.by_id {
@@ -218,7 +219,7 @@ impl StatementFigures {
         sum
     }
 
-    /// A figure of all calls ever tells nothing of those since `before`.
+    /// Returns the differences since `before`; figures over all calls are dropped.
     fn since(&self, before: &Self) -> Self {
         let mut grown = *self;
         for ((grown, then), column) in grown.0.iter_mut().zip(before.0).zip(&COLUMNS) {

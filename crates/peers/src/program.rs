@@ -18,11 +18,11 @@ use nix::sys::time::TimeValLike as _;
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Between two looks at whether the program has ended: too rare to cost it anything.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// How long a program that was asked to end may tidy up.
-const FAREWELL: Duration = Duration::from_secs(3);
-/// The environment that the programs see: nothing that changes what they do.
+/// Time between two checks for the program's exit: too rare to cost it anything.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Time that an interrupted program has to clean up before it is killed.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Variables that the programs see: nothing that changes what they do.
 const ENVIRONMENT: [&str; 6] = [
     "PATH",
     "HOME",
@@ -31,21 +31,21 @@ const ENVIRONMENT: [&str; 6] = [
     "LD_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
 ];
-/// As much of what a program that failed has said as fits into a sentence.
-const LAST_WORDS: usize = 3;
+/// Lines of a failed program's output that an error quotes.
+const MOST_LINES: usize = 3;
 
-/// Why a program gave no result.
+/// Reason why a program gave no result.
 #[derive(Debug, thiserror::Error)]
-pub enum ChildError {
-    /// The system would not start it, or not let us follow it.
+pub enum ProgramError {
+    /// The system could not start it, or not wait for it.
     #[error("cannot run {program}: {source}", program = program.display())]
     Start {
         /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
-    /// It ended with an error.
+    /// It exited with an error.
     #[error("{program} failed ({status}): {said}", program = program.display())]
     Failed {
         /// The program.
@@ -60,18 +60,18 @@ pub enum ChildError {
     TooLong {
         /// The program.
         program: PathBuf,
-        /// How long it had.
+        /// The time-out.
         bound: Duration,
     },
-    /// We were asked to end, and ended it.
+    /// A signal asked this process to end; the program was interrupted.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// What a program that succeeded gave.
+/// Result of a program that succeeded.
 #[derive(Debug)]
-pub struct Finished {
-    /// What it printed on stdout.
+pub struct ProgramOutput {
+    /// Its stdout.
     pub stdout: String,
     /// CPU time, user and system, of the whole process and of those that it waited for.
     pub cpu_ns: u64,
@@ -79,12 +79,12 @@ pub struct Finished {
 
 /// Runs programs, one at a time: the CPU time of the last one is what that of all children grew.
 #[derive(Debug)]
-pub struct Runner {
+pub struct ProgramRunner {
     interrupted: Arc<AtomicBool>,
     scratch: TempDir,
 }
 
-impl Runner {
+impl ProgramRunner {
     /// A runner with a private directory, which is removed with this value. Once `interrupted` is
     /// set, a running program is asked to end and no other starts.
     ///
@@ -105,7 +105,7 @@ impl Runner {
         self.scratch.path().join(name)
     }
 
-    /// Whether we were asked to end.
+    /// Returns true if a signal asked this process to end.
     pub fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
@@ -114,12 +114,16 @@ impl Runner {
     ///
     /// # Errors
     /// When it cannot start, fails, takes too long, or we were asked to end meanwhile.
-    pub fn run(&self, mut command: Command, bound: Duration) -> Result<Finished, ChildError> {
+    pub fn run(
+        &self,
+        mut command: Command,
+        bound: Duration,
+    ) -> Result<ProgramOutput, ProgramError> {
         if self.interrupted() {
-            return Err(ChildError::Interrupted);
+            return Err(ProgramError::Interrupted);
         }
         let program = PathBuf::from(command.get_program());
-        let started = |source| ChildError::Start {
+        let started = |source| ProgramError::Start {
             program: program.clone(),
             source,
         };
@@ -133,71 +137,71 @@ impl Runner {
             .process_group(0);
         let cpu_before = children_cpu_ns().map_err(started)?;
         let child = command.spawn().map_err(started)?;
-        let status = self.follow(Guarded(child), &program, bound)?;
+        let status = self.follow(GuardedChild(child), &program, bound)?;
         let cpu_ns = children_cpu_ns()
             .map_err(started)?
             .saturating_sub(cpu_before);
         if !status.success() {
-            let said = last_words(&stderr, &stdout);
-            return Err(ChildError::Failed {
+            let said = last_lines(&stderr, &stdout);
+            return Err(ProgramError::Failed {
                 program,
                 status,
                 said,
             });
         }
         let stdout = fs::read_to_string(&stdout).map_err(started)?;
-        Ok(Finished { stdout, cpu_ns })
+        Ok(ProgramOutput { stdout, cpu_ns })
     }
 
     fn follow(
         &self,
-        mut child: Guarded,
+        mut child: GuardedChild,
         program: &Path,
         bound: Duration,
-    ) -> Result<ExitStatus, ChildError> {
+    ) -> Result<ExitStatus, ProgramError> {
         let begun = Instant::now();
         loop {
-            let ended = child.0.try_wait().map_err(|source| ChildError::Start {
+            let ended = child.0.try_wait().map_err(|source| ProgramError::Start {
                 program: program.to_owned(),
                 source,
             })?;
             if self.interrupted() {
-                child.bid_farewell();
-                return Err(ChildError::Interrupted);
+                child.interrupt();
+                return Err(ProgramError::Interrupted);
             }
             if let Some(status) = ended {
                 return Ok(status);
             }
             if begun.elapsed() > bound {
-                return Err(ChildError::TooLong {
+                return Err(ProgramError::TooLong {
                     program: program.to_owned(),
                     bound,
                 });
             }
-            thread::sleep(LOOK_EVERY);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }
 
-/// A child that does not outlive this value.
-struct Guarded(Child);
+/// A child process that is killed when this value is dropped.
+struct GuardedChild(Child);
 
-impl Guarded {
-    /// Asks it to end and waits for a bound.
-    fn bid_farewell(&mut self) {
+impl GuardedChild {
+    /// Sends SIGINT and waits for its exit, up to a time-out.
+    fn interrupt(&mut self) {
         if !matches!(self.0.try_wait(), Ok(None)) {
             return;
         }
         // It may be gone already.
         let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGINT);
         let asked = Instant::now();
-        while asked.elapsed() < FAREWELL && matches!(self.0.try_wait(), Ok(None)) {
-            thread::sleep(LOOK_EVERY);
+        while asked.elapsed() < INTERRUPT_TIMEOUT && matches!(self.0.try_wait(), Ok(None)) {
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }
 
-impl Drop for Guarded {
+impl Drop for GuardedChild {
     fn drop(&mut self) {
         // Both do nothing once it has been waited for.
         let _ = self.0.kill();
@@ -243,7 +247,7 @@ fn children_cpu_ns() -> io::Result<u64> {
     Ok(microseconds.max(0) as u64 * 1_000)
 }
 
-fn last_words(stderr: &Path, stdout: &Path) -> String {
+fn last_lines(stderr: &Path, stdout: &Path) -> String {
     let said = [stderr, stdout].map(|path| fs::read(path).unwrap_or_default());
     let said = said.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let lines: Vec<&str> = said
@@ -253,5 +257,5 @@ fn last_words(stderr: &Path, stdout: &Path) -> String {
         .unwrap_or("it said nothing")
         .lines()
         .collect();
-    lines[lines.len().saturating_sub(LAST_WORDS)..].join("; ")
+    lines[lines.len().saturating_sub(MOST_LINES)..].join("; ")
 }

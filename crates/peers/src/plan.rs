@@ -1,0 +1,179 @@
+//! The contests that there are: programs, loads, and expected ratios.
+
+use crate::contest::Compared;
+use crate::sampling::{self, PeerSampler, SampleScope};
+
+/// Plan of one contest: its programs, its load, and the expected ratio.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ContestPlan {
+    /// As `--only` takes it.
+    pub name: &'static str,
+    /// The bench.
+    pub ours: &'static str,
+    /// The program that it is measured beside.
+    pub peer: &'static str,
+    /// Figure that the ratio compares.
+    pub compared: Compared,
+    /// The least ratio of operations per second, or the greatest of CPU times, ours ÷ the peer's;
+    /// absent where the ratio is only shown.
+    pub expected_ratio: Option<f64>,
+    /// The most CPU time that one of our operations may take; absent where there is no bound.
+    pub most_cpu_ns: Option<f64>,
+    /// The load.
+    pub load: ContestLoad,
+}
+
+/// The load of a contest, the same on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContestLoad {
+    /// Prepared point selects by so many users, each with a connection, beside pgbench.
+    PointSelect {
+        /// As `--driver` takes it.
+        driver: &'static str,
+        /// Users, connections and clients.
+        users: u32,
+    },
+    /// The same through a pool of so many connections, beside the smallest loop on the same pool.
+    Pooled {
+        /// As `--driver` takes it.
+        driver: &'static str,
+        /// Users, and connections.
+        users: u32,
+    },
+    /// SETs of three bytes, beside the smallest loop on the same crate.
+    MinimalSet,
+    /// SETs of three bytes, beside Redis' own benchmark.
+    BenchmarkSet,
+    /// SamplingContest of the machine, beside another program that takes them.
+    Sample {
+        /// Data that each sample reads.
+        scope: SampleScope,
+        /// The other program.
+        peer: PeerSampler,
+    },
+}
+
+/// All contests, in the order in which they run.
+pub const CONTESTS: [ContestPlan; 23] = [
+    beside_pgbench("wire-2", "wire", 2, 0.97),
+    beside_pgbench("wire-8", "wire", 8, 0.97),
+    beside_pgbench("wire-32", "wire", 32, 0.97),
+    beside_pgbench("direct-2", "direct", 2, 0.9),
+    beside_pgbench("direct-8", "direct", 8, 0.9),
+    beside_pgbench("direct-32", "direct", 32, 0.9),
+    beside_minimal_pool("deadpool-2", "deadpool", 2),
+    beside_minimal_pool("deadpool-8", "deadpool", 8),
+    beside_minimal_pool("deadpool-32", "deadpool", 32),
+    beside_minimal_pool("sqlx-2", "sqlx", 2),
+    beside_minimal_pool("sqlx-8", "sqlx", 8),
+    beside_minimal_pool("sqlx-32", "sqlx", 32),
+    ContestPlan {
+        name: "redis-multiplexed",
+        ours: "redis-bench",
+        peer: "minimal loop",
+        compared: Compared::Throughput,
+        expected_ratio: Some(0.97),
+        most_cpu_ns: None,
+        load: ContestLoad::MinimalSet,
+    },
+    ContestPlan {
+        name: "redis-benchmark",
+        ours: "redis-bench",
+        peer: "redis-benchmark",
+        compared: Compared::Throughput,
+        expected_ratio: None,
+        most_cpu_ns: None,
+        load: ContestLoad::BenchmarkSet,
+    },
+    sample("sample-host-psutil", SampleScope::Host, PeerSampler::Psutil),
+    sample(
+        "sample-host-sysinfo",
+        SampleScope::Host,
+        PeerSampler::Sysinfo,
+    ),
+    sample(
+        "sample-500-pidstat",
+        SampleScope::Processes,
+        PeerSampler::Pidstat,
+    ),
+    sample(
+        "sample-500-psutil",
+        SampleScope::Processes,
+        PeerSampler::Psutil,
+    ),
+    sample(
+        "sample-500-sysinfo",
+        SampleScope::Processes,
+        PeerSampler::Sysinfo,
+    ),
+    sample(
+        "sample-500-full-pidstat",
+        SampleScope::Everything,
+        PeerSampler::Pidstat,
+    ),
+    sample(
+        "sample-500-full-psutil",
+        SampleScope::Everything,
+        PeerSampler::Psutil,
+    ),
+    sample(
+        "sample-500-full-sysinfo",
+        SampleScope::Everything,
+        PeerSampler::Sysinfo,
+    ),
+    sample(
+        "sample-500-raw",
+        SampleScope::Processes,
+        PeerSampler::WithoutRaw,
+    ),
+];
+
+const fn sample(name: &'static str, scope: SampleScope, peer: PeerSampler) -> ContestPlan {
+    let tenth_of_pidstat = matches!(
+        (scope, peer),
+        (SampleScope::Processes, PeerSampler::Pidstat)
+    );
+    ContestPlan {
+        name,
+        ours: sampling::OURS,
+        peer: peer.name(),
+        compared: Compared::CpuTime,
+        expected_ratio: if tenth_of_pidstat { Some(0.1) } else { None },
+        most_cpu_ns: match peer {
+            PeerSampler::WithoutRaw => None,
+            PeerSampler::Pidstat | PeerSampler::Psutil | PeerSampler::Sysinfo => {
+                Some(scope.most_cpu_ns())
+            }
+        },
+        load: ContestLoad::Sample { scope, peer },
+    }
+}
+
+const fn beside_pgbench(
+    name: &'static str,
+    driver: &'static str,
+    users: u32,
+    expected_ratio: f64,
+) -> ContestPlan {
+    ContestPlan {
+        name,
+        ours: "db-pool-bench",
+        peer: "pgbench",
+        compared: Compared::Throughput,
+        expected_ratio: Some(expected_ratio),
+        most_cpu_ns: None,
+        load: ContestLoad::PointSelect { driver, users },
+    }
+}
+
+const fn beside_minimal_pool(name: &'static str, driver: &'static str, users: u32) -> ContestPlan {
+    ContestPlan {
+        name,
+        ours: "db-pool-bench",
+        peer: "minimal loop",
+        compared: Compared::Throughput,
+        expected_ratio: Some(0.97),
+        most_cpu_ns: None,
+        load: ContestLoad::Pooled { driver, users },
+    }
+}

@@ -1,0 +1,24 @@
+//! Verdicts on figures that have a bound.
+
+use serde::{Deserialize, Serialize};
+
+/// Result of comparing a figure with its bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BoundVerdict {
+    /// At the bound or better.
+    AsExpected,
+    /// Worse than the bound.
+    FallsShort,
+}
+
+impl BoundVerdict {
+    /// Returns the verdict on a figure that is at its bound or better (`good`), or worse.
+    pub fn from_good(good: bool) -> Self {
+        if good {
+            Self::AsExpected
+        } else {
+            Self::FallsShort
+        }
+    }
+}
