@@ -10,8 +10,8 @@ use anyhow::Context as _;
 use bench_cli::Remedy as _;
 use bench_cli::bench::Bench;
 use bench_report::clock::monotonic_ns;
-use bench_report::{Generator, Load, Step, StepEnd, Warning, WarningCode, Window};
-use load_engine::{LoadPlan, Phase, StepPlan, StopRule};
+use bench_report::{Generator, Step, StepEnd, Warning, WarningCode, Window};
+use load_engine::{Phase, StepPlan, StopRule};
 use serde_json::json;
 use testbed::{Faults, Proxy};
 
@@ -299,22 +299,7 @@ fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
 /// Creates the record of a step that could not begin.
 pub(crate) fn not_begun(step: &StepPlan, reason: String) -> Step {
     let now_ns = monotonic_ns();
-    let load = match step.load {
-        LoadPlan::Open {
-            rate_per_s,
-            pacing,
-            in_flight_cap,
-        } => Load::Open {
-            rate_per_s,
-            pacing,
-            in_flight_cap,
-            delayed_at_cap: 0,
-        },
-        LoadPlan::Closed { users, think_time } => Load::Closed {
-            users,
-            think_time_ns: think_time.as_nanos() as u64,
-        },
-    };
+    let load = step.load.reported(0);
     Step {
         name: step.name.clone(),
         parameters: step.parameters.clone(),

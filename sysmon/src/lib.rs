@@ -16,6 +16,7 @@
 
 pub mod cli;
 pub mod command;
+#[cfg(feature = "export")]
 pub mod export;
 pub mod growth;
 pub mod mark;
@@ -29,10 +30,13 @@ pub mod recording;
 pub mod render;
 pub mod rolling;
 pub mod sampler;
+pub mod sampling_flags;
 pub mod saver;
 pub mod series_store;
+pub mod settings;
 pub mod show;
 pub mod signals;
 pub mod stream;
 pub mod wall_clock;
+#[cfg(feature = "watch")]
 pub mod watch;

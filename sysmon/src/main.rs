@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use sysmon::cli::{SysmonCli, SysmonCommand};
-use sysmon::{export, mark, record, show, watch};
+use sysmon::{mark, record, show};
 
 fn main() -> ExitCode {
     let cli = bench_cli::parse::<SysmonCli>();
@@ -14,10 +14,12 @@ fn main() -> ExitCode {
             own_code = record::own_failure(&recorded, &flags);
             recorded
         }
-        SysmonCommand::Watch(flags) => watch::watch(&flags),
+        #[cfg(feature = "watch")]
+        SysmonCommand::Watch(flags) => sysmon::watch::watch(&flags),
         SysmonCommand::Show(flags) => show::show(&flags),
         SysmonCommand::Mark(flags) => mark::mark(&flags),
-        SysmonCommand::Export(flags) => export::export(&flags),
+        #[cfg(feature = "export")]
+        SysmonCommand::Export(flags) => sysmon::export::export(&flags),
     });
     own_code.map_or(code, ExitCode::from)
 }

@@ -3,9 +3,8 @@
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Warning, WarningCode};
 use host_metrics::derive::tick_window_ns;
-use host_metrics::follow::{FollowOptions, Follower};
+use host_metrics::follow::Follower;
 use host_metrics::source::gpu::watch::GpuWatch;
-use host_metrics::source::{KernelUnits, Roots, SLOW_STANDS_NS};
 use host_metrics::tick_schedule::TickSchedule;
 
 use crate::growth::{GrowthThreshold, growing};
@@ -15,53 +14,16 @@ use crate::process_history::{ProcessFollower, ProcessHistory, has_series, proces
 use crate::rolling::{POINTS, points_of_each};
 use crate::sampler::MachineSampler;
 use crate::series_store::SeriesStore;
+use crate::settings::SamplingSettings;
 use crate::stream::RawWriter;
 use crate::stream::sample::RowBuilder;
 use crate::wall_clock::WallClock;
 
+/// Headline of a report that is saved before the recording ends.
+pub(crate) const UNFINISHED: &str = "interrupted before its end";
+
 /// Share of missed samples from which a warning is given.
 const MISSED_RATIO: f64 = 0.01;
-
-/// Settings of a recording.
-#[derive(Debug, Clone)]
-pub struct SamplingSettings {
-    /// Roots of the kernel's file trees.
-    pub roots: Roots,
-    /// Units of the kernel's counters.
-    pub units: KernelUnits,
-    /// Time between samples in nanoseconds.
-    pub interval_ns: u64,
-    /// Number of cores; no process may seem to use more than all of them.
-    pub cores: Option<u64>,
-    /// Processes that are recorded individually; absent for none.
-    pub follow: Option<FollowOptions>,
-    /// Control groups to read besides our own.
-    pub cgroups: Vec<String>,
-    /// True to count TCP sockets by state.
-    pub socket_states: bool,
-    /// Time for which readings that change slowly stand, as [`SourceOptions`](host_metrics::source::SourceOptions)
-    /// has it.
-    pub slow_stands_ns: u64,
-    /// Least growth that is reported.
-    pub growth: GrowthThreshold,
-}
-
-impl SamplingSettings {
-    /// Settings for this machine once a second, without processes.
-    pub fn host() -> Self {
-        Self {
-            roots: Roots::host(),
-            units: KernelUnits::host(),
-            interval_ns: 1_000_000_000,
-            cores: None,
-            follow: None,
-            cgroups: Vec::new(),
-            socket_states: false,
-            slow_stands_ns: SLOW_STANDS_NS,
-            growth: GrowthThreshold::default(),
-        }
-    }
-}
 
 /// A recording under way.
 #[derive(Debug)]

@@ -12,8 +12,9 @@ use common::tree::{put, report_of, sample_later};
 use host_metrics::follow::FollowOptions;
 use host_metrics::source::Roots;
 use sysmon::masking::target;
-use sysmon::recording::{LiveRecording, SamplingSettings};
+use sysmon::recording::LiveRecording;
 use sysmon::render;
+use sysmon::settings::SamplingSettings;
 
 const MIB: u64 = 1 << 20;
 

@@ -12,8 +12,9 @@ use bench_report::{Report, Series, Tool, WarningCode};
 use host_metrics::source::gpu::watch::GpuWatch;
 use host_metrics::source::gpu::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
 use host_metrics::source::{Gaps, Roots};
-use sysmon::recording::{LiveRecording, SamplingSettings};
+use sysmon::recording::LiveRecording;
 use sysmon::render;
+use sysmon::settings::SamplingSettings;
 
 /// Far beyond what any machine needs; a test that waits longer has found a hang.
 const HANG: Duration = Duration::from_mins(1);

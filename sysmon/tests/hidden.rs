@@ -13,7 +13,8 @@ use common::{Home, alone, series};
 use host_metrics::follow::FollowOptions;
 use host_metrics::source::Roots;
 use host_metrics::source::process::ProcessFields;
-use sysmon::recording::{LiveRecording, SamplingSettings};
+use sysmon::recording::LiveRecording;
+use sysmon::settings::SamplingSettings;
 
 fn messages(report: &Report) -> Vec<&str> {
     report.warnings.iter().map(|w| w.message.as_str()).collect()

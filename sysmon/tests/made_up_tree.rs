@@ -10,7 +10,8 @@ use bench_report::{Report, WarningCode};
 use common::tree::{put, report_of, sample_later};
 use host_metrics::follow::FollowOptions;
 use host_metrics::source::{KernelUnits, Roots};
-use sysmon::recording::{LiveRecording, SamplingSettings};
+use sysmon::recording::LiveRecording;
+use sysmon::settings::SamplingSettings;
 
 const UNITS: KernelUnits = KernelUnits {
     tick_ns: 10_000_000,

@@ -225,7 +225,8 @@ fn chain(root: &Path, length: u32) {
 #[test]
 fn a_ring_of_parents_is_a_tree_all_the_same() {
     use host_metrics::follow::FollowOptions;
-    use sysmon::recording::{LiveRecording, SamplingSettings};
+    use sysmon::recording::LiveRecording;
+    use sysmon::settings::SamplingSettings;
     let root = tempfile::tempdir().unwrap();
     chain(root.path(), 3);
     let mut recording = LiveRecording::begin(&SamplingSettings {

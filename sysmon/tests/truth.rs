@@ -20,7 +20,7 @@ use common::counters::{
 use common::load::{self, Load};
 use common::{Home, series};
 use host_metrics::source::process::ProcessFields;
-use sysmon::recording::SamplingSettings;
+use sysmon::settings::SamplingSettings;
 
 /// CPU time is counted in ticks of 10 ms, user and system each by itself.
 const TICKS_S: f64 = 0.02;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use load_engine::Failure;
+use load_engine::{Failure, Pauses};
 use tokio::sync::{Notify, mpsc};
 
 use crate::connection_step::ConnectionStep;
@@ -34,10 +34,7 @@ pub(crate) enum ConnectionCommand {
 #[derive(Debug)]
 pub(crate) enum TalkSchedule {
     /// A pause after each answer; the first message `offset` after the start.
-    ThinkTime {
-        think_time: Duration,
-        offset: Duration,
-    },
+    Paused { pauses: Pauses, offset: Duration },
     /// When an arrival comes.
     Arrivals(TalkerQueue),
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use futures_util::StreamExt as _;
-use load_engine::Failure;
+use load_engine::{Failure, Pauses};
 use tokio::time::{sleep, timeout};
 
 use crate::connection_handle::{
@@ -95,8 +95,8 @@ impl ConnectionTask {
                 token,
             } => {
                 let result = match schedule {
-                    TalkSchedule::ThinkTime { think_time, offset } => {
-                        self.talk_with_pauses(&step, think_time, offset).await
+                    TalkSchedule::Paused { pauses, offset } => {
+                        self.talk_with_pauses(&step, pauses, offset).await
                     }
                     TalkSchedule::Arrivals(queue) => self.talk_on_arrivals(&step, queue).await,
                 };
@@ -116,7 +116,7 @@ impl ConnectionTask {
     async fn talk_with_pauses(
         &mut self,
         step: &ConnectionStep,
-        think_time: Duration,
+        mut pauses: Pauses,
         offset: Duration,
     ) -> Result<(), Failure> {
         let window = step.window();
@@ -125,8 +125,8 @@ impl ConnectionTask {
             .await?;
         while monotonic_ns() < window.measure_end_ns {
             self.send_message(InFlightMessage::start_echo(step)).await?;
-            if !think_time.is_zero() {
-                self.read_for(think_time).await?;
+            if let Some(pause) = pauses.next_pause() {
+                self.read_for(pause).await?;
             }
         }
         Ok(())

@@ -211,7 +211,7 @@ fn reported(load: &LoadPlan, step: &ConnectionStep) -> Load {
         },
         LoadPlan::Closed { think_time, .. } => Load::Closed {
             users: talkers,
-            think_time_ns: think_time.as_nanos() as u64,
+            think_time_ns: think_time.mean().as_nanos() as u64,
         },
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Arrivals, Failure, LoadPlan, Pacer, RateCurve, WorkerShare};
+use load_engine::{Arrivals, Failure, LoadPlan, Pacer, Pauses, RateCurve, WorkerShare};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
@@ -136,8 +136,10 @@ impl WorkerThread {
             LoadPlan::Closed { think_time, .. } => {
                 let count = connections.len().max(1) as u32;
                 for (connection, n) in connections.iter().zip(0..) {
-                    let offset = think_time / count * n;
-                    let schedule = TalkSchedule::ThinkTime { think_time, offset };
+                    let offset = think_time.mean() / count * n;
+                    let talker = own.start + u64::from(n);
+                    let pauses = Pauses::new(think_time, self.setup.seed, talker);
+                    let schedule = TalkSchedule::Paused { pauses, offset };
                     // One that is lost is found by the check.
                     let _ = connection.send(talk(step, schedule, &token));
                 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use load_engine::{
-    BrokenRule, Cancel, Failure, Session, Target, TargetFactory, Timestamps, UserId, WorkerShare,
+    BrokenRule, Cancel, Failure, Pauses, Session, Target, TargetFactory, ThinkTime, Timestamps,
+    UserId, WorkerShare,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -27,7 +28,9 @@ const DRAIN_BOUND: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ExhaustRun {
     pub(super) users: u64,
-    pub(super) think_time: Duration,
+    pub(super) think_time: ThinkTime,
+    /// Seed of the pauses.
+    pub(super) seed: u64,
     pub(super) holders: u64,
     pub(super) holder: Holder,
     /// Users alone, before and after.
@@ -76,7 +79,8 @@ impl ExhaustRun {
         for user in 0..self.users {
             let session = target.open(UserId(user)).await?;
             let told = told(follower.ledger());
-            let user = be_user(session, self.think_time, parts, visits.clone(), told);
+            let pauses = Pauses::new(self.think_time, self.seed, user);
+            let user = be_user(session, pauses, parts, visits.clone(), told);
             tasks.spawn(user);
         }
         for _ in 0..self.holders {
@@ -180,7 +184,7 @@ async fn sleep_until(instant_ns: u64) {
 /// Asks, waits for the answer, pauses, and so on until the course ends.
 async fn be_user<S: Session>(
     mut session: S,
-    think_time: Duration,
+    mut pauses: Pauses,
     parts: PartTimes,
     visits: UnboundedSender<TracedRequest>,
     told: TaskSignals,
@@ -200,10 +204,11 @@ async fn be_user<S: Session>(
         told.ledger.note(&visit);
         // Nobody reads any more once a signal has come.
         let _ = visits.send(visit);
+        let pause = pauses.next_pause();
         if failed {
-            tokio::time::sleep(think_time.max(PAUSE_AFTER_FAILURE)).await;
-        } else if !think_time.is_zero() {
-            tokio::time::sleep(think_time).await;
+            tokio::time::sleep(pause.unwrap_or_default().max(PAUSE_AFTER_FAILURE)).await;
+        } else if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
         }
     }
     session.close().await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bench_cli::flags;
 use clap::{Args, ValueEnum};
+use load_engine::ThinkTime;
 
 use crate::one_pool::{OnePoolFlags, TracedRunFlags};
 
@@ -60,9 +61,10 @@ pub(crate) struct ExhaustFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) duration: Duration,
 
-    /// Each user's pause between answer and next request
-    #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "5ms")]
-    pub(crate) think_time: Duration,
+    /// Each user's pause between answer and next request: 2s, 1s..3s (evenly between) or exp:2s
+    /// (around a mean)
+    #[arg(long, value_name = "TIME", default_value = "5ms")]
+    pub(crate) think_time: ThinkTime,
 
     /// How often each course is run
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]

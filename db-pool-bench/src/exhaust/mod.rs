@@ -94,7 +94,7 @@ fn one(
     let (driver, holder) = (setting.driver.name(), setting.holder.name());
     context.bench.line(&format!("{driver}, {holder}"));
     let cancel = context.bench.cancel.clone();
-    let course = plan.course(setting);
+    let course = plan.course(setting, repeat);
     let rules = context.stop_rules(&plan.flags.course.stop_on);
     // That checkouts time out is what this is about.
     let follower = RunSupervisor::new(&mut context.watch, rules, plan.course_length(), true);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bench_cli::load::think_time_config;
 use load_engine::{LoadPlan, PlannedStep, StepPlan, shuffled_steps};
 use serde_json::{Value, json};
 
@@ -90,10 +91,11 @@ impl<'a> ExhaustPlan<'a> {
         2 * self.flags.duration + self.flags.keep
     }
 
-    pub(super) fn course(&self, setting: ExhaustSetting) -> ExhaustRun {
+    pub(super) fn course(&self, setting: ExhaustSetting, repeat: u64) -> ExhaustRun {
         ExhaustRun {
             users: self.users(),
             think_time: self.flags.think_time,
+            seed: self.seed ^ (repeat << 32),
             holders: self.holders(),
             holder: setting.holder,
             alone: self.flags.duration,
@@ -130,9 +132,9 @@ impl<'a> ExhaustPlan<'a> {
             ("holders".to_owned(), json!(self.holders())),
             ("keep_ns".to_owned(), ns(flags.keep)),
             ("measure_ns".to_owned(), ns(flags.duration)),
-            ("think_time_ns".to_owned(), ns(flags.think_time)),
             ("repeats".to_owned(), json!(flags.repeats)),
         ]);
+        config.extend(think_time_config(flags.think_time));
         config.extend(flags.pool.config(&self.drivers, &self.selection));
         config
     }

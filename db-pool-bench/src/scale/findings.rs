@@ -218,7 +218,7 @@ mod tests {
     fn step(users: u64, wait_ns: u64) -> Step {
         let load = LoadPlan::Closed {
             users,
-            think_time: Duration::ZERO,
+            think_time: load_engine::ThinkTime::NONE,
         };
         let plan = StepPlan::new("a step", load, Duration::from_secs(1));
         let mut step = not_begun(&plan, String::new());

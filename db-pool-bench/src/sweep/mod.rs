@@ -124,7 +124,7 @@ pub(crate) mod tests {
     pub(crate) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
         let load = LoadPlan::Closed {
             users: 16,
-            think_time: std::time::Duration::ZERO,
+            think_time: load_engine::ThinkTime::NONE,
         };
         let plan = StepPlan::new("deadpool", load, std::time::Duration::from_secs(1))
             .parameter("driver", "deadpool")

@@ -15,7 +15,7 @@ use tokio_postgres::error::SqlState;
 use super::ServerConnection;
 use super::flags::SuggestFlags;
 use super::query_template::QueryTemplate;
-use crate::connect::{Client, Describer};
+use crate::connect::{Client, ParameterDescriber};
 use crate::failure::from_postgres;
 use crate::fingerprint;
 use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
@@ -264,7 +264,7 @@ async fn types(client: &Client, statements: &[CountedStatement]) -> Vec<Vec<Stri
     let mut all = Vec::with_capacity(statements.len());
     for statement in statements {
         // One that the server does not take spoils its transaction; the next has another.
-        let types = match Describer::beside(client, "").await {
+        let types = match ParameterDescriber::beside(client, "").await {
             Ok(mut describer) => {
                 let types = describer.parameters(&statement.template.sql).await;
                 describer.close().await;

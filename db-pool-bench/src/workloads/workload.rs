@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use load_engine::{Failure, OperationId, OperationTable};
 
-use crate::connect::{Client, Describer, Inferred};
+use crate::connect::{Client, InferredParameter, ParameterDescriber};
 use crate::failure::from_wire;
 use crate::fingerprint;
 use crate::protocol::Protocol;
@@ -177,7 +177,7 @@ impl WorkloadDraft {
             return Ok(self.without_parameters());
         }
         let unreached = |error| WorkloadError::Server(Box::new(from_wire(&error)));
-        let beside = Describer::beside(client, settings).await;
+        let beside = ParameterDescriber::beside(client, settings).await;
         let mut describer = beside.map_err(unreached)?;
         let kinds = self.kinds(&mut describer).await;
         describer.close().await;
@@ -187,7 +187,7 @@ impl WorkloadDraft {
 
     async fn kinds(
         &self,
-        describer: &mut Describer<'_>,
+        describer: &mut ParameterDescriber<'_>,
     ) -> Result<Vec<Vec<ParameterType>>, WorkloadError> {
         let mut kinds = Vec::new();
         for (file, statement) in self.statements() {
@@ -309,7 +309,7 @@ fn prepared(
 }
 
 async fn kinds_of(
-    describer: &mut Describer<'_>,
+    describer: &mut ParameterDescriber<'_>,
     file: &str,
     statement: &ScriptStatement,
 ) -> Result<Vec<ParameterType>, WorkloadError> {
@@ -318,8 +318,8 @@ async fn kinds_of(
         Err(error) => return Err(refused(file, statement, &error)),
     };
     let kinds = inferred.into_iter().zip(&statement.parameters);
-    let kinds = kinds.map(|(Inferred { type_name, kind }, parameter)| {
-        kind.ok_or_else(|| {
+    let kinds = kinds.map(|(InferredParameter { type_name, parameter_type }, parameter)| {
+        parameter_type.ok_or_else(|| {
             let message = format!(
                 "the server wants a value of type {type_name} here, as which no number can be sent; make one in SQL, as in :n * interval '1 s'"
             );

@@ -11,8 +11,8 @@ use host_metrics::tick_schedule::TickSchedule;
 
 use crate::masking::MASKING;
 use crate::own_cost::OwnCost;
-use crate::recording::SamplingSettings;
 use crate::sampler::DetailReader;
+use crate::settings::SamplingSettings;
 
 use super::exposition::{Families, Page};
 use super::monotonic::MonotonicTimes;
@@ -121,7 +121,7 @@ impl Exporter {
             if let (Some(processes), Some(samples)) = (processes, &sample.processes) {
                 let mut asked = DetailReader { source, gaps };
                 processes.families(at_ns, samples, &mut asked, out);
-                source.follow_groups(processes.heads());
+                source.follow_groups(processes.root_pids());
             }
         });
     }

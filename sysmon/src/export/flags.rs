@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::listen::{self, ListenAddress};
-use crate::cli::SamplingFlags;
+use crate::sampling_flags::SamplingFlags;
 
 /// Shown after the flags.
 pub const EXAMPLES: &str = "\

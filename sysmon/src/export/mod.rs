@@ -27,7 +27,7 @@ use bench_cli::{Exit, Remedy as _, UsageError, output};
 use host_metrics::source::gpu::nvml::NvmlDriver;
 use host_metrics::source::gpu::watch::GpuWatch;
 
-use crate::recording::SamplingSettings;
+use crate::settings::SamplingSettings;
 
 use exporter::Exporter;
 use flags::ExportFlags;

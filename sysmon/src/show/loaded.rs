@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Pattern, SeriesSummary};
 use crate::marks::{self, ActiveRecording};
-use crate::record;
+use crate::recording::UNFINISHED;
 use crate::stream::paths;
 
 /// Content of a recording, whichever of its files it was read from.
@@ -89,7 +89,7 @@ impl LoadedRecording {
             clock: report.clock,
             duration_ns: report.duration_ns,
             headline: Some(report.summary.headline)
-                .filter(|text| !text.is_empty() && text != record::UNFINISHED),
+                .filter(|text| !text.is_empty() && text != UNFINISHED),
             notes: note.into_iter().chain(raw).collect(),
             series: rows,
             points: if points { chosen } else { Vec::new() },

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use arrow_ipc::{Message, MessageHeader, RecordBatch, root_as_message};
 
-use super::reader::Ending;
+use super::ending::Ending;
 
 /// First bytes of a message. A length of 0 after them closes the stream.
 const MARK: [u8; 4] = [0xff; 4];

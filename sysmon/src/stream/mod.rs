@@ -20,6 +20,7 @@
 //! supports replacements, which is not so of deltas.
 
 mod columns;
+mod ending;
 mod error;
 mod file;
 pub mod flags;
@@ -33,9 +34,10 @@ mod rotation;
 pub mod sample;
 mod writer;
 
+pub use ending::Ending;
 pub use error::StreamError;
 pub use header::RawHeader;
 pub use outage::{Outage, Outages};
-pub use reader::{Batch, Ending, RawPoint, RawReader, RawRecording, RawRow, RawSeries, read};
+pub use reader::{Batch, RawPoint, RawReader, RawRecording, RawRow, RawSeries, read};
 pub use rotation::Rotation;
 pub use writer::RawWriter;

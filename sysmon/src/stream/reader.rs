@@ -14,23 +14,9 @@ use arrow_ipc::reader::StreamDecoder;
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use super::StreamError;
+use super::ending::Ending;
 use super::header::{self, RawHeader};
 use super::message::{self, NextMessage};
-
-/// End of a file of raw samples.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// The file was closed: no sample is missing.
-    Closed,
-    /// The file was never closed and ends with a whole batch: the recorder was killed between two,
-    /// or is still writing.
-    Open,
-    /// The file was never closed and its last batch is cut short: the recorder was killed while it
-    /// wrote.
-    Torn,
-    /// The bytes after the last batch are invalid, for this reason.
-    Damaged(String),
-}
 
 /// One reading.
 #[derive(Debug, Clone, Copy, PartialEq)]

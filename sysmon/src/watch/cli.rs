@@ -3,7 +3,7 @@
 use clap::Args;
 use host_metrics::follow::FollowOptions;
 
-use crate::cli::BasicFlags;
+use crate::sampling_flags::BasicFlags;
 
 /// Text below the flags in `--help`.
 pub const EXAMPLES: &str = "\

@@ -32,8 +32,8 @@ use nix::sys::signal::Signal;
 use ratatui::crossterm::event as terminal;
 
 use crate::own_cost::OwnCost;
-use crate::recording::SamplingSettings;
 use crate::sampler::MachineSampler;
+use crate::settings::SamplingSettings;
 use crate::signals::{BlockedSignals, SignalEvent};
 use cli::WatchFlags;
 use keys::KeyAction;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bench_report::{Report, Series, Tool};
 use host_metrics::follow::{FollowOptions, ProcessTarget};
 use host_metrics::source::process::ProcessFields;
-use sysmon::recording::{LiveRecording, SamplingSettings};
+use sysmon::recording::LiveRecording;
+use sysmon::settings::SamplingSettings;
 
 /// Longer than the least window of a counter of ticks, so that every sample has all its rates.
 const BETWEEN: Duration = Duration::from_millis(150);

@@ -11,7 +11,7 @@ use sysmon::export::exporter::Exporter;
 use sysmon::export::exposition::{Families, Page as Tested, PageFormat};
 use sysmon::export::host;
 use sysmon::export::page_store::PageStore;
-use sysmon::recording::SamplingSettings;
+use sysmon::settings::SamplingSettings;
 
 use crate::page::Page;
 

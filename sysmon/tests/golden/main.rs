@@ -22,9 +22,10 @@ use sysmon::export::exporter::Exporter;
 use sysmon::export::exposition::{Families, Page, PageFormat};
 use sysmon::export::host;
 use sysmon::export::page_store::PageStore;
-use sysmon::recording::{LiveRecording, SamplingSettings};
+use sysmon::recording::LiveRecording;
 use sysmon::render;
 use sysmon::sampler::MachineSampler;
+use sysmon::settings::SamplingSettings;
 
 fn write(root: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {

@@ -17,6 +17,7 @@ use crate::load::step_state::{PacerError, StepState};
 use crate::plan::arrivals::Arrivals;
 use crate::plan::load_plan::LoadPlan;
 use crate::plan::step_plan::StepPlan;
+use crate::plan::think_time::Pauses;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::Arrival;
@@ -79,7 +80,8 @@ async fn attack<T: Target>(
                 ));
             }
             LoadPlan::Closed { think_time, .. } => {
-                tasks.spawn(be_user(target, user, place, think_time, shared));
+                let pauses = Pauses::new(think_time, plan.seed, user.0);
+                tasks.spawn(be_user(target, user, place, pauses, shared));
             }
         }
     }
@@ -168,7 +170,7 @@ async fn be_user<T: Target>(
     target: Arc<T>,
     user: UserId,
     place: OpeningOrder,
-    think_time: Duration,
+    mut pauses: Pauses,
     shared: Arc<StepState>,
 ) -> Result<(), Failure> {
     let (mut session, window) = open(&*target, user, place, &shared).await?;
@@ -178,9 +180,9 @@ async fn be_user<T: Target>(
         let mut request = InFlightRequest::for_user(&shared.step, now_ns);
         let outcome = session.request(&mut request.timestamps).await;
         now_ns = request.finish(&outcome, session.parts());
-        if !think_time.is_zero() {
+        if let Some(pause) = pauses.next_pause() {
             tokio::select! {
-                () = tokio::time::sleep(think_time) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = shared.halted() => {}
             }
             now_ns = monotonic_ns();

@@ -1,0 +1,60 @@
+//! Flags of `sysmon record`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use bench_cli::flags::{self, OutputFlags};
+use clap::Args;
+
+use crate::growth::GrowthThreshold;
+use crate::sampling_flags::SamplingFlags;
+use crate::stream::flags::RawFlags;
+
+// Paragraphs are one line each: clap breaks them where the terminal ends.
+pub(crate) const EXAMPLES: &str = "\
+Around a command stdout is the command's: the summary goes to stderr, and the exit code is the \
+command's own (128 + n when signal n killed it), 127 when there is no such program, 126 when it \
+cannot be run, 125 when sysmon itself failed.
+
+Examples:
+  sysmon record                                    until Ctrl-C
+  sysmon record --duration 30s
+  sysmon record -- make test                       hands on its exit code
+  sysmon record --rotate-age 1h --keep 24          24 files of raw samples
+  sysmon record --interval 100ms --processes none --output run.json
+  sysmon record --follow postgres,redis-server --fields io,scheduler
+  sysmon record --follow port:5432,pid:4711 --follow 'command:java .*shop'";
+
+/// Flags of `sysmon record`.
+#[derive(Debug, Args)]
+pub struct RecordFlags {
+    /// Flags of what is sampled.
+    #[command(flatten)]
+    pub sampling: SamplingFlags,
+
+    /// Time to record; without it until Ctrl-C, or until the command ends
+    #[arg(long, value_parser = flags::duration, value_name = "TIME")]
+    #[arg(conflicts_with = "command")]
+    pub duration: Option<Duration>,
+
+    /// Do not record the command lines of processes, which are redacted otherwise
+    #[arg(long)]
+    pub no_command_lines: bool,
+
+    /// Growth of memory over the recording that matters: a size, or a share of what was there at
+    /// first, as in 10% [default: 50MB]
+    #[arg(long, value_name = "SIZE|SHARE")]
+    pub growth: Option<GrowthThreshold>,
+
+    /// Flags of raw samples.
+    #[command(flatten)]
+    pub raw: RawFlags,
+
+    /// Flags of the output.
+    #[command(flatten)]
+    pub output: OutputFlags,
+
+    /// Command to record around, after `--`
+    #[arg(last = true, value_name = "COMMAND", help_heading = "Arguments")]
+    pub command: Vec<OsString>,
+}

@@ -1,0 +1,166 @@
+//! Flags of what is sampled, shared by the commands that sample the machine.
+
+use std::time::Duration;
+
+use bench_cli::flags;
+use clap::{Args, ValueEnum};
+use host_metrics::follow::{FollowOptions, ProcessTarget};
+use host_metrics::source::process::ProcessFields;
+
+use crate::masking;
+
+/// Shortest interval: sampling faster would mostly measure itself.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+/// Most processes that `--processes all` keeps; those that use the least are dropped.
+pub const ALL_PROCESSES: usize = 512;
+
+/// Flags of every command that samples the machine: interval and processes to follow.
+#[derive(Debug, Args)]
+pub struct BasicFlags {
+    /// Time between samples, 10ms or more
+    #[arg(long, default_value = "1s", value_parser = interval, value_name = "TIME")]
+    pub interval: Duration,
+
+    /// Processes to record whatever they use, with their descendants and their sum: a name, pid:N,
+    /// port:N (who listens there) or command:REGEX
+    #[arg(long, value_name = "WHO,...", value_delimiter = ',', value_parser = masking::target)]
+    pub follow: Vec<ProcessTarget>,
+
+    /// Groups of figures to read of processes beside CPU time and memory; each costs time at every
+    /// sample
+    #[arg(long, value_name = "GROUP,...", value_enum, value_delimiter = ',')]
+    pub fields: Vec<FieldGroup>,
+}
+
+/// Flags of the commands that record or export samples.
+#[derive(Debug, Args)]
+pub struct SamplingFlags {
+    /// Interval and processes to follow.
+    #[command(flatten)]
+    pub basic: BasicFlags,
+
+    /// Processes to record individually [default: top, or none with --follow]
+    #[arg(long, value_enum)]
+    pub processes: Option<ProcessChoice>,
+
+    /// Number of processes with --processes top: so many by CPU time and so many by memory
+    #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
+    pub top: usize,
+
+    /// Control group to read besides our own, as in system.slice/nginx.service (repeat it)
+    #[arg(long = "cgroup", value_name = "PATH")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub cgroups: Vec<String>,
+
+    /// Count TCP sockets by state as well; dear with tens of thousands of connections
+    #[arg(long)]
+    pub sockets: bool,
+}
+
+/// Processes that are recorded individually.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProcessChoice {
+    /// No process, which is cheapest.
+    None,
+    /// Those that use the most CPU and memory.
+    Top,
+    /// All, up to 512.
+    All,
+}
+
+/// Group of figures of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FieldGroup {
+    /// CPU time of children that have ended.
+    Children,
+    /// Page faults, minor and major.
+    Faults,
+    /// Threads.
+    Threads,
+    /// Bytes read and written.
+    Io,
+    /// Open file descriptors; since Linux 6.2 read anyway of processes that are followed or on top.
+    Descriptors,
+    /// Time waited for a CPU, and context switches.
+    Scheduler,
+    /// Memory in swap.
+    Swap,
+    /// Memory with what is shared divided among those who share it; dear.
+    Pss,
+    /// All of these but pss.
+    All,
+}
+
+impl SamplingFlags {
+    /// Selected processes, or the default where the flag is missing.
+    pub fn processes(&self) -> ProcessChoice {
+        self.processes.unwrap_or(if self.basic.follow.is_empty() {
+            ProcessChoice::Top
+        } else {
+            ProcessChoice::None
+        })
+    }
+
+    /// Processes to follow and figures to read of them; `None` to sample no process.
+    pub fn following(&self, command_lines: bool) -> Option<FollowOptions> {
+        let most = match self.processes() {
+            ProcessChoice::None => 0,
+            ProcessChoice::Top => self.top,
+            ProcessChoice::All => ALL_PROCESSES,
+        };
+        let any = most > 0 || !self.basic.follow.is_empty();
+        any.then(|| {
+            let mut following = self.basic.following();
+            following.fields.descriptors_if_cheap = self.processes() != ProcessChoice::All;
+            FollowOptions {
+                most,
+                all: matches!(self.processes(), ProcessChoice::All),
+                command_lines,
+                ..following
+            }
+        })
+    }
+}
+
+impl BasicFlags {
+    /// Processes of `--follow`, and the figures to read of each.
+    pub fn following(&self) -> FollowOptions {
+        FollowOptions {
+            targets: self.follow.clone(),
+            fields: self.groups(),
+            ..FollowOptions::default()
+        }
+    }
+
+    fn groups(&self) -> ProcessFields {
+        let has = |field| self.fields.contains(&field);
+        let all = has(FieldGroup::All);
+        ProcessFields {
+            children: all || has(FieldGroup::Children),
+            faults: all || has(FieldGroup::Faults),
+            threads: all || has(FieldGroup::Threads),
+            io: all || has(FieldGroup::Io),
+            descriptors: all || has(FieldGroup::Descriptors),
+            descriptors_if_cheap: false,
+            scheduler: all || has(FieldGroup::Scheduler),
+            swap: all || has(FieldGroup::Swap),
+            pss: has(FieldGroup::Pss),
+        }
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = flags::duration(text)?;
+    if interval < SHORTEST_INTERVAL {
+        return Err(format!("{text} is too short; 10ms is the shortest"));
+    }
+    Ok(interval)
+}
+
+fn top(text: &str) -> Result<usize, String> {
+    let count = flags::count(text)? as usize;
+    if count > ALL_PROCESSES {
+        return Err(format!("{text} is too many; {ALL_PROCESSES} is the most"));
+    }
+    Ok(count)
+}

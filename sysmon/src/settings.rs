@@ -1,0 +1,47 @@
+//! Settings of sampling.
+
+use host_metrics::follow::FollowOptions;
+use host_metrics::source::{KernelUnits, Roots, SLOW_STANDS_NS};
+
+use crate::growth::GrowthThreshold;
+
+/// Settings of a recording.
+#[derive(Debug, Clone)]
+pub struct SamplingSettings {
+    /// Roots of the kernel's file trees.
+    pub roots: Roots,
+    /// Units of the kernel's counters.
+    pub units: KernelUnits,
+    /// Time between samples in nanoseconds.
+    pub interval_ns: u64,
+    /// Number of cores; no process may seem to use more than all of them.
+    pub cores: Option<u64>,
+    /// Processes that are recorded individually; absent for none.
+    pub follow: Option<FollowOptions>,
+    /// Control groups to read besides our own.
+    pub cgroups: Vec<String>,
+    /// True to count TCP sockets by state.
+    pub socket_states: bool,
+    /// Time for which readings that change slowly stand, as
+    /// [`SourceOptions`](host_metrics::source::SourceOptions) has it.
+    pub slow_stands_ns: u64,
+    /// Least growth that is reported.
+    pub growth: GrowthThreshold,
+}
+
+impl SamplingSettings {
+    /// Settings for this machine once a second, without processes.
+    pub fn host() -> Self {
+        Self {
+            roots: Roots::host(),
+            units: KernelUnits::host(),
+            interval_ns: 1_000_000_000,
+            cores: None,
+            follow: None,
+            cgroups: Vec::new(),
+            socket_states: false,
+            slow_stands_ns: SLOW_STANDS_NS,
+            growth: GrowthThreshold::default(),
+        }
+    }
+}
