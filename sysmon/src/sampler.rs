@@ -102,8 +102,8 @@ impl MachineSampler {
         let mut listed = false;
         if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
             let mut asked = DetailReader { source, gaps };
-            follower.take(at_ns, processes, &mut asked, &mut figures);
-            source.follow_groups(follower.heads());
+            follower.observe(at_ns, processes, &mut asked, &mut figures);
+            source.follow_groups(follower.root_pids());
             listed = true;
         }
         SampledFigures {
@@ -123,7 +123,7 @@ impl MachineSampler {
     /// Sets the groups of figures that are read of processes from the next sample on.
     pub fn ask(&mut self, fields: ProcessFields) {
         if let Some(follower) = &mut self.follower {
-            follower.ask(fields);
+            follower.set_fields(fields);
         }
     }
 
