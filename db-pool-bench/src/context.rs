@@ -10,8 +10,8 @@ use anyhow::Context as _;
 use bench_cli::Remedy as _;
 use bench_cli::bench::Bench;
 use bench_report::clock::monotonic_ns;
-use bench_report::{Generator, Load, Step, StepEnd, Warning, WarningCode, Window};
-use load_engine::{LoadPlan, Phase, StepPlan, StopRule};
+use bench_report::{Generator, Step, StepEnd, Warning, WarningCode, Window};
+use load_engine::{Phase, StepPlan, StopRule};
 use serde_json::json;
 use testbed::{Faults, Proxy};
 
@@ -60,7 +60,7 @@ pub(crate) struct ScenarioContext<'a> {
 /// it, and drops what was created, also after an error. A signal ends it without an error.
 ///
 /// # Errors
-/// Fails with what kept it from running.
+/// Fails when no server is found, the workload cannot be prepared, or `work` fails.
 pub(crate) fn run(
     bench: &mut Bench,
     flags: &TargetFlags,
@@ -188,7 +188,7 @@ impl<'a> ScenarioContext<'a> {
     /// rules gets the default guard on a guarded server.
     ///
     /// # Errors
-    /// Fails when no load can be made at all, or the report cannot be saved.
+    /// Fails when the load generator cannot start, or the report cannot be saved.
     pub(crate) fn step(
         &mut self,
         step: &StepPlan,
@@ -247,7 +247,7 @@ impl<'a> ScenarioContext<'a> {
     /// Returns the driver settings for `variant`.
     ///
     /// # Errors
-    /// Fails when there is no way to the server under the arm's conditions.
+    /// Fails when the delaying proxy cannot be placed before the server.
     pub(crate) fn setup(&mut self, variant: Variant, seed: u64) -> anyhow::Result<DriverSetup> {
         Ok(DriverSetup {
             address: self.address(variant.conditions.network_delay)?,
@@ -299,22 +299,7 @@ fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
 /// Creates the record of a step that could not begin.
 pub(crate) fn not_begun(step: &StepPlan, reason: String) -> Step {
     let now_ns = monotonic_ns();
-    let load = match step.load {
-        LoadPlan::Open {
-            rate_per_s,
-            pacing,
-            in_flight_cap,
-        } => Load::Open {
-            rate_per_s,
-            pacing,
-            in_flight_cap,
-            delayed_at_cap: 0,
-        },
-        LoadPlan::Closed { users, think_time } => Load::Closed {
-            users,
-            think_time_ns: think_time.as_nanos() as u64,
-        },
-    };
+    let load = step.load.reported(0);
     Step {
         name: step.name.clone(),
         parameters: step.parameters.clone(),

@@ -28,7 +28,7 @@ use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_planted";
 
-/// What a user does with its connection.
+/// Work of a user on its connection.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Sql(&'static str),
@@ -174,7 +174,7 @@ fn what_was_planted_is_the_largest_part_of_the_users_time() {
     for case in CASES {
         let load = LoadPlan::Closed {
             users: case.users,
-            think_time: Duration::ZERO,
+            think_time: load_engine::ThinkTime::NONE,
         };
         let plan = StepPlan::new(case.planted, load, Duration::from_millis(1_500));
         let factory = Arc::new(Planted {

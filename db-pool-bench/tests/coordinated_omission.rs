@@ -81,7 +81,7 @@ fn run(plan: &StepPlan, factory: &Arc<Deadpool>, observer: &mut dyn Observer) ->
 fn capacity_per_s(factory: &Arc<Deadpool>) -> f64 {
     let load = LoadPlan::Closed {
         users: 4 * CONNECTIONS,
-        think_time: Duration::ZERO,
+        think_time: load_engine::ThinkTime::NONE,
     };
     let mut plan = StepPlan::new("capacity", load, Duration::from_secs(1));
     plan.warmup = Duration::from_millis(300);

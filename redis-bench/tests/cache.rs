@@ -25,7 +25,7 @@ fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> 
     let info = RedisAddress::parse(redis.url()).unwrap().info().clone();
     let load = LoadPlan::Closed {
         users: 8,
-        think_time: Duration::ZERO,
+        think_time: load_engine::ThinkTime::NONE,
     };
     let plan = StepPlan::new("cache", load, measure);
     let work = cache.work(keyspace);

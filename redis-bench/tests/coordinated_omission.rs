@@ -98,7 +98,7 @@ fn with_a_stop<F: TargetFactory>(redis: &Redis, factory: F) -> Stopped {
 fn capacity_per_s<F: TargetFactory>(factory: &Arc<F>) -> f64 {
     let load = LoadPlan::Closed {
         users: 32,
-        think_time: Duration::ZERO,
+        think_time: load_engine::ThinkTime::NONE,
     };
     let plan = StepPlan::new("capacity", load, Duration::from_millis(500));
     let result = run_requests(&plan, factory, &Cancel::new(), &mut ());

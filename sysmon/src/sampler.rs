@@ -102,8 +102,8 @@ impl MachineSampler {
         let mut listed = false;
         if let (Some(follower), Some(processes)) = (follower, &sample.processes) {
             let mut asked = DetailReader { source, gaps };
-            follower.take(at_ns, processes, &mut asked, &mut figures);
-            source.follow_groups(follower.heads());
+            follower.observe(at_ns, processes, &mut asked, &mut figures);
+            source.follow_groups(follower.root_pids());
             listed = true;
         }
         SampledFigures {
@@ -124,7 +124,7 @@ impl MachineSampler {
     #[cfg(feature = "watch")]
     pub(crate) fn ask(&mut self, fields: ProcessFields) {
         if let Some(follower) = &mut self.follower {
-            follower.ask(fields);
+            follower.set_fields(fields);
         }
     }
 

@@ -110,7 +110,7 @@ fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
             (process.span.begin_ns, process.span.end_ns) = (at_ns, at_ns);
         }
         let mut figures = figures(tick);
-        follower.take(at_ns, &processes, &mut Silent, &mut figures);
+        follower.observe(at_ns, &processes, &mut Silent, &mut figures);
         series_store.take(at_ns, figures);
         bound(&mut series_store, Some(&mut follower));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bench_report::Pacing;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
-use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, WaitStrategy};
+use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, ThinkTime, WaitStrategy};
 use serde_json::{Value, json};
 
 use crate::flags;
@@ -70,9 +70,10 @@ impl FromArgMatches for RateOrUsers {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub struct StepFlags {
-    /// Each user's pause between answer and next request
-    #[arg(long, value_parser = flags::duration_or_zero, value_name = "TIME", default_value = "0")]
-    pub think_time: Duration,
+    /// Each user's pause between answer and next request: 2s, 1s..3s (evenly between) or exp:2s
+    /// (around a mean)
+    #[arg(long, value_name = "TIME", default_value = "0s")]
+    pub think_time: ThinkTime,
 
     /// Measured time of each step
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
@@ -191,9 +192,21 @@ impl LoadFlags {
             let pacing = serde_json::to_value(Pacing::from(self.pacing)).unwrap_or_default();
             config.insert("pacing".to_owned(), pacing);
             config.remove("think_time_ns");
+            config.remove("think_time");
         }
         config
     }
+}
+
+/// Entries of a report's configuration for a think time: its mean in nanoseconds, and the
+/// distribution as it was written where pauses differ.
+pub fn think_time_config(think_time: ThinkTime) -> impl Iterator<Item = (String, Value)> {
+    let mean_ns = think_time.mean().as_nanos() as u64;
+    let distribution = (!matches!(think_time, ThinkTime::Constant(_)))
+        .then(|| ("think_time".to_owned(), json!(think_time.to_string())));
+    [("think_time_ns".to_owned(), json!(mean_ns))]
+        .into_iter()
+        .chain(distribution)
 }
 
 /// The seed given, or one drawn now; draw once and keep it.
@@ -254,8 +267,7 @@ impl StepFlags {
             RuntimeKind::PerCore => "per-core",
         };
         let rules: Vec<String> = self.stop_on.iter().map(ToString::to_string).collect();
-        let think_ns = self.think_time.as_nanos() as u64;
-        BTreeMap::from([
+        let mut config = BTreeMap::from([
             ("seed".to_owned(), json!(seed)),
             ("repeats".to_owned(), json!(self.repeats(defaults))),
             (
@@ -269,8 +281,9 @@ impl StepFlags {
             ("runtime".to_owned(), json!(runtime)),
             ("spin".to_owned(), json!(self.spin)),
             ("stop_on".to_owned(), json!(rules)),
-            ("think_time_ns".to_owned(), json!(think_ns)),
-        ])
+        ]);
+        config.extend(think_time_config(self.think_time));
+        config
     }
 }
 

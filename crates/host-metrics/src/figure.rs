@@ -126,6 +126,12 @@ impl Figures {
     }
 }
 
+impl Extend<Figure> for Figures {
+    fn extend<T: IntoIterator<Item = Figure>>(&mut self, figures: T) {
+        self.0.extend(figures);
+    }
+}
+
 impl IntoIterator for Figures {
     type Item = Figure;
     type IntoIter = std::vec::IntoIter<Figure>;

@@ -11,7 +11,7 @@
 
 mod control;
 mod load;
-pub mod plan;
+mod plan;
 mod record;
 mod requests;
 
@@ -25,12 +25,19 @@ pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
 pub use load::opening_order::OpeningOrder;
 pub use load::pacer::Pacer;
 pub use plan::arrivals::Arrivals;
+pub use plan::curve_segments::NamedSegment;
+pub use plan::load_curve::{FittedCurve, LoadCurve, LoadCurveError};
 pub use plan::load_plan::LoadPlan;
 pub use plan::phase::Phase;
 pub use plan::rate_curve::{CurveError, RateCurve};
+pub use plan::rate_goal::{RateGoal, RateGoalError, RateVerdict};
+pub use plan::rate_search::{FoundRate, RateSearch};
+pub use plan::segments::SegmentIndex;
 pub use plan::step_order::{PlannedStep, shuffled_steps};
 pub use plan::step_plan::{RuntimeKind, StepPlan, WaitStrategy, available_threads};
 pub use plan::stop_rule::StopRule;
+pub use plan::think_time::{Pauses, ThinkTime, ThinkTimeError};
+pub use plan::user_schedule::{Presence, UserSchedule};
 pub use plan::worker_share::WorkerShare;
 pub use record::checkout;
 pub use record::cohort_counts::InFlightAges;
@@ -41,6 +48,6 @@ pub use record::operation_table::{OperationId, OperationSpec, OperationTable};
 pub use record::outcome::{Outcome, Part};
 pub use record::pool_sums::PoolSample;
 pub use record::recorder::{Recorder, claim_shard};
-pub use record::timestamps::{CheckoutTimestamps, Timestamps};
+pub use record::timestamps::{CheckoutTimestamps, PhaseEnds, Timestamps};
 pub use record::within::Within;
 pub use requests::target::{Session, Target, TargetFactory, UserId};

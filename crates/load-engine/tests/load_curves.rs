@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use load_engine::plan::load_curve::{FittedCurve, LoadCurve, LoadCurveError};
+use load_engine::{FittedCurve, LoadCurve, LoadCurveError, NamedSegment};
 
 const S: fn(f64) -> Duration = Duration::from_secs_f64;
 
@@ -24,7 +24,7 @@ fn values(fitted: &FittedCurve, times: &[f64]) -> Vec<f64> {
 /// Names and spans, rounded to a millisecond.
 fn segments(fitted: &FittedCurve) -> Vec<String> {
     let span = |(start, end): &(f64, f64)| format!("{start:.3}..{end:.3}");
-    let segment = |segment: &load_engine::plan::curve_segments::NamedSegment| {
+    let segment = |segment: &NamedSegment| {
         let spans: Vec<String> = segment.spans.iter().map(span).collect();
         format!("{} {}", segment.name, spans.join(" "))
     };

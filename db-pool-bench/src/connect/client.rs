@@ -1,7 +1,6 @@
-//! The connection for our own questions and our own set-up. Each question is answered whole before
-//! the next one and leaves nothing behind on the session: no named statement, no setting. So a
-//! pooler in transaction mode may answer each on another session, and hands all of them back as
-//! they were.
+//! Connection for the bench's own queries and set-up. Each query is complete before the next one and
+//! leaves nothing behind on the session: no named statement, no setting. A pooler in transaction
+//! mode may therefore run each on another session.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,28 +11,28 @@ use tokio_postgres::{Config, Error, Row, SimpleQueryMessage};
 
 use pg_connect::{Address, ConnectError, RustlsConnector};
 
-use crate::wire::{Link, WireError};
+use crate::wire::{BareConnection, WireError};
 
-/// Lifts what would end our own work before it is done; nothing of it outlives the transaction.
-/// `transaction_timeout` exists from version 17 on.
-pub(super) const LIFT: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+/// Begins a transaction and disables all time-outs within it. `transaction_timeout` exists from
+/// version 17 on.
+pub(super) const BEGIN_WITHOUT_TIMEOUTS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SELECT /* plimsoll */ set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'";
-/// The time-out that is about to be lifted may strike before that, if it is very short.
-pub(super) const LIFTING_TRIES: usize = 10;
+/// Number of tries: a very short time-out may strike before it is disabled.
+pub(super) const BEGIN_TRIES: usize = 10;
 
-/// A value of a question, which knows the type as which it is sent.
-pub trait Value: ToSql + Sync {
-    /// That type.
-    fn sent_as(&self) -> Type;
+/// Value of a query, with the type as which it is sent.
+pub trait QueryValue: ToSql + Sync {
+    /// Returns the type as which it is sent.
+    fn postgres_type(&self) -> Type;
 }
 
-/// Says as what values of these types are sent.
+/// Assigns a PostgreSQL type to each Rust type.
 macro_rules! values {
-    ($($value:ty => $sent_as:ident),*) => {$(
-        impl Value for $value {
-            fn sent_as(&self) -> Type {
-                Type::$sent_as
+    ($($value:ty => $postgres_type:ident),*) => {$(
+        impl QueryValue for $value {
+            fn postgres_type(&self) -> Type {
+                Type::$postgres_type
             }
         }
     )*};
@@ -45,15 +44,15 @@ values!(
     Vec<i32> => INT4_ARRAY, Vec<String> => TEXT_ARRAY
 );
 
-/// A connection for our own questions.
+/// Connection for the bench's own queries.
 #[derive(Debug)]
 pub struct Client {
     inner: tokio_postgres::Client,
-    /// By what way it came about, for another one.
-    way: (Config, RustlsConnector),
-    /// True if the role's statements are timed, so that ours have to be freed of that.
+    /// Settings for a second connection to the same server.
+    settings: (Config, RustlsConnector),
+    /// True if the role has a statement time-out, which must not strike the bench's own queries.
     timed: bool,
-    /// True if a transaction was begun whose end was not seen.
+    /// True if a transaction was begun and its end was not seen.
     open: AtomicBool,
 }
 
@@ -66,13 +65,13 @@ impl Client {
     pub async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
         let inner = address.connect(application).await?;
         let settings = (address.config(application), address.tls());
-        Ok(Self::over(inner, settings).await?)
+        Ok(Self::wrap(inner, settings).await?)
     }
 
-    /// Takes over a connection on which nothing was asked yet.
-    async fn over(
+    /// Wraps a connection on which nothing was asked yet.
+    async fn wrap(
         inner: tokio_postgres::Client,
-        way: (Config, RustlsConnector),
+        settings: (Config, RustlsConnector),
     ) -> Result<Self, Error> {
         let shown = inner.simple_query("SHOW statement_timeout").await;
         let is_zero = |message: &SimpleQueryMessage| match message {
@@ -86,16 +85,16 @@ impl Client {
         };
         Ok(Self {
             inner,
-            way,
+            settings,
             timed,
             open: AtomicBool::new(false),
         })
     }
 
-    /// Another connection by the same way, without any driver around it.
-    pub(super) async fn bare(&self) -> Result<Link, WireError> {
-        let (config, tls) = &self.way;
-        Link::connect(config, tls).await
+    /// Opens a second connection to the same server, without a driver.
+    pub(super) async fn bare(&self) -> Result<BareConnection, WireError> {
+        let (config, tls) = &self.settings;
+        BareConnection::connect(config, tls).await
     }
 
     /// Returns true if the connection has ended.
@@ -103,14 +102,14 @@ impl Client {
         self.inner.is_closed()
     }
 
-    /// Asks `sql` in one round trip; a time-out of the role's statements does not strike it.
+    /// Executes the query `sql`; a statement time-out of the role does not strike it.
     ///
     /// # Errors
-    /// Fails with what the server said.
-    pub async fn query(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<Row>, Error> {
+    /// Fails with the server's error.
+    pub async fn query(&self, sql: &str, values: &[&dyn QueryValue]) -> Result<Vec<Row>, Error> {
         let typed: Vec<(&(dyn ToSql + Sync), Type)> = values
             .iter()
-            .map(|value| (*value as &(dyn ToSql + Sync), value.sent_as()))
+            .map(|value| (*value as &(dyn ToSql + Sync), value.postgres_type()))
             .collect();
         if !self.timed {
             return self.inner.query_typed(sql, &typed).await;
@@ -120,56 +119,60 @@ impl Client {
         self.end(asked).await
     }
 
-    /// The first row that `sql` gives; it must give one.
+    /// Returns the first row of the query `sql`, which must give one.
     ///
     /// # Errors
-    /// Fails with what the server said.
-    pub async fn query_one(&self, sql: &str, values: &[&dyn Value]) -> Result<Row, Error> {
+    /// Fails with the server's error.
+    pub async fn query_one(&self, sql: &str, values: &[&dyn QueryValue]) -> Result<Row, Error> {
         match self.query_opt(sql, values).await? {
             Some(row) => Ok(row),
-            // The driver makes the error that says so.
+            // The driver creates the error of a missing row.
             None => self.inner.query_typed_one("SELECT WHERE false", &[]).await,
         }
     }
 
-    /// The first row that `sql` gives, if it gives one.
+    /// Returns the first row of the query `sql`, if it gives one.
     ///
     /// # Errors
-    /// Fails with what the server said.
-    pub async fn query_opt(&self, sql: &str, values: &[&dyn Value]) -> Result<Option<Row>, Error> {
+    /// Fails with the server's error.
+    pub async fn query_opt(
+        &self,
+        sql: &str,
+        values: &[&dyn QueryValue],
+    ) -> Result<Option<Row>, Error> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    /// Runs `sql` as it is, in one message.
+    /// Runs `sql` by the simple query protocol.
     ///
     /// # Errors
-    /// Fails with what the server said.
+    /// Fails with the server's error.
     pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
         self.inner.batch_execute(sql).await
     }
 
-    /// Runs the statements of `sql` in a transaction of their own, without any time-out but those
-    /// that `settings` set again. They are all done, or none of them.
+    /// Runs the statements of `sql` in a transaction, without any time-outs but those that the
+    /// statements `settings` set.
     ///
     /// # Errors
-    /// Fails with what the server said.
+    /// Fails with the server's error.
     pub async fn in_transaction(&self, settings: &str, sql: &str) -> Result<(), Error> {
         self.begin(settings).await?;
         let done = self.inner.batch_execute(sql).await;
         self.end(done).await
     }
 
-    /// Begins a transaction without any time-out but those that `settings` set again.
+    /// Begins a transaction without any time-outs but those that the statements `settings` set.
     async fn begin(&self, settings: &str) -> Result<(), Error> {
         let mut tries = 0;
         loop {
-            // One that was given up halfway is still open.
+            // A transaction that was abandoned halfway is still open.
             if self.open.swap(true, Ordering::Relaxed) {
                 self.inner.batch_execute("ROLLBACK").await?;
             }
-            match self.inner.batch_execute(LIFT).await {
+            match self.inner.batch_execute(BEGIN_WITHOUT_TIMEOUTS).await {
                 Err(error)
-                    if error.code() == Some(&SqlState::QUERY_CANCELED) && tries < LIFTING_TRIES =>
+                    if error.code() == Some(&SqlState::QUERY_CANCELED) && tries < BEGIN_TRIES =>
                 {
                     tries += 1;
                 }
@@ -180,8 +183,8 @@ impl Client {
         }
     }
 
-    /// Ends the transaction that [`Client::begin`] began: commits where `done` went well, and fails as
-    /// `done` did where it did not.
+    /// Ends the transaction that [`Client::begin`] began: commits if `done` is a success, else rolls
+    /// back and returns its error.
     async fn end<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
         let how = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.inner.batch_execute(how).await;

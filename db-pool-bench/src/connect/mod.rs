@@ -1,10 +1,10 @@
 //! Connections for the bench's own queries, beside those that it loads.
 
 mod client;
-mod describer;
+mod parameter_describer;
 
-pub use client::{Client, Value};
-pub use describer::{Describer, Inferred};
+pub use client::{Client, QueryValue};
+pub use parameter_describer::{InferredParameter, ParameterDescriber};
 
 use tokio_postgres::Error;
 

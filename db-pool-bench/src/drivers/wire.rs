@@ -1,5 +1,5 @@
-//! The bare protocol: each user has a socket and nothing between it and the requests. It is the
-//! server's ceiling as this client sees it, and what the other drivers are measured against.
+//! The bare protocol: each user writes to a socket directly. The ceiling of the server as this
+//! client sees it, and the baseline of the other drivers.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use load_engine::{
 use super::DriverSetup;
 use crate::conditions::Holding;
 use crate::failure::from_wire;
-use crate::wire::Link;
+use crate::wire::BareConnection;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Makes targets of bare connections.
+/// Creates targets with bare connections.
 #[derive(Debug)]
 pub struct Wire(pub DriverSetup);
 
@@ -44,14 +44,14 @@ impl Target for WireTarget {
 
     async fn open(&self, user: UserId) -> Result<WireSession, Failure> {
         let count = self.0.workload.prepared().len();
-        // Not as other drivers name theirs: behind a pooler they may share a session.
+        // Names differ from those of other drivers, which may share a session behind a pooler.
         let names: Arc<[String]> = (0..count).map(|n| format!("w{n}")).collect();
         let opened = open(&self.0, &names).await;
         Ok(WireSession {
             setup: Arc::clone(&self.0),
             user: self.0.user(user),
             holding: self.0.holding(user)?,
-            link: opened?,
+            connection: opened?,
             names,
         })
     }
@@ -61,8 +61,8 @@ impl Target for WireTarget {
 #[derive(Debug)]
 pub struct WireSession {
     setup: Arc<DriverSetup>,
-    link: Link,
-    /// The name of each statement on the connection.
+    connection: BareConnection,
+    /// Name of each prepared statement.
     names: Arc<[String]>,
     user: User,
     holding: Holding,
@@ -72,14 +72,14 @@ impl Session for WireSession {
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
         timestamps.operation(operation);
-        if !self.link.is_usable() {
+        if !self.connection.is_usable() {
             match open(&self.setup, &self.names).await {
-                Ok(link) => self.link = link,
+                Ok(connection) => self.connection = connection,
                 Err(failure) => return Outcome::failed(operation, failure),
             }
         }
         let mut held = WireConnection {
-            link: &mut self.link,
+            connection: &mut self.connection,
             names: &self.names,
             workload: &self.setup.workload,
         };
@@ -93,13 +93,13 @@ impl Session for WireSession {
     }
 
     async fn close(self) {
-        self.link.close().await;
+        self.connection.close().await;
     }
 }
 
-/// A user's connection.
+/// Connection of a user, borrowed for one request.
 struct WireConnection<'a> {
-    link: &'a mut Link,
+    connection: &'a mut BareConnection,
     names: &'a [String],
     workload: &'a SqlWorkload,
 }
@@ -107,10 +107,10 @@ struct WireConnection<'a> {
 impl WorkloadConnection for WireConnection<'_> {
     async fn execute(&mut self, statement: usize, values: &[BoundValue]) -> Result<(), Failure> {
         let executed = if let Some(name) = self.names.get(statement) {
-            self.link.execute(name, values).await
+            self.connection.execute(name, values).await
         } else {
             let sql = &self.workload.statements()[statement].sql;
-            self.link.execute_once(sql, values).await
+            self.connection.execute_once(sql, values).await
         };
         executed.map(drop).map_err(|error| from_wire(&error))
     }
@@ -121,23 +121,25 @@ impl WorkloadConnection for WireConnection<'_> {
         answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
         let sent = match answers {
-            None => self.link.command(sql).await.map(drop),
-            Some(answers) => self.link.gather(sql, answers).await,
+            None => self.connection.simple_query(sql).await.map(drop),
+            Some(answers) => self.connection.simple_query_results(sql, answers).await,
         };
         sent.map_err(|error| from_wire(&error))
     }
 
-    /// It ends with its user: nobody else gets it.
+    /// Nothing to do: the connection is never shared.
     fn in_transaction(&mut self, _open: bool) {}
 }
 
 /// Connects and prepares the statements.
-async fn open(setup: &DriverSetup, names: &[String]) -> Result<Link, Failure> {
-    let connected = Link::connect(&setup.config(), &setup.address.tls()).await;
-    let mut link = connected.map_err(|error| from_wire(&error))?;
+async fn open(setup: &DriverSetup, names: &[String]) -> Result<BareConnection, Failure> {
+    let connected = BareConnection::connect(&setup.config(), &setup.address.tls()).await;
+    let mut connection = connected.map_err(|error| from_wire(&error))?;
     for (name, statement) in names.iter().zip(setup.workload.prepared()) {
-        let prepared = link.prepare(name, &statement.sql, statement.kinds()).await;
+        let prepared = connection
+            .prepare(name, &statement.sql, statement.kinds())
+            .await;
         prepared.map_err(|error| from_wire(&error).with_statement(&*statement.fingerprint))?;
     }
-    Ok(link)
+    Ok(connection)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bench_cli::load::think_time_config;
 use load_engine::{LoadPlan, PlannedStep, StepPlan, shuffled_steps};
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::flags::{ExhaustFlags, Holder};
 use crate::drivers::Driver;
 use crate::workloads::WorkloadSelection;
 
-/// Users for each connection, unless told otherwise: plainly more than there are.
+/// Default number of users for each connection; clearly more than one.
 const USERS_PER_CONNECTION: u64 = 4;
 
 /// One driver's pool under one kind of holder.
@@ -43,7 +44,7 @@ impl<'a> ExhaustPlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`bench_cli::UsageError`] for a driver without a pool, and for a pool that nobody exhausts.
+    /// Fails with a [`bench_cli::UsageError`] for a driver without a pool.
     pub(super) fn new(flags: &'a ExhaustFlags) -> anyhow::Result<Self> {
         let mut holders = flags.holder.clone();
         holders.sort_unstable();
@@ -79,21 +80,22 @@ impl<'a> ExhaustPlan<'a> {
         shuffled_steps(self.settings.len(), self.flags.repeats, self.seed)
     }
 
-    /// Time that all courses take, for the time left.
+    /// Returns the planned time of all runs.
     pub(super) fn total(&self) -> Duration {
         self.course_length()
             * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
     }
 
-    /// Time that one course takes.
+    /// Returns the planned time of one run.
     pub(super) fn course_length(&self) -> Duration {
         2 * self.flags.duration + self.flags.keep
     }
 
-    pub(super) fn course(&self, setting: ExhaustSetting) -> ExhaustRun {
+    pub(super) fn course(&self, setting: ExhaustSetting, repeat: u64) -> ExhaustRun {
         ExhaustRun {
             users: self.users(),
             think_time: self.flags.think_time,
+            seed: self.seed ^ (repeat << 32),
             holders: self.holders(),
             holder: setting.holder,
             alone: self.flags.duration,
@@ -101,7 +103,7 @@ impl<'a> ExhaustPlan<'a> {
         }
     }
 
-    /// A part of a course as a step.
+    /// Returns the plan of one part as a step.
     pub(super) fn step(&self, setting: ExhaustSetting, repeat: u64, part: &str) -> StepPlan {
         let load = LoadPlan::Closed {
             users: self.users(),
@@ -130,9 +132,9 @@ impl<'a> ExhaustPlan<'a> {
             ("holders".to_owned(), json!(self.holders())),
             ("keep_ns".to_owned(), ns(flags.keep)),
             ("measure_ns".to_owned(), ns(flags.duration)),
-            ("think_time_ns".to_owned(), ns(flags.think_time)),
             ("repeats".to_owned(), json!(flags.repeats)),
         ]);
+        config.extend(think_time_config(flags.think_time));
         config.extend(flags.pool.config(&self.drivers, &self.selection));
         config
     }

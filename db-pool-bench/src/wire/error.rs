@@ -1,4 +1,4 @@
-//! What can go wrong on a bare connection.
+//! Errors of a bare connection.
 
 use std::io;
 
@@ -9,59 +9,59 @@ use tokio_postgres::fallible_iterator::FallibleIterator as _;
 /// Reasons why a connection or a round trip failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
-    /// The server said no.
+    /// The server refused the login or the statement.
     #[error(transparent)]
     Server(Box<ServerError>),
-    /// No connection came about.
+    /// The server could not be reached.
     #[error("error connecting to server: {0}")]
     Connect(#[source] io::Error),
     /// The connection broke.
     #[error("error communicating with the server: {0}")]
     Io(#[from] io::Error),
-    /// TLS did not come about.
+    /// The TLS handshake failed.
     #[error("error performing TLS handshake: {0}")]
     Tls(#[source] io::Error),
-    /// The server asks for what a bare connection does not do, or the settings lack something.
+    /// The server asks for a way to log in that is not supported, or the settings lack something.
     #[error("{0}")]
     Login(&'static str),
 }
 
-/// An `ErrorResponse`, with the fields that people are shown.
+/// Fields of an `ErrorResponse` that people are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerError {
-    /// As in `ERROR` or `FATAL`.
+    /// Severity, as `ERROR` or `FATAL`.
     pub severity: String,
-    /// SQLSTATE, as in `28P01`.
+    /// SQLSTATE, as `28P01`.
     pub code: String,
-    /// One line.
+    /// Primary message, on one line.
     pub message: String,
-    /// More about it.
+    /// Secondary message with further details.
     pub detail: Option<String>,
-    /// Command to run.
+    /// Suggestion for solving the problem.
     pub hint: Option<String>,
-    /// At which character of the statement, from 1.
+    /// Character of the statement at fault, from 1.
     pub position: Option<u32>,
-    /// Place where it happened, innermost first, a line each.
+    /// Call stack at the error, innermost first, a line each.
     pub context: Option<String>,
 }
 
 impl ServerError {
-    /// Reads an `ErrorResponse`.
+    /// Parses an `ErrorResponse`.
     ///
     /// # Errors
     /// Fails when `message` is none.
-    pub(super) fn read(message: &[u8]) -> io::Result<Self> {
+    pub(super) fn parse(message: &[u8]) -> io::Result<Self> {
         match Message::parse(&mut BytesMut::from(message))? {
-            Some(Message::ErrorResponse(body)) => Self::of(&body),
+            Some(Message::ErrorResponse(body)) => Self::from_body(&body),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
-    /// Reads the fields of `body`.
+    /// Takes the fields of `body`.
     ///
     /// # Errors
-    /// Fails when they are no fields.
-    pub(super) fn of(body: &ErrorResponseBody) -> io::Result<Self> {
+    /// Fails when they are malformed.
+    pub(super) fn from_body(body: &ErrorResponseBody) -> io::Result<Self> {
         let mut error = Self::default();
         let mut fields = body.fields();
         while let Some(field) = fields.next()? {
@@ -81,7 +81,7 @@ impl ServerError {
     }
 }
 
-/// In the words in which the other drivers show it.
+/// Formats it as the other drivers do.
 impl std::fmt::Display for ServerError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.severity, self.message)?;

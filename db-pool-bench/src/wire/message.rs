@@ -1,5 +1,5 @@
-//! Messages of the server where they lie in the buffer: only what they are and how long is read,
-//! for what nobody looks at need not be taken apart.
+//! Messages of the server as they lie in the read buffer. Only tag and length are parsed: the rest
+//! is taken apart only where it is used.
 
 use std::io;
 use std::ops::Range;
@@ -14,25 +14,25 @@ use pgbench_script::StatementResult;
 
 const HEADER_BYTES: usize = 5;
 
-/// A message that has come whole.
+/// A message that has been received as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Received<'a> {
-    /// What it is.
+pub(super) struct RawMessage<'a> {
+    /// Type of the message.
     pub(super) tag: u8,
-    /// All of it.
+    /// All bytes, tag and length included.
     pub(super) whole: &'a [u8],
 }
 
-impl<'a> Received<'a> {
-    /// The message at the beginning of `bytes`; `None` where more of it has to come.
+impl<'a> RawMessage<'a> {
+    /// Returns the message at the beginning of `bytes`; `None` where a part of it is missing.
     ///
     /// # Errors
     /// Fails when they are no message.
-    pub(super) fn first(bytes: &'a [u8]) -> io::Result<Option<Self>> {
+    pub(super) fn parse_first(bytes: &'a [u8]) -> io::Result<Option<Self>> {
         let Some(header) = Header::parse(bytes)? else {
             return Ok(None);
         };
-        // Its length leaves the tag out.
+        // The length does not count the tag.
         let whole = bytes.get(..=header.len() as usize);
         Ok(whole.map(|whole| Self {
             tag: header.tag(),
@@ -40,15 +40,15 @@ impl<'a> Received<'a> {
         }))
     }
 
-    /// Adds what it tells of the rows of a statement to `giving`, which goes to `given` once the
+    /// Adds its part to the `result` of the current statement, which is moved to `results` when the
     /// statement is done.
     ///
     /// # Errors
-    /// Fails when it is not what its tag says.
+    /// Fails when its content does not match its tag.
     pub(super) fn add_to(
         self,
-        giving: &mut StatementResult,
-        given: &mut Vec<StatementResult>,
+        result: &mut StatementResult,
+        results: &mut Vec<StatementResult>,
     ) -> io::Result<()> {
         let rows = [ROW_DESCRIPTION_TAG, DATA_ROW_TAG, COMMAND_COMPLETE_TAG];
         if !rows.contains(&self.tag) {
@@ -56,25 +56,25 @@ impl<'a> Received<'a> {
         }
         match Message::parse(&mut BytesMut::from(self.whole))? {
             Some(Message::RowDescription(body)) => {
-                giving.columns = body
+                result.columns = body
                     .fields()
                     .map(|field| Ok(field.name().to_owned()))
                     .collect()?;
             }
             Some(Message::DataRow(body)) => {
-                giving.rows += 1;
+                result.rows += 1;
                 let text = |range: Option<Range<usize>>| {
                     let bytes = range.map(|range| &body.buffer()[range]);
                     Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
                 };
-                giving.last_row = body.ranges().map(text).collect()?;
+                result.last_row = body.ranges().map(text).collect()?;
             }
-            _ => given.push(std::mem::take(giving)),
+            _ => results.push(std::mem::take(result)),
         }
         Ok(())
     }
 
-    /// The first column of a `DataRow`, where it has four bytes.
+    /// Returns the first column of a `DataRow`, where it has four bytes.
     pub(super) fn first_int4(self) -> Option<i32> {
         let [_, _, 0, 0, 0, 4, value @ ..] = &self.whole[HEADER_BYTES..] else {
             return None;
@@ -98,20 +98,28 @@ mod tests {
         let (first, second) = (message(b'2', &[]), message(b'C', b"SELECT 1\0"));
         let both = [first.clone(), second.clone()].concat();
         for length in 0..both.len() {
-            let got = Received::first(&both[..length]).unwrap();
+            let got = RawMessage::parse_first(&both[..length]).unwrap();
             let whole = (length >= first.len()).then_some(&first[..]);
             assert_eq!(got.map(|message| message.whole), whole, "{length} bytes");
         }
-        let got = Received::first(&both[first.len()..]).unwrap().unwrap();
+        let got = RawMessage::parse_first(&both[first.len()..])
+            .unwrap()
+            .unwrap();
         assert_eq!((got.tag, got.whole), (b'C', &second[..]));
-        assert!(Received::first(&[b'C', 0, 0, 0, 3]).is_err(), "too short");
+        assert!(
+            RawMessage::parse_first(&[b'C', 0, 0, 0, 3]).is_err(),
+            "too short"
+        );
     }
 
     #[test]
     fn the_first_column_is_read_where_it_is_an_int4() {
         let row = |body: &[u8]| {
             let bytes = message(DATA_ROW_TAG, body);
-            Received::first(&bytes).unwrap().unwrap().first_int4()
+            RawMessage::parse_first(&bytes)
+                .unwrap()
+                .unwrap()
+                .first_int4()
         };
         assert_eq!(row(&[0, 1, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xfe]), Some(-2));
         assert_eq!(row(&[0, 2, 0, 0, 0, 4, 0, 0, 0, 7, 0, 0, 0, 0]), Some(7));

@@ -1,4 +1,4 @@
-//! A socket to a PostgreSQL: TCP, with TLS or without, or a file of this machine.
+//! Socket to a PostgreSQL server: TCP, with TLS or without, or a Unix socket.
 
 use std::io;
 
@@ -13,15 +13,15 @@ use super::error::WireError;
 use pg_connect::{PgTlsStream, RustlsConnector};
 
 const DEFAULT_PORT: u16 = 5432;
-/// How a server says that it speaks TLS.
+/// Answer of a server that speaks TLS.
 const YES: u8 = b'S';
 
-/// A socket without any buffer of its own but that of TLS.
+/// Socket without buffers, apart from those of TLS.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
-    /// Elsewhere, because it is large and the others are not.
+    /// Boxed, because it is large and the others are not.
     Tls(Box<PgTlsStream<TcpStream>>),
 }
 
@@ -29,7 +29,7 @@ impl Socket {
     /// Connects to the first host of `config` that answers, by `tls` where `config` asks for it.
     ///
     /// # Errors
-    /// Fails with what the last host said.
+    /// Fails with the error of the last host.
     pub(super) async fn open(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
         let nobody = io::Error::new(io::ErrorKind::InvalidInput, "no host is named");
         let mut last = WireError::Connect(nobody);
@@ -69,7 +69,7 @@ impl Socket {
         let mut question = BytesMut::new();
         frontend::ssl_request(&mut question);
         stream.write_all(&question).await?;
-        // One byte and no more: what came with it unencrypted could be anybody's.
+        // One byte and no more: unencrypted bytes behind it could come from anybody.
         match stream.read_u8().await? {
             YES => {
                 let encrypted = tls.connect(name, stream).await.map_err(WireError::Tls)?;
@@ -83,14 +83,15 @@ impl Socket {
         }
     }
 
-    /// Returns what a login can be bound to; `None` without TLS.
-    pub(super) fn end_point(&self) -> Option<Vec<u8>> {
+    /// Returns the hash of the server's certificate, which a login is bound to; `None` without TLS.
+    pub(super) fn server_end_point(&self) -> Option<Vec<u8>> {
         match self {
             Self::Tls(stream) => Some(stream.server_end_point()?.as_ref().to_vec()),
             Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
 
+    /// Writes all of `bytes`, through TLS where there is any.
     pub(super) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes).await,
@@ -102,10 +103,11 @@ impl Socket {
         }
     }
 
-    /// Adds what has come to `buffer`; waits until there is something.
+    /// Waits for bytes and adds them to `buffer`.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] when the server has closed, or what the system said.
+    /// Fails with [`io::ErrorKind::UnexpectedEof`] when the server has closed the connection, or
+    /// with the error of the system.
     pub(super) async fn read_into(&mut self, buffer: &mut BytesMut) -> io::Result<()> {
         let read = match self {
             Self::Tcp(stream) => stream.read_buf(buffer).await,

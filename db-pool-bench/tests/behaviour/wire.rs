@@ -10,7 +10,7 @@ use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{Deadpool, Direct, Sqlx, Wire};
 use db_pool_bench::failure::{from_connect, from_wire};
 use db_pool_bench::protocol::Protocol;
-use db_pool_bench::wire::{Answer, Link, WireError};
+use db_pool_bench::wire::{BareConnection, ExecutionResult, WireError};
 use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, WorkloadDraft};
 use load_engine::{Session as _, Target as _, TargetFactory, Timestamps, UserId, WorkerShare};
 use pg_connect::Address;
@@ -28,8 +28,8 @@ fn as_user(server: &Postgres, user: &str, password: &str) -> Address {
     Address::parse(&format!("postgres://{user}:{password}@{place}")).unwrap()
 }
 
-async fn bare(address: &Address) -> Result<Link, WireError> {
-    Link::connect(&address.config("a_test"), &address.tls()).await
+async fn bare(address: &Address) -> Result<BareConnection, WireError> {
+    BareConnection::connect(&address.config("a_test"), &address.tls()).await
 }
 
 /// Scripts, each under its own name and chosen equally often.
@@ -75,18 +75,19 @@ fn a_bare_connection_reads_the_rows_that_a_driver_reads() {
                     UPDATE t SET v = NULL WHERE id = 4; INSERT INTO t VALUES (5, 1), (5, 2)";
         client.batch_execute(rows).await.unwrap();
         let sql = "SELECT v FROM t WHERE id = $1 ORDER BY v DESC NULLS FIRST";
-        let mut link = bare(&address(&server)).await.unwrap();
-        link.prepare("read", sql, [ParameterType::Int4])
+        let mut connection = bare(&address(&server)).await.unwrap();
+        connection
+            .prepare("read", sql, [ParameterType::Int4])
             .await
             .unwrap();
         for id in -1..22 {
             let told = client.query(sql, &[&id]).await.unwrap();
-            let expected = Answer {
+            let expected = ExecutionResult {
                 rows: told.len() as u64,
                 value: told.last().and_then(|row| row.get(0)),
             };
             let id = BoundValue::new(ScriptValue::Integer(id.into()), ParameterType::Int4).unwrap();
-            let answer = link.execute("read", &[id]).await.unwrap();
+            let answer = connection.execute("read", &[id]).await.unwrap();
             assert_eq!(answer, expected, "{id:?}");
         }
     });
@@ -183,8 +184,8 @@ fn every_way_to_log_in_works_and_a_wrong_password_gets_the_sentence_of_the_serve
     talk.execute("CREATE ROLE by_trust LOGIN");
     runtime().block_on(async {
         for user in ["by_md5", "by_scram", "by_text", "by_trust"] {
-            let mut link = bare(&as_user(&server, user, "right")).await.unwrap();
-            link.command("SELECT 1").await.unwrap();
+            let mut connection = bare(&as_user(&server, user, "right")).await.unwrap();
+            connection.simple_query("SELECT 1").await.unwrap();
             let wrong = as_user(&server, user, "wrong");
             let Err(error) = bare(&wrong).await else {
                 assert_eq!(user, "by_trust");

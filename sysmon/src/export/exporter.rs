@@ -121,7 +121,7 @@ impl Exporter {
             if let (Some(processes), Some(samples)) = (processes, &sample.processes) {
                 let mut asked = DetailReader { source, gaps };
                 processes.families(at_ns, samples, &mut asked, out);
-                source.follow_groups(processes.heads());
+                source.follow_groups(processes.root_pids());
             }
         });
     }

@@ -7,10 +7,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use host_metrics::derive::tick_window_ns;
-use host_metrics::figure::Figures;
 use host_metrics::follow::{
-    FollowOptions, MOST_MEMBERS, ProcessLookup, ProcessTree, TargetMatcher,
+    FollowOptions, MOST_MEMBERS, ProcessLookup, ProcessUse, StartTracker, TargetTrees, select_top,
 };
 use host_metrics::metric::process;
 use host_metrics::source::process::{
@@ -27,11 +25,9 @@ const HALF_LIFE_S: f64 = 60.0;
 #[derive(Debug)]
 pub(crate) struct ProcessExporter {
     following: FollowOptions,
-    targets: TargetMatcher,
-    trees: Vec<ProcessTree>,
-    tick_ns: u64,
+    trees: TargetTrees,
     uses: HashMap<ProcessId, RecentUse>,
-    latest_start: Option<u64>,
+    starts: StartTracker,
     last_ns: Option<u64>,
 }
 
@@ -46,15 +42,11 @@ impl ProcessExporter {
     /// Creates the exporter of processes that `following` selects. CPU time is counted in ticks of
     /// `tick_ns` and read every `interval_ns`.
     pub(crate) fn new(following: &FollowOptions, tick_ns: u64, interval_ns: u64) -> Self {
-        let targets = TargetMatcher::new(&following.targets);
-        let tree = |_| ProcessTree::new(None, tick_window_ns(interval_ns));
         Self {
-            trees: targets.all().iter().map(tree).collect(),
+            trees: TargetTrees::new(&following.targets, None, tick_ns, interval_ns),
             following: following.clone(),
-            targets,
-            tick_ns,
             uses: HashMap::new(),
-            latest_start: None,
+            starts: StartTracker::default(),
             last_ns: None,
         }
     }
@@ -68,7 +60,7 @@ impl ProcessExporter {
         out: &mut Families,
     ) {
         self.note_uses(at_ns, samples);
-        let members = self.targets.members(at_ns, samples, details);
+        let members = self.trees.members(at_ns, samples, details);
         let fields = self.following.fields;
         let mut shown = self.first(self.following.most, samples.iter());
         let asked_for = samples.iter().filter(|s| members.contains_key(&s.id));
@@ -84,23 +76,23 @@ impl ProcessExporter {
             } else {
                 ProcessDetail::default()
             };
-            if let Some(tree) = target.and_then(|target| self.trees.get_mut(target)) {
-                tree.add(sample, &detail);
+            if let Some(target) = target {
+                self.trees.add(target, sample, &detail);
             }
             if is_shown {
-                let target = target.and_then(|target| self.targets.all().get(target));
-                let follow = target.map(|target| target.label.as_str());
+                let follow = target.and_then(|target| self.trees.label(target));
                 of_process(sample, &detail, follow, fields, out);
             }
         }
-        self.close_trees(out);
-        let started = samples.iter().map(|s| s.id.started);
-        self.latest_start = started.max().max(self.latest_start);
+        self.trees.finish_tick(self.starts, |label, _, totals| {
+            out.table(process::TREE, &totals, &[("follow", label)]);
+        });
+        self.starts.finish_sample(samples);
     }
 
     /// Process ids of the first process of each followed target, whose control groups are read too.
-    pub(crate) fn heads(&self) -> impl Iterator<Item = u32> {
-        self.targets.heads()
+    pub(crate) fn root_pids(&self) -> impl Iterator<Item = u32> {
+        self.trees.root_pids()
     }
 
     /// Updates the CPU time that each process used recently. A process that started after the last
@@ -116,7 +108,11 @@ impl ProcessExporter {
         let uses = samples.iter().map(|sample| {
             let cpu_ns = sample.cpu_ns;
             let before = before.get(&sample.id).copied().unwrap_or(RecentUse {
-                cpu_ns: if self.is_born(sample.id) { 0 } else { cpu_ns },
+                cpu_ns: if self.starts.is_new(sample.id) {
+                    0
+                } else {
+                    cpu_ns
+                },
                 of_late: 0.0,
             });
             let used_ns = cpu_ns.saturating_sub(before.cpu_ns);
@@ -126,41 +122,24 @@ impl ProcessExporter {
         self.uses = uses.collect();
     }
 
-    fn is_born(&self, id: ProcessId) -> bool {
-        self.latest_start.is_some_and(|latest| id.started >= latest)
-    }
-
     /// Returns the first `most` by recently used CPU time that used any, and the first by memory.
     fn first<'a>(
         &self,
         most: usize,
         samples: impl Iterator<Item = &'a ProcessSample>,
     ) -> BTreeSet<ProcessId> {
-        let of_late = |id| self.uses.get(&id).map_or(0.0, |used| used.of_late);
-        let mut all: Vec<_> = samples
-            .map(|s| (s.id, of_late(s.id), s.rss_bytes))
-            .collect();
-        all.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
-        let users = all
-            .iter()
-            .take(most)
-            .filter(|(_, of_late, _)| *of_late > 0.0);
-        let mut first: BTreeSet<_> = users.map(|(id, ..)| *id).collect();
-        all.sort_unstable_by_key(|(.., rss_bytes)| std::cmp::Reverse(*rss_bytes));
-        first.extend(all.iter().take(most).map(|(id, ..)| *id));
-        first
-    }
-
-    fn close_trees(&mut self, out: &mut Families) {
-        let mut trees = std::mem::take(&mut self.trees);
-        for (tree, target) in trees.iter_mut().zip(self.targets.all()) {
-            let mut figures = Figures::default();
-            let born = |id| self.is_born(id);
-            tree.close(&target.label, self.tick_ns, born, &mut figures);
-            let labels = &[("follow", target.label.as_str())];
-            out.table(process::TREE, &tree.totals(), labels);
-        }
-        self.trees = trees;
+        let uses = samples.map(|sample| {
+            let recent = self.uses.get(&sample.id);
+            ProcessUse {
+                id: sample.id,
+                cpu_ns: recent.map_or(0, |recent| recent.of_late as u64),
+                rss_bytes: sample.rss_bytes,
+            }
+        });
+        let uses: Vec<ProcessUse> = uses.collect();
+        let selected = select_top(&uses, most);
+        let first = uses.iter().zip(selected).filter(|(_, selected)| *selected);
+        first.map(|(used, _)| used.id).collect()
     }
 }
 

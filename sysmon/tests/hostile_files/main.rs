@@ -176,7 +176,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
         if let Some(processes) = &sample.processes {
             let mut asked = Asked(&mut source, &mut gaps);
             let at_ns = sample.span.end_ns;
-            follower.take(at_ns, processes, &mut asked, &mut figures);
+            follower.observe(at_ns, processes, &mut asked, &mut figures);
         }
         all.extend(figures);
         put(root, "proc/stat", Some(LATER_STAT.as_bytes()));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ProcessRecorder;
+use super::process_recorder::ProcessRecorder;
 use crate::CommandLine;
 use crate::derive::Baseline;
 use crate::figure::FigureValue;
@@ -109,8 +109,8 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    /// Takes in one tick.
-    pub(super) fn take(
+    /// Takes in the tick that ended at `at_ns`.
+    pub(super) fn record(
         &mut self,
         at_ns: u64,
         sample: &ProcessSample,
@@ -130,12 +130,12 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
             self.put_all(at_ns, rates);
         }
         if fields.children {
-            self.take_children(at_ns, sample, tick_ns);
+            self.record_children(at_ns, sample, tick_ns);
         }
-        self.take_detail(at_ns, detail, fields);
+        self.record_detail(at_ns, detail, fields);
     }
 
-    fn take_children(&mut self, at_ns: u64, sample: &ProcessSample, tick_ns: u64) {
+    fn record_children(&mut self, at_ns: u64, sample: &ProcessSample, tick_ns: u64) {
         let children = timed(sample.span, sample.children_cpu_ns);
         let mut cores = None;
         self.children.advance(Some(children), |old, new, window| {
@@ -144,7 +144,7 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.put(at_ns, metric::CHILDREN_CPU_CORES.name(), cores);
     }
 
-    fn take_detail(&mut self, at_ns: u64, detail: ProcessDetail, fields: ProcessFields) {
+    fn record_detail(&mut self, at_ns: u64, detail: ProcessDetail, fields: ProcessFields) {
         if fields.descriptors || detail.descriptors.is_some() {
             self.put_gauge(at_ns, &metric::DESCRIPTORS, &detail);
         }

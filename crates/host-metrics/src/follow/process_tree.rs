@@ -11,6 +11,7 @@
 
 use std::collections::HashMap;
 
+use super::selection::StartTracker;
 use crate::derive::RateWindow;
 use crate::figure::{Figures, Period};
 use crate::metric::{process as metric, put_gauges};
@@ -18,7 +19,7 @@ use crate::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSam
 
 /// What a tree used when it was last looked at.
 #[derive(Debug, Default)]
-pub struct ProcessTree {
+pub(super) struct ProcessTree {
     used_ns: u64,
     cores: Option<f64>,
     least_window_ns: u64,
@@ -84,7 +85,7 @@ impl TreeSum {
 impl ProcessTree {
     /// One that cannot use more than all `cores`; a figure that says so is absent. Its CPU time is
     /// told over `least_window_ns` at least.
-    pub fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
+    pub(super) fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
         Self {
             cores,
             least_window_ns,
@@ -93,7 +94,7 @@ impl ProcessTree {
     }
 
     /// Takes in one member of this tick.
-    pub fn add(&mut self, sample: &ProcessSample, detail: &ProcessDetail) {
+    pub(super) fn add(&mut self, sample: &ProcessSample, detail: &ProcessDetail) {
         let sum = &mut self.sum;
         let used = MemberCpu {
             own_ns: sample.cpu_ns,
@@ -118,7 +119,7 @@ impl ProcessTree {
     }
 
     /// Returns the sums of the last tick. The CPU time in them never falls.
-    pub fn totals(&self) -> TreeTotals {
+    pub(super) fn totals(&self) -> TreeTotals {
         TreeTotals {
             used_ns: self.used_ns,
             ..self.totals
@@ -127,11 +128,11 @@ impl ProcessTree {
 
     /// Says what the members of this tick are and did together. A process for which `born` holds
     /// came up since the last look, so all that it shows was used since.
-    pub fn close(
+    pub(super) fn finish_tick(
         &mut self,
         label: &str,
         tick_ns: u64,
-        born: impl Fn(ProcessId) -> bool,
+        starts: StartTracker,
         out: &mut Figures,
     ) {
         let sum = std::mem::take(&mut self.sum);
@@ -156,7 +157,12 @@ impl ProcessTree {
             if window.ns() < self.least_window_ns {
                 return;
             }
-            let used_ns = used_between(&self.last, &sum.now, born, &mut self.owed_ns);
+            let used_ns = used_between(
+                &self.last,
+                &sum.now,
+                |id| starts.is_new(id),
+                &mut self.owed_ns,
+            );
             let quantum_ns = 2 * tick_ns * rounded(&self.last, &sum.now);
             let used = window.mean(Some(0), used_ns, quantum_ns);
             let used = used.and_then(|used| used.at_most(self.cores));

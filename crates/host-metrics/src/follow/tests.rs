@@ -1,10 +1,15 @@
 //! Followed processes on made-up samples at made-up times.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::follower::SLACK;
+use super::target_matcher::TargetMatcher;
 use super::*;
-use crate::Masking;
+use crate::figure::{FigureValue, Figures};
 use crate::source::ReadSpan;
+use crate::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
+use crate::{CommandLine, Masking};
 
 fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> ProcessSample {
     let ns = at_ms * 1_000_000;
@@ -50,9 +55,9 @@ impl ProcessRecorder for KeptFigures {
     }
 }
 
-fn take(follower: &mut Follower<KeptFigures>, at_ms: u64, samples: &[ProcessSample]) {
+fn observe(follower: &mut Follower<KeptFigures>, at_ms: u64, samples: &[ProcessSample]) {
     let mut out = Figures::default();
-    follower.take(at_ms * 1_000_000, samples, &mut NoDetails, &mut out);
+    follower.observe(at_ms * 1_000_000, samples, &mut NoDetails, &mut out);
 }
 
 /// Knows nothing more of any process.
@@ -100,9 +105,9 @@ fn means(follower: &Follower<KeptFigures>, name: &str, pid: u32) -> Vec<Option<f
 #[test]
 fn cpu_time_becomes_cores() {
     let mut follower = follower(3, Some(4));
-    take(&mut follower, 1000, &[process(7, 1, 500, 100, 1000)]);
-    take(&mut follower, 2000, &[process(7, 1, 2000, 300, 2000)]);
-    take(&mut follower, 3000, &[process(7, 1, 2250, 200, 3000)]);
+    observe(&mut follower, 1000, &[process(7, 1, 500, 100, 1000)]);
+    observe(&mut follower, 2000, &[process(7, 1, 2000, 300, 2000)]);
+    observe(&mut follower, 3000, &[process(7, 1, 2250, 200, 3000)]);
     assert_eq!(
         means(&follower, "process.cpu_cores", 7),
         [None, Some(1.5), Some(0.25)]
@@ -115,8 +120,8 @@ fn cpu_time_becomes_cores() {
 #[test]
 fn a_number_given_away_is_another_process() {
     let mut follower = follower(3, Some(4));
-    take(&mut follower, 1000, &[process(7, 1, 900_000, 100, 1000)]);
-    take(&mut follower, 2000, &[process(7, 50, 400, 100, 2000)]);
+    observe(&mut follower, 1000, &[process(7, 1, 900_000, 100, 1000)]);
+    observe(&mut follower, 2000, &[process(7, 50, 400, 100, 2000)]);
     let first = ProcessId { pid: 7, started: 1 };
     let ranked = follower.ranked();
     assert_eq!(ranked.len(), 2);
@@ -134,9 +139,9 @@ fn a_number_given_away_is_another_process() {
 #[test]
 fn an_old_process_that_comes_into_sight_has_no_rate_yet() {
     let mut follower = follower(3, Some(4));
-    take(&mut follower, 1000, &[process(9, 80, 0, 1, 1000)]);
+    observe(&mut follower, 1000, &[process(9, 80, 0, 1, 1000)]);
     let hidden_until_now = process(7, 3, 1500, 1, 2000);
-    take(
+    observe(
         &mut follower,
         2000,
         &[process(9, 80, 0, 1, 2000), hidden_until_now],
@@ -155,7 +160,7 @@ fn cpu_time_that_falls_or_cannot_be_is_absent() {
         (5, 90_001_000),
     ] {
         let at_ms = second * 1000;
-        take(&mut follower, at_ms, &[process(7, 1, cpu_ms, 1, at_ms)]);
+        observe(&mut follower, at_ms, &[process(7, 1, cpu_ms, 1, at_ms)]);
     }
     assert_eq!(
         means(&follower, "process.cpu_cores", 7),
@@ -171,7 +176,7 @@ fn ten_milliseconds_are_too_short_for_a_share() {
         let at_ms = 1000 + 10 * tick;
         // One core burnt, and seen a tick late every other time.
         let cpu_ms = 10 * (tick + tick % 2);
-        take(&mut follower, at_ms, &[process(7, 1, cpu_ms, 1, at_ms)]);
+        observe(&mut follower, at_ms, &[process(7, 1, cpu_ms, 1, at_ms)]);
     }
     let read: Vec<f64> = means(&follower, "process.cpu_cores", 7)
         .into_iter()
@@ -192,7 +197,7 @@ fn at_ten_samples_a_second_none_is_lost_however_late_the_reads() {
         let at_ms = 1000 + 100 * tick + 7 * (5 * tick % 8);
         let mut burner = process(7, 1, at_ms, 1, at_ms);
         burner.children_cpu_ns = Some(at_ms * 1_000_000);
-        take(&mut follower, at_ms, &[burner]);
+        observe(&mut follower, at_ms, &[burner]);
     }
     for name in ["process.cpu_cores", "process.children_cpu_cores"] {
         let read = means(&follower, name, 7).into_iter().flatten().count();
@@ -211,9 +216,10 @@ fn a_thousand_passers_by_leave_the_bound_and_the_heavy_one() {
         let heavy = process(1, 1, 900 * round, 1, at_ms);
         let pinned = process(2, 2, 0, 0, at_ms);
         let all = [&passers[..], &[heavy, pinned]].concat();
-        take(&mut follower, at_ms, &all);
-        assert!(follower.followed.len() <= 2 * SLACK * 2 + 1);
-        assert!(follower.watched.len() <= 3);
+        observe(&mut follower, at_ms, &all);
+        let (followed, tracked) = follower.lengths();
+        assert!(followed <= 2 * SLACK * 2 + 1);
+        assert!(tracked <= 3);
     }
     assert_eq!(follower.ranked()[0].0.pid, 1);
     assert_eq!(means(&follower, "process.rss_bytes", 2).len(), 500);

@@ -1,8 +1,8 @@
 //! Load of one step: arrivals at a rate, or users who wait for their answers.
 
-use std::time::Duration;
-
 use bench_report::{Load, Pacing};
+
+use super::think_time::ThinkTime;
 
 /// Load that is to be made on the target.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,7 @@ pub enum LoadPlan {
         rate_per_s: f64,
         /// Distribution of the gaps.
         pacing: Pacing,
-        /// Most arrivals in request; far above any pool under test, or the pool's wait would
+        /// Most requests in flight; far above any pool under test, or the pool's wait would
         /// hide in the backlog.
         in_flight_cap: u64,
     },
@@ -21,8 +21,8 @@ pub enum LoadPlan {
     Closed {
         /// Number of them.
         users: u64,
-        /// Each user's pause between answer and next request.
-        think_time: Duration,
+        /// Each user's pauses between answer and next request.
+        think_time: ThinkTime,
     },
 }
 
@@ -35,7 +35,8 @@ impl LoadPlan {
         }
     }
 
-    pub(crate) fn reported(&self, delayed_at_cap: u64) -> Load {
+    /// Load as a report tells it, where so many arrivals waited at the in-flight cap.
+    pub fn reported(&self, delayed_at_cap: u64) -> Load {
         match *self {
             Self::Open {
                 rate_per_s,
@@ -49,7 +50,7 @@ impl LoadPlan {
             },
             Self::Closed { users, think_time } => Load::Closed {
                 users,
-                think_time_ns: think_time.as_nanos() as u64,
+                think_time_ns: think_time.mean().as_nanos() as u64,
             },
         }
     }

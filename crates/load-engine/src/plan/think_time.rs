@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use rand::{Rng, RngExt as _};
+use rand::rngs::SmallRng;
+use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Exp1};
 
 /// Longest pause that a draw gives, in means: one of 10⁹ exponential draws is longer.
@@ -28,6 +29,13 @@ pub enum ThinkTime {
         /// Mean.
         mean: Duration,
     },
+}
+
+/// Pauses of one user, one after the other.
+#[derive(Debug)]
+pub struct Pauses {
+    think_time: ThinkTime,
+    random: SmallRng,
 }
 
 /// Text that is no think time.
@@ -66,6 +74,22 @@ impl ThinkTime {
                 mean.mul_f64(drawn.min(LONGEST_IN_MEANS))
             }
         }
+    }
+}
+
+impl Pauses {
+    /// The pauses of user number `user`; the same `seed` gives the same ones again.
+    pub fn new(think_time: ThinkTime, seed: u64, user: u64) -> Self {
+        let seed = seed ^ (user + 1).wrapping_mul(0xA24B_AED4_963E_E407);
+        Self {
+            think_time,
+            random: SmallRng::seed_from_u64(seed),
+        }
+    }
+
+    /// Length of the next pause; `None` if users never pause.
+    pub fn next_pause(&mut self) -> Option<Duration> {
+        (!self.think_time.is_none()).then(|| self.think_time.draw(&mut self.random))
     }
 }
 
@@ -111,8 +135,6 @@ impl FromStr for ThinkTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng as _;
-    use rand::rngs::SmallRng;
 
     fn draws(think: ThinkTime, seed: u64) -> Vec<f64> {
         let mut random = SmallRng::seed_from_u64(seed);
@@ -159,5 +181,14 @@ mod tests {
         assert!((longer - (-1.0f64).exp()).abs() < 0.015, "{longer}");
         assert_eq!(draws(exponential, 7), drawn, "the seed repeats them");
         assert_eq!(draws(ThinkTime::NONE, 1)[..3], [0.0; 3]);
+    }
+
+    #[test]
+    fn users_pause_apart_from_each_other_and_a_seed_repeats_them() {
+        let think: ThinkTime = "1s..3s".parse().unwrap();
+        let first = |user| Pauses::new(think, 7, user).next_pause();
+        assert_eq!(first(0), first(0));
+        assert_ne!(first(0), first(1));
+        assert_eq!(Pauses::new(ThinkTime::NONE, 7, 0).next_pause(), None);
     }
 }

@@ -148,7 +148,7 @@ pub(crate) fn closed(users: u64, measure: Duration) -> StepPlan {
         "closed",
         LoadPlan::Closed {
             users,
-            think_time: Duration::ZERO,
+            think_time: load_engine::ThinkTime::NONE,
         },
         measure,
     )

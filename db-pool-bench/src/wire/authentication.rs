@@ -1,5 +1,4 @@
-//! Startup and authentication: SCRAM-SHA-256, bound to the TLS channel or not, MD5, clear text, or
-//! trust.
+//! Login: SCRAM-SHA-256, bound to the TLS channel or not, MD5, clear text, or trust.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,49 +13,49 @@ use tokio_postgres::Config;
 use tokio_postgres::config::ChannelBinding as Binding;
 use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
+use super::channel::MessageChannel;
 use super::error::{ServerError, WireError};
-use super::link::Link;
 
 const UNBOUND: &str = "authentication error: server did not use channel binding";
 const NO_PASSWORD: &str = "the server asks for a password, and none is given";
 const UNKNOWN_METHOD: &str = "the server asks for a way to log in that the driver wire does not know; it knows \
      SCRAM-SHA-256, MD5, clear text and trust";
 
-/// Logs in with what `config` says; the server then waits for a request.
+/// Logs in as `config` says. Afterwards the server waits for a request.
 ///
 /// # Errors
-/// Fails with what the server or the system said, or what `config` lacks.
-pub(super) async fn log_in(link: &mut Link, config: &Config) -> Result<(), WireError> {
-    // Whoever runs us, as the other drivers take it.
+/// Fails with the error of the server or the system, or with what `config` lacks.
+pub(super) async fn log_in(channel: &mut MessageChannel, config: &Config) -> Result<(), WireError> {
+    // By default the user who runs this process, as with the other drivers.
     let user = match config.get_user() {
         Some(user) => Cow::Borrowed(user),
         None => Cow::Owned(whoami::username().map_err(io::Error::other)?),
     };
-    frontend::startup_message(parameters(config, &user), link.outgoing())?;
-    link.send().await?;
+    frontend::startup_message(startup_parameters(config, &user), &mut channel.outgoing)?;
+    channel.send().await?;
     let mut by_scram = false;
     loop {
-        match link.message().await? {
+        match channel.next_message().await? {
             Message::AuthenticationCleartextPassword => {
-                unbound(config)?;
-                frontend::password_message(password(config)?, link.outgoing())?;
-                link.send().await?;
+                check_unbound(config)?;
+                frontend::password_message(password(config)?, &mut channel.outgoing)?;
+                channel.send().await?;
             }
             Message::AuthenticationMd5Password(body) => {
-                unbound(config)?;
+                check_unbound(config)?;
                 let hash = md5_hash(user.as_bytes(), password(config)?, body.salt());
-                frontend::password_message(hash.as_bytes(), link.outgoing())?;
-                link.send().await?;
+                frontend::password_message(hash.as_bytes(), &mut channel.outgoing)?;
+                channel.send().await?;
             }
             Message::AuthenticationSasl(body) => {
-                scram(link, &body, config).await?;
+                scram(channel, &body, config).await?;
                 by_scram = true;
             }
             Message::ErrorResponse(body) => {
-                return Err(WireError::Server(Box::new(ServerError::of(&body)?)));
+                return Err(WireError::Server(Box::new(ServerError::from_body(&body)?)));
             }
             Message::ReadyForQuery(_) if by_scram => return Ok(()),
-            Message::ReadyForQuery(_) => return unbound(config),
+            Message::ReadyForQuery(_) => return check_unbound(config),
             Message::AuthenticationGss
             | Message::AuthenticationKerberosV5
             | Message::AuthenticationScmCredential
@@ -67,7 +66,11 @@ pub(super) async fn log_in(link: &mut Link, config: &Config) -> Result<(), WireE
     }
 }
 
-fn parameters<'a>(config: &'a Config, user: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+/// Returns the parameters of the startup message.
+fn startup_parameters<'a>(
+    config: &'a Config,
+    user: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
     let given = [
         ("database", config.get_dbname()),
         ("options", config.get_options()),
@@ -86,25 +89,26 @@ fn password(config: &Config) -> Result<&[u8], WireError> {
     config.get_password().ok_or(WireError::Login(NO_PASSWORD))
 }
 
-/// Refuses a login that says nothing of the channel, where `config` insists on that.
-fn unbound(config: &Config) -> Result<(), WireError> {
+/// Refuses a login that is not bound to the TLS channel, where `config` requires that.
+fn check_unbound(config: &Config) -> Result<(), WireError> {
     match config.get_channel_binding() {
         Binding::Require => Err(WireError::Login(UNBOUND)),
         _ => Ok(()),
     }
 }
 
-/// Source: RFC 5802 and RFC 7677; the channel as in RFC 5929, section 4.
+/// Authenticates by SCRAM-SHA-256, bound to the TLS channel where server and `config` allow it.
+/// Source: RFC 5802 and RFC 7677; channel binding as in RFC 5929, section 4.
 async fn scram(
-    link: &mut Link,
+    channel: &mut MessageChannel,
     offered: &AuthenticationSaslBody,
     config: &Config,
 ) -> Result<(), WireError> {
     let mechanisms: Vec<_> = offered.mechanisms().collect()?;
-    let channel = link
-        .end_point()
+    let end_point = channel
+        .server_end_point()
         .filter(|_| config.get_channel_binding() != Binding::Disable);
-    let (mechanism, binding) = match channel {
+    let (mechanism, binding) = match end_point {
         Some(hash) if mechanisms.contains(&SCRAM_SHA_256_PLUS) => (
             SCRAM_SHA_256_PLUS,
             ChannelBinding::tls_server_end_point(hash),
@@ -116,21 +120,21 @@ async fn scram(
         return Err(WireError::Login(UNKNOWN_METHOD));
     }
     if mechanism == SCRAM_SHA_256 {
-        unbound(config)?;
+        check_unbound(config)?;
     }
     let mut scram = ScramSha256::new(password(config)?, binding);
-    frontend::sasl_initial_response(mechanism, scram.message(), link.outgoing())?;
-    link.send().await?;
+    frontend::sasl_initial_response(mechanism, scram.message(), &mut channel.outgoing)?;
+    channel.send().await?;
     loop {
-        match link.message().await? {
+        match channel.next_message().await? {
             Message::AuthenticationSaslContinue(body) => {
                 scram.update(body.data())?;
-                frontend::sasl_response(scram.message(), link.outgoing())?;
-                link.send().await?;
+                frontend::sasl_response(scram.message(), &mut channel.outgoing)?;
+                channel.send().await?;
             }
             Message::AuthenticationSaslFinal(body) => return Ok(scram.finish(body.data())?),
             Message::ErrorResponse(body) => {
-                return Err(WireError::Server(Box::new(ServerError::of(&body)?)));
+                return Err(WireError::Server(Box::new(ServerError::from_body(&body)?)));
             }
             _ => return Err(io::Error::from(io::ErrorKind::InvalidData).into()),
         }

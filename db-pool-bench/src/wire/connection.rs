@@ -1,0 +1,241 @@
+//! A connection without a driver: one write and one answer for each round trip.
+
+use std::io;
+use std::mem;
+
+use pg_connect::RustlsConnector;
+use pgbench_script::{BoundValue, ParameterType, StatementResult};
+use postgres_protocol::IsNull;
+use postgres_protocol::message::backend::{
+    DATA_ROW_TAG, ERROR_RESPONSE_TAG, Message, READY_FOR_QUERY_TAG,
+};
+use postgres_protocol::message::frontend::{self, BindError};
+use tokio::time::timeout;
+use tokio_postgres::Config;
+use tokio_postgres::fallible_iterator::FallibleIterator as _;
+
+use super::authentication;
+use super::channel::MessageChannel;
+use super::error::{ServerError, WireError};
+use super::message::RawMessage;
+
+/// Format code of values in binary.
+const BINARY: i16 = 1;
+/// Row limit of an execution that has none.
+const UNLIMITED: i32 = 0;
+
+/// Result of one round trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExecutionResult {
+    /// Number of rows.
+    pub rows: u64,
+    /// First column of the last row, where that is an `int4`.
+    pub value: Option<i32>,
+}
+
+/// A connection that is used by one user alone.
+#[derive(Debug)]
+pub struct BareConnection {
+    channel: MessageChannel,
+    /// True if the server waits for a request: false within an answer, and for ever once the
+    /// connection broke.
+    idle: bool,
+}
+
+impl BareConnection {
+    /// Connects and logs in as `config` says, with TLS where it asks for it, within its time-out.
+    ///
+    /// # Errors
+    /// Fails with the error of the system or the server, or with what `config` lacks.
+    pub async fn connect(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
+        let opening = Self::open(config, tls);
+        let Some(bound) = config.get_connect_timeout() else {
+            return opening.await;
+        };
+        let opened = timeout(*bound, opening).await;
+        opened.unwrap_or_else(|_| Err(WireError::Connect(io::ErrorKind::TimedOut.into())))
+    }
+
+    async fn open(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
+        let mut channel = MessageChannel::open(config, tls).await?;
+        authentication::log_in(&mut channel, config).await?;
+        Ok(Self {
+            channel,
+            idle: true,
+        })
+    }
+
+    /// Returns true if it can still be used.
+    pub fn is_usable(&self) -> bool {
+        self.idle
+    }
+
+    /// Prepares `sql`, whose parameters have the types `types`, as `name`.
+    ///
+    /// # Errors
+    /// Fails with the error of the server or the system.
+    pub async fn prepare(
+        &mut self,
+        name: &str,
+        sql: &str,
+        types: impl IntoIterator<Item = ParameterType>,
+    ) -> Result<(), WireError> {
+        let oids = types.into_iter().map(ParameterType::oid);
+        frontend::parse(name, sql, oids, &mut self.channel.outgoing)?;
+        frontend::sync(&mut self.channel.outgoing);
+        self.round_trip(None).await.map(drop)
+    }
+
+    /// Returns the type OIDs of the parameters of `sql`, which is not executed.
+    ///
+    /// # Errors
+    /// Fails with the error of the server or the system.
+    pub async fn describe_parameters(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
+        frontend::parse("", sql, [], &mut self.channel.outgoing)?;
+        frontend::describe(b'S', "", &mut self.channel.outgoing)?;
+        frontend::sync(&mut self.channel.outgoing);
+        self.idle = false;
+        self.channel.send().await?;
+        let (mut types, mut refusal) = (Vec::new(), None);
+        loop {
+            match self.channel.next_message().await? {
+                Message::ParameterDescription(body) => types = body.parameters().collect()?,
+                Message::ErrorResponse(body) => {
+                    refusal = Some(Box::new(ServerError::from_body(&body)?))
+                }
+                Message::ReadyForQuery(_) => {
+                    self.idle = true;
+                    return refusal.map_or(Ok(types), |error| Err(WireError::Server(error)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Binds `values` to the statement prepared as `name` and executes it, in one write.
+    ///
+    /// # Errors
+    /// Fails with the error of the server or the system.
+    pub async fn execute(
+        &mut self,
+        name: &str,
+        values: &[BoundValue],
+    ) -> Result<ExecutionResult, WireError> {
+        self.bind(name, values)?;
+        self.round_trip(None).await
+    }
+
+    /// Parses `sql` without a name, binds `values` and executes it, in one write.
+    ///
+    /// # Errors
+    /// Fails with the error of the server or the system.
+    pub async fn execute_once(
+        &mut self,
+        sql: &str,
+        values: &[BoundValue],
+    ) -> Result<ExecutionResult, WireError> {
+        let types = values.iter().map(|value| value.parameter_type().oid());
+        frontend::parse("", sql, types, &mut self.channel.outgoing)?;
+        self.bind("", values)?;
+        self.round_trip(None).await
+    }
+
+    /// Writes the messages that bind `values` to `name`, execute it and end the round trip.
+    fn bind(&mut self, name: &str, values: &[BoundValue]) -> io::Result<()> {
+        let bound = frontend::bind(
+            "",
+            name,
+            [BINARY],
+            values,
+            |value, buffer| {
+                Ok(if value.write(buffer) {
+                    IsNull::No
+                } else {
+                    IsNull::Yes
+                })
+            },
+            [BINARY],
+            &mut self.channel.outgoing,
+        );
+        bound.map_err(|error| match error {
+            BindError::Serialization(error) => error,
+            BindError::Conversion(error) => io::Error::other(error),
+        })?;
+        frontend::execute("", UNLIMITED, &mut self.channel.outgoing)?;
+        frontend::sync(&mut self.channel.outgoing);
+        Ok(())
+    }
+
+    /// Runs `sql` by the simple query protocol.
+    ///
+    /// # Errors
+    /// Fails with the error of the server or the system.
+    pub async fn simple_query(&mut self, sql: &str) -> Result<ExecutionResult, WireError> {
+        frontend::query(sql, &mut self.channel.outgoing)?;
+        self.round_trip(None).await
+    }
+
+    /// Runs `sql` by the simple query protocol and adds the result of each of its statements to
+    /// `results`.
+    ///
+    /// # Errors
+    /// Fails with the error of the server or the system.
+    pub async fn simple_query_results(
+        &mut self,
+        sql: &str,
+        results: &mut Vec<StatementResult>,
+    ) -> Result<(), WireError> {
+        frontend::query(sql, &mut self.channel.outgoing)?;
+        self.round_trip(Some(results)).await.map(drop)
+    }
+
+    /// Tells the server that the connection ends, and closes it.
+    pub async fn close(mut self) {
+        self.channel.outgoing.clear();
+        frontend::terminate(&mut self.channel.outgoing);
+        // Fails where the server has closed the connection before, which is no matter.
+        let _ = self.channel.send().await;
+    }
+
+    /// Sends the outgoing messages and reads until the server waits for a request. Adds the result
+    /// of each statement to `results`, where that is given. Allocates nothing without it.
+    async fn round_trip(
+        &mut self,
+        mut results: Option<&mut Vec<StatementResult>>,
+    ) -> Result<ExecutionResult, WireError> {
+        self.idle = false;
+        self.channel.send().await?;
+        let mut executed = ExecutionResult::default();
+        let mut refusal = None;
+        let mut result = StatementResult::default();
+        // Number of received bytes that are dealt with.
+        let mut done = 0;
+        loop {
+            let Some(message) = RawMessage::parse_first(&self.channel.received()[done..])? else {
+                self.channel.discard(mem::take(&mut done));
+                match self.channel.receive().await {
+                    Ok(()) => continue,
+                    // The server's own message tells more than that it closed the connection.
+                    Err(broken) => return Err(refusal.map_or(broken.into(), WireError::Server)),
+                }
+            };
+            done += message.whole.len();
+            if let Some(results) = &mut results {
+                message.add_to(&mut result, results)?;
+            }
+            match message.tag {
+                DATA_ROW_TAG => {
+                    executed.rows += 1;
+                    executed.value = message.first_int4();
+                }
+                ERROR_RESPONSE_TAG => refusal = Some(Box::new(ServerError::parse(message.whole)?)),
+                READY_FOR_QUERY_TAG => {
+                    self.channel.discard(done);
+                    self.idle = true;
+                    return refusal.map_or(Ok(executed), |error| Err(WireError::Server(error)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
