@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::rate_curve::{RateCurve, StraightLine};
+use crate::plan::straight_line::StraightLine;
 
 /// Number of users over the time of a step.
 #[derive(Debug, Clone, PartialEq)]
