@@ -180,7 +180,7 @@ impl<'a> BenchFacts<'a> {
     }
 
     /// Returns a figure of the server's evidence at the operating point.
-    pub(crate) fn server(&self, name: &str) -> Option<f64> {
+    pub(crate) fn server_figure(&self, name: &str) -> Option<f64> {
         let (_, step) = self.operating_step()?;
         step.server.as_ref()?.figures.get(name).copied()
     }

@@ -7,33 +7,14 @@ use crate::assessment::{
 /// Decides the verdict. A failed gate means not ready; missing parts, or more unknown than passed gates,
 /// mean that readiness cannot be told.
 pub(crate) fn decide(assessment: &Assessment) -> ReadinessVerdict {
-    let Assessment {
-        gates,
-        findings,
-        spoiled,
-        missing,
-        notes,
-        ..
-    } = assessment;
+    let Assessment { gates, missing, .. } = assessment;
     let having = |outcome| gates.iter().filter(move |g| g.outcome == outcome);
     let (passed, failed) = (
         having(GateOutcome::Pass).count(),
         having(GateOutcome::Fail).count(),
     );
     let unknown = having(GateOutcome::Unknown).count();
-    let mut reasons: Vec<String> = having(GateOutcome::Fail).map(failure).collect();
-    let problems = findings
-        .iter()
-        .filter(|f| f.kind == FindingKind::Problem && f.confidence > Confidence::Low);
-    reasons.extend(problems.map(|f| format!("problem: {}", f.title)));
-    reasons.extend(missing.iter().map(|what| format!("missing: {what}")));
-    reasons.extend(having(GateOutcome::Unknown).map(|g| {
-        let reason = g.reason.as_deref().unwrap_or("not measured");
-        format!("{} {}: cannot tell ({reason})", g.subject(), g.requirement)
-    }));
-    let touched = spoiled.iter().filter(|s| s.touches_a_conclusion);
-    reasons.extend(touched.map(|s| format!("doubt: {}", s.sentence())));
-    reasons.extend(notes.iter().cloned());
+    let reasons = reasons(assessment);
     let readiness = if failed > 0 {
         Readiness::NotReady
     } else if !missing.is_empty() || passed == 0 || unknown > passed {
@@ -43,25 +24,62 @@ pub(crate) fn decide(assessment: &Assessment) -> ReadinessVerdict {
     } else {
         Readiness::ReadyWithReservations
     };
-    let counts = format!("{passed} of {} gates passed", gates.len());
-    let mut headline = counts;
+    let headline = headline(gates.len(), (passed, failed, unknown), missing);
+    ReadinessVerdict {
+        readiness,
+        headline,
+        reasons,
+    }
+}
+
+/// Returns the reasons of the verdict, the worst first.
+fn reasons(assessment: &Assessment) -> Vec<String> {
+    let having = |outcome| {
+        let gates = assessment.gates.iter();
+        gates.filter(move |gate| gate.outcome == outcome)
+    };
+    let mut reasons: Vec<String> = having(GateOutcome::Fail).map(failure).collect();
+    let problems = assessment
+        .findings
+        .iter()
+        .filter(|f| f.kind == FindingKind::Problem && f.confidence > Confidence::Low);
+    reasons.extend(problems.map(|f| format!("problem: {}", f.title)));
+    reasons.extend(
+        assessment
+            .missing
+            .iter()
+            .map(|what| format!("missing: {what}")),
+    );
+    reasons.extend(having(GateOutcome::Unknown).map(|g| {
+        let reason = g.reason.as_deref().unwrap_or("not measured");
+        format!("{} {}: cannot tell ({reason})", g.subject(), g.requirement)
+    }));
+    let touched = assessment.spoiled.iter().filter(|s| s.touches_a_conclusion);
+    reasons.extend(touched.map(|s| format!("doubt: {}", s.sentence())));
+    reasons.extend(assessment.notes.iter().cloned());
+    reasons
+}
+
+/// Returns the summary: the counts of gates, and the missing measurements.
+fn headline(
+    gates: usize,
+    (passed, failed, unknown): (usize, usize, usize),
+    missing: &[String],
+) -> String {
+    let mut headline = format!("{passed} of {gates} gates passed");
     if failed > 0 {
         headline += &format!(", {failed} failed");
     }
     if unknown > 0 {
         headline += &format!(", {unknown} could not be judged");
     }
-    if let [first, rest @ ..] = missing.as_slice() {
+    if let [first, rest @ ..] = missing {
         headline += &format!("; missing: {first}");
         if !rest.is_empty() {
             headline += &format!(", and {} more", rest.len());
         }
     }
-    ReadinessVerdict {
-        readiness,
-        headline,
-        reasons,
-    }
+    headline
 }
 
 fn failure(gate: &Gate) -> String {

@@ -104,7 +104,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
             .bench
             .operating_step()
             .map(|(index, _)| index);
-        let is_point = |i: &&usize| Some(self.repeats[**i].view.index) == operating;
+        let is_point = |i: &&usize| Some(self.repeats[**i].server.index) == operating;
         let point = passing.iter().find(is_point).copied();
         point.or_else(|| passing.get(passing.len() / 2).copied())
     }
@@ -173,7 +173,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         else {
             return false;
         };
-        let worst = requests::longest_ns(repeat.view.step);
+        let worst = requests::longest_ns(repeat.server.step);
         worst.is_some_and(|ns| ns as f64 > bound_ms * 1e6)
     }
 
@@ -211,7 +211,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
             return format!(" In {seen} of {all} repeats: {range} of the time in service.");
         }
         let repeat = &self.repeats[typical];
-        let worst = requests::longest_ns(repeat.view.step);
+        let worst = requests::longest_ns(repeat.server.step);
         let worst = worst.map_or_else(String::new, |ns| {
             format!(", where the slowest call took {}", duration_ns(ns as f64))
         });
@@ -247,7 +247,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         let samples = self
             .repeats
             .iter()
-            .map(|p| p.view.figure("sessions.samples"));
+            .map(|p| p.server.figure("sessions.samples"));
         let samples: Option<f64> = samples.sum();
         let part = self.share(typical);
         let noise = samples.map_or(0.02, |n| (part * (1.0 - part).max(0.0) / n.max(1.0)).sqrt());

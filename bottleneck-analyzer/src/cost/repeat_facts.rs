@@ -17,7 +17,7 @@ pub(crate) struct RepeatFacts<'a, 'f> {
     /// Facts of the whole run.
     pub(crate) facts: &'f RunFacts<'a>,
     /// The server's evidence.
-    pub(crate) view: PostgresEvidence<'a>,
+    pub(crate) server: PostgresEvidence<'a>,
     /// Division of the time of a call.
     pub(crate) model: TimeModel,
 }
@@ -29,7 +29,7 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
             Some(Self {
                 bench,
                 facts,
-                view: PostgresEvidence::of_step(bench.source, *index)?,
+                server: PostgresEvidence::of_step(bench.source, *index)?,
                 model: time_model::of_step(bench.source, *index)?,
             })
         };
@@ -53,19 +53,19 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
     }
 
     fn queue_saved_ns(&self, own_ns: f64) -> Option<f64> {
-        let step = self.view.step;
+        let step = self.server.step;
         let pool = step.pool.as_ref()?;
         let queue = self.model.part("checkout")?.ns;
         let wait = time_model::checkout::wait_ns(step, queue)?;
         let left = (self.model.served_ns() - own_ns).max(0.0);
-        let rate = self.view.calls_per_s();
+        let rate = self.server.calls_per_s();
         let then = erlang_wait_ns(pool.max_size as f64, rate, left)?;
         Some((wait - then).max(0.0))
     }
 
     /// Name shown to people.
     pub(super) fn name(&self) -> String {
-        let Step { name, repeat, .. } = self.view.step;
+        let Step { name, repeat, .. } = self.server.step;
         format!("{name}, repeat {}", repeat + 1)
     }
 }

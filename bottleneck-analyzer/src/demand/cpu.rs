@@ -82,7 +82,7 @@ fn as_reported(bench: &BenchFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating_step()?;
     let cores = bench.source.report.environment.cores_available? as f64;
     let server_ns = bench
-        .server("server.cpu_ns")
+        .server_figure("server.cpu_ns")
         .filter(|_| target::is_local(bench.source))?;
     let measured_ns = step.window.measured_s() * 1e9;
     let used_ratio = (server_ns + step.generator.cpu_ns as f64) / (cores * measured_ns);

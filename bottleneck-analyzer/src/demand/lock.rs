@@ -1,7 +1,7 @@
 //! Bound of a lock that all calls take: it lets one transaction through at a time.
 
 use super::{ResourceBound, cpu_ns};
-use crate::assessment::Confidence;
+use crate::assessment::{Confidence, TimeModel, TimePart};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};
 use crate::postgres::{LockHolders, PostgresEvidence};
@@ -16,29 +16,21 @@ const LEAST_SHARE: f64 = 0.25;
 pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
     let (index, step) = bench.operating_step()?;
-    let view = PostgresEvidence::of_step(bench.source, index)?;
-    let locks = model
-        .parts
-        .iter()
-        .filter(|p| p.name == "lock" || p.name.starts_with("lock."));
-    let (part, total) = locks.fold(
-        (None, 0.0),
-        |(most, total): (Option<&_>, f64), part: &crate::assessment::TimePart| {
-            let larger = most.is_none_or(|m: &crate::assessment::TimePart| part.ns > m.ns);
-            (if larger { Some(part) } else { most }, total + part.ns)
-        },
-    );
-    let part = part?;
+    let server = PostgresEvidence::of_step(bench.source, index)?;
+    let (part, total) = lock_waits(model)?;
     let share_of_service = total / model.served_ns().max(1.0);
     if share_of_service < LEAST_SHARE || total < cpu_ns(model) {
         return None;
     }
     // Little's law, of the time as the model has it.
-    let waiting = total / 1e9 * view.calls_per_s();
-    let served = model.served_ns() / 1e9 * view.calls_per_s();
-    let inside = step.pool.as_ref().map_or(served, |pool| pool.in_use_mean);
+    let waiting = total / 1e9 * server.calls_per_s();
+    let in_service = model.served_ns() / 1e9 * server.calls_per_s();
+    let inside = step
+        .pool
+        .as_ref()
+        .map_or(in_service, |pool| pool.in_use_mean);
     let kind = part.name.strip_prefix("lock.").unwrap_or_default();
-    let holders = LockHolders::find(&view, &[kind, "transactionid", "tuple"]);
+    let holders = LockHolders::find(&server, &[kind, "transactionid", "tuple"]);
     let thing = holders.map(|h| h.thing).filter(|t| !t.is_empty());
     let thing = thing.map_or_else(
         || part.title.clone(),
@@ -71,4 +63,15 @@ pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Resou
         evidence: part.evidence.clone(),
         would_tell: None,
     })
+}
+
+/// Returns the largest lock wait of a call, and the sum of all in nanoseconds.
+fn lock_waits(model: &TimeModel) -> Option<(&TimePart, f64)> {
+    let parts = model.parts.iter();
+    let locks = parts.filter(|part| part.name == "lock" || part.name.starts_with("lock."));
+    let total = locks.clone().map(|part| part.ns).sum();
+    // Of equal parts the first one is the largest.
+    let larger = |a: &&TimePart, b: &&TimePart| a.ns.total_cmp(&b.ns);
+    let largest = locks.rev().max_by(larger)?;
+    Some((largest, total))
 }

@@ -82,7 +82,7 @@ pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
 fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     let (_, step) = bench.operating_step()?;
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
-    let ready = bench.server("server.load_ready_ns")?;
+    let ready = bench.server_figure("server.load_ready_ns")?;
     (calls > 0).then(|| ready / calls as f64)
 }
 
@@ -126,8 +126,8 @@ fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
 /// Returns the possible rise of throughput without `own_ns` of each call, up to the next limit (CPU,
 /// pool or users), as a share. `None` if the CPU was not recorded.
 pub(crate) fn gain_without(repeat: &RepeatFacts<'_, '_>, own_ns: f64) -> Option<f64> {
-    let step = repeat.view.step;
-    let rate = repeat.view.calls_per_s();
+    let step = repeat.server.step;
+    let rate = repeat.server.calls_per_s();
     let mut bounds = vec![rate * room_for_more(repeat.bench.cpu.as_ref()?)?];
     if let Some(pool) = &step.pool {
         let held = held_ns(&repeat.model, false);

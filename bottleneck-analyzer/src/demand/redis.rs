@@ -18,12 +18,12 @@ const MEASURES: [&str; 4] = [
 /// Computes the bound of the main thread.
 pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let (index, step) = bench.operating_step()?;
-    let view = RedisEvidence::of_step(bench.source, index);
-    let polls = view.as_ref().is_some_and(RedisEvidence::has_io_threads);
-    let ratio = if let Some(view) = &view {
-        view.busy_ratio()?
+    let server = RedisEvidence::of_step(bench.source, index);
+    let polls = server.as_ref().is_some_and(RedisEvidence::has_io_threads);
+    let ratio = if let Some(server) = &server {
+        server.busy_ratio()?
     } else {
-        let used_s = bench.server("cpu_main_thread_s")?;
+        let used_s = bench.server_figure("cpu_main_thread_s")?;
         used_s / Some(step.window.measured_s()).filter(|s| *s > 0.0)?
     };
     let title = format!(
@@ -31,7 +31,7 @@ pub(super) fn main_thread(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Re
         share(ratio.min(1.0))
     );
     let reason = "Redis executes commands one after another on this thread";
-    let lower_bound = polls && bench.server("main_thread_active_s").is_none();
+    let lower_bound = polls && bench.server_figure("main_thread_active_s").is_none();
     Some(ResourceBound {
         factor: "redis_main_thread".to_owned(),
         title,

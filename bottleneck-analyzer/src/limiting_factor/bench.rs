@@ -89,9 +89,9 @@ fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
         return None;
     };
     let model = bench.time_model.as_ref().filter(|m| !m.is_of_sessions())?;
-    let view = PostgresEvidence::of_step(bench.source, index)?;
+    let server = PostgresEvidence::of_step(bench.source, index)?;
     let cycle_ns = model.whole_ns + think_time_ns as f64;
-    let inside = view.calls_per_s() * cycle_ns / 1e9;
+    let inside = server.calls_per_s() * cycle_ns / 1e9;
     let off = inside / users as f64 - 1.0;
     (users > 0 && off.abs() > MOST_IMBALANCE).then(|| {
         format!(
@@ -188,11 +188,7 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
 fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor> {
     let (index, step) = bench.operating_step()?;
     let model = bench.time_model.as_ref()?;
-    let Load::Closed {
-        users,
-        think_time_ns,
-    } = step.load
-    else {
+    let Load::Closed { think_time_ns, .. } = step.load else {
         return None;
     };
     let cycle_ns = model.whole_ns + think_time_ns as f64;
@@ -212,23 +208,7 @@ fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor>
         ),
     };
     let part = main.or_else(|| model.largest_of_service())?;
-    let pause = match think_time_ns {
-        0 => String::new(),
-        ns => format!(" and pauses for {}", duration_ns(ns as f64)),
-    };
-    let title = format!(
-        "the number of users: each of {users} waits for one call of {} at a time{pause}; {} of a call is {of}",
-        duration_ns(model.whole_ns),
-        share(part.share_ratio)
-    );
-    let title = if model.is_of_sessions() {
-        format!(
-            "{of}: {} of the time of sessions at work",
-            share(part.share_ratio)
-        )
-    } else {
-        title
-    };
+    let title = users_title(&step.load, model, part, &of);
     let mut evidence = part.evidence.clone();
     evidence.extend(
         bench
@@ -247,6 +227,30 @@ fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor>
         answer.would_tell = Some("a sweep to higher settings: more carried more".to_owned());
     }
     Some(answer)
+}
+
+/// Returns the title of a load that its number of users limits.
+fn users_title(load: &Load, model: &TimeModel, part: &TimePart, of: &str) -> String {
+    if model.is_of_sessions() {
+        let share = share(part.share_ratio);
+        return format!("{of}: {share} of the time of sessions at work");
+    }
+    let Load::Closed {
+        users,
+        think_time_ns,
+    } = load
+    else {
+        return String::new();
+    };
+    let pause = match think_time_ns {
+        0 => String::new(),
+        ns => format!(" and pauses for {}", duration_ns(*ns as f64)),
+    };
+    format!(
+        "the number of users: each of {users} waits for one call of {} at a time{pause}; {} of a call is {of}",
+        duration_ns(model.whole_ns),
+        share(part.share_ratio)
+    )
 }
 
 /// Returns the largest wait inside the server, if it is a large part of the service time.

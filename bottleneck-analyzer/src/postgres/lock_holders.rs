@@ -28,24 +28,24 @@ pub(crate) struct LockHolders {
 
 impl LockHolders {
     /// Finds the holders of locks of `kinds` (as in `transactionid`); `None` if none was sampled.
-    pub(crate) fn find(view: &PostgresEvidence<'_>, kinds: &[&str]) -> Option<Self> {
+    pub(crate) fn find(server: &PostgresEvidence<'_>, kinds: &[&str]) -> Option<Self> {
         let is_one = |lock: &str| {
             let kind = lock.split(' ').next().unwrap_or_default();
             kinds.contains(&kind)
         };
         let among = |table: &str| -> Vec<CitedRow<'_>> {
-            let rows = view.rows(table).into_iter();
+            let rows = server.rows(table).into_iter();
             rows.filter(|row| is_one(row.label("lock"))).collect()
         };
         let roots = among("blockers");
         if !roots.is_empty() {
-            return Some(Self::gather(view, &roots, &ROOTS));
+            return Some(Self::gather(server, &roots, &ROOTS));
         }
         let pairs = without_queues(among("blocking"));
-        (!pairs.is_empty()).then(|| Self::gather(view, &pairs, &PAIRS))
+        (!pairs.is_empty()).then(|| Self::gather(server, &pairs, &PAIRS))
     }
 
-    fn gather(view: &PostgresEvidence<'_>, rows: &[CitedRow<'_>], table: &HolderColumns) -> Self {
+    fn gather(server: &PostgresEvidence<'_>, rows: &[CitedRow<'_>], table: &HolderColumns) -> Self {
         let weight = |row: &CitedRow<'_>| row.count(table.weight);
         let most = |of: &dyn Fn(&CitedRow<'_>) -> String| most_of(rows, of, weight);
         let total: f64 = rows.iter().map(weight).sum();
@@ -72,7 +72,7 @@ impl LockHolders {
             .take(3)
             .filter_map(|row| row.evidence(table.label, table.weight))
             .collect();
-        evidence.extend(view.evidence("locks.waiting_mean"));
+        evidence.extend(server.evidence("locks.waiting_mean"));
         Self {
             thing: most(&thing_of),
             waiting: most(&|row| row.label("waiting_statement").to_owned()),

@@ -22,8 +22,8 @@ pub(crate) struct OtherApplication {
 
 impl OtherApplication {
     /// Finds the application that used the most CPU; `None` if none did or processes were not read.
-    pub(crate) fn busiest(view: &PostgresEvidence<'_>) -> Option<Self> {
-        let processes = view.rows("processes");
+    pub(crate) fn busiest(server: &PostgresEvidence<'_>) -> Option<Self> {
+        let processes = server.rows("processes");
         let total: f64 = processes.iter().map(|row| row.count("cpu_ns")).sum();
         let mut all: BTreeMap<String, Self> = BTreeMap::new();
         for row in processes.iter().filter(|row| is_outside_application(row)) {

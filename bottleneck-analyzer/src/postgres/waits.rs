@@ -38,11 +38,11 @@ impl Wait {
 const CLASSES: [&str; 4] = ["lock", "lwlock", "io", "other_wait"];
 
 /// Returns all waits; `None` if sessions were not sampled.
-pub(crate) fn sampled_waits(view: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
-    view.figure("sessions.cpu_mean")?;
+pub(crate) fn sampled_waits(server: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
+    server.figure("sessions.cpu_mean")?;
     let mut found = Vec::new();
     let mut explained = [0.0; CLASSES.len()];
-    for (name, sessions) in view.figures_below("waits.") {
+    for (name, sessions) in server.figures_below("waits.") {
         let Some((kind, event)) = event_of(name).filter(|_| sessions > 0.0) else {
             continue;
         };
@@ -57,42 +57,42 @@ pub(crate) fn sampled_waits(view: &PostgresEvidence<'_>) -> Option<Vec<Wait>> {
             key: format!("{kind}.{event}").to_lowercase(),
             shown: format!("{kind}:{event}"),
             sessions,
-            evidence: view.evidence(name),
+            evidence: server.evidence(name),
         });
     }
     for (class, explained) in CLASSES.into_iter().zip(explained) {
-        let rest = mean(view, class) - explained;
+        let rest = mean(server, class) - explained;
         if rest > (0.05 * explained).max(LEAST_REST) {
-            found.push(whole(view, class, class, rest));
+            found.push(whole(server, class, class, rest));
         }
     }
-    found.extend(of_the_client(view, &found));
+    found.extend(of_the_client(server, &found));
     Some(found)
 }
 
 /// Returns the waits for the client: in the middle of a statement, and between two statements of one
 /// transaction.
-fn of_the_client(view: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
+fn of_the_client(server: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
     let writes: f64 = found
         .iter()
         .filter(|w| w.key.starts_with("client."))
         .map(|w| w.sessions)
         .sum();
-    let named = view.figure("waits.Client.ClientRead_mean").is_some();
+    let named = server.figure("waits.Client.ClientRead_mean").is_some();
     let key = if named { "client.clientread" } else { "client" };
-    let reads = whole(view, key, "client", mean(view, "client") - writes);
+    let reads = whole(server, key, "client", mean(server, "client") - writes);
     let between = whole(
-        view,
+        server,
         "client.idle_in_transaction",
         "idle_in_transaction",
-        mean(view, "idle_in_transaction"),
+        mean(server, "idle_in_transaction"),
     );
     let some = |wait: &Wait| wait.sessions > 0.0;
     [reads, between].into_iter().filter(some).collect()
 }
 
 /// Creates the wait of a whole class.
-fn whole(view: &PostgresEvidence<'_>, key: &str, class: &str, sessions: f64) -> Wait {
+fn whole(server: &PostgresEvidence<'_>, key: &str, class: &str, sessions: f64) -> Wait {
     Wait {
         key: key.to_owned(),
         shown: match key {
@@ -100,13 +100,13 @@ fn whole(view: &PostgresEvidence<'_>, key: &str, class: &str, sessions: f64) -> 
             _ => class.replace('_', " "),
         },
         sessions,
-        evidence: view.evidence(&format!("sessions.{class}_mean")),
+        evidence: server.evidence(&format!("sessions.{class}_mean")),
     }
 }
 
-fn mean(view: &PostgresEvidence<'_>, class: &str) -> f64 {
+fn mean(server: &PostgresEvidence<'_>, class: &str) -> f64 {
     let figure = format!("sessions.{class}_mean");
-    view.figure(&figure).unwrap_or(0.0)
+    server.figure(&figure).unwrap_or(0.0)
 }
 
 /// Returns type and event of a figure such as `waits.Lock.transactionid_mean`; `None` for a wait of

@@ -118,43 +118,7 @@ fn findings(text: &mut String, assessment: &Assessment) {
             number += 1;
             format!("{number:2}. ")
         };
-        let what = match kind(finding) {
-            "information" => String::new(),
-            kind => format!("{}: ", kind.to_uppercase()),
-        };
-        let component = finding.component.title();
-        line(
-            text,
-            &mark,
-            &format!("{what}{} [{component}]", finding.title),
-        );
-        line(text, "    ", &weight(finding));
-        line(text, "    ", &finding.detail);
-        for evidence in finding.evidence.iter().take(2) {
-            let doubt = if evidence.spoiled { " (doubtful)" } else { "" };
-            line(
-                text,
-                "    · ",
-                &format!("{} {}{doubt}", evidence.label, evidence.shown),
-            );
-        }
-        if let Some(advice) = &finding.advice {
-            let restart = if advice.needs_restart {
-                " (needs a restart)"
-            } else {
-                ""
-            };
-            let condition = if finding.is_sure() {
-                ""
-            } else {
-                "if confirmed: "
-            };
-            line(
-                text,
-                "    → ",
-                &format!("{condition}{}{restart}", advice.actions.join("; ")),
-            );
-        }
+        finding_lines(text, finding, &mark);
     }
     let impacts = assessment.findings.iter().filter(|f| f.impact.is_some());
     if impacts.count() > 1 {
@@ -162,6 +126,52 @@ fn findings(text: &mut String, assessment: &Assessment) {
             text,
             "  ",
             "Impacts overlap: they may add up to more than the whole.",
+        );
+    }
+}
+
+/// Appends one finding after its number.
+fn finding_lines(text: &mut String, finding: &Finding, mark: &str) {
+    let what = match kind(finding) {
+        "information" => String::new(),
+        kind => format!("{}: ", kind.to_uppercase()),
+    };
+    let component = finding.component.title();
+    line(
+        text,
+        mark,
+        &format!("{what}{} [{component}]", finding.title),
+    );
+    line(text, "    ", &weight(finding));
+    line(text, "    ", &finding.detail);
+    for evidence in finding.evidence.iter().take(2) {
+        let doubt = if evidence.spoiled { " (doubtful)" } else { "" };
+        line(
+            text,
+            "    · ",
+            &format!("{} {}{doubt}", evidence.label, evidence.shown),
+        );
+    }
+    advice_line(text, finding);
+}
+
+/// Appends the advice of a finding.
+fn advice_line(text: &mut String, finding: &Finding) {
+    if let Some(advice) = &finding.advice {
+        let restart = if advice.needs_restart {
+            " (needs a restart)"
+        } else {
+            ""
+        };
+        let condition = if finding.is_sure() {
+            ""
+        } else {
+            "if confirmed: "
+        };
+        line(
+            text,
+            "    → ",
+            &format!("{condition}{}{restart}", advice.actions.join("; ")),
         );
     }
 }

@@ -60,7 +60,12 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         );
         return;
     }
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+    out.add_finding(finding(bench, gain, limit, &figures).evidence(evidence));
+}
+
+/// Builds the finding about a pool that carries less than one connection.
+fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> FindingDraft {
+    FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
         .says(
             format!(
                 "One multiplexed connection carries {} more than the pool",
@@ -70,7 +75,6 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         )
         .impact(gain / (1.0 + gain), ImpactOf::Capacity)
         .confidence(confidence_past(gain, limit, bench.noise_ratio()))
-        .evidence(evidence)
         .advice(
             &[
                 "use a multiplexed connection for short commands",
@@ -80,8 +84,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             format!("{} more commands from the same load", share(gain)),
             "deadpool-redis checks a connection with a round trip at every checkout, with no way \
              to turn that off, and a pool cannot share one write among commands",
-        );
-    out.add_finding(draft);
+        )
 }
 
 /// Returns the first step of the fastest setting of a client, with the throughput of the setting.

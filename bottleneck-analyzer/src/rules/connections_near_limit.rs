@@ -20,8 +20,10 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 }
 
 fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let used = bench.server("connections.used_max");
-    let limit = bench.server("connections.limit").filter(|l| *l > 0.0);
+    let used = bench.server_figure("connections.used_max");
+    let limit = bench
+        .server_figure("connections.limit")
+        .filter(|l| *l > 0.0);
     let (Some(used), Some(limit)) = (used, limit) else {
         out.cannot_judge(
             RULE,
@@ -31,7 +33,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         );
         return;
     };
-    let reserved = bench.server("connections.reserved").unwrap_or(0.0);
+    let reserved = bench.server_figure("connections.reserved").unwrap_or(0.0);
     let free = limit - reserved;
     let ratio = used / free.max(1.0);
     let evidence: Vec<_> = ["connections.used_max", "connections.limit"]
@@ -51,12 +53,23 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
+    out.add_finding(finding(bench, ratio, &figures, facts).evidence(evidence));
+}
+
+/// Builds the finding about a server near its limit of connections.
+fn finding(
+    bench: &BenchFacts<'_>,
+    ratio: f64,
+    figures: &str,
+    facts: &RunFacts<'_>,
+) -> FindingDraft {
+    let limits = &facts.thresholds.pool;
     let kind = if ratio >= limits.connections_critical_ratio {
         FindingKind::Problem
     } else {
         FindingKind::Information
     };
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .says(
             format!("{figures} are in use: near max_connections"),
             "At the limit the server refuses new connections, those of other applications and \
@@ -67,7 +80,6 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             limits.connections_warning_ratio,
             0.02,
         ))
-        .evidence(evidence)
         .advice(
             &[
                 "keep the pools of all instances together below max_connections less a reserve",
@@ -76,6 +88,5 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             "no refused connections when an instance is added or restarts",
             "each instance brings a pool of its own; the limit is the server's",
         )
-        .needs_restart();
-    out.add_finding(draft);
+        .needs_restart()
 }

@@ -5,7 +5,7 @@
 //! information, and the CPU times of server and generator. The share is the busy CPU less that of
 //! server, generator and other participants over the same window.
 
-use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::share;
@@ -136,6 +136,17 @@ fn judge(
         out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
         return;
     }
+    out.add_finding(finding(worst, machine, facts, evidence));
+}
+
+/// Builds the finding about outside programs.
+fn finding(
+    worst: &Disturbance<'_>,
+    machine: MachineRecording<'_>,
+    facts: &RunFacts<'_>,
+    evidence: Option<EvidenceItem>,
+) -> FindingDraft {
+    let used = share(worst.ratio);
     let short = is_short(worst, machine, facts);
     let kind = if short.is_some() {
         FindingKind::Problem
@@ -157,10 +168,10 @@ fn judge(
                 ),
             ),
         )
-        .confidence(confidence(worst, limit))
+        .confidence(confidence(worst, facts.thresholds.cpu.others_ratio))
         .evidence(evidence)
         .evidence(worst.cpu.evidence.clone());
-    out.add_finding(if short.is_some() {
+    if short.is_some() {
         draft.impact(worst.ratio, ImpactOf::Capacity).advice(
             &["stop them, or move them to another machine, and repeat the run"],
             format!("up to {used} of the machine's CPU"),
@@ -168,7 +179,7 @@ fn judge(
         )
     } else {
         draft
-    });
+    }
 }
 
 impl Disturbance<'_> {

@@ -61,6 +61,12 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
             0.02,
         ))
         .evidence(cpu.evidence.clone());
+    advise(draft, cpu)
+}
+
+/// Adds the advice, or the cause, by the owner of the largest share.
+fn advise(draft: FindingDraft, cpu: &StepCpuUse) -> FindingDraft {
+    let owner = cpu.owner();
     if owner == Some(CpuOwner::Others) {
         return draft.parent(Some("cpu_others:machine".to_owned()));
     }

@@ -11,7 +11,7 @@ use bench_report::{FailureSample, Operation};
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
-use crate::catalogue::codes;
+use crate::catalogue::codes::{self, FailureEntry};
 use crate::conclusions::Conclusions;
 use crate::figures::{percent, plain};
 use crate::finding_draft::{FindingDraft, confidence_past};
@@ -255,27 +255,12 @@ fn describe(
         .as_ref()
         .map_or("", |(sample, _)| sample.message.as_str());
     let known = codes::find(kind, message);
-    let means = known.map_or("the request failed", |code| code.means.as_str());
     let part = if failures.succeeded == 0 && found.count >= failures.attempted {
         "All".to_owned()
     } else {
         percent(own)
     };
-    let target = bench.component.title();
-    let (title, actions) = if kind == NEVER_CAME_BACK {
-        let look = "see what the target did meanwhile, and repeat with less load";
-        (
-            format!("{part} of the requests to {target} never came back"),
-            vec![look],
-        )
-    } else {
-        let actions = known.map_or(&[][..], |code| &code.actions);
-        let title = format!(
-            "{part} of the requests to {target} fail: {means} ({})",
-            thing(kind)
-        );
-        (title, actions.iter().map(String::as_str).collect())
-    };
+    let (title, actions) = title_and_actions(bench, kind, &part, known);
     let (ended, counted) = match kind {
         "closed" => postgres::ended_sessions::sessions(bench),
         _ => Default::default(),
@@ -294,6 +279,31 @@ fn describe(
             "a request that fails is served late or never, and one that fails at once makes percentiles \
              look better than they are",
         )
+}
+
+/// Returns title and actions for `part` of the requests that failed in one way.
+fn title_and_actions<'c>(
+    bench: &BenchFacts<'_>,
+    kind: &str,
+    part: &str,
+    known: Option<&'c FailureEntry>,
+) -> (String, Vec<&'c str>) {
+    let means = known.map_or("the request failed", |code| code.means.as_str());
+    let target = bench.component.title();
+    if kind == NEVER_CAME_BACK {
+        let look = "see what the target did meanwhile, and repeat with less load";
+        (
+            format!("{part} of the requests to {target} never came back"),
+            vec![look],
+        )
+    } else {
+        let actions = known.map_or(&[][..], |code| &code.actions);
+        let title = format!(
+            "{part} of the requests to {target} fail: {means} ({})",
+            thing(kind)
+        );
+        (title, actions.iter().map(String::as_str).collect())
+    }
 }
 
 /// Returns the name of a kind for people: `SQLSTATE 40001`, `timeout.checkout`.

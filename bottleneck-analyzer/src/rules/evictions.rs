@@ -20,7 +20,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 }
 
 fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let Some(evicted) = bench.server("evicted_keys") else {
+    let Some(evicted) = bench.server_figure("evicted_keys") else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -35,7 +35,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         .collect();
     let limits = &facts.thresholds.cache;
     let own = own_writes(bench);
-    let written = bench.server("commands.set.calls").unwrap_or(own);
+    let written = bench.server_figure("commands.set.calls").unwrap_or(own);
     let ratio = evicted / written.max(1.0);
     let enough = evicted >= limits.least_evictions as f64;
     if !enough || ratio < limits.evicted_per_write_ratio {
@@ -43,11 +43,19 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
-    let memory = bench.server("maxmemory_bytes").filter(|m| *m > 0.0);
+    out.add_finding(finding(bench, evicted, ratio, facts).evidence(evidence));
+}
+
+/// Builds the finding about evicted keys.
+fn finding(bench: &BenchFacts<'_>, evicted: f64, ratio: f64, facts: &RunFacts<'_>) -> FindingDraft {
+    let limits = &facts.thresholds.cache;
+    let own = own_writes(bench);
+    let written = bench.server_figure("commands.set.calls").unwrap_or(own);
+    let memory = bench.server_figure("maxmemory_bytes").filter(|m| *m > 0.0);
     let limit = memory.map_or(String::new(), |m| format!(" at a limit of {}", bytes(m)));
     // An evicted key costs a read at most once; other misses have other causes.
     let saved = reads(bench).map(|(read, missed)| evicted.min(missed) / read.max(1.0));
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
         .says(
             format!("Redis evicts keys{limit}: the working set does not fit"),
             format!(
@@ -60,7 +68,6 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         .thing("maxmemory")
         .impact(saved.unwrap_or(ratio), ImpactOf::Requests)
         .confidence(confidence_past(ratio, limits.evicted_per_write_ratio, 0.01))
-        .evidence(evidence)
         .advice(
             &[
                 "raise maxmemory to the working set, or shard it",
@@ -71,8 +78,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
                 share(saved.unwrap_or(0.0))
             ),
             "an evicted key that is read again is a miss that memory would have saved",
-        );
-    out.add_finding(draft);
+        )
 }
 
 /// Returns the number of reads and, of these, of misses.

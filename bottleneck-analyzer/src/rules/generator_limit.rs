@@ -62,6 +62,12 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             })
         })
         .collect();
+    let draft = finding(bench, &messages.join("; "), (lost, of));
+    out.add_finding(draft.evidence(evidence).evidence(used));
+}
+
+/// Builds the finding about a generator that distorted the results.
+fn finding(bench: &BenchFacts<'_>, messages: &str, (lost, of): (f64, ImpactOf)) -> FindingDraft {
     // Lateness makes a target look slower than it is; only a generator that could send no more
     // leaves the question of the run, how much the target can do, without an answer.
     let (kind, title) = match of {
@@ -74,17 +80,12 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "Part of the response time at the operating point is the generator's own",
         ),
     };
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .says(
             title,
-            format!(
-                "{}. The target may do better than was measured.",
-                messages.join("; ")
-            ),
+            format!("{messages}. The target may do better than was measured."),
         )
         .impact(lost, of)
-        .evidence(evidence)
-        .evidence(used)
         .advice(
             &[
                 "give the generator a machine of its own, or more threads (--runtime per-core)",
@@ -92,8 +93,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             ],
             "figures that say something about the target",
             "what the generator delays or cannot send is not the target's doing",
-        );
-    out.add_finding(draft);
+        )
 }
 
 /// Returns the share of `step` that a fault can have distorted, and the quantity that it is a share of.

@@ -45,7 +45,13 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
-    let evicted = bench.server("evicted_keys").unwrap_or(0.0)
+    out.add_finding(finding(bench, step, ratio, facts).evidence(evidence));
+}
+
+/// Builds the finding about a cache that misses too often.
+fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>) -> FindingDraft {
+    let least = facts.thresholds.objectives.cache_hit_ratio;
+    let evicted = bench.server_figure("evicted_keys").unwrap_or(0.0)
         >= facts.thresholds.cache.least_evictions as f64;
     let parent = evicted.then(|| format!("evictions:{}", bench.id()));
     let kind = if evicted {
@@ -53,7 +59,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     } else {
         FindingKind::Problem
     };
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .says(
             format!("The cache hits only {} of its reads", percent(ratio)),
             format!(
@@ -66,7 +72,6 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             ImpactOf::ResponseTime,
         )
         .confidence(confidence_past(least, ratio, 0.02))
-        .evidence(evidence)
         .parent(parent)
         .advice(
             &[
@@ -75,8 +80,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             ],
             "each miss saved is a call to the database saved",
             "a cache that misses costs a round trip and saves none",
-        );
-    out.add_finding(draft);
+        )
 }
 
 /// Returns the share of the time of all reads that was spent in misses.

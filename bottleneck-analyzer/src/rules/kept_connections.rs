@@ -44,16 +44,7 @@ fn figures(bench: &BenchFacts<'_>, step: usize, names: &[(&str, &str)]) -> Vec<E
 
 fn nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some((at, step, times)) = most(bench, "deadlock.times") else {
-        let holds = |step: &&Step| {
-            let holder = step.parameters.get("holder").map(ToString::to_string);
-            holder.as_deref() == Some("nested") && step.figures.contains_key("holders.kept")
-        };
-        let mut steps = bench.source.report.steps.iter().enumerate();
-        if let Some((at, _)) = steps.find(|(_, step)| holds(step)) {
-            let statement = "requests that take a second connection never all waited for one";
-            let evidence = figures(bench, at, &[("connections kept", "holders.kept")]);
-            out.rule_out(NESTED, bench.component, statement, evidence);
-        }
+        never_nested(bench, out);
         return;
     };
     let evidence = figures(
@@ -95,6 +86,20 @@ fn nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         )
         .needs_restart();
     out.add_finding(draft);
+}
+
+/// Rules out nested checkouts for a scenario that tried them.
+fn never_nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let holds = |step: &&Step| {
+        let holder = step.parameters.get("holder").map(ToString::to_string);
+        holder.as_deref() == Some("nested") && step.figures.contains_key("holders.kept")
+    };
+    let mut steps = bench.source.report.steps.iter().enumerate();
+    if let Some((at, _)) = steps.find(|(_, step)| holds(step)) {
+        let statement = "requests that take a second connection never all waited for one";
+        let evidence = figures(bench, at, &[("connections kept", "holders.kept")]);
+        out.rule_out(NESTED, bench.component, statement, evidence);
+    }
 }
 
 fn leaked(bench: &BenchFacts<'_>, out: &mut Conclusions) {

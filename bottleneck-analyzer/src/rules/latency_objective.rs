@@ -10,8 +10,10 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::duration_ns;
 use crate::finding_draft::{FindingDraft, confidence_past};
-use crate::requests;
+use crate::requests::{self, OperationPercentile};
 use crate::run_facts::RunFacts;
+
+const RULE: &str = "latency_past_objective";
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in &facts.benches {
@@ -30,12 +32,7 @@ fn causes<'o>(bench: &BenchFacts<'_>, out: &'o Conclusions) -> impl Iterator<Ite
     })
 }
 
-fn kind_under(parent: Option<&String>) -> FindingKind {
-    parent.map_or(FindingKind::Problem, |_| FindingKind::Symptom)
-}
-
 fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
-    let rule = "latency_past_objective";
     let bounds = &facts.thresholds.objectives;
     let Some((which, pick, bound_ms)) = requests::latency_objective(bench.component, bounds) else {
         return;
@@ -60,7 +57,7 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
     }
     if ns <= objective_ns {
         out.rule_out(
-            rule,
+            RULE,
             bench.component,
             format!("latency: {figures}"),
             evidence,
@@ -69,40 +66,50 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
     }
     let most = causes(bench, out).max_by(|a, b| a.score.total_cmp(&b.score));
     let parent = most.map(|f| f.id.clone());
-    let draft = FindingDraft::new(
-        rule,
-        &bench.id(),
-        bench.component,
-        kind_under(parent.as_ref()),
-    )
-    .says(
-        format!(
-            "{} is slower than its objective: {figures}",
-            bench.component.title()
-        ),
-        format!(
-            "Measured at the operating point, {}{}.",
-            slow.operation,
-            of_repeats(bench, index)
-        ),
-    )
-    .impact(1.0 - objective_ns / ns, ImpactOf::ResponseTime)
-    .confidence(if slow.count < facts.thresholds.measurement.least_samples {
-        Confidence::Low
-    } else {
-        confidence_past(ns / objective_ns, 1.0, bench.noise_ratio())
-    })
-    .evidence(evidence)
-    .parent(parent)
-    .advice(
-        &[
-            "offer less load, or remove what limits the component",
-            "or set another objective",
-        ],
-        "the objective",
-        "past the knee latency rises with load and throughput does not",
-    );
-    out.add_finding(draft);
+    let draft = finding(bench, facts, (index, &slow, &figures), objective_ns, parent);
+    out.add_finding(draft.evidence(evidence));
+}
+
+/// Builds the finding about latency above its objective, a symptom if it has a parent.
+fn finding(
+    bench: &BenchFacts<'_>,
+    facts: &RunFacts<'_>,
+    (index, slow, figures): (usize, &OperationPercentile<'_>, &str),
+    objective_ns: f64,
+    parent: Option<String>,
+) -> FindingDraft {
+    let ns = slow.ns as f64;
+    let kind = match parent {
+        Some(_) => FindingKind::Symptom,
+        None => FindingKind::Problem,
+    };
+    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+        .says(
+            format!(
+                "{} is slower than its objective: {figures}",
+                bench.component.title()
+            ),
+            format!(
+                "Measured at the operating point, {}{}.",
+                slow.operation,
+                of_repeats(bench, index)
+            ),
+        )
+        .impact(1.0 - objective_ns / ns, ImpactOf::ResponseTime)
+        .confidence(if slow.count < facts.thresholds.measurement.least_samples {
+            Confidence::Low
+        } else {
+            confidence_past(ns / objective_ns, 1.0, bench.noise_ratio())
+        })
+        .parent(parent)
+        .advice(
+            &[
+                "offer less load, or remove what limits the component",
+                "or set another objective",
+            ],
+            "the objective",
+            "past the knee latency rises with load and throughput does not",
+        )
 }
 
 /// Names the slowest repeat, if there are several.

@@ -44,8 +44,13 @@ fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusio
         out.rule_out(rule, ComponentKind::Machine, statement, evidence);
         return;
     }
-    let draft = FindingDraft::new(
-        rule,
+    out.add_finding(used_up(reading, limit).evidence(evidence));
+}
+
+/// Builds the finding about memory that is nearly used up.
+fn used_up(reading: SeriesReading, limit: f64) -> FindingDraft {
+    FindingDraft::new(
+        "memory_used",
         "machine",
         ComponentKind::Machine,
         FindingKind::Problem,
@@ -58,7 +63,6 @@ fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusio
         "Past this the kernel drops file caches, swaps, or ends a process.",
     )
     .confidence(confidence_past(reading.max, limit, 0.02))
-    .evidence(evidence)
     .advice(
         &[
             "see which process holds it (process.rss_bytes in the recording)",
@@ -67,8 +71,7 @@ fn used(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusio
         "no loss of a server to the kernel's out-of-memory killer",
         "memory that is used up fails all at once, not little by little",
     )
-    .needs_restart();
-    out.add_finding(draft);
+    .needs_restart()
 }
 
 fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
@@ -92,8 +95,14 @@ fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
         out.rule_out(rule, ComponentKind::Machine, statement, evidence);
         return;
     }
-    let draft = FindingDraft::new(
-        rule,
+    let peak = machine.peak_sample("waiting for memory", reading);
+    out.add_finding(waited_for(reading, limit).evidence(evidence).evidence(peak));
+}
+
+/// Builds the finding about work that waits for memory.
+fn waited_for(reading: SeriesReading, limit: f64) -> FindingDraft {
+    FindingDraft::new(
+        "memory_pressure",
         "machine",
         ComponentKind::Machine,
         FindingKind::Problem,
@@ -104,14 +113,11 @@ fn pressure(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Concl
     )
     .impact(reading.mean, ImpactOf::ResponseTime)
     .confidence(confidence_past(reading.mean, limit, 0.02))
-    .evidence(evidence)
-    .evidence(machine.peak_sample("waiting for memory", reading))
     .advice(
         &["give the machine or its control group more memory, or lower the servers' limits"],
         format!("up to {} of the time", share(reading.mean)),
         "time spent reclaiming memory is taken from requests",
-    );
-    out.add_finding(draft);
+    )
 }
 
 fn swapping(machine: MachineRecording<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {

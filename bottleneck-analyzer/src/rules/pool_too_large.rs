@@ -63,6 +63,24 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         );
         return;
     }
+    let finding = finding(bench, (here, now), (largest, then), gain, what);
+    let sure = confidence_past(ratio, limit, bench.noise_ratio());
+    out.add_finding(
+        finding
+            .confidence(sure)
+            .evidence(evidence.into_iter().flatten()),
+    );
+}
+
+/// Builds the finding about settings past the operating point, each with its p99 in nanoseconds.
+fn finding(
+    bench: &BenchFacts<'_>,
+    (here, now): (&SweepSetting, f64),
+    (largest, then): (&SweepSetting, f64),
+    gain: f64,
+    what: &str,
+) -> FindingDraft {
+    let ratio = then / now;
     let detail = format!(
         "From {} to {} {what} throughput changed by {:+.0} % and p99 went from {} to {}.",
         plain(here.value),
@@ -71,7 +89,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         duration_ns(now),
         duration_ns(then)
     );
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+    FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
         .says(
             format!(
                 "More than {} {what} cost latency and buy nothing",
@@ -79,8 +97,6 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
             ),
             detail,
         )
-        .confidence(confidence_past(ratio, limit, bench.noise_ratio()))
-        .evidence(evidence.into_iter().flatten())
         .advice(
             &["keep the pools of all instances together at the recommended size"],
             format!(
@@ -88,8 +104,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
                 plain(largest.value)
             ),
             "past the knee each connection only takes its share of what is used up already",
-        );
-    out.add_finding(draft);
+        )
 }
 
 fn spoken(parameter: &str) -> &'static str {

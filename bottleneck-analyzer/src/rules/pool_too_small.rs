@@ -207,31 +207,7 @@ fn too_small(
         "The pool of {size} is too small: {} of each call is waiting for a connection",
         duration_ns(wait)
     );
-    let rose = bench.rise().map(|rise| {
-        format!(
-            "Throughput rose by {} from a pool of {} to one of {}. ",
-            share(rise.gain_ratio),
-            plain(rise.from),
-            plain(rise.to)
-        )
-    });
-    let room = match bench.cpu_has_room(facts.thresholds.cpu.warning_ratio) {
-        Some(true) => {
-            let cpu = bench
-                .cpu
-                .as_ref()
-                .map_or(String::new(), StepCpuUse::sentence);
-            format!("The CPU has room: {cpu}.")
-        }
-        _ => "A larger pool was measured, and carried more.".to_owned(),
-    };
-    let detail = format!(
-        "{}{} of {size} connections are in use, each for {} of a call, and none of that is a queue behind \
-         the pool. {room}",
-        rose.unwrap_or_default(),
-        plain(case.in_use),
-        duration_ns(model.served_ns())
-    );
+    let detail = explanation(bench, case, facts);
     let least = facts.thresholds.pool.checkout_share_ratio;
     let mut draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
         .thing(format!("the pool of {size}"))
@@ -256,6 +232,36 @@ fn too_small(
         .needs_restart()
 }
 
+/// Returns the explanation: rise of throughput, use of the connections and of the CPU.
+fn explanation(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>) -> String {
+    let PoolCase { model, size, .. } = case;
+    let rose = bench.rise().map(|rise| {
+        format!(
+            "Throughput rose by {} from a pool of {} to one of {}. ",
+            share(rise.gain_ratio),
+            plain(rise.from),
+            plain(rise.to)
+        )
+    });
+    let room = match bench.cpu_has_room(facts.thresholds.cpu.warning_ratio) {
+        Some(true) => {
+            let cpu = bench
+                .cpu
+                .as_ref()
+                .map_or(String::new(), StepCpuUse::sentence);
+            format!("The CPU has room: {cpu}.")
+        }
+        _ => "A larger pool was measured, and carried more.".to_owned(),
+    };
+    format!(
+        "{}{} of {size} connections are in use, each for {} of a call, and none of that is a queue behind \
+         the pool. {room}",
+        rose.unwrap_or_default(),
+        plain(case.in_use),
+        duration_ns(model.served_ns())
+    )
+}
+
 /// Returns the gain of twice the connections at the same load, in nanoseconds of a call.
 fn saved_ns(bench: &BenchFacts<'_>, case: &PoolCase<'_>, wait: f64) -> f64 {
     let left = wait_with(bench, case, 2.0, 0.0).unwrap_or(0.0);
@@ -265,9 +271,9 @@ fn saved_ns(bench: &BenchFacts<'_>, case: &PoolCase<'_>, wait: f64) -> f64 {
 /// Returns the mean wait with `times` as many connections and `less_ns` less service time, at the same
 /// load, in nanoseconds. `None` if the connections could not keep up.
 fn wait_with(bench: &BenchFacts<'_>, case: &PoolCase<'_>, times: f64, less_ns: f64) -> Option<f64> {
-    let view = bench
+    let server = bench
         .operating_step()
         .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i))?;
     let held = (case.model.served_ns() - less_ns).max(0.0);
-    erlang_wait_ns(times * case.size as f64, view.calls_per_s(), held)
+    erlang_wait_ns(times * case.size as f64, server.calls_per_s(), held)
 }

@@ -132,7 +132,26 @@ fn finding(
         (None, true) => FindingKind::Problem,
         (None, false) => FindingKind::Information,
     };
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    let draft = describe(bench, (worst, longest, repeats), kind, &why)
+        .breaks_objective(breaks)
+        .evidence(worst.evidence.iter().cloned())
+        .evidence(asked.into_iter().flat_map(|f| f.evidence))
+        .parent(parent);
+    match bench.time_model.as_ref().filter(|m| m.whole_ns > 0.0) {
+        Some(model) => draft.saves(lost.min(model.whole_ns), model.whole_ns),
+        None => draft.impact(part, ImpactOf::Capacity),
+    }
+}
+
+/// Builds the finding about stalls, without impact and cause.
+fn describe(
+    bench: &BenchFacts<'_>,
+    (worst, longest, repeats): (&StepStalls<'_>, u64, usize),
+    kind: FindingKind,
+    why: &str,
+) -> FindingDraft {
+    let part = worst.part();
+    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .thing("stood still")
         .says(
             format!(
@@ -150,10 +169,6 @@ fn finding(
             ),
         )
         .confidence(Confidence::High)
-        .breaks_objective(breaks)
-        .evidence(worst.evidence.iter().cloned())
-        .evidence(asked.into_iter().flat_map(|f| f.evidence))
-        .parent(parent)
         .advice(
             &[
                 "see what happened on the target at that time: its log, checkpoints, saves, the hypervisor",
@@ -161,11 +176,7 @@ fn finding(
             ],
             "no calls that wait for it",
             "what stands still for all at once is not the calls' own doing",
-        );
-    match bench.time_model.as_ref().filter(|m| m.whole_ns > 0.0) {
-        Some(model) => draft.saves(lost.min(model.whole_ns), model.whole_ns),
-        None => draft.impact(part, ImpactOf::Capacity),
-    }
+        )
 }
 
 /// Returns the mean time of a call lost to the stalls, in nanoseconds; the formula is in the comment of
@@ -238,23 +249,8 @@ fn stalls_of<'a>(
     if points.len() < 10 || median * span_s < LEAST_CALLS {
         return None;
     }
-    let still = |rate: f64| rate < STILL_RATIO * median;
-    let mut lengths = Vec::new();
-    let mut longest = (0, points.first()?.0);
-    let mut since: Option<u64> = None;
-    let mut before = window.measure_start_ns;
-    for (i, at, rate) in &points {
-        if still(*rate) {
-            let length = at - *since.get_or_insert(before);
-            longest = longest.max((length, *i));
-        } else if let Some(start) = since.take() {
-            lengths.push(before - start);
-        }
-        before = *at;
-    }
-    lengths.extend(since.map(|start| before - start));
-    lengths.retain(|length| *length >= SHORTEST_NS);
-    let pointer = format!("/series/{place}/mean/{}", longest.1);
+    let (lengths, longest) = stalled(&points, window.measure_start_ns, STILL_RATIO * median)?;
+    let pointer = format!("/series/{place}/mean/{longest}");
     let label = if lengths.is_empty() {
         "lowest throughput"
     } else {
@@ -273,4 +269,25 @@ fn stalls_of<'a>(
         lengths,
         evidence,
     })
+}
+
+/// Returns the lengths of the stalls in nanoseconds, and the index of the last point of the longest.
+/// A stall is a run of points below the rate `least`.
+fn stalled(points: &[(usize, u64, f64)], start_ns: u64, least: f64) -> Option<(Vec<u64>, usize)> {
+    let mut lengths = Vec::new();
+    let mut longest = (0, points.first()?.0);
+    let mut since: Option<u64> = None;
+    let mut before = start_ns;
+    for (i, at, rate) in points {
+        if *rate < least {
+            let length = at - *since.get_or_insert(before);
+            longest = longest.max((length, *i));
+        } else if let Some(start) = since.take() {
+            lengths.push(before - start);
+        }
+        before = *at;
+    }
+    lengths.extend(since.map(|start| before - start));
+    lengths.retain(|length| *length >= SHORTEST_NS);
+    Some((lengths, longest.1))
 }

@@ -8,6 +8,7 @@ use crate::conclusions::Conclusions;
 use crate::figures::share;
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::run_facts::RunFacts;
+use crate::series_reading::SeriesReading;
 
 const RULE: &str = "steal";
 
@@ -31,7 +32,13 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
         out.rule_out(RULE, ComponentKind::Machine, statement, evidence);
         return;
     }
-    let draft = FindingDraft::new(
+    let peak = machine.peak_sample("CPU stolen", reading);
+    out.add_finding(finding(reading, limit).evidence(evidence).evidence(peak));
+}
+
+/// Builds the finding about stolen CPU time.
+fn finding(reading: SeriesReading, limit: f64) -> FindingDraft {
+    FindingDraft::new(
         RULE,
         "machine",
         ComponentKind::Machine,
@@ -44,12 +51,9 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     )
     .impact(reading.mean, ImpactOf::Capacity)
     .confidence(confidence_past(reading.mean, limit, 0.01))
-    .evidence(evidence)
-    .evidence(machine.peak_sample("CPU stolen", reading))
     .advice(
         &["use an instance with dedicated cores, or another host, and repeat the run"],
         format!("about {} of the CPU", share(reading.mean)),
         "stolen time is lost to the server and to the generator alike",
-    );
-    out.add_finding(draft);
+    )
 }

@@ -70,7 +70,6 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let Some((rule, ended)) = most else {
         return;
     };
-    let (first, reason) = ended[0];
     let all = ended.len() == steps.len() || bench.operating_step().is_none();
     // What failed so that the rule fired is the cause.
     let parent = format!("errors_past_objective:{}", bench.id());
@@ -81,6 +80,18 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         (true, None) => FindingKind::Problem,
         (false, None) => FindingKind::Information,
     };
+    out.add_finding(stopped(bench, rule, &ended, kind).parent(parent));
+}
+
+/// Builds the finding about steps that a stop rule ended.
+fn stopped(
+    bench: &BenchFacts<'_>,
+    rule: &str,
+    ended: &[(usize, &str)],
+    kind: FindingKind,
+) -> FindingDraft {
+    let steps = &bench.source.report.steps;
+    let (first, reason) = ended[0];
     let evidence = [("rule", "end/rule"), ("reason", "end/reason")]
         .into_iter()
         .filter_map(|(label, at)| {
@@ -98,7 +109,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
          setting.",
         steps[first].name
     );
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
         .thing(rule)
         .says(title, detail)
         .confidence(Confidence::High)
@@ -110,6 +121,5 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             ],
             "steps that run to their end",
             "a rule ends a step to protect the target and the time of who waits",
-        );
-    out.add_finding(draft.parent(parent));
+        )
 }

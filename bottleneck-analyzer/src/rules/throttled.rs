@@ -46,18 +46,18 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 
 /// Reads the throttling of the server's group, as the bench counted it.
 fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
-    let view = PostgresEvidence::of_step(bench.source, index)?;
-    let periods = view.figure("server.cgroup.periods")?;
-    let throttled = view.figure("server.cgroup.throttled_periods")?;
-    let stood = view.figure("server.cgroup.throttled_ns");
-    let quota = view.figure("server.cgroup.quota_cores");
+    let server = PostgresEvidence::of_step(bench.source, index)?;
+    let periods = server.figure("server.cgroup.periods")?;
+    let throttled = server.figure("server.cgroup.throttled_periods")?;
+    let stood = server.figure("server.cgroup.throttled_ns");
+    let quota = server.figure("server.cgroup.quota_cores");
     let names = [
         "server.cgroup.throttled_periods",
         "server.cgroup.periods",
         "server.cgroup.throttled_ns",
         "server.cgroup.quota_cores",
     ];
-    let span_ns = view.figure("deltas.span_s").map_or(0.0, |s| s * 1e9);
+    let span_ns = server.figure("deltas.span_s").map_or(0.0, |s| s * 1e9);
     let mut figures = format!("{} of {} periods", plain(throttled), plain(periods));
     if let Some(quota) = quota {
         figures += &format!(", quota {} cores", plain(quota));
@@ -75,7 +75,7 @@ fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
         lost_ratio: stood.filter(|_| span_ns > 0.0).map(|ns| ns / span_ns),
         evidence: names
             .into_iter()
-            .filter_map(|name| view.evidence(name))
+            .filter_map(|name| server.evidence(name))
             .collect(),
     })
 }

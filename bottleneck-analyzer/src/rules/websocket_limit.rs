@@ -49,7 +49,31 @@ fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
         );
         return;
     }
-    let (kind, title, action) = match limit.owner {
+    let (kind, title, action) = meaning(limit.owner, &held);
+    let confidence = match limit.owner {
+        LimitOwner::Target | LimitOwner::Network => Confidence::High,
+        LimitOwner::Generator | LimitOwner::Bound => Confidence::Medium,
+        LimitOwner::Unknown => Confidence::Low,
+    };
+    let mut draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+        .says(title, limit.reason.clone())
+        .confidence(confidence)
+        .evidence(evidence)
+        .advice(
+            &[action],
+            "more connections, until the next limit",
+            "this was the first thing to give way when connections were added",
+        );
+    let lost = refused(bench, limit.value).filter(|_| kind == FindingKind::Problem);
+    if let Some(lost) = lost {
+        draft = draft.impact(lost, ImpactOf::Capacity);
+    }
+    out.add_finding(draft);
+}
+
+/// Returns kind, title and advice of a limit by its owner.
+fn meaning(owner: LimitOwner, held: &str) -> (FindingKind, String, &'static str) {
+    match owner {
         LimitOwner::Target => (
             FindingKind::Information,
             format!("The server holds {held} WebSocket connections"),
@@ -70,26 +94,7 @@ fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
             format!("At {held} WebSocket connections something ends the search"),
             "run the server locally so that its evidence can be read",
         ),
-    };
-    let confidence = match limit.owner {
-        LimitOwner::Target | LimitOwner::Network => Confidence::High,
-        LimitOwner::Generator | LimitOwner::Bound => Confidence::Medium,
-        LimitOwner::Unknown => Confidence::Low,
-    };
-    let mut draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
-        .says(title, limit.reason.clone())
-        .confidence(confidence)
-        .evidence(evidence)
-        .advice(
-            &[action],
-            "more connections, until the next limit",
-            "this was the first thing to give way when connections were added",
-        );
-    let lost = refused(bench, limit.value).filter(|_| kind == FindingKind::Problem);
-    if let Some(lost) = lost {
-        draft = draft.impact(lost, ImpactOf::Capacity);
     }
-    out.add_finding(draft);
 }
 
 /// Returns the refused share of the connections of the next step past the limit; `None` if there is no such

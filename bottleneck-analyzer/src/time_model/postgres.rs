@@ -24,14 +24,14 @@ struct PartDraft {
 
 /// Computes the model of step `index`; `None` if nothing was measured in it.
 pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> {
-    let view = PostgresEvidence::of_step(source, index)?;
+    let server = PostgresEvidence::of_step(source, index)?;
     let Some(mut model) = phases(source, index) else {
-        return of_sessions(&view);
+        return of_sessions(&server);
     };
     let service = mean_of(source, index, "service", |o| o.service.as_ref()).0;
-    let (on_cpu, cpu_evidence) = on_cpu(&view).unwrap_or_default();
+    let (on_cpu, cpu_evidence) = on_cpu(&server).unwrap_or_default();
     let on_cpu = on_cpu.min(service);
-    let Some(mut slices) = slices(&view, on_cpu) else {
+    let Some(mut slices) = slices(&server, on_cpu) else {
         model.add_part("server_cpu", "server on a CPU", on_cpu, cpu_evidence);
         model
             .notes
@@ -54,8 +54,8 @@ pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> 
     for slice in &mut slices {
         slice.ns *= scale;
     }
-    let added = added_ns(&view, &slices);
-    move_unseen(&view, &mut slices, room - sampled - added);
+    let added = added_ns(&server, &slices);
+    move_unseen(&server, &mut slices, room - sampled - added);
     put(&mut model, slices);
     let left = model.whole_ns - model.parts.iter().map(|part| part.ns).sum::<f64>();
     let title = "on the way to the server and back (the delay that the run adds)";
@@ -66,12 +66,12 @@ pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> 
 
 /// Returns the network delay that the run adds to a call, in nanoseconds. Round trips inside a
 /// transaction are left out, because they are counted as idle in transaction.
-fn added_ns(view: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
-    let Some(added) = added_round_trip_ns(view.step) else {
+fn added_ns(server: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
+    let Some(added) = added_round_trip_ns(server.step) else {
         return 0.0;
     };
-    let parts: u64 = view.step.parts.values().map(|o| o.attempted).sum();
-    let calls: u64 = view.step.operations.values().map(|o| o.attempted).sum();
+    let parts: u64 = server.step.parts.values().map(|o| o.attempted).sum();
+    let calls: u64 = server.step.operations.values().map(|o| o.attempted).sum();
     let trips = (parts as f64 / calls.max(1) as f64).max(1.0);
     let between = slices
         .iter()
@@ -94,8 +94,8 @@ pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
 }
 
 /// Computes the model of an observed server from its sampled sessions, without timed calls.
-fn of_sessions(view: &PostgresEvidence<'_>) -> Option<TimeModel> {
-    let slices = slices(view, 0.0)?;
+fn of_sessions(server: &PostgresEvidence<'_>) -> Option<TimeModel> {
+    let slices = slices(server, 0.0)?;
     let whole_ns: f64 = slices.iter().map(|slice| slice.ns).sum();
     if whole_ns <= 0.0 {
         return None;
@@ -123,14 +123,16 @@ fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
 
 /// Returns the time of a call in each sampled state: sessions ÷ calls per second by Little's law. The CPU
 /// time `on_cpu` is left out. `None` if sessions were not sampled.
-fn slices(view: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
-    let calls = Some(view.calls_per_s()).filter(|x| *x > 0.0).unwrap_or(1.0);
+fn slices(server: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
+    let calls = Some(server.calls_per_s())
+        .filter(|x| *x > 0.0)
+        .unwrap_or(1.0);
     let per_call = |sessions: f64| sessions / calls * 1e9;
     let mut found = Vec::new();
-    let no_event = per_call(view.figure("sessions.cpu_mean")?) - on_cpu;
-    let evidence = view.evidence("sessions.cpu_mean").into_iter().collect();
-    found.push(without_event(view, no_event.max(0.0), on_cpu, evidence));
-    let mut waits = waits::sampled_waits(view)?;
+    let no_event = per_call(server.figure("sessions.cpu_mean")?) - on_cpu;
+    let evidence = server.evidence("sessions.cpu_mean").into_iter().collect();
+    found.push(without_event(server, no_event.max(0.0), on_cpu, evidence));
+    let mut waits = waits::sampled_waits(server)?;
     waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
     for wait in waits {
         let (title, ns) = (wait.part(), per_call(wait.sessions));
@@ -159,12 +161,12 @@ fn slices(view: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
 /// CPU, a session that has not read its message shows as idle, and a stopped server takes no samples. The
 /// kernel counts it. It is taken from `rest`, the time that no sample explains, and only the excess from
 /// the waits.
-fn move_unseen(view: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest: f64) {
+fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest: f64) {
     let is_runnable = |slice: &PartDraft| slice.name == RUNNABLE;
     let seen: f64 = slices.iter().filter(|s| is_runnable(s)).map(|s| s.ns).sum();
     let all: f64 = slices.iter().map(|slice| slice.ns).sum();
     let (waits, rest) = (all - seen, rest.max(0.0));
-    let Some(ready) = ready_ns(view).filter(|ready| *ready > seen) else {
+    let Some(ready) = ready_ns(server).filter(|ready| *ready > seen) else {
         return;
     };
     let unseen = (ready - seen).min(waits + rest);
@@ -172,9 +174,9 @@ fn move_unseen(view: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest: f
     for slice in slices.iter_mut().filter(|s| !is_runnable(s)) {
         slice.ns *= 1.0 - of_waits / waits.max(f64::MIN_POSITIVE);
     }
-    let evidence = view.evidence("server.load_ready_ns");
+    let evidence = server.evidence("server.load_ready_ns");
     if !slices.iter().any(is_runnable) {
-        slices.push(without_event(view, 0.0, 1.0, Vec::new()));
+        slices.push(without_event(server, 0.0, 1.0, Vec::new()));
     }
     for slice in slices.iter_mut().filter(|s| is_runnable(s)) {
         slice.ns += unseen;
@@ -184,10 +186,10 @@ fn move_unseen(view: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest: f
 
 /// Returns the time of a call for which its session was ready to run and had no CPU, as the kernel counted
 /// it, in nanoseconds. Parallel workers are left out, because they run beside their leader.
-fn ready_ns(view: &PostgresEvidence<'_>) -> Option<f64> {
-    let ready = per_attempt(view, "server.load_ready_ns")?;
-    let of_all: f64 = view.figure("server.load_ready_ns")?;
-    let rows = view.rows("processes").into_iter();
+fn ready_ns(server: &PostgresEvidence<'_>) -> Option<f64> {
+    let ready = per_attempt(server, "server.load_ready_ns")?;
+    let of_all: f64 = server.figure("server.load_ready_ns")?;
+    let rows = server.rows("processes").into_iter();
     let workers = rows.filter(|row| {
         row.label("application") == "ours" && row.label("backend_type") == "parallel worker"
     });
@@ -197,14 +199,14 @@ fn ready_ns(view: &PostgresEvidence<'_>) -> Option<f64> {
 
 /// Creates the part of sessions without a wait event, which run or wait for a CPU.
 fn without_event(
-    view: &PostgresEvidence<'_>,
+    server: &PostgresEvidence<'_>,
     ns: f64,
     on_cpu: f64,
     evidence: Vec<EvidenceItem>,
 ) -> PartDraft {
     let (name, title) = if on_cpu <= 0.0 {
         ("server_cpu", "server on, or waiting for, a CPU")
-    } else if view.figure("server.load_ready_ns").is_some() {
+    } else if server.figure("server.load_ready_ns").is_some() {
         (
             RUNNABLE,
             "server waiting for a CPU, or held up without an event",
@@ -222,17 +224,17 @@ fn without_event(
 
 /// Returns the server's CPU time of a call in nanoseconds, with its evidence, as the kernel counted it. It
 /// includes reading and parsing, during which a session does not show as active.
-fn on_cpu(view: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
+fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     let names = ["server.load_cpu_ns", "server.cpu_ns"];
     let (name, ns) = names
         .into_iter()
-        .find_map(|name| Some((name, per_attempt(view, name)?)))?;
-    Some((ns, view.evidence(name).into_iter().collect()))
+        .find_map(|name| Some((name, per_attempt(server, name)?)))?;
+    Some((ns, server.evidence(name).into_iter().collect()))
 }
 
 /// Returns a time of the server's processes over the measured part per call, in nanoseconds.
-fn per_attempt(view: &PostgresEvidence<'_>, name: &str) -> Option<f64> {
-    let calls: u64 = view.step.operations.values().map(|o| o.attempted).sum();
-    let ns = view.figure(name)?;
+fn per_attempt(server: &PostgresEvidence<'_>, name: &str) -> Option<f64> {
+    let calls: u64 = server.step.operations.values().map(|o| o.attempted).sum();
+    let ns = server.figure(name)?;
     (calls > 0).then(|| ns / calls as f64)
 }

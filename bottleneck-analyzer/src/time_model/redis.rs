@@ -46,10 +46,10 @@ pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<
 /// Returns the server's time in the load's own commands in microseconds, with its evidence. Without a table
 /// of commands by sender all commands count.
 fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<EvidenceItem>) {
-    let view = RedisEvidence::of_step(source, index);
-    let own: Option<Vec<&str>> = view.as_ref().and_then(|view| {
-        view.rows("commands").next()?;
-        let own = view.commands_of("load");
+    let server = RedisEvidence::of_step(source, index);
+    let own: Option<Vec<&str>> = server.as_ref().and_then(|server| {
+        server.rows("commands").next()?;
+        let own = server.commands_of("load");
         Some(
             own.filter_map(|(_, row)| row.labels.get("command"))
                 .map(String::as_str)
@@ -78,20 +78,23 @@ fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<Evid
 /// Returns the mean wait of a call for the flush before its answer in nanoseconds, with its evidence.
 /// `None` unless every write waits for a flush (`appendfsync always`).
 fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
-    let view = RedisEvidence::of_step(source, index)?;
-    let always = view.setting("appendfsync") == Some("always");
-    let writes = view.figure("aof_enabled").is_some_and(|on| on > 0.0);
-    let wait = view.flush_wait_ns().filter(|_| always && writes)?;
-    Some((wait, view.evidence("answer_mean_ns").into_iter().collect()))
+    let server = RedisEvidence::of_step(source, index)?;
+    let always = server.setting("appendfsync") == Some("always");
+    let writes = server.figure("aof_enabled").is_some_and(|on| on > 0.0);
+    let wait = server.flush_wait_ns().filter(|_| always && writes)?;
+    Some((
+        wait,
+        server.evidence("answer_mean_ns").into_iter().collect(),
+    ))
 }
 
 /// Returns the mean wait of a call behind commands of other clients in nanoseconds, with its evidence.
 fn behind_others(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
-    let view = RedisEvidence::of_step(source, index)?;
-    let waits = view.commands_of("others").map(|(place, row)| {
+    let server = RedisEvidence::of_step(source, index)?;
+    let waits = server.commands_of("others").map(|(place, row)| {
         let label = row.labels.get("command").map_or("", String::as_str);
-        let evidence = view.row_evidence(format!("time in {label}"), ("commands", place), "usec");
-        (view.wait_behind_command(row), evidence)
+        let evidence = server.row_evidence(format!("time in {label}"), ("commands", place), "usec");
+        (server.wait_behind_command(row), evidence)
     });
     let (mut sum, mut evidence) = (0.0, Vec::new());
     for (ns, shown) in waits {

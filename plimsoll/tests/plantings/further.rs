@@ -4,7 +4,7 @@
 //! Left out: SQLSTATE 53300 (too many connections), because the bench counts the places that the server
 //! has left before it opens a pool, and tells of one that does not fit (`step_failed`).
 
-use crate::planting::{Beside, Declared, EIGHT, Load, Planting};
+use crate::planting::{Beside, EIGHT, Load, Planting};
 
 const STOCK: &str = "CREATE TABLE stock (id int PRIMARY KEY, n int, note text);
     INSERT INTO stock SELECT i, 0, repeat('x', 50) FROM generate_series(1, 10000) i;
@@ -21,29 +21,6 @@ const FOUR: Load = Load {
     ..EIGHT
 };
 
-const fn plain(
-    name: &'static str,
-    (finding, things): (&'static str, &'static [&'static str]),
-    (impact, tolerance): (f64, f64),
-    setup: &'static str,
-    script: &'static str,
-) -> Planting {
-    Planting {
-        name,
-        declared: Declared {
-            finding,
-            things,
-            impact,
-            tolerance,
-        },
-        server: &[("max_parallel_workers_per_gather", "0")],
-        setup,
-        script,
-        load: EIGHT,
-        beside: &[],
-    }
-}
-
 pub(crate) const ALL: &[Planting] = &[
     Planting {
         load: Load {
@@ -51,7 +28,7 @@ pub(crate) const ALL: &[Planting] = &[
             pool: 2,
             ..EIGHT
         },
-        ..plain(
+        ..Planting::plain(
             "further: Client:ClientWrite of a large result",
             ("client_waits", &["ClientWrite", "repeat"]),
             (0.5, 0.35),
@@ -61,7 +38,7 @@ pub(crate) const ALL: &[Planting] = &[
     },
     Planting {
         server: &[("synchronous_commit", "off"), ("max_wal_size", "4GB")],
-        ..plain(
+        ..Planting::plain(
             "further: Lock:extend",
             ("lock_waits", &["extend", "events"]),
             (0.4, 0.3),
@@ -76,7 +53,7 @@ pub(crate) const ALL: &[Planting] = &[
             clients: 1,
             script: "VACUUM FULL stock;\n\\sleep 50 ms\n",
         }],
-        ..plain(
+        ..Planting::plain(
             "further: VACUUM FULL by somebody else",
             ("lock_waits", &["relation", "stock", "housekeeping"]),
             (0.7, 0.25),
@@ -93,7 +70,7 @@ pub(crate) const ALL: &[Planting] = &[
             clients: 3,
             script: "SELECT sum(sqrt(a.i)) FROM generate_series(1, 3000000) a(i);\n",
         }],
-        ..plain(
+        ..Planting::plain(
             "further: CPU used by a report in the same server",
             ("other_applications", &["report"]),
             (0.5, 0.3),
@@ -103,7 +80,7 @@ pub(crate) const ALL: &[Planting] = &[
     },
     Planting {
         load: FOUR,
-        ..plain(
+        ..Planting::plain(
             "further: a cast that no index serves",
             ("sequential_scans", &["logs"]),
             (0.85, 0.15),
@@ -114,7 +91,7 @@ pub(crate) const ALL: &[Planting] = &[
     Planting {
         server: &[("random_page_cost", "100000"), ("max_parallel_workers_per_gather", "0")],
         load: FOUR,
-        ..plain(
+        ..Planting::plain(
             "further: random_page_cost too high",
             ("sequential_scans", &["logs"]),
             (0.85, 0.15),
@@ -128,7 +105,7 @@ pub(crate) const ALL: &[Planting] = &[
             clients: 1,
             script: "BEGIN;\nUPDATE stock SET n = n + 1 WHERE id <= 10;\n\\sleep 400 ms\nEND;\n\\sleep 150 ms\n",
         }],
-        ..plain(
+        ..Planting::plain(
             "further: idle in transaction of another application",
             ("lock_waits", &["transactionid", "stock", "backoffice", "idle in transaction"]),
             (0.7, 0.25),
@@ -141,7 +118,7 @@ pub(crate) const ALL: &[Planting] = &[
             network_delay: "2ms",
             ..FOUR
         },
-        ..plain(
+        ..Planting::plain(
             "further: N+1 statements over a network",
             ("round_trips", &["round trip"]),
             (0.9, 0.1),
@@ -155,7 +132,7 @@ pub(crate) const ALL: &[Planting] = &[
             pool: 2,
             ..EIGHT
         },
-        ..plain(
+        ..Planting::plain(
             "further: a pool too small for users who hold connections",
             ("kept_transactions", &["idle in transaction"]),
             (0.9, 0.12),
@@ -163,7 +140,7 @@ pub(crate) const ALL: &[Planting] = &[
             "\\set id random(1, 10000)\nBEGIN;\nSELECT n FROM stock WHERE id = :id;\n\\sleep 10 ms\nEND;\n",
         )
     },
-    plain(
+    Planting::plain(
             "further: a hot row until the statement times out",
             ("errors_past_objective", &["57014", "UPDATE stock"]),
             (0.4, 0.4),
@@ -173,7 +150,7 @@ pub(crate) const ALL: &[Planting] = &[
     ),
     Planting {
         server: &[("max_wal_size", "32MB"), ("checkpoint_timeout", "1h"), ("min_wal_size", "32MB")],
-        ..plain(
+        ..Planting::plain(
             "further: checkpoints for want of max_wal_size",
             ("requested_checkpoints", &["max_wal_size"]),
             (0.5, 0.5),
@@ -189,7 +166,7 @@ pub(crate) const ALL: &[Planting] = &[
             clients: 1,
             script: "BEGIN;\nSELECT id FROM products WHERE id = 1 FOR UPDATE;\n\\sleep 200 ms\nEND;\n\\sleep 80 ms\n",
         }],
-        ..plain(
+        ..Planting::plain(
             "further: a foreign key's parent that is being changed",
             ("lock_waits", &["transactionid", "supplier"]),
             (0.7, 0.25),
@@ -204,7 +181,7 @@ pub(crate) const ALL: &[Planting] = &[
             pool: 1,
             ..EIGHT
         },
-        ..plain(
+        ..Planting::plain(
             "further: a pool of one for many users",
             ("pool_too_small", &["1"]),
             (0.5, 0.5),
@@ -219,7 +196,7 @@ pub(crate) const ALL: &[Planting] = &[
             network_delay: "5ms",
             ..EIGHT
         },
-        ..plain(
+        ..Planting::plain(
             "further: a pool too small while the server has room",
             ("pool_too_small", &["2"]),
             (0.8, 0.2),

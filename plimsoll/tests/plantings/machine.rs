@@ -3,30 +3,7 @@
 //! Left out: memory, of which a throwaway machine has none to spare for a test that fills it; swap
 //! and the network card, which it does not have.
 
-use crate::planting::{Beside, Declared, EIGHT, Load, Planting};
-
-const fn short_of(
-    name: &'static str,
-    finding: &'static str,
-    things: &'static [&'static str],
-    impact: f64,
-    tolerance: f64,
-) -> Planting {
-    Planting {
-        name,
-        declared: Declared {
-            finding,
-            things,
-            impact,
-            tolerance,
-        },
-        server: &[("max_parallel_workers_per_gather", "0")],
-        setup: "",
-        script: "",
-        load: EIGHT,
-        beside: &[],
-    }
-}
+use crate::planting::{Beside, EIGHT, Load, Planting};
 
 const BY_KEY: &str = "\\set id random(1, 10000)\nSELECT note FROM stock WHERE id = :id;\n";
 const STOCK: &str = "CREATE TABLE stock (id int PRIMARY KEY, n int, note text);
@@ -41,13 +18,13 @@ pub(crate) const ALL: &[Planting] = &[
             name: "report-job",
             count: 2,
         }],
-        ..short_of("CPU used by another process", "cpu_others", &["report-job"], 0.5, 0.25)
+        ..Planting::plain("CPU used by another process", ("cpu_others", &["report-job"]), (0.5, 0.25), "", "")
     },
     Planting {
         setup: STOCK,
         script: "\\set id random(1, 9000)\nSELECT sum(n) FROM stock WHERE id BETWEEN :id AND :id + 999;\n",
         beside: &[Beside::Quota { cores: 0.3 }],
-        ..short_of("CPU quota of a control group", "throttled", &["quota"], 0.7, 0.3)
+        ..Planting::plain("CPU quota of a control group", ("throttled", &["quota"]), (0.7, 0.3), "", "")
     },
     Planting {
         setup: "CREATE TABLE logs (id int, who int, note text);
@@ -59,7 +36,7 @@ pub(crate) const ALL: &[Planting] = &[
             pool: 4,
             ..EIGHT
         },
-        ..short_of("CPU: an index is missing", "sequential_scans", &["logs"], 0.85, 0.15)
+        ..Planting::plain("CPU: an index is missing", ("sequential_scans", &["logs"]), (0.85, 0.15), "", "")
     },
     Planting {
         setup: "CREATE TABLE customers (id int PRIMARY KEY);
@@ -74,13 +51,7 @@ pub(crate) const ALL: &[Planting] = &[
             pool: 4,
             ..EIGHT
         },
-        ..short_of(
-            "CPU: a foreign key without an index",
-            "unindexed_foreign_key",
-            &["orders", "customer"],
-            0.8,
-            0.2,
-        )
+        ..Planting::plain("CPU: a foreign key without an index", ("unindexed_foreign_key", &["orders", "customer"]), (0.8, 0.2), "", "")
     },
     Planting {
         server: &[
@@ -97,7 +68,7 @@ pub(crate) const ALL: &[Planting] = &[
             pool: 4,
             ..EIGHT
         },
-        ..short_of("CPU: a trigger's function", "function_time", &["audit"], 0.8, 0.2)
+        ..Planting::plain("CPU: a trigger's function", ("function_time", &["audit"]), (0.8, 0.2), "", "")
     },
     Planting {
         server: &[
@@ -114,7 +85,7 @@ pub(crate) const ALL: &[Planting] = &[
             pool: 4,
             ..EIGHT
         },
-        ..short_of("CPU: compiling statements", "jit", &["jit"], 0.8, 0.2)
+        ..Planting::plain("CPU: compiling statements", ("jit", &["jit"]), (0.8, 0.2), "", "")
     },
     Planting {
         setup: STOCK,
@@ -129,7 +100,7 @@ pub(crate) const ALL: &[Planting] = &[
             every_ms: 3_000,
             stopped_ms: 1_000,
         }],
-        ..short_of("the server stands still", "stalls", &["stood still"], 0.9, 0.15)
+        ..Planting::plain("the server stands still", ("stalls", &["stood still"]), (0.9, 0.15), "", "")
     },
     Planting {
         setup: "CREATE TABLE events (id bigserial PRIMARY KEY, note text);",
@@ -138,13 +109,7 @@ pub(crate) const ALL: &[Planting] = &[
             name: "backup-writer",
             count: 3,
         }],
-        ..short_of(
-            "disk used by another process",
-            "commit_waits",
-            &["WALSync", "INSERT INTO events"],
-            0.8,
-            0.2,
-        )
+        ..Planting::plain("disk used by another process", ("commit_waits", &["WALSync", "INSERT INTO events"]), (0.8, 0.2), "", "")
     },
     Planting {
         setup: STOCK,
@@ -161,13 +126,7 @@ pub(crate) const ALL: &[Planting] = &[
             clients: 85,
             script: "\\sleep 600 s\nSELECT 1;\n",
         }],
-        ..short_of(
-            "connection slots of the server",
-            "connections_near_limit",
-            &["max_connections"],
-            0.88,
-            0.08,
-        )
+        ..Planting::plain("connection slots of the server", ("connections_near_limit", &["max_connections"]), (0.88, 0.08), "", "")
     },
     Planting {
         setup: STOCK,
@@ -178,6 +137,6 @@ pub(crate) const ALL: &[Planting] = &[
             network_delay: "2ms",
             ..EIGHT
         },
-        ..short_of("round trips over a slow network", "round_trips", &["round trip"], 0.85, 0.15)
+        ..Planting::plain("round trips over a slow network", ("round_trips", &["round trip"]), (0.85, 0.15), "", "")
     },
 ];

@@ -73,6 +73,30 @@ pub(crate) enum Beside {
 }
 
 impl Planting {
+    /// Plants a cause on a server without parallel queries, with eight users and nothing beside them.
+    pub(crate) const fn plain(
+        name: &'static str,
+        (finding, things): (&'static str, &'static [&'static str]),
+        (impact, tolerance): (f64, f64),
+        setup: &'static str,
+        script: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            declared: Declared {
+                finding,
+                things,
+                impact,
+                tolerance,
+            },
+            server: &[("max_parallel_workers_per_gather", "0")],
+            setup,
+            script,
+            load: EIGHT,
+            beside: &[],
+        }
+    }
+
     /// The declaration as a row of the table in the documentation.
     pub(crate) fn row(&self) -> String {
         let Declared {

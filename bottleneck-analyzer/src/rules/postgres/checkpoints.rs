@@ -21,8 +21,8 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 
 fn requested(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     const RULE: &str = "requested_checkpoints";
-    let view = &repeat.view;
-    let Some(requested) = view.figure("checkpointer.requested") else {
+    let server = &repeat.server;
+    let Some(requested) = server.figure("checkpointer.requested") else {
         // A counter that did not grow is absent where the others of its view are there.
         return CheckResult::Fine(
             RULE,
@@ -30,11 +30,11 @@ fn requested(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
             Vec::new(),
         );
     };
-    let timed = view.figure("checkpointer.timed").unwrap_or(0.0);
+    let timed = server.figure("checkpointer.timed").unwrap_or(0.0);
     let names = ["checkpointer.requested", "checkpointer.timed"];
     let evidence: Vec<_> = names
         .into_iter()
-        .filter_map(|name| view.evidence(name))
+        .filter_map(|name| server.evidence(name))
         .collect();
     if requested < 1.0 || requested < timed {
         let statement = format!(
@@ -60,15 +60,15 @@ fn requested(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
 
 fn whole_pages(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     const RULE: &str = "full_page_images";
-    let view = &repeat.view;
+    let server = &repeat.server;
     let (pages, bytes) = (
-        view.figure("wal.full_page_images")?,
-        view.figure("wal.bytes")?,
+        server.figure("wal.full_page_images")?,
+        server.figure("wal.bytes")?,
     );
     let ratio = (pages * PAGE / bytes.max(1.0)).min(1.0);
     let evidence: Vec<_> = ["wal.full_page_images", "wal.bytes"]
         .into_iter()
-        .filter_map(|n| view.evidence(n))
+        .filter_map(|n| server.evidence(n))
         .collect();
     if ratio < MUCH_FPI || bytes < 16.0 * 1_048_576.0 {
         let statement = format!("whole pages in the log: {} of it", share(ratio));

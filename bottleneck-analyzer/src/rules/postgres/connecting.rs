@@ -5,6 +5,7 @@
 //! `checkout_connect`. `checkout_check` names the driver's round trip before it hands out a connection, the
 //! time part `checkout_check`, as information.
 
+use crate::assessment::EvidenceItem;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
 
@@ -20,18 +21,18 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 }
 
 fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
-    let view = &repeat.view;
-    let pool = view.step.pool.as_ref();
+    let server = &repeat.server;
+    let pool = server.step.pool.as_ref();
     let opened = pool
         .and_then(|p| p.checkout)
         .map(|c| c.opened as f64 / c.count.max(1) as f64);
     // The pool's first connections are opened once.
     let first = pool.map_or(0.0, |p| p.max_size as f64);
-    let sessions = view
+    let sessions = server
         .figure("database.sessions")
-        .zip(view.calls_of_counters());
+        .zip(server.calls_of_counters());
     let new = sessions.map(|(sessions, calls)| (sessions - first).max(0.0) / calls);
-    let evidence: Vec<_> = view.evidence("database.sessions").into_iter().collect();
+    let evidence: Vec<_> = server.evidence("database.sessions").into_iter().collect();
     let own_ns = repeat.model.sum_of("checkout_connect");
     let Some(ratio) = opened.or(new) else {
         let question = "whether connections are opened all the time: new sessions were not counted";
@@ -54,7 +55,18 @@ fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
             "a driver that times its connecting".to_owned(),
         );
     }
-    CheckResult::Cost(CauseCost {
+    CheckResult::Cost(storm_cost(repeat, ratio, own_ns, evidence))
+}
+
+/// Returns the cost of opening connections all the time.
+fn storm_cost(
+    repeat: &RepeatFacts<'_, '_>,
+    ratio: f64,
+    own_ns: f64,
+    evidence: Vec<EvidenceItem>,
+) -> CauseCost {
+    let server = &repeat.server;
+    CauseCost {
         rule: STORM,
         key: "storm".to_owned(),
         thing: "new connections".to_owned(),
@@ -68,7 +80,7 @@ fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
         ),
         detail: format!(
             "The server started {} sessions.",
-            plain(view.figure("database.sessions").unwrap_or(0.0))
+            plain(server.figure("database.sessions").unwrap_or(0.0))
         ),
         evidence,
         actions: vec![
@@ -78,7 +90,7 @@ fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
         rationale: "a new connection costs a process on the server and several round trips"
             .to_owned(),
         restart: false,
-    })
+    }
 }
 
 /// Checks the time of the driver's round trip before it hands out a connection. The driver is configured

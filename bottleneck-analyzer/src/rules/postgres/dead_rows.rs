@@ -15,7 +15,7 @@ const LEAST_UPDATES: f64 = 1_000.0;
 const HOT_RATIO: f64 = 0.50;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let Some(tables) = repeat.view.table("tables") else {
+    let Some(tables) = repeat.server.table("tables") else {
         return Vec::new();
     };
     let mut results: Vec<CheckResult> = tables.iter().filter_map(|t| dead(repeat, t)).collect();
@@ -34,10 +34,10 @@ fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResul
     }
     let relation = table.label("relation");
     let oldest = repeat
-        .view
+        .server
         .figure("transactions.oldest_age_s")
         .unwrap_or(0.0);
-    let step_s = repeat.view.step.window.measured_s();
+    let step_s = repeat.server.step.window.measured_s();
     let holder = if oldest > step_s {
         format!(
             " A transaction has been open for {} s: until it ends, VACUUM cannot remove them.",
@@ -48,7 +48,7 @@ fn dead(repeat: &RepeatFacts<'_, '_>, table: &CitedRow<'_>) -> Option<CheckResul
     };
     let mut evidence: Vec<_> = table.evidence("dead rows", "dead").into_iter().collect();
     evidence.extend(table.evidence("live rows", "live"));
-    evidence.extend(repeat.view.evidence("transactions.oldest_age_s"));
+    evidence.extend(repeat.server.evidence("transactions.oldest_age_s"));
     Some(CheckResult::Note(Note {
         rule: "dead_rows",
         thing: relation.to_owned(),

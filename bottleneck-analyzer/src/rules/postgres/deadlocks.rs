@@ -19,21 +19,21 @@ const LEAST: f64 = 3.0;
 const LEAST_RATIO: f64 = 0.001;
 
 pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
-    let views = bench
+    let servers = bench
         .judged_steps()
         .filter_map(|(index, _)| PostgresEvidence::of_step(bench.source, index));
-    let counted = views.filter_map(|v| Some((v.figure("database.deadlocks")?, v)));
-    let Some((deadlocks, view)) = counted.max_by(|a, b| a.0.total_cmp(&b.0)) else {
+    let counted = servers.filter_map(|v| Some((v.figure("database.deadlocks")?, v)));
+    let Some((deadlocks, server)) = counted.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return;
     };
-    let calls = view.calls_of_counters().unwrap_or(0.0);
-    let evidence = view.evidence("database.deadlocks");
+    let calls = server.calls_of_counters().unwrap_or(0.0);
+    let evidence = server.evidence("database.deadlocks");
     if deadlocks < LEAST && deadlocks <= LEAST_RATIO * calls {
         let statement = format!("deadlocks: {} in a step", plain(deadlocks));
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
-    let failed = view
+    let failed = server
         .step
         .operations
         .values()
@@ -42,6 +42,11 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     if failed {
         return;
     }
+    out.add_finding(finding(bench, deadlocks, calls).evidence(evidence));
+}
+
+/// Builds the finding about deadlocks.
+fn finding(bench: &BenchFacts<'_>, deadlocks: f64, calls: f64) -> FindingDraft {
     let waited = deadlocks * TIMEOUT_NS / calls.max(1.0);
     let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
         .thing("SQLSTATE 40P01")
@@ -51,7 +56,6 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
              wait of deadlock_timeout (1 s unless it was set) and a retry.",
         )
         .confidence(Confidence::High)
-        .evidence(evidence)
         .advice(
             &["lock rows and tables in one order everywhere", "never raise deadlock_timeout as the cure"],
             "no waits of a second, and no retries",
@@ -62,8 +66,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .as_ref()
         .map(|m| m.whole_ns)
         .filter(|ns| *ns > 0.0);
-    out.add_finding(match whole {
+    match whole {
         Some(whole) => draft.saves(waited.min(whole), whole),
         None => draft,
-    });
+    }
 }

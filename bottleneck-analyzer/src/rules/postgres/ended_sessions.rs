@@ -25,15 +25,18 @@ pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<Evidenc
         return Default::default();
     }
     let judged = bench.judged_steps();
-    let views = judged.filter_map(|(index, _)| PostgresEvidence::of_step(bench.source, index));
-    let views: Vec<PostgresEvidence<'_>> = views.collect();
+    let servers = judged.filter_map(|(index, _)| PostgresEvidence::of_step(bench.source, index));
+    let servers: Vec<PostgresEvidence<'_>> = servers.collect();
     let mut told = Vec::new();
     let mut evidence = Vec::new();
     for (name, how) in COUNTERS {
-        let count: f64 = views.iter().filter_map(|view| view.figure(name)).sum();
+        let count: f64 = servers
+            .iter()
+            .filter_map(|server| server.figure(name))
+            .sum();
         if count > 0.0 {
             told.push(format!("{} {how}", plain(count)));
-            evidence.extend(views.iter().find_map(|view| view.evidence(name)));
+            evidence.extend(servers.iter().find_map(|server| server.evidence(name)));
         }
     }
     if told.is_empty() {

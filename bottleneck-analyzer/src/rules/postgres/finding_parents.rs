@@ -38,7 +38,7 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return;
     };
     let (parent, score) = (lock.id.clone(), lock.score);
-    let Some(view) = bench
+    let Some(server) = bench
         .operating_step()
         .and_then(|(i, _)| PostgresEvidence::of_step(bench.source, i))
     else {
@@ -52,7 +52,7 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         "object",
         "extend",
     ];
-    let Some(holders) = LockHolders::find(&view, &all) else {
+    let Some(holders) = LockHolders::find(&server, &all) else {
         return;
     };
     let rules = [

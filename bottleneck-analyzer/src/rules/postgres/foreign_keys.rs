@@ -15,9 +15,11 @@ const LEAST_DELETES: f64 = 20.0;
 const LEAST_ROWS: f64 = 1_000.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let view = &repeat.view;
-    let (Some(keys), Some(tables)) = (view.table("unindexed_foreign_keys"), view.table("tables"))
-    else {
+    let server = &repeat.server;
+    let (Some(keys), Some(tables)) = (
+        server.table("unindexed_foreign_keys"),
+        server.table("tables"),
+    ) else {
         return Vec::new();
     };
     let named = |name: &str| tables.iter().find(|t| t.label("relation") == name);
@@ -52,7 +54,7 @@ fn cost(
         return None;
     }
     let (child_name, columns) = (key.label("child"), key.label("columns"));
-    let all = statements::of_load(&repeat.view).unwrap_or_default();
+    let all = statements::of_load(&repeat.server).unwrap_or_default();
     let found = all.iter().find(|s| {
         let text = s.text().to_lowercase();
         let changes = text.starts_with("delete") || text.starts_with("update");

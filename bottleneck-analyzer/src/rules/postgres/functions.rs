@@ -12,9 +12,9 @@ use crate::postgres::CitedRow;
 const RULE: &str = "function_time";
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let view = &repeat.view;
-    let Some(functions) = view.table("functions") else {
-        let triggers = view.rows("triggers");
+    let server = &repeat.server;
+    let Some(functions) = server.table("functions") else {
+        let triggers = server.rows("triggers");
         let Some(first) = triggers.first() else {
             return Vec::new();
         };
@@ -29,7 +29,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
             "track_functions = 'all' for the load's role".to_owned(),
         )];
     };
-    let calls = view.calls_of_counters().unwrap_or(1.0);
+    let calls = server.calls_of_counters().unwrap_or(1.0);
     // Sleeping inside a function is reported by the rule `sleeps`.
     let asleep = repeat.model.sum_of("timeout.pgsleep");
     let of_load = |f: &&CitedRow<'_>| !bare(f.label("function")).starts_with("pg_stat_statements");
@@ -49,7 +49,7 @@ fn cost(
     asleep: f64,
 ) -> CauseCost {
     let name = function.label("function");
-    let triggers = repeat.view.rows("triggers");
+    let triggers = repeat.server.rows("triggers");
     let same = |t: &&CitedRow<'_>| bare(t.label("function")) == bare(name);
     let trigger = triggers.iter().find(same);
     let mean = function.count("self_ns") / function.count("calls");

@@ -16,11 +16,11 @@ const LEAST_SHARE: f64 = 0.05;
 const LEAST_WAIT: f64 = 0.10;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    if repeat.view.table("processes").is_none() {
+    if repeat.server.table("processes").is_none() {
         return Vec::new();
     }
-    let measured_ns = repeat.view.step.window.measured_s() * 1e9;
-    let found = OtherApplication::busiest(&repeat.view);
+    let measured_ns = repeat.server.step.window.measured_s() * 1e9;
+    let found = OtherApplication::busiest(&repeat.server);
     let Some(other) = found.filter(|a| a.share >= LEAST_SHARE && measured_ns > 0.0) else {
         let statement = format!(
             "no other application used {} of the server's CPU",
@@ -54,7 +54,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         })];
     };
     let mut evidence = other.evidence;
-    evidence.extend(repeat.view.evidence("server.load_ready_ns"));
+    evidence.extend(repeat.server.evidence("server.load_ready_ns"));
     vec![CheckResult::Cost(CauseCost {
         rule: RULE,
         key: other.name.clone(),
@@ -78,18 +78,18 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 /// Returns the time of a call for which its session waited for a CPU because of this application, in
 /// nanoseconds. `None` if the ready time or the CPU use is not known.
 fn waited_ns(repeat: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
-    let view = &repeat.view;
+    let server = &repeat.server;
     let (ready, on_cpu) = (
-        view.figure("server.load_ready_ns")?,
-        view.figure("server.load_cpu_ns").filter(|ns| *ns > 0.0)?,
+        server.figure("server.load_ready_ns")?,
+        server.figure("server.load_cpu_ns").filter(|ns| *ns > 0.0)?,
     );
     let waited = repeat.model.sum_of("server_cpu") * ready / on_cpu;
     let waited = waited.min(repeat.model.sum_of("server_runnable"));
     let used_by_server = if let Some(cpu) = &repeat.bench.cpu {
         cpu.server_ratio? / cpu.busy_ratio()
     } else {
-        let server = view.figure("server.cpu_ns")?;
-        server / (server + view.step.generator.cpu_ns as f64)
+        let server_ns = server.figure("server.cpu_ns")?;
+        server_ns / (server_ns + server.step.generator.cpu_ns as f64)
     };
     Some(waited * other.share * used_by_server)
 }

@@ -20,12 +20,14 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
 
 fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     const RULE: &str = "planning_time";
-    let view = &repeat.view;
-    let plans = view.figure("statements.plans").filter(|plans| *plans > 0.0);
+    let server = &repeat.server;
+    let plans = server
+        .figure("statements.plans")
+        .filter(|plans| *plans > 0.0);
     let (Some(plan_ns), Some(plans), Some(calls)) = (
-        view.figure("statements.plan_ns"),
+        server.figure("statements.plan_ns"),
         plans,
-        view.calls_of_counters(),
+        server.calls_of_counters(),
     ) else {
         return CheckResult::Unknown(
             RULE,
@@ -59,9 +61,9 @@ fn planning(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
 }
 
 fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
-    let view = &repeat.view;
-    let jit_ns = view.figure("statements.jit_ns")?;
-    let calls = view
+    let server = &repeat.server;
+    let jit_ns = server.figure("statements.jit_ns")?;
+    let calls = server
         .calls_of_counters()
         .filter(|calls| *calls >= LEAST_CALLS)?;
     Some(CheckResult::Cost(CauseCost {
@@ -84,6 +86,6 @@ fn compiling(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
 fn both(repeat: &RepeatFacts<'_, '_>, names: [&str; 2]) -> Vec<EvidenceItem> {
     names
         .into_iter()
-        .filter_map(|name| repeat.view.evidence(name))
+        .filter_map(|name| repeat.server.evidence(name))
         .collect()
 }

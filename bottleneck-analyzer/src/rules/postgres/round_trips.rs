@@ -6,6 +6,7 @@
 //! round trip is the remainder of the service time, and is only judged if generator and machine have
 //! room.
 
+use crate::assessment::EvidenceItem;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 use crate::time_model::postgres::added_round_trip_ns;
@@ -22,7 +23,7 @@ const SOME_WAY_NS: f64 = 1e6;
 const MANY_TRIPS: f64 = 3.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    if !repeat.is_timed() || repeat.view.figure("sessions.cpu_mean").is_none() {
+    if !repeat.is_timed() || repeat.server.figure("sessions.cpu_mean").is_none() {
         return Vec::new();
     }
     let trips = 1.0 + gaps(repeat);
@@ -31,7 +32,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     // the reason.
     let unclear = obscured(repeat);
     let outside = (measured + in_transactions_ns(repeat)) / trips;
-    let declared = added_round_trip_ns(repeat.view.step).map(|added| {
+    let declared = added_round_trip_ns(repeat.server.step).map(|added| {
         if unclear.is_some() {
             added
         } else {
@@ -60,7 +61,12 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         None => trip + in_transactions_ns(repeat),
     };
     let own_ns = own_ns.min(repeat.model.served_ns());
-    vec![CheckResult::Cost(CauseCost {
+    vec![CheckResult::Cost(cost(own_ns, trip, trips, evidence))]
+}
+
+/// Returns the cost of `trips` round trips of `trip` nanoseconds.
+fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> CauseCost {
+    CauseCost {
         rule: RULE,
         key: "trips".to_owned(),
         thing: "the network".to_owned(),
@@ -84,17 +90,17 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         ],
         rationale: "a call cannot be faster than its round trips".to_owned(),
         restart: false,
-    })]
+    }
 }
 
-fn means(repeat: &RepeatFacts<'_, '_>) -> Vec<crate::assessment::EvidenceItem> {
-    let view = &repeat.view;
+fn means(repeat: &RepeatFacts<'_, '_>) -> Vec<EvidenceItem> {
+    let server = &repeat.server;
     let of = |name: &String| {
         let name = crate::json_pointer::escape(name);
-        let pointer = format!("/steps/{}/operations/{name}/service/mean_ns", view.index);
-        view.source.evidence("mean service time", &pointer)
+        let pointer = format!("/steps/{}/operations/{name}/service/mean_ns", server.index);
+        server.source.evidence("mean service time", &pointer)
     };
-    view.step.operations.keys().filter_map(of).collect()
+    server.step.operations.keys().filter_map(of).collect()
 }
 
 /// Returns the time of a call outside the server and outside its transaction in nanoseconds: one round
@@ -106,9 +112,9 @@ fn trip_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
 /// Returns a reason why the remainder of the service time can be something else than the network.
 fn obscured(repeat: &RepeatFacts<'_, '_>) -> Option<&'static str> {
     let limits = &repeat.facts.thresholds.cpu;
-    let generator = &repeat.view.step.generator;
+    let generator = &repeat.server.step.generator;
     let held = repeat
-        .view
+        .server
         .step
         .parameters
         .get("hold")
@@ -130,22 +136,22 @@ fn obscured(repeat: &RepeatFacts<'_, '_>) -> Option<&'static str> {
 
 /// Returns the mean number of pauses between the statements of a call.
 pub(super) fn gaps(repeat: &RepeatFacts<'_, '_>) -> f64 {
-    let view = &repeat.view;
-    let parts = view
+    let server = &repeat.server;
+    let parts = server
         .step
         .parts
         .values()
         .map(|part| part.attempted)
         .sum::<u64>();
-    let whole = view
+    let whole = server
         .step
         .operations
         .values()
         .map(|o| o.attempted)
         .sum::<u64>();
-    let counted = view
+    let counted = server
         .figure("statements.calls")
-        .zip(view.figure("database.commits"));
+        .zip(server.figure("database.commits"));
     match (parts, counted) {
         (0, Some((statements, commits))) if commits > 0.0 => (statements / commits - 1.0).max(0.0),
         (0, _) => 0.0,

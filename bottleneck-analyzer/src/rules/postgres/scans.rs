@@ -32,8 +32,8 @@ struct WholeScan {
 }
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let statements = statements::of_load(&repeat.view).unwrap_or_default();
-    match repeat.view.table("tables") {
+    let statements = statements::of_load(&repeat.server).unwrap_or_default();
+    match repeat.server.table("tables") {
         Some(tables) => by_table(repeat, &tables, &statements),
         None => by_counters(repeat, &statements),
     }
@@ -126,7 +126,7 @@ fn cost(
     let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
     let mut evidence = scan.evidence.clone();
     evidence.extend(found.and_then(|s| s.row.evidence("time of the statement", "exec_ns")));
-    evidence.extend(repeat.view.evidence("sessions.cpu_mean"));
+    evidence.extend(repeat.server.evidence("sessions.cpu_mean"));
     Some(CauseCost {
         rule: RULE,
         key: scan.relation.clone(),
@@ -176,15 +176,15 @@ fn is_selective(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
 
 /// Checks the rows read by the whole database, for reports without figures by table.
 fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -> Vec<CheckResult> {
-    let view = &repeat.view;
+    let server = &repeat.server;
     let (Some(read), Some(commits)) = (
-        view.figure("database.rows_returned"),
-        view.figure("database.commits"),
+        server.figure("database.rows_returned"),
+        server.figure("database.commits"),
     ) else {
         return vec![unknown()];
     };
     let rows = read / commits.max(1.0);
-    let evidence: Vec<_> = view
+    let evidence: Vec<_> = server
         .evidence("database.rows_returned")
         .into_iter()
         .collect();
@@ -202,6 +202,16 @@ fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -
     let Some(found) = statements.iter().find(|s| is_selective(s, rows)) else {
         return vec![unknown()];
     };
+    vec![CheckResult::Cost(cost_by_counters(repeat, &scan, found))]
+}
+
+/// Returns the cost of reading rows, for reports without figures by table.
+fn cost_by_counters(
+    repeat: &RepeatFacts<'_, '_>,
+    scan: &WholeScan,
+    found: &LoadStatement<'_>,
+) -> CauseCost {
+    let rows = scan.rows;
     let kept = found.per_call("rows").unwrap_or(0.0) / rows;
     let delete = found.text().to_lowercase().starts_with("delete");
     let (what, action) = if delete {
@@ -215,7 +225,7 @@ fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -
             "CREATE INDEX CONCURRENTLY on the columns that the WHERE compares",
         )
     };
-    vec![CheckResult::Cost(CauseCost {
+    CauseCost {
         rule: RULE,
         key: "database".to_owned(),
         thing: short(found.text()),
@@ -233,14 +243,14 @@ fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -
             share(found.share),
             share(kept)
         ),
-        evidence: scan.evidence,
+        evidence: scan.evidence.clone(),
         actions: vec![
             action.to_owned(),
             "see the plan: EXPLAIN (ANALYZE, BUFFERS)".to_owned(),
         ],
         rationale: "an index finds the few rows without reading the others".to_owned(),
         restart: false,
-    })]
+    }
 }
 
 fn unknown() -> CheckResult {

@@ -59,11 +59,11 @@ impl LoadStatement<'_> {
 /// Returns the statements of the load, the longest first; `None` if statements were not counted. The server
 /// counts the statements of all applications: if another one was active, only statements that sampled
 /// sessions of the load ran are kept.
-pub(super) fn of_load<'a>(view: &PostgresEvidence<'a>) -> Option<Vec<LoadStatement<'a>>> {
-    let rows = view.table("statements")?;
+pub(super) fn of_load<'a>(server: &PostgresEvidence<'a>) -> Option<Vec<LoadStatement<'a>>> {
+    let rows = server.table("statements")?;
     let seen: Vec<String> =
-        if OtherApplication::busiest(view).is_some_and(|a| a.share >= OTHERS_SHARE) {
-            let rows = view.rows("waiting_statements").into_iter();
+        if OtherApplication::busiest(server).is_some_and(|a| a.share >= OTHERS_SHARE) {
+            let rows = server.rows("waiting_statements").into_iter();
             rows.map(|row| shape(row.label("statement"))).collect()
         } else {
             Vec::new()
@@ -110,8 +110,7 @@ pub(super) fn short(statement: &str) -> String {
 }
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let running = running_ns(repeat);
-    let Some(statements) = of_load(&repeat.view) else {
+    let Some(statements) = of_load(&repeat.server) else {
         return vec![CheckResult::Unknown(
             RULE,
             "which statement uses the server's CPU: statements were not counted".to_owned(),
@@ -123,6 +122,12 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         return Vec::new();
     };
     let outlier = stands_out(top, &statements);
+    vec![CheckResult::Cost(cost(repeat, top, outlier))]
+}
+
+/// Returns the cost of the statement with the largest share of the time.
+fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) -> CauseCost {
+    let running = running_ns(repeat);
     let calls = top.row.count("calls");
     let mean = top.per_call("exec_ns").unwrap_or(0.0);
     let mut evidence: Vec<_> = top
@@ -131,13 +136,13 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         .into_iter()
         .collect();
     evidence.extend(top.row.evidence("its calls", "calls"));
-    evidence.extend(repeat.view.evidence("sessions.cpu_mean"));
+    evidence.extend(repeat.server.evidence("sessions.cpu_mean"));
     let among = if outlier {
         " It stands out: the others take a tenth of that or less."
     } else {
         ""
     };
-    vec![CheckResult::Cost(CauseCost {
+    CauseCost {
         rule: RULE,
         key: top.text().to_owned(),
         thing: short(top.text()),
@@ -162,7 +167,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         ],
         rationale: "CPU that a call does not use is there for others".to_owned(),
         restart: false,
-    })]
+    }
 }
 
 /// Returns true if the mean of `top` is ten times that of all others together, which have as many calls.

@@ -6,6 +6,7 @@
 //! most of the true cost is CPU.
 
 use super::statements::{self, short};
+use crate::assessment::EvidenceItem;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns};
 
@@ -20,8 +21,8 @@ const LEAST_SHARE: f64 = 0.02;
 const FASTEST_COPY: f64 = 2_147_483_648.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let view = &repeat.view;
-    let Some(total) = view.figure("database.temp_bytes") else {
+    let server = &repeat.server;
+    let Some(total) = server.figure("database.temp_bytes") else {
         return vec![CheckResult::Unknown(
             RULE,
             "whether sorts spill to temporary files: the database's counters were not read"
@@ -29,20 +30,27 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
             "a role that may read pg_stat_database".to_owned(),
         )];
     };
-    let commits = view.figure("database.commits").unwrap_or(0.0);
-    let calls = view.calls_of_counters().unwrap_or(commits).max(1.0);
+    let commits = server.figure("database.commits").unwrap_or(0.0);
+    let calls = server.calls_of_counters().unwrap_or(commits).max(1.0);
     let spilt = total / calls;
-    let mut evidence: Vec<_> = view.evidence("database.temp_bytes").into_iter().collect();
+    let mut evidence: Vec<_> = server.evidence("database.temp_bytes").into_iter().collect();
     if spilt < LEAST_BYTES {
         let statement = format!("temporary files: {} for each call", bytes(spilt));
         return vec![CheckResult::Fine(RULE, statement, evidence)];
     }
-    let waits = repeat
-        .model
-        .parts
-        .iter()
-        .filter(|p| p.name.starts_with("io.buffile"));
-    evidence.extend(waits.flat_map(|part| part.evidence.iter().cloned()));
+    evidence.extend(wait_evidence(repeat));
+    vec![CheckResult::Cost(cost(repeat, spilt, evidence))]
+}
+
+/// Returns the evidence of waits for temporary files.
+fn wait_evidence(repeat: &RepeatFacts<'_, '_>) -> impl Iterator<Item = EvidenceItem> {
+    let parts = repeat.model.parts.iter();
+    let waits = parts.filter(|part| part.name.starts_with("io.buffile"));
+    waits.flat_map(|part| part.evidence.iter().cloned())
+}
+
+/// Returns the cost of `spilt` bytes of temporary files per call.
+fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, evidence: Vec<EvidenceItem>) -> CauseCost {
     let (statement, told) = spiller(repeat);
     let copied = 2.0 * spilt / FASTEST_COPY * 1e9;
     let least = repeat.model.sum_of("io.buffile").max(told).max(copied);
@@ -52,7 +60,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     } else {
         format!("; {}", short(&statement))
     };
-    vec![CheckResult::Cost(CauseCost {
+    CauseCost {
         rule: RULE,
         key: "spill".to_owned(),
         thing: format!("temporary files (IO:BufFileWrite){named}"),
@@ -80,13 +88,13 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         ],
         rationale: "what fits into memory is sorted there once".to_owned(),
         restart: false,
-    })]
+    }
 }
 
 /// Returns the statement that writes the most temporary files, and the time of a call that all such files
 /// take if the server timed them, in nanoseconds.
 fn spiller(repeat: &RepeatFacts<'_, '_>) -> (String, f64) {
-    let Some(all) = statements::of_load(&repeat.view) else {
+    let Some(all) = statements::of_load(&repeat.server) else {
         return (String::new(), 0.0);
     };
     let written = |s: &statements::LoadStatement<'_>| s.row.count("temp_blocks_written") * BLOCK;
@@ -98,7 +106,7 @@ fn spiller(repeat: &RepeatFacts<'_, '_>) -> (String, f64) {
     };
     let timed: f64 = all.iter().map(|s| s.row.count("temp_ns")).sum();
     let per_call = repeat
-        .view
+        .server
         .calls_of_counters()
         .map_or(0.0, |calls| timed / calls);
     (most.text().to_owned(), per_call)

@@ -17,11 +17,11 @@ const RULE: &str = "redis_append_only";
 /// Share of a call from which waiting for the disk is a problem; every durable write waits a little.
 const MATTERS: f64 = 0.25;
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    match view.figure("aof_enabled") {
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    match server.figure("aof_enabled") {
         Some(on) if on > 0.0 => {}
         Some(_) => {
-            let evidence = view.evidence("aof_enabled");
+            let evidence = server.evidence("aof_enabled");
             let statement = "no append-only file is written".to_owned();
             return out.rule_out(RULE, bench.component, statement, evidence);
         }
@@ -34,15 +34,15 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
             );
         }
     }
-    let delayed = view.figure("aof_delayed_fsync").unwrap_or(0.0);
-    match view.setting("appendfsync") {
-        Some("always") => always(bench, view, out),
-        _ if delayed >= 1.0 => pushed_back(bench, view, delayed, out),
+    let delayed = server.figure("aof_delayed_fsync").unwrap_or(0.0);
+    match server.setting("appendfsync") {
+        Some("always") => always(bench, server, out),
+        _ if delayed >= 1.0 => pushed_back(bench, server, delayed, out),
         Some(policy) => out.rule_out(
             RULE,
             bench.component,
             format!("the append-only file (appendfsync {policy}) held no write up"),
-            view.evidence("aof_delayed_fsync"),
+            server.evidence("aof_delayed_fsync"),
         ),
         None => out.cannot_judge(
             RULE,
@@ -54,13 +54,13 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
 }
 
 /// Returns the mean wait of a call for flushes in nanoseconds; `None` if it was not measured.
-fn waited_ns(view: &RedisEvidence<'_>) -> Option<f64> {
-    let waited = view.flush_wait_ns()? * view.round_trips();
-    Some(waited.min(view.at_stake_ns()))
+fn waited_ns(server: &RedisEvidence<'_>) -> Option<f64> {
+    let waited = server.flush_wait_ns()? * server.round_trips();
+    Some(waited.min(server.at_stake_ns()))
 }
 
-fn always(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let Some(waited) = waited_ns(view) else {
+fn always(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let Some(waited) = waited_ns(server) else {
         return out.cannot_judge(
             RULE,
             bench.component,
@@ -68,11 +68,11 @@ fn always(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusion
             "a longer step",
         );
     };
-    let ratio = view.share_of_hold(waited);
+    let ratio = server.share_of_hold(waited);
     let evidence = [
-        view.evidence("answer_mean_ns"),
-        view.evidence("answer_least_ns"),
-        view.evidence("aof_enabled"),
+        server.evidence("answer_mean_ns"),
+        server.evidence("answer_least_ns"),
+        server.evidence("aof_enabled"),
     ];
     if ratio < MATTERS {
         let statement = format!(
@@ -87,23 +87,31 @@ fn always(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusion
             evidence.into_iter().flatten(),
         );
     }
-    out.add_finding(
-        FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, FindingKind::Problem)
+    out.add_finding(flushed(bench, server, ratio, waited).evidence(evidence.into_iter().flatten()));
+}
+
+/// Builds the finding about writes that wait for the disk.
+fn flushed(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    ratio: f64,
+    waited: f64,
+) -> FindingDraft {
+    FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, FindingKind::Problem)
             .says(
                 "Every write waits until the disk has it (appendfsync always)",
                 format!(
                     "Redis flushes its append-only file before it answers, and serves nobody \
                      meanwhile: a question that asks for nothing took {} on average and {} at best. \
                      The mean response time is {}.",
-                    duration_ns(view.figure("answer_mean_ns").unwrap_or(0.0)),
-                    duration_ns(view.figure("answer_least_ns").unwrap_or(0.0)),
-                    duration_ns(view.response_ns),
+                    duration_ns(server.figure("answer_mean_ns").unwrap_or(0.0)),
+                    duration_ns(server.figure("answer_least_ns").unwrap_or(0.0)),
+                    duration_ns(server.response_ns),
                 ),
             )
             .thing("appendfsync always")
-            .saves(ratio * view.response_ns, view.response_ns)
+            .saves(ratio * server.response_ns, server.response_ns)
             .confidence(Confidence::Medium)
-            .evidence(evidence.into_iter().flatten())
             .advice(
                 &[
                     "where a second of writes may be lost: appendfsync everysec",
@@ -112,13 +120,12 @@ fn always(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusion
                 format!("up to {} a call", duration_ns(waited)),
                 "one thread waits for the disk with every round that wrote something, reads \
                  included",
-            ),
-    );
+            )
 }
 
 fn pushed_back(
     bench: &BenchFacts<'_>,
-    view: &RedisEvidence<'_>,
+    server: &RedisEvidence<'_>,
     delayed: f64,
     out: &mut Conclusions,
 ) {
@@ -138,7 +145,7 @@ fn pushed_back(
                  for it before it wrote on.",
         )
         .confidence(Confidence::High)
-        .evidence(view.evidence("aof_delayed_fsync"))
+        .evidence(server.evidence("aof_delayed_fsync"))
         .advice(
             &[
                 "give the append-only file a disk of its own",

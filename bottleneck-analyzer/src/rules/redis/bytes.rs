@@ -17,8 +17,9 @@ const RULE: &str = "redis_bytes";
 /// Rate from which the rule fires; observing a server takes less.
 const LEAST_BYTES_PER_S: f64 = 1_048_576.0;
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let (Some(sent), Some(others)) = (view.figure("net_output_bytes"), view.others_bytes()) else {
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let (Some(sent), Some(others)) = (server.figure("net_output_bytes"), server.others_bytes())
+    else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -27,17 +28,31 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return;
     };
-    let per_s = others / view.seconds;
+    let per_s = others / server.seconds;
     let ratio = others / sent.max(1.0);
-    let evidence = view.evidence("net_output_bytes");
+    let evidence = server.evidence("net_output_bytes");
     if per_s < LEAST_BYTES_PER_S || ratio < MATTERS {
         let statement = format!("other clients took at most {}/s of answers", bytes(per_s));
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
-    let taken = view.cost_of_others_bytes();
+    out.add_finding(finding(
+        bench,
+        server,
+        (per_s, ratio),
+        cause(bench, server, out),
+    ));
+}
+
+/// Builds the finding about bytes that other clients receive.
+fn finding(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    (per_s, ratio): (f64, f64),
+    cause: Option<String>,
+) -> FindingDraft {
+    let taken = server.cost_of_others_bytes();
     let matters = taken.is_some_and(|taken| taken >= MATTERS);
-    let cause = cause(bench, view, out);
     let kind = match (matters, &cause) {
         (true, Some(_)) => FindingKind::Symptom,
         (true, None) => FindingKind::Problem,
@@ -52,7 +67,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
             )
         },
     );
-    let takers = clients::subscribers(view);
+    let takers = clients::subscribers(server);
     let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
         .says(
             format!(
@@ -64,8 +79,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         )
         .confidence(Confidence::Medium)
         .parent(cause)
-        .evidence(evidence)
-        .evidence(view.evidence("output_buffer_max_bytes"))
+        .evidence(server.evidence("net_output_bytes"))
+        .evidence(server.evidence("output_buffer_max_bytes"))
         .advice(
             &[
                 "find who reads so much: CLIENT LIST shows tot-net-out by client on Valkey, omem and \
@@ -81,15 +96,15 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     if let Some(taken) = taken.filter(|_| matters) {
         draft = draft.impact(taken, ImpactOf::Capacity);
     }
-    out.add_finding(draft);
+    draft
 }
 
 /// Returns the id of the finding that explains the bytes: MONITOR, or commands with large values.
-fn cause(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &Conclusions) -> Option<String> {
-    if clients::monitor(view).is_some() {
+fn cause(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &Conclusions) -> Option<String> {
+    if clients::monitor(server).is_some() {
         return Some(format!("redis_monitor:{}", bench.id()));
     }
-    if clients::subscribers(view).is_some() {
+    if clients::subscribers(server).is_some() {
         return None;
     }
     let asked = ["redis_outliers", "redis_command"].map(|rule| format!("{rule}:{}", bench.id()));

@@ -29,18 +29,18 @@ const OUTPUT_BYTES: f64 = 1_048_576.0;
 /// Busy share of the thread from which a monitor is a problem.
 const BUSY: f64 = 0.70;
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    refused(bench, view, out);
-    churn(bench, view, out);
-    monitors(bench, view, out);
-    slow_readers(bench, view, out);
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    refused(bench, server, out);
+    churn(bench, server, out);
+    monitors(bench, server, out);
+    slow_readers(bench, server, out);
 }
 
-fn refused(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_maxclients";
     let (Some(refused), Some(limit)) = (
-        view.figure("rejected_connections"),
-        view.figure("maxclients"),
+        server.figure("rejected_connections"),
+        server.figure("maxclients"),
     ) else {
         return out.cannot_judge(
             rule,
@@ -49,19 +49,29 @@ fn refused(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusio
             "a user that may run INFO",
         );
     };
-    let used = view.figure("connected_clients_max").unwrap_or(0.0);
-    let used = used + view.figure("cluster_connections").unwrap_or(0.0);
+    let used = server.figure("connected_clients_max").unwrap_or(0.0);
+    let used = used + server.figure("cluster_connections").unwrap_or(0.0);
     let evidence = [
         "rejected_connections",
         "connected_clients_max",
         "maxclients",
     ];
-    let evidence = evidence.map(|name| view.evidence(name));
+    let evidence = evidence.map(|name| server.evidence(name));
     let evidence = evidence.into_iter().flatten();
     let statement = format!("{} of {} clients connected", plain(used), plain(limit));
     if refused < 1.0 && used < NEARLY_ALL * limit {
         return out.rule_out(rule, bench.component, statement, evidence);
     }
+    out.add_finding(turned_away(bench, (refused, limit), &statement).evidence(evidence));
+}
+
+/// Builds the finding about connections near, or past, the limit.
+fn turned_away(
+    bench: &BenchFacts<'_>,
+    (refused, limit): (f64, f64),
+    statement: &str,
+) -> FindingDraft {
+    let rule = "redis_maxclients";
     let (kind, title) = if refused >= 1.0 {
         let title = format!(
             "Redis turned {} connection(s) away: maxclients is {}",
@@ -73,26 +83,23 @@ fn refused(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusio
         let title = format!("Redis is near its limit of {} clients", plain(limit));
         (FindingKind::Information, title)
     };
-    out.add_finding(
-        FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
-            .thing("maxclients")
-            .says(title, format!("{statement} at most."))
-            .confidence(Confidence::High)
-            .evidence(evidence)
-            .advice(
-                &[
-                    "smaller pools, or fewer processes with one",
-                    "raise maxclients, and the open files that the server may have (ulimit -n)",
-                ],
-                "connections that are not refused",
-                "a connection past maxclients is closed at once, whatever it wanted",
-            ),
-    );
+    FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
+        .thing("maxclients")
+        .says(title, format!("{statement} at most."))
+        .confidence(Confidence::High)
+        .advice(
+            &[
+                "smaller pools, or fewer processes with one",
+                "raise maxclients, and the open files that the server may have (ulimit -n)",
+            ],
+            "connections that are not refused",
+            "a connection past maxclients is closed at once, whatever it wanted",
+        )
 }
 
-fn churn(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_churn";
-    let Some(came) = view.figure("connections_received") else {
+    let Some(came) = server.figure("connections_received") else {
         return out.cannot_judge(
             rule,
             bench.component,
@@ -100,20 +107,31 @@ fn churn(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions
             "a user that may run INFO",
         );
     };
-    let parts = view.step.pool.as_ref().and_then(|pool| pool.checkout);
+    let parts = server.step.pool.as_ref().and_then(|pool| pool.checkout);
     let connecting_ns = parts.map_or(0.0, |parts| parts.connect_mean_ns);
-    let impact = view.share_of_response(connecting_ns);
-    let evidence = view.evidence("connections_received");
+    let impact = server.share_of_response(connecting_ns);
+    let evidence = server.evidence("connections_received");
     let ours = impact >= super::MATTERS;
     let bound = if ours { CHURN } else { CHURN_OF_OTHERS };
-    if came < bound * view.calls {
+    if came < bound * server.calls {
         let statement = format!(
             "{} connection(s) came while {} calls were made",
             plain(came),
-            plain(view.calls)
+            plain(server.calls)
         );
         return out.rule_out(rule, bench.component, statement, evidence);
     }
+    out.add_finding(churned(bench, server, came, (ours, connecting_ns)));
+}
+
+/// Builds the finding about connections that are opened anew.
+fn churned(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    came: f64,
+    (ours, connecting_ns): (bool, f64),
+) -> FindingDraft {
+    let rule = "redis_churn";
     let (kind, whose) = if ours {
         (FindingKind::Problem, "The load's own checkouts open them")
     } else {
@@ -126,36 +144,36 @@ fn churn(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions
         .says(
             format!(
                 "Connections are opened anew: {} for each 100 calls",
-                plain((100.0 * came / view.calls).round())
+                plain((100.0 * came / server.calls).round())
             ),
             format!(
                 "{} in {}. {whose}: connecting takes {} of a call's {}.",
                 plain(came),
-                duration_ns(view.seconds * 1e9),
+                duration_ns(server.seconds * 1e9),
                 duration_ns(connecting_ns),
-                duration_ns(view.response_ns),
+                duration_ns(server.response_ns),
             ),
         )
         .confidence(Confidence::Medium)
-        .evidence(evidence)
+        .evidence(server.evidence("connections_received"))
         .advice(
             &["keep connections open: a pool whose connections do not age, or a shared connection"],
             format!("up to {} a call", duration_ns(connecting_ns)),
             "each new connection costs round trips for the client, and the server's one thread",
         );
     if ours {
-        draft = draft.saves(connecting_ns, view.response_ns);
+        draft = draft.saves(connecting_ns, server.response_ns);
     }
-    out.add_finding(draft);
+    draft
 }
 
 /// Iterates over the clients of a kind, with their indices in the table.
 fn of_kind<'a>(
-    view: &RedisEvidence<'a>,
+    server: &RedisEvidence<'a>,
     kind: &'a str,
 ) -> impl Iterator<Item = (usize, &'a EvidenceRow)> {
     let is = move |row: &EvidenceRow| row.labels.get("kind").is_some_and(|k| k == kind);
-    view.rows("clients").filter(move |(_, row)| is(row))
+    server.rows("clients").filter(move |(_, row)| is(row))
 }
 
 /// Returns name and address of a client.
@@ -168,10 +186,10 @@ fn whose(row: &EvidenceRow) -> String {
     }
 }
 
-fn monitors(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+fn monitors(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_monitor";
-    let Some((place, first)) = monitor(view) else {
-        if view.was_read("clients") {
+    let Some((place, first)) = monitor(server) else {
+        if server.was_read("clients") {
             out.rule_out(rule, bench.component, "no client runs MONITOR", None);
         } else {
             out.cannot_judge(
@@ -183,16 +201,29 @@ fn monitors(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusi
         }
         return;
     };
-    let counts = of_kind(view, "monitor").filter_map(|(_, row)| row.figures.get("clients"));
+    let counts = of_kind(server, "monitor").filter_map(|(_, row)| row.figures.get("clients"));
     let count: f64 = counts.sum();
-    let taken = view.cost_of_others_bytes();
+    let taken = server.cost_of_others_bytes();
     let taken = taken.filter(|taken| *taken >= super::MATTERS);
-    let busy = view.busy_ratio();
+    let busy = server.busy_ratio();
     let kind = if taken.is_some() || busy.is_some_and(|busy| busy >= BUSY) {
         FindingKind::Problem
     } else {
         FindingKind::Information
     };
+    let finding = monitored(bench, server, (kind, count), (place, first), taken);
+    out.add_finding(finding);
+}
+
+/// Builds the finding about clients that run MONITOR.
+fn monitored(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    (kind, count): (FindingKind, f64),
+    (place, first): (usize, &EvidenceRow),
+    taken: Option<f64>,
+) -> FindingDraft {
+    let rule = "redis_monitor";
     let cost = taken.map_or_else(
         || "What that costs shows only without it".to_owned(),
         |taken| {
@@ -202,7 +233,7 @@ fn monitors(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusi
             )
         },
     );
-    let busy = busy.map_or("not known".to_owned(), share);
+    let busy = server.busy_ratio().map_or("not known".to_owned(), share);
     let mut draft = FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
         .thing("MONITOR")
         .says(
@@ -217,8 +248,8 @@ fn monitors(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusi
             ),
         )
         .confidence(Confidence::High)
-        .evidence(view.row_evidence("clients that run MONITOR", ("clients", place), "clients"))
-        .evidence(view.evidence("net_output_bytes"))
+        .evidence(server.row_evidence("clients that run MONITOR", ("clients", place), "clients"))
+        .evidence(server.evidence("net_output_bytes"))
         .advice(
             &["close it and repeat the run; use SLOWLOG or LATENCY HISTOGRAM instead"],
             "not known until it is tried; half of the throughput in the worst case",
@@ -228,27 +259,27 @@ fn monitors(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusi
     if let Some(taken) = taken {
         draft = draft.impact(taken, ImpactOf::Capacity);
     }
-    out.add_finding(draft);
+    draft
 }
 
 /// Returns the first client that runs MONITOR, with its index.
-pub(super) fn monitor<'a>(view: &RedisEvidence<'a>) -> Option<(usize, &'a EvidenceRow)> {
-    of_kind(view, "monitor").next()
+pub(super) fn monitor<'a>(server: &RedisEvidence<'a>) -> Option<(usize, &'a EvidenceRow)> {
+    of_kind(server, "monitor").next()
 }
 
-fn slow_readers(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_output";
     let dropped: f64 = ["output_limit_disconnections", "evicted_clients"]
         .iter()
-        .filter_map(|name| view.figure(name))
+        .filter_map(|name| server.figure(name))
         .sum();
     let bytes_of = |row: &EvidenceRow| row.figures.get("output_bytes").copied().unwrap_or(0.0);
     let kinds = ["slow reader", "subscriber", "monitor", "replica"];
-    let readers = kinds.iter().flat_map(|kind| of_kind(view, kind));
+    let readers = kinds.iter().flat_map(|kind| of_kind(server, kind));
     let slowest = readers.max_by(|a, b| bytes_of(a.1).total_cmp(&bytes_of(b.1)));
     let slowest = slowest.filter(|(_, row)| bytes_of(row) >= OUTPUT_BYTES);
     if dropped < 1.0 && slowest.is_none() {
-        return no_slow_reader(bench, view, out);
+        return no_slow_reader(bench, server, out);
     }
     let whose = slowest.map_or("a client".to_owned(), |(_, row)| whose(row));
     let (kind, title) = if dropped >= 1.0 {
@@ -277,10 +308,10 @@ fn slow_readers(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conc
             )
             .confidence(Confidence::Medium)
             .evidence(slowest.and_then(|(place, _)| {
-                view.row_evidence("answers not taken", ("clients", place), "output_bytes")
+                server.row_evidence("answers not taken", ("clients", place), "output_bytes")
             }))
-            .evidence(view.evidence("output_limit_disconnections"))
-            .evidence(view.evidence("output_buffer_max_bytes"))
+            .evidence(server.evidence("output_limit_disconnections"))
+            .evidence(server.evidence("output_buffer_max_bytes"))
             .advice(
                 &[
                     "make it read faster, or ask for less at a time",
@@ -293,9 +324,9 @@ fn slow_readers(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conc
 }
 
 /// Rules out slow readers, as far as the server counts them.
-fn no_slow_reader(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_output";
-    if !view.was_read("clients") {
+    if !server.was_read("clients") {
         return out.cannot_judge(
             rule,
             bench.component,
@@ -303,24 +334,24 @@ fn no_slow_reader(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Co
             "a user that may run CLIENT LIST",
         );
     }
-    let statement = if view.figure("output_limit_disconnections").is_some() {
+    let statement = if server.figure("output_limit_disconnections").is_some() {
         "no client left much of its answers untaken, and none was cut off"
     } else {
         "no client was seen that leaves much of its answers untaken; this server does not count \
          those that it cuts off (7.4 and later do)"
     };
-    let evidence = view.evidence("output_buffer_max_bytes");
+    let evidence = server.evidence("output_buffer_max_bytes");
     out.rule_out(rule, bench.component, statement, evidence);
 }
 
 /// Describes subscribers that received messages: `50 subscriber(s) (PUBLISH)`.
-pub(super) fn subscribers(view: &RedisEvidence<'_>) -> Option<String> {
+pub(super) fn subscribers(server: &RedisEvidence<'_>) -> Option<String> {
     let publishes = |row: &EvidenceRow| {
         let command = row.labels.get("command");
         command.is_some_and(|c| c == "publish" || c == "spublish")
     };
-    view.rows("commands").find(|(_, row)| publishes(row))?;
-    let counts = of_kind(view, "subscriber").filter_map(|(_, row)| row.figures.get("clients"));
+    server.rows("commands").find(|(_, row)| publishes(row))?;
+    let counts = of_kind(server, "subscriber").filter_map(|(_, row)| row.figures.get("clients"));
     let count: f64 = counts.sum();
     (count > 0.0).then(|| format!("{} subscriber(s) (PUBLISH)", plain(count)))
 }

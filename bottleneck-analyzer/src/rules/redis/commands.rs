@@ -26,8 +26,8 @@ struct OtherCommand<'a> {
     wait_ns: f64,
 }
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    if view.rows("commands").next().is_none() {
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    if server.rows("commands").next().is_none() {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -36,7 +36,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return;
     }
-    let mut others: Vec<OtherCommand<'_>> = view
+    let mut others: Vec<OtherCommand<'_>> = server
         .commands_of("others")
         .filter(|(_, row)| !saving::starts_child(row))
         .filter_map(|(place, row)| {
@@ -44,22 +44,22 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
                 place,
                 row,
                 name: row.labels.get("command")?,
-                wait_ns: view.wait_behind_command(row),
+                wait_ns: server.wait_behind_command(row),
             })
         })
         .collect();
     others.sort_by(|a, b| b.wait_ns.total_cmp(&a.wait_ns));
     let worst = others.first();
-    match worst.filter(|worst| view.share_of_response(worst.wait_ns) >= MATTERS) {
-        Some(worst) => out.add_finding(found(bench, view, worst, &others[1..])),
-        None => rule_out(bench, view, worst, out),
+    match worst.filter(|worst| server.share_of_response(worst.wait_ns) >= MATTERS) {
+        Some(worst) => out.add_finding(found(bench, server, worst, &others[1..])),
+        None => rule_out(bench, server, worst, out),
     }
-    too_many_scripts(bench, view, out);
+    too_many_scripts(bench, server, out);
 }
 
 fn rule_out(
     bench: &BenchFacts<'_>,
-    view: &RedisEvidence<'_>,
+    server: &RedisEvidence<'_>,
     worst: Option<&OtherCommand<'_>>,
     out: &mut Conclusions,
 ) {
@@ -68,27 +68,27 @@ fn rule_out(
         |worst| {
             format!(
                 "commands of other clients: the load waited {} of its response time behind {}",
-                share(view.share_of_response(worst.wait_ns)),
+                share(server.share_of_response(worst.wait_ns)),
                 worst.name.to_uppercase()
             )
         },
     );
-    let evidence = worst.and_then(|worst| evidence(view, worst, "usec"));
+    let evidence = worst.and_then(|worst| evidence(server, worst, "usec"));
     out.rule_out(RULE, bench.component, statement, evidence);
 }
 
 fn evidence(
-    view: &RedisEvidence<'_>,
+    server: &RedisEvidence<'_>,
     other: &OtherCommand<'_>,
     figure: &str,
 ) -> Option<crate::assessment::EvidenceItem> {
     let label = format!("{} of {}", figure.replace('_', " "), other.name);
-    view.row_evidence(label, ("commands", other.place), figure)
+    server.row_evidence(label, ("commands", other.place), figure)
 }
 
 fn found(
     bench: &BenchFacts<'_>,
-    view: &RedisEvidence<'_>,
+    server: &RedisEvidence<'_>,
     worst: &OtherCommand<'_>,
     rest: &[OtherCommand<'_>],
 ) -> FindingDraft {
@@ -98,13 +98,13 @@ fn found(
         figure("usec").unwrap_or(0.0),
     );
     let name = worst.name.to_uppercase().replace('|', " ");
-    let longest = longest_us(view, worst);
+    let longest = longest_us(server, worst);
     let longest = longest.map_or_else(String::new, |us| {
         format!(", the longest {}", duration_ns(us * 1e3))
     });
     let also: Vec<String> = rest
         .iter()
-        .filter(|other| view.share_of_response(other.wait_ns) >= MATTERS)
+        .filter(|other| server.share_of_response(other.wait_ns) >= MATTERS)
         .map(|other| {
             format!(
                 "{} {}",
@@ -124,7 +124,7 @@ fn found(
         plain(calls),
         duration_ns(usec / calls * 1e3),
         duration_ns(worst.wait_ns),
-        duration_ns(view.response_ns),
+        duration_ns(server.response_ns),
     );
     let (actions, why) = advice(worst.name);
     FindingDraft::new(
@@ -135,11 +135,11 @@ fn found(
     )
     .says(format!("{name} of another client holds Redis up"), detail)
     .thing(name.clone())
-    .saves(worst.wait_ns, view.response_ns)
+    .saves(worst.wait_ns, server.response_ns)
     .confidence(confidence(calls, figure("squares_us2")))
-    .evidence(evidence(view, worst, "calls"))
-    .evidence(evidence(view, worst, "usec"))
-    .evidence(evidence(view, worst, "longest_us"))
+    .evidence(evidence(server, worst, "calls"))
+    .evidence(evidence(server, worst, "usec"))
+    .evidence(evidence(server, worst, "longest_us"))
     .advice(
         actions,
         format!("up to {} a call", duration_ns(worst.wait_ns)),
@@ -149,9 +149,9 @@ fn found(
 
 /// Returns the longest call in microseconds: exact from the slow log, else within a factor of two from the
 /// histogram.
-fn longest_us(view: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
+fn longest_us(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
     let is = |row: &EvidenceRow| row.labels.get("command").is_some_and(|c| c == other.name);
-    let logged = view.rows("slow_calls").find(|(_, row)| is(row));
+    let logged = server.rows("slow_calls").find(|(_, row)| is(row));
     let logged = logged.and_then(|(_, row)| row.figures.get("longest_us"));
     logged.or(other.row.figures.get("longest_us")).copied()
 }
@@ -209,10 +209,12 @@ fn advice(command: &str) -> (&'static [&'static str], &'static str) {
 const SCRIPTS_MANY: f64 = 1_000.0;
 
 /// Checks for scripts that have values in their text instead of arguments, and so fill the cache.
-fn too_many_scripts(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
+fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_scripts";
-    let (Some(cached), Some(new)) = (view.figure("cached_scripts"), view.figure("scripts_cached"))
-    else {
+    let (Some(cached), Some(new)) = (
+        server.figure("cached_scripts"),
+        server.figure("scripts_cached"),
+    ) else {
         return;
     };
     if cached < SCRIPTS_MANY || new < 1.0 {
@@ -230,8 +232,8 @@ fn too_many_scripts(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
             format!("{} were new in this step.", plain(new)),
         )
         .confidence(Confidence::High)
-        .evidence(view.evidence("cached_scripts"))
-        .evidence(view.evidence("scripts_cached"))
+        .evidence(server.evidence("cached_scripts"))
+        .evidence(server.evidence("scripts_cached"))
         .advice(
             &["give values to scripts as KEYS and ARGV, and call them by EVALSHA"],
             "memory, and the time to compile each new script",

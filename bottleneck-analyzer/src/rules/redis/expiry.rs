@@ -19,8 +19,8 @@ const TOLD: f64 = 0.05;
 /// The longest slice at ordinary effort, in microseconds: 25 % of a tenth of a second.
 const SLICE_US: f64 = 25_000.0;
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let Some(spent_ms) = view.figure("expire_cycle_cpu_ms") else {
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let Some(spent_ms) = server.figure("expire_cycle_cpu_ms") else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -29,18 +29,28 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return;
     };
-    let ratio = spent_ms / 1e3 / view.seconds;
-    let evidence = view.evidence("expire_cycle_cpu_ms");
+    let ratio = spent_ms / 1e3 / server.seconds;
+    let evidence = server.evidence("expire_cycle_cpu_ms");
     if ratio < TOLD {
         let statement = format!("expiring keys took {} of the thread's time", share(ratio));
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
+    out.add_finding(finding(bench, server, spent_ms, ratio));
+}
+
+/// Builds the finding about the search for expired keys.
+fn finding(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    spent_ms: f64,
+    ratio: f64,
+) -> FindingDraft {
     // Cycles that were cut off at their limit are the long ones; the rest is spread thinly.
-    let capped = view.figure("expire_cap_reached").unwrap_or(0.0);
+    let capped = server.figure("expire_cap_reached").unwrap_or(0.0);
     let long_us = (capped * SLICE_US).min(spent_ms * 1e3);
-    let wait_ns = view.wait_behind(long_us, long_us * SLICE_US);
-    let impact = view.share_of_response(wait_ns);
+    let wait_ns = server.wait_behind(long_us, long_us * SLICE_US);
+    let impact = server.share_of_response(wait_ns);
     let matters = impact.max(ratio) >= MATTERS;
     let kind = if matters {
         FindingKind::Problem
@@ -53,16 +63,16 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
             format!(
                 "{} keys expired in {}; the search for them reached its time limit {} times. Calls \
                  waited about {} for it on average.",
-                plain(view.figure("expired_keys").unwrap_or(0.0)),
-                duration_ns(view.seconds * 1e9),
+                plain(server.figure("expired_keys").unwrap_or(0.0)),
+                duration_ns(server.seconds * 1e9),
                 plain(capped),
                 duration_ns(wait_ns),
             ),
         )
         .confidence(Confidence::Medium)
-        .evidence(evidence)
-        .evidence(view.evidence("expire_cap_reached"))
-        .evidence(view.evidence("expired_keys"))
+        .evidence(server.evidence("expire_cycle_cpu_ms"))
+        .evidence(server.evidence("expire_cap_reached"))
+        .evidence(server.evidence("expired_keys"))
         .advice(
             &[
                 "spread times to live by a random part, so that keys do not expire together",
@@ -74,10 +84,10 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
     if matters {
         draft = if impact >= ratio {
-            draft.saves(wait_ns, view.response_ns)
+            draft.saves(wait_ns, server.response_ns)
         } else {
             draft.impact(ratio, ImpactOf::Capacity)
         };
     }
-    out.add_finding(draft);
+    draft
 }

@@ -42,13 +42,13 @@ const ALL: [RedisRule; 11] = [
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     for bench in facts.benches_of(ComponentKind::Redis) {
-        let views = bench.repeats.iter();
-        let views = views.filter_map(|index| RedisEvidence::of_step(bench.source, *index));
-        let repeats: Vec<Conclusions> = views
-            .map(|view| {
+        let servers = bench.repeats.iter();
+        let servers = servers.filter_map(|index| RedisEvidence::of_step(bench.source, *index));
+        let repeats: Vec<Conclusions> = servers
+            .map(|server| {
                 let mut repeat = Conclusions::default();
                 for judge in ALL {
-                    judge(bench, &view, &mut repeat);
+                    judge(bench, &server, &mut repeat);
                 }
                 repeat
             })

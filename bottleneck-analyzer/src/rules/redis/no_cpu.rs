@@ -16,8 +16,8 @@ const RULE: &str = "redis_no_cpu";
 /// Busy share of the machine from which threads wait for a CPU.
 const FULL: f64 = 0.70;
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let Some(ready_s) = view.figure("main_thread_ready_s") else {
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let Some(ready_s) = server.figure("main_thread_ready_s") else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -26,8 +26,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return;
     };
-    let waited = ready_s / view.seconds;
-    let evidence = view.evidence("main_thread_ready_s");
+    let waited = ready_s / server.seconds;
+    let evidence = server.evidence("main_thread_ready_s");
     if waited < MATTERS {
         let statement = format!(
             "Redis's thread waited {} of the time for a CPU",
@@ -40,24 +40,14 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         .as_ref()
         .map(crate::step_cpu_use::StepCpuUse::busy_ratio);
     let has_room = busy.is_some_and(|busy| busy < FULL);
-    let confined = confined(bench, view);
+    let confined = confined(bench, server);
     // On a machine that is full the CPU's own rules say whose it is.
     let kind = if confined.is_some() && has_room {
         FindingKind::Problem
     } else {
         FindingKind::Information
     };
-    let why = match (&confined, busy) {
-        (Some(cores), _) => format!("It may use {cores}."),
-        (None, Some(busy)) if !has_room => {
-            format!("The machine's CPU was busy {}.", share(busy))
-        }
-        (None, Some(busy)) => format!(
-            "The machine's CPU was busy {}, so its own scheduling or a quota is the reason.",
-            share(busy)
-        ),
-        (None, None) => "The machine's CPU was not recorded.".to_owned(),
-    };
+    let why = reason(confined.as_deref(), busy);
     let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
         .thing(confined.unwrap_or_else(|| "no CPU".to_owned()))
         .says(
@@ -67,8 +57,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         .confidence(Confidence::High)
         .parent((!has_room).then(|| "cpu_others:machine".to_owned()))
         .evidence(evidence)
-        .evidence(view.evidence("cores_allowed"))
-        .evidence(view.evidence("cores_allowed_either"))
+        .evidence(server.evidence("cores_allowed"))
+        .evidence(server.evidence("cores_allowed_either"))
         .advice(
             &[
                 "give Redis a core that nobody else uses: other cores for the load (taskset, cpuset)",
@@ -83,12 +73,28 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     out.add_finding(draft);
 }
 
+/// Returns the reason why the thread had no CPU.
+fn reason(confined: Option<&str>, busy: Option<f64>) -> String {
+    let has_room = busy.is_some_and(|busy| busy < FULL);
+    match (confined, busy) {
+        (Some(cores), _) => format!("It may use {cores}."),
+        (None, Some(busy)) if !has_room => {
+            format!("The machine's CPU was busy {}.", share(busy))
+        }
+        (None, Some(busy)) => format!(
+            "The machine's CPU was busy {}, so its own scheduling or a quota is the reason.",
+            share(busy)
+        ),
+        (None, None) => "The machine's CPU was not recorded.".to_owned(),
+    }
+}
+
 /// Describes an affinity that allows fewer cores than there are: `1 of 2 cores, shared with the load`.
-fn confined(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>) -> Option<String> {
+fn confined(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<String> {
     let cores = bench.source.report.environment.cores? as f64;
-    let allowed = view.figure("cores_allowed").filter(|n| *n < cores)?;
+    let allowed = server.figure("cores_allowed").filter(|n| *n < cores)?;
     let load = bench.source.report.environment.cores_available? as f64;
-    let shared = view
+    let shared = server
         .figure("cores_allowed_either")
         .is_some_and(|either| either < allowed + load);
     let with = if shared { ", shared with the load" } else { "" };

@@ -36,11 +36,11 @@ struct SlowCalls {
     wait_ns: f64,
 }
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let all = view.commands_of("load");
-    let slow = all.filter_map(|(place, row)| slow(view, place, row));
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let all = server.commands_of("load");
+    let slow = all.filter_map(|(place, row)| slow(server, place, row));
     let Some(worst) = slow.max_by(|a, b| a.wait_ns.total_cmp(&b.wait_ns)) else {
-        if view
+        if server
             .commands_of("load")
             .any(|(_, row)| row.figures.contains_key("longest_us"))
         {
@@ -57,12 +57,12 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         }
         return;
     };
-    let evidence = view.row_evidence(
+    let evidence = server.row_evidence(
         format!("longest {} in microseconds", worst.name),
         ("commands", worst.place),
         "longest_us",
     );
-    let impact = view.share_of_response(worst.wait_ns);
+    let impact = server.share_of_response(worst.wait_ns);
     if impact < MATTERS {
         let statement = format!(
             "the longest {} took {}; calls waited {} of their time behind such",
@@ -72,14 +72,14 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    out.add_finding(found(bench, view, &worst).evidence(evidence));
+    out.add_finding(found(bench, server, &worst).evidence(evidence));
 }
 
 /// Finds the outliers among the calls of a row; `None` if there are none.
-fn slow(view: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<SlowCalls> {
+fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<SlowCalls> {
     let figure = |name: &str| row.figures.get(name).copied();
     let (calls, usec) = (figure("calls")?, figure("usec")?);
-    let logged = view.rows("slow_calls").map(|(_, logged)| logged);
+    let logged = server.rows("slow_calls").map(|(_, logged)| logged);
     let logged = logged
         .filter(|logged| logged.labels.get("command") == row.labels.get("command"))
         .find_map(|logged| {
@@ -103,13 +103,13 @@ fn slow(view: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<Slo
         those: slow,
         longest_us,
         mean_us,
-        wait_ns: view.wait_behind(taken, squares),
+        wait_ns: server.wait_behind(taken, squares),
     })
 }
 
-fn found(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, worst: &SlowCalls) -> FindingDraft {
+fn found(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, worst: &SlowCalls) -> FindingDraft {
     let name = worst.name.to_uppercase();
-    let made: f64 = view.calls_of(&worst.name);
+    let made: f64 = server.calls_of(&worst.name);
     let others = (worst.calls - made).max(0.0);
     // Calls at the very ends of the step are on one side only.
     let whose = if others >= MOST_OF_THEM * worst.those {
@@ -121,7 +121,7 @@ fn found(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, worst: &SlowCalls) ->
     } else {
         String::new()
     };
-    let sent = view.others_bytes().map_or_else(String::new, |sent| {
+    let sent = server.others_bytes().map_or_else(String::new, |sent| {
         format!(" Beside the load's answers Redis sent {}.", bytes(sent))
     });
     FindingDraft::new(
@@ -143,10 +143,10 @@ fn found(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, worst: &SlowCalls) ->
             plain(worst.calls),
             duration_ns(worst.mean_us * 1e3),
             duration_ns(worst.wait_ns),
-            duration_ns(view.response_ns),
+            duration_ns(server.response_ns),
         ),
     )
-    .saves(worst.wait_ns, view.response_ns)
+    .saves(worst.wait_ns, server.response_ns)
     .confidence(Confidence::Medium)
     .advice(
         &[

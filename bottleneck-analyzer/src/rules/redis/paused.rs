@@ -30,18 +30,18 @@ fn pausing(row: &EvidenceRow) -> Option<String> {
     Some(command.replace('|', " ").to_uppercase())
 }
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let mut rows = view.rows("commands");
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let mut rows = server.rows("commands");
     let Some((place, row, name)) = rows.find_map(|(at, row)| Some((at, row, pausing(row)?))) else {
-        return none(bench, view, out);
+        return none(bench, server, out);
     };
     let calls = row.figures.get("calls").copied().unwrap_or(0.0);
     // A pause of writes alone does not delay our minimal queries, which only read.
-    let longest = view.figure("answer_most_ns").filter(|ns| *ns >= LEAST_NS);
-    let asked_ns = longest.map_or(0.0, |ns| view.wait_behind(ns / 1e3, (ns / 1e3).powi(2)));
-    let felt_ns = stalls::lost_in(bench, view.index).unwrap_or(0.0);
+    let longest = server.figure("answer_most_ns").filter(|ns| *ns >= LEAST_NS);
+    let asked_ns = longest.map_or(0.0, |ns| server.wait_behind(ns / 1e3, (ns / 1e3).powi(2)));
+    let felt_ns = stalls::lost_in(bench, server.index).unwrap_or(0.0);
     let wait_ns = asked_ns.max(felt_ns);
-    let kind = if view.share_of_response(wait_ns) >= MATTERS {
+    let kind = if server.share_of_response(wait_ns) >= MATTERS {
         FindingKind::Problem
     } else {
         FindingKind::Information
@@ -60,9 +60,9 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
             ),
         )
         .confidence(Confidence::Medium)
-        .evidence(view.row_evidence(format!("calls of {name}"), ("commands", place), "calls"))
-        .evidence(view.evidence("answer_most_ns"))
-        .evidence(view.evidence("blocked_clients_max"))
+        .evidence(server.row_evidence(format!("calls of {name}"), ("commands", place), "calls"))
+        .evidence(server.evidence("answer_most_ns"))
+        .evidence(server.evidence("blocked_clients_max"))
         .advice(
             &[
                 "find who sends it: a failover (Sentinel, CLUSTER FAILOVER), a deployment script",
@@ -72,13 +72,13 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
             "while clients are paused Redis reads their commands and carries none out",
         );
     if wait_ns > 0.0 {
-        draft = draft.saves(wait_ns, view.response_ns);
+        draft = draft.saves(wait_ns, server.response_ns);
     }
     out.add_finding(draft);
 }
 
-fn none(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    if view.rows("commands").next().is_none() {
+fn none(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    if server.rows("commands").next().is_none() {
         return out.cannot_judge(
             RULE,
             bench.component,
@@ -86,19 +86,19 @@ fn none(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions)
             "a user that may run INFO commandstats",
         );
     }
-    let told = view
+    let told = server
         .rows("commands")
         .any(|(_, row)| row.labels.get("command").is_some_and(|c| c.contains('|')));
-    let blocked = view.figure("blocked_clients_max");
+    let blocked = server.figure("blocked_clients_max");
     let waiting = blocked.filter(|n| *n > 0.0).map_or(String::new(), |n| {
         format!(
             "; up to {} waited on purpose (BLPOP, WAIT and the like)",
             plain(n)
         )
     });
-    let evidence = view.evidence("blocked_clients_max");
+    let evidence = server.evidence("blocked_clients_max");
     // Before 7.0 CLIENT's commands are not told apart.
-    let any_client = view
+    let any_client = server
         .rows("commands")
         .any(|(_, row)| row.labels.get("command").is_some_and(|c| c == "client"));
     if any_client && !told {

@@ -23,8 +23,9 @@ const TOLD: f64 = 0.2;
 /// Number of intervals with, and without, a child process that a comparison needs.
 const LEAST_INTERVALS: usize = 3;
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let (Some(forks), Some(saving)) = (view.figure("forks"), view.figure("saving_ratio")) else {
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let (Some(forks), Some(saving)) = (server.figure("forks"), server.figure("saving_ratio"))
+    else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -35,13 +36,23 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
     };
     if forks < 1.0 && saving < TOLD {
         let statement = "no fork, and no child process at work".to_owned();
-        return out.rule_out(RULE, bench.component, statement, view.evidence("forks"));
+        return out.rule_out(RULE, bench.component, statement, server.evidence("forks"));
     }
-    let fork_us = view.figure("latest_fork_us").unwrap_or(0.0);
-    let stopped_ns = stopped_ns(view, forks, fork_us);
-    let slower = slowdown(bench, view);
+    out.add_finding(finding(bench, server, forks, saving));
+}
+
+/// Builds the finding about saving during the step.
+fn finding(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    forks: f64,
+    saving: f64,
+) -> FindingDraft {
+    let fork_us = server.figure("latest_fork_us").unwrap_or(0.0);
+    let stopped_ns = stopped_ns(server, forks, fork_us);
+    let slower = slowdown(bench, server);
     let beside_ns = slower.map_or(0.0, |s| (s.with_ns - s.without_ns).max(0.0) * s.ratio);
-    let impact = view.share_of_response(stopped_ns + beside_ns);
+    let impact = server.share_of_response(stopped_ns + beside_ns);
     let kind = if impact >= MATTERS {
         FindingKind::Problem
     } else {
@@ -57,36 +68,37 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
             duration_ns(s.without_p99_ns),
         )
     });
-    let rss = view.figure("rss_bytes").unwrap_or(0.0);
-    out.add_finding(
-        FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
-            .says(
-                format!("Redis saved its data during the step: {}", what(view, forks)),
-                format!(
-                    "The latest fork took {} with {} of memory, and a child process was at work {} \
-                     of the time.{told}",
-                    duration_ns(fork_us * 1e3),
-                    bytes(rss),
-                    share(saving),
-                ),
-            )
-            .thing("fork")
-            .saves(stopped_ns + beside_ns, view.response_ns)
-            .confidence(Confidence::Medium)
-            .evidence(view.evidence("forks"))
-            .evidence(view.evidence("latest_fork_us"))
-            .evidence(view.evidence("saving_ratio"))
-            .advice(
-                &[
-                    "save at quiet times, or let a replica do it",
-                    "no transparent huge pages for Redis; a fork copies page tables, so less memory \
-                     in one process helps",
-                ],
-                format!("up to {} a call", duration_ns(stopped_ns + beside_ns)),
-                "a fork stops the one thread, the pages it then writes to are copied, and the child \
-                 takes CPU and disk",
+    let rss = server.figure("rss_bytes").unwrap_or(0.0);
+    FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
+        .says(
+            format!(
+                "Redis saved its data during the step: {}",
+                what(server, forks)
             ),
-    );
+            format!(
+                "The latest fork took {} with {} of memory, and a child process was at work {} \
+                     of the time.{told}",
+                duration_ns(fork_us * 1e3),
+                bytes(rss),
+                share(saving),
+            ),
+        )
+        .thing("fork")
+        .saves(stopped_ns + beside_ns, server.response_ns)
+        .confidence(Confidence::Medium)
+        .evidence(server.evidence("forks"))
+        .evidence(server.evidence("latest_fork_us"))
+        .evidence(server.evidence("saving_ratio"))
+        .advice(
+            &[
+                "save at quiet times, or let a replica do it",
+                "no transparent huge pages for Redis; a fork copies page tables, so less memory \
+                     in one process helps",
+            ],
+            format!("up to {} a call", duration_ns(stopped_ns + beside_ns)),
+            "a fork stops the one thread, the pages it then writes to are copied, and the child \
+                 takes CPU and disk",
+        )
 }
 
 /// Commands that start a child process; their time is that of the fork.
@@ -100,18 +112,18 @@ pub(super) fn starts_child(row: &EvidenceRow) -> bool {
 
 /// Returns the mean wait of a call behind forks in nanoseconds: by the commands that started them, or by the
 /// length of the latest fork.
-fn stopped_ns(view: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
-    let starters = view
+fn stopped_ns(server: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
+    let starters = server
         .rows("commands")
         .filter(|(_, row)| starts_child(row))
-        .map(|(_, row)| view.wait_behind_command(row));
-    let alike = view.wait_behind(forks * fork_us, forks * fork_us * fork_us);
+        .map(|(_, row)| server.wait_behind_command(row));
+    let alike = server.wait_behind(forks * fork_us, forks * fork_us * fork_us);
     starters.sum::<f64>().max(alike)
 }
 
 /// Describes forks and their purposes: `2 fork(s) (snapshot)`.
-fn what(view: &RedisEvidence<'_>, forks: f64) -> String {
-    let seen = view
+fn what(server: &RedisEvidence<'_>, forks: f64) -> String {
+    let seen = server
         .rows("saving")
         .filter_map(|(_, row)| row.labels.get("what"));
     let mut seen: Vec<&str> = seen.map(String::as_str).collect();
@@ -137,12 +149,12 @@ struct Slowdown {
 }
 
 /// Compares the intervals; `None` if there are too few of one kind.
-fn slowdown(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>) -> Option<Slowdown> {
-    let times: Vec<(f64, f64)> = view
+fn slowdown(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<Slowdown> {
+    let times: Vec<(f64, f64)> = server
         .rows("saving")
         .filter_map(|(_, row)| Some((*row.figures.get("from_ns")?, *row.figures.get("to_ns")?)))
         .collect();
-    let window = view.step.window;
+    let window = server.step.window;
     let medians = |name: &str| -> Option<(f64, f64, f64)> {
         let all: Vec<&Series> = bench
             .source

@@ -19,10 +19,11 @@ const LEAST_NS: f64 = 100e6;
 /// Share of a stall from which an event is its cause.
 const EXPLAINS: f64 = 0.5;
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let (Some(longest), Some(mean)) =
-        (view.figure("answer_most_ns"), view.figure("answer_mean_ns"))
-    else {
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let (Some(longest), Some(mean)) = (
+        server.figure("answer_most_ns"),
+        server.figure("answer_mean_ns"),
+    ) else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -31,7 +32,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return;
     };
-    let evidence = view.evidence("answer_most_ns");
+    let evidence = server.evidence("answer_most_ns");
     if longest < LEAST_NS {
         let statement = format!(
             "Redis answered questions that ask for nothing within {}",
@@ -39,7 +40,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    let ours = view.step.generator.worst_stall_ns as f64;
+    let ours = server.step.generator.worst_stall_ns as f64;
     if ours >= EXPLAINS * longest {
         let statement = format!(
             "a pause of {} was the generator's own, or the whole machine's",
@@ -47,58 +48,66 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
+    out.add_finding(finding(bench, server, longest, mean));
+}
+
+/// Builds the finding about a stall of `longest` nanoseconds.
+fn finding(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    longest: f64,
+    mean: f64,
+) -> FindingDraft {
     // The wait of all calls that arrived during one stall.
     let us = longest / 1e3;
-    let wait_ns = view.wait_behind(us, us * us);
-    let impact = view.share_of_response(wait_ns);
+    let wait_ns = server.wait_behind(us, us * us);
+    let impact = server.share_of_response(wait_ns);
     let kind = if impact >= MATTERS {
         FindingKind::Problem
     } else {
         FindingKind::Information
     };
-    let (parent, cause) = cause(bench, view, longest);
+    let (parent, cause) = cause(bench, server, longest);
     let kind = if parent.is_some() {
         FindingKind::Symptom
     } else {
         kind
     };
-    out.add_finding(
-        FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
-            .says(
-                format!("Redis answered nobody for {}", duration_ns(longest)),
-                format!(
-                    "A question that asks for nothing took {} once and {} on average. {cause} Over \
+    FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
+        .says(
+            format!("Redis answered nobody for {}", duration_ns(longest)),
+            format!(
+                "A question that asks for nothing took {} once and {} on average. {cause} Over \
                      the whole step that is about {} of the mean response time.",
-                    duration_ns(longest),
-                    duration_ns(mean),
-                    share(impact),
-                ),
-            )
-            .saves(wait_ns, view.response_ns)
-            .confidence(Confidence::Medium)
-            .evidence(evidence)
-            .evidence(view.evidence("answer_mean_ns"))
-            .parent(parent)
-            .advice(
-                &[
-                    "see what happened then: the server's log, a stopped process or virtual machine, \
-                     swapping, the disk under the append-only file",
-                    "sysmon record beside the server",
-                ],
-                format!("up to {} at the worst moment", duration_ns(longest)),
-                "one thread serves everybody: while it stands still, nobody is served",
+                duration_ns(longest),
+                duration_ns(mean),
+                share(impact),
             ),
-    );
+        )
+        .saves(wait_ns, server.response_ns)
+        .confidence(Confidence::Medium)
+        .evidence(server.evidence("answer_most_ns"))
+        .evidence(server.evidence("answer_mean_ns"))
+        .parent(parent)
+        .advice(
+            &[
+                "see what happened then: the server's log, a stopped process or virtual machine, \
+                     swapping, the disk under the append-only file",
+                "sysmon record beside the server",
+            ],
+            format!("up to {} at the worst moment", duration_ns(longest)),
+            "one thread serves everybody: while it stands still, nobody is served",
+        )
 }
 
 /// Explains a pause of `longest` nanoseconds: the id of the finding that caused it, and a sentence.
 fn cause(
     bench: &BenchFacts<'_>,
-    view: &RedisEvidence<'_>,
+    server: &RedisEvidence<'_>,
     longest: f64,
 ) -> (Option<String>, String) {
     let us = |row: &bench_report::EvidenceRow| row.figures.get("longest_us").copied();
-    let slow = view
+    let slow = server
         .rows("slow_calls")
         .filter_map(|(_, row)| Some((us(row)?, row.labels.get("command")?)));
     let slow = slow.max_by(|a, b| a.0.total_cmp(&b.0));
@@ -106,16 +115,16 @@ fn cause(
         let cause = format!("{} took {}.", command.to_uppercase(), duration_ns(us * 1e3));
         return (Some(format!("redis_command:{}", bench.id())), cause);
     }
-    let fork = view.figure("latest_fork_us");
+    let fork = server.figure("latest_fork_us");
     if let Some(us) = fork.filter(|us| us * 1e3 >= EXPLAINS * longest) {
         let cause = format!("Starting a child process took {}.", duration_ns(us * 1e3));
         return (Some(format!("redis_saving:{}", bench.id())), cause);
     }
-    if view.figure("aof_delayed_fsync").is_some_and(|n| n >= 1.0) {
+    if server.figure("aof_delayed_fsync").is_some_and(|n| n >= 1.0) {
         let cause = "A write waited for the disk meanwhile (append-only file).".to_owned();
         return (Some(format!("redis_append_only:{}", bench.id())), cause);
     }
-    let logged = view
+    let logged = server
         .setting("slowlog-log-slower-than")
         .is_some_and(|us| us != "-1");
     let none = if logged {

@@ -15,8 +15,8 @@ const RULE: &str = "redis_swap";
 /// Bytes in swap from which the rule fires.
 const TOLD_BYTES: f64 = 1_048_576.0;
 
-pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let Some(swapped) = view.figure("swap_bytes") else {
+pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
+    let Some(swapped) = server.figure("swap_bytes") else {
         out.cannot_judge(
             RULE,
             bench.component,
@@ -25,12 +25,14 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         );
         return;
     };
-    let evidence = view.evidence("swap_bytes");
+    let evidence = server.evidence("swap_bytes");
     if swapped < TOLD_BYTES {
         let statement = format!("{} of Redis's memory in swap", bytes(swapped));
         return out.rule_out(RULE, bench.component, statement, evidence);
     }
-    let used = view.figure("used_memory_bytes").filter(|used| *used > 0.0);
+    let used = server
+        .figure("used_memory_bytes")
+        .filter(|used| *used > 0.0);
     let part = used.map_or(String::new(), |used| {
         format!(", {} of what it uses", share((swapped / used).min(1.0)))
     });
@@ -50,7 +52,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, view: &RedisEvidence<'_>, out: &mut 
         )
         .confidence(Confidence::Medium)
         .evidence(evidence)
-        .evidence(view.evidence("used_memory_bytes"))
+        .evidence(server.evidence("used_memory_bytes"))
         .advice(
             &[
                 "give the machine more memory, or Redis less (maxmemory)",

@@ -50,7 +50,7 @@ pub(super) fn short_pauses(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> O
 /// Returns the length up to which pauses can come from a missing CPU, in nanoseconds, with the reason.
 /// `None` if the client had a CPU.
 fn want_of_cpu(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, &'static str)> {
-    if let Some(sessions) = sessions_before_the_client(repeat.view.step) {
+    if let Some(sessions) = sessions_before_the_client(repeat.server.step) {
         let reason = "its threads work or wait for a CPU for as long";
         return (sessions >= EXPLAINED * group.sessions()).then_some((f64::INFINITY, reason));
     }

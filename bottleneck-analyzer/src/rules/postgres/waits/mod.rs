@@ -34,7 +34,7 @@ const LEAST_SESSIONS: f64 = 0.2;
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
-    let Some(waits) = waits::sampled_waits(&repeat.view) else {
+    let Some(waits) = waits::sampled_waits(&repeat.server) else {
         return vec![CheckResult::Unknown(
             "waits",
             "what sessions wait for inside the server: they were not sampled".to_owned(),
@@ -48,7 +48,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
         })
         .collect();
     results.extend(MAIN.map(|(rule, statement)| {
-        let evidence = repeat.view.evidence("sessions.samples").into_iter();
+        let evidence = repeat.server.evidence("sessions.samples").into_iter();
         CheckResult::Fine(rule, statement.to_owned(), evidence.collect())
     }));
     results
@@ -64,8 +64,8 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     } else {
         time_in(repeat, group)
     };
-    let holders = LockHolders::find(&repeat.view, &group.lock_kinds());
-    let statement = statement(&repeat.view, group, holders.as_ref());
+    let holders = LockHolders::find(&repeat.server, &group.lock_kinds());
+    let statement = statement(&repeat.server, group, holders.as_ref());
     let named = thing(group, holders.as_ref());
     let title = wording::title(group, &named, &statement, holders.as_ref());
     let mut evidence: Vec<EvidenceItem> = group
@@ -77,10 +77,10 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     evidence.extend(
         counters(group.rule())
             .iter()
-            .filter_map(|name| repeat.view.evidence(name)),
+            .filter_map(|name| repeat.server.evidence(name)),
     );
-    evidence.extend(caches(&repeat.view, group));
-    evidence.extend(group.beside_load(&repeat.view).filter_map(|row| {
+    evidence.extend(caches(&repeat.server, group));
+    evidence.extend(group.beside_load(&repeat.server).filter_map(|row| {
         let label = format!("sessions of {} in it", wording::who(&row));
         row.evidence(label, "sessions_mean")
     }));
@@ -117,9 +117,9 @@ fn counters(rule: &str) -> &'static [&'static str] {
 }
 
 /// Returns the use of the caches of transaction states (SLRU) that the events are about.
-fn caches(view: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item = EvidenceItem> {
+fn caches(server: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item = EvidenceItem> {
     let names = group.event.map_or(&[][..], |event| &event.slru);
-    let rows = view.rows("slru").into_iter();
+    let rows = server.rows("slru").into_iter();
     let own = rows.filter(|row| names.iter().any(|name| name == row.label("name")));
     own.flat_map(|row| {
         let figures = ["blocks_read", "blocks_hit", "blocks_zeroed"].into_iter();
@@ -141,7 +141,7 @@ fn time_in(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     part.map_or_else(
         || {
             // The time model joins small waits, so compute it by Little's law.
-            let calls = Some(repeat.view.calls_per_s()).filter(|x| *x > 0.0);
+            let calls = Some(repeat.server.calls_per_s()).filter(|x| *x > 0.0);
             group.sessions() / calls.unwrap_or(1.0) * 1e9
         },
         |part| part.ns,
@@ -150,7 +150,7 @@ fn time_in(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
 
 /// Returns the statement that waits most; empty if not known.
 fn statement(
-    view: &PostgresEvidence<'_>,
+    server: &PostgresEvidence<'_>,
     group: &WaitGroup,
     holders: Option<&LockHolders>,
 ) -> String {
@@ -158,7 +158,7 @@ fn statement(
         let event = event.replacen('.', ":", 1);
         group.waits.iter().any(|wait| wait.shown == event)
     };
-    let rows = view.rows("waiting_statements").into_iter();
+    let rows = server.rows("waiting_statements").into_iter();
     let most = rows
         .filter(|row| is_one(row.label("event")) && !row.label("statement").is_empty())
         .max_by(|a, b| {
@@ -168,14 +168,16 @@ fn statement(
     match (most, holders) {
         (Some(row), _) => row.label("statement").to_owned(),
         (None, Some(holders)) => holders.waiting.clone(),
-        (None, None) if matches!(group.kind(), WaitKind::Wasted | WaitKind::Read) => longest(view),
+        (None, None) if matches!(group.kind(), WaitKind::Wasted | WaitKind::Read) => {
+            longest(server)
+        }
         (None, None) => String::new(),
     }
 }
 
 /// Returns the statement that takes more than half of the time of all statements; empty if there is none.
-fn longest(view: &PostgresEvidence<'_>) -> String {
-    let all = statements::of_load(view).unwrap_or_default();
+fn longest(server: &PostgresEvidence<'_>) -> String {
+    let all = statements::of_load(server).unwrap_or_default();
     let most = all.first().filter(|statement| statement.share > 0.5);
     most.map_or(String::new(), |statement| statement.text().to_owned())
 }
@@ -221,7 +223,7 @@ fn avoidable(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup, own_ns: f64) -> bo
             pause_ns(repeat) >= SHORT_PAUSE_NS
         }
         WaitKind::Client => !repeat
-            .view
+            .server
             .step
             .generator
             .is_saturated(repeat.facts.thresholds.cpu.generator_ratio),

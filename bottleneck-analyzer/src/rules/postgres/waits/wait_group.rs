@@ -105,9 +105,9 @@ impl WaitGroup {
     /// Rows of background processes and of other applications that wait for one of these events too.
     pub(super) fn beside_load<'a>(
         &self,
-        view: &PostgresEvidence<'a>,
+        server: &PostgresEvidence<'a>,
     ) -> impl Iterator<Item = CitedRow<'a>> {
-        let rows = view.rows("backends").into_iter();
+        let rows = server.rows("backends").into_iter();
         rows.filter(move |row| {
             let event = row.label("event").to_lowercase();
             let is_load = matches!(row.label("application"), "ours" | "watch");

@@ -63,12 +63,12 @@ pub(super) fn detail(
     } else if let Some(event) = group.event {
         text += &format!(" Confirmed by: {}.", event.confirms);
     }
-    text += &beside_the_load(&repeat.view, group);
+    text += &beside_the_load(&repeat.server, group);
     if group.has("timeout.pgsleep") {
-        text += &who_sleeps(&repeat.view);
+        text += &who_sleeps(&repeat.server);
     }
     if group.kind() == WaitKind::Parallel {
-        text += &what_workers_do(&repeat.view);
+        text += &what_workers_do(&repeat.server);
     }
     if group.has("client.idle_in_transaction") {
         text += &format!(
@@ -80,9 +80,9 @@ pub(super) fn detail(
 }
 
 /// Describes background processes and other applications in the same wait.
-fn beside_the_load(view: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
+fn beside_the_load(server: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     let told: Vec<String> = group
-        .beside_load(view)
+        .beside_load(server)
         .map(|row| format!("{} {}", who(&row), plain(row.count("sessions_mean"))))
         .collect();
     if told.is_empty() {
@@ -102,8 +102,8 @@ pub(super) fn who(row: &CitedRow<'_>) -> String {
 }
 
 /// Describes the event that the load's parallel workers wait for most.
-fn what_workers_do(view: &PostgresEvidence<'_>) -> String {
-    let most = view
+fn what_workers_do(server: &PostgresEvidence<'_>) -> String {
+    let most = server
         .figures_below("waits.parallel.")
         .max_by(|a, b| a.1.total_cmp(&b.1));
     let Some((name, sessions)) = most else {
@@ -120,11 +120,11 @@ fn what_workers_do(view: &PostgresEvidence<'_>) -> String {
 }
 
 /// Describes triggers and functions that can be the ones that sleep.
-fn who_sleeps(view: &PostgresEvidence<'_>) -> String {
-    let slow = view.rows("functions").into_iter();
+fn who_sleeps(server: &PostgresEvidence<'_>) -> String {
+    let slow = server.rows("functions").into_iter();
     let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));
     let slow = slow.max_by(|a, b| a.count("self_ns").total_cmp(&b.count("self_ns")));
-    let triggers: Vec<String> = view
+    let triggers: Vec<String> = server
         .rows("triggers")
         .iter()
         .map(|t| {
