@@ -145,7 +145,7 @@ impl Holding {
     /// Creates the sequence of hold times of `user`; equal seeds give equal sequences.
     ///
     /// # Errors
-    /// When the system gives no timer.
+    /// Fails when the system provides no timer.
     pub(crate) fn new(hold: Hold, seed: u64, user: UserId) -> Result<Self, Failure> {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
         let timer = if hold == Hold::None {

@@ -60,7 +60,7 @@ pub(crate) struct ScenarioContext<'a> {
 /// it, and drops what was created, also after an error. A signal ends it without an error.
 ///
 /// # Errors
-/// Fails with what kept it from running.
+/// Fails when no server is found, the workload cannot be prepared, or `work` fails.
 pub(crate) fn run(
     bench: &mut Bench,
     flags: &TargetFlags,
@@ -188,7 +188,7 @@ impl<'a> ScenarioContext<'a> {
     /// rules gets the default guard on a guarded server.
     ///
     /// # Errors
-    /// Fails when no load can be made at all, or the report cannot be saved.
+    /// Fails when the load generator cannot start, or the report cannot be saved.
     pub(crate) fn step(
         &mut self,
         step: &StepPlan,
@@ -247,7 +247,7 @@ impl<'a> ScenarioContext<'a> {
     /// Returns the driver settings for `variant`.
     ///
     /// # Errors
-    /// Fails when there is no way to the server under the arm's conditions.
+    /// Fails when the delaying proxy cannot be placed before the server.
     pub(crate) fn setup(&mut self, variant: Variant, seed: u64) -> anyhow::Result<DriverSetup> {
         Ok(DriverSetup {
             address: self.address(variant.conditions.network_delay)?,

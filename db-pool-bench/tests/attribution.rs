@@ -28,7 +28,7 @@ use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_planted";
 
-/// What a user does with its connection.
+/// Work of a user on its connection.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Sql(&'static str),

@@ -1,5 +1,5 @@
 //! tokio-postgres without a pool: each user has a connection, as in a program that keeps one per
-//! thread. What a pool costs is measured against it.
+//! thread. The baseline for the cost of a pool.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::failure::{from_connect, from_postgres};
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Makes targets without a pool.
+/// Creates targets without a pool.
 #[derive(Debug)]
 pub struct Direct(pub DriverSetup);
 
@@ -128,6 +128,6 @@ impl WorkloadConnection for DirectConnection {
         client_calls::send(&self.client, sql, answers).await
     }
 
-    /// It ends with its user: nobody else gets it.
+    /// Nothing to do: the connection is never shared.
     fn in_transaction(&mut self, _open: bool) {}
 }

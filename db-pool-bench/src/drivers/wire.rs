@@ -1,5 +1,5 @@
-//! The bare protocol: each user has a socket and nothing between it and the requests. It is the
-//! server's ceiling as this client sees it, and what the other drivers are measured against.
+//! The bare protocol: each user writes to a socket directly. The ceiling of the server as this
+//! client sees it, and the baseline of the other drivers.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::wire::BareConnection;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Makes targets of bare connections.
+/// Creates targets with bare connections.
 #[derive(Debug)]
 pub struct Wire(pub DriverSetup);
 
@@ -44,7 +44,7 @@ impl Target for WireTarget {
 
     async fn open(&self, user: UserId) -> Result<WireSession, Failure> {
         let count = self.0.workload.prepared().len();
-        // Not as other drivers name theirs: behind a pooler they may share a session.
+        // Names differ from those of other drivers, which may share a session behind a pooler.
         let names: Arc<[String]> = (0..count).map(|n| format!("w{n}")).collect();
         let opened = open(&self.0, &names).await;
         Ok(WireSession {
@@ -62,7 +62,7 @@ impl Target for WireTarget {
 pub struct WireSession {
     setup: Arc<DriverSetup>,
     connection: BareConnection,
-    /// The name of each statement on the connection.
+    /// Name of each prepared statement.
     names: Arc<[String]>,
     user: User,
     holding: Holding,
@@ -97,7 +97,7 @@ impl Session for WireSession {
     }
 }
 
-/// A user's connection.
+/// Connection of a user, borrowed for one request.
 struct WireConnection<'a> {
     connection: &'a mut BareConnection,
     names: &'a [String],
@@ -127,7 +127,7 @@ impl WorkloadConnection for WireConnection<'_> {
         sent.map_err(|error| from_wire(&error))
     }
 
-    /// It ends with its user: nobody else gets it.
+    /// Nothing to do: the connection is never shared.
     fn in_transaction(&mut self, _open: bool) {}
 }
 

@@ -53,7 +53,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Command to the sampling thread.
 #[derive(Debug)]
-enum SamplerCommand {
+enum EvidenceCommand {
     StepBegins(SyncSender<Result<Capacity, Failure>>),
     MeasureBegins,
     /// With a snapshot of the server's processes at that instant, where they are visible.
@@ -123,7 +123,7 @@ impl SharedProcesses {
 /// Collects evidence of the server for one run.
 #[derive(Debug)]
 pub struct EvidenceCollector {
-    commands: UnboundedSender<SamplerCommand>,
+    commands: UnboundedSender<EvidenceCommand>,
     cancel: Cancel,
     /// Connections of the server at the last sample; 0 = not sampled.
     used: Arc<AtomicU64>,
@@ -141,7 +141,7 @@ impl EvidenceCollector {
     /// adds `.watch`.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// Fails when the system starts no thread.
     pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
         let scope = Scope::Application(application.to_owned());
         Self::over(scope, address, application, cancel)
@@ -150,7 +150,7 @@ impl EvidenceCollector {
     /// Starts the thread for the sessions in `scope`, as a part of the run `name`.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// Fails when the system starts no thread.
     pub(crate) fn over(
         scope: Scope,
         address: Address,
@@ -188,7 +188,7 @@ impl EvidenceCollector {
         let (reply, answer) = sync_channel(1);
         self.used.store(0, Relaxed);
         // A thread that is gone never answers, which is seen below.
-        let _ = self.commands.send(SamplerCommand::StepBegins(reply));
+        let _ = self.commands.send(EvidenceCommand::StepBegins(reply));
         match self.wait(&answer) {
             Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => None,
             Err(_) => Some(Err(Failure::new(
@@ -207,7 +207,7 @@ impl EvidenceCollector {
 
     /// Returns the activity of the sessions since the last call, while a step is measured.
     pub(crate) fn glance(&self) -> ServerEvidence {
-        self.ask(SamplerCommand::Glance).unwrap_or_else(silent)
+        self.ask(EvidenceCommand::Glance).unwrap_or_else(silent)
     }
 
     /// Ends a step and returns its evidence.
@@ -218,12 +218,12 @@ impl EvidenceCollector {
     /// Ends a step that was measured in several parts and returns the evidence of each. Counters
     /// cover all parts together and stand with the last. Never empty.
     pub(crate) fn course_ends(&self) -> Vec<ServerEvidence> {
-        let seen = self.ask(SamplerCommand::StepEnds);
+        let seen = self.ask(EvidenceCommand::StepEnds);
         seen.unwrap_or_else(|| vec![silent()])
     }
 
     /// Sends a command and waits for its answer; `None` when it does not come in time.
-    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> SamplerCommand) -> Option<T> {
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> EvidenceCommand) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(command(reply));
         self.wait(&answer).ok()
@@ -256,13 +256,13 @@ fn silent() -> ServerEvidence {
 /// counts when they have time, and at the latest when they exit.
 impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {
-        let _ = self.commands.send(SamplerCommand::MeasureBegins);
+        let _ = self.commands.send(EvidenceCommand::MeasureBegins);
     }
 
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
         // Read here: the load's sessions may be gone before the thread comes to it.
         let snapshot = self.processes.get().map(ServerProcesses::snapshot);
-        let _ = self.commands.send(SamplerCommand::MeasureEnds(snapshot));
+        let _ = self.commands.send(EvidenceCommand::MeasureEnds(snapshot));
         None
     }
 

@@ -17,7 +17,7 @@ use super::locks::LockSamples;
 use super::processes::{ProcessNames, ProcessSnapshot};
 use super::running::LongRunning;
 use super::session::SessionGroup;
-use super::{Capacity, SamplerCommand, Scope, SharedProcesses, standby};
+use super::{Capacity, EvidenceCommand, Scope, SharedProcesses, standby};
 use crate::failure::{from_connect, from_postgres};
 use pg_connect::Address;
 use pg_connect::ConnectError;
@@ -107,7 +107,7 @@ impl EvidenceSampler {
     }
 
     /// Serves commands until the sender is dropped.
-    pub(super) async fn serve(&mut self, mut inbox: UnboundedReceiver<SamplerCommand>) {
+    pub(super) async fn serve(&mut self, mut inbox: UnboundedReceiver<EvidenceCommand>) {
         loop {
             let command = tokio::select! {
                 biased;
@@ -120,13 +120,13 @@ impl EvidenceSampler {
             match command {
                 None => return,
                 // The caller may have stopped waiting.
-                Some(SamplerCommand::StepBegins(reply)) => {
+                Some(EvidenceCommand::StepBegins(reply)) => {
                     drop(reply.send(self.step_begins().await))
                 }
-                Some(SamplerCommand::MeasureBegins) => self.measure_begins().await,
-                Some(SamplerCommand::MeasureEnds(snapshot)) => self.measure_ends(snapshot).await,
-                Some(SamplerCommand::Glance(reply)) => drop(reply.send(self.glance())),
-                Some(SamplerCommand::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
+                Some(EvidenceCommand::MeasureBegins) => self.measure_begins().await,
+                Some(EvidenceCommand::MeasureEnds(snapshot)) => self.measure_ends(snapshot).await,
+                Some(EvidenceCommand::Glance(reply)) => drop(reply.send(self.glance())),
+                Some(EvidenceCommand::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
             }
         }
     }
@@ -213,7 +213,7 @@ impl EvidenceSampler {
         evidence
     }
 
-    /// Ends a part; `snapshot` are the server's processes when it ended, where they were read then.
+    /// Ends a part; `snapshot` holds the server's processes at its end, where the caller took one.
     async fn measure_ends(&mut self, snapshot: Option<Result<ProcessSnapshot, String>>) {
         self.measuring = false;
         let Some(measured) = self.measured.take() else {

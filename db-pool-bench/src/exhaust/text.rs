@@ -12,7 +12,7 @@ use crate::text::{at, ended, time_sentence};
 const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
                       wait: medians; gave up after: median of those who got none";
 
-/// For each course a table of its parts, then what it means.
+/// Returns a table of the parts of each run, then the conclusions.
 pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -57,7 +57,7 @@ pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     text
 }
 
-/// Steps of `part` in which something was asked.
+/// Iterates over the steps of `part` that have requests.
 fn measured<'r>(
     report: &'r Report,
     setting: ExhaustSetting,
@@ -99,7 +99,7 @@ fn parts_table(report: &Report, setting: ExhaustSetting) -> String {
     table.to_string()
 }
 
-/// For each repeat in which there was one, the time in which the server could not be asked.
+/// Returns a sentence for each repeat in which the server was away.
 fn gap_sentences(report: &Report, setting: ExhaustSetting, repeats: u64) -> Vec<String> {
     let of = |repeat| {
         let parts = [BEFORE, HELD, AFTER].into_iter();
@@ -149,7 +149,7 @@ fn wait_sentence(fairness: &Fairness) -> String {
     format!("longest wait {longest}{ratio}; {order}")
 }
 
-/// Failures by kind, which names the phase that timed out.
+/// Returns the failures by kind, which names the phase that timed out.
 fn timeouts(step: &Step) -> Option<String> {
     let mut kinds: Vec<String> = Vec::new();
     for (name, operation) in &step.operations {

@@ -46,11 +46,11 @@ pub(crate) struct LifecycleFlags {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "5")]
     pub(crate) spike: u64,
 
-    /// How long the ramp takes, and each spike
+    /// Time of the ramp, and of each spike
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
     pub(crate) duration: Duration,
 
-    /// How long nobody comes, between the spikes
+    /// Time without arrivals between the spikes
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "4s")]
     pub(crate) idle: Duration,
 
@@ -58,15 +58,15 @@ pub(crate) struct LifecycleFlags {
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) storm: Option<u64>,
 
-    /// Never give back the connection of every Nth arrival, to see a leak
+    /// Never return the connection of every Nth arrival, to see a leak
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) leak_every: Option<u64>,
 
-    /// How the course is run.
+    /// Flags of the traced run.
     #[command(flatten)]
     pub(crate) course: TracedRunFlags,
 
-    /// The pool, and where it is.
+    /// The pool under test.
     #[command(flatten)]
     pub(crate) pool: OnePoolFlags,
 }

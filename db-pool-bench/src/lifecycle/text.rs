@@ -12,7 +12,7 @@ use crate::text::{at, ended, errors, time_sentence};
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
                       open (at the end), opened, closed: sessions that the server saw";
 
-/// Returns what connecting costs, then a table for each pool and what it means.
+/// Returns the cost of connecting, then a table and conclusions for each pool.
 pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -91,7 +91,7 @@ fn parts_table(report: &Report, who: &str, plan: &LifecyclePlan) -> String {
         let checkout = whole(step, |o| o.checkout.as_ref());
         let errors: u64 = step.operations.values().map(Operation::failures).sum();
         let count = |name: &str| step.figures.get(name).map_or("–".into(), f64::to_string);
-        // The whole name would make the table wider than a terminal.
+        // The full name would make the table wider than a terminal.
         let name = match step.parameters.get("part").map(ToString::to_string) {
             Some(again) if again == SPIKE_AGAIN => "spike again".to_owned(),
             name => name.unwrap_or_default(),

@@ -29,7 +29,7 @@ pub(crate) struct ScaleFlags {
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
     pub(crate) users: Counts,
 
-    /// What a number of users must keep to be served, as in p99<20ms (repeat it for several)
+    /// Bound that a number of users must keep, as in p99<20ms (repeat it for several)
     #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
     pub(crate) objective: Vec<Objective>,
 
@@ -37,7 +37,7 @@ pub(crate) struct ScaleFlags {
     #[command(flatten)]
     pub(crate) pool: OnePoolFlags,
 
-    /// How each step is held.
+    /// Step flags.
     #[command(flatten)]
     pub(crate) step: StepFlags,
 }

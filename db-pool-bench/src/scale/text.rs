@@ -8,7 +8,7 @@ use super::plan::ScalePlan;
 use crate::results::SettingResults;
 use crate::text::{at, broken, errors_of, felt_table};
 
-/// A row for each number of users, then what it means.
+/// Returns a table with a row for each number of users, then the conclusions.
 pub(super) fn render(report: &Report, plan: &ScalePlan) -> String {
     let all = plan.results(report);
     if report.steps.is_empty() {
@@ -88,7 +88,7 @@ fn users_table(results: &[SettingResults]) -> String {
     felt_table("users", "call", rows) + &table.to_string()
 }
 
-/// `value` to a tenth; what is none has no sign.
+/// Rounds `value` to a tenth; zero has no sign.
 fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0 + 0.0
 }

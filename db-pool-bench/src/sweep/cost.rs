@@ -1,4 +1,4 @@
-//! What drivers and pools cost beside the bare protocol and beside no pool, at as many connections.
+//! Cost of drivers and pools against the bare protocol and against no pool, at equal connections.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ call: – where users outnumber connections; CPU: the client's, per query;
 CPU/query: of the first
 ";
 
-/// A figure of one step, and its name in comparisons.
+/// Figure of one step and its name in comparisons.
 type StepFigure = (&'static str, fn(&Step) -> Option<f64>);
 
 const THROUGHPUT: StepFigure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
@@ -32,14 +32,14 @@ const CPU: StepFigure = ("cpu_per_operation_ns", |step| {
 });
 const FIGURES: [StepFigure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
 
-/// The results that may be compared with each other: those under the first conditions.
+/// Returns the results that compare with each other: those under the first conditions.
 pub(super) fn comparable<'g, 'r>(groups: &'g [SettingGroup<'r>]) -> Vec<&'g SettingResults<'r>> {
     let first = groups.first().map(|group| group.conditions);
     let alike = groups.iter().filter(|g| Some(g.conditions) == first);
     alike.flat_map(|group| &group.results).collect()
 }
 
-/// Writes what was measured of each driver beside its baselines into `summary`.
+/// Writes the comparisons of each driver with its baselines into `summary`.
 pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     for baseline in BASELINES {
         let of = |driver| move |r: &&&SettingResults| r.driver == driver && r.is_admissible(&[]);
@@ -60,7 +60,8 @@ pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     }
 }
 
-/// Connections between which the load is shared; `None` where users are too few for all of them.
+/// Returns the number of connections that share the load; `None` where users are too few for all of
+/// them.
 fn at_work(results: &SettingResults) -> Option<u64> {
     let (_, _, step) = results.held.first()?;
     let size = results.value;
@@ -70,7 +71,7 @@ fn at_work(results: &SettingResults) -> Option<u64> {
     }
 }
 
-/// Over the rounds in which both were held: what disturbed a round disturbed both.
+/// Compares over the repeats that both completed: a disturbance of a repeat affects both.
 fn ratio(
     subject: &SettingResults,
     base: &SettingResults,
@@ -104,9 +105,9 @@ fn ratio(
     })
 }
 
-/// Returns what callers wait, over all operations; `None` where it falls among calls that were
-/// never answered, and where users outnumber connections, for how long they queue says how many
-/// they are, and nothing of the driver.
+/// Returns the call time at `quantile` over all operations. `None` where it falls among calls that
+/// were never answered, and where users outnumber connections: their wait then tells the number of
+/// users, not the driver.
 fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
         && *users as f64 > size
@@ -118,7 +119,7 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
         Load::Closed { .. } => Latency::from_operations(operations)
             .ok()?
             .quantile(quantile)?,
-        // How long the calls of an open loop had lasted that were cut off nobody recorded.
+        // In an open loop the call time of censored requests is not recorded.
         Load::Open { .. } if step.censored() > 0 => return None,
         Load::Open { .. } => {
             let calls = whole(operations.filter_map(|operation| operation.call.as_ref()))?;
@@ -133,8 +134,7 @@ fn round_trips(results: &[&SettingResults]) -> BTreeMap<Driver, f64> {
     results.iter().filter_map(read).collect()
 }
 
-/// The table of driver and pool cost, and how often each driver asks; empty where there is
-/// nothing to tell.
+/// Returns the table of driver and pool cost and the extra round trips; empty without comparisons.
 pub(super) fn text(results: &[&SettingResults], summary: &Summary) -> String {
     let mut text = String::new();
     if !summary.comparisons.is_empty() {
@@ -194,7 +194,7 @@ fn absent() -> String {
     "–".to_owned()
 }
 
-/// `0.93±0.02`; from 10 on `13.4±5.2`, from 100 on `134±52`.
+/// Formats a ratio as `0.93±0.02`, from 10 on `13.4±5.2`, from 100 on `134±52`.
 fn shown(comparison: &Comparison) -> String {
     let ratio = comparison.ratio;
     let digits = match ratio {

@@ -1,4 +1,4 @@
-//! The sweep's result as people read it.
+//! Text of a sweep's result.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,8 @@ use crate::text::{
     broken, checkout_sentence, latency_name, recommended, settings_table, time_sentence,
 };
 
-/// Tables for 80 columns: what each setting gave, what to run with, and why.
+/// Returns tables of 80 columns: the figures of each setting, the recommendations and their
+/// reasons.
 pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -34,7 +35,7 @@ pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
     text.push_str(&cost::text(&cost::comparable(&groups), &report.summary));
     text.push_str(&statements::render(report));
     text.push('\n');
-    // What was asked for stands last, where a terminal shows it.
+    // The recommendations come last, where a terminal shows them.
     conclusions(&mut text, report, plan, &groups);
     text
 }
