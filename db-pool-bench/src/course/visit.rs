@@ -78,10 +78,10 @@ pub(crate) fn record(
             retries: visit.retries,
             failure: visit.failure.clone().map(Box::new),
         };
-        let within = Within {
-            due: (from_ns..to_ns).contains(&visit.timestamps.begin_ns()),
-            done: (from_ns..=to_ns).contains(&visit.timestamps.done_ns),
-        };
+        let within = Within::measured(
+            (from_ns..to_ns).contains(&visit.timestamps.begin_ns()),
+            (from_ns..=to_ns).contains(&visit.timestamps.done_ns),
+        );
         recorder.record(&visit.timestamps, &outcome, within);
     }
     (step.operations, step.failures) = recorder.collect(step.window.measured_s());
