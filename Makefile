@@ -3,18 +3,39 @@
 # fifty scrapers for a minute
 # prove: causes planted on throwaway servers must be named, healthy runs must be called healthy
 # schema: docs/schema anew
+# install: programs, completions and manual pages under PREFIX (docs/install.md)
 
 CARGO ?= cargo
 # The commit stands in every report. A tree without git builds as well.
 export PLIMSOLL_COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 
-.PHONY: demo build test test-postgres-matrix lint bench soak prove schema servers deny
+PREFIX ?= /usr/local
+PROGRAMS = db-pool-bench redis-bench ws-bench sysmon bottleneck-analyzer plimsoll
+
+.PHONY: demo build install test test-postgres-matrix lint bench soak prove schema servers deny
 
 demo: servers build
 	target/release/plimsoll run --profile quick
 
 build:
 	$(CARGO) build --release --locked --workspace --exclude peers --bins
+
+# Each program writes its own pages and completions. DESTDIR stands before every path, for packages.
+# A bash completion is looked up by the program's name alone.
+install: share = $(DESTDIR)$(PREFIX)/share
+install: bash = $(share)/bash-completion/completions
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	@set -e; for program in $(PROGRAMS); do \
+		install -m 755 "target/release/$$program" "$(DESTDIR)$(PREFIX)/bin/$$program"; \
+		set -- "target/release/$$program" generate; \
+		"$$@" man --to "$(share)/man/man1"; \
+		"$$@" zsh --to "$(share)/zsh/site-functions"; \
+		"$$@" fish --to "$(share)/fish/vendor_completions.d"; \
+		"$$@" bash --to "$(bash)"; \
+		mv "$(bash)/$$program.bash" "$(bash)/$$program"; \
+		echo "installed $$program under $(DESTDIR)$(PREFIX)"; \
+	done
 
 # Every program has tests of its own, so that one command builds them all before the first runs.
 test: servers

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, after_help = EXAMPLES)]
 pub struct PlimsollCli {
-    /// PlimsollCommand.
+    /// Command to run.
     #[command(subcommand)]
     pub command: PlimsollCommand,
 }

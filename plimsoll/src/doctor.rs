@@ -1,4 +1,4 @@
-//! Checks for what would spoil a run on this machine, each with the command that mends it.
+//! Checks of this machine and its servers for anything that would spoil a run, each with a remedy.
 
 use std::path::Path;
 
@@ -6,18 +6,18 @@ use bench_report::Environment;
 
 use crate::server_check::{self, ServerCheck};
 
-/// Severity.
+/// Severity of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing to do.
     Fine,
     /// Some figures will be doubtful or some limits low.
     Doubtful,
-    /// A run cannot be made.
+    /// No run is possible.
     Prevents,
 }
 
-/// One thing that was looked at.
+/// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// Subject of the check.
@@ -59,8 +59,7 @@ impl Check {
     }
 }
 
-/// The servers that the user's environment names for a run; a run starts its own in place of one
-/// that is not named.
+/// Servers that the user's environment names; a run starts throwaway servers in place of the others.
 #[derive(Debug, Default)]
 pub struct NamedServers {
     postgres: Option<String>,
@@ -69,7 +68,7 @@ pub struct NamedServers {
 }
 
 impl NamedServers {
-    /// By the variables that `plimsoll run` reads.
+    /// Reads the variables that `plimsoll run` reads.
     pub fn from_environment() -> Self {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         Self {
@@ -80,7 +79,7 @@ impl NamedServers {
     }
 }
 
-/// Looks at everything. `root` is `/`, or a made-up tree in tests.
+/// Runs all checks. `root` is `/`, or a made-up tree in tests.
 pub fn examine(root: &Path, environment: &Environment, servers: &NamedServers) -> Vec<Check> {
     let mut checks = vec![cores(environment), memory(root), descriptors(environment)];
     checks.extend(ports(root));
@@ -177,7 +176,7 @@ fn ports(root: &Path) -> Option<Check> {
     })
 }
 
-/// Somebody else's work shows as load before the run has begun.
+/// Checks the machine for load by other programs.
 fn busy(root: &Path, environment: &Environment) -> Option<Check> {
     let load: f64 = read(root, "proc/loadavg")?
         .split_whitespace()
@@ -235,7 +234,7 @@ fn server<T: AsRef<Path>>(what: &'static str, found: Result<T, testbed::TestbedE
     }
 }
 
-/// A server of the user's.
+/// Converts the check of one of the user's servers.
 fn reached(what: &'static str, variable: &str, reached: ServerCheck) -> Check {
     match reached {
         ServerCheck::Usable(seen) => Check::fine(what, format!("{variable} {seen}")),
@@ -263,7 +262,7 @@ fn read(root: &Path, path: &str) -> Option<String> {
     std::fs::read_to_string(root.join(path)).ok()
 }
 
-/// The text of `plimsoll doctor`, and whether a run can be made.
+/// Returns the text of `plimsoll doctor`, and true if a run is possible.
 pub fn text(checks: &[Check]) -> (String, bool) {
     let mut text = String::new();
     for check in checks {

@@ -1,14 +1,14 @@
-//! The cause that a failed tool gave.
+//! Cause of a tool's failure, read from its log.
 
 use std::path::Path;
 
 use bench_report::redaction;
 
-/// The most characters of a cause that are shown; all of it is in the log.
+/// Longest cause that is shown, in characters; the log has all of it.
 const MAX_CHARS: usize = 800;
 
-/// Returns the cause that a tool gave of its end: its error with what to do about it, or else the last
-/// that it said. A log may hold what a server said, so that no secret of it is shown.
+/// Returns the cause that `tool` gave in its `log`: its error with the remedy, or else the last line.
+/// Secrets are masked, as a log may hold the words of a server.
 pub(crate) fn from_log(log: &Path, tool: &str) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text
@@ -27,7 +27,7 @@ pub(crate) fn from_log(log: &Path, tool: &str) -> String {
     shortened(&redaction::text(&said))
 }
 
-/// A cause fits on a screen: its beginning, and its end with what to do.
+/// Shortens a cause to its beginning and its end, which holds the remedy.
 fn shortened(said: &str) -> String {
     let letters: Vec<char> = said.chars().collect();
     if letters.len() <= MAX_CHARS {

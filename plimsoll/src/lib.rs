@@ -1,8 +1,8 @@
-//! The front door: runs the benches as one suite, with the machine recorded beside them, and
-//! ends with what the analyzer says.
+//! Runs the benches as one suite while the machine is recorded, and ends with the analyzer's
+//! findings.
 //!
-//! Each tool runs as a process of its own, the way a user would run it by hand: what the suite
-//! measures is what the tool measures, and a tool that dies takes nothing else with it.
+//! Each tool runs as a process of its own, as a user would run it by hand: the suite measures exactly
+//! what the tool measures, and a tool that crashes affects no other.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod cli;

@@ -1,8 +1,8 @@
-//! Profiles and scenarios, for people.
+//! List of profiles and scenarios.
 
 use crate::profile;
 
-/// Every scenario of every tool, with what it answers.
+/// Every scenario of every tool, with the question that it answers.
 const SCENARIOS: &[(&str, &str)] = &[
     (
         "db-pool-bench sweep",
@@ -40,10 +40,10 @@ const SCENARIOS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The text of `plimsoll list`.
+/// Returns the text of `plimsoll list`.
 ///
 /// # Errors
-/// Only when the built-in profiles are damaged.
+/// Fails only when the built-in profiles are damaged.
 pub fn text() -> anyhow::Result<String> {
     let mut text = String::from("Profiles (plimsoll run --profile NAME)\n");
     for profile in profile::all()? {

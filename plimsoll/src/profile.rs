@@ -1,4 +1,4 @@
-//! Profiles: the benches that a run consists of.
+//! Profiles: selections of benches for a run.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ pub(crate) struct SuiteComponent {
     pub(crate) tool: String,
     /// Its subcommand.
     pub(crate) scenario: String,
-    /// Duration in seconds, for the time left.
+    /// Expected duration in seconds, for the display of the time left.
     pub(crate) about_s: u64,
     /// Its flags.
     pub(crate) args: Vec<String>,
 }
 
 impl SuiteComponent {
-    /// Duration, for the time left.
+    /// Returns the expected duration.
     pub(crate) fn about(&self) -> Duration {
         Duration::from_secs(self.about_s)
     }
 
-    /// `db-pool-bench.sweep`: the name of its report.
+    /// Returns the stem of its report, as in `db-pool-bench.sweep`.
     pub(crate) fn stem(&self) -> String {
         format!("{}.{}", self.tool, self.scenario)
     }
@@ -37,20 +37,20 @@ impl SuiteComponent {
 pub(crate) struct Profile {
     /// Its name.
     pub(crate) name: String,
-    /// Purpose, for people.
+    /// Purpose, as it is shown.
     pub(crate) about: String,
     /// Benches, in the order in which they run.
     #[serde(rename = "component")]
     pub(crate) components: Vec<SuiteComponent>,
 }
 
-/// Reason for which there is no such profile.
+/// Reasons for which there is no such profile.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProfileError {
     /// The built-in file is damaged.
     #[error("the built-in profiles cannot be read: {0}")]
     BuiltIn(#[from] toml::de::Error),
-    /// Nobody knows it.
+    /// No profile has this name.
     #[error("there is no profile {asked:?}; there are: {known}")]
     Unknown {
         /// Name that was asked for.
@@ -75,18 +75,18 @@ struct ProfileFile {
     profile: Vec<Profile>,
 }
 
-/// All built-in profiles.
+/// Returns all built-in profiles.
 ///
 /// # Errors
-/// Only when the built-in file is damaged, which a test rules out.
+/// Fails only when the built-in file is damaged, which a test rules out.
 pub(crate) fn all() -> Result<Vec<Profile>, ProfileError> {
     Ok(toml::from_str::<ProfileFile>(BUILT_IN)?.profile)
 }
 
-/// The profile of that name, reduced to the components asked for (none = all of them).
+/// Returns the profile of that name, reduced to the components in `only` (empty = all of them).
 ///
 /// # Errors
-/// When there is no such profile, or it has no such component.
+/// Fails when there is no such profile, or it has no such component.
 pub(crate) fn find(name: &str, only: &[String]) -> Result<Profile, ProfileError> {
     let profiles = all()?;
     let names: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();

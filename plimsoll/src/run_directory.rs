@@ -1,12 +1,12 @@
-//! The directory of a run: its files are never mixed with another's, and nothing in it is lost.
+//! Directory of a run, which never mixes with another run and in which nothing is overwritten.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Reason for which a directory cannot be a run's.
+/// Reasons for which a directory cannot be used for a run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunDirectoryError {
-    /// A file there would be taken for the run's, or overwritten.
+    /// It holds a file that would be taken for the run's, or overwritten.
     #[error("{directory} already holds {file}", directory = directory.display())]
     Used {
         /// The directory.
@@ -14,7 +14,7 @@ pub(crate) enum RunDirectoryError {
         /// One of the files in it.
         file: String,
     },
-    /// It cannot be made or looked into.
+    /// It cannot be made or read.
     #[error("cannot make the run's directory {directory}: {source}", directory = directory.display())]
     Unusable {
         /// The directory.
@@ -25,7 +25,7 @@ pub(crate) enum RunDirectoryError {
 }
 
 impl RunDirectoryError {
-    /// Remedy.
+    /// Returns the remedy.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Used { .. } => "another --run-dir, or move those files away",
@@ -34,11 +34,11 @@ impl RunDirectoryError {
     }
 }
 
-/// Makes `directory`, or takes it as it is where it holds no report and no raw samples: the
-/// analyzer reads every report that it finds there, and raw samples would be replaced.
+/// Makes `directory`, or accepts an existing one without reports and raw samples: the analyzer reads
+/// every report in it, and raw samples would be replaced.
 ///
 /// # Errors
-/// When it holds reports or a page already, or cannot be made.
+/// Fails when it holds reports or a page already, or cannot be made.
 pub(crate) fn claim(directory: &Path) -> Result<(), RunDirectoryError> {
     let unusable = |source| RunDirectoryError::Unusable {
         directory: directory.to_owned(),

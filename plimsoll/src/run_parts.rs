@@ -1,5 +1,5 @@
-//! RunParts of a run, as its manifest names them: written before anything is started, and again
-//! as soon as it is known what became of a part.
+//! Parts of a run in its manifest: written before anything is started, and again whenever the state
+//! of a part changes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,18 +11,18 @@ use nix::sys::signal::Signal;
 
 use crate::profile::Profile;
 
-/// Name of this program as the starter in the manifest.
+/// Name of this program as the starter of parts in the manifest.
 pub(crate) const STARTER: &str = "plimsoll";
 
-/// The parts that are still to be started or run, by the stems of their reports.
+/// Parts that have not ended yet, by the stems of their reports.
 #[derive(Debug)]
 pub(crate) struct RunParts(BTreeMap<String, PartFile>);
 
 impl RunParts {
-    /// Writes down what is to run: the recorder and the components of the profile.
+    /// Writes the planned parts: the recorder and the components of the profile.
     ///
     /// # Errors
-    /// When the manifest cannot be written.
+    /// Fails when the manifest cannot be written.
     pub(crate) fn plan(
         profile: &Profile,
         run_id: &str,
@@ -43,19 +43,20 @@ impl RunParts {
         Ok(Self(parts))
     }
 
-    /// A part is about to be started. From then on it is the part's own to write, until it ends.
+    /// Notes that a part is about to be started, which writes its own state from then on until it
+    /// ends.
     ///
     /// # Errors
-    /// When the manifest cannot be written.
+    /// Fails when the manifest cannot be written.
     pub(crate) fn mark_started(&mut self, stem: &str) -> Result<(), StoreError> {
         let part = self.0.get_mut(stem);
         part.map_or(Ok(()), |part| part.set_status(PartStatus::Running))
     }
 
-    /// A part ended; one that had to be killed has no status.
+    /// Notes that a part ended; `status` is `None` for one that had to be killed.
     ///
     /// # Errors
-    /// When the manifest cannot be written.
+    /// Fails when the manifest cannot be written.
     pub(crate) fn mark_ended(
         &mut self,
         stem: &str,
@@ -69,19 +70,19 @@ impl RunParts {
         part.map_or(Ok(()), |mut part| part.set_status(status))
     }
 
-    /// A part could not be started.
+    /// Notes that a part could not be started, with the reason.
     ///
     /// # Errors
-    /// When the manifest cannot be written.
+    /// Fails when the manifest cannot be written.
     pub(crate) fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
         let part = self.0.remove(stem);
         part.map_or(Ok(()), |mut part| part.set_status(skipped(reason)))
     }
 
-    /// An interrupt came before what is left.
+    /// Notes that an interrupt came before all remaining parts.
     ///
     /// # Errors
-    /// When the manifest cannot be written.
+    /// Fails when the manifest cannot be written.
     pub(crate) fn skip_remaining(&mut self) -> Result<(), StoreError> {
         let reason = "the run was interrupted before it";
         let mut rest = self.0.values_mut();

@@ -1,5 +1,5 @@
-//! Checks whether a run can be made on the user's own servers. Nothing is left there, and each gets
-//! a few seconds to answer.
+//! Checks of the user's own servers before a run: each must answer within a few seconds and allow
+//! what a run needs. Nothing is left on them.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -12,21 +12,21 @@ use url::Url;
 
 use crate::tool_process::sibling;
 
-/// Time that a server may take to be reached and to answer.
+/// Longest time to reach a server, and for its answer.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time that the bench which asks PostgreSQL may take, with its own start and end.
+/// Longest time of the bench that checks PostgreSQL, its start and end included.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
-/// Between looks whether it has ended.
+/// Time between two polls of that bench.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Result of asking a server.
+/// Result of a check.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ServerCheck {
-    /// It answered as one of its kind does; what was seen.
+    /// The server answered as one of its kind does; holds the observation.
     Usable(String),
-    /// It can be reached; what could not be tried.
+    /// The server can be reached; holds the part that was not tried.
     PartlyChecked(String),
-    /// A run cannot be made on it.
+    /// No run is possible on the server.
     Unusable {
         /// The reason, without secrets.
         reason: String,
@@ -42,8 +42,8 @@ fn unusable(reason: impl Into<String>, remedy: impl Into<String>) -> ServerCheck
     }
 }
 
-/// Asks PostgreSQL the way a run would, by its bench: an address, a password file and TLS mean there
-/// what they mean in the run. A schema is made and removed in one transaction.
+/// Checks PostgreSQL by `db-pool-bench check`, so that address, password file and TLS are treated as
+/// in a run. A schema is made and removed in one transaction.
 pub(crate) fn postgres(url: &str) -> ServerCheck {
     let bench = match sibling("db-pool-bench") {
         Ok(bench) => bench,
@@ -74,7 +74,8 @@ pub(crate) fn postgres(url: &str) -> ServerCheck {
     }
 }
 
-/// Returns true if it ended well, with its stderr; `None` where it had to be killed.
+/// Runs `command` and returns its success and its stderr; `None` where it had to be killed after
+/// `bound`.
 fn stderr_within(mut command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
     let mut child = command.spawn()?;
     let started = Instant::now();
@@ -91,11 +92,11 @@ fn stderr_within(mut command: Command, bound: Duration) -> std::io::Result<Optio
     Ok(Some((output.status.success(), said)))
 }
 
-/// A key that is not there.
+/// Name of a key that does not exist.
 const ABSENT_KEY: &str = "plimsoll:doctor";
 
-/// Logs in to Redis and has it do what each run needs: tell about itself, and write. Removing a key
-/// that is not there changes nothing, and is refused where any write is.
+/// Checks Redis: logs in, reads `INFO` and removes a key that does not exist, which changes nothing
+/// and is refused where writes are.
 pub(crate) fn redis(url: &str) -> ServerCheck {
     if url.starts_with("rediss://") || url.starts_with("valkeys://") {
         let remedy = "redis:// to a server that takes plain connections";
@@ -122,7 +123,7 @@ pub(crate) fn redis(url: &str) -> ServerCheck {
     }
 }
 
-/// Turns the server's own words into a reason with a remedy.
+/// Converts an error of Redis to a reason with a remedy.
 fn redis_refusal(error: &RedisError) -> ServerCheck {
     let said = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{} {detail}", code.trim()),
@@ -153,7 +154,7 @@ fn redis_refusal(error: &RedisError) -> ServerCheck {
     }
 }
 
-/// Asks a WebSocket server for one connection and closes it at once.
+/// Checks a WebSocket server by one connection, which is closed at once.
 pub(crate) fn websocket(url: &str) -> ServerCheck {
     let Ok(parsed) = Url::parse(url) else {
         return unusable("the URL cannot be read", "ws://HOST:PORT/PATH");
@@ -198,7 +199,7 @@ pub(crate) fn websocket(url: &str) -> ServerCheck {
     }
 }
 
-/// The first of the addresses that can be connected to, all of them within the bound.
+/// Connects to the first address that accepts, trying all of them within one time-out.
 fn connect(url: &Url) -> std::io::Result<TcpStream> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let port = url.port_or_known_default().unwrap_or_default();
@@ -217,7 +218,7 @@ fn connect(url: &Url) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
-/// The status line of the answer to a request for an upgrade.
+/// Requests an upgrade and returns the status line of the answer.
 fn upgrade(stream: &mut TcpStream, url: &Url) -> std::io::Result<String> {
     stream.set_read_timeout(Some(SERVER_TIMEOUT))?;
     stream.set_write_timeout(Some(SERVER_TIMEOUT))?;

@@ -1,4 +1,4 @@
-//! The servers a run is made on: the user's where they are given, throwaway ones otherwise.
+//! Servers of a run: the user's where they are given, throwaway ones otherwise.
 
 use testbed::token;
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, TestbedError, WebSocketServer};
@@ -7,18 +7,18 @@ use crate::cli::RunFlags;
 use crate::profile::Profile;
 use crate::tool_process::{self, ToolError};
 
-/// Reason for which a server is missing.
+/// Reasons for which a server is missing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServersError {
-    /// A throwaway server would not start.
+    /// A throwaway server did not start.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
-    /// The WebSocket server is one of our own binaries.
+    /// The binary of the WebSocket server is missing.
     #[error(transparent)]
     Child(#[from] ToolError),
 }
 
-/// RunServers that live as long as this value, and where all of them are.
+/// Addresses of all servers of a run, and the throwaway ones, which are stopped when this is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct RunServers {
     postgres: Option<Postgres>,
@@ -28,10 +28,10 @@ pub(crate) struct RunServers {
 }
 
 impl RunServers {
-    /// Starts what `profile` needs and `flags` do not name.
+    /// Starts the servers that `profile` needs and `flags` do not name.
     ///
     /// # Errors
-    /// When a server is not installed or does not start.
+    /// Fails when a server is not installed or does not start.
     pub(crate) fn start(profile: &Profile, flags: &RunFlags) -> Result<Self, ServersError> {
         let needs = |tool: &str| profile.components.iter().any(|c| c.tool == tool);
         let mut servers = Self::default();
@@ -61,13 +61,13 @@ impl RunServers {
         Ok(servers)
     }
 
-    /// Environment of the benches: addresses, and which of them are ours. By environment, because
-    /// anyone may read a process's arguments.
+    /// Returns the environment of the benches: the addresses, and a mark of the throwaway servers.
+    /// Arguments of a process could be read by anyone.
     pub(crate) fn environment(&self) -> &[(&'static str, String)] {
         &self.urls
     }
 
-    /// Names of the servers that were started, for people.
+    /// Returns a phrase with the names of the servers that were started.
     pub(crate) fn started(&self) -> String {
         let names = [
             self.postgres.as_ref().map(|_| "PostgreSQL"),
@@ -83,7 +83,7 @@ impl RunServers {
     }
 }
 
-/// The user's server, or one that is started now and noted as ours.
+/// Returns the user's server, or starts one and adds it to `ours`.
 fn given_or(
     given: Option<&String>,
     ours: &mut Vec<String>,

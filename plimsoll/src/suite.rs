@@ -1,5 +1,5 @@
-//! One run: servers, recorder, benches in order, analysis. What is to run stands in the run's
-//! manifest before anything is started, and what became of each part as soon as it is known.
+//! One run: servers, recorder, benches in order, analysis. The manifest lists all parts before
+//! anything is started, and the state of each part as it changes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,23 +21,23 @@ use crate::run_parts::{RunParts, STARTER};
 use crate::servers::RunServers;
 use crate::tool_process::{ToolProcess, sibling};
 
-/// Between looks at a child.
+/// Time between two polls of a child.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Name of the recorder's report and log.
 const RECORDER: &str = "sysmon.record";
-/// A bench that was asked to end has this long; its own bound is two seconds for cleaning up.
+/// Longest time that an interrupted bench may take to end; it takes up to 2 s to clean up.
 const END_TIMEOUT: Duration = Duration::from_millis(2_600);
-/// Exit code of a tool that stands for [`Exit::GateFailed`].
+/// Exit code of a tool for [`Exit::GateFailed`].
 const GATE_FAILED: i32 = 3;
 /// Approximate time that starting the servers takes.
 const SERVERS_ESTIMATE: Duration = Duration::from_secs(4);
 /// Approximate time that the analysis takes.
 const ANALYSIS_ESTIMATE: Duration = Duration::from_secs(1);
 
-/// Runs a profile from start to findings.
+/// Runs a profile from the start of the servers to the findings.
 ///
 /// # Errors
-/// When the profile is unknown, a server or a tool cannot be started, or the run's directory
+/// Fails when the profile is unknown, a server or a tool cannot be started, or the run's directory
 /// cannot be written or holds another run.
 pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
     let profile = profile::find(&flags.profile, &flags.only)
@@ -81,11 +81,11 @@ struct Suite<'a> {
     directory: PathBuf,
     interrupted: Arc<AtomicBool>,
     progress: Progress,
-    /// Planned time of what is over.
+    /// Expected time of the parts that are over.
     done: Duration,
     /// Failures, a line each.
     failed: Vec<String>,
-    /// A guard ended a bench.
+    /// True if a guard ended a bench.
     guarded: bool,
 }
 
@@ -121,7 +121,7 @@ impl Suite<'_> {
         Exit::Interrupted
     }
 
-    /// The benches one after another, with the machine recorded beside them.
+    /// Runs the benches one after another while the machine is recorded.
     fn measure(&mut self, servers: &RunServers) {
         let recorder = self.start_recorder();
         for component in self.profile.components.clone() {
@@ -143,7 +143,7 @@ impl Suite<'_> {
         self.warn_unwritten(written);
         match ended.map(|status| status.code()) {
             Some(Some(0)) => self.expect_report(RECORDER),
-            // It may have been reached before it followed signals.
+            // The signal may have come before it handled signals.
             Some(None) if self.is_interrupted() => {}
             Some(code) => self.fail(RECORDER, code),
             None => self
@@ -156,7 +156,7 @@ impl Suite<'_> {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Environment that makes a tool part of this run.
+    /// Returns the environment that makes a tool part of this run.
     fn run_environment(&self) -> [(&'static str, String); 2] {
         [
             (RUN_ID_ENV, self.run_id.clone()),
@@ -164,8 +164,8 @@ impl Suite<'_> {
         ]
     }
 
-    /// Goes on where the manifest cannot be written: what it lacks then keeps the verdict from being
-    /// told, and loses no measurement.
+    /// Warns where the manifest could not be written. The run goes on and loses no measurement; the
+    /// analyzer gives no verdict on an incomplete manifest.
     fn warn_unwritten(&mut self, written: Result<(), StoreError>) {
         if let Err(error) = written {
             let warning = format!("warning: the run's manifest is not up to date: {error}");
@@ -190,8 +190,8 @@ impl Suite<'_> {
         self.start(RECORDER, "sysmon", &args, &environment)
     }
 
-    /// Starts a part of the run. One that cannot be started stops no other: it is noted, and the
-    /// run fails for it in the end.
+    /// Starts a part of the run. One that cannot be started is noted and makes the run fail at its
+    /// end; the other parts still run.
     fn start(
         &mut self,
         stem: &str,
@@ -254,7 +254,7 @@ impl Suite<'_> {
         }
     }
 
-    /// A part that ended well has written its report; one without it failed.
+    /// Notes a failure where a part that ended with code 0 has written no report.
     fn expect_report(&mut self, stem: &str) {
         let path = self.directory.join(format!("{stem}.json"));
         if let Err(error) = store::load(&path) {
@@ -302,7 +302,7 @@ impl Suite<'_> {
         self.failed.push(note);
     }
 
-    /// Analyzes the run, in the time that an interrupt leaves.
+    /// Runs the analyzer on the run; an interrupt ends it.
     fn analyze(mut self) -> anyhow::Result<Exit> {
         self.progress.phase("analyze", "");
         self.progress.finish();
@@ -328,7 +328,7 @@ impl Suite<'_> {
             return Ok(self.interrupted());
         }
         let code = status.code();
-        // A page that an earlier analysis left would tell of something else.
+        // After another code a page in the directory would be that of an earlier analysis.
         if matches!(code, Some(0 | GATE_FAILED)) {
             let page = self.directory.join("report.html");
             let page = page.canonicalize().unwrap_or(page);

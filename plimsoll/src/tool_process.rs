@@ -1,5 +1,5 @@
-//! The suite's child processes: found beside us, started apart from the terminal's Ctrl-C,
-//! followed line by line, and ended in good time.
+//! Child process of the suite: found beside this program, started out of reach of the terminal's
+//! Ctrl-C, followed line by line, and ended within a time-out.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Between looks at a child.
+/// Time between two polls of a child.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// A tool speaks as soon as it follows signals; one that never does is not waited for.
+/// Longest wait for the first line of a tool, which it prints once it handles signals.
 const FIRST_LINE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Reason for which a tool could not be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolError {
-    /// It is not where it should be.
+    /// The binary is not beside this program.
     #[error(
         "cannot find {tool} beside plimsoll in {directory}; build it with: cargo build --release",
         directory = directory.display()
@@ -51,10 +51,10 @@ pub(crate) enum ToolError {
     },
 }
 
-/// Path of a sibling binary.
+/// Returns the path of a binary beside this program.
 ///
 /// # Errors
-/// When it is not beside this program.
+/// Fails when it is not there.
 pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
     let own = std::env::current_exe().unwrap_or_default();
     let directory = own.parent().unwrap_or(Path::new(".")).to_owned();
@@ -69,7 +69,7 @@ pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
     }
 }
 
-/// A tool at work. Dropped before it ended, it is killed.
+/// Running tool, which is killed when this is dropped before it has ended.
 #[derive(Debug)]
 pub(crate) struct ToolProcess {
     child: Child,
@@ -78,12 +78,12 @@ pub(crate) struct ToolProcess {
 }
 
 impl ToolProcess {
-    /// Starts `tool`. What it prints goes to `log`; its progress lines are also kept to be shown.
-    /// It gets a process group of its own, so that a terminal's Ctrl-C reaches it through us,
-    /// once: a second signal would make it leave without cleaning up.
+    /// Starts `tool`. Its output goes to `log`; its progress lines are also kept to be shown. It gets
+    /// a process group of its own, so that a terminal's Ctrl-C reaches it through this program, once:
+    /// a second signal would make it leave without cleaning up.
     ///
     /// # Errors
-    /// When it cannot be found or started, or its log cannot be written.
+    /// Fails when the tool cannot be found or started, or its log cannot be written.
     pub(crate) fn start(
         tool: &str,
         args: &[String],
@@ -120,10 +120,9 @@ impl ToolProcess {
         if let Some(stderr) = child.stderr.take() {
             std::thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    // A tool masks its own words; what its libraries say comes as it is.
+                    // A tool masks secrets in its own words, and not in those of its libraries.
                     let line = bench_report::redaction::text(&line);
-                    // The log is a convenience; a full disk must not stop the bench by a pipe
-                    // that nobody reads.
+                    // A full disk must not block the bench on a pipe that is not read.
                     let _ = writeln!(file, "{line}");
                     heard.store(true, Ordering::Relaxed);
                     let _ = sender.send(line);
@@ -137,18 +136,18 @@ impl ToolProcess {
         })
     }
 
-    /// The lines it has shown since the last call.
+    /// Returns the lines that it has printed since the last call.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         self.lines.try_iter()
     }
 
-    /// Exit status; `None` while it runs.
+    /// Returns the exit status; `None` while it runs.
     pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Asks it to end, once it has said its first word: before that it may not follow signals
-    /// yet, and would go without a report.
+    /// Sends SIGINT once the tool has printed its first line: before that it may not handle signals
+    /// yet, and would end without a report.
     pub(crate) fn interrupt(&mut self) {
         let started = Instant::now();
         while !self.spoke.load(Ordering::Relaxed)
@@ -161,7 +160,7 @@ impl ToolProcess {
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
     }
 
-    /// Waits for it for at most `bound`, then kills it; `None` when it had to be killed.
+    /// Waits for its end for at most `bound`, then kills it; `None` when it had to be killed.
     pub(crate) fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
         let started = Instant::now();
         while started.elapsed() < bound {
@@ -176,9 +175,9 @@ impl ToolProcess {
     }
 }
 
-/// Has the kernel end the child with SIGTERM when we die without a word: a recorder without an
-/// end of its own would go on for ever. The signal follows the thread that starts the child, which
-/// is the main thread.
+/// Has the kernel send SIGTERM to the child when this process is killed: a recorder without a
+/// duration would otherwise go on for ever. The signal depends on the thread that starts the child,
+/// which is the main thread.
 #[cfg(target_os = "linux")]
 fn end_with_us(command: &mut Command) {
     let parent = nix::unistd::getpid();

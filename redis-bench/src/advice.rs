@@ -1,4 +1,4 @@
-//! Advice on the way to connect, where two were measured on the same work.
+//! Recommendation of a way to connect, where two were measured on the same work.
 
 use bench_cli::table;
 use bench_report::{Histogram, Load, Recommendation, Step};
@@ -9,7 +9,7 @@ use crate::group::ClientGroup;
 /// Share of its processors above which the generator itself may have been the limit.
 const GENERATOR_BOUND: f64 = 0.9;
 
-/// The figure that tells two ways to connect apart.
+/// Figure by which two ways to connect are compared.
 struct Measure {
     name: &'static str,
     more_is_better: bool,
@@ -17,8 +17,8 @@ struct Measure {
     of: fn(&Step) -> Option<f64>,
 }
 
-/// Users who wait for their answers get more done on the better way. An open loop makes the same
-/// load on both, which differ in how long it takes.
+/// Returns the figure for the load of `step`: throughput in a closed loop; response time in an open
+/// loop, which makes the same load on both.
 fn measure(step: &Step) -> Measure {
     match step.load {
         Load::Closed { .. } => Measure {
@@ -115,7 +115,7 @@ pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
     })
 }
 
-/// The repeats that both have.
+/// Pairs the repeats that both groups have.
 fn pairs(
     a: &ClientGroup<'_>,
     b: &ClientGroup<'_>,
@@ -146,7 +146,7 @@ fn undecided(
     }
 }
 
-/// Says so where the generator may have held the faster way back.
+/// Returns a sentence where the generator may have limited the faster way.
 fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
     let busy = |step: &Step| step.generator.cpu_ratio > GENERATOR_BOUND;
     if groups.iter().any(|group| group.completed().any(busy)) {
@@ -156,7 +156,7 @@ fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
     }
 }
 
-/// Tells the cost of the pool itself.
+/// Returns a sentence on the cost of the pool itself.
 fn checkout(pooled: &ClientGroup<'_>) -> String {
     let checkout = pooled.merged(|operation| operation.checkout.as_ref());
     let call = pooled.merged(|operation| operation.call.as_ref());

@@ -1,5 +1,5 @@
-//! Blocking work on a thread of its own, watched from here: a server that stands still must keep
-//! nobody from leaving.
+//! Blocking work on a thread of its own with a time-out, so that a server that stops answering keeps
+//! no run from ending.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -7,35 +7,35 @@ use std::time::{Duration, Instant};
 
 use load_engine::Cancel;
 
-/// Between looks at the work.
+/// Time for which one poll waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Work under way. Dropped, it is asked to stop, and left to end by itself.
+/// Work under way on its own thread. Dropping it asks the work to stop and does not wait for it.
 #[derive(Debug)]
 pub struct BlockingTask<T> {
     result: Receiver<T>,
     stop: Cancel,
 }
 
-/// State of the work at one look.
+/// State of the work at one poll.
 #[derive(Debug)]
 pub enum TaskState<T> {
-    /// It is done.
+    /// The work is done.
     Done(T),
-    /// It goes on.
+    /// The work goes on.
     Running,
-    /// Its thread ended without a result.
+    /// The thread ended without a result.
     Lost,
 }
 
-/// Result of work that was attended.
+/// Result of work that was waited for.
 #[derive(Debug)]
 pub enum TaskResult<T> {
-    /// It is done.
+    /// The work is done.
     Done(T),
     /// The run was cancelled first.
     Cancelled,
-    /// Its time was over first.
+    /// The time-out passed first, or the thread ended without a result.
     TimedOut,
 }
 
@@ -57,7 +57,7 @@ impl<T: Send + 'static> BlockingTask<T> {
         Ok(Self { result, stop })
     }
 
-    /// Waits a moment for its end.
+    /// Waits up to 20 ms for the result.
     pub fn poll(&self) -> TaskState<T> {
         match self.result.recv_timeout(POLL_INTERVAL) {
             Ok(value) => TaskState::Done(value),
@@ -66,8 +66,8 @@ impl<T: Send + 'static> BlockingTask<T> {
         }
     }
 
-    /// Waits for its end, the run's or that of `bound`, whichever comes first; work that is not
-    /// done by then is asked to stop.
+    /// Waits for the result, for the cancellation of the run, or for `bound` to pass, whichever comes
+    /// first; work that is not done by then is asked to stop.
     pub fn wait(&self, cancel: &Cancel, bound: Duration) -> TaskResult<T> {
         let started = Instant::now();
         let ended = loop {

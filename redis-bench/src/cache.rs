@@ -1,4 +1,4 @@
-//! Redis as a cache: skewed reads, misses written back with an expiry.
+//! Scenario `cache`: skewed reads, misses written back with an expiry.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::scenario::RedisScenario;
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
 /// A read that found its key.
 const GET: OperationId = OperationId::nth(0);
-/// A read that did not, and its write-back: one request of two round trips, whose service time
-/// holds both.
+/// A read that did not find its key, and the write-back: one request of two round trips, whose
+/// service time holds both.
 const MISS: OperationId = OperationId::nth(1);
-/// A write for its own sake.
+/// A write that follows no read.
 const SET: OperationId = OperationId::nth(2);
 
 /// A command buffer longer than this is not kept between requests: there is one per user.
@@ -113,7 +113,7 @@ fn server_hit_ratio(step: &Step) -> Option<f64> {
     (hits + misses > 0.0).then(|| hits / (hits + misses))
 }
 
-/// State that the users of the cache share.
+/// Requests of the scenario, shared by all users.
 #[derive(Debug, Clone)]
 pub struct CacheWork {
     keyspace: Arc<RunKeys>,

@@ -1,5 +1,5 @@
-//! Removes a run's keys at its end, for as long as that gets on; what is left is told with the
-//! command that removes it.
+//! Removal of a run's keys at its end, given up when the server stops answering; keys that are left
+//! are reported with the command that removes them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +13,15 @@ use crate::failure;
 use crate::run_keys;
 use crate::server::RedisAddress;
 
-/// A server that has answered nothing for so long is not waited for.
+/// Time without an answer after which the removal is given up.
 const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// After a signal this is left of the 3 s in which the whole run ends.
+/// Time for the removal after a signal: part of the 3 s in which the whole run ends.
 const SIGNAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Whoever still writes keys of the run.
+/// Task that still writes keys of the run.
 pub(crate) type KeyWriter = BlockingTask<RedisResult<bool>>;
 
-/// Removes every key under `prefix`, once `writer` has ended: what it writes later would stay.
+/// Removes every key under `prefix` once `writer` has ended, whose later writes would stay.
 pub(crate) fn clear(
     bench: &mut Bench,
     remote: &RedisAddress,
@@ -47,7 +47,7 @@ pub(crate) fn clear(
     );
 }
 
-/// Nothing is written after it, even if its writing came to no end.
+/// Waits until `writer` writes no more, with or without a result.
 fn await_writer(
     bench: &Bench,
     writer: &KeyWriter,
@@ -94,11 +94,12 @@ fn remove(
     }
 }
 
-/// Time that removing is waited for.
+/// Deadline of the removal, which moves on with every answer.
 #[derive(Debug)]
 struct CleanupDeadline {
-    /// ResponseTimes so far, and since when there was no further one.
+    /// Number of answers so far.
     answers: u64,
+    /// Instant of the last answer.
     since: Instant,
     signalled: Option<Instant>,
 }
@@ -112,7 +113,10 @@ impl CleanupDeadline {
         }
     }
 
-    /// Takes in what is seen at `now`; why to give up, if it is time to.
+    /// Checks the deadline at `now`, after `answers` answers in all.
+    ///
+    /// # Errors
+    /// Returns the reason to give up.
     fn check(&mut self, now: Instant, answers: u64, interrupted: bool) -> Result<(), String> {
         if answers != self.answers {
             (self.answers, self.since) = (answers, now);

@@ -134,7 +134,7 @@ pub struct CacheFlags {
 /// Flags of `redis-bench pool`.
 #[derive(Debug, Args)]
 pub struct PoolFlags {
-    /// RedisBenchCommand that is sent to the server
+    /// Command that is sent to the server
     #[arg(long, value_enum, default_value = "set")]
     pub workload: PoolWorkload,
 

@@ -1,4 +1,4 @@
-//! Kinds of failures, each by a short stable kind that reports count.
+//! Conversion of errors to failures of a short stable kind, by which reports count them.
 
 use std::error::Error as _;
 use std::io;
@@ -8,7 +8,7 @@ use deadpool_redis::{PoolError, TimeoutType};
 use load_engine::Failure;
 use redis::RedisError;
 
-/// The kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>` (what
+/// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>` (what
 /// the server answered), `response.maxclients` (it takes no more clients), `wrong_value`, `io.other`, `client`.
 pub fn kind(error: &RedisError) -> String {
     if error.is_timeout() {
@@ -37,7 +37,7 @@ fn is_turned_away(error: &RedisError) -> bool {
     said.contains("max number of clients")
 }
 
-/// The driver wraps its cause in an `Arc`, which is what a downcast finds.
+/// Returns the kind of the I/O error behind `error`: the driver wraps its cause in an `Arc`.
 fn io_kind(error: &RedisError) -> Option<io::ErrorKind> {
     let source = error.source()?;
     let cause = source.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
@@ -57,13 +57,14 @@ fn kind_of_io(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// An error that the server answered.
+/// Error answer of the server.
 struct ErrorReply {
     code: String,
     detail: String,
 }
 
-/// The server's own words: of commands that were sent together, those of the first that failed.
+/// Returns the server's error answer; of commands that were sent together, that of the first one
+/// that failed.
 fn error_reply(error: &RedisError) -> Option<ErrorReply> {
     let told = |code: &str, detail: Option<&str>| ErrorReply {
         code: code.trim().to_owned(),
@@ -78,8 +79,8 @@ fn error_reply(error: &RedisError) -> Option<ErrorReply> {
     Some(first.map_or_else(|| told(code, None), |(_, e)| told(e.code(), e.details())))
 }
 
-/// A command's or a connection's failure. What the server answered is told in its own words.
-/// Of several commands that were sent together the first one that failed is told.
+/// Converts the error of a command or connection. An error answer keeps the server's words; of
+/// several commands that were sent together the first one that failed counts.
 pub fn from_redis(error: &RedisError) -> Failure {
     match error_reply(error) {
         // The system calls it a resource that is temporarily unavailable.
@@ -92,13 +93,13 @@ pub fn from_redis(error: &RedisError) -> Failure {
     }
 }
 
-/// An answer without the arguments that it quotes, which may be anybody's data.
+/// Cuts off the arguments that an answer quotes, which may be the user's data.
 fn without_arguments(detail: &str) -> &str {
     let quoted = detail.find(", with args beginning with:");
     &detail[..quoted.unwrap_or(detail.len())]
 }
 
-/// A checkout's failure.
+/// Converts the error of a checkout.
 pub fn from_pool(error: &PoolError) -> Failure {
     match error {
         PoolError::Backend(error) => from_redis(error),
@@ -109,7 +110,7 @@ pub fn from_pool(error: &PoolError) -> Failure {
     }
 }
 
-/// Returns true if nothing more can be had from the connection.
+/// Returns true if the connection cannot be used after `error`.
 pub fn breaks_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() && error.code().is_none()
 }

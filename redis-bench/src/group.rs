@@ -1,4 +1,4 @@
-//! The steps of one way to connect, taken together.
+//! Groups of steps: all repeats of one way to connect.
 
 use bench_report::histogram::{Recording, recording};
 use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, StepEnd};
@@ -15,7 +15,7 @@ pub(crate) struct ClientGroup<'a> {
     pub(crate) steps: Vec<(usize, &'a Step)>,
 }
 
-/// A setting for people: `pool of 8`, `1 shared connection`.
+/// Returns a setting as text: `pool of 8`, `1 shared connection`.
 pub(crate) fn setting(client: ClientKind, count: u64) -> String {
     match (client, count) {
         (ClientKind::Pooled, _) => format!("pool of {count}"),
@@ -51,12 +51,12 @@ pub(crate) fn groups(report: &Report) -> Vec<ClientGroup<'_>> {
 }
 
 impl ClientGroup<'_> {
-    /// As it is shown.
+    /// Name as it is shown.
     pub(crate) fn name(&self) -> String {
         setting(self.client, self.count)
     }
 
-    /// Steps that lasted as long as planned: others are no fair sample.
+    /// Steps that lasted as long as planned; shorter ones are no fair sample.
     pub(crate) fn completed(&self) -> impl Iterator<Item = &Step> {
         let steps = self.steps.iter().map(|(_, step)| *step);
         steps.filter(|step| step.end == StepEnd::Completed && !step.operations.is_empty())

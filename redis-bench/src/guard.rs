@@ -1,4 +1,4 @@
-//! Checks before anything is written: a run that the server cannot bear is not begun.
+//! Checks before anything is written: a run that exceeds a limit of the server is not begun.
 
 use bench_cli::Remedy as _;
 use bench_cli::table;
@@ -12,7 +12,7 @@ const SPARE_DESCRIPTORS: u64 = 64;
 /// Share of what is free that may be filled.
 const FILLED_RATIO: f64 = 0.8;
 
-/// Demand of a run: what it is going to ask of its server and of this process.
+/// Demand of a run on its server and on this process.
 #[derive(Debug, Clone, Copy)]
 pub struct Demand {
     /// Connections of the largest step.
@@ -23,10 +23,10 @@ pub struct Demand {
     pub descriptors: Option<u64>,
 }
 
-/// Checks that server and process can bear `demand`. What the server does not tell is not checked.
+/// Checks `demand` against the limits of server and process, as far as they are known.
 ///
 /// # Errors
-/// A sentence with the figures, and what to change.
+/// Returns a sentence with the figures and a remedy.
 pub fn check(info: &Info, demand: Demand) -> anyhow::Result<()> {
     descriptors(demand)?;
     connections(info, demand.connections)?;

@@ -1,11 +1,11 @@
-//! `INFO`: a Redis about itself. Servers differ in age and kind: unknown fields are skipped, and
-//! what is missing stays missing.
+//! Answer of a server to `INFO`. Servers differ in version and kind: unknown fields are skipped, and
+//! missing ones stay missing.
 
 use std::collections::BTreeMap;
 
 use redis::{Connection, RedisResult};
 
-/// The answer to `INFO`.
+/// Fields of the answer to `INFO`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Info(BTreeMap<String, String>);
 
@@ -51,12 +51,12 @@ impl Info {
         )
     }
 
-    /// A field as it stands.
+    /// Returns a field as text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// A field that is a number.
+    /// Returns a field as a finite number, where it is one.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.text(name)?
             .parse()
@@ -64,7 +64,7 @@ impl Info {
             .filter(|n: &f64| n.is_finite())
     }
 
-    /// The use of each command, by its name in lower case.
+    /// Returns the use of each command, by its name in lower case.
     pub fn commands(&self) -> BTreeMap<&str, CommandUse> {
         let lines = self.0.iter();
         lines
@@ -81,7 +81,7 @@ impl Info {
             .collect()
     }
 
-    /// Errors that the server answered with, by their code; since 6.2.
+    /// Returns the number of error answers by their code; since 6.2.
     pub fn errors(&self) -> BTreeMap<&str, f64> {
         let lines = self.0.iter();
         lines
@@ -91,7 +91,7 @@ impl Info {
             .collect()
     }
 
-    /// `7.0.15`, or with Valkey `valkey 8.1.0`.
+    /// Returns the version, as in `7.0.15`, or `valkey 8.1.0` with Valkey.
     pub fn version(&self) -> Option<String> {
         if let Some(version) = self.text("valkey_version") {
             return Some(format!("valkey {version}"));
@@ -100,7 +100,7 @@ impl Info {
     }
 }
 
-/// `b` of `a=1,b=2`.
+/// Returns the value of `name` in a list such as `a=1,b=2`.
 fn part(value: &str, name: &str) -> Option<f64> {
     let mut pairs = value.split(',').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| *key == name)?.1.parse().ok()

@@ -1,4 +1,4 @@
-//! Choice of the next key: caches live from the few keys that most requests want.
+//! Distribution of requests over keys: caches serve most requests from a few keys.
 
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
@@ -23,7 +23,7 @@ impl Skew {
     /// Reads `uniform` or an exponent above zero.
     ///
     /// # Errors
-    /// A sentence when it is neither.
+    /// Returns a sentence when the text is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text == "uniform" {
             return Ok(Self::Uniform);
@@ -37,7 +37,7 @@ impl Skew {
         }
     }
 
-    /// A sampler over `keys` keys (1 or more).
+    /// Creates a sampler over `keys` keys (1 or more).
     pub fn sampler(self, keys: u64) -> KeySampler {
         let zipf = match self {
             Self::Uniform => None,
@@ -69,7 +69,7 @@ pub struct KeySampler {
 }
 
 impl KeySampler {
-    /// The index of a key, 0 the most wanted.
+    /// Draws the index of a key; 0 is the most wanted one.
     pub fn draw(&self, random: &mut SmallRng) -> u64 {
         match &self.zipf {
             None => random.random_range(0..self.keys),

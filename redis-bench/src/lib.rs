@@ -1,8 +1,8 @@
-//! Loads Redis the way applications use it, and says what the way to connect costs.
+//! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
-//! A scenario says what users ask ([`cache`], [`throughput`]); a client says how it travels
-//! ([`clients`]); [`scenario`] puts both on a server, in a shuffled order, with the server's own
-//! evidence beside each step, and leaves no key behind.
+//! A scenario defines the requests of users ([`cache`], [`throughput`]), a client the way in which
+//! they are sent ([`clients`]). [`scenario`] runs each client in a shuffled order, adds the server's
+//! evidence to each step, and removes the run's keys.
 #![cfg_attr(
     test,
     allow(
@@ -42,10 +42,10 @@ use crate::cache::Cache;
 use crate::cli::{RedisBenchCli, RedisBenchCommand};
 use crate::throughput::Throughput;
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 ///
 /// # Errors
-/// A sentence with a remedy.
+/// Returns a sentence with a remedy.
 pub fn run(cli: &RedisBenchCli) -> anyhow::Result<Exit> {
     match &cli.command {
         RedisBenchCommand::Cache(flags) => {

@@ -1,5 +1,5 @@
-//! What helps against an answer of a Redis server: chosen by the code of its error, or by what it
-//! says where it has no code of its own.
+//! Remedies for the errors of a Redis server, chosen by the error's code, or by its words where it
+//! has no code of its own.
 
 use crate::failure;
 use crate::server::RedisAddress;
@@ -70,7 +70,7 @@ const CAUSES: [(&str, &str, &str); 15] = [
     ),
 ];
 
-/// The remedy for `error` of the server at `remote`, if its cause is known.
+/// Returns the remedy for `error` of the server at `remote`, if its cause is known.
 pub(crate) fn for_error(error: &RedisError, remote: &RedisAddress) -> Option<String> {
     let failure = failure::from_redis(error);
     if failure.kind == "auth" {

@@ -1,4 +1,4 @@
-//! The keys of a run: how they are named, filled before each step, and removed at the end.
+//! Keys of a run: their names, their state before each step, and their removal at the end.
 //!
 //! All of them lie under `plimsoll:<run>:`, and nothing outside is ever touched.
 
@@ -18,7 +18,7 @@ const BATCH_BYTES: u64 = 1 << 20;
 /// headers, its allocator's rounding. An estimate from above.
 const OVERHEAD_BYTES: u64 = 160;
 
-/// The keys that a scenario asks for.
+/// Keys of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunKeys {
     /// `plimsoll:<run>:`.
@@ -66,25 +66,25 @@ impl RunKeys {
         let _ = write!(buffer, "{}k:{index}", self.prefix);
     }
 
-    /// A value: printable, the same for all keys, as long as asked for.
+    /// Returns the value of all keys: printable text of the length asked for.
     pub fn value(&self) -> Vec<u8> {
         (0..self.value_bytes)
             .map(|i| b'a' + (i % 26) as u8)
             .collect()
     }
 
-    /// About how much memory the keys take when all of them are there.
+    /// Estimates the memory in bytes that all keys take.
     pub fn estimated_bytes(&self) -> u64 {
         let name = self.prefix.len() as u64 + 22;
         self.keys
             .saturating_mul(self.value_bytes + name + OVERHEAD_BYTES)
     }
 
-    /// Brings the keys into the state in which every step begins: the preloaded share is there,
-    /// everything else is not. Ages are spread as in a cache that has been filled evenly for a
-    /// while: what is left of each key's life is anything up to its whole.
+    /// Brings the keys into the state in which every step begins: the preloaded share exists, the
+    /// others do not. The time that each key has left is drawn evenly from its whole life, as in a
+    /// cache that has been filled evenly for a while.
     ///
-    /// Returns whether it came to its end before `cancel`.
+    /// Returns false if `cancel` ended it early.
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
@@ -129,9 +129,9 @@ impl RunKeys {
     }
 }
 
-/// Removes every key under `prefix`, until a look at all keys finds none: what was still on its
-/// way to the server when we began is removed as well. `answered` is called after each answer of
-/// the server and says whether to go on; returns whether it came to its end.
+/// Removes every key under `prefix` until a scan of all keys finds none, so that writes which were
+/// still on their way to the server are removed as well. `answered` is called after each answer of
+/// the server and returns false to give up; then this returns false.
 ///
 /// # Errors
 /// Returns the error of the connection or the server.

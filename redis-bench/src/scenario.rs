@@ -1,4 +1,4 @@
-//! Work common to all scenarios: server, guards, settings in a shuffled order, clean-up.
+//! Run of any scenario: server, guards, settings in a shuffled order, clean-up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,37 +28,38 @@ use crate::summary;
 const TOOL: &str = "redis-bench";
 /// Users where neither `--users` nor `--rate` is given.
 const DEFAULT_USERS: u64 = 50;
-/// Arrivals that may be in flight, at least: far above any pool, or the pool's wait would hide.
+/// Lowest cap of arrivals in flight: far above any pool, or requests would wait for the cap and not
+/// for the pool.
 const MIN_IN_FLIGHT_CAP: u64 = 1_024;
-/// Filling the keyspace may take this long.
+/// Longest time that writing the keys may take.
 const FILL_TIMEOUT: Duration = Duration::from_mins(10);
-/// Evidence may come this late when somebody waits for the end, and otherwise.
+/// Longest waits for the server's evidence: after an interrupt, and otherwise.
 const EVIDENCE_TIMEOUT_INTERRUPTED: Duration = Duration::from_millis(150);
 const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One way to load a Redis.
+/// Scenario of redis-bench: keys, requests and figures.
 pub trait RedisScenario {
     /// Requests that users make.
     type Work: Work;
 
-    /// The keys it asks for.
+    /// Returns the keys of a step.
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys;
 
-    /// Requests that users make with these keys.
+    /// Makes the requests of users on these keys.
     fn work(&self, keyspace: RunKeys) -> Self::Work;
 
-    /// The server's commands that requests consist of, in lower case, as its statistics name them.
+    /// Returns the commands that requests consist of, in lower case as in the server's statistics.
     fn commands(&self) -> &'static [&'static str];
 
-    /// Flags of the scenario as the report tells them.
+    /// Returns the scenario's flags for the report's configuration.
     fn config(&self) -> BTreeMap<String, serde_json::Value>;
 
-    /// Adds its own parameters to a step's.
+    /// Adds the scenario's own parameters to a step's plan.
     fn describe(&self, plan: StepPlan) -> StepPlan {
         plan
     }
 
-    /// Adds its own figures to a step that is over.
+    /// Adds the scenario's own figures to a finished step.
     fn conclude(&self, step: &mut Step) {
         let _ = step;
     }
@@ -67,7 +68,7 @@ pub trait RedisScenario {
 /// Runs `scenario` from its flags to its report.
 ///
 /// # Errors
-/// A sentence with a remedy; a report that was begun is saved as failed.
+/// Returns a sentence with a remedy; a report that was begun is saved as failed.
 pub fn run<S: RedisScenario>(
     name: &'static str,
     scenario: &S,
@@ -139,7 +140,7 @@ struct ScenarioRun<'a, S> {
     seed: u64,
     defaults: Defaults,
     prefix: String,
-    /// A fill that was not awaited to its end.
+    /// Filling of the keys that had not ended when it was given up.
     writer: Option<KeyWriter>,
 }
 
@@ -179,7 +180,7 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
         }
     }
 
-    /// The user's rules; without any a server that is not ours is protected by one.
+    /// Returns the user's rules; without any, one that protects a server of the user's.
     fn stop_rules(&self, server: &RedisServer) -> Vec<StopRule> {
         let given = &self.flags.load.step.stop_on;
         if given.is_empty() && !server.is_ours() {
@@ -252,8 +253,8 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
         let step = &mut bench.report.steps[index];
         step.server = evidence.collect(bound);
         self.scenario.conclude(step);
-        // What else a server of its version or for this user does not tell stands in the evidence,
-        // and makes nothing doubtful that it does tell.
+        // Other parts that this server does not tell are listed in the evidence and make none of its
+        // figures doubtful.
         let why = step
             .server
             .as_ref()
@@ -291,7 +292,7 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
         self.scenario.describe(plan)
     }
 
-    /// Brings the keys into their first state; `false` when cancelled meanwhile.
+    /// Brings the keys into the state in which a step begins; `false` when cancelled meanwhile.
     fn fill(&mut self, bench: &Bench, server: &RedisServer, keys: RunKeys) -> anyhow::Result<bool> {
         let remote = server.remote();
         let writer = BlockingTask::start(move |stop| keys.fill(&mut remote.connect()?, stop))

@@ -1,4 +1,4 @@
-//! The Redis under test: the user's, or a throwaway one.
+//! Redis server under test: the user's, or a throwaway one.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::failure;
 use crate::info::Info;
 use crate::remedy;
 
-/// Time that a blocking command of ours (`INFO`, filling, clearing) may take.
+/// Longest time that a blocking command of this program (`INFO`, filling, clearing) may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time within which the first connection must be made.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
@@ -32,7 +32,7 @@ impl RedisAddress {
     /// Reads a URL.
     ///
     /// # Errors
-    /// Fails if it is none that a Redis can be reached at; the sentence holds no secret.
+    /// Fails if no Redis can be reached by it; the sentence holds no secret.
     pub fn parse(url: &str) -> Result<Self, UsageError> {
         let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
                     needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
@@ -60,17 +60,17 @@ impl RedisAddress {
         })
     }
 
-    /// For clients.
+    /// Returns the connection settings for clients.
     pub fn info(&self) -> &ConnectionInfo {
         &self.info
     }
 
-    /// The URL without its secret.
+    /// Returns the URL with its secrets masked.
     pub fn masked_url(&self) -> &str {
         &self.masked_url
     }
 
-    /// A blocking connection, for what is not measured.
+    /// Opens a blocking connection, for work that is not measured.
     ///
     /// # Errors
     /// Returns the error of the driver or the server.
@@ -82,7 +82,7 @@ impl RedisAddress {
         Ok(connection)
     }
 
-    /// The start of a `redis-cli` command for this server, without the password.
+    /// Returns the beginning of a `redis-cli` command for this server, without the password.
     pub fn cli(&self) -> String {
         let database = match self.info.redis_settings().db() {
             0 => String::new(),
@@ -103,7 +103,7 @@ impl RedisAddress {
         }
     }
 
-    /// Returns true if a password is needed.
+    /// Returns true if the URL has a password.
     pub fn has_password(&self) -> bool {
         self.info.redis_settings().password().is_some()
     }
@@ -142,7 +142,7 @@ impl RedisAddress {
     }
 }
 
-/// The server of a run, which ends with this value where it is a throwaway one of this run.
+/// Server of a run. A throwaway server that this run started is stopped when this is dropped.
 #[derive(Debug)]
 pub struct RedisServer {
     remote: RedisAddress,
@@ -151,7 +151,7 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// The server at `url`, or a new throwaway one.
+    /// Takes the server at `url`, or starts a throwaway one.
     ///
     /// # Errors
     /// Fails if the URL cannot be read or no server can be started.
@@ -179,20 +179,20 @@ impl RedisServer {
         self.remote.clone()
     }
 
-    /// Returns true if it is a throwaway one, of this run or of its parent: no guards then.
+    /// Returns true if it is a throwaway server, of this run or of its parent, which needs no guards.
     pub fn is_ours(&self) -> bool {
         self.ours
     }
 
-    /// Returns true if it ends with this run, and all its keys with it.
+    /// Returns true if this run started the server, whose keys end with it.
     pub fn is_throwaway(&self) -> bool {
         self.throwaway.is_some()
     }
 
-    /// Asks the server who it is; `None` when cancelled meanwhile.
+    /// Reads the server's `INFO`; `None` when the run was cancelled meanwhile.
     ///
     /// # Errors
-    /// A sentence that says what to do.
+    /// Returns a sentence with a remedy.
     pub fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
         let remote = self.remote();
         let asked = BlockingTask::start(move |_| Info::read(&mut remote.connect()?))

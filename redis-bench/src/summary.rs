@@ -1,4 +1,4 @@
-//! Summary of a run: doubts about its own data, and its tables.
+//! Summary of a run: its figures, recommendation, tables and text.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use statistics::{mean, mean_interval};
 use crate::advice::recommend;
 use crate::group::{ClientGroup, groups};
 
-/// The conclusions of a run from its steps.
+/// Summarizes the steps of a run.
 pub fn conclude(report: &Report) -> Summary {
     let groups = groups(report);
     let mut summary = Summary {
@@ -118,7 +118,7 @@ fn load_sentence(report: &Report) -> String {
     }
 }
 
-/// Throughput of each way to connect.
+/// Table of the throughput of each way to connect.
 fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
     let is_open = groups.iter().any(|group| !carried_ratios(group).is_empty());
     let cached = groups
@@ -164,7 +164,7 @@ fn carried_ratios(group: &ClientGroup<'_>) -> Vec<f64> {
     group.completed().filter_map(Step::carried_ratio).collect()
 }
 
-/// Latency that users latency_table on each way to connect, all repeats taken together.
+/// Table of the latency of each way to connect, over all repeats.
 fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     let mut table = Table::new(&["", "p50", "p99", "p99.9", "worst", "max"]);
     let mut any_unanswered = false;
@@ -191,7 +191,7 @@ fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     table.to_string() + &wrapped(&legend)
 }
 
-/// Steps that did not last, and a few failures, one line each.
+/// Lines on steps that ended early, and on errors.
 fn troubles(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &report.steps {
@@ -225,7 +225,7 @@ fn troubles(report: &Report) -> Vec<String> {
     lines
 }
 
-/// The text in lines of up to 80 columns.
+/// Breaks the text into lines of up to 80 columns.
 fn wrapped(text: &str) -> String {
     let mut lines = String::new();
     let mut width = 0;

@@ -1,4 +1,4 @@
-//! One command over and over: what a way to connect costs, and nothing else.
+//! Scenario `pool`: one command over and over, which measures the cost of the way to connect alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::clients::{RequestResult, Task, Work};
 use crate::run_keys::RunKeys;
 use crate::scenario::RedisScenario;
 
-/// Keys in use; users beyond share them. Bounds the commands that are kept ready.
+/// Number of keys; more users share them. Bounds the number of commands that are kept ready.
 const KEYS: u64 = 64;
 
 impl PoolWorkload {
-    /// As it is written on the command line and in reports.
+    /// Name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Set => "set",
@@ -74,7 +74,7 @@ pub struct ThroughputWork {
 }
 
 impl ThroughputWork {
-    /// The commands for `keyspace`.
+    /// Makes the commands for these keys.
     pub fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
         let value = keyspace.value();
         let command = |index| {

@@ -54,7 +54,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10k")]
     pub(crate) max: u64,
 
-    /// Connections of the first step
+    /// Connections of the first step of the search
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100")]
     pub(crate) start: u64,
 
@@ -66,7 +66,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = flags::rate, value_name = "PER_S", default_value = "10k")]
     pub(crate) spawn_rate: f64,
 
-    /// How long connecting, the upgrade and each echo may take
+    /// Longest time that connecting, the upgrade and each echo may take
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "5s")]
     pub(crate) timeout: Duration,
 

@@ -1,4 +1,4 @@
-//! Opens one connection, its phases timed apart: TCP first, the upgrade after.
+//! Opening of one connection, with TCP and the upgrade timed apart.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Where a connection gets its orders, and where it leaves word when it is lost.
+//! Handle of one open connection: its worker thread sends commands through it, and its task stores
+//! the failure by which the connection ended.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,38 +10,39 @@ use tokio::sync::{Notify, mpsc};
 use crate::connection_step::ConnectionStep;
 use crate::in_flight::{InFlightMessage, MessageArrival};
 
-/// Held while an order is carried out; once nobody holds it, all have.
+/// Sender that is dropped when a command has been carried out: the receiver's end of the channel
+/// closes once all clones are gone.
 pub(crate) type CompletionToken = mpsc::Sender<()>;
 
-/// What a connection is told to do.
+/// Command to one connection.
 #[derive(Debug)]
 pub(crate) enum ConnectionCommand {
-    /// Talk until the step is over.
+    /// Exchange messages until the step is over.
     Talk {
         step: Arc<ConnectionStep>,
         schedule: TalkSchedule,
         token: CompletionToken,
     },
-    /// One round trip, to see whether it is alive.
+    /// Make one round trip, which shows that the connection is alive.
     Check {
         step: Arc<ConnectionStep>,
         token: CompletionToken,
     },
-    /// Close.
+    /// Close the connection.
     Close { token: CompletionToken },
 }
 
-/// When a connection sends its messages.
+/// Schedule of the messages of one connection.
 #[derive(Debug)]
 pub(crate) enum TalkSchedule {
     /// A pause after each answer; the first message `offset` after the start.
     Paused { pauses: Pauses, offset: Duration },
-    /// When an arrival comes.
+    /// A message for each arrival in the queue.
     Arrivals(TalkerQueue),
 }
 
-/// Arrivals that wait for one connection. What is still in it when it is dropped was never taken
-/// up, and is recorded as censored.
+/// Queue of arrivals that wait for one connection. Arrivals left in it when it is dropped are
+/// recorded as censored.
 #[derive(Debug)]
 pub(crate) struct TalkerQueue {
     arrivals: mpsc::UnboundedReceiver<MessageArrival>,
@@ -48,7 +50,7 @@ pub(crate) struct TalkerQueue {
 }
 
 impl TalkerQueue {
-    /// An inbox and the way into it.
+    /// Creates an empty queue and its sender.
     pub(crate) fn new(step: &Arc<ConnectionStep>) -> (mpsc::UnboundedSender<MessageArrival>, Self) {
         let (sender, arrivals) = mpsc::unbounded_channel();
         let queue = Self {
@@ -58,7 +60,7 @@ impl TalkerQueue {
         (sender, queue)
     }
 
-    /// The next arrival; `None` once no more can come.
+    /// Waits for the next arrival; `None` once no more can come.
     pub(crate) async fn next(&mut self) -> Option<MessageArrival> {
         self.arrivals.recv().await
     }
@@ -79,52 +81,52 @@ struct HandleState {
     closed: Option<Arc<Failure>>,
 }
 
-/// One open connection as its worker sees it. Small: there are as many as connections.
+/// Handle of one open connection. Small: there is one for each of up to 100,000 connections.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionHandle {
-    slot: Mutex<HandleState>,
+    state: Mutex<HandleState>,
     wake: Notify,
 }
 
 impl ConnectionHandle {
-    fn slot(&self) -> MutexGuard<'_, HandleState> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, HandleState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the connection something to do.
+    /// Sends `command` to the connection.
     ///
     /// # Errors
-    /// Fails with what it was lost by, if it is not there any more.
+    /// Returns the failure by which the connection ended, if it is not open any more.
     pub(crate) fn send(&self, command: ConnectionCommand) -> Result<(), Arc<Failure>> {
-        let mut slot = self.slot();
-        if let Some(failure) = &slot.closed {
+        let mut state = self.state();
+        if let Some(failure) = &state.closed {
             return Err(Arc::clone(failure));
         }
-        slot.command = Some(command);
-        drop(slot);
+        state.command = Some(command);
+        drop(state);
         self.wake.notify_one();
         Ok(())
     }
 
-    /// Waits for something to do.
+    /// Waits for the next command.
     pub(crate) async fn next_command(&self) -> ConnectionCommand {
         loop {
-            if let Some(command) = self.slot().command.take() {
+            if let Some(command) = self.state().command.take() {
                 return command;
             }
             self.wake.notified().await;
         }
     }
 
-    /// The connection is over; returns what it was to do and has not begun.
+    /// Stores the failure by which the connection ended; returns the command that it had not begun.
     pub(crate) fn mark_closed(&self, failure: Failure) -> Option<ConnectionCommand> {
-        let mut slot = self.slot();
-        slot.closed = Some(Arc::new(failure));
-        slot.command.take()
+        let mut state = self.state();
+        state.closed = Some(Arc::new(failure));
+        state.command.take()
     }
 
     /// Returns true if the connection is open.
     pub(crate) fn is_open(&self) -> bool {
-        self.slot().closed.is_none()
+        self.state().closed.is_none()
     }
 }

@@ -1,4 +1,4 @@
-//! One step of the search: so many connections open at once, some of them talking.
+//! One step of the search: a number of connections open at once, some of which send messages.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,17 +10,17 @@ use load_engine::{LoadPlan, LoadThreads, Recorder, WaitStrategy};
 use crate::endpoint::WsEndpoint;
 use crate::verdict::StepBounds;
 
-/// What holds for all steps of a run.
+/// Settings and state that all steps of a run share.
 #[derive(Debug)]
 pub(crate) struct RunSetup {
     pub(crate) endpoint: WsEndpoint,
     /// Time that TCP, the upgrade and each echo may take.
     pub(crate) timeout: Duration,
-    /// New connections per second, all workers together.
+    /// New connections per second, all worker threads together.
     pub(crate) spawn_rate_per_s: f64,
-    /// Size of a message.
+    /// Size of a message in bytes.
     pub(crate) message_bytes: usize,
-    /// Who talks, and how much.
+    /// Load of the talkers: open or closed loop.
     pub(crate) load: LoadPlan,
     pub(crate) seed: u64,
     pub(crate) waiting: WaitStrategy,
@@ -30,14 +30,14 @@ pub(crate) struct RunSetup {
     pub(crate) threads: LoadThreads,
 }
 
-/// What all workers and the controller share of one step.
+/// State of one step that all worker threads and the step runner share.
 #[derive(Debug)]
 pub(crate) struct ConnectionStep {
     /// Connections to have open.
     pub(crate) connections: u64,
-    /// Which time it is held, from 0.
+    /// Index of this repeat of the step, from 0.
     pub(crate) repeat: u64,
-    /// Establishment; `acquired` is the instant between TCP and upgrade.
+    /// Attempts to connect; `acquired` is the instant between TCP and upgrade.
     pub(crate) connects: Recorder,
     /// Round trips while the step is held.
     pub(crate) echoes: Recorder,
@@ -45,7 +45,7 @@ pub(crate) struct ConnectionStep {
     pub(crate) checks: Recorder,
     /// Set once all connections are open.
     window: OnceLock<Window>,
-    /// Failed attempts beyond which the step has broken, whatever the rest would do.
+    /// Failed attempts to connect above which the step has broken.
     allowed_failures: u64,
     failed_connects: AtomicU64,
     /// Arrivals that found their connection still waiting for an earlier echo.
@@ -53,7 +53,7 @@ pub(crate) struct ConnectionStep {
 }
 
 impl ConnectionStep {
-    /// A step of `target` connections, recorded by `threads` threads.
+    /// Creates a step of `connections` connections, recorded by `threads` threads.
     pub(crate) fn new(connections: u64, repeat: u64, threads: usize) -> Self {
         Self {
             connections,
@@ -68,32 +68,34 @@ impl ConnectionStep {
         }
     }
 
-    /// Returns the same, where of `missing` connections so many may fail as `bounds` allow.
+    /// Returns the step with the number of attempts that may fail: the share that `bounds` allow
+    /// of `missing`.
     pub(crate) fn with_allowance(mut self, missing: u64, bounds: StepBounds) -> Self {
         self.allowed_failures = (missing as f64 * bounds.error_ratio) as u64;
         self
     }
 
-    /// Connections that talk while the step is held.
+    /// Number of connections that send messages while the step is held.
     pub(crate) fn talkers(&self, load: &LoadPlan) -> u64 {
         load.sessions().min(self.connections)
     }
 
+    /// Counts one failed attempt to connect.
     pub(crate) fn connect_failed(&self) {
         self.failed_connects.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns true if so many attempts failed that no further ones are made.
+    /// Returns true if more attempts failed than are allowed: no further ones are made then.
     pub(crate) fn has_broken(&self) -> bool {
         self.failed_connects.load(Ordering::Relaxed) > self.allowed_failures
     }
 
-    /// Fixes when the step is held; later calls change nothing.
+    /// Sets the window of the step; only the first call has an effect.
     pub(crate) fn set_window(&self, window: Window) {
         let _ = self.window.set(window);
     }
 
-    /// Returns when it is held; a window of no length until that is known.
+    /// Returns the window of the step, all zeros until it is set.
     pub(crate) fn window(&self) -> Window {
         self.window.get().copied().unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! One open connection: a single task that reads for as long as it lives, because who stops
-//! reading stops answering pings, and that talks, is checked and leaves when told to.
+//! Task of one open connection. It reads for as long as it runs, because pings are only answered
+//! while it reads, and carries out the commands that come through the connection's handle.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,8 +21,9 @@ use crate::socket::WsSocket;
 /// Time that a server may take to answer our closing.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Reason why a connection's task ends. What it was doing then counts as done only once it is no
-/// longer among the open ones: whoever waits for it may count them.
+/// Reason for which a connection's task ends. The token of the command that it was carrying out is
+/// dropped only when the connection no longer counts as open, because whoever waits for the token
+/// may count the open connections.
 struct TaskEnd {
     failure: Failure,
     token: Option<CompletionToken>,
@@ -37,7 +38,7 @@ impl From<Failure> for TaskEnd {
     }
 }
 
-/// An open connection.
+/// State of an open connection.
 pub(crate) struct ConnectionTask {
     socket: WsSocket,
     messages: MessageSource,
@@ -62,7 +63,7 @@ impl ConnectionTask {
         }
     }
 
-    /// Lives until the server or its own worker ends it.
+    /// Runs until the server or the worker thread ends the connection.
     pub(crate) async fn run(mut self) {
         let TaskEnd { failure, token } = self.follow_commands().await;
         let not_begun = self.handle.mark_closed(failure.clone());
@@ -86,7 +87,7 @@ impl ConnectionTask {
         }
     }
 
-    /// Does what it is told; the command's token is dropped when that is over.
+    /// Carries out `command`, and drops its token afterwards.
     async fn execute(&mut self, command: ConnectionCommand) -> Result<(), TaskEnd> {
         let (result, token) = match command {
             ConnectionCommand::Talk {
@@ -112,7 +113,7 @@ impl ConnectionTask {
         result.map_err(|failure| TaskEnd { failure, token })
     }
 
-    /// Closed loop: message, echo, pause.
+    /// Closed loop: sends a message, waits for its echo, pauses, until measuring ends.
     async fn talk_with_pauses(
         &mut self,
         step: &ConnectionStep,
@@ -132,8 +133,8 @@ impl ConnectionTask {
         Ok(())
     }
 
-    /// Open loop: a message for each arrival, one at a time. After the step's end answers are
-    /// waited for during one bound more.
+    /// Open loop: sends a message for each arrival, one at a time. Arrivals are still taken up for
+    /// one time-out after measuring has ended.
     async fn talk_on_arrivals(
         &mut self,
         step: &ConnectionStep,
@@ -180,7 +181,8 @@ impl ConnectionTask {
         Ok(())
     }
 
-    /// A connection that does not answer in its time counts as lost, and is.
+    /// Makes one round trip. A connection that does not answer within its time-out counts as lost
+    /// and is closed.
     async fn check(&mut self, step: &ConnectionStep) -> Result<(), Failure> {
         let message = InFlightMessage::start(&step.checks);
         match exchange_echo(&mut self.socket, &mut self.messages, self.setup.timeout).await {
@@ -195,7 +197,7 @@ impl ConnectionTask {
         }
     }
 
-    /// Keeps reading for a while.
+    /// Reads for the length of `pause`.
     async fn read_for(&mut self, pause: Duration) -> Result<(), Failure> {
         let pause = sleep(pause);
         tokio::pin!(pause);

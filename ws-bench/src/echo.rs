@@ -1,4 +1,4 @@
-//! One message there and its echo back.
+//! Exchange of one message and its echo.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::failure;
 use crate::socket::WsSocket;
 
-/// ConnectionTask number and sequence number: what tells one message from all others.
+/// Bytes of the connection number and sequence number, which tell each message from all others.
 pub(crate) const SMALLEST_BYTES: usize = 16;
 
-/// MessageSource of one connection, no two of them equal.
+/// Source of the messages of one connection, no two of them equal.
 #[derive(Debug)]
 pub(crate) struct MessageSource {
     connection: u64,
@@ -34,7 +34,7 @@ impl MessageSource {
         }
     }
 
-    /// The next one. Takes up the memory of the last, which has been sent by then.
+    /// Makes the next message, in the memory of the last one, which has been sent by then.
     fn next(&mut self) -> Bytes {
         self.sequence += 1;
         self.scratch.reserve(self.size);
@@ -56,14 +56,14 @@ impl MessageSource {
     }
 }
 
-/// What became of one message.
+/// Result of one message.
 #[derive(Debug)]
 pub(crate) enum EchoResult {
     /// Its echo came.
     Answered,
-    /// It did not, or not as it was sent; the connection is still there.
+    /// No echo came in time, or a different one; the connection is still open.
     Unanswered(Failure),
-    /// The connection is not there any more.
+    /// The connection was lost.
     Lost(Failure),
 }
 
@@ -105,7 +105,8 @@ async fn send_and_receive(
     }
 }
 
-/// The data that came, if it was data; pings are answered by the library.
+/// Returns the data of a received item; `None` for control frames, of which the library answers
+/// pings.
 pub(crate) fn read_data(item: Option<Result<Message, Error>>) -> Result<Option<Bytes>, Failure> {
     match item {
         None => Err(failure::from_end()),

@@ -1,4 +1,5 @@
-//! Where connections go to, and where from.
+//! Addresses of connections: the server's URL and socket address, and the source address of each
+//! connection.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -10,15 +11,15 @@ use url::{Host, Url};
 /// system usually lends, so that a free one is found at once.
 const CONNECTIONS_PER_SOURCE: u64 = 5_000;
 
-/// Reasons why a URL is none that can be loaded.
+/// Reasons for which a server cannot be loaded by its URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UrlError {
     /// It is no URL.
     #[error("{text:?} is no URL ({reason}); write it as in ws://127.0.0.1:9001/")]
     Malformed {
-        /// What was given.
+        /// Text that was given.
         text: String,
-        /// What is wrong with it.
+        /// Fault in it.
         reason: String,
     },
     /// It asks for TLS.
@@ -79,7 +80,7 @@ impl TargetUrl {
         Ok(Self { url, uri })
     }
 
-    /// The URL; its password and the parameters that may be secret are masked.
+    /// Returns the URL with its password and the parameters that may be secret masked.
     pub(crate) fn masked(&self) -> String {
         redaction::url(self.url.as_str())
     }
@@ -94,7 +95,7 @@ impl TargetUrl {
         (host, self.url.port_or_known_default().unwrap_or(80))
     }
 
-    /// Returns the same, resolved.
+    /// Returns the endpoint at this `address`, to which the host was resolved.
     pub(crate) fn resolved_to(&self, address: SocketAddr) -> WsEndpoint {
         WsEndpoint {
             uri: self.uri.clone(),

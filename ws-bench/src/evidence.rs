@@ -1,4 +1,4 @@
-//! The server's side of a step, where the server is a process of this machine.
+//! Evidence of the server in a step, read from its process where that runs on this machine.
 
 use bench_report::{ServerEvidence, redaction};
 use host_metrics::Masking;
@@ -13,13 +13,13 @@ const MASKING: Masking = Masking {
     words: redaction::command_line::<String>,
 };
 
-/// Looks at the process that listens.
+/// Reader of the server's process.
 #[derive(Debug)]
-pub(crate) struct ServerWatch {
+pub(crate) struct ServerProcessReader {
     process: Result<u32, &'static str>,
 }
 
-/// A process at one instant.
+/// Use of resources by a process until one instant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProcessUsage {
     cpu_ns: u64,
@@ -27,13 +27,13 @@ pub(crate) struct ProcessUsage {
     open_files: Option<u64>,
 }
 
-impl ServerWatch {
-    /// Looks at process `pid`, which is known to be the server.
+impl ServerProcessReader {
+    /// Reads process `pid`, which is known to be the server.
     pub(crate) fn of_process(pid: u32) -> Self {
         Self { process: Ok(pid) }
     }
 
-    /// Looks for the process that listens at `endpoint`.
+    /// Finds the process that listens at `endpoint`.
     pub(crate) fn of_endpoint(endpoint: &WsEndpoint) -> Self {
         let process = if endpoint.is_local() {
             listener(endpoint.address.port())
@@ -44,20 +44,20 @@ impl ServerWatch {
         Self { process }
     }
 
-    /// Which process it is, as `{"pid": 4711, "name": "ws-bench"}`; `None` where that is not
-    /// known. By this a recording of the machine tells the server from strangers.
+    /// Identity of the process, as `{"pid": 4711, "name": "ws-bench"}`; `None` where it is not known.
+    /// A recording of the machine tells the server from other processes by it.
     pub(crate) fn server_process(&self) -> Option<Value> {
         let pid = *self.process.as_ref().ok()?;
         let (process, _) = read_process(pid, MASKING).ok()?;
         Some(json!({ "pid": pid, "name": &*process.name }))
     }
 
-    /// The server as it is now; `None` when it cannot be seen.
+    /// Reads the use now; `None` when the process cannot be read.
     pub(crate) fn read(&self) -> Option<ProcessUsage> {
         usage(*self.process.as_ref().ok()?)
     }
 
-    /// What the server used between two looks.
+    /// Returns the use between two readings.
     pub(crate) fn evidence(
         &self,
         before: Option<ProcessUsage>,
@@ -128,7 +128,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_server_is_named_as_the_system_names_it() {
         let own = std::fs::read_to_string("/proc/self/comm").unwrap();
-        let told = ServerWatch::of_process(std::process::id()).server_process();
+        let told = ServerProcessReader::of_process(std::process::id()).server_process();
         assert_eq!(
             told,
             Some(json!({ "pid": std::process::id(), "name": own.trim_end() }))
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_absent_with_its_reason() {
-        let watch = ServerWatch::of_process(std::process::id());
+        let watch = ServerProcessReader::of_process(std::process::id());
         let seen = watch.read();
         assert!(seen.unwrap().rss_bytes > 0);
         let gone = watch.evidence(seen, None);

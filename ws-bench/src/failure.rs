@@ -1,4 +1,4 @@
-//! What can go wrong with a connection, by kind, and whose fault each kind is.
+//! Kinds of failures of connections, and the owner of the limit that each kind shows.
 
 use std::borrow::Cow;
 use std::io;
@@ -18,7 +18,7 @@ pub(crate) const ECHO_TIMEOUT: &str = "timeout.echo";
 /// An answer that is not what was sent.
 pub(crate) const WRONG_ECHO: &str = "wrong_echo";
 
-/// The TCP connection could not be made, or broke.
+/// Converts an error of the TCP connection.
 pub(crate) fn from_io(error: &io::Error) -> Failure {
     let kind = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EMFILE) => "emfile",
@@ -35,7 +35,7 @@ pub(crate) fn from_io(error: &io::Error) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// The upgrade to a WebSocket failed.
+/// Converts an error of the upgrade to a WebSocket.
 pub(crate) fn from_upgrade(error: &Error) -> Failure {
     let kind = match error {
         Error::Io(error) => return from_io(error),
@@ -51,7 +51,7 @@ pub(crate) fn from_upgrade(error: &Error) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// An open connection failed.
+/// Converts an error of an open connection.
 pub(crate) fn from_session(error: &Error) -> Failure {
     let kind = match error {
         Error::Io(error) => return from_io(error),
@@ -64,8 +64,8 @@ pub(crate) fn from_session(error: &Error) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// The server closed the connection; without a close frame at all when it just went (RFC 6455,
-/// 7.1.5: 1006), without a code where the frame has none (1005).
+/// Makes the failure of a connection that the server closed with this close frame, whose code is
+/// 1005 where it has none (RFC 6455, 7.1.5).
 pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     let code = frame.map_or(1005, |frame| u16::from(frame.code));
     let reason = frame.map_or("", |frame| frame.reason.as_str());
@@ -73,7 +73,7 @@ pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     Failure::new(format!("closed.{code}"), &message)
 }
 
-/// The connection ended without a close frame.
+/// Makes the failure of a connection that ended without a close frame (1006).
 pub(crate) fn from_end() -> Failure {
     Failure::new(
         "closed.1006",
@@ -81,7 +81,7 @@ pub(crate) fn from_end() -> Failure {
     )
 }
 
-/// Whose limit a failure of `kind` shows.
+/// Returns the owner of the limit that a failure of `kind` shows.
 pub(crate) fn owner(kind: &str) -> LimitOwner {
     match kind {
         "emfile" | "enfile" | "memory" => LimitOwner::Generator,

@@ -1,7 +1,8 @@
-//! An attempt under way: recorded when it is over, and as censored when it is cut off.
+//! A message or connection attempt in flight: recorded when it finishes, and as censored when it is
+//! cut off.
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Failure, OperationId, Outcome, Recorder, Timestamps, Within};
+use load_engine::{Failure, OperationId, Outcome, Recorder, SegmentIndex, Timestamps, Within};
 
 use crate::connection_step::ConnectionStep;
 
@@ -9,7 +10,7 @@ use crate::connection_step::ConnectionStep;
 pub(crate) struct InFlightMessage<'a> {
     pub(crate) timestamps: Timestamps,
     recorder: &'a Recorder,
-    /// Whose measured part it must lie in to count; all counts without one.
+    /// Step in whose measured part it must lie to count; `None` counts always.
     step: Option<&'a ConnectionStep>,
     finished: bool,
 }
@@ -22,7 +23,7 @@ pub(crate) struct MessageArrival {
 }
 
 impl<'a> InFlightMessage<'a> {
-    /// An attempt that begins now and that nothing but its turn has called for.
+    /// Starts an attempt now that was due at no particular instant.
     pub(crate) fn start(recorder: &'a Recorder) -> Self {
         let timestamps = Timestamps {
             started_ns: monotonic_ns(),
@@ -36,7 +37,7 @@ impl<'a> InFlightMessage<'a> {
         }
     }
 
-    /// An echo that begins now.
+    /// Starts an echo of a closed loop now.
     pub(crate) fn start_echo(step: &'a ConnectionStep) -> Self {
         let flight = Self::within_step(step);
         step.echoes.begin(flight.timestamps.started_ns);
@@ -49,7 +50,7 @@ impl<'a> InFlightMessage<'a> {
         flight
     }
 
-    /// An echo that was due, taken up now.
+    /// Starts the echo of an arrival that was due earlier.
     pub(crate) fn from_arrival(step: &'a ConnectionStep, arrival: MessageArrival) -> Self {
         let mut flight = Self::within_step(step);
         flight.timestamps.due_ns = arrival.due_ns;
@@ -58,14 +59,15 @@ impl<'a> InFlightMessage<'a> {
         flight
     }
 
-    /// An echo that was due and that no connection took up: to be dropped.
+    /// Creates an echo for an arrival that no connection took up; dropping it records it as
+    /// censored.
     pub(crate) fn never_started(step: &'a ConnectionStep, arrival: MessageArrival) -> Self {
         let mut flight = Self::from_arrival(step, arrival);
         flight.timestamps.started_ns = 0;
         flight
     }
 
-    /// It is over.
+    /// Records the result.
     pub(crate) fn finish(mut self, result: Result<(), Failure>) {
         self.finished = true;
         if self.timestamps.done_ns == 0 {
@@ -75,9 +77,11 @@ impl<'a> InFlightMessage<'a> {
             Ok(()) => Outcome::success(OperationId::FIRST),
             Err(failure) => Outcome::failed(OperationId::FIRST, failure),
         };
-        let within = self.step.map_or(Within::WHOLLY, |step| Within {
-            due: step.measures(self.timestamps.begin_ns()),
-            done: step.measures(self.timestamps.done_ns),
+        let within = self.step.map_or(Within::WHOLLY, |step| {
+            Within::measured(
+                step.measures(self.timestamps.begin_ns()),
+                step.measures(self.timestamps.done_ns),
+            )
         });
         self.recorder.record(&self.timestamps, &outcome, within);
     }
@@ -88,7 +92,7 @@ impl Drop for InFlightMessage<'_> {
         let counts = |step: &ConnectionStep| step.measures(self.timestamps.begin_ns());
         if !self.finished && self.step.is_none_or(counts) {
             self.recorder
-                .record_censored(&self.timestamps, monotonic_ns());
+                .record_censored(&self.timestamps, SegmentIndex::FIRST, monotonic_ns());
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Finds how many WebSocket connections a server holds, and whose limit it was.
 //!
-//! [`mod@limit`] raises the number of open connections level by level; each connection lives on from
-//! level to level in a single task (`connection`), some of them talk, and all are checked
-//! before a level counts as held. What ends the search is told by owner: the server's limit, the
-//! network's, or our own, which is never taken for the server's. [`serve`] is an echo server to
-//! try it on.
+//! Scenario `limit` raises the number of open connections step by step. Each connection stays open
+//! from step to step in a task of its own (`connection_task`), some of them send messages, and all
+//! are checked before a step counts as held. The result names the owner of the limit: the server,
+//! the network, or this generator. `serve` is an echo server to try it on.
 #![cfg_attr(
     test,
     allow(
@@ -48,10 +47,10 @@ use crate::cli::{LimitArgs, WsCli, WsCommand};
 use crate::serve::{ServeError, ServeOptions};
 use crate::settings::DEFAULTS;
 
-/// Does what the command line asks for.
+/// Runs the command of the command line.
 ///
 /// # Errors
-/// Fails with what is to be told on stderr, with what to do about it.
+/// Returns the sentence for stderr, with its remedy.
 pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
     match &cli.command {
         WsCommand::Limit(args) => limit(args),

@@ -1,4 +1,5 @@
-//! How many connections a server holds, and whose limit it was.
+//! Scenario `limit`: finds the number of connections that a server holds, and the owner of the
+//! limit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use testbed::WebSocketServer;
 
 use crate::connection_step::RunSetup;
 use crate::endpoint::{TargetUrl, WsEndpoint};
-use crate::evidence::ServerWatch;
+use crate::evidence::ServerProcessReader;
 use crate::failure;
 use crate::machine_limits::{MachineLimits, ServerPlacement, Shortage, shortage};
 use crate::probe::{ProbeResult, probe};
@@ -98,8 +99,8 @@ fn search(
     let shortage = plan(bench, &endpoint, settings.max);
     let setup = Arc::new(setup(endpoint, settings));
     let watch = server_pid.map_or_else(
-        || ServerWatch::of_endpoint(&setup.endpoint),
-        ServerWatch::of_process,
+        || ServerProcessReader::of_endpoint(&setup.endpoint),
+        ServerProcessReader::of_process,
     );
     if let Some(process) = watch.server_process() {
         let config = &mut bench.report.config;
@@ -141,7 +142,8 @@ fn setup(endpoint: WsEndpoint, settings: &LimitSettings) -> RunSetup {
     }
 }
 
-/// Returns what this machine lacks for `max` connections; told before the first is opened.
+/// Returns the limit of this machine below `max` connections, and warns of it before the first is
+/// opened.
 fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> {
     let server = ServerPlacement {
         local: endpoint.is_local(),
@@ -155,7 +157,7 @@ fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> 
     Some(shortage)
 }
 
-/// Goes from step to step until the limit is known; what broke the lowest step that broke.
+/// Runs steps until the limit is known; returns the reason for which the lowest broken step broke.
 fn run_steps(
     runner: &mut StepRunner<'_>,
     search: &mut LimitSearch,
@@ -184,7 +186,7 @@ fn run_steps(
     Ok(found)
 }
 
-/// Holds a step as often as was asked for.
+/// Runs all repeats of a step, up to the first one that does not hold.
 fn hold(runner: &mut StepRunner<'_>, step: u64) -> anyhow::Result<StepVerdict> {
     for repeat in 0..runner.settings.repeats {
         match hold_once(runner, step, repeat)? {
@@ -195,7 +197,7 @@ fn hold(runner: &mut StepRunner<'_>, step: u64) -> anyhow::Result<StepVerdict> {
     Ok(StepVerdict::Held)
 }
 
-/// Holds a step; again, where it broke while the generator itself was late.
+/// Runs one repeat of a step, and again where it broke while the generator itself was late.
 fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Result<StepVerdict> {
     const TRIES: usize = 3;
     for _ in 1..TRIES {
@@ -215,7 +217,7 @@ fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Res
     runner.run_step(step, repeat)
 }
 
-/// Returns true if the server answers nobody any more: then there is no limit left to look for.
+/// Returns true if the server no longer answers anybody, so that no limit is left to look for.
 fn is_gone(runner: &StepRunner<'_>, target: &TargetUrl) -> anyhow::Result<bool> {
     let found = probe(target, runner.settings.timeout, &runner.bench.cancel)?;
     let of_target = |failure: &Failure| failure::owner(&failure.kind) == LimitOwner::Target;

@@ -1,5 +1,5 @@
-//! How many connections this machine can hold at all, found out before the first is opened: our
-//! own limits are not to be taken for the server's.
+//! Limits of this machine on the number of connections, read before the first one is opened so that
+//! they are not taken for the server's.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ const BYTES_PER_CONNECTION: u64 = 16 * 1024;
 /// Share of the available memory that is planned with.
 const MEMORY_SHARE: f64 = 0.8;
 
-/// What limits connections on this machine; what could not be read limits nothing.
+/// Limits of connections on this machine. A limit that could not be read does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MachineLimits {
     /// Files that this process may open, and has open.
@@ -32,7 +32,7 @@ pub(crate) struct MachineLimits {
 }
 
 impl MachineLimits {
-    /// Raises the own limit of open files as far as it goes, then reads what holds.
+    /// Raises the process's limit of open files as far as possible, then reads all limits.
     pub(crate) fn prepare(cgroup: Option<&Cgroup>) -> Self {
         let available = available_bytes();
         let proc = Path::new("/proc");
@@ -56,12 +56,12 @@ fn available_bytes() -> Option<u64> {
     memory.value.available_bytes
 }
 
-/// Place where the server is, as far as it matters here.
+/// Location of the server, as far as it matters for the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerPlacement {
-    /// On this machine: its memory is ours, too.
+    /// True if the server is on this machine, so that it shares the memory.
     pub(crate) local: bool,
-    /// Source addresses can be spread: ports do not limit.
+    /// True if source addresses can be spread, so that ports do not limit.
     pub(crate) many_sources: bool,
 }
 
@@ -71,14 +71,14 @@ pub(crate) struct Shortage {
     /// Connections that fit.
     pub(crate) fits: u64,
     pub(crate) owner: LimitOwner,
-    /// What limits, with its figures.
+    /// Description of the limit, with its figures.
     pub(crate) reason: String,
-    /// What would raise it.
+    /// Command or change that would raise it.
     pub(crate) remedy: String,
 }
 
 impl Shortage {
-    /// Returns what the report says of it.
+    /// Returns the report's warning about it.
     pub(crate) fn warning(&self, wanted: u64) -> Warning {
         let message = format!(
             "{wanted} connections were asked for, {} fit: {}; {}",
@@ -89,7 +89,7 @@ impl Shortage {
     }
 }
 
-/// The tightest limit below `wanted` connections; `None` when they fit.
+/// Returns the tightest limit below `wanted` connections; `None` when they fit.
 pub(crate) fn shortage(
     wanted: u64,
     machine: &MachineLimits,

@@ -1,9 +1,9 @@
-//! Open files kept in reserve: each connection takes one.
+//! Reserve of open files, of which each connection takes one.
 
 use std::fs::File;
 
-/// Descriptors kept from being used up: what is left when none can be had any more, so that the
-/// report can still be written.
+/// File descriptors kept in reserve, so that the report can still be written when connections have
+/// used up all others.
 #[derive(Debug)]
 pub(crate) struct ReservedFiles {
     _held: Vec<File>,
@@ -12,7 +12,7 @@ pub(crate) struct ReservedFiles {
 const RESERVED: usize = 16;
 
 impl ReservedFiles {
-    /// Takes them, as many as there are; they are free again when this is dropped.
+    /// Opens them, as many as the limit allows; they are closed when this is dropped.
     pub(crate) fn open() -> Self {
         let files = (0..RESERVED).map_while(|_| File::open("/dev/null").ok());
         Self {

@@ -1,5 +1,4 @@
-//! One connection and one echo, alone: whether there is a server at all before it is loaded, and
-//! whether it is still there after it broke.
+//! Probe of the server by one connection and one echo: before the load, and after a step broke.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,12 +14,12 @@ use crate::endpoint::{TargetUrl, WsEndpoint};
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a probe found.
+/// Result of a probe.
 #[derive(Debug)]
 pub(crate) enum ProbeResult {
     /// A server that echoes.
     Echo(WsEndpoint),
-    /// None, or none that echoes.
+    /// No server, or one that does not echo.
     Nothing(Failure),
     /// A signal came first.
     Interrupted,
@@ -60,7 +59,7 @@ async fn echo_once(target: &TargetUrl, bound: Duration) -> Result<WsEndpoint, Fa
         EchoResult::Answered => {}
         EchoResult::Unanswered(failure) | EchoResult::Lost(failure) => return Err(failure),
     }
-    // Whether it answers our closing is not the question here.
+    // An unanswered closing changes nothing here.
     let _ = timeout(CLOSE_TIMEOUT, async {
         use futures_util::StreamExt as _;
         if socket.close(None).await.is_ok() {

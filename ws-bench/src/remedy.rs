@@ -1,4 +1,4 @@
-//! Says why a server cannot be loaded, and what to do about the cause that it named.
+//! Sentences about a server that cannot be loaded: the cause, and the remedy.
 
 use load_engine::Failure;
 
@@ -44,7 +44,7 @@ fn family(kind: &str) -> (&str, &str) {
     kind.split_once('.').unwrap_or((kind, ""))
 }
 
-/// Of an answer to the upgrade that is not 101.
+/// Remedy for an answer to the upgrade other than 101.
 fn of_status(status: &str) -> &'static str {
     match status {
         "401" | "407" => {
@@ -74,7 +74,7 @@ fn of_status(status: &str) -> &'static str {
     }
 }
 
-/// Of a close code (RFC 6455, 7.4, and the registry of IANA).
+/// Remedy for a close code (RFC 6455, 7.4, and the registry of IANA).
 fn of_close(code: &str) -> &'static str {
     match code {
         "1002" | "1003" | "1007" => {

@@ -1,4 +1,4 @@
-//! The result as people read it.
+//! Result of a search as text.
 
 use bench_cli::table::{Table, bytes, quantile, rate, ratio};
 use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};

@@ -1,4 +1,4 @@
-//! Which step to try next: up by a factor until one breaks, then in between until the limit is
+//! Choice of the next step: up by a factor until one breaks, then in between until the limit is
 //! known to within 2 %.
 
 /// Steps closer than this share of the lower one are not told apart.
@@ -37,19 +37,19 @@ impl LimitSearch {
         self.held
     }
 
-    /// `step` held.
+    /// Notes that `step` held.
     pub(crate) fn held(&mut self, step: u64) {
         self.held = self.held.max(step);
     }
 
-    /// `step` broke with `open` connections open.
+    /// Notes that `step` broke with `open` connections open.
     pub(crate) fn broke(&mut self, step: u64, open: u64) {
         if self.broken.is_none_or(|broken| step < broken.step) {
             self.broken = Some(BrokenStep { step, open });
         }
     }
 
-    /// The next step to try; `None` when the limit is known.
+    /// Returns the next step to try; `None` when the limit is known.
     pub(crate) fn next(&self) -> Option<u64> {
         let Some(broken) = self.broken else {
             return self.next_up();
@@ -59,8 +59,8 @@ impl LimitSearch {
         if gap <= resolution {
             return None;
         }
-        // A server that refuses at a fixed number has just named it: hold it, then look whether
-        // the next one up really breaks. Anything else is found by halving.
+        // A server that refuses at a fixed number has just shown it: hold that number, then try
+        // the next one up. Anything else is found by halving.
         if broken.open > self.held && broken.open < broken.step {
             Some(broken.open)
         } else if broken.open == self.held && self.held > 0 {
@@ -81,7 +81,7 @@ impl LimitSearch {
         Some(up.max(self.held + 1).min(self.highest))
     }
 
-    /// How many steps come after the next one, if none breaks.
+    /// Number of steps after the next one, if none breaks.
     pub(crate) fn steps_after(&self) -> usize {
         let mut ahead = self.clone();
         let mut steps: usize = 0;

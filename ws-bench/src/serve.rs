@@ -1,6 +1,5 @@
-//! An echo server, a process of its own: for trying things out, for tests, and for whoever has
-//! no server at hand. What it costs to hold a connection is kept small, so that the bench meets
-//! the machine's limits rather than this server's.
+//! Echo server for trials, tests and users without a server of their own. It holds each connection
+//! cheaply, so that the bench meets the machine's limits rather than this server's.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -25,10 +24,10 @@ const HANDSHAKE_BOUND: Duration = Duration::from_secs(10);
 /// Pause after a failed accept: out of descriptors, and retrying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// What the server is asked to do.
+/// Settings of the server.
 #[derive(Debug, Clone)]
 pub(crate) struct ServeOptions {
-    /// Place where it listens; port 0 takes a free one.
+    /// Address on which it listens; port 0 takes a free one.
     pub(crate) listen: SocketAddr,
     /// Open connections from which on further ones get HTTP 503.
     pub(crate) refuse_after: Option<u64>,
@@ -45,7 +44,7 @@ pub(crate) enum ServeError {
     Listen {
         /// The address asked for.
         address: SocketAddr,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// The line that says where it listens cannot be written.
@@ -80,13 +79,13 @@ async fn serve(options: &ServeOptions) -> Result<(), ServeError> {
         source,
     })?;
     announce(address).map_err(ServeError::Announce)?;
-    let places = options.refuse_after.map_or(Semaphore::MAX_PERMITS, |n| {
+    let slots = options.refuse_after.map_or(Semaphore::MAX_PERMITS, |n| {
         usize::try_from(n).map_or(Semaphore::MAX_PERMITS, |n| n.min(Semaphore::MAX_PERMITS))
     });
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
-        () = accept_all(&listener, Arc::new(Semaphore::new(places))) => {}
+        () = accept_all(&listener, Arc::new(Semaphore::new(slots))) => {}
     }
     Ok(())
 }
@@ -107,10 +106,10 @@ fn announce(address: SocketAddr) -> io::Result<()> {
     out.flush()
 }
 
-async fn accept_all(listener: &TcpListener, places: Arc<Semaphore>) {
+async fn accept_all(listener: &TcpListener, slots: Arc<Semaphore>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(welcome(stream, Arc::clone(&places)))),
+            Ok((stream, _)) => drop(tokio::spawn(serve_client(stream, Arc::clone(&slots)))),
             Err(error) => {
                 tracing::debug!(%error, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -119,12 +118,12 @@ async fn accept_all(listener: &TcpListener, places: Arc<Semaphore>) {
     }
 }
 
-/// Answers one client: with an echo for as long as it stays, or with 503 where there is no place.
-async fn welcome(stream: TcpStream, places: Arc<Semaphore>) {
+/// Serves one client: echoes its messages until it leaves, or answers 503 where no slot is free.
+async fn serve_client(stream: TcpStream, slots: Arc<Semaphore>) {
     // Without it echoes only come later.
     let _ = stream.set_nodelay(true);
-    let place = places.try_acquire_owned();
-    let full = place.is_err();
+    let slot = slots.try_acquire_owned();
+    let full = slot.is_err();
     #[expect(clippy::result_large_err, reason = "the library's own signature")]
     let answer = move |_: &Request, response: Response| {
         if full { Err(refusal()) } else { Ok(response) }
@@ -134,8 +133,8 @@ async fn welcome(stream: TcpStream, places: Arc<Semaphore>) {
         return;
     };
     echo(&mut socket).await;
-    // Its place is free before the client can see that it is gone.
-    drop(place);
+    // The slot is free before the client can see that the connection is closed.
+    drop(slot);
     drop(socket);
 }
 

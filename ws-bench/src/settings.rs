@@ -1,4 +1,4 @@
-//! What a search for the limit is told, with every default filled in.
+//! Settings of a search for the limit, with all defaults filled in.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,9 +39,9 @@ pub(crate) struct LimitSettings {
     pub(crate) latency_bound: Duration,
     /// Size of a message.
     pub(crate) message_bytes: usize,
-    /// Who talks, and how much.
+    /// Load of the talkers: open or closed loop.
     pub(crate) load: LoadPlan,
-    /// Talk that is not measured.
+    /// Time in which talkers send messages before measuring begins.
     pub(crate) warmup: Duration,
     /// Time that each step is held and measured.
     pub(crate) measure: Duration,
@@ -49,9 +49,9 @@ pub(crate) struct LimitSettings {
     pub(crate) repeats: u64,
     /// Seed of everything random.
     pub(crate) seed: u64,
-    /// Which runtime.
+    /// Kind of runtime.
     pub(crate) runtime: RuntimeKind,
-    /// How the pacer waits.
+    /// Way in which the pacer waits.
     pub(crate) waiting: WaitStrategy,
     /// Rules that the user set.
     pub(crate) stop_on: Vec<StopRule>,
@@ -76,7 +76,7 @@ impl LimitSettings {
         set.fold(self.latency_bound, Duration::min)
     }
 
-    /// Adds what the report says of the search to what it says of the shared flags.
+    /// Adds the settings of the search to the report's configuration.
     pub(crate) fn describe(&self, config: &mut BTreeMap<String, Value>) {
         let ns = |time: Duration| json!(time.as_nanos() as u64);
         for (name, value) in [

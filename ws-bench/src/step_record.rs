@@ -1,4 +1,4 @@
-//! What happened in one step, and the step of the report that it becomes.
+//! Record of one step while it runs, and its conversion to a step of the report.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -14,23 +14,23 @@ use crate::step_timeline::StepTimeline;
 use crate::thread_pool::ThreadPoolError;
 use crate::verdict::{BreakReason, StepBounds, StepEvidence, judge};
 
-/// What happened in a step.
+/// Record of a step.
 #[derive(Debug)]
 pub(crate) struct StepRecord {
     pub(crate) window: Window,
     pub(crate) connect_s: f64,
-    /// Over the measured part; over connecting where the step broke before.
+    /// CPU readings at both ends of the measured part; of connecting where the step broke earlier.
     pub(crate) readings: (CpuReading, CpuReading),
     pub(crate) server: Option<ServerEvidence>,
-    /// Connections open at its end.
+    /// Connections open at the end of the step.
     pub(crate) open: u64,
     pub(crate) rss_bytes: Option<u64>,
-    /// How it ended, as far as the workers know.
+    /// Result of the commands to the worker threads.
     pub(crate) ended: Result<(), ThreadPoolError>,
 }
 
 impl StepRecord {
-    /// Begins now.
+    /// Creates a record that starts now.
     pub(crate) fn start(now: CpuReading) -> Self {
         Self {
             window: Window {
@@ -46,7 +46,7 @@ impl StepRecord {
         }
     }
 
-    /// All that could be opened is; until a step is held its measured part has no length.
+    /// Notes that connecting is over. Until the step is held its measured part has no length.
     pub(crate) fn mark_connected(&mut self, now: CpuReading) {
         let now_ns = monotonic_ns();
         self.readings.1 = now;
@@ -56,12 +56,12 @@ impl StepRecord {
         self.window.end_ns = now_ns;
     }
 
-    /// Returns true if it came to measuring.
+    /// Returns true if the measured part has a length.
     pub(crate) fn was_measured(&self) -> bool {
         self.window.measured_s() > 0.0
     }
 
-    /// The step, and why it broke if it did.
+    /// Converts the record to a step of the report, with the reason for which it broke, if it did.
     pub(crate) fn into_step(
         self,
         step: &ConnectionStep,
@@ -106,9 +106,8 @@ impl StepRecord {
         (reported, why)
     }
 
-    /// Merges the recorders of connecting and talking, each with the time that its rate is over.
-    /// The check of every connection is no operation of the step: it comes in one burst that no
-    /// rate is asked of.
+    /// Merges the recorders of connects and echoes, each with the time over which its rate is
+    /// computed. The check of every connection is left out: it comes in one burst without a rate.
     fn collect(&self, step: &ConnectionStep) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
         let (mut operations, mut failures) = step.connects.collect(self.connect_s);
         for failure in &mut failures {
@@ -131,7 +130,7 @@ impl StepRecord {
         timeline: &StepTimeline,
         threads: usize,
     ) -> Generator {
-        // What the CPU was used for: echoes, or connecting where it did not come to that.
+        // CPU time is spread over echoes, or over connects where no echo was measured.
         let used_for = if self.was_measured() {
             "echo"
         } else {
@@ -176,8 +175,8 @@ impl StepRecord {
     }
 }
 
-/// The recorder has the two phases of a connect where a pooled target has checkout and service;
-/// here they become figures under their own names, and service is the whole again.
+/// Moves the two phases of a connect, which the recorder keeps as checkout and service, to figures
+/// of their own names; service becomes the whole again.
 fn name_phases(connect: &mut Operation, figures: &mut BTreeMap<String, f64>) {
     figures.insert("established_per_s".to_owned(), connect.throughput_per_s);
     for (phase, times) in [

@@ -1,5 +1,5 @@
-//! Runs one step after the other on the connections that are there, and makes each a step of
-//! the report.
+//! Runs the steps of the search one after the other on the connections that are open, and adds each
+//! to the report.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use bench_report::{Step, StepEnd, Window};
 use load_engine::{CpuReading, LoadThreads, Phase, self_check};
 
 use crate::connection_step::{ConnectionStep, RunSetup};
-use crate::evidence::{ServerWatch, own_rss_bytes};
+use crate::evidence::{ServerProcessReader, own_rss_bytes};
 use crate::open_files::ReservedFiles;
 use crate::settings::LimitSettings;
 use crate::step_record::StepRecord;
@@ -20,40 +20,40 @@ use crate::thread_pool::{ThreadPool, ThreadPoolError};
 use crate::verdict::{BreakReason, StepBounds};
 use crate::worker_thread::ThreadCommand;
 
-/// Between the order to hold a step and its first message.
+/// Time from the command to hold a step to its first message.
 const HEAD_START_NS: u64 = 2_000_000;
-/// A server that takes connections only to drop them would be asked for ever.
+/// Attempts to reach the step's number of connections: a server that accepts connections only to
+/// drop them would otherwise be asked for ever.
 const MAX_FILL_ROUNDS: usize = 3;
 
-/// How a step ended.
+/// Result of a step.
 #[derive(Debug)]
 pub(crate) enum StepVerdict {
+    /// All bounds were kept.
     Held,
-    /// With so many connections open.
-    Broken {
-        why: BreakReason,
-        open: u64,
-    },
+    /// A bound was broken, with `open` connections open.
+    Broken { why: BreakReason, open: u64 },
     /// A signal came.
     Interrupted,
 }
 
-/// Goes from step to step.
+/// Runs steps.
 pub(crate) struct StepRunner<'a> {
     pub(crate) bench: &'a mut Bench,
     pub(crate) pool: ThreadPool,
     pub(crate) setup: Arc<RunSetup>,
     pub(crate) settings: &'a LimitSettings,
-    pub(crate) watch: ServerWatch,
+    pub(crate) watch: ServerProcessReader,
     /// Steps after this one, if none breaks.
     pub(crate) steps_left: usize,
 }
 
 impl StepRunner<'_> {
-    /// Goes up or down to `target` connections and holds them.
+    /// Opens connections until there are `connections`, holds and checks them, and adds the step to
+    /// the report.
     ///
     /// # Errors
-    /// Fails when a worker is gone, or the report cannot be saved.
+    /// Fails when a worker thread is gone, or the report cannot be saved.
     pub(crate) fn run_step(
         &mut self,
         connections: u64,
@@ -75,7 +75,7 @@ impl StepRunner<'_> {
         record.open = self.open();
         let (ended, open, measured) = (record.ended, record.open, record.was_measured());
         if ended.is_err() {
-            // What is under way records itself as censored when it is dropped.
+            // Messages in flight record themselves as censored when they are dropped.
             self.pool.shut_down();
         }
         timeline.push_point(open, &step.echoes);
@@ -96,11 +96,11 @@ impl StepRunner<'_> {
         }
     }
 
-    /// Closes what is open beyond `target`, and forgets connections that were lost: a step is
-    /// charged with its own losses only.
+    /// Closes the connections beyond `target`, and forgets those that were lost: a step is charged
+    /// with its own losses only.
     ///
     /// # Errors
-    /// Fails when a signal came first, or a worker is gone.
+    /// Fails when a signal came first, or a worker thread is gone.
     pub(crate) fn close_surplus(&mut self, target: u64) -> Result<(), ThreadPoolError> {
         let surplus = self.open().saturating_sub(target);
         let surplus = Arc::new(AtomicU64::new(surplus));
@@ -116,6 +116,7 @@ impl StepRunner<'_> {
         self.setup.open.load(Ordering::Relaxed)
     }
 
+    /// Has all worker threads carry out `command`, keeping the timeline and the progress meanwhile.
     fn run_command(
         &mut self,
         command: &ThreadCommand,
@@ -145,6 +146,7 @@ impl StepRunner<'_> {
         })
     }
 
+    /// Fills, holds and checks the step.
     fn run(
         &mut self,
         step: &Arc<ConnectionStep>,
@@ -165,7 +167,7 @@ impl StepRunner<'_> {
         checked
     }
 
-    /// Opens what is missing; once more, if connections were lost meanwhile.
+    /// Opens the connections that are missing; again, if some were lost meanwhile.
     fn fill(
         &mut self,
         step: &Arc<ConnectionStep>,
@@ -186,6 +188,8 @@ impl StepRunner<'_> {
         Ok(())
     }
 
+    /// Holds the connections while the talkers send messages, and reads the use of generator and
+    /// server at both ends of the measured part.
     fn hold(
         &mut self,
         step: &Arc<ConnectionStep>,
@@ -240,7 +244,7 @@ impl StepRunner<'_> {
     }
 }
 
-fn read_usage(watch: &mut ServerWatch, threads: &LoadThreads) -> UsageSnapshot {
+fn read_usage(watch: &mut ServerProcessReader, threads: &LoadThreads) -> UsageSnapshot {
     // The server first: its CPU time takes longer to read than ours.
     let server = watch.read();
     UsageSnapshot {

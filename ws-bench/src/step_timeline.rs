@@ -1,4 +1,5 @@
-//! What is seen of a level from beat to beat: figures over time, and how late our own beat was.
+//! Timeline of a step: series of its figures, the worst delay of the generator's own heartbeat, and
+//! the CPU use at both ends of the measured part.
 
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use load_engine::{CpuReading, IntervalQuantile, Recorder};
 
 use crate::evidence::ProcessUsage;
 
-/// Between two points of a series.
+/// Time between two points of a series.
 const INTERVAL_NS: u64 = 200_000_000;
 
-/// What we and the server had used at one instant.
+/// CPU time and memory used until one instant, by the generator and by the server.
 #[derive(Debug, Clone)]
 pub(crate) struct UsageSnapshot {
     pub(crate) own: CpuReading,
@@ -19,12 +20,12 @@ pub(crate) struct UsageSnapshot {
     pub(crate) server: Option<ProcessUsage>,
 }
 
-/// Figures over the time of one level.
+/// Timeline of one step.
 #[derive(Debug)]
 pub(crate) struct StepTimeline {
     last_ns: u64,
     worst_stall_ns: u64,
-    /// Place where the measured part began, and where it ended.
+    /// Readings at the beginning and the end of the measured part.
     began: Option<UsageSnapshot>,
     ended: Option<UsageSnapshot>,
     open: Series,
@@ -49,7 +50,8 @@ impl StepTimeline {
         }
     }
 
-    /// Notes how late a beat came, and adds a point when one is due; whether one was.
+    /// Notes by how much a heartbeat was `late`, and adds a point if one is due. Returns true if one
+    /// was.
     pub(crate) fn heartbeat(&mut self, late: Duration, open: u64, echoes: &Recorder) -> bool {
         self.worst_stall_ns = self.worst_stall_ns.max(late.as_nanos() as u64);
         let due = monotonic_ns() >= self.last_ns + INTERVAL_NS;
@@ -59,12 +61,13 @@ impl StepTimeline {
         due
     }
 
-    /// Measuring begins with this look.
+    /// Sets the reading at the beginning of the measured part.
     pub(crate) fn set_measuring_start(&mut self, usage: UsageSnapshot) {
         self.began = Some(usage);
     }
 
-    /// Looks at the first beat after each end of the measured part; whether that began now.
+    /// Reads the use at the first heartbeat after each end of the measured part. Returns true if
+    /// that part began now.
     pub(crate) fn read_at_window_ends(
         &mut self,
         window: Window,
@@ -81,12 +84,12 @@ impl StepTimeline {
         false
     }
 
-    /// The looks at both ends of the measured part; `None` where it was not reached.
+    /// Readings at both ends of the measured part; `None` for an end that was not reached.
     pub(crate) fn window_usage(&self) -> (Option<UsageSnapshot>, Option<UsageSnapshot>) {
         (self.began.clone(), self.ended.clone())
     }
 
-    /// Adds a point now.
+    /// Adds a point that ends now.
     pub(crate) fn push_point(&mut self, open: u64, echoes: &Recorder) {
         let now_ns = monotonic_ns();
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;

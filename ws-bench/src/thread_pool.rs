@@ -1,4 +1,5 @@
-//! All workers, each a thread with a runtime of its own, as the controller commands them.
+//! Pool of the worker threads: starts them, sends them commands, waits for each command, and shuts
+//! them down.
 
 use std::io;
 use std::ops::Range;
@@ -15,39 +16,42 @@ use tokio::sync::mpsc;
 use crate::connection_step::RunSetup;
 use crate::worker_thread::{ThreadCommand, WorkerThread};
 
+/// Interval of the generator's heartbeat.
 const HEARTBEAT: Duration = Duration::from_millis(10);
+/// Longest time that the runtime of a worker thread may take to shut down.
 const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(300);
+/// Longest time that all worker threads may take to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// Reasons why an order was not carried out to its end.
+/// Reasons for which a command was not carried out to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ThreadPoolError {
     /// A signal asked to end.
     #[error("interrupted")]
     Cancelled,
-    /// A worker is not there any more.
+    /// A worker thread has ended.
     #[error("a worker thread ended before its time")]
     WorkerGone,
 }
 
-/// The workers.
+/// Pool of worker threads.
 pub(crate) struct ThreadPool {
     threads: usize,
     cancel: Cancel,
     workers: Vec<(mpsc::UnboundedSender<ThreadCommand>, JoinHandle<()>)>,
     done: Receiver<CommandDone>,
-    /// Connections of each worker after its last order.
+    /// Number of connections of each worker after its last command.
     connections: Vec<u64>,
 }
 
-/// A worker has carried out its order.
+/// Message of a worker that has carried out its command.
 struct CommandDone {
     worker: u64,
     connections: u64,
 }
 
 impl ThreadPool {
-    /// Starts the workers: one per thread, or a single one whose runtime has them all.
+    /// Starts the workers: one for each thread, or a single one whose runtime has all threads.
     ///
     /// # Errors
     /// Fails when the system gives no thread, runtime or timer.
@@ -89,20 +93,20 @@ impl ThreadPool {
         })
     }
 
-    /// Threads that make the load.
+    /// Number of threads that make the load.
     pub(crate) fn threads(&self) -> usize {
         self.threads
     }
 
-    /// Gives all workers one order and waits until they have carried it out; `beat` is called
-    /// about every 10 ms with how late that was.
+    /// Sends all workers one command and waits until they have carried it out; calls `heartbeat`
+    /// about every 10 ms with the delay of that call.
     ///
     /// # Errors
     /// Fails when a signal came first, or a worker is gone.
     pub(crate) fn run_command(
         &mut self,
         command: &ThreadCommand,
-        mut beat: impl FnMut(Duration),
+        mut heartbeat: impl FnMut(Duration),
     ) -> Result<(), ThreadPoolError> {
         for (sender, _) in &self.workers {
             sender
@@ -120,9 +124,9 @@ impl ThreadPool {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(self.pool_error()),
             }
-            // A worker may be done while all of us stood still.
+            // The command may be done although this process was stopped meanwhile.
             if let Some(late) = started.elapsed().checked_sub(HEARTBEAT) {
-                beat(late);
+                heartbeat(late);
             }
             if self.cancel.is_cancelled() {
                 return Err(ThreadPoolError::Cancelled);
@@ -134,7 +138,8 @@ impl ThreadPool {
         Ok(())
     }
 
-    /// Numbers `talkers` through and gives each worker as many of them as befits its connections.
+    /// Splits the numbers of `talkers` into one range for each worker, in proportion to its
+    /// connections.
     pub(crate) fn shares(&self, talkers: u64) -> Arc<[Range<u64>]> {
         shares(&self.connections, talkers)
     }
@@ -147,9 +152,8 @@ impl ThreadPool {
         }
     }
 
-    /// Sends the workers home and drops every connection that is still open. What was under way
-    /// is recorded as censored by then. A worker that does not come back in time is left to the
-    /// process's end.
+    /// Ends the workers and drops every open connection, which records what is in flight as
+    /// censored. A worker that does not end in time is left to the end of the process.
     pub(crate) fn shut_down(&mut self) {
         let started = Instant::now();
         let mut threads = Vec::new();

@@ -1,4 +1,4 @@
-//! Whether a step held, and if not, whose limit that was.
+//! Verdict on a step: the first bound that it broke, and the owner of that limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use bench_report::{FailureSample, Generator, LimitOwner, Operation};
 
 use crate::failure;
 
-/// A heartbeat that comes later than this means that the generator stood still.
+/// Delay of a heartbeat above which the generator counts as stalled.
 const STALL_BOUND_NS: u64 = 100_000_000;
 
 /// The bounds that a step must keep.
@@ -22,19 +22,20 @@ pub(crate) struct StepBounds {
     pub(crate) timeout: Duration,
 }
 
-/// Reason why a step broke.
+/// Reason for which a step broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BreakReason {
     /// The rule as the user would write it.
     pub(crate) rule: String,
-    /// What was seen, with its figures.
+    /// Observation, with its figures.
     pub(crate) reason: String,
     pub(crate) owner: LimitOwner,
-    /// It may have come of a delay of our own that passes: the step deserves another try.
+    /// True if a passing delay of the generator itself may be the cause, so that the step is tried
+    /// again.
     pub(crate) may_pass: bool,
 }
 
-/// What is known of a step when it is over.
+/// Figures by which a finished step is judged.
 #[derive(Debug)]
 pub(crate) struct StepEvidence<'a> {
     pub(crate) operations: &'a BTreeMap<String, Operation>,
@@ -46,13 +47,13 @@ pub(crate) struct StepEvidence<'a> {
     pub(crate) generator: &'a Generator,
 }
 
-/// What of our own may be why something was late.
+/// Cause of lateness on the generator's own side.
 struct Excuse {
     what: String,
     may_pass: bool,
 }
 
-/// The first bound that a step broke: connections that could not be opened, that were lost,
+/// Returns the first bound that a step broke: connections that could not be opened, that were lost,
 /// echoes that failed, echoes that came late.
 pub(crate) fn judge(seen: &StepEvidence<'_>, bounds: StepBounds) -> Option<BreakReason> {
     seen.connects(bounds)
@@ -198,7 +199,8 @@ impl StepEvidence<'_> {
     }
 }
 
-/// A single failure of our own making is enough: what else failed may have come of it.
+/// Returns the owner of the failures: the generator where a single one is its own, as the others may
+/// follow from it.
 fn owner(kinds: &[(&str, u64)]) -> LimitOwner {
     let any = |wanted| kinds.iter().any(|(kind, _)| failure::owner(kind) == wanted);
     match (any(LimitOwner::Generator), any(LimitOwner::Network)) {

@@ -1,4 +1,5 @@
-//! One worker's part of the connections: opens them, lets them talk, checks and closes them.
+//! One worker thread with its share of the connections: opens them, has them send messages, checks
+//! and closes them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,36 +18,38 @@ use crate::connection_task::ConnectionTask;
 use crate::in_flight::{InFlightMessage, MessageArrival};
 use crate::socket::WsSocket;
 
-/// Attempts under way at once, all workers together: below the queue in which common servers
-/// keep what they have not accepted yet (`somaxconn`), or we would measure that queue.
+/// Attempts to connect under way at once, all worker threads together: below the length of the
+/// accept queue of common servers (`somaxconn`), which would otherwise be measured.
 const ATTEMPTS_AT_ONCE: u64 = 128;
-/// How far a late pacer may catch up.
+/// Most by which a late pacer may catch up.
 const CATCH_UP_NS: u64 = 10_000_000;
-/// Orders given, or arrivals released, before others get a turn.
+/// Commands sent, or arrivals released, before other tasks of the thread get a turn.
 const BATCH: usize = 32;
+/// Time between two checks that any connection is still open.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What all workers are told at once.
+/// Command to all worker threads at once.
 #[derive(Debug, Clone)]
 pub(crate) enum ThreadCommand {
-    /// Open so many further connections, over all workers, or fewer when the step breaks.
+    /// Open `missing` further connections over all threads, or fewer when the step breaks.
     Open {
         step: Arc<ConnectionStep>,
         missing: u64,
     },
-    /// Hold the step and let its talkers talk; each worker has its range of their numbers.
+    /// Hold the step while its talkers send messages; `talkers` has a range of talker numbers for
+    /// each thread.
     Hold {
         step: Arc<ConnectionStep>,
         talkers: Arc<[Range<u64>]>,
     },
-    /// One round trip of every connection.
+    /// Make one round trip on every connection.
     Check(Arc<ConnectionStep>),
-    /// Forget connections that were lost, and close others until nothing is left of this count,
-    /// which all workers share.
+    /// Forget connections that were lost, and close as many others as this count says, which all
+    /// threads share and count down.
     Close(Arc<AtomicU64>),
 }
 
-/// A worker inside its runtime.
+/// State of one worker thread, owned by the main task of its runtime.
 pub(crate) struct WorkerThread {
     worker: WorkerShare,
     setup: Arc<RunSetup>,
@@ -58,8 +61,10 @@ pub(crate) struct WorkerThread {
 type Attempted = Result<Result<(u64, WsSocket), Failure>, JoinError>;
 
 impl WorkerThread {
+    /// Creates a worker without connections.
+    ///
     /// # Errors
-    /// Fails when the system has no timer for it.
+    /// Fails when the system gives no timer.
     pub(crate) fn new(worker: WorkerShare, setup: Arc<RunSetup>) -> std::io::Result<Self> {
         let pacer = Pacer::new(setup.waiting)?;
         Ok(Self {
@@ -71,12 +76,12 @@ impl WorkerThread {
         })
     }
 
-    /// Returns which worker it is, and how many connections it has.
+    /// Returns the worker's index and its number of connections.
     pub(crate) fn connection_count(&self) -> (u64, u64) {
         (self.worker.index, self.connections.len() as u64)
     }
 
-    /// Carries out one order.
+    /// Carries out one command.
     pub(crate) async fn execute(&mut self, command: ThreadCommand) {
         match command {
             ThreadCommand::Open { step, missing } => self.open(&step, missing).await,
@@ -174,8 +179,8 @@ impl WorkerThread {
         }
     }
 
-    /// Open loop: arrival n is for talker n, counted round and round. All workers go through the
-    /// same arrivals, and each releases those of its own talkers.
+    /// Releases the arrivals of an open loop: arrival n belongs to talker n modulo `all`. All
+    /// worker threads generate the same arrivals, and each releases those of its `own` talkers.
     async fn release(
         &mut self,
         step: &ConnectionStep,
@@ -233,7 +238,7 @@ impl WorkerThread {
         let _ = completed.recv().await;
     }
 
-    /// Takes one at a time, so that no worker closes many more than another.
+    /// Closes connections one at a time, so that no thread closes many more than another.
     async fn close(&mut self, surplus: &AtomicU64) {
         self.connections.retain(|connection| connection.is_open());
         let (token, mut completed) = mpsc::channel::<()>(1);
@@ -294,7 +299,7 @@ async fn attempt(
     }
 }
 
-/// Gives an arrival to the connection whose turn it is, or the next one that is there.
+/// Gives an arrival to the connection of index `turn`, or to the next one that is open.
 fn deliver(
     step: &ConnectionStep,
     queues: &mut Vec<mpsc::UnboundedSender<MessageArrival>>,
@@ -311,7 +316,7 @@ fn deliver(
     drop(InFlightMessage::never_started(step, arrival));
 }
 
-/// `wanted` of `connections`, spread over all of them.
+/// Picks `wanted` of `connections` at even distances.
 fn spread_evenly(
     connections: &[Arc<ConnectionHandle>],
     wanted: usize,

@@ -21,7 +21,7 @@ use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::WebSocketServer;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
-/// What a peer does with a connection once it is through with behaving.
+/// Treatment of a connection by a peer that no longer behaves.
 type Manner = fn(TcpStream);
 
 /// A server that echoes on its first `good` connections and misbehaves on all others.
@@ -101,8 +101,8 @@ fn hangs_up(mut stream: TcpStream) {
     read_request(&mut stream);
 }
 
-/// Two connections behave: the probe's, and one of the first level's two.
-fn second_level(manner: Manner) -> (Report, String) {
+/// Two connections behave: the probe's, and one of the first step's two.
+fn second_step(manner: Manner) -> (Report, String) {
     let place = TestDirectory::new();
     let url = peer(2, manner);
     let args = [
@@ -130,7 +130,7 @@ fn each_way_to_refuse_an_upgrade_has_its_kind() {
         ("handshake.closed", hangs_up),
     ];
     for (kind, manner) in manners {
-        let (report, said) = second_level(manner);
+        let (report, said) = second_step(manner);
         assert!(errors(&report, "connect", kind) > 0, "{kind}: {said}");
         let (value, owner, reason) = limit(&report);
         assert_eq!((value, owner), (1, LimitOwner::Target), "{kind}: {reason}");
@@ -200,7 +200,7 @@ fn each_way_to_fail_an_open_connection_has_its_kind() {
         ("protocol", sends_garbage),
     ];
     for (kind, manner) in manners {
-        let (report, said) = second_level(manner);
+        let (report, said) = second_step(manner);
         let lost: f64 = report
             .steps
             .iter()
@@ -212,7 +212,7 @@ fn each_way_to_fail_an_open_connection_has_its_kind() {
     }
 }
 
-/// Stops or kills the server in the middle of a level that was to take longer than any test.
+/// Stops or kills the server in the middle of a step that was to take longer than any test.
 fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
     let mut server = server(&[]);
     let place = TestDirectory::new();

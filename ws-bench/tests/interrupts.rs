@@ -160,7 +160,7 @@ fn in_the_drain_too() {
 }
 
 #[test]
-fn levels_that_were_finished_are_kept() {
+fn steps_that_were_finished_are_kept() {
     let place = TestDirectory::new();
     let args = [
         "--duration",

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bench_report::{LimitOwner, Load, Status, StepEnd, WarningCode};
-use common::{bench, errors, finish, held, level, limit, limit_of, report, said, server};
+use common::{bench, errors, finish, held, limit, limit_of, report, said, server, step_of};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory};
@@ -35,7 +35,7 @@ fn a_server_that_refuses_after_fifty_holds_fifty_and_it_is_its_limit() {
     let (value, owner, reason) = limit(&report);
     assert_eq!((value, owner), (50, LimitOwner::Target), "{reason}");
     assert!(reason.contains("503"), "{reason}");
-    assert!(held(level(&report, 50)) && !held(level(&report, 51)));
+    assert!(held(step_of(&report, 50)) && !held(step_of(&report, 51)));
     assert!(errors(&report, "connect", "http.503") > 0);
     assert_eq!(report.status, Status::Complete);
     assert!(
@@ -112,7 +112,7 @@ fn a_descriptor_that_the_system_refuses_is_ours_too() {
 }
 
 #[test]
-fn a_latency_bound_that_no_server_keeps_breaks_the_first_level() {
+fn a_latency_bound_that_no_server_keeps_breaks_the_first_step() {
     let server = server(&[]);
     let place = TestDirectory::new();
     let mut command = bench(
@@ -143,7 +143,7 @@ fn two_thousand_connections_at_once_are_each_echoed_and_none_is_lost() {
     );
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let report = report(&place);
-    let step = level(&report, 2_000);
+    let step = step_of(&report, 2_000);
     assert!(held(step), "{:?}", step.end);
     assert_eq!(step.operations["connect"].succeeded, 2_000);
     assert_eq!(step.figures["open_connections"], 2_000.0);
@@ -155,7 +155,7 @@ fn two_thousand_connections_at_once_are_each_echoed_and_none_is_lost() {
 }
 
 #[test]
-fn a_report_has_a_step_for_each_level_with_phases_that_add_up() {
+fn a_report_has_a_step_for_each_step_with_phases_that_add_up() {
     let place = TestDirectory::new();
     let args = [
         "--max", "90", "--start", "10", "--factor", "3", "--rate", "500",
@@ -163,12 +163,12 @@ fn a_report_has_a_step_for_each_level_with_phases_that_add_up() {
     let output = finish(limit_of(&place, SHORT).args(args).args(["--seed", "7"]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let report = report(&place);
-    let levels: Vec<_> = report
+    let steps: Vec<_> = report
         .steps
         .iter()
         .map(|s| s.parameter("connections").unwrap())
         .collect();
-    assert_eq!(levels, [10.0, 30.0, 90.0]);
+    assert_eq!(steps, [10.0, 30.0, 90.0]);
     assert_eq!(report.config["seed"], 7);
     let opened: Vec<u64> = report
         .steps
@@ -178,7 +178,7 @@ fn a_report_has_a_step_for_each_level_with_phases_that_add_up() {
     assert_eq!(
         opened,
         [10, 20, 60],
-        "connections live on from level to level"
+        "connections live on from step to step"
     );
     for step in &report.steps {
         assert!(matches!(step.load, Load::Open { rate_per_s, .. } if rate_per_s == 500.0));
@@ -297,9 +297,9 @@ fn serve(stream: TcpStream, stays: bool) {
     }
 }
 
-/// After the level of 100 broke, 50 are open: the next level is those, and none of them is lost.
+/// After the step of 100 broke, 50 are open: the next step is those, and none of them is lost.
 #[test]
-fn connections_that_a_level_lost_are_not_charged_to_the_next() {
+fn connections_that_a_step_lost_are_not_charged_to_the_next() {
     let place = TestDirectory::new();
     let url = drops_beyond(50);
     let args = ["--max", "400", "--start", "100", "--duration", "500ms"];
@@ -308,13 +308,13 @@ fn connections_that_a_level_lost_are_not_charged_to_the_next() {
     let report = report(&place);
     let (value, owner, reason) = limit(&report);
     assert_eq!((value, owner), (50, LimitOwner::Target), "{reason}");
-    let key = level(&report, 50);
+    let key = step_of(&report, 50);
     assert!(held(key), "{:?}", key.end);
     assert_eq!(key.figures["checked_connections"], 50.0);
     assert_eq!(key.figures["lost_connections"], 0.0);
 }
 
-/// The bench itself is stopped for longer than its bound: the level is tried again, and nothing is
+/// The bench itself is stopped for longer than its bound: the step is tried again, and nothing is
 /// said against the server.
 #[test]
 fn a_generator_that_stood_still_acquits_the_server() {
@@ -368,16 +368,16 @@ fn the_busiest_thread_of_the_generator_is_told() {
         let output = finish(limit_of(&place, SHORT).args(args));
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         let report = report(&place);
-        let generator = &level(&report, 50).generator;
+        let generator = &step_of(&report, 50).generator;
         let busiest = generator.busiest_thread_ratio;
         assert!(!cfg!(target_os = "linux") || busiest.is_some_and(|ratio| ratio > 0.0));
     }
 }
 
-/// A rule that the user set must end a level soon after the server hangs, however long it is.
+/// A rule that the user set must end a step soon after the server hangs, however long it is.
 #[test]
-#[ignore = "a level is judged at its end only; the common engine looks at what is overdue"]
-fn a_stop_rule_ends_a_level_whose_server_hangs() {
+#[ignore = "a step is judged at its end only; the common engine looks at what is overdue"]
+fn a_stop_rule_ends_a_step_whose_server_hangs() {
     let server = server(&[]);
     let place = TestDirectory::new();
     let args = [

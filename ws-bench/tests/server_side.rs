@@ -1,5 +1,4 @@
-//! What a report says of the server's process: which one it is, and what it used while it was
-//! measured.
+//! Report of the server's process: its identity, and its use of resources while it was measured.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

@@ -1,8 +1,6 @@
 //! Intervals and the estimates that carry them.
 
-use statrs::distribution::{Binomial, DiscreteCDF};
-
-use crate::describe::{finite, mean, median, sorted, stdev, usable};
+use crate::describe::{finite, mean, stdev, usable};
 use crate::student;
 
 /// A closed range of values.
@@ -29,11 +27,6 @@ impl ConfidenceInterval {
     pub fn width(&self) -> f64 {
         self.high - self.low
     }
-
-    /// Returns true if the two share a value.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.low <= other.high && other.low <= self.high
-    }
 }
 
 /// A mean (or a mean ratio) with the interval that holds the true one with `confidence`.
@@ -54,19 +47,6 @@ impl Estimate {
     pub fn half_width(&self) -> f64 {
         self.interval.width() / 2.0
     }
-}
-
-/// A median with the interval between two order statistics that holds the true one.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MedianEstimate {
-    /// The sample median.
-    pub median: f64,
-    /// Between two samples of the same rank from either end.
-    pub interval: ConfidenceInterval,
-    /// The exact coverage of that interval: at least what was asked for, mostly more.
-    pub confidence: f64,
-    /// Number of samples that it rests on.
-    pub count: usize,
 }
 
 /// The mean with its interval, x̄ ± t·s/√n. At least two samples.
@@ -107,43 +87,6 @@ pub fn ratio_interval(pairs: &[(f64, f64)], confidence: f64) -> Option<Estimate>
         mean,
         interval,
         ..logs
-    })
-}
-
-/// The median with its exact, distribution-free interval between the k-th samples from either
-/// end, for the largest k with coverage 1 − 2·P(Bin(n, ½) < k) of at least `confidence`.
-///
-/// `None` where even the range of all samples covers less: below 6 samples at 0.95.
-///
-/// Source: Conover, *Practical Nonparametric Statistics*, 3rd ed. 1999, §3.2; David & Nagaraja,
-/// *Order Statistics*, 3rd ed. 2003, §7.1.
-pub fn median_interval(samples: &[f64], confidence: f64) -> Option<MedianEstimate> {
-    let samples = usable(samples, 1)?;
-    let count = samples.len();
-    if !student::is_share(confidence) {
-        return None;
-    }
-    let below = Binomial::new(0.5, count as u64).ok()?;
-    let coverage = |rank: usize| 1.0 - 2.0 * below.cdf(rank as u64 - 1);
-    let (mut rank, mut beyond) = (0, count / 2 + 1);
-    while beyond - rank > 1 {
-        let middle = usize::midpoint(rank, beyond);
-        if coverage(middle) >= confidence {
-            rank = middle;
-        } else {
-            beyond = middle;
-        }
-    }
-    if rank == 0 {
-        return None;
-    }
-    let ordered = sorted(samples);
-    let interval = ConfidenceInterval::new(ordered[rank - 1], ordered[count - rank])?;
-    Some(MedianEstimate {
-        median: median(samples)?,
-        interval,
-        confidence: coverage(rank),
-        count,
     })
 }
 
@@ -200,21 +143,6 @@ mod tests {
         close(there.interval.low * back.interval.high, 1.0, 1e-12);
     }
 
-    /// Source: Conover 1999, table A3 (binomial, p = ½): n = 6 covers 0.96875 from end to end, n =
-    /// 10 covers 0.97852 between the 2nd samples from either end, n = 20 covers 0.95861 at the 6th.
-    #[test]
-    fn a_median_lies_between_the_tabled_ranks() {
-        for (count, rank, coverage) in [(6, 1, 0.968_75), (10, 2, 0.978_52), (20, 6, 0.958_61)] {
-            let samples: Vec<f64> = (1..=count).rev().map(f64::from).collect();
-            let estimate = median_interval(&samples, 0.95).unwrap();
-            close(estimate.confidence, coverage, 1e-5);
-            close(estimate.interval.low, f64::from(rank), 0.0);
-            close(estimate.interval.high, f64::from(count + 1 - rank), 0.0);
-            close(estimate.median, f64::from(count + 1) / 2.0, 1e-12);
-        }
-        assert_eq!(median_interval(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.95), None);
-    }
-
     #[test]
     fn degenerate_input_gives_none() {
         assert_eq!(mean_interval(&[1.0], 0.95), None);
@@ -223,26 +151,5 @@ mod tests {
         assert_eq!(mean_interval(&[1.0, 2.0], f64::NAN), None);
         assert_eq!(ratio_interval(&[(1.0, 0.0), (1.0, 1.0)], 0.95), None);
         assert_eq!(ratio_interval(&[(1.0, 1.0), (-1.0, -1.0)], 0.95), None);
-        assert_eq!(median_interval(&[], 0.95), None);
-    }
-
-    #[test]
-    fn intervals_that_touch_overlap() {
-        let left = ConfidenceInterval {
-            low: 0.0,
-            high: 1.0,
-        };
-        assert!(left.overlaps(&ConfidenceInterval {
-            low: 1.0,
-            high: 2.0
-        }));
-        assert!(!left.overlaps(&ConfidenceInterval {
-            low: 1.1,
-            high: 2.0
-        }));
-        assert!(left.overlaps(&ConfidenceInterval {
-            low: -1.0,
-            high: 3.0
-        }));
     }
 }

@@ -53,12 +53,6 @@ pub(crate) fn two_sided(confidence: f64, freedom: f64) -> Option<f64> {
     quantile(f64::midpoint(confidence, 1.0), freedom)
 }
 
-/// The two-sided p-value of the statistic `t`.
-pub(crate) fn p_value(t: f64, freedom: f64) -> Option<f64> {
-    let below = StudentsT::new(0.0, 1.0, freedom).ok()?.cdf(-t.abs());
-    finite((2.0 * below).clamp(0.0, 1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,13 +54,6 @@ pub fn lower_bound(all: &[DurationCount], q: f64) -> Option<u64> {
     at_rank(all, rank(count, q)?, |l| l.ended + l.cut_off)
 }
 
-/// The highest that the quantile `q` of `all` can be: as if none that was cut off had ever ended;
-/// `None` where it would then be one of these.
-pub fn upper_bound(all: &[DurationCount], q: f64) -> Option<u64> {
-    let count = all.iter().map(|l| l.ended + l.cut_off).sum();
-    at_rank(all, rank(count, q)?, |l| l.ended)
-}
-
 /// ⌈q·count⌉, 1 at least; `None` of nothing.
 fn rank(count: u64, q: f64) -> Option<u64> {
     let exact = q.clamp(0.0, 1.0) * count as f64;
@@ -85,6 +78,13 @@ mod tests {
 
     use super::Quantile::{AtLeast, Estimate};
     use super::*;
+
+    /// The highest that the quantile `q` of `all` can be: as if none that was cut off had ever ended;
+    /// `None` where it would then be one of these.
+    fn upper_bound(all: &[DurationCount], q: f64) -> Option<u64> {
+        let count = all.iter().map(|l| l.ended + l.cut_off).sum();
+        at_rank(all, rank(count, q)?, |l| l.ended)
+    }
 
     /// Pairs of (value, count): those that ended, and those that were cut off.
     fn of(ended: &[(u64, u64)], cut_off: &[(u64, u64)]) -> Vec<DurationCount> {

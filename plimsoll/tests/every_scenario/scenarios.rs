@@ -83,9 +83,12 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
 ];
 
 /// Subcommands that make no load.
-pub(crate) const WITHOUT_LOAD: [&str; 4] = [
+pub(crate) const WITHOUT_LOAD: [&str; 7] = [
+    "db-pool-bench generate",
     "db-pool-bench observe",
     "db-pool-bench workload",
+    "redis-bench generate",
+    "ws-bench generate",
     "ws-bench serve",
     "help",
 ];

@@ -18,13 +18,13 @@ use crate::failure;
 pub use multiplexed::Multiplexed;
 pub use pooled::Pooled;
 
-/// Time that an answer may take. The driver's own 500 ms would turn a stall into errors and cut
-/// the tail off the latencies.
+/// Longest time that an answer may take. The driver's own 500 ms would turn a stall into errors and
+/// cut the tail off the latencies.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time that connecting may take.
+/// Longest time that connecting may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pause of a user after a connection broke: a server that is gone must not be hammered, and
-/// the generator must not spin. Counts for no latency.
+/// Pause of a user after a connection broke, so that neither the server is flooded with attempts nor
+/// the generator spins. It is part of no latency.
 const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 
 /// A way to connect.
@@ -37,7 +37,7 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
-    /// As it is written on the command line and in reports.
+    /// Name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pooled => "pooled",
@@ -45,7 +45,7 @@ impl ClientKind {
         }
     }
 
-    /// The parameter that says how many connections it has.
+    /// Name of the parameter that holds the number of connections.
     pub fn parameter(self) -> &'static str {
         match self {
             Self::Pooled => "pool_size",
@@ -62,13 +62,13 @@ pub trait Work: Send + Sync + 'static {
     /// Returns the operations of its requests.
     fn operations(&self) -> OperationTable;
 
-    /// The part of `user`.
+    /// Makes the task of `user`.
     fn task(&self, user: UserId) -> Self::Task;
 }
 
-/// One user's part of a [`Work`]: buffers that each request uses again.
+/// Requests of one user, with buffers that each request uses again.
 pub trait Task: Send + 'static {
-    /// Draws the next request; gives its operation, as far as that is known before an answer.
+    /// Draws the next request; returns its operation, as far as that is known before the answer.
     fn draw(&mut self) -> OperationId;
 
     /// The request that was drawn, on a connection that nobody else reads from meanwhile. Where it
@@ -80,7 +80,7 @@ pub trait Task: Send + 'static {
     ) -> impl Future<Output = RequestResult> + Send;
 }
 
-/// End of a request.
+/// Result of a request.
 #[derive(Debug)]
 pub struct RequestResult {
     /// Index into [`Work::operations`].
@@ -98,7 +98,7 @@ fn connection_config() -> AsyncConnectionConfig {
         .set_response_timeout(Some(RESPONSE_TIMEOUT))
 }
 
-/// A failed outcome; after a broken connection the user takes a breath, which is not timed.
+/// Makes a failed outcome. After a broken connection the user pauses, which is not timed.
 async fn failed(
     operation: OperationId,
     failure: load_engine::Failure,
@@ -112,7 +112,7 @@ async fn failed(
     Outcome::failed(operation, failure)
 }
 
-/// The outcome of a request on a connection.
+/// Converts the result of a request to its outcome.
 async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     match done.result {
         Ok(()) => Outcome::success(done.operation),
@@ -124,7 +124,7 @@ async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     }
 }
 
-/// The clients to measure, in order and without repeats.
+/// Returns the clients to measure, in order and without repeats.
 ///
 /// # Errors
 /// Fails if there is none.

@@ -1,5 +1,5 @@
-//! A few connections that all requests share: commands of many users travel interleaved, nobody
-//! waits for a free connection, and no round trip goes to checking one.
+//! Client whose users share a few connections: their commands are interleaved, nobody waits for a
+//! free connection, and no round trip is spent on checking one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use super::timeout_stream::TimeoutStream;
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, failed, outcome};
 use crate::failure;
 
-/// A failed attempt to connect stands for all that come within this time.
+/// Time within which a failed attempt to connect stands for all further ones.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Makes the connections of each worker; their numbers add up to the one asked for.
+/// Makes each worker's share of the connections.
 #[derive(Debug)]
 pub struct Multiplexed<W> {
     server: ConnectionInfo,
@@ -30,7 +30,7 @@ pub struct Multiplexed<W> {
 }
 
 impl<W: Work> Multiplexed<W> {
-    /// `connections` connections to `server`.
+    /// Creates a factory of `connections` connections to `server`.
     pub fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
         Self {
             server,
@@ -63,7 +63,7 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
     }
 }
 
-/// A connection that is replaced when it breaks, once for all who share it.
+/// Connection that is replaced when it breaks, once for all users who share it.
 #[derive(Debug)]
 struct SharedConnection {
     server: ConnectionInfo,
@@ -90,7 +90,8 @@ impl SharedConnection {
         Ok(Self { server, current })
     }
 
-    /// The connection after the one of `generation`, made now unless somebody else has.
+    /// Returns the connection that follows the one of `generation`, opened now unless another user
+    /// has done so.
     async fn replacement(
         &self,
         generation: u64,
@@ -138,9 +139,9 @@ async fn open_connection(server: &ConnectionInfo) -> Result<MultiplexedConnectio
         .unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
 }
 
-/// Logs in on a new stream and lets the driver work on it until the last user is gone. CleanupDeadline
-/// belongs to the stream: when it ends, the request that waited longest is told of a time-out and
-/// those behind it of a closed connection.
+/// Logs in on a new stream and starts the driver, which runs until the last user is gone. The
+/// time-out belongs to the stream: when it passes, the request that waited longest fails with a
+/// time-out and those behind it with a closed connection.
 async fn log_in<S>(server: &ConnectionInfo, stream: S) -> Result<MultiplexedConnection, RedisError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -1,4 +1,4 @@
-//! A pool of connections: each request checks one out and gives it back.
+//! Client with a pool of connections: each request checks one out and gives it back.
 //!
 //! Before deadpool-redis hands out a connection that was used before, it sends `UNWATCH` and
 //! `PING` and waits for the answer, with no way to turn that off: **every checkout costs a round
@@ -18,7 +18,7 @@ use redis::{ConnectionInfo, RedisError};
 use super::{RESPONSE_TIMEOUT, Task, Work, connection_config, failed, outcome};
 use crate::failure;
 
-/// deadpool-redis's own manager, which tells when it begins to check and to connect.
+/// Manager of deadpool-redis that notes when checking and connecting begin.
 #[derive(Debug)]
 struct TimedManager(Manager);
 
@@ -43,7 +43,7 @@ impl managed::Manager for TimedManager {
 
 type RedisPool = managed::Pool<TimedManager>;
 
-/// Makes one pool for each worker; their sizes add up to the one asked for.
+/// Makes one pool for each worker, of its share of the size.
 #[derive(Debug)]
 pub struct Pooled<W> {
     server: ConnectionInfo,
@@ -52,7 +52,7 @@ pub struct Pooled<W> {
 }
 
 impl<W: Work> Pooled<W> {
-    /// A pool of `size` connections to `server`.
+    /// Creates a factory of a pool of `size` connections to `server`.
     pub fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
         Self {
             server,
@@ -91,7 +91,7 @@ impl<W: Work> TargetFactory for Pooled<W> {
     }
 }
 
-/// Connects as often as the pool may, so that no request pays for it.
+/// Opens all connections of the pool, so that no request has to connect.
 async fn fill(pool: &RedisPool) -> Result<(), Failure> {
     let mut held = Vec::new();
     for _ in 0..pool.status().max_size {

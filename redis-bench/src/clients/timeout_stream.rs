@@ -1,7 +1,7 @@
-//! A stream whose answers are waited for, but not for ever.
+//! Stream with a time-out for answers.
 //!
-//! The driver would arm a timer for each request. ResponseTimes come in the order of the requests, so
-//! that one alarm for the connection says the same, and costs a request nothing.
+//! The driver would arm a timer for each request. Answers come in the order of the requests, so that
+//! one timer for the connection has the same effect and costs a request nothing.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// A stream that fails as timed out when nothing comes back for so long after something was sent.
+/// Stream that fails with a time-out when nothing is received within `timeout` of sending.
 #[derive(Debug)]
 pub(super) struct TimeoutStream<S> {
     stream: S,
     timeout: Duration,
-    /// Since when there is something to wait for.
+    /// Instant from which on an answer is due; `None` while nothing was asked.
     waiting_since: Option<Instant>,
-    /// Goes off at the earliest instant at which timeout could be at its end.
+    /// Timer of the earliest instant at which the time-out can pass.
     alarm: Pin<Box<Sleep>>,
 }
 

@@ -1,19 +1,19 @@
-//! `CLIENT LIST`, condensed: clients that cost the server more than their commands. The server works
-//! on it for as long as it has clients, so it is asked for at the ends of a step only.
+//! Clients of `CLIENT LIST` that cost the server more than their commands. The command's cost grows
+//! with the number of clients, so it is sent at the ends of a step only.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 use redis::{Connection, RedisResult};
 
-/// With more clients than this the list would hold the server up.
+/// Number of clients above which the list is not asked for, as it would block the server.
 const CLIENTS_MAX: f64 = 5_000.0;
-/// Memory of answers that a client has not taken yet, from which on it is told of.
+/// Bytes of unread answers from which on a client is reported as a slow reader.
 const OUTPUT_TOLD_BYTES: f64 = 65_536.0;
-/// So many clients of a kind are named.
+/// Number of clients of a kind that are named.
 const NAMED: usize = 3;
 
-/// A client that is told of.
+/// Entry of a client that is reported.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ClientEntry {
     kind: &'static str,
@@ -23,10 +23,10 @@ pub(super) struct ClientEntry {
     output_bytes: f64,
 }
 
-/// Clients that follow every command, wait for messages, or do not take their answers.
+/// Reads the clients that follow every command, wait for messages, or do not read their answers.
 ///
 /// # Errors
-/// Returns the reason why they were not read.
+/// Returns the reason for which they were not read.
 pub(super) fn read(
     connection: &mut Connection,
     connected: Option<f64>,
@@ -45,7 +45,7 @@ fn parse(listed: &str) -> Vec<ClientEntry> {
     listed.lines().filter_map(parse_line).collect()
 }
 
-/// `None` for those that only ask and wait.
+/// Parses one line; `None` for a client that only sends commands and waits for answers.
 fn parse_line(line: &str) -> Option<ClientEntry> {
     let fields: BTreeMap<&str, &str> = line
         .split_ascii_whitespace()
@@ -76,8 +76,8 @@ fn parse_line(line: &str) -> Option<ClientEntry> {
     })
 }
 
-/// A row for each of the clients seen at either end, the largest of each kind; a last one of a kind
-/// stands for all others of it.
+/// Makes rows of the largest clients of each kind, and one that sums up the others of that kind. The
+/// end of the step with more clients counts.
 pub(super) fn rows(before: &[ClientEntry], after: &[ClientEntry]) -> Vec<EvidenceRow> {
     let mut kinds: BTreeMap<&str, Vec<&ClientEntry>> = BTreeMap::new();
     let most = if after.len() >= before.len() {

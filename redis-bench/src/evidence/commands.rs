@@ -1,5 +1,5 @@
-//! Cost of each command to the server during a step, and its sender: the load's, the check of its
-//! pool, this program's own look at the server, or somebody else's.
+//! Cost of each command to the server during a step, and its sender: the load, the pool, this
+//! program's own polls, or others.
 
 use bench_report::{EvidenceRow, ServerEvidence};
 
@@ -10,12 +10,12 @@ use crate::info::{CommandUse, Info};
 const POOL: [&str; 2] = ["ping", "unwatch"];
 /// Commands that clients send when they connect.
 const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|setinfo", "client"];
-/// All that this program asks between the two readings. What else it asks it asks before the first
-/// and after the second, so that whatever is counted of that is somebody else's.
+/// Only command that this program sends between the two readings: others that are counted meanwhile
+/// were sent by somebody else.
 const INFO: &str = "info";
 
 /// Adds figures and a table of the commands between `before` and `after`. `load` names the
-/// commands that the load consists of; `polls` of `INFO` were ours.
+/// commands that the load consists of; `polls` is the number of `INFO` calls that were ours.
 pub(super) fn add(
     evidence: &mut ServerEvidence,
     (before, after): (&Info, &Info),
@@ -46,7 +46,7 @@ pub(super) fn add(
     }
 }
 
-/// Counts that fell were reset meanwhile: all that is known is what came since.
+/// Returns the growth of the counts. Counts that fell were reset meanwhile, and count from there.
 fn since(was: CommandUse, now: CommandUse) -> CommandUse {
     if now.calls < was.calls {
         return now;
@@ -60,7 +60,7 @@ fn since(was: CommandUse, now: CommandUse) -> CommandUse {
     }
 }
 
-/// Our own polls apart from what others asked of `INFO`.
+/// Splits `INFO` into our own polls and the calls of others.
 fn split(
     name: &str,
     used: CommandUse,

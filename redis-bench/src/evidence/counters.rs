@@ -1,5 +1,5 @@
-//! Counters of `INFO` whose growth tells of a step, and gauges as they stand at its end. A server
-//! that does not know a field leaves it out, and so does the evidence.
+//! Growth of the counters of `INFO` over a step, and gauges at its end. A field that the server does
+//! not have is left out of the evidence.
 
 use bench_report::ServerEvidence;
 
@@ -63,7 +63,7 @@ const GAUGES: [(&str, &str); 11] = [
     ("connected_slaves", "replicas"),
 ];
 
-/// The growth of counters from `before` to `after`, and gauges of `after`.
+/// Returns the growth of counters from `before` to `after`, and the gauges of `after`.
 pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
     let mut evidence = ServerEvidence::default();
     let grown = |name: &str| Some(after.number(name)? - before.number(name)?);

@@ -1,5 +1,5 @@
-//! `LATENCY HISTOGRAM` (since 7.0): how long calls of each command took, from the server's start on.
-//! Growth from one reading to the next tells of a step, without resetting anything.
+//! Durations of calls by command from `LATENCY HISTOGRAM` (since 7.0), counted from the server's
+//! start on: a step is the difference of two readings, and nothing is reset.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 /// Calls that took no longer than each bound in microseconds, by command.
 pub(super) type Histograms = BTreeMap<String, Vec<(f64, f64)>>;
 
-/// Asks for the histograms of all commands.
+/// Reads the histograms of all commands.
 ///
 /// # Errors
 /// Returns the error of the server, as that of one before 7.0 does.
@@ -32,7 +32,7 @@ fn cumulative(bounds: Value) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Names and values, which RESP2 sends as a flat list and RESP3 as a map.
+/// Returns pairs of name and value, which RESP2 sends as a flat list and RESP3 as a map.
 fn pairs(value: Value) -> Vec<(String, Value)> {
     let named = |name: Value, value: Value| Some((String::from_redis_value(name).ok()?, value));
     match value {

@@ -1,6 +1,6 @@
-//! The server's side of a step: `INFO` and what else a server of its version tells, before and
-//! after, on a thread and a connection of its own, so that a server that stands still stops nobody
-//! here. Nothing is reset or set on the server.
+//! Evidence of the server in a step: `INFO` and further answers, read before and after the step on a
+//! thread and a connection of their own, so that a server that stops answering blocks nothing here.
+//! Nothing is reset or set on the server.
 
 mod client_list;
 mod commands;
@@ -25,7 +25,7 @@ use self::reading::{ServerReading, between};
 use crate::failure;
 use crate::server::RedisAddress;
 
-/// Between polls at what comes and goes within a step.
+/// Time between two polls within a step.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 enum SamplerCommand {
@@ -33,19 +33,19 @@ enum SamplerCommand {
     End,
 }
 
-/// Samples the server of a run, step by step.
+/// Sampler of the server, step by step.
 #[derive(Debug)]
 pub struct ServerSampler {
     orders: Sender<SamplerCommand>,
     results: Receiver<(u64, ServerEvidence)>,
-    /// Of the step that measures, or measured last.
+    /// Serial number of the step that is measured, or was last.
     serial: u64,
     pending: bool,
 }
 
 impl ServerSampler {
-    /// A sampler of the server at `remote`, of which the load asks `commands`; it ends with this
-    /// value.
+    /// Starts a sampler of the server at `remote`; `commands` are those of the load. It ends when
+    /// this value is dropped.
     ///
     /// # Errors
     /// Fails if the system gives no thread.
@@ -66,7 +66,8 @@ impl ServerSampler {
         })
     }
 
-    /// Evidence of the step that ended last; `None` where nothing was measured.
+    /// Waits for the evidence of the last step, for at most `bound`; `None` where nothing was
+    /// measured.
     pub fn collect(&mut self, bound: Duration) -> Option<ServerEvidence> {
         if !std::mem::take(&mut self.pending) {
             return None;
@@ -105,7 +106,7 @@ impl EvidenceSource for ServerSampler {
     }
 }
 
-/// Evidence so far of the step that measures.
+/// Readings so far of the step that is measured.
 struct StepSampling {
     serial: u64,
     before: Result<ServerReading, RedisError>,
@@ -153,7 +154,7 @@ fn follow(
     }
 }
 
-/// Reads with the connection, or a new one; one that fails is replaced the next time.
+/// Reads on the connection, or on a new one. A connection that fails is dropped.
 fn with<T>(
     connection: &mut Option<Connection>,
     connect: &dyn Fn() -> RedisResult<Connection>,

@@ -1,6 +1,6 @@
-//! StepPolls at the server in the course of a step: what comes and goes within it, and how long the
-//! server took to answer. A look asks for next to nothing, so that what it waits for is the server's
-//! one thread, busy with others, or stopped.
+//! Polls of the server within a step: highest values of gauges, times of saving, and the server's
+//! response time. A poll asks for next to nothing, so that it waits only while the server's one
+//! thread is busy or stopped.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use redis::{Connection, RedisResult};
 
 use crate::info::Info;
 
-/// Gauges of `INFO` that are looked at, and the figures that their maxima become.
+/// Gauges of `INFO` that are polled, and the figures of their maxima.
 const MOST: [(&str, &str); 3] = [
     ("connected_clients", "connected_clients_max"),
     ("blocked_clients", "blocked_clients_max"),
@@ -22,10 +22,10 @@ const SAVING: [(&str, &str); 3] = [
     ("aof_rewrite_in_progress", "rewrite of the append-only file"),
     ("module_fork_in_progress", "a module's child"),
 ];
-/// Times of saving are told apart up to so many.
+/// Most periods of saving that are kept.
 const MAX_SAVE_PERIODS: usize = 100;
 
-/// A child process at work, from the first look at it to the last.
+/// Period in which a child process saved data, from the first poll that saw it to the last.
 #[derive(Debug)]
 struct SavePeriod {
     what: &'static str,
@@ -33,18 +33,18 @@ struct SavePeriod {
     to_ns: u64,
 }
 
-/// Results of all polls.
+/// Results of all polls of a step.
 #[derive(Debug, Default)]
 pub(super) struct StepPolls {
     /// Number of times that `INFO` was asked.
     asked: u64,
     count: u64,
-    /// Of those, how often a child process was saving data; absent where the server does not say.
+    /// Number of polls that saw a child process saving data; absent where the server does not say.
     saving: Option<u64>,
     savings: Vec<SavePeriod>,
-    /// True if the last look saw a child process.
+    /// True if the last poll saw a child process.
     saved_just_now: bool,
-    /// The most that was seen, by figure.
+    /// Highest value of each gauge.
     most: [Option<f64>; MOST.len()],
     /// Time that the server took to answer, in nanoseconds.
     answers: ResponseTimes,
@@ -73,7 +73,7 @@ impl StepPolls {
         self.asked
     }
 
-    /// StepPolls now.
+    /// Polls the server now.
     ///
     /// # Errors
     /// Fails if the server does not answer.
@@ -87,7 +87,7 @@ impl StepPolls {
         Ok(())
     }
 
-    /// Adds what `INFO` said at `at_ns`.
+    /// Adds an answer to `INFO` that was received at `at_ns`.
     pub(super) fn add(&mut self, clients: &Info, persistence: &Info, at_ns: u64) {
         self.count += 1;
         let gauge =
@@ -125,7 +125,7 @@ impl StepPolls {
         }
     }
 
-    /// Tells of it in `evidence`.
+    /// Adds figures and table to `evidence`.
     pub(super) fn add_to(&self, evidence: &mut ServerEvidence) {
         for (most, (_, figure)) in self.most.iter().zip(MOST) {
             if let Some(most) = most {

@@ -1,16 +1,16 @@
-//! The server's process, where it runs on this machine and in sight.
+//! The server's process, where it runs on this machine and is visible.
 
 use host_metrics::Masking;
 use host_metrics::source::process::{ProcessDirectory, ProcessStatus};
 
 use crate::info::Info;
 
-/// Figures of the kernel about it.
+/// Figures of the kernel about the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerProcess {
     /// Time that its main thread was ready to run and had no CPU, in nanoseconds.
     pub(super) ready_ns: Option<u64>,
-    /// Its memory on disk.
+    /// Its memory in swap.
     pub(super) swap_bytes: Option<u64>,
     /// Cores that its main thread may use.
     pub(super) cores: Option<Cores>,

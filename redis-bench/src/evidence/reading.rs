@@ -1,5 +1,5 @@
-//! All that is read of the server at one end of a step. Only `INFO` must answer: what else cannot
-//! be read is told with its reason.
+//! Reading of the server at one end of a step. Only `INFO` must be answered; other parts that cannot
+//! be read are listed with the reason.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -18,19 +18,19 @@ use crate::info::Info;
 /// Value that was read, or the reason why it was not.
 type ReadResult<T> = Result<T, String>;
 
-/// One end of a step.
+/// Reading at one end of a step.
 pub(super) struct ServerReading {
     at: Instant,
     pub(super) info: Info,
     histograms: ReadResult<Histograms>,
     clients: ReadResult<Vec<ClientEntry>>,
     process: ReadResult<ServerProcess>,
-    /// At the beginning the newest entry, at the end those that came since.
+    /// Newest entry at the beginning, entries since then at the end.
     slow: ReadResult<SlowLog>,
     settings: ReadResult<BTreeMap<String, String>>,
 }
 
-/// Entries of the slow log that are known.
+/// Known entries of the slow log.
 enum SlowLog {
     Newest(Option<u64>),
     Since(Option<u64>, Vec<SlowCall>),
@@ -41,7 +41,8 @@ fn or_reason<T>(read: RedisResult<T>) -> ReadResult<T> {
 }
 
 impl ServerReading {
-    /// The beginning. `INFO` comes last: what else is asked is not to count for the step.
+    /// Reads the server before the step. `INFO` comes last, so that the other commands do not count
+    /// for the step.
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`.
@@ -63,7 +64,7 @@ impl ServerReading {
         })
     }
 
-    /// The end of the step that `began`; `INFO` comes first.
+    /// Reads the server after the step that `began`; `INFO` comes first.
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`.
@@ -89,8 +90,8 @@ impl ServerReading {
     }
 }
 
-/// Evidence of the time from `before` to `after`. `load` names the commands that the
-/// load consists of; `polls` of `INFO` were ours.
+/// Returns the evidence from `before` to `after`. `load` names the commands of the load; `polls` is
+/// the number of `INFO` calls that were ours.
 pub(super) fn between(
     before: &ServerReading,
     after: &ServerReading,
@@ -147,7 +148,7 @@ fn table(evidence: &mut ServerEvidence, name: &str, rows: Vec<bench_report::Evid
     }
 }
 
-/// Both ends, or neither with the reason.
+/// Returns both readings, or notes the reason for which one is missing.
 fn both<'a, T>(
     evidence: &mut ServerEvidence,
     what: &str,

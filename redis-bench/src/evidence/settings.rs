@@ -1,11 +1,11 @@
-//! Settings of the server that decide what a step costs.
+//! Settings of the server that affect the cost of a step.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 use redis::{Connection, RedisResult};
 
-/// None of them can hold a secret.
+/// Settings that are read; none of them can hold a secret.
 const NAMES: [&str; 11] = [
     "appendfsync",
     "no-appendfsync-on-rewrite",
@@ -20,7 +20,7 @@ const NAMES: [&str; 11] = [
     "lazyfree-lazy-eviction",
 ];
 
-/// The settings by name; what a server of a version does not know is left out.
+/// Reads the settings by name; those that the server does not know are left out.
 ///
 /// # Errors
 /// Returns the error of the server: many a hosted one refuses `CONFIG`.

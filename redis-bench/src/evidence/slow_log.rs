@@ -1,13 +1,13 @@
-//! `SLOWLOG`: calls that took longer than the server's own threshold. Its entries are numbered, so
-//! that those of a step are told from older ones and nothing has to be reset. Of an entry only the
-//! command, the number of its arguments and its duration are kept: never what it was about.
+//! Calls of `SLOWLOG` that took longer than the server's own threshold. Entries are numbered, so that
+//! those of a step are told from older ones and nothing has to be reset. Only the command, the number
+//! of its arguments and its duration are kept, never the arguments.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
-/// As many as the server keeps by default.
+/// Number of entries that are read: as many as the server keeps by default.
 const ENTRIES: usize = 128;
 /// Commands whose second word says what they do.
 const CONTAINERS: [&str; 16] = [
@@ -24,7 +24,7 @@ pub(super) struct SlowCall {
     arguments: usize,
 }
 
-/// The number of the newest entry; `None` where there is none.
+/// Reads the number of the newest entry; `None` where there is none.
 ///
 /// # Errors
 /// Returns the error of the server.
@@ -32,7 +32,7 @@ pub(super) fn newest(connection: &mut Connection) -> RedisResult<Option<u64>> {
     Ok(get(connection, 1)?.first().map(|call| call.id))
 }
 
-/// Calls that were entered after the one numbered `last`, newest first.
+/// Reads the calls that were entered after the one numbered `last`, newest first.
 ///
 /// # Errors
 /// Returns the error of the server.
@@ -76,7 +76,7 @@ fn entry(value: Value) -> Option<SlowCall> {
     })
 }
 
-/// Number of calls that were entered, also those that newer ones have pushed out since.
+/// Number of calls that were entered after `last`, those that newer ones have displaced included.
 pub(super) fn entered(last: Option<u64>, calls: &[SlowCall]) -> u64 {
     match (last, calls.first()) {
         (_, None) => 0,
@@ -85,7 +85,7 @@ pub(super) fn entered(last: Option<u64>, calls: &[SlowCall]) -> u64 {
     }
 }
 
-/// A row for each command, the slowest first.
+/// Makes a row for each command, the slowest first.
 pub(super) fn rows(calls: &[SlowCall]) -> Vec<EvidenceRow> {
     let mut commands: BTreeMap<&str, Vec<&SlowCall>> = BTreeMap::new();
     for call in calls {

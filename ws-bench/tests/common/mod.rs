@@ -1,4 +1,4 @@
-//! What the tests share: the binary, its servers, and the reports that it writes.
+//! Parts that the tests share: the binary, its servers, and the reports that it writes.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -33,7 +33,7 @@ pub(crate) fn bench(place: &TestDirectory, args: &[&str]) -> Command {
     place.command(binary(), args)
 }
 
-/// `ws-bench limit` with a report in `run`, and no latency that would break a level only because
+/// `ws-bench limit` with a report in `run`, and no latency that would break a step only because
 /// this machine is slow.
 pub(crate) fn limit_of(place: &TestDirectory, args: &[&str]) -> Command {
     let mut command = bench(
@@ -68,8 +68,8 @@ pub(crate) fn said(output: &Output) -> String {
     )
 }
 
-/// The level of so many connections that ran last.
-pub(crate) fn level(report: &Report, connections: u64) -> &Step {
+/// The step of so many connections that ran last.
+pub(crate) fn step_of(report: &Report, connections: u64) -> &Step {
     let wanted = Some(connections as f64);
     let found = |step: &&Step| step.parameter("connections") == wanted;
     report.steps.iter().rev().find(found).unwrap()
