@@ -22,6 +22,7 @@ pub(crate) struct ServerCheckFlags {
 /// Connects as a run would, and creates and drops a schema in one transaction.
 ///
 /// # Errors
+/// Fails with the obstacle to a run, and its remedy.
 pub(crate) fn run(flags: &ServerCheckFlags) -> anyhow::Result<Exit> {
     let server = ServerUnderTest::at(&flags.url)?;
     let schema = Schema::for_run(&new_run_id());

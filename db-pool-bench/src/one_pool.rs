@@ -55,7 +55,7 @@ impl OnePoolFlags {
     /// message for a driver without a pool.
     ///
     /// # Errors
-    /// [`UsageError`] for such a driver.
+    /// Fails with a [`UsageError`] for such a driver.
     pub(crate) fn drivers(
         &self,
         without: impl Fn(&str) -> String,
@@ -101,7 +101,7 @@ impl OnePoolFlags {
     /// Runs a scenario that opens up to `connections`, from its plan to its exit code.
     ///
     /// # Errors
-    /// What kept it from running: no server, no place for the report.
+    /// Fails without a server, or when the report cannot be written.
     pub(crate) fn run(
         &self,
         scenario: &str,

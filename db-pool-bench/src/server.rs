@@ -31,7 +31,7 @@ impl ServerUnderTest {
     /// Returns the server at `url`.
     ///
     /// # Errors
-    /// [`UsageError`] when that is no address of a PostgreSQL.
+    /// Fails with a [`UsageError`] when that is no address of a PostgreSQL.
     pub(crate) fn at(url: &str) -> anyhow::Result<Self> {
         let address = Address::parse(url).map_err(|error| UsageError(error.to_string()))?;
         let mark = std::env::var(token::ENV).unwrap_or_default();
@@ -74,7 +74,7 @@ impl ServerUnderTest {
     }
 
     /// Returns true if this value started the server, so that dropping it removes everything.
-    pub(crate) fn ends_with_us(&self) -> bool {
+    pub(crate) fn is_started_here(&self) -> bool {
         self.started.is_some()
     }
 }

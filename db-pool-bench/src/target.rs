@@ -44,8 +44,8 @@ impl TargetFlags {
     /// Returns the server that `--url` names, if any; its address is checked first.
     ///
     /// # Errors
-    /// [`UsageError`] when that is no address, or when one of `drivers` cannot follow it, or the
-    /// protocol.
+    /// Fails with a [`UsageError`] when that is no address, or when one of `drivers` does not
+    /// support it or the protocol.
     pub(crate) fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<ServerUnderTest>> {
         if drivers.contains(&Driver::Sqlx) && self.workload.protocol == Protocol::Extended {
             return Err(UsageError(PARTED.to_owned()).into());

@@ -28,7 +28,7 @@ use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_planted";
 
-/// What a user does with its connection.
+/// Work of a user on its connection.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Sql(&'static str),
@@ -182,11 +182,11 @@ fn what_was_planted_is_the_largest_part_of_the_users_time() {
             pool_size: case.pool_size,
             acts: case.acts,
         });
-        watch.step_begins().unwrap().unwrap();
+        watch.begin_step().unwrap().unwrap();
         let mut step = run_requests(&plan, &factory, &Cancel::new(), &mut Watching(&mut watch))
             .unwrap()
             .step;
-        time_shares::record(&mut step, watch.step_ends(), ExtraUsers::default());
+        time_shares::record(&mut step, watch.end_step(), ExtraUsers::default());
         let times = step
             .figures
             .iter()

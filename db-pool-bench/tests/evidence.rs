@@ -1,4 +1,4 @@
-//! What the server says of a step, on a real server of any version.
+//! Evidence of a step, on a real server of any version.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ use bench_report::{Report, ServerEvidence};
 use common::{PASSWORD, Talk, postgres, report, sweep};
 use test_support::{RunningProgram, TestDirectory};
 
-/// What every server from version 13 on tells, whoever asks.
+/// Figures that every server from version 13 on reports to every role.
 const ALWAYS: [&str; 9] = [
     "database.commits",
     "database.cache_hit_ratio",

@@ -13,7 +13,7 @@ use common::{complete, postgres};
 use places::Places;
 use testbed::Postgres;
 
-/// What a request takes at its place: at least this, and far more than the machine needs for it.
+/// Service time of a request: at least this, and far more than the machine needs for it.
 const SERVICE: Duration = Duration::from_millis(50);
 const FAR_MORE: u32 = 25;
 /// Requests of each place in a step.

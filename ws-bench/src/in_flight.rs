@@ -2,7 +2,7 @@
 //! cut off.
 
 use bench_report::clock::monotonic_ns;
-use load_engine::{Failure, OperationId, Outcome, Recorder, Timestamps, Within};
+use load_engine::{Failure, OperationId, Outcome, Recorder, SegmentIndex, Timestamps, Within};
 
 use crate::connection_step::ConnectionStep;
 
@@ -77,9 +77,11 @@ impl<'a> InFlightMessage<'a> {
             Ok(()) => Outcome::success(OperationId::FIRST),
             Err(failure) => Outcome::failed(OperationId::FIRST, failure),
         };
-        let within = self.step.map_or(Within::WHOLLY, |step| Within {
-            due: step.measures(self.timestamps.begin_ns()),
-            done: step.measures(self.timestamps.done_ns),
+        let within = self.step.map_or(Within::WHOLLY, |step| {
+            Within::measured(
+                step.measures(self.timestamps.begin_ns()),
+                step.measures(self.timestamps.done_ns),
+            )
         });
         self.recorder.record(&self.timestamps, &outcome, within);
     }
@@ -90,7 +92,7 @@ impl Drop for InFlightMessage<'_> {
         let counts = |step: &ConnectionStep| step.measures(self.timestamps.begin_ns());
         if !self.finished && self.step.is_none_or(counts) {
             self.recorder
-                .record_censored(&self.timestamps, monotonic_ns());
+                .record_censored(&self.timestamps, SegmentIndex::FIRST, monotonic_ns());
         }
     }
 }

@@ -64,6 +64,10 @@ pub struct Operation {
     /// nothing was censored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with_censored: Option<CensoredPercentiles>,
+    /// Durations of the phases that the operation itself names, of successes, as in `tcp`, `tls`;
+    /// absent where it names none. Each begins where the one before it ended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub phases: BTreeMap<String, Histogram>,
 }
 
 /// Percentiles over finished and censored arrivals together, in nanoseconds.

@@ -1,4 +1,4 @@
-//! The server's side of a pool's connections: which there are, since when, and which are gone.
+//! Monitor of a pool's backends: which exist, since when, and which are gone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,25 +16,25 @@ use pg_connect::Address;
 use pg_connect::ConnectError;
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
-/// For one look, connecting included.
+/// Time-out of one sample, connecting included.
 const LOOK_BOUND: Duration = Duration::from_secs(2);
-/// A process's number may be given again: its start tells it from another.
+/// Process numbers are reused, so the start time identifies a session too.
 const QUERY: &str = "
     SELECT /* plimsoll */ pid, extract(epoch FROM backend_start)::float8,
            extract(epoch FROM clock_timestamp() - state_change)::float8
       FROM pg_stat_activity WHERE application_name = $1";
 
-/// A session that is there although nobody should hold it.
+/// Session that should not exist any more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Leaked {
-    /// The server's process.
+    /// Process id on the server.
     pub(crate) pid: i32,
-    /// Time that it has been doing nothing.
+    /// Time for which it has been idle, in seconds.
     pub(crate) idle_s: f64,
 }
 
-/// Counts the sessions of one application, on a connection of its own. A server that restarts ends
-/// that one too: the census goes on with another as soon as there is one.
+/// Counts the sessions of one application, on its own connection, and reconnects after the server
+/// restarts.
 #[derive(Debug)]
 pub(crate) struct BackendMonitor {
     address: Address,
@@ -57,10 +57,10 @@ impl MonitorConnection {
 }
 
 impl BackendMonitor {
-    /// Says in `away` whether the server is gone for the time being.
+    /// Connects; `away` is set while the server is unreachable.
     ///
     /// # Errors
-    /// Fails when there is none to begin with.
+    /// Fails when the server cannot be reached.
     pub(crate) async fn open(
         address: &Address,
         application: &str,
@@ -76,8 +76,8 @@ impl BackendMonitor {
         })
     }
 
-    /// The sessions that are there, with how long each has been idle, or why the server does not
-    /// tell.
+    /// Returns the sessions and for how long each has been idle, in seconds, or the error of the
+    /// server.
     async fn look(&mut self) -> Result<BTreeMap<SessionKey, f64>, Failure> {
         let looking = async {
             let link = match &mut self.link {
@@ -98,7 +98,7 @@ impl BackendMonitor {
         seen
     }
 
-    /// Counts once.
+    /// Takes one sample.
     pub(crate) async fn count(&mut self) {
         let seen = self.look().await;
         let absence = |failure: &Failure| is_server_gone(&failure.kind);
@@ -112,7 +112,7 @@ impl BackendMonitor {
         }
     }
 
-    /// Counts again and again.
+    /// Takes samples until it is dropped.
     pub(crate) async fn keep_counting(&mut self) {
         loop {
             self.count().await;
@@ -120,12 +120,12 @@ impl BackendMonitor {
         }
     }
 
-    /// Returns what came and went since the last call.
+    /// Returns the changes since the last call.
     pub(crate) fn take(&mut self) -> SessionChanges {
         self.session_tracker.take(monotonic_ns())
     }
 
-    /// The sessions that are there now; `None` where the server does not tell.
+    /// Returns the sessions that exist now; `None` where the server does not answer.
     pub(crate) async fn left(&mut self) -> Option<Vec<Leaked>> {
         let left = self.look().await.ok()?.into_iter();
         Some(
@@ -142,7 +142,7 @@ async fn ask(
     let rows = link.client.query(QUERY, &[&application]).await?;
     let read = rows.iter().map(|row| {
         let started_s: f64 = row.try_get(1)?;
-        // The state of a session that is just beginning is not known yet.
+        // The state of a starting session is not known yet.
         let idle_s: Option<f64> = row.try_get(2)?;
         let session = (row.try_get(0)?, (started_s * 1e6) as u64);
         Ok((session, idle_s.unwrap_or(0.0)))

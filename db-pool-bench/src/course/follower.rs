@@ -1,5 +1,5 @@
-//! Follows a course whose requests are looked at one by one: has the server watched part by part,
-//! and ends the course where the server must be protected from it.
+//! Supervisor of a traced run: collects evidence part by part, and ends the run where a stop rule
+//! is broken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,31 +17,31 @@ use super::visit::TracedRequest;
 use crate::evidence::EvidenceCollector;
 use crate::failure::is_checkout_timeout;
 
-/// Time that answers are waited for at the end: a request that waits for longer is an error.
+/// Time-out of the drain: a request that takes longer is an error.
 pub(crate) const DRAIN_BOUND: Duration = Duration::from_secs(5);
-/// Between looks at the rules.
+/// Interval of checks of the rules.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Follows one course from its first part to its last.
+/// Supervises one traced run from its first part to its last.
 #[derive(Debug)]
 pub(crate) struct RunSupervisor<'a> {
-    watch: &'a mut EvidenceCollector,
+    collector: &'a mut EvidenceCollector,
     rules: Vec<StopRule>,
     rules_window: RuleWindow,
     length: Duration,
-    /// Broken, unless it turns out that the server had gone away.
+    /// Broken rule, unless the server turns out to be away.
     suspected: Option<BrokenRule>,
     away: Arc<AtomicBool>,
-    /// True if it was away at the last look.
+    /// True if the server was away at the last check.
     was_away: bool,
     ledger: Ledger,
     threads: Arc<LoadThreads>,
-    /// At the beginning of the part under way.
+    /// CPU reading at the beginning of the current part.
     began: CpuReading,
 }
 
-/// What finished since the rules were last asked, and what is under way; told by the tasks that
-/// make the load.
+/// Requests that finished since the last check of the rules, and pending ones; shared by the tasks
+/// that make the load.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger {
     finished: Arc<Recorder>,
@@ -49,17 +49,17 @@ pub(crate) struct Ledger {
 }
 
 impl<'a> RunSupervisor<'a> {
-    /// Follows a course of about `length`. Where checkouts are `planted` to time out, those that do
-    /// are what the course is about, and count neither for the rules nor against them.
+    /// Supervises a run of about `length`. Where checkouts are `planted` to time out, those
+    /// time-outs count neither for the rules nor against them.
     pub(crate) fn new(
-        watch: &'a mut EvidenceCollector,
+        collector: &'a mut EvidenceCollector,
         rules: Vec<StopRule>,
         length: Duration,
         planted: bool,
     ) -> Self {
         let threads = Arc::default();
         Self {
-            watch,
+            collector,
             rules,
             rules_window: rules_from_now(length),
             length,
@@ -75,35 +75,35 @@ impl<'a> RunSupervisor<'a> {
         }
     }
 
-    /// Those whose time is taken down part by part.
+    /// Returns the threads whose CPU time is recorded part by part.
     pub(crate) fn threads(&self) -> Arc<LoadThreads> {
         Arc::clone(&self.threads)
     }
 
-    /// Returns where finished requests are told.
+    /// Returns the ledger for finished requests.
     pub(crate) fn ledger(&self) -> Ledger {
         self.ledger.clone()
     }
 
-    /// Set while the server is gone, as for a restart. What fails then says nothing of the load, and
-    /// there is nobody to protect from it: the rules are not asked.
+    /// Returns the flag that is set while the server is away, as in a restart. Failures then say
+    /// nothing about the load, and the rules are not checked.
     pub(crate) fn absence(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.away)
     }
 
-    /// A part begins.
+    /// Begins a part.
     pub(crate) fn part_begins(&mut self) {
         self.began = CpuReading::read(&self.threads);
-        self.watch.measure_begins();
+        self.collector.measure_begins();
     }
 
-    /// A part is over; what it took of our CPU.
+    /// Ends a part and returns the CPU time that the load generator used.
     pub(crate) fn part_ends(&mut self) -> CpuUse {
-        self.watch.measure_ends();
+        self.collector.measure_ends();
         CpuReading::read(&self.threads).since(&self.began)
     }
 
-    /// Returns at `instant_ns`, or with what must end the course before.
+    /// Waits until `instant_ns`; returns early with a broken rule.
     pub(crate) async fn until(&mut self, instant_ns: u64) -> Option<BrokenRule> {
         loop {
             let now_ns = monotonic_ns();
@@ -112,7 +112,7 @@ impl<'a> RunSupervisor<'a> {
             }
             tokio::time::sleep(LOOK.min(Duration::from_nanos(instant_ns - now_ns))).await;
             if self.look().is_some() {
-                // Whether the server went away is known a moment after the first failures.
+                // The absence of a server is noticed a moment after the first failures.
                 tokio::time::sleep(LOOK * 3).await;
                 if let Some(broken) = self.look() {
                     return Some(broken);
@@ -121,13 +121,12 @@ impl<'a> RunSupervisor<'a> {
         }
     }
 
-    /// Returns what is broken of the rules and of the bound on connections, as of now.
+    /// Checks the rules and the bound on connections.
     pub(crate) fn look(&mut self) -> Option<BrokenRule> {
         let interval = self.ledger.finished.take_interval();
         let away = self.away.load(Ordering::Relaxed);
         if std::mem::replace(&mut self.was_away, away) || away {
-            // What failed before that was noticed is forgotten too, and what failed since the last
-            // look at a server that is back.
+            // Failures from just before the absence was noticed do not count either.
             self.rules_window = rules_from_now(self.length);
             self.suspected = None;
             return None;
@@ -136,14 +135,14 @@ impl<'a> RunSupervisor<'a> {
             let broken = self
                 .rules_window
                 .check(monotonic_ns(), &interval, &self.rules);
-            self.suspected = broken.or_else(|| self.watch.broken_rule());
+            self.suspected = broken.or_else(|| self.collector.broken_rule());
         }
         self.suspected.clone()
     }
 
-    /// Returns what the server said of each part.
+    /// Returns the evidence of each part.
     pub(crate) fn evidence(&self) -> Vec<ServerEvidence> {
-        self.watch.course_ends()
+        self.collector.end_step_parts()
     }
 }
 
@@ -152,9 +151,8 @@ fn rules_from_now(length: Duration) -> RuleWindow {
 }
 
 impl Ledger {
-    /// A request begins: it was due at `begin_ns`, or else starts then. Where checkouts are planted
-    /// to time out, nobody can tell one that waits for its connection from one that hangs, and it
-    /// counts once it is over.
+    /// Records the start of a request, due or started at `begin_ns`. Where checkouts are planted to
+    /// time out, a waiting request cannot be told from a hanging one and counts once it is over.
     pub(crate) fn begin(&self, begin_ns: u64) -> UnderWay {
         if !self.planted {
             self.finished.begin(begin_ns);
@@ -166,12 +164,12 @@ impl Ledger {
         }
     }
 
-    /// A request is over.
+    /// Records a finished request.
     pub(crate) fn note(&self, visit: &TracedRequest) {
         self.enter(&visit.timestamps, visit.failure.as_ref());
     }
 
-    /// Something beside the load failed.
+    /// Records a failure beside the load.
     pub(crate) fn note_failure(&self, failure: &Failure) {
         self.enter(&Timestamps::default(), Some(failure));
     }
@@ -188,7 +186,7 @@ impl Ledger {
     }
 }
 
-/// A request under way; dropped before it is over, it was cut off, and nobody waits for it.
+/// Pending request; dropping it before its end removes it from the ledger.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     ledger: Ledger,
@@ -197,7 +195,7 @@ pub(crate) struct UnderWay {
 }
 
 impl UnderWay {
-    /// It is over, and stands in the ledger.
+    /// Records its end in the ledger.
     pub(crate) fn note(mut self, visit: TracedRequest) -> TracedRequest {
         self.is_over = true;
         self.ledger.note(&visit);

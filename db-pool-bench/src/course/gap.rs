@@ -1,4 +1,4 @@
-//! A time in which the server could not be asked, as in a restart, as the report has it.
+//! Report of a time in which the server could not be queried, as in a restart.
 
 use bench_cli::table;
 use bench_report::{Step, Warning, WarningCode};
@@ -8,10 +8,10 @@ use super::session_tracker::SessionChanges;
 const UNCOUNTED: &str = "server.uncounted_ns";
 const LOST: &str = "server.lost";
 const REESTABLISHED: &str = "server.reestablished";
-/// Figures of a step that are counted on the server, or afterwards: no request has a share in them.
+/// Prefixes of figures that do not come from requests.
 const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
 
-/// Notes what such a time took, where there was one.
+/// Records the time and the lost connections, if any.
 pub(crate) fn figures(step: &mut Step, server: &SessionChanges) {
     for (name, value) in [
         (UNCOUNTED, server.uncounted_ns),
@@ -24,7 +24,7 @@ pub(crate) fn figures(step: &mut Step, server: &SessionChanges) {
     }
 }
 
-/// The doubt that such a time casts on what the requests of `step` felt, as step 0.
+/// Returns the warning that spoils the figures of requests in `step`, as step 0.
 pub(super) fn doubt(step: &Step) -> Option<Warning> {
     let uncounted_ns = *step.figures.get(UNCOUNTED)?;
     let message = format!(
@@ -45,8 +45,8 @@ pub(super) fn doubt(step: &Step) -> Option<Warning> {
     )
 }
 
-/// Time that the server could not be asked in each of `parts`, by their names, and what that took;
-/// `None` where it could be asked all the time.
+/// Returns a sentence on the time in which the server could not be queried, by part, and on the
+/// lost connections; `None` where it always answered.
 pub(crate) fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
     let told: Vec<String> = parts
         .iter()

@@ -1,6 +1,6 @@
-//! What `exhaust` and `lifecycle` share: a load that changes on its way, whose requests are followed
-//! one by one while the server's sessions are counted, so that a server that goes away in between
-//! ends nothing.
+//! Traced runs of `exhaust` and `lifecycle`: a load that changes, with every request recorded one
+//! by one while the server's sessions are counted, so that a server that restarts does not end the
+//! run.
 
 mod backend_monitor;
 mod follower;

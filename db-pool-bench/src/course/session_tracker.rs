@@ -1,46 +1,46 @@
-//! Who came and went, from one look at the server's sessions to the next, and what of that is not
-//! known because the server could not be asked.
+//! Tracker of sessions that open and close between two samples, with the time in which the server
+//! could not be queried.
 
 use std::collections::BTreeSet;
 
-/// A session, by its process and the microsecond in which it began.
+/// Identity of a session: its process id and its start in microseconds.
 pub(super) type SessionKey = (i32, u64);
 
-/// Which sessions there are, as of the last look.
+/// Tracks the sessions of the last sample.
 #[derive(Debug)]
 pub(super) struct SessionTracker {
     present: BTreeSet<SessionKey>,
     known: BTreeSet<SessionKey>,
-    /// The instant up to which sessions were counted.
+    /// Time of the last successful sample, in nanoseconds.
     counted_ns: u64,
-    /// True if the last look saw nothing.
+    /// True if the last sample failed.
     blind: bool,
-    /// Closed as of the last look that saw something.
+    /// Number of sessions closed at the last successful sample.
     just_closed: u64,
-    /// Sessions that ended while nobody could look, and that none has replaced yet.
+    /// Number of lost sessions that no new one has replaced yet.
     owed: u64,
     tally: SessionChanges,
 }
 
-/// Sessions that came and went since the last look at the tally.
+/// Changes of sessions since the last call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct SessionChanges {
     pub(crate) opened: u64,
     pub(crate) closed: u64,
-    /// There now; `None` where the server cannot be asked.
+    /// Number of sessions now; `None` where the server cannot be queried.
     pub(crate) present: Option<u64>,
-    /// Most at once.
+    /// Most sessions at once.
     pub(crate) most: u64,
-    /// Closed while the server could not be asked, or just before, as by its restart.
+    /// Number of sessions closed by a restart or while the server could not be queried.
     pub(crate) lost: u64,
-    /// Opened in place of those.
+    /// Number of sessions opened in place of those.
     pub(crate) reestablished: u64,
-    /// Time in which nobody counted.
+    /// Time in which the server could not be queried, in nanoseconds.
     pub(crate) uncounted_ns: u64,
 }
 
 impl SessionTracker {
-    /// Of no session yet, at `now_ns`.
+    /// Creates an empty tracker that counts from `now_ns`.
     pub(super) fn new(now_ns: u64) -> Self {
         Self {
             present: BTreeSet::new(),
@@ -53,7 +53,7 @@ impl SessionTracker {
         }
     }
 
-    /// At `now_ns` there were these.
+    /// Adds a sample of the sessions at `now_ns`.
     pub(super) fn seen(&mut self, now_ns: u64, now: BTreeSet<SessionKey>) {
         let closed = self.present.difference(&now).count() as u64;
         let opened = now.difference(&self.known).count() as u64;
@@ -74,8 +74,8 @@ impl SessionTracker {
         (self.present, self.counted_ns) = (now, now_ns);
     }
 
-    /// The server could not be asked. One that shuts down ends its sessions one by one, and may have
-    /// told of the first.
+    /// Adds a failed sample. A server that shuts down closes sessions one by one, so those closed
+    /// in the last sample count as lost.
     pub(super) fn unseen(&mut self) {
         if !std::mem::replace(&mut self.blind, true) {
             let first = std::mem::take(&mut self.just_closed);
@@ -89,7 +89,7 @@ impl SessionTracker {
         self.owed += sessions;
     }
 
-    /// Returns what came and went since the last call, as of `now_ns`.
+    /// Returns the changes since the last call, as of `now_ns`.
     pub(super) fn take(&mut self, now_ns: u64) -> SessionChanges {
         if self.blind {
             self.tally.uncounted_ns += now_ns.saturating_sub(self.counted_ns);

@@ -1,4 +1,4 @@
-//! The threads that make a course's load.
+//! Threads of a traced run's load.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use tokio::runtime::Builder;
 
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
 
-/// Does `work` on this thread and has its tasks done by others, all of them enlisted in `threads`;
-/// what tasks it leaves are ended.
+/// Runs `work` on this thread and its tasks on worker threads, all registered in `threads`;
+/// remaining tasks are aborted.
 ///
 /// # Errors
-/// Fails when the system gives no runtime.
+/// Fails when the system provides no runtime.
 pub(crate) fn on_threads<T>(
     threads: &Arc<LoadThreads>,
     work: impl Future<Output = T>,

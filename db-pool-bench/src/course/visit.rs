@@ -1,4 +1,4 @@
-//! One request from its beginning to its end, for scenarios that look at requests one by one.
+//! Record of one request, for scenarios that record requests one by one.
 
 use bench_cli::bench::Bench;
 use bench_report::histogram::Recording;
@@ -10,7 +10,7 @@ use load_engine::{
 
 use super::gap;
 
-/// One request of a user.
+/// One recorded request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TracedRequest {
     pub(crate) timestamps: Timestamps,
@@ -21,7 +21,7 @@ pub(crate) struct TracedRequest {
 }
 
 impl TracedRequest {
-    /// What came of a request; one that did not say when it was over is over now.
+    /// Creates the record; a request without an end time ends now.
     pub(crate) fn new(mut timestamps: Timestamps, outcome: Outcome) -> Self {
         if timestamps.done_ns == 0 {
             timestamps.done_ns = bench_report::clock::monotonic_ns();
@@ -34,7 +34,7 @@ impl TracedRequest {
         }
     }
 
-    /// How long it waited for a connection, whether it got one or gave up.
+    /// Returns the time that it waited for a connection, successful or not, in nanoseconds.
     pub(crate) fn waited_ns(&self) -> u64 {
         let Timestamps {
             started_ns,
@@ -50,21 +50,21 @@ impl TracedRequest {
         until_ns.saturating_sub(started_ns)
     }
 
-    /// What its user felt.
+    /// Returns the response time, in nanoseconds.
     pub(crate) fn felt_ns(&self) -> u64 {
         self.timestamps
             .done_ns
             .saturating_sub(self.timestamps.begin_ns())
     }
 
-    /// Whether it gave up before it had a connection.
+    /// Returns true if it gave up before it had a connection.
     pub(crate) fn gave_up(&self) -> bool {
         self.timestamps.acquired_ns == 0
     }
 }
 
-/// Writes what came of `visits` into `step`: those that began in its window count for its figures,
-/// those that were done in it for its throughput.
+/// Records `visits` in `step`: those that began in its window count for its figures, those that
+/// ended in it for its throughput.
 pub(crate) fn record(
     step: &mut Step,
     visits: &[TracedRequest],
@@ -78,33 +78,33 @@ pub(crate) fn record(
             retries: visit.retries,
             failure: visit.failure.clone().map(Box::new),
         };
-        let within = Within {
-            due: (from_ns..to_ns).contains(&visit.timestamps.begin_ns()),
-            done: (from_ns..=to_ns).contains(&visit.timestamps.done_ns),
-        };
+        let within = Within::measured(
+            (from_ns..to_ns).contains(&visit.timestamps.begin_ns()),
+            (from_ns..=to_ns).contains(&visit.timestamps.done_ns),
+        );
         recorder.record(&visit.timestamps, &outcome, within);
     }
     (step.operations, step.failures) = recorder.collect(step.window.measured_s());
 }
 
-/// Notes our side of a `step` whose requests stand in it.
+/// Records the load generator's figures of a `step` with recorded requests.
 pub(crate) fn note_generator(step: &mut Step, used: &CpuUse) {
     let attempted = step.operations.values().map(|o| o.attempted).sum();
     step.generator = used.generator(available_threads(), attempted);
 }
 
-/// Keeps a finished step, with what its generator accuses itself of and what a server that went away
-/// spoilt.
+/// Adds a finished step to the report, with warnings about the generator and about an absent
+/// server.
 pub(crate) fn keep(bench: &mut Bench, step: Step) {
     let doubts = self_check::saturation(&step).into_iter();
     let doubts = doubts.chain(gap::doubt(&step)).collect();
     bench.push_step(step, Vec::new(), doubts);
 }
 
-/// One phase over all operations of `step`; `None` where nothing was recorded.
+/// Merges one phase over all operations of `step`; `None` where nothing was recorded.
 pub(crate) fn whole(
     step: &Step,
     phase: impl Fn(&Operation) -> Option<&Histogram>,
 ) -> Option<Recording> {
-    crate::results::whole(step.operations.values().filter_map(phase))
+    crate::results::merge_recordings(step.operations.values().filter_map(phase))
 }

@@ -1,4 +1,4 @@
-//! A connection of tokio-postgres that a user holds, for the arms with and without a pool.
+//! Statements on a tokio-postgres connection, for the drivers with and without a pool.
 
 use std::pin::pin;
 
@@ -20,7 +20,7 @@ pub(super) async fn execute(
     executed.map(drop).map_err(|error| from_postgres(&error))
 }
 
-/// Returns the same with a statement that is parsed for this once, in the same round trip.
+/// Executes a statement that is parsed for this one execution, in the same round trip.
 pub(super) async fn execute_once(
     client: &Client,
     sql: &str,
@@ -35,7 +35,7 @@ pub(super) async fn execute_once(
     executed.map(drop).map_err(|error| from_postgres(&error))
 }
 
-/// Sends `sql` as it is, and adds what it gives to `answers` where they are wanted.
+/// Sends `sql` as a simple query and adds its results to `answers`, if given.
 pub(super) async fn send(
     client: &Client,
     sql: &str,

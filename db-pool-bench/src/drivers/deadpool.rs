@@ -19,7 +19,7 @@ use crate::protocol::Protocol;
 use crate::workloads::SqlWorkload;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Makes a pool for each worker.
+/// Creates a pool for each worker thread.
 #[derive(Debug)]
 pub struct Deadpool(pub DriverSetup);
 
@@ -39,18 +39,18 @@ impl TargetFactory for Deadpool {
     }
 }
 
-/// The pool with what is asked on its connections.
+/// The pool and the workload.
 #[derive(Debug, Clone)]
 pub struct DeadpoolConnections {
     pool: deadpool_postgres::Pool,
     workload: Arc<SqlWorkload>,
 }
 
-/// A connection as [`Connect`] promises it, with the task that drives it.
+/// Future of a connection, as [`Connect`] returns it, with the task that drives it.
 type Connecting<'a> =
     Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 
-/// Connects as `C` does, and tells of its beginning.
+/// Connects as `C` does and reports the start to the checkout timing.
 struct ReportingConnect<C>(C);
 
 impl<C: Connect> Connect for ReportingConnect<C> {

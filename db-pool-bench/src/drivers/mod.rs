@@ -1,9 +1,9 @@
-//! The arms of a comparison: the same requests through each driver, set up alike.
+//! Drivers under comparison: the same requests through each of them, configured alike.
 //!
 //! Statements are prepared on every connection, all connections are open before the load begins
-//! unless told otherwise, and a checkout may take equally long everywhere. What a library does by
-//! default beyond that (a ping before each checkout, say) stays on unless told otherwise, and is
-//! recorded in the report.
+//! unless told otherwise, and the checkout time-out is the same everywhere. Further defaults of a
+//! library (a ping before each checkout, say) stay on unless told otherwise, and are recorded in
+//! the report.
 
 mod client_calls;
 mod deadpool;
@@ -31,12 +31,12 @@ pub(crate) use pool_handle::{HasPool, Lease, PoolHandle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
-use crate::conditions::{Hold, Holding};
+use crate::conditions::{Hold, HoldTimer};
 use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// A way to reach the server.
+/// Driver by which the server is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Driver {
     /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
@@ -60,12 +60,12 @@ impl Driver {
         }
     }
 
-    /// Whether users share its connections.
+    /// Returns true if users share its connections.
     pub(crate) fn is_pooled(self) -> bool {
         matches!(self, Self::Deadpool | Self::Sqlx)
     }
 
-    /// The parameter that a sweep varies.
+    /// Returns the parameter that a sweep varies.
     pub(crate) fn swept(self) -> &'static str {
         if self.is_pooled() {
             "pool_size"
@@ -75,34 +75,34 @@ impl Driver {
     }
 }
 
-/// How long opening the connections of a pool may take, however short its checkouts are to be.
+/// Time-out of opening a pool's connections, whatever the checkout time-out.
 const OPENING_BOUND: Duration = Duration::from_secs(30);
 
-/// What all drivers are set up with.
+/// Settings of a driver under test.
 #[derive(Debug, Clone)]
 pub struct DriverSetup {
-    /// Where the server is.
+    /// Address of the server.
     pub address: Address,
-    /// The name that connections give themselves.
+    /// Application name of the connections.
     pub application: String,
-    /// Connections of the pool; of no use without one.
+    /// Connections of the pool; unused without one.
     pub pool_size: u64,
-    /// How the pool is kept; of no use without one.
+    /// Options of the pool; unused without one.
     pub pool: PoolOptions,
-    /// How long a checkout may take.
+    /// Time-out of a checkout.
     pub checkout_timeout: Duration,
-    /// What is asked.
+    /// Workload of the requests.
     pub workload: Arc<SqlWorkload>,
     /// Seed of the requests.
     pub seed: u64,
-    /// The application's own work between answer and release.
+    /// Time for which the application holds the connection after the answer.
     pub hold: Hold,
-    /// Connections that the pool has opened so far.
+    /// Number of connections that the pool has opened so far.
     pub opened: Arc<AtomicU64>,
 }
 
 impl DriverSetup {
-    /// The names that outcomes index.
+    /// Returns the names of the operations that outcomes index.
     pub(crate) fn operations(&self) -> OperationTable {
         self.workload.operations()
     }
@@ -111,23 +111,23 @@ impl DriverSetup {
         User::new(&self.workload, self.seed, user)
     }
 
-    /// For all drivers but sqlx.
+    /// Returns the connection settings for all drivers but sqlx.
     fn config(&self) -> Config {
         let mut config = self.address.config(&self.application);
-        self.give_path(&mut config);
+        self.set_search_path(&mut config);
         config
     }
 
     /// Opens a connection of tokio-postgres without a pool.
     async fn connect(&self) -> Result<Client, ConnectError> {
         let connected = self.address.connect_with(&self.application, |config| {
-            self.give_path(config);
+            self.set_search_path(config);
         });
         connected.await
     }
 
-    /// Where scripts look for tables, beside what the address says.
-    fn give_path(&self, config: &mut Config) {
+    /// Adds the search path of scripts to the options of `config`.
+    fn set_search_path(&self, config: &mut Config) {
         if let Some(path) = &self.workload.search_path {
             let theirs = config.get_options().unwrap_or_default();
             let options = format!("{theirs} -c search_path={path}");
@@ -135,7 +135,7 @@ impl DriverSetup {
         }
     }
 
-    /// For sqlx.
+    /// Returns the connection settings for sqlx.
     fn sqlx(&self) -> PgConnectOptions {
         let options = self.address.sqlx(&self.application);
         match &self.workload.search_path {
@@ -144,7 +144,7 @@ impl DriverSetup {
         }
     }
 
-    fn holding(&self, user: UserId) -> Result<Holding, Failure> {
-        Holding::new(self.hold, self.seed, user)
+    fn hold_timer(&self, user: UserId) -> Result<HoldTimer, Failure> {
+        HoldTimer::new(self.hold, self.seed, user)
     }
 }

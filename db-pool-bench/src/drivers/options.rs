@@ -1,4 +1,4 @@
-//! How pools are kept: settings that the pooled drivers share, and those that only one has.
+//! Pool options: those that the pooled drivers share, and those of one driver.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,18 +9,17 @@ use serde_json::{Value, json};
 
 use super::Driver;
 
-/// How pools are kept. The default leaves each library as it is, but for connections that would
-/// come and go by their age: a step holds its setting.
+/// Pool options. The defaults leave each library as it is, except that connections do not expire: a
+/// step holds its setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Pool")]
 pub struct PoolOptions {
-    /// Check of a connection before it is handed out [default: the library's own: fast for
-    /// deadpool, verified for sqlx]
+    /// Check of a connection at checkout [default: the library's own: fast for deadpool, verified
+    /// for sqlx]
     #[arg(long, value_enum)]
     pub recycle: Option<Recycle>,
 
-    /// Connections open before a step begins, the others when they are needed; sqlx keeps at
-    /// least so many [default: the whole pool]
+    /// Connections open before a step begins; sqlx keeps at least so many [default: the whole pool]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub pool_min: Option<u64>,
 
@@ -33,12 +32,12 @@ pub struct PoolOptions {
     pub idle_timeout: Option<Duration>,
 }
 
-/// Check of a connection before it is handed out.
+/// Check of a connection at checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Recycle {
-    /// Nothing is asked: a connection that the server has ended shows in the request
+    /// No round trip: a connection that the server has closed shows in the request
     Fast,
-    /// The server is asked: a round trip for each checkout
+    /// A round trip to the server for each checkout
     Verified,
 }
 
@@ -52,10 +51,10 @@ impl Recycle {
 }
 
 impl PoolOptions {
-    /// Refuses what has no meaning for `drivers` with pools of `sizes`, which rise.
+    /// Refuses options without a meaning for `drivers` with pools of `sizes`, which are sorted.
     ///
     /// # Errors
-    /// [`UsageError`] with what to do.
+    /// Fails with a [`UsageError`] that says what to do.
     pub(crate) fn check(&self, drivers: &[Driver], sizes: &[u64]) -> Result<(), UsageError> {
         let refuse = |sentence: String| Err(UsageError(sentence));
         let pooled = drivers.iter().any(|driver| driver.is_pooled());
@@ -87,7 +86,7 @@ impl PoolOptions {
         }
     }
 
-    /// The check that `driver` makes; `None` where there is no pool.
+    /// Returns the check of `driver`; `None` without a pool.
     pub(crate) fn recycling(&self, driver: Driver) -> Option<Recycle> {
         let own = match driver {
             Driver::Wire | Driver::Direct => return None,
@@ -97,12 +96,12 @@ impl PoolOptions {
         Some(self.recycle.unwrap_or(own))
     }
 
-    /// Connections of a pool of `size` that are open before a step begins.
+    /// Returns how many connections of a pool of `size` are open before a step begins.
     pub(crate) fn opened_before(&self, size: u64) -> u64 {
         self.pool_min.map_or(size, |least| least.min(size))
     }
 
-    /// What `driver` does by itself, for the report.
+    /// Returns the options of `driver` as entries of the report's `config`.
     pub(crate) fn config(&self, driver: Driver) -> BTreeMap<&'static str, Value> {
         let mut config = BTreeMap::new();
         let Some(recycle) = self.recycling(driver) else {

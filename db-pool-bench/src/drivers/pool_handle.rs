@@ -1,5 +1,5 @@
-//! A driver's pool as an application uses it by hand: for those who keep a connection, ask for a
-//! second one, or never give it back. The load itself goes through the drivers' sessions.
+//! A driver's pool for direct use: by tasks that hold a connection, take a second one, or never
+//! give one back. The load itself goes through the drivers' sessions.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::PoolOptions;
 use crate::failure::{from_pool, from_postgres, from_sqlx};
 use crate::fingerprint;
 
-/// A target whose pool others may take connections from.
+/// Target with a pool that other tasks may use.
 pub(crate) trait HasPool {
-    /// The pool.
+    /// Returns the pool.
     fn pool_handle(&self) -> PoolHandle;
 }
 
-/// A pool of either driver.
+/// Pool of either driver.
 #[derive(Debug, Clone)]
 pub enum PoolHandle {
     /// deadpool-postgres
@@ -27,10 +27,10 @@ pub enum PoolHandle {
 }
 
 impl PoolHandle {
-    /// Takes a connection out; it goes back when it is dropped.
+    /// Takes a connection out of the pool; it returns when it is dropped.
     ///
     /// # Errors
-    /// Fails with what the driver said, by kind.
+    /// Fails with the driver's error, by kind.
     pub(crate) async fn checkout(&self) -> Result<Lease, Failure> {
         match self {
             Self::Deadpool(pool) => {
@@ -44,7 +44,7 @@ impl PoolHandle {
         }
     }
 
-    /// Closes connections that are idle for too long or too old, where the pool does not do so by
+    /// Closes connections that are idle for too long or too old, where the pool does not do so
     /// itself: deadpool leaves that to the application.
     pub(crate) fn reap(&self, options: &PoolOptions) {
         let Self::Deadpool(pool) = self else { return };
@@ -56,7 +56,7 @@ impl PoolHandle {
     }
 }
 
-/// A connection that is taken out.
+/// Connection taken out of the pool.
 #[derive(Debug)]
 pub(crate) enum Lease {
     /// Of deadpool-postgres
@@ -66,19 +66,19 @@ pub(crate) enum Lease {
 }
 
 impl Lease {
-    /// Ends the connection instead of giving it back.
+    /// Closes the connection instead of returning it.
     pub(crate) async fn end(self) {
         match self {
             Self::Deadpool(client) => drop(deadpool_postgres::Object::take(client)),
-            // One that is broken is gone all the same.
+            // A broken connection is closed in any case.
             Self::Sqlx(connection) => drop(connection.close().await),
         }
     }
 
-    /// Runs `sql`, whose rows nobody wants.
+    /// Runs `sql` and drops its rows.
     ///
     /// # Errors
-    /// Fails with what the driver said, by kind.
+    /// Fails with the driver's error, by kind.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<(), Failure> {
         let ran = self.execute(sql).await;
         ran.map_err(|failure| failure.with_statement(fingerprint::fingerprint(sql)))

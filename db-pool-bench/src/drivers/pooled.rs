@@ -1,5 +1,5 @@
-//! What the arms with a pool have in common: connections that are open before the load begins, and
-//! users who take one out for each request. What differs is each library's part.
+//! Common part of the pooled drivers: connections open before the load begins, and users who take
+//! one out for each request. Each library implements [`DriverPool`].
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -11,29 +11,29 @@ use load_engine::{
 use tokio::task::JoinSet;
 
 use super::{DriverSetup, HasPool, PoolHandle};
-use crate::conditions::Holding;
+use crate::conditions::HoldTimer;
 use crate::workloads::{User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// A library's pool. A clone is the same pool.
+/// Pool of a library. Clones share it.
 pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
-    /// A connection that is taken out; it goes back when it is dropped.
+    /// Connection taken out of the pool; it returns when it is dropped.
     type Object: Send;
 
-    /// A pool of up to `size` connections, of which it keeps `least` by itself where it can.
+    /// Creates a pool of up to `size` connections; it keeps at least `least` where the library can.
     fn build(
         setup: &DriverSetup,
         size: u64,
         least: u64,
     ) -> impl Future<Output = Result<Self, Failure>> + Send;
 
-    /// Takes a connection out; its hooks tell [`load_engine::checkout`] of its parts.
+    /// Takes a connection out; hooks report its parts to [`load_engine::checkout`].
     fn checkout(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
-    /// Returns the same with the statements prepared, however short checkouts are to be.
+    /// Takes a connection out and prepares the statements, whatever the checkout time-out.
     fn prepared(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
-    /// Executes the statement of this number; rows that it gives are dropped as they come.
+    /// Executes the statement at index `statement` and drops its rows.
     fn execute(
         &self,
         object: &mut Self::Object,
@@ -41,7 +41,7 @@ pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
         values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Sends `sql` as it is, and adds what it gives to `answers` where they are wanted.
+    /// Sends `sql` as a simple query and adds its results to `answers`, if given.
     fn send(
         &self,
         object: &mut Self::Object,
@@ -49,20 +49,20 @@ pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
         answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Ends a connection instead of giving it back.
+    /// Closes a connection instead of returning it.
     fn end(object: Self::Object);
 
-    /// Returns how it is used at this moment.
+    /// Returns the current use of the pool.
     fn sample(&self) -> PoolSample;
 
-    /// Closes it with its connections.
+    /// Closes the pool and its connections.
     fn close(&self) -> impl Future<Output = ()> + Send;
 
-    /// Returns the same for use by hand.
+    /// Returns a handle for direct use.
     fn pool_handle(&self) -> PoolHandle;
 }
 
-/// A server behind one worker's pool.
+/// Target behind one worker thread's pool.
 #[derive(Debug)]
 pub struct PoolTarget<P> {
     setup: DriverSetup,
@@ -70,13 +70,13 @@ pub struct PoolTarget<P> {
 }
 
 impl<P: DriverPool> PoolTarget<P> {
-    /// The pool of `worker`, with its connections open.
+    /// Opens the pool of `worker` and its connections.
     pub(super) async fn open(setup: &DriverSetup, worker: WorkerShare) -> Result<Self, Failure> {
         let least = setup.pool.pool_min;
         let least = least.map_or(0, |least| worker.share_of(least));
         let pool = P::build(setup, worker.share_of(setup.pool_size), least).await?;
         let before = setup.pool.opened_before(setup.pool_size);
-        warm(&pool, worker.share_of(before)).await?;
+        open_connections(&pool, worker.share_of(before)).await?;
         Ok(Self {
             setup: setup.clone(),
             pool,
@@ -84,14 +84,14 @@ impl<P: DriverPool> PoolTarget<P> {
     }
 }
 
-/// Opens `count` connections in turn and prepares the statements on each.
-async fn warm<P: DriverPool>(pool: &P, count: u64) -> Result<(), Failure> {
+/// Opens `count` connections one after the other and prepares the statements on each.
+async fn open_connections<P: DriverPool>(pool: &P, count: u64) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
     for place in OpeningOrder::places(count) {
         let pool = pool.clone();
         opening.spawn(async move { place.open(pool.prepared()).await });
     }
-    // Held until all are open: one given back early would be handed out twice.
+    // Held until all are open, since one returned early would be taken again.
     let mut held = Vec::with_capacity(count as usize);
     while let Some(opened) = opening.join_next().await {
         held.push(opened.map_err(|error| Failure::new("driver", &error.to_string()))??);
@@ -106,7 +106,7 @@ impl<P: DriverPool> Target for PoolTarget<P> {
         Ok(PoolSession {
             pool: self.pool.clone(),
             user: self.setup.user(user),
-            holding: self.setup.holding(user)?,
+            hold_timer: self.setup.hold_timer(user)?,
         })
     }
 
@@ -125,12 +125,12 @@ impl<P: DriverPool> HasPool for PoolTarget<P> {
     }
 }
 
-/// A user of the pool.
+/// Session of a user of the pool.
 #[derive(Debug)]
 pub struct PoolSession<P> {
     pool: P,
     user: User,
-    holding: Holding,
+    hold_timer: HoldTimer,
 }
 
 impl<P: DriverPool> Session for PoolSession<P> {
@@ -147,8 +147,8 @@ impl<P: DriverPool> Session for PoolSession<P> {
             object: Some(object),
             in_transaction: false,
         };
-        let outcome = self.user.perform(&mut held).await;
-        self.holding.work().await;
+        let outcome = self.user.execute_script(&mut held).await;
+        self.hold_timer.wait().await;
         timestamps.done();
         outcome
     }
@@ -158,11 +158,11 @@ impl<P: DriverPool> Session for PoolSession<P> {
     }
 }
 
-/// A connection of the pool. Dropped inside a transaction (the drain's bound) it does not go back
-/// there: nobody else would be told of what it holds.
+/// Connection of the pool, held for one request. Dropped inside a transaction, as at the end of the
+/// drain, it is closed instead of returned: the next user would inherit the transaction.
 struct PooledConnection<'a, P: DriverPool> {
     pool: &'a P,
-    /// There until it is dropped.
+    /// `Some` until it is dropped.
     object: Option<P::Object>,
     in_transaction: bool,
 }

@@ -1,5 +1,5 @@
-//! How often a driver asks the server for one read, counted between the two: a ping leaves no
-//! trace in the server's statistics, and no library tells of its own.
+//! Count of a driver's round trips for one read, taken by a proxy between both: a ping leaves no
+//! trace in the server's statistics, and no library counts its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use super::{Deadpool, Direct, Driver, DriverSetup, PoolOptions, Sqlx, Wire};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Tables};
 
-/// A driver learns types and fills caches in its first requests.
+/// Requests before the count, in which a driver learns types and fills caches.
 const UNCOUNTED: u32 = 2;
 const COUNTED: u32 = 20;
-/// All of it, also where each answer takes a third of a second.
+/// Time-out of the whole count, long enough for answers that take a third of a second.
 const BOUND: Duration = Duration::from_secs(30);
-/// sqlx asks a server that has no connection left again and again, for as long as this.
+/// Time-out of a checkout; sqlx retries for so long when the server has no connection left.
 const CHECKOUT_BOUND: Duration = Duration::from_secs(3);
-/// For a connection that was given back to be ready for the next.
+/// Time-out of waiting until a returned connection is available again.
 const SETTLE_BOUND: Duration = Duration::from_secs(1);
 const SETTLE_LOOK: Duration = Duration::from_millis(1);
 
-/// Round trips that `driver` makes for a `SELECT 1`, with its checkout and release, beyond the
-/// one that the read takes. One user reads through a proxy in front of the server of `setup`.
+/// Counts the round trips of `driver` for a `SELECT 1`, with checkout and release, beyond the one
+/// of the read itself. One user reads through a proxy before the server of `setup`.
 ///
 /// # Errors
 /// Fails when the server cannot be reached that way, or a read fails.
@@ -37,12 +37,12 @@ pub async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Fai
         .map_err(|error| Failure::new("proxy", &error.to_string()))?;
     let proxy = Proxy::start(target, Faults::default())
         .map_err(|error| Failure::new("proxy", &error.to_string()))?;
-    // What a driver asks beside its statement shows where that takes one round trip.
+    // Extra round trips show best where the statement itself takes exactly one.
     let protocol = match setup.workload.protocol {
         Protocol::Prepared => Protocol::Prepared,
         Protocol::Simple | Protocol::Extended => Protocol::Simple,
     };
-    // Its statement has no parameters, so no server has to be asked for their types.
+    // Its statement has no parameters, so no types have to be inferred.
     let asked = Builtin::CheckoutOnly
         .draft(&Tables::at_scale(1), 0, protocol)
         .map_err(|error| Failure::new("script", &error.to_string()))?
@@ -93,7 +93,7 @@ async fn count<F: TargetFactory>(factory: F, proxy: &Proxy) -> Result<u64, Failu
     Ok(counted)
 }
 
-/// A pool may have work to do after a release, before the connection is anybody's again.
+/// Waits until a pool has finished its work after a release.
 async fn settle(target: &impl Target) {
     let begun = Instant::now();
     while target.pool().is_some_and(|pool| pool.in_use > 0) && begun.elapsed() < SETTLE_BOUND {

@@ -1,5 +1,5 @@
-//! sqlx with its own pool: unless told otherwise a ping before each checkout, and always another
-//! after each release, before which the connection is nobody's.
+//! sqlx with its own pool, which pings before each checkout unless told otherwise, and always pings
+//! after a release, before the connection is available again.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::failure::from_sqlx;
 use crate::workloads::SqlWorkload;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Makes a pool for each worker.
+/// Creates a pool for each worker thread.
 #[derive(Debug)]
 pub struct Sqlx(pub DriverSetup);
 
@@ -48,13 +48,13 @@ impl TargetFactory for Sqlx {
     }
 }
 
-/// The pool with what is asked on its connections.
+/// The pool and the workload.
 #[derive(Debug, Clone)]
 pub struct SqlxConnections {
     pool: PgPool,
     size: u64,
-    /// In the form in which sqlx takes them without copying. They come from this program, and from
-    /// scripts that the user has it run.
+    /// Statements in the form that sqlx takes without copying. They come from this program, or from
+    /// scripts that the user runs.
     statements: Arc<[SqlStr]>,
     workload: Arc<SqlWorkload>,
 }
@@ -71,7 +71,8 @@ impl DriverPool for SqlxConnections {
         let pool = if least == 0 {
             options.connect_lazy_with(address)
         } else {
-            // Its own task opens them too: whoever does not wait for that opens more.
+            // The pool's own task opens connections too; without waiting for it more would be
+            // opened.
             let connected = options.connect_with(address).await;
             connected.map_err(|error| from_sqlx(&error))?
         };
@@ -127,7 +128,7 @@ impl DriverPool for SqlxConnections {
         sql: &str,
         answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
-        // It takes no text but one of its own; the user's script is what the user wants sent.
+        // sqlx only takes text that is declared safe; scripts are the user's own.
         let query = raw_sql(AssertSqlSafe(sql.to_owned()));
         let sent = match answers {
             None => query.execute(&mut **connection).await.map(drop),
@@ -142,7 +143,7 @@ impl DriverPool for SqlxConnections {
 
     fn sample(&self) -> PoolSample {
         let size = u64::from(self.pool.size());
-        // The count of idle connections may briefly wrap below zero.
+        // The count of idle connections may wrap below zero for a moment.
         let idle = (self.pool.num_idle() as u64).min(size);
         PoolSample {
             max_size: self.size,
@@ -194,7 +195,7 @@ fn options(setup: &DriverSetup, size: u64, least: u64) -> PgPoolOptions {
         .max_connections(size as u32)
         .min_connections(least as u32)
         .acquire_timeout(setup.checkout_timeout)
-        // The hook comes after the library's own ping: it pings itself to see when that begins.
+        // The library's own ping comes before this hook, so the hook pings itself to time it.
         .test_before_acquire(false)
         .before_acquire(move |connection, _| {
             checkout::checking();
@@ -219,7 +220,7 @@ fn options(setup: &DriverSetup, size: u64, least: u64) -> PgPoolOptions {
         })
 }
 
-/// The library's check before a checkout. A connection that fails it is replaced by a new one.
+/// Pings as the library does before a checkout. A connection that fails is replaced by a new one.
 async fn ping(connection: &mut PgConnection) -> Result<bool, Error> {
     let answered = connection.ping().await;
     if answered.is_err() {
@@ -228,7 +229,7 @@ async fn ping(connection: &mut PgConnection) -> Result<bool, Error> {
     answered.map(|()| true)
 }
 
-/// Takes a connection as it is. It has no size, so that boxing it allocates nothing.
+/// Accepts a connection unchecked. A zero-sized future, so that boxing it allocates nothing.
 struct Unchecked;
 
 impl Future for Unchecked {
@@ -257,8 +258,7 @@ impl Encode<'_, Postgres> for BinaryValue {
         })
     }
 
-    /// Returns what the server inferred; a connection that prepares the statement anew is told the
-    /// same.
+    /// Returns the type that the server inferred, so that preparing again uses the same type.
     fn produces(&self) -> Option<PgTypeInfo> {
         Some(PgTypeInfo::with_oid(Oid(self.0.parameter_type().oid())))
     }

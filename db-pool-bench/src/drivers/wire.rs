@@ -1,5 +1,5 @@
-//! The bare protocol: each user has a socket and nothing between it and the requests. It is the
-//! server's ceiling as this client sees it, and what the other drivers are measured against.
+//! The bare protocol: each user writes to a socket directly. The ceiling of the server as this
+//! client sees it, and the baseline of the other drivers.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use load_engine::{
 };
 
 use super::DriverSetup;
-use crate::conditions::Holding;
+use crate::conditions::HoldTimer;
 use crate::failure::from_wire;
 use crate::wire::BareConnection;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Makes targets of bare connections.
+/// Creates targets with bare connections.
 #[derive(Debug)]
 pub struct Wire(pub DriverSetup);
 
@@ -44,13 +44,13 @@ impl Target for WireTarget {
 
     async fn open(&self, user: UserId) -> Result<WireSession, Failure> {
         let count = self.0.workload.prepared().len();
-        // Not as other drivers name theirs: behind a pooler they may share a session.
+        // Names differ from those of other drivers, which may share a session behind a pooler.
         let names: Arc<[String]> = (0..count).map(|n| format!("w{n}")).collect();
         let opened = open(&self.0, &names).await;
         Ok(WireSession {
             setup: Arc::clone(&self.0),
             user: self.0.user(user),
-            holding: self.0.holding(user)?,
+            hold_timer: self.0.hold_timer(user)?,
             connection: opened?,
             names,
         })
@@ -62,10 +62,10 @@ impl Target for WireTarget {
 pub struct WireSession {
     setup: Arc<DriverSetup>,
     connection: BareConnection,
-    /// The name of each statement on the connection.
+    /// Name of each prepared statement.
     names: Arc<[String]>,
     user: User,
-    holding: Holding,
+    hold_timer: HoldTimer,
 }
 
 impl Session for WireSession {
@@ -78,13 +78,13 @@ impl Session for WireSession {
                 Err(failure) => return Outcome::failed(operation, failure),
             }
         }
-        let mut held = WireConnection {
+        let mut connection = WireConnection {
             connection: &mut self.connection,
             names: &self.names,
             workload: &self.setup.workload,
         };
-        let outcome = self.user.perform(&mut held).await;
-        self.holding.work().await;
+        let outcome = self.user.execute_script(&mut connection).await;
+        self.hold_timer.wait().await;
         outcome
     }
 
@@ -97,7 +97,7 @@ impl Session for WireSession {
     }
 }
 
-/// A user's connection.
+/// Connection of a user, borrowed for one request.
 struct WireConnection<'a> {
     connection: &'a mut BareConnection,
     names: &'a [String],
@@ -127,7 +127,7 @@ impl WorkloadConnection for WireConnection<'_> {
         sent.map_err(|error| from_wire(&error))
     }
 
-    /// It ends with its user: nobody else gets it.
+    /// Nothing to do: the connection is never shared.
     fn in_transaction(&mut self, _open: bool) {}
 }
 

@@ -9,11 +9,11 @@ mod backends;
 mod blockers;
 mod budget;
 mod capacity;
+mod connection;
 mod control_group;
 mod counters;
 pub(crate) mod events;
 mod foreign_text;
-mod link;
 mod lock_table;
 mod locks;
 mod objects;
@@ -53,12 +53,12 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Command to the sampling thread.
 #[derive(Debug)]
-enum SamplerCommand {
+enum EvidenceCommand {
     StepBegins(SyncSender<Result<Capacity, Failure>>),
     MeasureBegins,
     /// With a snapshot of the server's processes at that instant, where they are visible.
     MeasureEnds(Option<Result<ProcessSnapshot, String>>),
-    Glance(SyncSender<ServerEvidence>),
+    RecentActivity(SyncSender<ServerEvidence>),
     StepEnds(SyncSender<Vec<ServerEvidence>>),
 }
 
@@ -72,7 +72,7 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    fn holds(&self, application: &str) -> bool {
+    fn contains(&self, application: &str) -> bool {
         match self {
             Self::Application(name) => name == application,
             Self::Everyone => true,
@@ -86,7 +86,7 @@ impl Scope {
 
     /// Returns the name of an application in the report of the run `name`: the load is `ours`,
     /// further connections of this tool are `watch`.
-    fn shown(&self, application: &str, name: &str) -> String {
+    fn label(&self, application: &str, name: &str) -> String {
         let beside = application.strip_prefix(name);
         if self.is_load(application) {
             "ours".to_owned()
@@ -123,7 +123,7 @@ impl SharedProcesses {
 /// Collects evidence of the server for one run.
 #[derive(Debug)]
 pub struct EvidenceCollector {
-    commands: UnboundedSender<SamplerCommand>,
+    commands: UnboundedSender<EvidenceCommand>,
     cancel: Cancel,
     /// Connections of the server at the last sample; 0 = not sampled.
     used: Arc<AtomicU64>,
@@ -141,7 +141,7 @@ impl EvidenceCollector {
     /// adds `.watch`.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// Fails when the system starts no thread.
     pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
         let scope = Scope::Application(application.to_owned());
         Self::over(scope, address, application, cancel)
@@ -150,7 +150,7 @@ impl EvidenceCollector {
     /// Starts the thread for the sessions in `scope`, as a part of the run `name`.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// Fails when the system starts no thread.
     pub(crate) fn over(
         scope: Scope,
         address: Address,
@@ -178,17 +178,17 @@ impl EvidenceCollector {
     }
 
     /// Sets the share of `max_connections`, 0..1, above which a step is ended.
-    pub(crate) fn guard(&mut self, bound: Option<f64>) {
+    pub(crate) fn limit_connections(&mut self, bound: Option<f64>) {
         self.bound = bound;
     }
 
     /// Begins a step: reads the counters and how many connections the server has left. Connects
     /// where there is no connection. Returns `None` when a signal came.
-    pub fn step_begins(&self) -> Option<Result<Capacity, Failure>> {
+    pub fn begin_step(&self) -> Option<Result<Capacity, Failure>> {
         let (reply, answer) = sync_channel(1);
         self.used.store(0, Relaxed);
         // A thread that is gone never answers, which is seen below.
-        let _ = self.commands.send(SamplerCommand::StepBegins(reply));
+        let _ = self.commands.send(EvidenceCommand::StepBegins(reply));
         match self.wait(&answer) {
             Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => None,
             Err(_) => Some(Err(Failure::new(
@@ -206,24 +206,25 @@ impl EvidenceCollector {
     }
 
     /// Returns the activity of the sessions since the last call, while a step is measured.
-    pub(crate) fn glance(&self) -> ServerEvidence {
-        self.ask(SamplerCommand::Glance).unwrap_or_else(silent)
+    pub(crate) fn recent_activity(&self) -> ServerEvidence {
+        self.ask(EvidenceCommand::RecentActivity)
+            .unwrap_or_else(silent)
     }
 
     /// Ends a step and returns its evidence.
-    pub fn step_ends(&self) -> ServerEvidence {
-        self.course_ends().pop().unwrap_or_default()
+    pub fn end_step(&self) -> ServerEvidence {
+        self.end_step_parts().pop().unwrap_or_default()
     }
 
     /// Ends a step that was measured in several parts and returns the evidence of each. Counters
     /// cover all parts together and stand with the last. Never empty.
-    pub(crate) fn course_ends(&self) -> Vec<ServerEvidence> {
-        let seen = self.ask(SamplerCommand::StepEnds);
+    pub(crate) fn end_step_parts(&self) -> Vec<ServerEvidence> {
+        let seen = self.ask(EvidenceCommand::StepEnds);
         seen.unwrap_or_else(|| vec![silent()])
     }
 
     /// Sends a command and waits for its answer; `None` when it does not come in time.
-    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> SamplerCommand) -> Option<T> {
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> EvidenceCommand) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(command(reply));
         self.wait(&answer).ok()
@@ -252,17 +253,17 @@ fn silent() -> ServerEvidence {
     ServerEvidence::unavailable("server", "the server did not answer in time")
 }
 
-/// The figures come after the step, from [`EvidenceCollector::step_ends`]: backends report their
+/// The figures come after the step, from [`EvidenceCollector::end_step`]: backends report their
 /// counts when they have time, and at the latest when they exit.
 impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {
-        let _ = self.commands.send(SamplerCommand::MeasureBegins);
+        let _ = self.commands.send(EvidenceCommand::MeasureBegins);
     }
 
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
         // Read here: the load's sessions may be gone before the thread comes to it.
         let snapshot = self.processes.get().map(ServerProcesses::snapshot);
-        let _ = self.commands.send(SamplerCommand::MeasureEnds(snapshot));
+        let _ = self.commands.send(EvidenceCommand::MeasureEnds(snapshot));
         None
     }
 

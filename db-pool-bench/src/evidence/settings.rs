@@ -66,7 +66,7 @@ const NAMES: [&str; 53] = [
 /// Reads the settings that a new connection of this role has, by name, with their units.
 ///
 /// # Errors
-/// What the server said.
+/// Fails with the server's error.
 pub(crate) async fn read(client: &Client) -> Result<BTreeMap<String, String>, Error> {
     let query = "SELECT /* plimsoll evidence */ name, current_setting(name, true) FROM unnest($1::text[]) AS name";
     let names: Vec<&str> = NAMES.to_vec();

@@ -1,4 +1,4 @@
-//! One course: users alone, users with holders, users alone again, all on one pool.
+//! Traced run of `exhaust`: users alone, users with holders, users alone again, on one pool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use super::log::{HolderAttempt, Log, PartObservation, PartTimes, Second};
 use crate::course::{BackendMonitor, Ledger, RunSupervisor, TracedRequest};
 use crate::drivers::{HasPool, PoolHandle};
 
-/// The work of a nested holder between its two checkouts.
+/// Time between the two checkouts of a nested holder, in seconds.
 const OWN_WORK_S: f64 = 0.02;
-/// A user whose checkout fails at once must not spin.
+/// Pause after a failure, so that a user whose checkout fails at once does not spin.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
-/// For what is under way when a rule ends the course.
+/// Time-out of pending requests when a rule ends the run.
 const DRAIN_BOUND: Duration = Duration::from_secs(1);
 
-/// Who does what, and for how long.
+/// Users, holders and durations of the run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ExhaustRun {
     pub(super) users: u64,
@@ -33,14 +33,27 @@ pub(super) struct ExhaustRun {
     pub(super) seed: u64,
     pub(super) holders: u64,
     pub(super) holder: Holder,
-    /// Users alone, before and after.
+    /// Time of users alone, before and after.
     pub(super) alone: Duration,
     pub(super) keep: Duration,
 }
 
 impl ExhaustRun {
-    /// Runs it to its end, until a rule is broken, or until `cancel`: what happened until then is
-    /// in the log. A server that goes and comes again ends nothing.
+    /// Returns the start of each part of a run that begins at `began_ns`.
+    fn part_times(&self, began_ns: u64) -> PartTimes {
+        let after = |start_ns: u64, time: Duration| start_ns + time.as_nanos() as u64;
+        let held_ns = after(began_ns, self.alone);
+        let released_ns = after(held_ns, self.keep);
+        PartTimes {
+            began_ns,
+            held_ns,
+            released_ns,
+            ended_ns: after(released_ns, self.alone),
+        }
+    }
+
+    /// Executes the run until its end, a broken rule, or `cancel`, and returns the recorded events.
+    /// A server that restarts does not end it.
     ///
     /// # Errors
     /// Fails when the pool cannot be opened.
@@ -65,16 +78,7 @@ impl ExhaustRun {
             ledger,
             over: over.clone(),
         };
-        let began_ns = monotonic_ns();
-        let after = |start_ns: u64, time: Duration| start_ns + time.as_nanos() as u64;
-        let held_ns = after(began_ns, self.alone);
-        let released_ns = after(held_ns, self.keep);
-        let parts = PartTimes {
-            began_ns,
-            held_ns,
-            released_ns,
-            ended_ns: after(released_ns, self.alone),
-        };
+        let parts = self.part_times(monotonic_ns());
         let mut tasks = JoinSet::new();
         for user in 0..self.users {
             let session = target.open(UserId(user)).await?;
@@ -98,27 +102,34 @@ impl ExhaustRun {
         let mut seen = Vec::new();
         let broken = follow(parts, follower, backend_monitor, cancel, &mut seen).await;
         let stopped = broken.map(|broken| (monotonic_ns(), broken));
-        if cancel.is_cancelled() {
-            tasks.abort_all();
-        }
-        let all = async { while tasks.join_next().await.is_some() {} };
         if stopped.is_some() {
             over.cancel();
-            let _ = tokio::time::timeout(DRAIN_BOUND, all).await;
-        } else {
-            tokio::select! {
-                biased;
-                () = all => {}
-                () = cancel.cancelled() => {}
-            }
         }
-        drop(tasks);
+        drain(tasks, &over, cancel).await;
         let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
         Ok(Log {
             seen,
             stopped,
             ..log(parts, logged, held)
         })
+    }
+}
+
+/// Waits until `tasks` have ended: for a bounded time when a rule ended the run, which has cancelled
+/// `over`, and not at all after a signal.
+async fn drain(mut tasks: JoinSet<()>, over: &Cancel, cancel: &Cancel) {
+    if cancel.is_cancelled() {
+        tasks.abort_all();
+    }
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if over.is_cancelled() {
+        let _ = tokio::time::timeout(DRAIN_BOUND, all).await;
+    } else {
+        tokio::select! {
+            biased;
+            () = all => {}
+            () = cancel.cancelled() => {}
+        }
     }
 }
 
@@ -141,15 +152,15 @@ fn log(
     log
 }
 
-/// What a task tells while it is at work, and is told.
+/// Signals between a task and the run.
 struct TaskSignals {
     ledger: Ledger,
-    /// A rule has ended the course.
+    /// Cancelled when a rule has ended the run.
     over: Cancel,
 }
 
-/// Follows each part to its end, and notes what was `seen` of it; returns with the rule that was
-/// broken on the way, if one was, or when a signal comes.
+/// Supervises each part to its end and adds its observation to `seen`. Returns the broken rule, if
+/// any, or when a signal comes.
 async fn follow(
     parts: PartTimes,
     follower: &mut RunSupervisor<'_>,
@@ -181,7 +192,7 @@ async fn sleep_until(instant_ns: u64) {
     tokio::time::sleep(Duration::from_nanos(left_ns)).await;
 }
 
-/// Asks, waits for the answer, pauses, and so on until the course ends.
+/// Sends requests with think time in between until the run ends.
 async fn be_user<S: Session>(
     mut session: S,
     mut pauses: Pauses,
@@ -202,7 +213,7 @@ async fn be_user<S: Session>(
         let failed = outcome.failure.is_some();
         let visit = TracedRequest::new(timestamps, outcome);
         told.ledger.note(&visit);
-        // Nobody reads any more once a signal has come.
+        // The receiver is gone once a signal has come.
         let _ = visits.send(visit);
         let pause = pauses.next_pause();
         if failed {
@@ -214,7 +225,7 @@ async fn be_user<S: Session>(
     session.close().await;
 }
 
-/// Keeps connections until the holders' part is over.
+/// Holds connections until the holders' part is over.
 async fn hold(
     pool_handle: PoolHandle,
     holder: Holder,

@@ -1,32 +1,32 @@
-//! What a course says: who waited how long and was passed over, how long recovery took, and
-//! whether requests that hold a connection while they wait for another blocked each other.
+//! Conclusions of a traced run: fairness of waiting, recovery time, and deadlocks of requests that
+//! wait for a second connection.
 
 use super::log::Log;
 use crate::course::TracedRequest;
 
-/// Two instants closer than this may have come in either order: a task is woken on another thread.
+/// Smallest difference of two instants whose order is certain: tasks wake on different threads.
 const SLACK_NS: u64 = 1_000_000;
-/// Requests in a row whose waits tell that waits are as before, but for one of them.
+/// Number of consecutive requests, all but one with a short wait, that show recovery.
 const IN_A_ROW: usize = 20;
 
-/// How waiting was shared out among those who started while connections were kept.
+/// Distribution of waits among requests that started while connections were held.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Fairness {
-    /// Requests that started meanwhile.
+    /// Number of requests that started meanwhile.
     pub(super) visits: usize,
-    /// Of them, those that gave up before they had a connection.
+    /// Number of them that gave up before they had a connection.
     pub(super) gave_up: usize,
-    /// Median wait of all, and the longest.
+    /// Median and longest wait.
     pub(super) median_ns: u64,
     pub(super) longest_ns: u64,
-    /// Requests that were passed over: somebody who came later was served earlier.
+    /// Number of requests that were served after a later one.
     pub(super) passed_over: usize,
-    /// Requests that gave up although somebody who came later had been served.
+    /// Number of requests that gave up although a later one had been served.
     pub(super) starved: usize,
 }
 
 impl Fairness {
-    /// Of requests that started while connections were kept.
+    /// Computes the fairness of requests that started while connections were held.
     pub(super) fn of(log: &Log) -> Self {
         let visits = log.started_in(log.parts.held_ns, log.parts.released_ns);
         let mut waits: Vec<u64> = visits.iter().map(TracedRequest::waited_ns).collect();
@@ -38,7 +38,7 @@ impl Fairness {
             longest_ns: waits.last().copied().unwrap_or(0),
             ..Self::default()
         };
-        // From the last to the first: the earliest service of anyone who came clearly later.
+        // From last to first, with the earliest service of any clearly later request.
         let mut later = visits.len();
         let mut earliest_ns = u64::MAX;
         for visit in visits.iter().rev() {
@@ -59,15 +59,15 @@ impl Fairness {
         fairness
     }
 
-    /// Longest ÷ median wait; 1 = everyone waited alike.
+    /// Returns longest ÷ median wait; 1 = equal waits.
     pub(super) fn longest_by_median(&self) -> Option<f64> {
         (self.median_ns > 0).then(|| self.longest_ns as f64 / self.median_ns as f64)
     }
 }
 
-/// Time that after the holders let go the waits were as before; `None` where they were not by the
-/// end. As before: of 20 requests in a row all but one wait no longer than 99 of 100 did while
-/// users were alone.
+/// Returns the time from the release until waits are as before, in nanoseconds; `None` if that did
+/// not happen. As before: of 20 consecutive requests all but one wait no longer than the 99th
+/// percentile while users were alone.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
     let mut waits: Vec<u64> = before.iter().map(TracedRequest::waited_ns).collect();
@@ -83,21 +83,21 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     Some(first.timestamps.started_ns - log.parts.released_ns)
 }
 
-/// Requests that blocked each other, over a whole course.
+/// Deadlocks of requests over a whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Deadlock {
-    /// Number of times that it came to it.
+    /// Number of deadlocks.
     pub(super) times: u64,
-    /// Time that it lasted, all times together.
+    /// Total duration, in nanoseconds.
     pub(super) total_ns: u64,
-    /// Time that the longest lasted.
+    /// Longest duration, in nanoseconds.
     pub(super) longest_ns: u64,
-    /// Second checkouts that were ended by their time-out.
+    /// Number of second checkouts that timed out.
     pub(super) timed_out: u64,
 }
 
-/// The times during which as many requests as the pool has connections each held one of them and
-/// waited for another: nobody could go on, whoever had come. `None` where that was never so.
+/// Finds the times during which as many requests as the pool has connections each held one and
+/// waited for another, so that none could go on. `None` where there was no such time.
 pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
     let seconds = log.holds.iter().filter_map(|hold| hold.second);
     let mut events: Vec<(u64, bool)> = Vec::new();
@@ -107,7 +107,7 @@ pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
         events.push((second.over_ns, false));
         found.timed_out += u64::from(!second.granted);
     }
-    // At one instant ends come first: who has just been served waits no more.
+    // At one instant ends come first.
     events.sort_unstable();
     let (mut waiting, mut since_ns) = (0, None);
     for (at_ns, begins) in events {
@@ -122,7 +122,7 @@ pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
                 && let Some(since_ns) = since_ns.take()
             {
                 let lasted_ns = at_ns - since_ns;
-                // Shorter, and it may be no more than two clocks that were read in turn.
+                // Shorter ones may be an artefact of reading two clocks.
                 if lasted_ns > SLACK_NS {
                     found.times += 1;
                     found.total_ns += lasted_ns;
@@ -134,9 +134,9 @@ pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
     (found.times > 0).then_some(found)
 }
 
-/// The smallest pool in which `requests` that each hold `each` connections at once cannot block
-/// each other: one connection is then always left for whoever needs one more. Source: `HikariCP`
-/// wiki, *About Pool Sizing*, "Pool-locking".
+/// Returns the smallest pool in which `requests` that each hold `each` connections cannot deadlock:
+/// one connection is always left for a request that needs one more. Source: `HikariCP` wiki, *About
+/// Pool Sizing*, "Pool-locking".
 pub(super) fn deadlock_free_size(requests: u64, each: u64) -> u64 {
     requests * (each - 1) + 1
 }

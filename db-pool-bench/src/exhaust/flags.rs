@@ -12,38 +12,37 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench exhaust
       on a throwaway server: every kind of holder in turn
   db-pool-bench exhaust --holder nested --pool-size 5 --holders 4
-      does a second checkout while the first is held block itself? (a pool of 4
-      would)
+      requests that check out a second connection while they hold the first:
+      whether they deadlock (with a pool of 4 they would)
   db-pool-bench exhaust --driver deadpool,sqlx --holder idle-in-transaction \\
       --keep 5s
-      who waits how long, and who gives up, behind transactions that were left
-      open
+      waits and time-outs behind transactions that were left open
 
-Each holder kind is one course: users alone, users with holders, users alone
+Each holder kind is one run: users alone, users with holders, users alone
 again. Without --url and DATABASE_URL a throwaway PostgreSQL is started and
-removed again. On any other server a course ends early, with exit code 3, at
-10 % errors (checkouts that time out are what it is about, and count for none)
-or when more than 80 % of the server's connections are in use. A restart of the
-server ends nothing: it is told apart.";
+removed again. On any other server a run ends early, with exit code 3, at 10 %
+errors (checkouts that time out are expected and do not count) or when more
+than 80 % of the server's connections are in use. A restart of the server does
+not end the run; it is reported apart.";
 
 /// Flags of `db-pool-bench exhaust`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = EXAMPLES,
-    // Shorter than holders keep, so that somebody gives up.
+    // Shorter than the time held, so that some checkouts time out.
     mut_arg("checkout_timeout", |arg| arg.default_value("500ms")),
     mut_arg("pool_size", |arg| arg.default_value("4"))
 )]
 pub(crate) struct ExhaustFlags {
-    /// Users who wait for their answer [default: four for each connection]
+    /// Users in a closed loop [default: four for each connection]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) users: Option<u64>,
 
-    /// Those who keep a connection [default: one for each connection]
+    /// Tasks that hold a connection [default: one for each connection]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) holders: Option<u64>,
 
-    /// How a connection is kept
+    /// Way in which a connection is held
     #[arg(
         long,
         value_enum,
@@ -53,11 +52,11 @@ pub(crate) struct ExhaustFlags {
     )]
     pub(crate) holder: Vec<Holder>,
 
-    /// How long holders keep at it
+    /// Time for which connections are held
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
     pub(crate) keep: Duration,
 
-    /// How long users are alone, before and after
+    /// Time of users alone, before and after
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) duration: Duration,
 
@@ -66,20 +65,20 @@ pub(crate) struct ExhaustFlags {
     #[arg(long, value_name = "TIME", default_value = "5ms")]
     pub(crate) think_time: ThinkTime,
 
-    /// How often each course is run
+    /// Repeats of each run
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) repeats: u64,
 
-    /// How each course is run.
+    /// Flags of the traced run.
     #[command(flatten)]
     pub(crate) course: TracedRunFlags,
 
-    /// The pool, and where it is.
+    /// The pool under test.
     #[command(flatten)]
     pub(crate) pool: OnePoolFlags,
 }
 
-/// How a connection is kept from those who want it.
+/// Way in which a connection is held
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Holder {
     /// A statement that takes long

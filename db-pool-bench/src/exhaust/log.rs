@@ -1,11 +1,11 @@
-//! What happened in one course, request by request.
+//! Recorded events of one traced run.
 
 use load_engine::{BrokenRule, CpuUse, Failure};
 
 use crate::course::{SessionChanges, TracedRequest};
 use crate::evidence::time_shares::ExtraUsers;
 
-/// When a course's parts began, on the monotonic clock, in nanoseconds.
+/// Start of each part of a run, on the monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
 pub(super) struct PartTimes {
@@ -19,16 +19,16 @@ pub(super) struct PartTimes {
     pub(super) ended_ns: u64,
 }
 
-/// One attempt of a holder.
+/// One attempt of a holder to keep a connection.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct HolderAttempt {
-    /// It asked for its connection.
+    /// Start of the checkout.
     pub(super) asked_ns: u64,
-    /// It had its connection; 0 = it never did.
+    /// End of the checkout; 0 = it failed.
     pub(super) acquired_ns: u64,
-    /// Nested: it asked for a second one, and when that was over.
+    /// Second checkout of a nested holder.
     pub(super) second: Option<Second>,
-    /// It let go, or gave up.
+    /// End of the attempt.
     pub(super) over_ns: u64,
     /// Reason why it ended otherwise than planned.
     pub(super) failure: Option<Failure>,
@@ -42,7 +42,7 @@ pub(super) struct Second {
     pub(super) granted: bool,
 }
 
-/// What was seen of one part beside its requests.
+/// Observation of one part beside its requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PartObservation {
     /// CPU time that the load generator used.
@@ -51,21 +51,21 @@ pub(super) struct PartObservation {
     pub(super) server: SessionChanges,
 }
 
-/// All that happened in one course.
+/// Recorded events of one traced run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Log {
     pub(super) parts: PartTimes,
-    /// By start.
+    /// Requests, sorted by start.
     pub(super) visits: Vec<TracedRequest>,
     pub(super) holds: Vec<HolderAttempt>,
-    /// What was seen of each part, as far as the course came.
+    /// Observation of each part that was reached.
     pub(super) seen: Vec<PartObservation>,
-    /// When a rule ended it, and which.
+    /// Time and rule that ended the run, in nanoseconds.
     pub(super) stopped: Option<(u64, BrokenRule)>,
 }
 
 impl Log {
-    /// Visits that started from `from_ns` to before `to_ns`.
+    /// Returns the requests that started from `from_ns` to before `to_ns`.
     pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[TracedRequest] {
         let at = |bound: u64| {
             self.visits
@@ -74,8 +74,8 @@ impl Log {
         &self.visits[at(from_ns)..at(to_ns)]
     }
 
-    /// Holders who waited for a connection, their second one too, and who had one, from `from_ns`
-    /// to `to_ns`.
+    /// Returns the mean number of holders that waited for a connection, also for a second one, and
+    /// that had one, from `from_ns` to `to_ns`.
     pub(super) fn holders(&self, from_ns: u64, to_ns: u64) -> ExtraUsers {
         let within = |begin_ns: u64, end_ns: u64| {
             end_ns.min(to_ns).saturating_sub(begin_ns.max(from_ns)) as f64

@@ -1,5 +1,5 @@
-//! More users than connections, and holders who keep them: who waits how long, who gives up, how
-//! long it takes to recover, and whether requests block each other.
+//! Scenario `exhaust`: more users than connections, and holders that keep connections. Waiting
+//! times, time-outs, recovery, and requests that block each other.
 
 mod course;
 mod findings;
@@ -31,7 +31,7 @@ use crate::workloads::WorkloadSelection;
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
-/// Fails with what kept it from running: wrong usage, no server, no place for the report.
+/// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
     let plan = ExhaustPlan::new(flags)?;
     flags.pool.run("exhaust", flags.pool.size, &plan)
@@ -76,7 +76,7 @@ impl PoolScenario for ExhaustPlan<'_> {
     }
 }
 
-/// Runs one course and keeps its parts as steps of the report.
+/// Executes one traced run and records its parts as steps of the report.
 fn one(
     context: &mut ScenarioContext,
     plan: &ExhaustPlan,
@@ -96,8 +96,8 @@ fn one(
     let cancel = context.bench.cancel.clone();
     let course = plan.course(setting, repeat);
     let rules = context.stop_rules(&plan.flags.course.stop_on);
-    // That checkouts time out is what this is about.
-    let follower = RunSupervisor::new(&mut context.watch, rules, plan.course_length(), true);
+    // Checkouts that time out are planted here.
+    let follower = RunSupervisor::new(&mut context.collector, rules, plan.course_length(), true);
     let made = setup.clone();
     let ran = match setting.driver {
         Driver::Deadpool => follow(course, &Deadpool(made), &setup, &cancel, follower)?,
@@ -122,10 +122,10 @@ fn one(
     Ok(())
 }
 
-/// What happened, and what the server said of each part.
+/// Recorded events, and the evidence of each part.
 type Ran = Result<(Log, Vec<ServerEvidence>), Failure>;
 
-/// Runs `course` on the pool that `factory` makes, as `setup` says.
+/// Executes `course` on the pool that `factory` creates with `setup`.
 fn follow<F: TargetFactory>(
     course: ExhaustRun,
     factory: &F,

@@ -12,7 +12,7 @@ use super::flags::{ExhaustFlags, Holder};
 use crate::drivers::Driver;
 use crate::workloads::WorkloadSelection;
 
-/// Users for each connection, unless told otherwise: plainly more than there are.
+/// Default number of users for each connection; clearly more than one.
 const USERS_PER_CONNECTION: u64 = 4;
 
 /// One driver's pool under one kind of holder.
@@ -44,7 +44,7 @@ impl<'a> ExhaustPlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`bench_cli::UsageError`] for a driver without a pool, and for a pool that nobody exhausts.
+    /// Fails with a [`bench_cli::UsageError`] for a driver without a pool.
     pub(super) fn new(flags: &'a ExhaustFlags) -> anyhow::Result<Self> {
         let mut holders = flags.holder.clone();
         holders.sort_unstable();
@@ -80,13 +80,13 @@ impl<'a> ExhaustPlan<'a> {
         shuffled_steps(self.settings.len(), self.flags.repeats, self.seed)
     }
 
-    /// Time that all courses take, for the time left.
+    /// Returns the planned time of all runs.
     pub(super) fn total(&self) -> Duration {
         self.course_length()
             * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
     }
 
-    /// Time that one course takes.
+    /// Returns the planned time of one run.
     pub(super) fn course_length(&self) -> Duration {
         2 * self.flags.duration + self.flags.keep
     }
@@ -103,7 +103,7 @@ impl<'a> ExhaustPlan<'a> {
         }
     }
 
-    /// A part of a course as a step.
+    /// Returns the plan of one part as a step.
     pub(super) fn step(&self, setting: ExhaustSetting, repeat: u64, part: &str) -> StepPlan {
         let load = LoadPlan::Closed {
             users: self.users(),

@@ -1,5 +1,5 @@
-//! A course as three steps of the report (users alone, with holders, alone again), and what the
-//! report concludes from them.
+//! A traced run as three steps of the report (users alone, with holders, alone again), and the
+//! conclusions from them.
 
 use bench_cli::bench::Bench;
 use bench_cli::table;
@@ -18,12 +18,12 @@ use crate::text::headline;
 
 /// Users alone, before the holders came.
 pub(super) const BEFORE: &str = "before";
-/// While connections were kept.
+/// While connections were held.
 pub(super) const HELD: &str = "held";
 /// Users alone, once the holders had let go.
 pub(super) const AFTER: &str = "after";
 
-/// One course that was run.
+/// One traced run that was executed.
 pub(super) struct RecordedRun<'a> {
     pub(super) plan: &'a ExhaustPlan<'a>,
     pub(super) setting: ExhaustSetting,
@@ -33,10 +33,10 @@ pub(super) struct RecordedRun<'a> {
 }
 
 impl RecordedRun<'_> {
-    /// Keeps its parts; `seen` is what the server said of each.
+    /// Records its parts as steps; `seen` holds the evidence of each.
     pub(super) fn keep(self, bench: &mut Bench, seen: Vec<ServerEvidence>) {
         if self.log.visits.is_empty() {
-            // A signal came before anything was asked.
+            // A signal came before the first request.
             return;
         }
         let stopped_ns = self.log.stopped.as_ref().map(|(at_ns, _)| *at_ns);
@@ -64,7 +64,8 @@ impl RecordedRun<'_> {
         }
     }
 
-    /// A part that was to last over `(from_ns, to_ns)`, of a course that ended at `until_ns`.
+    /// Creates the step of a part planned for `(from_ns, to_ns)`, in a run that ended at
+    /// `until_ns`.
     fn step(&self, part: &str, (from_ns, to_ns): (u64, u64), until_ns: u64) -> Step {
         let planned = self.plan.step(self.setting, self.repeat, part);
         let mut step = not_begun(&planned, String::new());
@@ -122,7 +123,7 @@ fn held_figures(step: &mut Step, log: &Log, pool_size: u64) {
     }
 }
 
-/// The deadlock that a step's figures tell of.
+/// Reads the deadlock from a step's figures.
 pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
     let figure = |name: &str| step.figures.get(name).map(|value| *value as u64);
     Some(Deadlock {
@@ -133,7 +134,7 @@ pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
     })
 }
 
-/// The deadlock's name, its evidence and what rules it out.
+/// Returns a sentence with the deadlock, its evidence and what prevents it.
 pub(super) fn deadlock_sentence(found: Deadlock, plan: &ExhaustPlan) -> String {
     let (size, holders) = (plan.flags.pool.size, plan.holders());
     format!(
@@ -148,7 +149,7 @@ pub(super) fn deadlock_sentence(found: Deadlock, plan: &ExhaustPlan) -> String {
     )
 }
 
-/// Steps of `part`, with their setting.
+/// Iterates over the steps of `part` and `setting`.
 pub(super) fn of_part<'r>(
     report: &'r Report,
     setting: ExhaustSetting,

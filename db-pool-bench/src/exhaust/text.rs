@@ -7,12 +7,12 @@ use super::findings::Fairness;
 use super::plan::{ExhaustPlan, ExhaustSetting};
 use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
 use crate::course::{gap_sentence, whole};
-use crate::text::{at, ended, time_sentence};
+use crate::text::{append_early_end, quantile_text, time_sentence};
 
 const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
                       wait: medians; gave up after: median of those who got none";
 
-/// For each course a table of its parts, then what it means.
+/// Returns a table of the parts of each run, then the conclusions.
 pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -21,7 +21,7 @@ pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     for &setting in &plan.settings {
         for part in [BEFORE, HELD, AFTER] {
             for step in of_part(report, setting, part) {
-                ended(&mut text, step);
+                append_early_end(&mut text, step);
             }
         }
         if measured(report, setting, HELD).next().is_none() {
@@ -57,7 +57,7 @@ pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     text
 }
 
-/// Steps of `part` in which something was asked.
+/// Iterates over the steps of `part` that have requests.
 fn measured<'r>(
     report: &'r Report,
     setting: ExhaustSetting,
@@ -87,11 +87,11 @@ fn parts_table(report: &Report, setting: ExhaustSetting) -> String {
             table.row(&[
                 part.to_owned(),
                 table::rate(step.throughput_per_s()),
-                at(call.as_ref(), 0.5),
-                at(wait.as_ref(), 0.5),
-                at(wait.as_ref(), 0.99),
-                at(wait.as_ref(), 1.0),
-                at(failed.as_ref(), 0.5),
+                quantile_text(call.as_ref(), 0.5),
+                quantile_text(wait.as_ref(), 0.5),
+                quantile_text(wait.as_ref(), 0.99),
+                quantile_text(wait.as_ref(), 1.0),
+                quantile_text(failed.as_ref(), 0.5),
                 errors.to_string(),
             ]);
         }
@@ -99,7 +99,7 @@ fn parts_table(report: &Report, setting: ExhaustSetting) -> String {
     table.to_string()
 }
 
-/// For each repeat in which there was one, the time in which the server could not be asked.
+/// Returns a sentence for each repeat in which the server was away.
 fn gap_sentences(report: &Report, setting: ExhaustSetting, repeats: u64) -> Vec<String> {
     let of = |repeat| {
         let parts = [BEFORE, HELD, AFTER].into_iter();
@@ -149,7 +149,7 @@ fn wait_sentence(fairness: &Fairness) -> String {
     format!("longest wait {longest}{ratio}; {order}")
 }
 
-/// Failures by kind, which names the phase that timed out.
+/// Returns the failures by kind, which names the phase that timed out.
 fn timeouts(step: &Step) -> Option<String> {
     let mut kinds: Vec<String> = Vec::new();
     for (name, operation) in &step.operations {

@@ -1,5 +1,5 @@
-//! What a driver's error is counted as. Kinds are short and the same for all drivers, so that
-//! their error rates can be compared; what differs between them shows in the message.
+//! Kinds of failures. They are short and the same for all drivers, so that error rates compare; the
+//! differences show in the message.
 
 mod server_message;
 
@@ -14,16 +14,16 @@ use crate::wire::WireError;
 use pg_connect::{ConnectError, certificate_problem, error_chain, find_cause, is_tls_error};
 use server_message::ServerMessage;
 
-/// Kinds of giving up a wait for a connection of the pool.
+/// Kinds of a checkout that timed out while waiting.
 const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
-/// Returns true if `kind` is that of a wait for a connection of the pool that was given up.
+/// Returns true if `kind` is a checkout that timed out while waiting.
 pub(crate) fn is_checkout_timeout(kind: &str) -> bool {
     CHECKOUT.contains(&kind)
 }
 
-/// Kinds of failing because there is no server, or it is ending or just beginning. One that is
-/// there and refuses, or is slow to answer, is another matter.
+/// Kinds of failures while the server is down, stopping or starting. A server that is up and
+/// refuses, or is slow, has other kinds.
 const AWAY: [&str; 7] = [
     "refused",
     "reset",
@@ -34,12 +34,12 @@ const AWAY: [&str; 7] = [
     "sqlstate.57P03",
 ];
 
-/// Returns true if `kind` is what a server leaves that restarts.
+/// Returns true if `kind` is typical of a server that restarts.
 pub fn is_server_gone(kind: &str) -> bool {
     AWAY.contains(&kind)
 }
 
-/// An error of connecting.
+/// Converts an error of connecting.
 pub fn from_connect(error: &ConnectError) -> Failure {
     match error {
         ConnectError::Driver(error) => from_postgres(error),
@@ -47,7 +47,7 @@ pub fn from_connect(error: &ConnectError) -> Failure {
     }
 }
 
-/// An error of tokio-postgres, from connecting or from a statement.
+/// Converts an error of tokio-postgres, from connecting or from a statement.
 pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     if let Some(told) = error.as_db_error() {
         return from_server(ServerMessage::from_postgres(told));
@@ -61,7 +61,7 @@ pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     explained(kind, error_chain(error), error)
 }
 
-/// An error that the server itself told.
+/// Converts an error that the server itself reported.
 fn from_server(server_message: ServerMessage<'_>) -> Failure {
     let kind = kind_of_sqlstate(server_message.code);
     let more = match server_message.code {
@@ -74,7 +74,7 @@ fn from_server(server_message: ServerMessage<'_>) -> Failure {
     ))
 }
 
-/// The failure of `kind`, with what its cause means to who set up the connection.
+/// Creates the failure of `kind`; a refused certificate is explained in terms of `sslmode`.
 fn explained(kind: Cow<'static, str>, mut message: String, error: &dyn StdError) -> Failure {
     if let Some(why) = certificate_problem(error) {
         message = format!("{why} ({message})");
@@ -82,18 +82,18 @@ fn explained(kind: Cow<'static, str>, mut message: String, error: &dyn StdError)
     Failure::new(kind, &message)
 }
 
-/// What a statement that is not there, or is there already, means.
+/// Explanation of a prepared statement that is missing or already exists.
 const POOLED: &str = "; a pooler in transaction mode hands each transaction another session: \
     PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
     before, use --protocol simple or extended, or pool_mode = session";
 
-/// Returns true if the login failed on our side: the password is missing, or the channel not bound.
+/// Returns true if the login failed on the client's side: no password, or no channel binding.
 fn is_refused_login(error: &tokio_postgres::Error) -> bool {
     let told = error_chain(error);
     told.starts_with("authentication error") || told.ends_with("password missing")
 }
 
-/// An error of a bare connection.
+/// Converts an error of a bare protocol connection.
 pub fn from_wire(error: &WireError) -> Failure {
     let kind = match error {
         WireError::Server(error) => return from_server(ServerMessage::from_wire(error)),
@@ -105,7 +105,7 @@ pub fn from_wire(error: &WireError) -> Failure {
     explained(kind, error.to_string(), error)
 }
 
-/// An error of deadpool, whose time-outs name the phase that they struck.
+/// Converts an error of deadpool, whose time-outs name their phase.
 pub fn from_pool(error: &PoolError) -> Failure {
     match error {
         PoolError::Timeout(phase) => {
@@ -124,7 +124,7 @@ pub fn from_pool(error: &PoolError) -> Failure {
     }
 }
 
-/// An error of sqlx, which does not tell why a checkout took too long.
+/// Converts an error of sqlx, which does not say why a checkout took too long.
 pub(crate) fn from_sqlx(error: &sqlx::Error) -> Failure {
     if let sqlx::Error::Database(told) = error
         && let Some(told) = told.try_downcast_ref()
@@ -142,8 +142,7 @@ pub(crate) fn from_sqlx(error: &sqlx::Error) -> Failure {
     explained(kind, error_chain(error), error)
 }
 
-/// Class 28 is `auth`, every other state is itself.
-/// Source: PostgreSQL manual, appendix A, *PostgreSQL Error Codes*.
+/// Returns the kind of a SQLSTATE: class 28 is `auth`, every other code stands for itself.
 fn kind_of_sqlstate(code: &str) -> Cow<'static, str> {
     if code.starts_with("28") {
         "auth".into()
@@ -152,7 +151,7 @@ fn kind_of_sqlstate(code: &str) -> Cow<'static, str> {
     }
 }
 
-/// An error of the operating system, under the driver or without one.
+/// Returns the kind of an error of the operating system.
 pub(crate) fn kind_of_io(error: &io::Error) -> Cow<'static, str> {
     use io::ErrorKind as Kind;
     match error.kind() {

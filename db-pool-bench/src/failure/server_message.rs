@@ -1,4 +1,4 @@
-//! The server's own words about an error, taken from any driver, with the data of its rows masked.
+//! The server's error message, from any driver, with data of rows masked.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,14 @@ use tokio_postgres::error::DbError;
 
 use crate::wire::ServerError;
 
-/// Stands for data out of a row.
+/// Replacement of data from a row.
 const MASK: &str = "…";
 
-/// Codes whose messages quote a value that may come from a row or a parameter: of a type's text,
-/// out of range, of a date.
-/// Source: PostgreSQL manual, appendix A, class 22, and the messages of `src/backend/utils/adt`.
+/// Codes whose messages quote a value that may come from a row or a parameter: invalid text of a
+/// type, value out of range, invalid date.
 const QUOTING: [&str; 6] = ["22P02", "22003", "22007", "22008", "22018", "22P03"];
 
-/// The fields of an `ErrorResponse` that help people.
-/// Source: PostgreSQL manual, *Error and Notice Message Fields*.
+/// Fields of an `ErrorResponse` that help people.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ServerMessage<'a> {
     /// SQLSTATE.
@@ -59,13 +57,13 @@ impl<'a> ServerMessage<'a> {
         }
     }
 
-    /// The message without the value that it quotes: an integer that is none, a date out of range.
+    /// Returns the message with a quoted value masked.
     pub(super) fn message(&self) -> Cow<'a, str> {
         if !QUOTING.contains(&self.code) {
             return self.message.into();
         }
         let quoted = self.message.find('"').zip(self.message.rfind('"'));
-        // `for enum "mood": "x"`: what comes before the colon is a name.
+        // In `for enum "mood": "x"` the text before the colon is a name.
         let start = self
             .message
             .find(": \"")
@@ -110,7 +108,7 @@ fn without_data(detail: &str) -> String {
     }
     if let Some((columns, rest)) = detail.split_once(")=(") {
         let tail = match rest.rfind(") ") {
-            // The other key comes with its values too.
+            // The other key has values as well.
             _ if rest.contains(") conflicts with existing key (") => {
                 ") conflicts with an existing key."
             }
@@ -128,8 +126,8 @@ fn without_data(detail: &str) -> String {
     }
 }
 
-/// The place that a context names, without the line of data or the parameters that it quotes, and
-/// without literals of the statement that it quotes.
+/// Returns the place that a context names, without the data or parameters that it quotes, and
+/// without literals of a quoted statement.
 fn place(context: &str) -> String {
     if let Some((before, statement)) = context.split_once("SQL statement \"") {
         let fingerprint = crate::fingerprint::fingerprint(statement.trim_end_matches('"'));

@@ -1,5 +1,4 @@
-//! What a connection costs, part by part: the way to the server, TLS, the login, the first
-//! statement.
+//! Cost of a connection by part: network, TLS, login, first statement.
 
 use std::io;
 use std::pin::Pin;
@@ -21,18 +20,18 @@ use crate::failure::{from_connect, from_postgres, kind_of_io};
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Connections made one after the other.
+/// Number of connections opened one after the other.
 const ONE_BY_ONE: usize = 15;
-/// What a first statement is: nothing that a server has to look for.
+/// First statement, which needs no table.
 const STATEMENT: &str = "SELECT 1";
 
-/// What one connection took, in nanoseconds.
+/// Durations of one connection's parts, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
 pub(super) struct ConnectCost {
-    /// Until the server's host had accepted it.
+    /// Until the server's host accepted it.
     pub(super) network_ns: u64,
-    /// From there until TLS was spoken; 0 where none is.
+    /// TLS handshake; 0 without TLS.
     pub(super) tls_ns: u64,
     /// Start-up and authentication, until the server was ready.
     pub(super) login_ns: u64,
@@ -43,13 +42,13 @@ pub(super) struct ConnectCost {
 }
 
 impl ConnectCost {
-    /// Until the first answer.
+    /// Returns the time until the first answer, in nanoseconds.
     pub(super) fn whole_ns(self) -> u64 {
         self.network_ns + self.tls_ns + self.login_ns + self.first_ns
     }
 }
 
-/// A connection and what it took; given up when it takes as long as the address bounds.
+/// Opens a connection and measures it, within the time-out of the address.
 async fn connect(address: &Address, application: &str) -> Result<ConnectCost, Failure> {
     let connecting = connect_unbounded(address, application);
     let config = address.config(application);
@@ -105,7 +104,7 @@ where
         .await
         .map_err(|error| from_postgres(&error))?;
     drop(client);
-    // Its farewell is sent before the next one comes.
+    // Its termination message is sent before the next one connects.
     let _ = driver.await;
     let secured_ns = secured_ns.load(Ordering::Relaxed).max(there_ns);
     Ok(ConnectCost {
@@ -117,7 +116,7 @@ where
     })
 }
 
-/// A TLS handshake that notes when it was over.
+/// TLS handshake that records its end.
 struct TimedHandshake<T> {
     handshake: T,
     over_ns: Arc<AtomicU64>,
@@ -152,10 +151,10 @@ async fn statements(client: &Client) -> Result<(u64, u64), tokio_postgres::Error
     Ok((first_ns - begun_ns, monotonic_ns() - first_ns))
 }
 
-/// Connections one after the other.
+/// Opens connections one after the other.
 ///
 /// # Errors
-/// Fails with the reason why one of them failed.
+/// Fails when one of them fails.
 pub(super) async fn one_by_one(
     address: &Address,
     application: &str,
@@ -167,7 +166,7 @@ pub(super) async fn one_by_one(
     Ok(costs)
 }
 
-/// One login of many.
+/// One login of a storm.
 #[derive(Debug)]
 pub(super) struct StormLogin {
     pub(super) begun_ns: u64,
@@ -175,7 +174,7 @@ pub(super) struct StormLogin {
 }
 
 impl StormLogin {
-    /// The login as a request.
+    /// Returns the login as a request.
     pub(super) fn visit(&self) -> TracedRequest {
         let mut timestamps = Timestamps {
             started_ns: self.begun_ns,
@@ -194,14 +193,14 @@ impl StormLogin {
     }
 }
 
-/// What came of many logins at once.
+/// Result of many logins at once.
 #[derive(Debug)]
 pub(super) struct Storm {
     pub(super) began_ns: u64,
     pub(super) ended_ns: u64,
-    /// Each with its request, in the order in which they ended.
+    /// Logins with their requests, in the order in which they ended.
     pub(super) logins: Vec<(StormLogin, TracedRequest)>,
-    /// Cut off by a rule or a signal.
+    /// Number of logins cut off by a rule or a signal.
     pub(super) unfinished: u64,
     /// CPU time that the load generator used.
     pub(super) cpu: CpuUse,
@@ -221,7 +220,7 @@ async fn log_in(
     (login, visit)
 }
 
-/// `count` logins at once, or as many of them as a rule or `cancel` lets.
+/// Starts `count` logins at once and waits for them, a broken rule, or `cancel`.
 pub(super) async fn storm(
     address: &Address,
     application: &str,
@@ -252,7 +251,7 @@ pub(super) async fn storm(
         broken = follower.until(u64::MAX) => broken,
         () = all => None,
     };
-    // Logins that are turned away at once are all over before anybody looks.
+    // Logins that are refused at once may end before the first check of the rules.
     let end = match broken.or_else(|| follower.look()) {
         Some(BrokenRule { rule, reason }) => StepEnd::Stopped { rule, reason },
         None if cancel.is_cancelled() => StepEnd::Interrupted,

@@ -1,4 +1,4 @@
-//! One pool from empty to idle and back under load: ramp, spike, idle, spike.
+//! Traced run of `lifecycle` on one pool: ramp, spike, idle, spike.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,32 +18,32 @@ use crate::course::{
 };
 use crate::drivers::{DriverSetup, HasPool, Lease, PoolHandle};
 
-/// The same once a signal has come.
+/// Time-out of the drain once a signal has come.
 const DRAIN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
-/// Before the look at who is still there.
+/// Pause before leaks are counted.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// A part of the course.
+/// Planned part of the run.
 #[derive(Debug, Clone)]
 pub(super) struct LifecyclePart {
     pub(super) name: &'static str,
-    /// Nobody comes where there is none.
+    /// Curve of the arrival rate; `None` = no arrivals.
     pub(super) curve: Option<RateCurve>,
     pub(super) length: Duration,
 }
 
-/// What happened in a part.
+/// Result of a part.
 #[derive(Debug, Clone)]
 pub(super) struct PartResult {
     pub(super) part: LifecyclePart,
     pub(super) began_ns: u64,
     pub(super) ended_ns: u64,
-    /// In the order in which they were due.
+    /// Requests, in the order in which they were due.
     pub(super) visits: Vec<TracedRequest>,
-    /// Still under way at the end of the drain.
+    /// Number of requests still pending at the end of the drain.
     pub(super) unfinished: u64,
-    /// Connections that the pool opened.
+    /// Number of connections that the pool opened.
     pub(super) opened: u64,
     pub(super) server: SessionChanges,
     pub(super) pool: Option<PoolUsage>,
@@ -52,21 +52,21 @@ pub(super) struct PartResult {
     pub(super) end: StepEnd,
 }
 
-/// Connections that never came back.
+/// Leaked connections.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Leaks {
-    /// Taken out although nobody was at work any more, as the pool says.
+    /// Connections in use by the pool's count although no request runs.
     pub(super) in_use: u64,
-    /// Open although all that the pool has were ended, as the server says.
+    /// Sessions open on the server although all of the pool's were closed.
     pub(super) sessions: Vec<Leaked>,
 }
 
-/// Runs `parts` on one pool, or as many of them as a rule or `cancel` lets; only then nobody can
-/// tell what leaked. A server that goes and comes again ends nothing: what it took, and what
-/// replaced that, is counted.
+/// Executes `parts` on one pool until the end, a broken rule, or `cancel`; leaks are only known at
+/// the end. A server that restarts does not end the run: lost and re-established connections are
+/// counted.
 ///
 /// # Errors
-/// Fails when pool or census cannot be opened.
+/// Fails when the pool or the monitor cannot connect.
 pub(super) async fn run<F: TargetFactory>(
     factory: &F,
     setup: &DriverSetup,
@@ -117,7 +117,7 @@ where
 
 struct LifecycleRun<'a, T: Target> {
     target: Arc<T>,
-    /// Sessions that wait for an arrival.
+    /// Idle sessions, reused by later arrivals.
     sessions: Arc<Mutex<Vec<T::Session>>>,
     setup: &'a DriverSetup,
     backend_monitor: BackendMonitor,
@@ -184,8 +184,8 @@ impl<T: Target + HasPool> LifecycleRun<'_, T> {
         })
     }
 
-    /// Returns what is still taken out now that nobody is at work, and what is still open once all
-    /// that the pool has are ended; `None` where the server does not tell.
+    /// Returns the connections still in use without any request, and the sessions still open after
+    /// the pool's were closed; `None` where the server does not answer.
     async fn leaks(&mut self) -> Option<Leaks> {
         self.sessions
             .lock()
@@ -203,7 +203,8 @@ impl<T: Target + HasPool> LifecycleRun<'_, T> {
         })
     }
 
-    /// Ends the connections that the pool still has: closing it would wait for the lost ones first.
+    /// Closes the connections that the pool still has; closing the pool would wait for the leaked
+    /// ones.
     async fn end_idle(&self, idle: u64) {
         let pool_handle = self.target.pool_handle();
         let mut leases = Vec::new();
@@ -217,7 +218,7 @@ impl<T: Target + HasPool> LifecycleRun<'_, T> {
     }
 }
 
-/// Lets arrivals come when they are due, each on a task of its own.
+/// Starts each arrival when it is due, on a task of its own.
 struct Come<'a, T: Target> {
     target: Arc<T>,
     sessions: Arc<Mutex<Vec<T::Session>>>,
@@ -303,8 +304,7 @@ async fn arrive<T: Target>(
     visit
 }
 
-/// Returns what an application does that loses a connection: it takes one out, uses it, and forgets
-/// it.
+/// Takes a connection out, uses it, and leaks it, as a faulty application does.
 async fn never_give_back(pool_handle: PoolHandle, mut timestamps: Timestamps) -> TracedRequest {
     timestamps.started_ns = monotonic_ns();
     let lease: Result<Lease, Failure> = pool_handle.checkout().await;
@@ -323,7 +323,7 @@ async fn never_give_back(pool_handle: PoolHandle, mut timestamps: Timestamps) ->
     TracedRequest::new(timestamps, outcome)
 }
 
-/// Returns what came of all who came, and how many were cut off.
+/// Waits for pending requests and returns the finished ones, and the number cut off.
 async fn drain(mut tasks: JoinSet<TracedRequest>, cancel: &Cancel) -> (Vec<TracedRequest>, u64) {
     let mut visits = Vec::with_capacity(tasks.len());
     let all = async {

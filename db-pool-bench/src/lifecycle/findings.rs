@@ -1,4 +1,4 @@
-//! What the course says of a pool.
+//! Conclusions of a traced run on a pool.
 
 use bench_cli::table;
 use bench_report::{Report, Step, StepEnd, Summary};
@@ -9,10 +9,10 @@ use super::steps::{COST, NO_POOL};
 use crate::course;
 use crate::text::headline;
 
-/// Multiple of what later ones felt, from which on the first after an idle time paid for it.
+/// Ratio of response times above which the first requests after an idle time paid for it.
 const WARM_UP: f64 = 2.0;
 
-/// The step of `part` in the course of `who`.
+/// Returns the step of `part` in the run of `who`.
 pub(super) fn part<'r>(report: &'r Report, who: &str, part: &str) -> Option<&'r Step> {
     let mut steps = report.steps.iter();
     steps.find(|step| step.is_with(&[("driver", who), ("part", part)]))
@@ -26,7 +26,7 @@ fn time(ns: f64) -> String {
     table::duration_ns(ns as u64)
 }
 
-/// Returns what one connection costs, part by part.
+/// Returns a sentence on the cost of one connection, by part.
 pub(super) fn cost_sentence(report: &Report) -> Option<String> {
     let step = part(report, NO_POOL, COST);
     let (whole, again) = (
@@ -48,21 +48,20 @@ pub(super) fn cost_sentence(report: &Report) -> Option<String> {
     ))
 }
 
-/// Connections over the whole course of `who`: opened, closed, and opened again after another had
-/// been closed.
+/// Connections over a whole run: opened, closed, and opened again after others had been closed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Turnover {
     pub(super) opened: f64,
     pub(super) closed: f64,
     pub(super) established_again: f64,
-    /// Those that the server took while it could not be asked, and how many replaced them.
+    /// Connections lost while the server was away, and those that replaced them.
     pub(super) lost: f64,
     pub(super) reestablished: f64,
-    /// Time in which nobody counted.
+    /// Time in which the server could not be queried.
     pub(super) uncounted_ns: f64,
 }
 
-/// `None` where the course was not run.
+/// Sums up the connections of `who` over the run; `None` where it was not executed.
 pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].map(|name| part(report, who, name));
     parts[0]?;
@@ -82,8 +81,8 @@ pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     })
 }
 
-/// Returns what a server that went away on the course of `who` took, and what came back; `None`
-/// where it could be asked all the time.
+/// Returns a sentence on connections lost while the server was away; `None` where it always
+/// answered.
 pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].into_iter();
     let parts: Vec<_> = parts
@@ -92,7 +91,8 @@ pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     course::gap_sentence(&parts)
 }
 
-/// Returns what the idle time did to the pool of `who`, and what the first after it paid.
+/// Returns a sentence on the effect of the idle time on the pool of `who`, and on the first
+/// requests after it.
 pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) -> Option<String> {
     let idle = part(report, who, IDLE);
     let closed = figure(idle, "server.closed")?;
@@ -137,7 +137,7 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) ->
     Some(said)
 }
 
-/// The connections that never came back, by name.
+/// Returns a sentence on leaked connections.
 pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     let last = part(report, who, SPIKE_AGAIN);
     let (Some(step), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {

@@ -1,5 +1,5 @@
-//! A pool's connections from their opening to their end: what they cost, when they come and go
-//! under a load that varies, what the first after a quiet time pay, and which never come back.
+//! Scenario `lifecycle`: connections of a pool from opening to closing. Their cost, their number
+//! under a varying load, the price of the first requests after an idle time, and leaks.
 
 mod connecting;
 mod course;
@@ -30,7 +30,7 @@ use crate::workloads::WorkloadSelection;
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
-/// Fails with what kept it from running: wrong usage, no server, no place for the report.
+/// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
     let plan = LifecyclePlan::new(flags)?;
     let connections = flags.pool.size.max(plan.storm());
@@ -66,7 +66,7 @@ impl PoolScenario for LifecyclePlan<'_> {
     }
 }
 
-/// Returns what one connection costs, and many at once.
+/// Measures the cost of one connection, and of many at once.
 fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Result<()> {
     let refused = plan.step("no pool", steps::STORM);
     if !context.has_room(&refused, plan.storm())? {
@@ -77,8 +77,8 @@ fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Resul
     context.bench.phase(Phase::Connect);
     let cancel = context.bench.cancel.clone();
     let rules = context.stop_rules(&plan.flags.course.stop_on);
-    // A storm has no length of its own: the rules are asked as soon as there is enough to tell.
-    let mut follower = RunSupervisor::new(&mut context.watch, rules, Duration::ZERO, false);
+    // A storm has no planned length: rules apply as soon as there are enough requests.
+    let mut follower = RunSupervisor::new(&mut context.collector, rules, Duration::ZERO, false);
     let threads = follower.threads();
     let done = on_threads(&threads, async {
         let costs = tokio::select! {
@@ -98,7 +98,7 @@ fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Resul
     Ok(())
 }
 
-/// One driver's pool over the whole course.
+/// Executes the whole traced run on one driver's pool.
 fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> anyhow::Result<()> {
     let refused = plan.step(driver.name(), plan::SPIKE);
     if !context.has_room(&refused, plan.flags.pool.size)? {
@@ -112,9 +112,10 @@ fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> 
     let cancel = context.bench.cancel.clone();
     let (parts, leak) = (&plan.parts, plan.flags.leak_every);
     let rules = context.stop_rules(&plan.flags.course.stop_on);
-    // Where connections are made to leak, checkouts that time out are what is looked for.
+    // With planted leaks, checkouts that time out are expected.
     let planted = leak.is_some();
-    let mut follower = RunSupervisor::new(&mut context.watch, rules, plan.course_length(), planted);
+    let mut follower =
+        RunSupervisor::new(&mut context.collector, rules, plan.course_length(), planted);
     let made = setup.clone();
     let (threads, follow) = (follower.threads(), &mut follower);
     let lived: Result<_, Failure> = match driver {
@@ -154,7 +155,7 @@ fn setup(
     driver: Driver,
 ) -> anyhow::Result<DriverSetup> {
     let mut setup = context.setup(plan.flags.pool.variant(driver), plan.seed)?;
-    // All are opened as they are asked for.
+    // Connections are opened on demand.
     setup.pool.pool_min.get_or_insert(0);
     Ok(setup)
 }

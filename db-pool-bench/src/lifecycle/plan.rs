@@ -33,7 +33,7 @@ impl<'a> LifecyclePlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`UsageError`] for a driver without a pool, and for rates that make no curve.
+    /// Fails with a [`UsageError`] for a driver without a pool, and for rates that make no curve.
     pub(super) fn new(flags: &'a LifecycleFlags) -> anyhow::Result<Self> {
         let drivers = flags.pool.drivers(|driver| {
             format!("{driver} has no pool whose connections could come and go")
@@ -53,17 +53,17 @@ impl<'a> LifecyclePlan<'a> {
         self.flags.storm.unwrap_or(self.flags.pool.size)
     }
 
-    /// Arrivals per second in a spike.
+    /// Returns the arrivals per second in a spike.
     pub(super) fn spike_per_s(&self) -> f64 {
         self.flags.peak_rate * self.flags.spike as f64
     }
 
-    /// Time that the course takes.
+    /// Returns the planned time of the run.
     pub(super) fn course_length(&self) -> Duration {
         self.parts.iter().map(|part| part.length).sum()
     }
 
-    /// The course in words.
+    /// Returns the parts of the run in words.
     pub(super) fn outline(&self) -> String {
         let each = self.parts.iter();
         let each =
@@ -71,7 +71,7 @@ impl<'a> LifecyclePlan<'a> {
         each.collect::<Vec<_>>().join(", ")
     }
 
-    /// A part of the course of `who` as a step.
+    /// Returns the plan of one part of the run of `who` as a step.
     pub(super) fn step(&self, who: &str, part: &str) -> StepPlan {
         let load = LoadPlan::Open {
             rate_per_s: match part {

@@ -1,4 +1,4 @@
-//! What was seen, as steps of the report.
+//! Results of `lifecycle` as steps of the report.
 
 use bench_cli::bench::Bench;
 use bench_report::{ServerEvidence, Step, StepEnd, Window};
@@ -12,11 +12,11 @@ use crate::course::{TracedRequest, keep, note_gap, note_generator, record};
 use crate::drivers::{Driver, DriverSetup};
 use crate::evidence::time_shares::{self, ExtraUsers};
 
-/// Connections one after the other.
+/// Part in which connections are opened one after the other.
 pub(super) const COST: &str = "connecting";
-/// Logins at once.
+/// Part with many logins at once.
 pub(super) const STORM: &str = "login storm";
-/// Who makes connections outside any pool.
+/// Driver name of connections outside any pool.
 pub(super) const NO_POOL: &str = "no pool";
 
 const CONNECT: &[&str] = &["connect"];
@@ -39,7 +39,7 @@ fn figure(step: &mut Step, name: &str, value: f64) {
     }
 }
 
-/// Keeps what connections cost that were made one after the other.
+/// Records the cost of connections opened one after the other.
 pub(super) fn keep_costs(
     bench: &mut Bench,
     plan: &LifecyclePlan,
@@ -75,7 +75,7 @@ pub(super) fn keep_costs(
     keep(bench, step);
 }
 
-/// Keeps what came of logins at once, and what the server said of them.
+/// Records the result of a login storm and its evidence.
 pub(super) fn keep_storm(
     bench: &mut Bench,
     plan: &LifecyclePlan,
@@ -105,8 +105,8 @@ pub(super) fn keep_storm(
     keep(bench, step);
 }
 
-/// Where the time of those went that came in. The server shows a session only once it is let in:
-/// what its sessions did, by which the parts of other steps are told, says nothing of a login.
+/// Records the time shares of successful logins. The server shows a session only after its login,
+/// so sampled sessions say nothing about one.
 fn note_logins(step: &mut Step, logins: &[StormLogin]) {
     let came = || logins.iter().filter_map(|login| login.came.as_ref().ok());
     let sum = |part: fn(&ConnectCost) -> u64| came().map(|cost| part(cost) as f64).sum::<f64>();
@@ -118,21 +118,21 @@ fn note_logins(step: &mut Step, logins: &[StormLogin]) {
         ("time.login_ratio", sum(|cost| cost.login_ns)),
         ("time.first_statement_ratio", sum(|cost| cost.first_ns)),
     ]) {
-        // Nobody came in where there is no time to divide: then there are no parts.
+        // Without a successful login the ratios are not finite, and are left out.
         figure(step, name, spent_ns / whole_ns);
     }
 }
 
-/// What a pool's course gave.
+/// Result of a traced run on a pool.
 pub(super) struct Lived {
     pub(super) seen: Vec<PartResult>,
-    /// What never came back; `None` where the course did not come to its end.
+    /// Leaked connections; `None` where the run ended early.
     pub(super) leaks: Option<Leaks>,
-    /// What the server said of each part.
+    /// Evidence of each part.
     pub(super) evidence: Vec<ServerEvidence>,
 }
 
-/// Keeps the parts of a pool's course and, with the last, what never came back.
+/// Records the parts of a run and, with the last, leaked connections.
 pub(super) fn keep_course(
     bench: &mut Bench,
     plan: &LifecyclePlan,
@@ -178,8 +178,8 @@ pub(super) fn keep_course(
     }
 }
 
-/// What the first after the idle time felt, as many as the pool has connections, against the
-/// second half of those who came.
+/// Records the response time of the first requests after the idle time, as many as the pool has
+/// connections, and that of the second half.
 fn warm_up(step: &mut Step, visits: &[TracedRequest], first: usize) {
     let median = |visits: &[TracedRequest]| {
         let each: Vec<f64> = visits.iter().map(|visit| visit.felt_ns() as f64).collect();

@@ -7,19 +7,19 @@ use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence,
 use super::plan::{LifecyclePlan, SPIKE, SPIKE_AGAIN};
 use super::steps::{NO_POOL, STORM};
 use crate::course::whole;
-use crate::text::{at, ended, errors, time_sentence};
+use crate::text::{append_early_end, append_errors, quantile_text, time_sentence};
 
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
                       open (at the end), opened, closed: sessions that the server saw";
 
-/// Returns what connecting costs, then a table for each pool and what it means.
+/// Returns the cost of connecting, then a table and conclusions for each pool.
 pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
     }
     let mut text = String::new();
     for step in &report.steps {
-        ended(&mut text, step);
+        append_early_end(&mut text, step);
     }
     if let Some(said) = cost_sentence(report) {
         text += &table::paragraph(&said, 0);
@@ -42,7 +42,7 @@ pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
         text += &parts_table(report, who, plan);
         for name in plan.parts.iter().map(|part| part.name) {
             let steps: Vec<&Step> = part(report, who, name).into_iter().collect();
-            errors(&mut text, &format!("{who}, {name}"), &steps);
+            append_errors(&mut text, &format!("{who}, {name}"), &steps);
         }
         let said = [
             gap_sentence(report, who),
@@ -75,8 +75,8 @@ fn storm_sentence(step: &Step) -> String {
     format!(
         "login storm: {logins} at once took {}; median {}, longest {}; {failed} failed",
         table::duration_ns(took as u64),
-        at(felt.as_ref(), 0.5),
-        at(felt.as_ref(), 1.0)
+        quantile_text(felt.as_ref(), 0.5),
+        quantile_text(felt.as_ref(), 1.0)
     )
 }
 
@@ -91,7 +91,7 @@ fn parts_table(report: &Report, who: &str, plan: &LifecyclePlan) -> String {
         let checkout = whole(step, |o| o.checkout.as_ref());
         let errors: u64 = step.operations.values().map(Operation::failures).sum();
         let count = |name: &str| step.figures.get(name).map_or("–".into(), f64::to_string);
-        // The whole name would make the table wider than a terminal.
+        // The full name would make the table wider than a terminal.
         let name = match step.parameters.get("part").map(ToString::to_string) {
             Some(again) if again == SPIKE_AGAIN => "spike again".to_owned(),
             name => name.unwrap_or_default(),
@@ -99,9 +99,9 @@ fn parts_table(report: &Report, who: &str, plan: &LifecyclePlan) -> String {
         table.row(&[
             name,
             table::rate(step.throughput_per_s().abs()),
-            at(felt.as_ref(), 0.5),
-            at(felt.as_ref(), 0.99),
-            at(checkout.as_ref(), 0.99),
+            quantile_text(felt.as_ref(), 0.5),
+            quantile_text(felt.as_ref(), 0.99),
+            quantile_text(checkout.as_ref(), 0.99),
             count("server.open_at_end"),
             count("server.opened"),
             count("server.closed"),

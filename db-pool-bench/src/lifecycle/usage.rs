@@ -1,4 +1,4 @@
-//! How many connections of a pool are open and taken out, sampled.
+//! Sampler of a pool's open and used connections.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) struct PoolUsageSampler {
 }
 
 impl PoolUsageSampler {
-    /// Samples again and again, and lets the pool be tended each time.
+    /// Samples periodically and calls `tend` each time.
     pub(super) async fn watch(&mut self, target: &impl Target, tend: impl Fn()) {
         loop {
             tokio::time::sleep(SAMPLED_EVERY).await;
@@ -34,7 +34,7 @@ impl PoolUsageSampler {
         }
     }
 
-    /// `None` where nothing was sampled.
+    /// Returns the means; `None` where nothing was sampled.
     pub(super) fn usage(&self) -> Option<PoolUsage> {
         let mean = |sum: u64| sum as f64 / self.samples as f64;
         (self.samples > 0).then(|| PoolUsage {

@@ -24,11 +24,11 @@ pub(crate) struct ObserveFlags {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// How long to watch
+    /// Duration of the observation
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1m")]
     pub(crate) duration: Duration,
 
-    /// How often a line is shown and a point recorded
+    /// Interval between shown lines and recorded points
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) interval: Duration,
 

@@ -1,13 +1,13 @@
-//! A line for each interval while it is watched, and the same figures as series.
+//! Live table: a line for each interval, and the same figures as series.
 
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Series, ServerEvidence};
 
-use super::text::cut;
+use super::text::truncate;
 
-/// Lines after which the header is shown again.
+/// Number of lines after which the header is repeated.
 const HEADER_EVERY: usize = 20;
 /// Column, width, and figure.
 const COLUMNS: [(&str, usize, &str); 8] = [
@@ -20,12 +20,12 @@ const COLUMNS: [(&str, usize, &str); 8] = [
     ("in txn", 8, "sessions.idle_in_transaction_mean"),
     ("idle", 6, "sessions.idle_mean"),
 ];
-/// Width of the time before them.
+/// Width of the time column.
 const TIME: usize = 7;
-/// What 80 columns leave for the name of a wait.
+/// Width left in 80 columns for the name of a wait event.
 const WAIT: usize = 19;
 
-/// The lines so far.
+/// Table that is printed line by line.
 #[derive(Debug)]
 pub(super) struct LiveTable {
     lines: usize,
@@ -43,7 +43,7 @@ impl Default for LiveTable {
 }
 
 impl LiveTable {
-    /// Adds what was seen in the interval that ends `since` the start; returns what to show.
+    /// Adds the evidence of the interval that ends `since` the start; returns the lines to print.
     pub(super) fn add(&mut self, seen: &ServerEvidence, since: Duration) -> Vec<String> {
         let now_ns = monotonic_ns();
         let mut shown = Vec::new();
@@ -61,7 +61,7 @@ impl LiveTable {
             line.push_str(&format!("{text:>width$}"));
         }
         if let Some(wait) = longest_wait(seen) {
-            line.push_str(&format!("  {}", cut(wait, WAIT)));
+            line.push_str(&format!("  {}", truncate(wait, WAIT)));
         } else if let Some(reason) = seen.unavailable.get("sessions") {
             line.push_str(&format!("  {reason}"));
         }
@@ -74,7 +74,7 @@ impl LiveTable {
     }
 }
 
-/// The wait event with most sessions in it. One for the client's next request is no wait.
+/// Returns the wait event with most sessions; waiting for the client's next request does not count.
 fn longest_wait(seen: &ServerEvidence) -> Option<&str> {
     let events = seen.figures.iter().filter_map(|(name, mean)| {
         let event = name.strip_prefix("waits.")?.strip_suffix("_mean")?;

@@ -1,5 +1,4 @@
-//! The evidence of a server without any load of ours: beside another load generator, or beside
-//! production. Only reads.
+//! Scenario `observe`: the evidence of a server under its own load, read-only.
 
 mod flags;
 mod live;
@@ -24,13 +23,13 @@ use crate::remedy::{self, Purpose};
 use crate::server::ServerUnderTest;
 use crate::{connect, workloads::Schema};
 
-/// Between looks whether a signal came.
+/// Interval of checks for a signal.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Watches from flags to exit code.
+/// Runs the scenario from flags to exit code.
 ///
 /// # Errors
-/// Fails with what kept it from watching: wrong usage, no server, no place for the report.
+/// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     let missing =
         || UsageError("there is no server to watch; name it with --url or DATABASE_URL".to_owned());
@@ -52,7 +51,7 @@ pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
 
 fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> anyhow::Result<()> {
     bench.phase(Phase::Connect);
-    // Only its name is used: nothing is made.
+    // Only its name is used; no schema is created.
     let name = Schema::for_run(&bench.own_name()).name().to_owned();
     if !describe(bench, server)? {
         return Ok(());
@@ -60,7 +59,7 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> a
     let (address, cancel) = (server.address.clone(), bench.cancel.clone());
     let mut watch = EvidenceCollector::over(Scope::Everyone, address, &name, cancel)
         .context("cannot start the thread that watches the server")?;
-    match watch.step_begins() {
+    match watch.begin_step() {
         None => return Ok(()),
         Some(Err(failure)) => {
             let shown = server.address.redacted();
@@ -80,12 +79,12 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> a
     } else {
         StepEnd::Completed
     };
-    let step = step(watch.step_ends(), (begun.0, ended_ns), end);
+    let step = step(watch.end_step(), (begun.0, ended_ns), end);
     bench.push_step(step, series, Vec::new());
     Ok(())
 }
 
-/// Version, settings and TLS of the server, on a connection that is closed again; whether no
+/// Records version, settings and TLS of the server on a connection of its own; returns false when a
 /// signal came.
 fn describe(bench: &mut Bench, server: &ServerUnderTest) -> anyhow::Result<bool> {
     let schema = Schema::for_run(&bench.own_name());
@@ -109,7 +108,7 @@ fn describe(bench: &mut Bench, server: &ServerUnderTest) -> anyhow::Result<bool>
     Ok(!bench.interrupted())
 }
 
-/// Shows a line and records a point per interval until the time is over or a signal comes.
+/// Prints a line and records a point per interval until the time is over or a signal comes.
 fn follow(
     bench: &mut Bench,
     flags: &ObserveFlags,
@@ -124,7 +123,7 @@ fn follow(
             continue;
         }
         next += flags.interval;
-        let seen = watch.glance();
+        let seen = watch.recent_activity();
         for line in table.add(&seen, begun.elapsed()) {
             bench.line(&line);
         }
@@ -137,7 +136,7 @@ fn follow(
     table.into_series()
 }
 
-/// The transactions that the server counted are the operation; how long they took nobody timed.
+/// Creates the step; its operation is the transactions that the server counted, without latencies.
 fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) -> Step {
     let window = Window {
         start_ns,
@@ -166,7 +165,7 @@ fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) ->
         parameters: BTreeMap::new(),
         repeat: 0,
         window,
-        // None of ours.
+        // No load of this tool.
         load: Load::Closed {
             users: 0,
             think_time_ns: 0,
@@ -199,7 +198,7 @@ fn summary(steps: &[Step]) -> Summary {
     ) {
         let free = limit - reserved - used;
         summary.figure("connections.headroom", free);
-        // Without what the server counted no rate is known.
+        // The rate comes from the server's counters.
         let rate = if step.operations.is_empty() {
             "throughput not known".to_owned()
         } else {

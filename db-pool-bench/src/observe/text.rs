@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bench_cli::table::{self, Table};
 use bench_report::{EvidenceRow, Report, ServerEvidence};
 
-/// What a session at work can be, and how it is said.
+/// Figures of sessions at work, and their names in texts.
 const AT_WORK: [(&str, &str); 6] = [
     ("sessions.cpu_mean", "on a CPU or waiting for one"),
     ("sessions.lock_mean", "waiting for a lock"),
@@ -14,15 +14,16 @@ const AT_WORK: [(&str, &str); 6] = [
     ("sessions.client_mean", "waiting for their client"),
     ("sessions.idle_in_transaction_mean", "idle in a transaction"),
 ];
-/// Rows of a table that are shown; the report holds more.
+/// Most rows that are shown; the report holds more.
 const SHOWN: usize = 5;
-/// Characters that a table of 80 columns has for what it is about, beside three columns of figures
-/// and beside two, and for each of two such.
+/// Widths of text columns in a table of 80 columns: beside three columns of figures, beside two,
+/// and for each of two text columns.
 const BESIDE_THREE: usize = 46;
 const BESIDE_TWO: usize = 54;
 const OF_TWO: usize = 32;
 
-/// Returns what most sessions at work did, with how many; `None` where hardly any was at work.
+/// Returns the activity of most sessions at work and their mean number; `None` where hardly any was
+/// at work.
 pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64)> {
     let seen = AT_WORK
         .iter()
@@ -31,7 +32,7 @@ pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64
         .filter(|(_, sessions)| *sessions >= 0.05)
 }
 
-/// Tables for 80 columns and what could not be seen.
+/// Returns tables of 80 columns, and the reasons for missing evidence.
 pub(super) fn render(report: &Report) -> String {
     let mut text = table::paragraph(&report.summary.headline, 0);
     let Some(server) = report.steps.first().and_then(|step| step.server.as_ref()) else {
@@ -51,7 +52,7 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
-/// Connections, and who holds up whom.
+/// Appends connections and blocking sessions.
 fn who_is_there(text: &mut String, server: &ServerEvidence) {
     section(
         text,
@@ -61,7 +62,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         |row| {
             let (application, state) = (label(row, "application"), label(row, "state"));
             vec![
-                cut(&format!("{application}, {state}"), BESIDE_TWO),
+                truncate(&format!("{application}, {state}"), BESIDE_TWO),
                 number(row, "sessions_mean"),
                 format!("{:.0}", figure(row, "sessions_max")),
             ]
@@ -74,7 +75,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         rows(server, "blocking"),
         |row| {
             vec![
-                cut(
+                truncate(
                     &format!(
                         "{}: {}",
                         label(row, "waiting"),
@@ -82,7 +83,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
                     ),
                     OF_TWO,
                 ),
-                cut(
+                truncate(
                     &format!(
                         "{}, {}: {}",
                         label(row, "blocking"),
@@ -97,7 +98,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
     );
 }
 
-/// Statements by the time they took, and those seen at work the longest.
+/// Appends statements by time, and the longest running ones.
 fn what_takes_long(text: &mut String, server: &ServerEvidence) {
     section(
         text,
@@ -106,7 +107,7 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
         rows(server, "statements"),
         |row| {
             vec![
-                cut(&label(row, "statement"), BESIDE_THREE),
+                truncate(&label(row, "statement"), BESIDE_THREE),
                 format!("{:.0}", figure(row, "calls")),
                 table::duration_ns(figure(row, "exec_mean_ns") as u64),
                 table::duration_ns(figure(row, "exec_ns") as u64),
@@ -122,7 +123,7 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
             let (application, state) = (label(row, "application"), label(row, "state"));
             let running = format!("{application}, {state}: {}", label(row, "statement"));
             vec![
-                cut(&running, BESIDE_TWO),
+                truncate(&running, BESIDE_TWO),
                 table::duration_ns((figure(row, "longest_s") * 1e9) as u64),
                 number(row, "sessions_mean"),
             ]
@@ -156,8 +157,8 @@ fn label(row: &EvidenceRow, name: &str) -> String {
     label.map_or("(no name)".to_owned(), Clone::clone)
 }
 
-/// The beginning of `text`, which the report holds whole.
-pub(super) fn cut(text: &str, longest: usize) -> String {
+/// Cuts `text`, which the report holds in full.
+pub(super) fn truncate(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest - 1) {
         Some((end, _)) if text.chars().count() > longest => format!("{}…", &text[..end]),
         _ => text.to_owned(),

@@ -1,17 +1,17 @@
-//! The causes that are known, and what helps against each.
+//! Known causes of failures and their remedies.
 //!
 //! Codes: PostgreSQL manual, appendix A. Messages: those of PostgreSQL in English, of PgBouncer and
 //! of the drivers; a server that speaks another language is helped by code alone.
 
 use super::Purpose::{self, Checking, Connecting, Making, Removing, Watching};
 
-/// One cause and what helps.
+/// One cause and its remedy.
 pub(super) struct Cause {
-    /// Kinds of failures, without `sqlstate.`; empty = any.
+    /// Kinds of failures without `sqlstate.`; empty = any.
     pub(super) kinds: &'static [&'static str],
-    /// What the message says; empty = anything.
+    /// Text that the message contains; empty = any message.
     pub(super) says: &'static str,
-    /// What was being done; empty = anything.
+    /// Purposes that fit; empty = any.
     pub(super) purpose: &'static [Purpose],
     /// `{user}`, `{database}`, `{ready}` and `{list}` stand for those of the address.
     pub(super) remedy: &'static str,
@@ -31,9 +31,9 @@ const fn cause(
     }
 }
 
-/// The first that fits counts.
+/// Causes in the order in which they are tried; the first that fits is taken.
 pub(super) const CAUSES: &[Cause] = &[
-    // Who may come in.
+    // Login.
     cause(
         &["auth"],
         "pg_hba.conf rejects",
@@ -100,7 +100,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &[],
         "another password or user, in the URL or in PGPASSWORD and PGUSER",
     ),
-    // A pooler's own words.
+    // Messages of a pooler.
     cause(
         &["08P01"],
         "no such database",
@@ -173,7 +173,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &[],
         "--protocol simple or extended, which need no statement to stay on a session; else PgBouncer from 1.21 on with max_prepared_statements, or pool_mode = session",
     ),
-    // What is not there, or not now.
+    // Databases and servers that are missing or not ready.
     cause(
         &["3D000"],
         "no such database",
@@ -234,7 +234,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &[Connecting],
         "GRANT CONNECT ON DATABASE {database} TO {user}",
     ),
-    // The way.
+    // TLS and the network.
     cause(
         &["tls"],
         "does not support TLS",
@@ -307,7 +307,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &[],
         "again when the server answers, which {ready} tells; its log and its machine may tell what holds it up",
     ),
-    // What may be done there.
+    // Rights and limits.
     cause(
         &["25006"],
         "",

@@ -1,6 +1,5 @@
-//! What helps against an error of the server, a pooler or the way to them: chosen by its code, by
-//! what its message says, and by what was being done. A remedy is given for the cause that the
-//! message names, and for no other.
+//! Remedies against errors of the server, a pooler or the network: chosen by code, message and
+//! purpose. A remedy is given only for the cause that the message names.
 
 mod causes;
 
@@ -10,22 +9,22 @@ use load_engine::Failure;
 use causes::{CAUSES, Cause};
 use pg_connect::Address;
 
-/// What was being done.
+/// Purpose of the statement or connection that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Connecting and logging in.
     Connecting,
-    /// Making our tables.
+    /// Creating tables.
     Making,
-    /// Having the server look at the statements of a workload.
+    /// Verifying the statements of a workload.
     Checking,
-    /// Removing what we made.
+    /// Dropping what was created.
     Removing,
     /// Reading the server's statistics.
     Watching,
 }
 
-/// Returns what helps where no cause is known.
+/// Returns the remedy where no cause is known.
 fn default_remedy(purpose: Purpose) -> &'static str {
     use Purpose::{Checking, Connecting, Making, Removing, Watching};
     match purpose {
@@ -37,10 +36,10 @@ fn default_remedy(purpose: Purpose) -> &'static str {
     }
 }
 
-/// The error that `what` could not be done, as in `connect to …`, with the remedy.
+/// Returns the error that `what` failed, as in `connect to …`, with the remedy.
 ///
 /// # Errors
-/// Always: it is one.
+/// Always fails: it makes the error.
 pub(crate) fn cannot<T>(
     what: &str,
     failure: &Failure,
@@ -51,16 +50,16 @@ pub(crate) fn cannot<T>(
         .remedy(remedy_for(failure, purpose, address))
 }
 
-/// Returns what helps against `failure`, met on the way to `purpose`, at `address`.
+/// Returns the remedy against `failure`, which happened on `address` for `purpose`.
 pub(crate) fn remedy_for(failure: &Failure, purpose: Purpose, address: &Address) -> String {
     let remedy = known_remedy(failure, purpose).unwrap_or_else(|| default_remedy(purpose));
     let remedy = match address.password_file_note() {
         Some(note) if failure.kind == "auth" && remedy.contains("password") => {
-            return format!("{}; {note}", filled(remedy, address));
+            return format!("{}; {note}", fill_placeholders(remedy, address));
         }
         _ => remedy,
     };
-    filled(remedy, address)
+    fill_placeholders(remedy, address)
 }
 
 fn known_remedy(failure: &Failure, purpose: Purpose) -> Option<&'static str> {
@@ -75,7 +74,7 @@ fn known_remedy(failure: &Failure, purpose: Purpose) -> Option<&'static str> {
     CAUSES.iter().find(fits).map(|cause| cause.remedy)
 }
 
-fn filled(remedy: &str, address: &Address) -> String {
+fn fill_placeholders(remedy: &str, address: &Address) -> String {
     remedy
         .replace("{user}", address.user())
         .replace("{database}", address.database())
@@ -83,7 +82,7 @@ fn filled(remedy: &str, address: &Address) -> String {
         .replace("{list}", &address.list_command())
 }
 
-/// Returns what the server said, with what it added.
+/// Returns the failure's message with its detail.
 pub(crate) fn full_message(failure: &Failure) -> String {
     match &failure.detail {
         Some(detail) => format!("{failure} ({detail})"),

@@ -1,5 +1,5 @@
-//! What the figures say: the first number of users that waits, Little's law, the most users that
-//! an objective allows.
+//! Conclusions of `scale`: the number of users at which waiting begins, Little's law, and the most
+//! users that an objective allows.
 
 use bench_cli::objective::Objective;
 use bench_cli::table;
@@ -10,23 +10,23 @@ use super::plan::ScalePlan;
 use crate::results::SettingResults;
 use crate::text::headline;
 
-/// Share of a request's service time above which a wait for a connection is one.
+/// Share of the service time above which the mean wait for a connection counts.
 const WAIT_BEGINS: f64 = 0.1;
 
-/// Place where waiting for a connection begins.
+/// Number of users at which waiting for a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitBegins {
-    /// Already at the fewest users measured, which were more than the pool holds.
+    /// At or below the fewest users measured, which exceed the pool.
     AtOrBelow(u64),
-    /// Not yet at the first number, in every repeat at the second.
+    /// No waiting at the first number, waiting in every repeat at the second.
     Between(u64, u64),
-    /// Not up to the most users measured.
+    /// No waiting up to the most users measured.
     Beyond(u64),
 }
 
-/// The first number of users at which, in every repeat, the mean wait for a connection is longer
-/// than where nobody can wait, by a tenth of the mean service time or more. What a checkout takes
-/// without a wait (a ping, say) is thus no wait. `None` where nothing was measured.
+/// Finds the number of users from which, in every repeat, the mean checkout exceeds that of the
+/// fewest users by a tenth of the mean service time or more. The cost of a checkout without a wait
+/// (a ping, say) thus does not count. `None` where nothing was measured.
 pub(super) fn wait_begins(results: &[SettingResults], pool_size: u64) -> Option<WaitBegins> {
     let measured: Vec<&SettingResults> = results.iter().filter(|r| !r.held.is_empty()).collect();
     let checkouts = |r: &SettingResults| r.phase_means(|o| o.checkout.as_ref());
@@ -51,9 +51,9 @@ pub(super) fn wait_begins(results: &[SettingResults], pool_size: u64) -> Option<
     Some(WaitBegins::Beyond(last))
 }
 
-/// Little's law over a step: users in the system as throughput × response says, against those that
-/// there were. 0.02 = the law counts 2 % too many. `None` where nothing finished or the loop was
-/// open.
+/// Returns the relative difference between the users that Little's law computes (throughput × time
+/// in the system) and the actual users of a step; 0.02 = 2 % too many. `None` where nothing
+/// finished or the loop was open.
 ///
 /// N = X · (R + Z), with X all finished requests per second, failures too: they occupy a user as well.
 pub(super) fn little_discrepancy(step: &Step) -> Option<f64> {
@@ -80,8 +80,8 @@ pub(super) fn little_discrepancy(step: &Step) -> Option<f64> {
     (counted > 0.0).then(|| counted / users as f64 - 1.0)
 }
 
-/// The most users within `objectives`: with fewer the objectives hold throughout, with the next
-/// number they do not.
+/// Finds the most users within `objectives`: they hold with every smaller number, and break at the
+/// next.
 pub(super) fn most_users(
     subject: &str,
     results: &[SettingResults],
@@ -126,7 +126,7 @@ pub(super) fn most_users(
     })
 }
 
-/// The discrepancy of Little's law that is furthest from none, over `results`.
+/// Returns the largest discrepancy of Little's law, by magnitude, over `results`.
 pub(super) fn worst_discrepancy(results: &[SettingResults]) -> Option<f64> {
     let steps = results.iter().flat_map(|r| &r.held);
     let each = steps.filter_map(|(_, _, step)| little_discrepancy(step));
@@ -166,7 +166,7 @@ pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
 }
 
 impl WaitBegins {
-    /// As a sentence, for a pool of `pool_size`.
+    /// Returns a sentence for a pool of `pool_size`.
     pub(super) fn sentence(self, pool_size: u64) -> String {
         let pool = format!("a pool of {pool_size}");
         match self {
@@ -184,7 +184,7 @@ impl WaitBegins {
     }
 }
 
-/// Returns how well the figures obey Little's law, in a sentence.
+/// Returns a sentence on how well the figures obey Little's law.
 pub(super) fn little_sentence(results: &[SettingResults]) -> Option<String> {
     let worst = worst_discrepancy(results)?;
     let (share, side) = (

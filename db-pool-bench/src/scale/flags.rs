@@ -10,7 +10,7 @@ use crate::one_pool::OnePoolFlags;
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench scale --pool-size 8 --users 2..64*2
-      on a throwaway server: from how many users on is a connection waited for?
+      on a throwaway server: at how many users waiting for a connection begins
   db-pool-bench scale --pool-size 20 --users 10..200+10 --objective 'p99<20ms'
       the most users within 20 ms
   db-pool-bench scale --pool-size 10 --users 10..100*2 --hold exp:5ms \\
@@ -29,7 +29,7 @@ pub(crate) struct ScaleFlags {
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
     pub(crate) users: Counts,
 
-    /// What a number of users must keep to be served, as in p99<20ms (repeat it for several)
+    /// Bound that a number of users must keep, as in p99<20ms (repeat it for several)
     #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
     pub(crate) objective: Vec<Objective>,
 
@@ -37,7 +37,7 @@ pub(crate) struct ScaleFlags {
     #[command(flatten)]
     pub(crate) pool: OnePoolFlags,
 
-    /// How each step is held.
+    /// Step flags.
     #[command(flatten)]
     pub(crate) step: StepFlags,
 }

@@ -1,5 +1,5 @@
-//! One pool, more and more users: where the wait for a connection begins, whether the figures obey
-//! Little's law, and how many users an objective allows.
+//! Scenario `scale`: one pool and a rising number of users. Where waiting for a connection begins,
+//! whether the figures obey Little's law, and how many users an objective allows.
 
 mod findings;
 mod flags;
@@ -23,7 +23,7 @@ use crate::workloads::WorkloadSelection;
 /// Runs the scenario from flags to exit code.
 ///
 /// # Errors
-/// Fails with what kept it from running: wrong usage, no server, no place for the report.
+/// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
     let plan = ScalePlan::new(flags)?;
     flags.pool.run("scale", flags.pool.size, &plan)

@@ -13,7 +13,7 @@ use crate::drivers::Driver;
 use crate::results::SettingResults;
 use crate::workloads::WorkloadSelection;
 
-/// So many users of one driver's pool.
+/// Number of users on one driver's pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ScaleSetting {
     pub(super) driver: Driver,
@@ -33,7 +33,7 @@ impl ScaleSetting {
 pub(super) struct ScalePlan<'a> {
     pub(super) flags: &'a ScaleFlags,
     drivers: Vec<Driver>,
-    /// Driver by driver, users rising.
+    /// Settings by driver, users rising.
     pub(super) settings: Vec<ScaleSetting>,
     /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
@@ -44,7 +44,7 @@ impl<'a> ScalePlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`bench_cli::UsageError`] for a driver without a pool, whose users never wait for a connection.
+    /// Fails with a [`bench_cli::UsageError`] for a driver without a pool.
     pub(super) fn new(flags: &'a ScaleFlags) -> anyhow::Result<Self> {
         let drivers = flags.pool.drivers(|driver| {
             format!("scale holds a pool at one size; {driver} has none, sweep varies its users")
@@ -68,7 +68,7 @@ impl<'a> ScalePlan<'a> {
         self.flags.step.repeats(DEFAULTS)
     }
 
-    /// Time that all steps take, for the time left.
+    /// Returns the planned time of all steps.
     pub(super) fn total(&self) -> Duration {
         let step = self.flags.step.warmup(DEFAULTS) + self.flags.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
@@ -82,7 +82,7 @@ impl<'a> ScalePlan<'a> {
             think_time: self.flags.step.think_time,
         };
         let name = self.settings[planned.setting].name();
-        // A repeat is another draw of the same users; another number of users too.
+        // Each repeat and each number of users draws its own requests.
         let seed = self.seed ^ (planned.repeat << 32) ^ users;
         let mut step = self.flags.step.plan(&name, load, seed, DEFAULTS);
         step = step
@@ -92,13 +92,13 @@ impl<'a> ScalePlan<'a> {
             .parameter("users", users);
         step.repeat = planned.repeat;
         if step.runtime == RuntimeKind::PerCore {
-            // Each core's pool needs a connection at least.
+            // Each worker thread's pool needs at least one connection.
             step.threads = available_threads().min(self.flags.pool.size as usize);
         }
         step
     }
 
-    /// Returns what came of each driver, users rising.
+    /// Returns the results of each driver, users rising.
     pub(super) fn results<'r>(&self, report: &'r Report) -> Vec<(Driver, Vec<SettingResults<'r>>)> {
         let by_driver = self.settings.chunk_by(|a, b| a.driver == b.driver);
         let of = |setting: &ScaleSetting| {

@@ -1,8 +1,9 @@
-//! Does the recommendation carry over? Little's law for a pool says how many connections it takes:
-//! as many as requests are served at once, c = X · S, with X the throughput that the server can
-//! give and S how long a request holds its connection (Little, *A Proof for the Queuing Formula
-//! L = λW*, Operations Research 9(3), 1961). Hold and network make S longer; they change X only
-//! where too few connections are left to reach it. The law is checked against what was measured.
+//! Transfer of the recommendation to other conditions. Little's law gives the connections that a
+//! pool needs: as many as requests are served at once, c = X · S, with X the highest throughput of
+//! the server and S the time that a request holds its connection (Little, *A Proof for the Queuing
+//! Formula L = λW*, Operations Research 9(3), 1961). Hold and network delay make S longer; they
+//! change X only where too few connections are left to reach it. The law is checked against the
+//! measurements.
 
 use std::time::Duration;
 
@@ -14,42 +15,42 @@ use crate::conditions::Conditions;
 use crate::drivers::Driver;
 use crate::recommendation::interval;
 
-/// What the law says of one driver under one set of conditions.
+/// Prediction of the law for one driver under one set of conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Prediction {
     driver: Driver,
     conditions: Conditions,
-    /// Longer than under the base's conditions, in nanoseconds, as measured at the fewest
+    /// Additional time held against the base's conditions, in nanoseconds, measured at the fewest
     /// connections.
     longer_ns: f64,
-    /// Round trips that a request spends with its connection; where the conditions differ from
-    /// the base's in their network.
+    /// Round trips of a request while it holds its connection; `Some` where the network differs
+    /// from the base's.
     round_trips: Option<f64>,
-    /// Connections that the law asks for.
+    /// Connections that the law requires.
     pub(super) connections: f64,
-    /// Mean distance of throughputs from min(c ÷ S, X), over all sizes measured.
+    /// Mean relative distance of the measured throughputs from min(c ÷ S, X).
     pub(super) error_ratio: f64,
 }
 
-/// What holds for one driver under the conditions that its predictions start from.
+/// Measurements of one driver from which its predictions start.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Base {
     conditions: Conditions,
-    /// X, the highest throughput of a size, per second.
+    /// X: highest throughput of any size, per second.
     ceiling_per_s: f64,
-    /// S at the fewest connections, in nanoseconds.
+    /// S: time held at the fewest connections, in nanoseconds.
     held_ns: f64,
 }
 
-/// Time that a request holds its connection where the fewest are at work: what the server takes
-/// when it does nothing else, with hold and network.
+/// Returns the time that a request holds its connection at the fewest connections: the service time
+/// without contention, with hold and network.
 fn held_ns(group: &SettingGroup) -> Option<f64> {
     let fewest = group.results.iter().find(|r| !r.held.is_empty())?;
     statistics::mean(&fewest.phase_means(|o| o.service.as_ref()))
 }
 
 impl Base {
-    /// The group of `driver` whose connections are held shortest by plan.
+    /// Takes the group of `driver` with the shortest planned hold.
     fn for_driver(groups: &[SettingGroup], driver: Driver) -> Option<Self> {
         let mine = groups.iter().filter(|g| g.driver == driver);
         let planned = |g: &&SettingGroup| g.conditions.hold.mean() + g.conditions.network_delay;
@@ -61,7 +62,7 @@ impl Base {
         })
     }
 
-    /// Returns what the law says of `group`.
+    /// Returns the prediction for `group`.
     fn predict(&self, group: &SettingGroup) -> Option<Prediction> {
         let held = held_ns(group)?;
         let longer_ns = held - self.held_ns;
@@ -85,7 +86,8 @@ impl Base {
     }
 }
 
-/// Predictions for every pooled driver that was swept under several conditions, with their base.
+/// Returns the predictions for every pooled driver that was swept under several conditions, with
+/// their base.
 fn predictions(groups: &[SettingGroup]) -> Vec<(Base, Vec<Prediction>)> {
     let mut drivers: Vec<Driver> = groups.iter().map(|g| g.driver).collect();
     drivers.sort_unstable();
@@ -113,7 +115,7 @@ fn recommendation<'a>(
     all.find(|r| r.subject == group.subject)
 }
 
-/// Writes what the law says into `summary`.
+/// Writes the predictions into `summary`.
 pub(super) fn figures(groups: &[SettingGroup], summary: &mut Summary) {
     for (_, found) in predictions(groups) {
         for prediction in found {
@@ -130,8 +132,8 @@ pub(super) fn figures(groups: &[SettingGroup], summary: &mut Summary) {
     }
 }
 
-/// For which range of hold and network each recommendation stands, and how well the law that says
-/// so describes what was measured; empty where only one set of conditions was swept.
+/// Returns the range of hold and network within which each recommendation stands, and how well the
+/// law describes the measurements; empty where only one set of conditions was swept.
 pub(super) fn text(groups: &[SettingGroup], summary: &Summary) -> String {
     let mut text = String::new();
     for (base, found) in predictions(groups) {
@@ -152,7 +154,7 @@ pub(super) fn text(groups: &[SettingGroup], summary: &Summary) -> String {
     text
 }
 
-/// Up to which longer hold the base's recommendation has connections enough.
+/// Returns the longest hold for which the base's recommendation has enough connections.
 fn range(base: &Base, driver: Driver, stands: &Recommendation) -> String {
     let name = driver.name();
     let Some(value) = stands.value else {

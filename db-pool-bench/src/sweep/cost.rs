@@ -1,4 +1,4 @@
-//! What drivers and pools cost beside the bare protocol and beside no pool, at as many connections.
+//! Cost of drivers and pools against the bare protocol and against no pool, at equal connections.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use statistics::ratio_interval;
 use super::EXTRA_ROUND_TRIPS;
 use super::SettingGroup;
 use crate::drivers::Driver;
-use crate::results::{SettingResults, whole};
+use crate::results::{SettingResults, merge_recordings};
 
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
@@ -21,7 +21,7 @@ call: – where users outnumber connections; CPU: the client's, per query;
 CPU/query: of the first
 ";
 
-/// A figure of one step, and its name in comparisons.
+/// Figure of one step and its name in comparisons.
 type StepFigure = (&'static str, fn(&Step) -> Option<f64>);
 
 const THROUGHPUT: StepFigure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
@@ -32,20 +32,21 @@ const CPU: StepFigure = ("cpu_per_operation_ns", |step| {
 });
 const FIGURES: [StepFigure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
 
-/// The results that may be compared with each other: those under the first conditions.
+/// Returns the results that compare with each other: those under the first conditions.
 pub(super) fn comparable<'g, 'r>(groups: &'g [SettingGroup<'r>]) -> Vec<&'g SettingResults<'r>> {
     let first = groups.first().map(|group| group.conditions);
     let alike = groups.iter().filter(|g| Some(g.conditions) == first);
     alike.flat_map(|group| &group.results).collect()
 }
 
-/// Writes what was measured of each driver beside its baselines into `summary`.
+/// Writes the comparisons of each driver with its baselines into `summary`.
 pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     for baseline in BASELINES {
         let of = |driver| move |r: &&&SettingResults| r.driver == driver && r.is_admissible(&[]);
         for base in results.iter().filter(of(baseline)) {
             let beside = results.iter().filter(|r| {
-                let alike = at_work(r).is_some() && at_work(r) == at_work(base);
+                let alike = loaded_connections(r).is_some()
+                    && loaded_connections(r) == loaded_connections(base);
                 r.driver > baseline && r.is_admissible(&[]) && alike
             });
             for subject in beside {
@@ -60,8 +61,9 @@ pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     }
 }
 
-/// Connections between which the load is shared; `None` where users are too few for all of them.
-fn at_work(results: &SettingResults) -> Option<u64> {
+/// Returns the number of connections that share the load; `None` where users are too few for all of
+/// them.
+fn loaded_connections(results: &SettingResults) -> Option<u64> {
     let (_, _, step) = results.held.first()?;
     let size = results.value;
     match step.load {
@@ -70,7 +72,7 @@ fn at_work(results: &SettingResults) -> Option<u64> {
     }
 }
 
-/// Over the rounds in which both were held: what disturbed a round disturbed both.
+/// Compares over the repeats that both completed: a disturbance of a repeat affects both.
 fn ratio(
     subject: &SettingResults,
     base: &SettingResults,
@@ -96,7 +98,7 @@ fn ratio(
         subject: subject.driver.name().to_owned(),
         baseline: base.driver.name().to_owned(),
         parameter: PARAMETER.to_owned(),
-        value: at_work(subject)? as f64,
+        value: loaded_connections(subject)? as f64,
         figure: name.to_owned(),
         ratio: estimate.map(|e| e.mean).or_else(single)?,
         low_ratio: estimate.map(|e| e.interval.low),
@@ -104,9 +106,9 @@ fn ratio(
     })
 }
 
-/// Returns what callers wait, over all operations; `None` where it falls among calls that were
-/// never answered, and where users outnumber connections, for how long they queue says how many
-/// they are, and nothing of the driver.
+/// Returns the call time at `quantile` over all operations. `None` where it falls among calls that
+/// were never answered, and where users outnumber connections: their wait then tells the number of
+/// users, not the driver.
 fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
         && *users as f64 > size
@@ -118,10 +120,11 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
         Load::Closed { .. } => Latency::from_operations(operations)
             .ok()?
             .quantile(quantile)?,
-        // How long the calls of an open loop had lasted that were cut off nobody recorded.
+        // In an open loop the call time of censored requests is not recorded.
         Load::Open { .. } if step.censored() > 0 => return None,
         Load::Open { .. } => {
-            let calls = whole(operations.filter_map(|operation| operation.call.as_ref()))?;
+            let calls =
+                merge_recordings(operations.filter_map(|operation| operation.call.as_ref()))?;
             return Some(calls.value_at_quantile(quantile) as f64);
         }
     };
@@ -133,8 +136,7 @@ fn round_trips(results: &[&SettingResults]) -> BTreeMap<Driver, f64> {
     results.iter().filter_map(read).collect()
 }
 
-/// The table of driver and pool cost, and how often each driver asks; empty where there is
-/// nothing to tell.
+/// Returns the table of driver and pool cost and the extra round trips; empty without comparisons.
 pub(super) fn text(results: &[&SettingResults], summary: &Summary) -> String {
     let mut text = String::new();
     if !summary.comparisons.is_empty() {
@@ -173,9 +175,9 @@ fn table(results: &[&SettingResults], summary: &Summary) -> Table {
             };
             compared.clone().find(same).map_or(absent(), shown)
         };
-        let mine = results
-            .iter()
-            .find(|r| r.driver.name() == first.subject && at_work(r) == Some(first.value as u64));
+        let mine = results.iter().find(|r| {
+            r.driver.name() == first.subject && loaded_connections(r) == Some(first.value as u64)
+        });
         let cpu = mine.and_then(|r| r.mean(|step| CPU.1(step).unwrap_or(f64::NAN)));
         table.row(&[
             format!("{} ÷ {}, {}", first.subject, first.baseline, first.value),
@@ -194,7 +196,7 @@ fn absent() -> String {
     "–".to_owned()
 }
 
-/// `0.93±0.02`; from 10 on `13.4±5.2`, from 100 on `134±52`.
+/// Formats a ratio as `0.93±0.02`, from 10 on `13.4±5.2`, from 100 on `134±52`.
 fn shown(comparison: &Comparison) -> String {
     let ratio = comparison.ratio;
     let digits = match ratio {

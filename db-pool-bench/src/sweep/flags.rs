@@ -23,11 +23,11 @@ const EXAMPLES: &str = "Examples:
       would take
   db-pool-bench sweep --driver deadpool --hold 0,5ms,exp:5ms \\
       --network-delay 0,1ms
-      for which hold and network the recommendation stands
+      whether the recommendation holds under other holds and network delays
   db-pool-bench sweep --driver wire,direct,deadpool,sqlx --recycle verified
-      what each driver and pool costs, with the same check at each checkout
+      the cost of each driver and pool, with the same check at each checkout
   db-pool-bench sweep --rate 2000 --pacing poisson --stop-on 'p99>200ms'
-      arrivals that do not wait for answers
+      an open loop of Poisson arrivals
   db-pool-bench sweep --workload point-select --table pgbench_accounts \\
       --driver direct --runtime per-core
       the statement of pgbench -S on the table of pgbench -i
@@ -62,7 +62,8 @@ pub(crate) struct SweepFlags {
     )]
     pub(crate) driver: Vec<Driver>,
 
-    /// The application's own work between answer and release, one or several, as in 0,5ms,exp:5ms
+    /// Time the application holds the connection after the answer, one or several, as in
+    /// 0,5ms,exp:5ms
     #[arg(
         long,
         value_parser = str::parse::<Hold>,
@@ -72,7 +73,7 @@ pub(crate) struct SweepFlags {
     )]
     pub(crate) hold: Vec<Hold>,
 
-    /// How much longer each way to the server takes, one or several, in whole milliseconds
+    /// Delay added to each direction of the network, one or several, in whole milliseconds
     #[arg(
         long,
         value_parser = network_delay,
@@ -82,11 +83,11 @@ pub(crate) struct SweepFlags {
     )]
     pub(crate) network_delay: Vec<Duration>,
 
-    /// What a size must keep to be recommended, as in p99<20ms (repeat it for several)
+    /// Bound that a size must keep to be recommended, as in p99<20ms (repeat it for several)
     #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
     pub(crate) objective: Vec<Objective>,
 
-    /// Instances of the application: what all their pools take of the server's connections
+    /// Instances of the application, to compute the connections of all their pools
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) app_instances: Option<u64>,
 
@@ -94,7 +95,7 @@ pub(crate) struct SweepFlags {
     #[command(flatten)]
     pub(crate) target: TargetFlags,
 
-    /// How load is made.
+    /// Load flags.
     #[command(flatten)]
     pub(crate) load: LoadFlags,
 
@@ -104,7 +105,7 @@ pub(crate) struct SweepFlags {
 }
 
 impl SweepFlags {
-    /// Every hold with every network delay, the shortest first.
+    /// Returns every combination of hold and network delay, the shortest first.
     pub(crate) fn conditions(&self) -> Vec<Conditions> {
         let (mut holds, mut delays) = (self.hold.clone(), self.network_delay.clone());
         holds.sort_by_key(|hold| hold.mean());

@@ -1,9 +1,9 @@
-//! What one instance's pool means for the whole fleet and its server, and what the classic formula
-//! would have said.
+//! Connections of a fleet: the pool of one instance times the number of instances, against the
+//! server's limit; and the classic formula for pool sizes.
 
 use bench_report::{Report, Summary};
 
-/// Room for connections on the server, as its steps saw it: `max_connections` and its reserves.
+/// Returns `max_connections` and the reserved connections, as the steps read them.
 fn room(report: &Report) -> Option<(f64, f64)> {
     let mut servers = report.steps.iter().filter_map(|step| step.server.as_ref());
     let read = |server: &bench_report::ServerEvidence| {
@@ -16,7 +16,7 @@ fn room(report: &Report) -> Option<(f64, f64)> {
     servers.find_map(read)
 }
 
-/// Writes what `instances` would take into `summary`, by recommendation.
+/// Writes the connections of `instances` into `summary`, for each recommendation.
 pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Summary) {
     let Some(instances) = instances else { return };
     for recommendation in summary.recommendations.clone() {
@@ -31,7 +31,7 @@ pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Sum
     }
 }
 
-/// Returns what `instances` with `size` connections each would take, against what there is.
+/// Returns a sentence on the connections of `instances` with `size` each, against those available.
 pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     let wanted = size * instances as f64;
     let fleet = format!("{instances} instances × {size} = {wanted} connections");
@@ -51,8 +51,7 @@ pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     }
 }
 
-/// Returns what `cores × 2 + spindles` says, where the server is on this machine. Source: the
-/// PostgreSQL wiki, *Number Of Database Connections*.
+/// Returns the result of `cores × 2 + spindles`, where the server is on this machine.
 pub(super) fn classic(report: &Report) -> String {
     let here = report.steps.iter().any(|step| {
         let server = step.server.as_ref();

@@ -1,4 +1,4 @@
-//! The settings that are compared with each other: one driver under one set of conditions, its
+//! Group of settings that are compared with each other: one driver under one set of conditions,
 //! sizes rising.
 
 use bench_report::{Report, Step};
@@ -8,7 +8,7 @@ use crate::conditions::Conditions;
 use crate::drivers::Driver;
 use crate::results::SettingResults;
 
-/// One curve of a sweep.
+/// One group of a sweep.
 #[derive(Debug)]
 pub(super) struct SettingGroup<'a> {
     pub(super) driver: Driver,
@@ -20,7 +20,7 @@ pub(super) struct SettingGroup<'a> {
 }
 
 impl<'a> SettingGroup<'a> {
-    /// All groups of `settings`, in their order.
+    /// Returns the groups of `settings`, in their order.
     pub(super) fn all(report: &'a Report, settings: &[PoolSweepSetting]) -> Vec<Self> {
         let crossed = settings
             .iter()
@@ -57,7 +57,7 @@ impl<'a> SettingGroup<'a> {
         groups
     }
 
-    /// The highest mean throughput of a size.
+    /// Returns the highest mean throughput of any size, per second.
     pub(super) fn best_throughput_per_s(&self) -> Option<f64> {
         let each = self
             .results

@@ -1,13 +1,13 @@
-//! What held throughput at the best setting, as far as this report's own figures tell.
+//! Limiting factor of the best setting, as far as this report's own figures show.
 
 use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
 
 use crate::evidence::events;
 use crate::results::{SettingResults, carries_its_rate};
 
-/// Share of CPU above which there is none left to speak of.
+/// Share of CPU above which the processors are the limit.
 const CPU_BOUND: f64 = 0.9;
-/// Share of the requests in service above which what they waited for is the limit.
+/// Share of the requests in service above which their wait is the limit.
 const WAIT_BOUND: f64 = 0.5;
 const WAITS: [(&str, &str); 4] = [
     ("lock", "locks of other sessions"),
@@ -16,8 +16,8 @@ const WAITS: [(&str, &str); 4] = [
     ("other_wait", "other waits in the server"),
 ];
 
-/// Whose limit the throughput of `best` was; `None` where it held no step. `open_above`: throughput
-/// still rose when settings ended.
+/// Returns the limit that the throughput of `best` met; `None` where it completed no step.
+/// `open_above`: throughput still rose at the largest setting.
 pub(super) fn find(
     best: &SettingResults,
     open_above: bool,
@@ -34,9 +34,8 @@ pub(super) fn find(
     })
 }
 
-/// From the outside in: the load that was asked for, then the processors, which explain whatever
-/// queues for them, then what sessions wait for, and where none of that is used up the settings
-/// themselves.
+/// Checks from the outside in: the arrival rate, then the processors, which explain whatever queues
+/// for them, then the waits of sessions, and then the settings themselves.
 fn owner(
     best: &SettingResults,
     open_above: bool,
@@ -99,9 +98,9 @@ fn owner(
     })
 }
 
-/// Returns what most sessions wait for, by class and name, with its share of all requests in
-/// service, of which there are throughput × service time (Little's law): sessions that are idle
-/// between requests, or that wait for the network, count for nothing.
+/// Returns class, name and share of the wait of most sessions. The share is of all requests in
+/// service, throughput × service time (Little's law): sessions idle between requests, or waiting
+/// for the network, do not count.
 fn dominant_wait(best: &SettingResults) -> Option<(&'static str, &'static str, f64)> {
     let cpu = best.server("sessions.cpu_mean")?;
     let mean = |class: &str| best.server(&format!("sessions.{class}_mean"));

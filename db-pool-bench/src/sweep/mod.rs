@@ -1,4 +1,5 @@
-//! Pool sizes by drivers: each setting several times, in a shuffled order, on one server.
+//! Scenario `sweep`: pool sizes and drivers, each setting several times in a shuffled order, on one
+//! server.
 
 mod carry_over;
 mod cost;
@@ -29,13 +30,13 @@ use crate::context::{self, ScenarioContext, Variant};
 use crate::control::ControlRuntime;
 use crate::drivers::{Driver, round_trips};
 
-/// The figure of a step that says how often its driver asks the server beyond what a read takes.
+/// Figure of a step: round trips of its driver per request beyond those of the statement.
 const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 
 /// Runs a sweep from flags to exit code.
 ///
 /// # Errors
-/// Fails with what kept it from running: wrong usage, no server, no place for the report.
+/// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = PoolSweepPlan::new(flags)?;
     let given = flags.target.server(&flags.driver)?;
@@ -47,7 +48,7 @@ pub(crate) fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
         &flags.output,
         plan.config(),
     )?;
-    // On an error the bench saves what there is, as failed.
+    // On an error the bench saves what was measured, as failed.
     context::run(
         &mut bench,
         &flags.target,
@@ -83,7 +84,7 @@ fn steps(context: &mut ScenarioContext, plan: &PoolSweepPlan) -> anyhow::Result<
     Ok(())
 }
 
-/// Extra round trips of each driver; what could not be counted is absent, and says why.
+/// Counts the extra round trips of each driver; a count that fails is absent and leaves a warning.
 fn round_trips(
     context: &mut ScenarioContext,
     plan: &PoolSweepPlan,
@@ -120,7 +121,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A second of `deadpool` with a pool of `size` at `throughput_per_s`.
+    /// Creates a step of one second of `deadpool` with a pool of `size` at `throughput_per_s`.
     pub(crate) fn step(size: u64, repeat: u64, throughput_per_s: f64) -> Step {
         let load = LoadPlan::Closed {
             users: 16,

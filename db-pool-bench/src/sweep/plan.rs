@@ -1,4 +1,4 @@
-//! What a sweep is going to do, settled before it touches anything.
+//! Plan of a sweep, settled before the server is touched.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,9 +13,10 @@ use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
 use crate::workloads::WorkloadSelection;
 
-/// Arrivals in flight, in an open loop, below which no pool's wait may show as our backlog.
+/// Smallest cap of requests in flight in an open loop, so that waits in the pool do not show as
+/// backlog.
 const FEWEST_IN_FLIGHT: u64 = 1_024;
-/// The same as a multiple of the pool.
+/// Requests in flight per connection of a large pool.
 const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 
 /// One setting of a sweep.
@@ -23,9 +24,9 @@ const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 pub(crate) struct PoolSweepSetting {
     /// Driver under test.
     pub(crate) driver: Driver,
-    /// Connections: of its pool, or one for each user.
+    /// Connections of the pool, or of as many users without a pool.
     pub(crate) size: u64,
-    /// What it works under.
+    /// Conditions of the requests.
     pub(crate) conditions: Conditions,
 }
 
@@ -42,14 +43,14 @@ impl PoolSweepSetting {
             (false, 1) => format!("{}, 1 user", driver.name()),
             (false, _) => format!("{}, {size} users", driver.name()),
         };
-        if conditions.are_bare() {
+        if conditions.are_default() {
             name
         } else {
             format!("{name}, {conditions}")
         }
     }
 
-    /// Returns what tells its conditions from others in a step's parameters.
+    /// Returns its conditions as parameters of a step.
     pub(super) fn condition_parameters(self) -> [(&'static str, String); 2] {
         let delay = humantime::format_duration(self.conditions.network_delay);
         [
@@ -58,7 +59,7 @@ impl PoolSweepSetting {
         ]
     }
 
-    /// Returns the same for a step.
+    /// Returns the variant that a step tests.
     pub(crate) fn variant(self) -> Variant {
         Variant {
             driver: self.driver,
@@ -68,12 +69,12 @@ impl PoolSweepSetting {
     }
 }
 
-/// What a sweep is going to do.
+/// Settled plan of a sweep.
 #[derive(Debug)]
 pub(crate) struct PoolSweepPlan<'a> {
-    /// What the user asked for.
+    /// Flags of the command.
     pub(crate) flags: &'a SweepFlags,
-    /// All settings, each once: by conditions, then by driver, sizes rising.
+    /// Settings, each once: by conditions, then by driver, sizes rising.
     pub(crate) settings: Vec<PoolSweepSetting>,
     /// Workload of the requests.
     pub(crate) selection: WorkloadSelection,
@@ -85,7 +86,7 @@ impl<'a> PoolSweepPlan<'a> {
     /// Settles what `flags` ask for.
     ///
     /// # Errors
-    /// [`bench_cli::UsageError`] when flags contradict each other, or a script is wrong.
+    /// Fails with a [`bench_cli::UsageError`] when flags contradict each other, or a script is wrong.
     pub(crate) fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
@@ -110,7 +111,7 @@ impl<'a> PoolSweepPlan<'a> {
         })
     }
 
-    /// All drivers, each once, in the order of [`PoolSweepPlan::settings`].
+    /// Returns the drivers, each once, in the order of [`PoolSweepPlan::settings`].
     pub(crate) fn drivers(&self) -> Vec<Driver> {
         let mut drivers: Vec<Driver> = self.settings.iter().map(|s| s.driver).collect();
         drivers.sort_unstable();
@@ -118,17 +119,17 @@ impl<'a> PoolSweepPlan<'a> {
         drivers
     }
 
-    /// Connections of the largest setting.
+    /// Returns the connections of the largest setting.
     pub(crate) fn largest(&self) -> u64 {
         self.flags.pool_sizes.largest()
     }
 
-    /// Number of times that each setting is measured.
+    /// Returns the number of repeats of each setting.
     pub(crate) fn repeats(&self) -> u64 {
         self.flags.load.step.repeats(DEFAULTS)
     }
 
-    /// Time that all steps take, for the time left.
+    /// Returns the planned time of all steps.
     pub(crate) fn total(&self) -> Duration {
         let step = self.flags.load.step.warmup(DEFAULTS) + self.flags.load.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
@@ -167,7 +168,7 @@ impl<'a> PoolSweepPlan<'a> {
         };
         step.repeat = planned.repeat;
         if step.runtime == RuntimeKind::PerCore {
-            // Each core's pool needs a connection at least.
+            // Each worker thread's pool needs at least one connection.
             step.threads = available_threads().min(size as usize);
         }
         step
@@ -182,7 +183,7 @@ impl<'a> PoolSweepPlan<'a> {
             }
             return plan;
         }
-        // Twice the largest pool: each is contended, and all meet the same demand.
+        // Twice the largest pool, so that every pool is contended by the same demand.
         load.load(
             2 * self.largest(),
             FEWEST_IN_FLIGHT.max(IN_FLIGHT_PER_CONNECTION * size),

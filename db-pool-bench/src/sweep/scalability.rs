@@ -1,4 +1,4 @@
-//! The Universal Scalability Law through a sweep's points, and what it says of the server.
+//! Universal Scalability Law fitted to a sweep.
 
 use bench_cli::table;
 use bench_report::Summary;
@@ -6,10 +6,10 @@ use statistics::usl::{self, Usl, UslError};
 
 use super::SettingGroup;
 
-/// The law fitted to every repeat of every size.
+/// Fits the law to every repeat of every size.
 ///
 /// # Errors
-/// Fails with the reason why there is none to fit.
+/// Fails when the points allow no fit.
 fn fit(group: &SettingGroup) -> Result<Usl, UslError> {
     let points: Vec<(f64, f64)> = group
         .results
@@ -36,7 +36,7 @@ pub(super) fn figures(group: &SettingGroup, summary: &mut Summary) {
     }
 }
 
-/// Returns what the law says of this group, or why it says nothing.
+/// Returns a sentence on the fitted law, or on why there is none.
 pub(super) fn sentence(group: &SettingGroup) -> String {
     let law = match fit(group) {
         Ok(law) => law,

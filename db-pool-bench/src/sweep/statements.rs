@@ -1,4 +1,4 @@
-//! The statements of transactions at the recommended settings, as people read them.
+//! Table of the statements of transactions at the recommended settings.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,13 +7,13 @@ use bench_cli::table::{self, Table};
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Recommendation, Report};
 
-/// What came of one statement over several steps.
+/// Sums of one statement over several steps.
 struct StatementTotals {
     call: Recording,
     failed: u64,
 }
 
-/// A table of statements for each recommended setting; empty where no operation consists of
+/// Returns a table of statements for each recommended setting; empty where no operation consists of
 /// several.
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
@@ -52,7 +52,7 @@ fn table(statements: &BTreeMap<&str, StatementTotals>) -> Table {
     rows
 }
 
-/// Its script and line.
+/// Returns script and line of a statement's name, for sorting.
 fn place(name: &str) -> (&str, u32) {
     let (script, rest) = name.split_once(':').unwrap_or((name, ""));
     let line = rest.split_once(' ').map_or(rest, |(line, _)| line);

@@ -1,12 +1,12 @@
-//! What the sweep concludes about its own data.
+//! Conclusions of a sweep about its own data.
 
 use bench_report::{Report, Summary};
 
 use super::{PoolSweepPlan, SettingGroup, carry_over, cost, fleet, limit, scalability};
 use crate::recommendation::{headline, recommend};
 
-/// The sweep's own conclusions: a recommendation for each driver under each of the conditions,
-/// how throughput scales, and whose limit the best setting met.
+/// Returns the conclusions of a sweep: a recommendation for each driver under each set of
+/// conditions, the scalability, and the limit that the best setting met.
 pub(super) fn summarize(report: &Report, plan: &PoolSweepPlan) -> Summary {
     let mut summary = Summary::default();
     let groups = SettingGroup::all(report, &plan.settings);

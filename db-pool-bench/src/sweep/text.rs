@@ -1,4 +1,4 @@
-//! The sweep's result as people read it.
+//! Text of a sweep's result.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,12 @@ use bench_report::{LimitOwner, Report};
 use super::{PoolSweepPlan, SettingGroup, carry_over, cost, fleet, scalability, statements};
 use crate::results::SettingResults;
 use crate::text::{
-    broken, checkout_sentence, latency_name, recommended, settings_table, time_sentence,
+    append_problems, append_recommendation, checkout_sentence, latency_name, settings_table,
+    time_sentence,
 };
 
-/// Tables for 80 columns: what each setting gave, what to run with, and why.
+/// Returns tables of 80 columns: the figures of each setting, the recommendations and their
+/// reasons.
 pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
     if report.steps.is_empty() {
         return "Nothing was measured.\n".to_owned();
@@ -29,12 +31,12 @@ pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
         text += &settings_table(&rows, latency_name(report));
     }
     for result in groups.iter().flat_map(|group| &group.results) {
-        broken(&mut text, result);
+        append_problems(&mut text, result);
     }
     text.push_str(&cost::text(&cost::comparable(&groups), &report.summary));
     text.push_str(&statements::render(report));
     text.push('\n');
-    // What was asked for stands last, where a terminal shows it.
+    // The recommendations come last, where a terminal shows them.
     conclusions(&mut text, report, plan, &groups);
     text
 }
@@ -45,7 +47,7 @@ fn label(group: &SettingGroup, result: &SettingResults) -> String {
 
 fn conclusions(text: &mut String, report: &Report, plan: &PoolSweepPlan, groups: &[SettingGroup]) {
     for recommendation in &report.summary.recommendations {
-        recommended(text, recommendation);
+        append_recommendation(text, recommendation);
         let steps = recommendation.steps.iter();
         let steps = steps.filter_map(|index| report.steps.get(*index));
         if let Some(said) = time_sentence("at this size users", &steps) {

@@ -1,4 +1,4 @@
-//! Reads scripts as a run would.
+//! Command `workload check`: compiles scripts as a run does.
 
 use std::fmt::Write as _;
 

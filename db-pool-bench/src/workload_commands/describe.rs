@@ -1,4 +1,4 @@
-//! What is built in, and what it consists of.
+//! Commands `workload list` and `workload describe`.
 
 use std::fmt::Write as _;
 

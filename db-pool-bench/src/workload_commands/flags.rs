@@ -36,23 +36,23 @@ pub(crate) struct WorkloadCommandFlags {
     pub(crate) command: WorkloadCommand,
 }
 
-/// What to do with workloads.
+/// Commands of `db-pool-bench workload`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum WorkloadCommand {
-    /// Name the built-in workloads and what each asks
+    /// List the built-in workloads
     #[command(after_help = LIST_EXAMPLES)]
     List,
-    /// Show the statements of a built-in workload and the tables that it works on
+    /// Show the statements and tables of a built-in workload
     #[command(after_help = DESCRIBE_EXAMPLES)]
     Describe {
         /// Its name
         name: Builtin,
     },
-    /// Make the tables of the built-in workloads, in a schema that stays
+    /// Create the tables of the built-in workloads in a schema that stays
     Init(InitFlags),
-    /// Remove a schema that init has made
+    /// Drop a schema that init has created
     Drop(DropFlags),
-    /// Read scripts as a run would, and say what is wrong and where
+    /// Check scripts as a run does, and report errors with their place
     Check(ScriptCheckFlags),
     /// Propose a weighted mix from the statements that a server has counted
     Suggest(SuggestFlags),
@@ -116,11 +116,11 @@ pub(crate) struct ScriptCheckFlags {
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE")]
     pub(crate) define: Vec<(String, ScriptValue)>,
 
-    /// How a run will send the statements; some commands of pgbench need simple
+    /// Protocol of the run; some commands of pgbench need simple
     #[arg(long, value_enum, default_value = "prepared")]
     pub(crate) protocol: Protocol,
 
-    /// Have this server look at each statement too; nothing is executed there
+    /// Let this server verify each statement too; nothing is executed there
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 }
@@ -139,7 +139,7 @@ pub(crate) struct SuggestFlags {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: String,
 
-    /// Statements to take, the most frequent first
+    /// Number of statements to take, the most frequent first
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10")]
     pub(crate) top: u64,
 

@@ -1,5 +1,5 @@
-//! The command `workload`: what is built in, tables that outlive runs, scripts checked, and a mix
-//! proposed from what a server was asked so far.
+//! Command `workload`: lists built-in workloads, creates and drops lasting tables, checks scripts,
+//! and suggests a mix from a server's statistics.
 
 mod check;
 mod describe;
@@ -23,7 +23,7 @@ use pg_connect::Address;
 /// Runs a `workload` command from flags to exit code.
 ///
 /// # Errors
-/// Fails with what kept it from running: wrong usage, no server, a script that is wrong.
+/// Fails on wrong usage, without a server, or on a wrong script.
 pub(crate) fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
     match &flags.command {
         WorkloadCommand::List => describe::list(),
@@ -36,7 +36,7 @@ pub(crate) fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A server to talk to, until a signal comes.
+/// Connection of a command to its server; work on it ends when a signal comes.
 struct ServerConnection {
     address: Address,
     control: ControlRuntime,
@@ -44,7 +44,7 @@ struct ServerConnection {
 }
 
 impl ServerConnection {
-    /// Connects to `url`, under a name that says which of our schemas it is about.
+    /// Connects to `url` under the name of `schema`.
     fn begin(url: &str, schema: &Schema) -> anyhow::Result<Self> {
         let address = ServerUnderTest::at(url)?.address;
         let cancel = Cancel::new();

@@ -1,28 +1,28 @@
-//! The shape of a statement: its text without any value.
+//! Template of a query: its text without values.
 //!
-//! `pg_stat_statements` puts `$1` for constants itself, except where an entry was evicted while its
-//! statement ran; whatever is left of values is taken out here.
+//! `pg_stat_statements` itself replaces constants by `$1`, except where an entry was evicted while
+//! its statement ran; values that are left are removed here.
 
 use crate::fingerprint;
 use pgbench_script::is_single_statement;
 
-/// Statements of which a workload can consist; others are not normalised by the server, and may
-/// hold passwords.
+/// First words of statements that a workload can consist of; others are not normalised by the
+/// server, and may contain passwords.
 const QUERIES: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE"];
-/// Stands for a value that the server has not replaced.
+/// Replacement of a value that the server has left.
 const VALUE: char = '?';
 
-/// A statement without values.
+/// Query without values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct QueryTemplate {
-    /// On one line.
+    /// Its text, on one line.
     pub(super) sql: String,
     /// True if it only reads, as far as its first word tells.
     pub(super) reads: bool,
 }
 
 impl QueryTemplate {
-    /// The shape of `query`; `None` where it is none that a workload can have.
+    /// Returns the template of `query`; `None` where a workload cannot contain it.
     pub(super) fn parse(query: &str) -> Option<Self> {
         if !is_single_statement(query) {
             return None;
@@ -36,7 +36,7 @@ impl QueryTemplate {
             .then_some(Self { sql, reads })
     }
 
-    /// The statement for a script: `$1` becomes `:p1`. `None` where a value was taken out.
+    /// Returns the text for a script: `$1` becomes `:p1`. `None` where a value was removed.
     pub(super) fn script(&self) -> Option<String> {
         if self.sql.contains(VALUE) {
             return None;

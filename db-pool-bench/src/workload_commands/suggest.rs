@@ -1,5 +1,5 @@
-//! A weighted mix from what a server was asked so far: shapes and frequencies of statements,
-//! never values.
+//! Command `workload suggest`: a weighted mix from the statements that a server has counted, by
+//! template and frequency, never with values.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,38 +20,38 @@ use crate::failure::from_postgres;
 use crate::fingerprint;
 use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
 
-/// Place where the extension is, if this database has it.
+/// Query of the extension's schema, if this database has it.
 const PLACE: &str = "SELECT /* plimsoll */ n.nspname::text FROM pg_extension e
     JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'";
-/// What the server shows in place of statements that the role may not see.
+/// Text that the server shows for statements that the role may not see.
 const HIDDEN: &str = "<insufficient privilege>";
-/// Who asks it is looking at the load, and is no part of it.
+/// Statements that read this view observe the load and are no part of it.
 const EXTENSION: &str = "pg_stat_statements";
-/// What it takes for statements to be counted.
+/// Remedy where statements are not counted.
 const LOADED: &str = "CREATE EXTENSION pg_stat_statements in this database; the server's \
                       shared_preload_libraries must name it too";
-/// Statements that are read; more than `pg_stat_statements` keeps by default.
+/// Most statements that are read; more than `pg_stat_statements` keeps by default.
 const MOST_READ: usize = 10_000;
 const WIDEST: usize = 100;
 
-/// What was counted, or why nothing could be.
+/// Counted statements, or why there are none.
 enum StatementCounts {
     Statements(Vec<CountedStatement>, SkippedCalls),
     Unavailable { reason: String, to_do: &'static str },
 }
 
-/// Calls of statements that are not taken.
+/// Calls of statements that are left out.
 #[derive(Debug, Clone, Copy, Default)]
 struct SkippedCalls {
-    /// The role may not see them.
+    /// Calls that the role may not see.
     by_rights: i64,
-    /// No workload can consist of them: transactions, settings, definitions.
+    /// Calls that no workload can contain: transactions, settings, definitions.
     by_kind: i64,
-    /// Runs of this tool asked them.
+    /// Calls of this tool's runs.
     ours: i64,
 }
 
-/// All calls of one shape.
+/// All calls of one template.
 #[derive(Debug, Clone, PartialEq)]
 struct CountedStatement {
     template: QueryTemplate,
@@ -88,7 +88,7 @@ async fn count(client: &Client) -> Result<StatementCounts, Error> {
         });
     };
     let schema: String = row.try_get(0)?;
-    // Since 14 it tells statements inside of functions from those that clients sent.
+    // Since version 14 statements within functions are marked.
     let version: String = client
         .query_one("SHOW server_version_num", &[])
         .await?
@@ -130,7 +130,7 @@ async fn count(client: &Client) -> Result<StatementCounts, Error> {
     Ok(gather(seen))
 }
 
-/// Gathers rows of query, calls and milliseconds by shape, the most frequent first.
+/// Sums rows of query, calls and milliseconds by template, the most frequent first.
 fn gather(rows: Vec<(String, i64, f64)>) -> StatementCounts {
     let mut hidden = SkippedCalls::default();
     let mut by_sql: BTreeMap<String, CountedStatement> = BTreeMap::new();
@@ -239,7 +239,7 @@ fn shown(all: &[CountedStatement], taken: &[CountedStatement], hidden: SkippedCa
     text
 }
 
-/// The built-in mix whose share of reads is nearest.
+/// Returns the built-in mix with the nearest share of reads.
 fn closest(read_ratio: f64) -> Builtin {
     let known = [
         (1.0, Builtin::PointSelect),
@@ -254,16 +254,16 @@ fn closest(read_ratio: f64) -> Builtin {
     nearest.map_or(Builtin::Mixed, |(_, builtin)| builtin)
 }
 
-/// Of a hundred, and never none.
+/// Returns a weight in percent of all calls, at least 1.
 fn weight(calls: i64, all: i64) -> i64 {
     (100.0 * calls as f64 / all.max(1) as f64).round().max(1.0) as i64
 }
 
-/// The types of each statement's parameters, where the server can tell.
+/// Returns the types of each statement's parameters, where the server can infer them.
 async fn types(client: &Client, statements: &[CountedStatement]) -> Vec<Vec<String>> {
     let mut all = Vec::with_capacity(statements.len());
     for statement in statements {
-        // One that the server does not take spoils its transaction; the next has another.
+        // A refused statement aborts its transaction, so each statement has its own.
         let types = match ParameterDescriber::beside(client, "").await {
             Ok(mut describer) => {
                 let types = describer.parameters(&statement.template.sql).await;
@@ -278,7 +278,7 @@ async fn types(client: &Client, statements: &[CountedStatement]) -> Vec<Vec<Stri
     all
 }
 
-/// Writes a script for each statement; what to do with them.
+/// Writes a script for each statement; returns how to use them.
 fn write(
     directory: &Path,
     statements: &[CountedStatement],

@@ -1,4 +1,5 @@
-//! Tables that outlive runs, on the user's server, in a schema of our own.
+//! Commands `workload init` and `workload drop`: tables that outlive runs, in a schema of this
+//! tool.
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError, output};

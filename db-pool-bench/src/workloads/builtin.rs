@@ -1,5 +1,4 @@
-//! The workloads that are built in. They are scripts like any other, on tables like those of
-//! `pgbench -i`.
+//! Built-in workloads: scripts like any other, on tables like those of `pgbench -i`.
 
 use clap::ValueEnum;
 
@@ -20,13 +19,13 @@ pub enum Builtin {
     WriteHeavy,
     /// The transaction of pgbench: three updates, a select and an insert
     TpcbLike,
-    /// `SELECT 1`: what remains is the checkout
+    /// `SELECT 1`, which leaves the checkout as the cost
     CheckoutOnly,
     /// Sums over 10,000 neighbouring rows
     Report,
 }
 
-/// Label, operation, weight, text. `{accounts}` and the like stand for tables.
+/// Label, operation, weight and text of a script. `{accounts}` and the like stand for tables.
 type BuiltinScript = (&'static str, &'static str, u32, &'static str);
 
 const READ: &str = "\\set aid random(1, :rows)
@@ -64,7 +63,7 @@ SELECT bid, count(*), sum(abalance), min(abalance), max(abalance)
 FROM {accounts} WHERE aid BETWEEN :first AND :first + 9999 GROUP BY bid;
 ";
 
-/// The tables of a schema, by what stands for them in scripts.
+/// Placeholders of the tables in scripts.
 const TABLES: [&str; 4] = ["accounts", "history", "tellers", "branches"];
 
 impl Builtin {
@@ -81,22 +80,22 @@ impl Builtin {
         }
     }
 
-    /// What it asks, in a few words.
+    /// Returns a short description.
     pub(crate) fn summary(self) -> String {
         let value = self.to_possible_value();
         let help = value.as_ref().and_then(|value| value.get_help());
         help.map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Whether it has to do with tables.
+    /// Returns true if it reads or writes tables.
     pub(crate) fn needs_tables(self) -> bool {
         self != Self::CheckoutOnly
     }
 
-    /// The workload on `tables`, for sending by `protocol`; `seed` is what hashes begin with.
+    /// Compiles the workload for `tables` and `protocol`; `seed` is that of the hash functions.
     ///
     /// # Errors
-    /// None that a user could make: our own scripts are sound.
+    /// Never fails for the built-in scripts.
     pub fn draft(
         self,
         tables: &Tables,
@@ -110,7 +109,7 @@ impl Builtin {
         WorkloadDraft::new(entries, &constants, seed, protocol)
     }
 
-    /// Its scripts on the tables that `table` names, from `accounts` and the like.
+    /// Returns its scripts; `table` maps `accounts` and the like to table names.
     pub(crate) fn entries(self, table: impl Fn(&str) -> String) -> Vec<ScriptEntry> {
         let entry = |(label, operation, weight, text): &BuiltinScript| {
             let mut text = (*text).to_owned();

@@ -1,4 +1,4 @@
-//! Flags that say what is asked of the server, and how their values are written.
+//! Flags of the workload, and parsers of their values.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,9 @@ use super::Builtin;
 use crate::protocol::Protocol;
 use pgbench_script::ScriptValue;
 
-/// The heaviest that a script can weigh.
+/// Largest weight of a script.
 const HEAVIEST: u32 = 1_000_000;
-/// Keys of accounts are `int4`, and each step of the scale has 100,000 of them.
+/// Largest scale: keys of accounts are `int4`, with 100,000 for each step of the scale.
 const LARGEST_SCALE: u64 = 21_474;
 
 /// Workload of the requests.
@@ -30,33 +30,33 @@ pub(crate) struct WorkloadFlags {
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE", requires = "script")]
     pub(crate) define: Vec<(String, ScriptValue)>,
 
-    /// How statements are sent; simple and extended leave nothing on a session of a pooler
+    /// Query protocol; simple and extended leave nothing on a pooler's session
     #[arg(long, value_enum, default_value = "prepared")]
     pub(crate) protocol: Protocol,
 
-    /// How often a script is tried that fails to serialize or deadlocks
+    /// Tries of a script after serialization failures and deadlocks
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) max_tries: u64,
 
-    /// Size of our tables, in steps of 100,000 rows; what :scale is in scripts
+    /// Size of the created tables, in steps of 100,000 rows; the value of :scale in scripts
     #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
     pub(crate) scale: u64,
 
-    /// Only read this table, which pgbench -i has made; nothing is created
+    /// Only read this table, which pgbench -i has created; nothing is created
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["script", "schema"])]
     pub(crate) table: Option<String>,
 
-    /// Tables that `db-pool-bench workload init` has made, and that stay
+    /// Schema of tables that `db-pool-bench workload init` has created
     #[arg(long, value_name = "NAME", conflicts_with = "scale")]
     pub(crate) schema: Option<String>,
 }
 
-/// A script and how often it is chosen, beside the weights of the others.
+/// Script and its weight in the mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScriptFlag {
-    /// Where it is.
+    /// Path of the file.
     pub(crate) file: PathBuf,
-    /// Its weight.
+    /// Weight relative to the other scripts.
     pub(crate) weight: u32,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn scale(text: &str) -> Result<u64, String> {
 pub(crate) fn script(text: &str) -> Result<ScriptFlag, String> {
     let form = "write FILE or FILE@WEIGHT, as in checkout.sql@3";
     let (file, weight) = match text.rsplit_once('@') {
-        // A name may hold an @ as well; a weight is a number.
+        // A name may contain an @ as well; a weight is a number.
         Some((file, weight)) if weight.chars().all(|c| c.is_ascii_digit() || c == '-') => {
             let weight = weight.parse().ok().filter(|n| (1..=HEAVIEST).contains(n));
             let sentence = || format!("a weight is a whole number from 1 to {HEAVIEST}; {form}");

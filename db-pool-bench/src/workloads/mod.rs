@@ -1,4 +1,4 @@
-//! What is asked of the server: mixes of scripts, built in or the user's own.
+//! Workloads: weighted mixes of scripts, built in or the user's own.
 
 mod builtin;
 mod flags;

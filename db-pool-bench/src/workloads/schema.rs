@@ -1,5 +1,5 @@
-//! Our own schema: made for one run and removed after it, or made to last and removed when told.
-//! Nothing else is ever dropped.
+//! Schemas of this tool: created for one run and dropped after it, or lasting until dropped by
+//! command. Nothing else is ever dropped.
 
 use std::time::Duration;
 
@@ -10,42 +10,42 @@ use crate::connect::Client;
 
 use super::tables::{ROWS_PER_SCALE, Tables};
 
-/// With what all names of our schemas begin.
+/// Prefix of the names of this tool's schemas.
 pub(crate) const PREFIX: &str = "plimsoll_";
-/// The schema that `workload init` makes unless told otherwise.
+/// Default schema of `workload init`.
 pub(crate) const LASTING: &str = "plimsoll_workload";
-/// With what the comment on each of our schemas begins.
+/// Start of the comment on each of this tool's schemas.
 const MARK: &str = "made by plimsoll";
-/// The longest name that PostgreSQL keeps whole.
+/// Longest name that PostgreSQL does not truncate.
 const LONGEST: usize = 63;
-/// Between looks whether our backends are gone.
+/// Interval of checks for the run's backends to be gone.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: usize = 50;
 
-/// What became of a schema's name on a server.
+/// Owner of a schema's name on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaState {
     /// There is no such schema.
     Absent,
-    /// It is there, and we have made it.
+    /// It exists, created by this tool.
     Ours,
-    /// It is there, and somebody else has made it.
+    /// It exists, created by somebody else.
     Foreign,
 }
 
-/// Reason why a schema was not made as it should be.
+/// Failure to create a schema.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub struct NotMade {
     /// Error of the server.
     pub(crate) source: Error,
-    /// True if nothing of it is there, so that there is nothing to remove.
+    /// True if nothing of it exists, so that there is nothing to drop.
     pub(crate) undone: bool,
 }
 
 impl NotMade {
-    /// All of it is made in one transaction: an error that the server tells undoes it, unless the
-    /// whole session ended, perhaps while it was committed.
+    /// Creates the failure of the creating transaction: an error that the server reports rolls it
+    /// back, unless the session ended, perhaps during the commit.
     fn from_transaction(source: Error) -> Self {
         let told = source.as_db_error();
         let undone = told.is_some_and(|told| told.parsed_severity() == Some(Severity::Error));
@@ -53,15 +53,15 @@ impl NotMade {
     }
 }
 
-/// A schema of our own.
+/// Schema of this tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schema {
     name: String,
 }
 
 impl Schema {
-    /// The schema of the run `run_id`: lower-case letters, digits and `_`, so that it needs no
-    /// quoting anywhere.
+    /// Returns the schema of the run `run_id`: lower-case letters, digits and `_`, so that it needs
+    /// no quoting anywhere.
     pub fn for_run(run_id: &str) -> Self {
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() {
@@ -75,15 +75,15 @@ impl Schema {
         }
     }
 
-    /// Its name, which connections of the run carry as their application's name too.
+    /// Returns its name, which is also the application name of the run's connections.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// A schema that outlives runs, as `workload init` makes it.
+    /// Returns a schema that outlives runs, as `workload init` creates it.
     ///
     /// # Errors
-    /// A sentence when `name` would need quoting, or could be somebody else's.
+    /// Fails with a sentence when `name` would need quoting, or lacks the prefix.
     pub(crate) fn lasting(name: &str) -> Result<Self, String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if name.starts_with(PREFIX) && name.chars().all(plain) && name.len() <= LONGEST {
@@ -95,10 +95,10 @@ impl Schema {
         ))
     }
 
-    /// Returns true if it is there and was made by us.
+    /// Reads whether it exists and whether this tool created it.
     ///
     /// # Errors
-    /// Fails with what the server said.
+    /// Fails with the server's error.
     pub(crate) async fn state(&self, client: &Client) -> Result<SchemaState, Error> {
         let question = "SELECT /* plimsoll */ coalesce(obj_description(oid, 'pg_namespace'), '')
                         FROM pg_namespace WHERE nspname::text = $1";
@@ -110,10 +110,10 @@ impl Schema {
         })
     }
 
-    /// Makes the schema with tables as `pgbench -i` makes them, with `scale` × 100,000 accounts.
+    /// Creates the schema with tables like those of `pgbench -i`, with `scale` × 100,000 accounts.
     ///
     /// # Errors
-    /// Fails with what the server said, and whether anything is there for [`Schema::remove`].
+    /// Fails with the server's error, and whether anything is left for [`Schema::remove`].
     pub async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
         let name = &self.name;
         let rows = scale.saturating_mul(ROWS_PER_SCALE);
@@ -135,7 +135,7 @@ impl Schema {
             .await;
         made.map_err(NotMade::from_transaction)?;
         for table in ["branches", "tellers", "accounts", "history"] {
-            let settled = settle(client, &format!("{name}.pgbench_{table}")).await;
+            let settled = vacuum_and_analyze(client, &format!("{name}.pgbench_{table}")).await;
             settled.map_err(|source| NotMade {
                 source,
                 undone: false,
@@ -144,20 +144,20 @@ impl Schema {
         Ok(Tables::own(name, scale))
     }
 
-    /// Makes the schema and removes it again, in one transaction.
+    /// Creates and drops the schema in one transaction.
     ///
     /// # Errors
-    /// What the server said; nothing is there then either.
+    /// Fails with the server's error; nothing is left behind then either.
     pub(crate) async fn try_out(&self, client: &Client) -> Result<(), Error> {
         let name = &self.name;
         let both = format!("CREATE SCHEMA {name}; DROP SCHEMA {name}");
         client.in_transaction("", &both).await
     }
 
-    /// Ends the connections of this run that are still open, then drops the schema.
+    /// Terminates the connections of this run that are still at work, then drops the schema.
     ///
     /// # Errors
-    /// Fails with what the server said, as when another session holds a lock on our tables.
+    /// Fails with the server's error, as when another session holds a lock on the tables.
     pub(crate) async fn remove(&self, client: &Client) -> Result<(), Error> {
         self.end_connections(client).await?;
         self.drop(client).await
@@ -166,7 +166,7 @@ impl Schema {
     /// Drops the schema and leaves all connections as they are.
     ///
     /// # Errors
-    /// Fails with what the server said, as when another session holds a lock on our tables.
+    /// Fails with the server's error, as when another session holds a lock on the tables.
     pub(crate) async fn drop(&self, client: &Client) -> Result<(), Error> {
         let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
         client
@@ -174,9 +174,9 @@ impl Schema {
             .await
     }
 
-    /// A statement still running there would hold its locks, or make what we have just dropped.
-    /// Sessions that do nothing hold nothing of ours, and may be a pooler's, which only keep our
-    /// name until somebody else gets them.
+    /// Terminates the run's sessions at work, which hold locks or would create what was just
+    /// dropped. Idle sessions hold nothing, and may belong to a pooler that keeps this application
+    /// name.
     async fn end_connections(&self, client: &Client) -> Result<(), Error> {
         let ours = "FROM pg_stat_activity
                     WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()
@@ -195,10 +195,10 @@ impl Schema {
     }
 }
 
-/// Leaves `table` as a server that has long had it would: a first reader would otherwise write hint
-/// bits, and plans would rest on guesses. Nobody can lift a time-out for a VACUUM alone, which runs
-/// in no transaction; where one strikes, reading all of the table comes to the same.
-async fn settle(client: &Client, table: &str) -> Result<(), Error> {
+/// Vacuums and analyzes `table`, so that the first reader need not write hint bits and plans rest
+/// on statistics. VACUUM runs in no transaction, so a time-out of the role cannot be lifted for it;
+/// where it strikes, ANALYZE and a full read do the same.
+async fn vacuum_and_analyze(client: &Client, table: &str) -> Result<(), Error> {
     let vacuum = format!("VACUUM (ANALYZE) {table}");
     match client.batch_execute(&vacuum).await {
         Err(error)

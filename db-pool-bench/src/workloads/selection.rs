@@ -1,4 +1,4 @@
-//! Which workload the user has chosen, settled and checked before any server is asked.
+//! Chosen workload, checked before any server is reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -15,10 +15,10 @@ use crate::connect::Client;
 use crate::protocol::Protocol;
 use pgbench_script::{ScriptSource, ScriptValue};
 
-/// Far more than any script; keeps a wrong file from being read whole.
+/// Largest size of a script; keeps a wrong file from being read in full.
 const LARGEST_SCRIPT: u64 = 1 << 20;
 
-/// A chosen workload, found to be sound.
+/// Chosen workload, compiled once to check it.
 #[derive(Debug)]
 pub(crate) struct WorkloadSelection {
     kind: SelectedWorkload,
@@ -26,11 +26,11 @@ pub(crate) struct WorkloadSelection {
     max_tries: u64,
     protocol: Protocol,
     seed: u64,
-    /// Size of tables that are made, or what scripts are told.
+    /// Size of the created tables, and the value of `:scale` in scripts.
     pub(crate) scale: u64,
-    /// Only this table is read.
+    /// The only table, which is read.
     pub(crate) table: Option<String>,
-    /// Tables that outlive the run.
+    /// Schema of tables that outlive the run.
     pub(crate) schema: Option<Schema>,
 }
 
@@ -41,7 +41,7 @@ enum SelectedWorkload {
 }
 
 impl WorkloadSelection {
-    /// Settles what `flags` ask for, and reads scripts; `seed` is what their hashes begin with.
+    /// Reads and checks the workload of `flags`; `seed` is that of the hash functions.
     ///
     /// # Errors
     /// Fails when flags contradict each other, a script cannot be read, or something is wrong in
@@ -78,7 +78,7 @@ impl WorkloadSelection {
         Ok(selection)
     }
 
-    /// Its name: a built-in one's, or what the scripts are called.
+    /// Returns the name of the built-in workload, or the names of the scripts.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.name().to_owned(),
@@ -95,9 +95,8 @@ impl WorkloadSelection {
         }
     }
 
-    /// Returns true if tables have to be made for it; scripts find their own on a server that is
-    /// the user's.
-    pub(crate) fn makes_tables(&self, throwaway: bool) -> bool {
+    /// Returns true if tables must be created; on the user's server scripts use those that exist.
+    pub(crate) fn needs_new_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();
         match self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.needs_tables() && !named,
@@ -111,19 +110,19 @@ impl WorkloadSelection {
             SelectedWorkload::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
             SelectedWorkload::Scripts(entries) => {
                 let scale = ("scale".to_owned(), ScriptValue::Integer(tables.scale));
-                // What is defined last counts.
+                // Later definitions override earlier ones.
                 let constants = [&[scale], self.constants.as_slice()].concat();
                 WorkloadDraft::new(entries.clone(), &constants, self.seed, self.protocol)
             }
         }
     }
 
-    /// The workload on `tables`, each statement looked at by the server behind `client`.
-    /// `own_schema` is where scripts find tables of ours.
+    /// Compiles the workload for `tables` and has the server behind `client` verify each statement.
+    /// Scripts find the tables in `own_schema`.
     ///
     /// # Errors
-    /// Fails with what the server refuses, and where it stands.
-    pub(crate) async fn on(
+    /// Fails with the statement that the server refuses and its place in the script.
+    pub(crate) async fn compile_on(
         &self,
         client: &Client,
         tables: &Tables,
@@ -143,7 +142,7 @@ impl WorkloadSelection {
         Ok(workload)
     }
 
-    /// Returns what the report says of it.
+    /// Returns the workload as entries of the report's `config`.
     pub(crate) fn config(&self) -> BTreeMap<String, Json> {
         let mut config = BTreeMap::from([
             ("workload".to_owned(), json!(self.name())),
@@ -167,7 +166,7 @@ impl WorkloadSelection {
     }
 }
 
-/// Reads scripts; what they are called is the file's name, and never twice the same.
+/// Reads scripts; each is named after its file, with a number where names repeat.
 pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<ScriptEntry>> {
     let mut labels = BTreeSet::new();
     let mut entries = Vec::with_capacity(flags.len());

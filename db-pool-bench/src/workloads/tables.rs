@@ -1,4 +1,4 @@
-//! The tables that a workload works on.
+//! Tables that a workload reads and writes.
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
@@ -11,9 +11,9 @@ pub(super) const ROWS_PER_SCALE: u64 = 100_000;
 /// Tables as `pgbench -i` makes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
-    /// What stands before `pgbench_accounts`, quoted, or one whole quoted name.
+    /// Names of the tables, quoted where needed.
     place: TableNames,
-    /// Keys of accounts run from 1 to this.
+    /// Largest key of accounts; the smallest is 1.
     pub rows: i64,
     /// Number of branches.
     pub(crate) scale: i64,
@@ -21,11 +21,11 @@ pub struct Tables {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum TableNames {
-    /// All four of them, in this schema.
+    /// All four tables, in this schema.
     Schema(String),
-    /// Accounts alone.
+    /// The accounts table alone.
     Accounts(String),
-    /// Wherever the server finds them.
+    /// Tables found by the server's search path.
     Unqualified,
 }
 
@@ -54,7 +54,7 @@ pub enum TablesError {
 }
 
 impl Tables {
-    /// Tables of our own in `schema`, a name that needs no quoting.
+    /// Returns the tables that this tool creates in `schema`, a name that needs no quoting.
     pub(crate) fn own(schema: &str, scale: u64) -> Self {
         Self {
             place: TableNames::Schema(schema.to_owned()),
@@ -62,7 +62,7 @@ impl Tables {
         }
     }
 
-    /// Tables that nothing is known of but their scale.
+    /// Returns tables of which only the scale is known.
     pub fn at_scale(scale: u64) -> Self {
         Self {
             place: TableNames::Unqualified,
@@ -71,7 +71,7 @@ impl Tables {
         }
     }
 
-    /// Tables of our own in `schema`, made by an earlier run.
+    /// Reads the tables that `workload init` has created in `schema`.
     ///
     /// # Errors
     /// Fails when they are not there, or the server does not answer.
@@ -86,7 +86,7 @@ impl Tables {
         Ok(Self::own(schema, scale.unwrap_or(0).cast_unsigned()))
     }
 
-    /// A table that `pgbench -i` has made, for reading only.
+    /// Reads a table that `pgbench -i` has created, for reading only.
     ///
     /// # Errors
     /// Fails when there is none of that name, it is empty, or the server does not answer.
@@ -103,7 +103,7 @@ impl Tables {
         })
     }
 
-    /// The name of `accounts`, `history`, `tellers` or `branches`, as statements have it.
+    /// Returns the name of `accounts`, `history`, `tellers` or `branches` for statements.
     pub fn name(&self, table: &str) -> String {
         match &self.place {
             TableNames::Schema(schema) => format!("{schema}.pgbench_{table}"),

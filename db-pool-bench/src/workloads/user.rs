@@ -1,4 +1,4 @@
-//! One user: chooses scripts and executes them on the connection that it holds.
+//! User of a workload: chooses scripts and executes them on a connection.
 
 use std::sync::Arc;
 
@@ -13,51 +13,50 @@ use pgbench_script::{
     Action, BoundValue, Diagnostic, StatementResult, TransactionEffect, Variables,
 };
 
-/// What is retried: serialization failures and deadlocks.
-/// Source: PostgreSQL manual, *Serialization Failure Handling*.
+/// Kinds of failures that are retried: serialization failures and deadlocks.
 const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
-/// What a script's own fault counts as.
+/// Kind of a fault in a script.
 const SCRIPT: &str = "script";
 
-/// A connection that is held, on which what [`SqlWorkload::prepared`] names is prepared.
+/// Connection on which the statements of [`SqlWorkload::prepared`] are prepared.
 pub trait WorkloadConnection: Send {
-    /// Executes the statement at `statement` among [`SqlWorkload::statements`] to its end, with
-    /// `values` bound; rows that it gives are dropped.
+    /// Executes the statement at index `statement` of [`SqlWorkload::statements`] with `values`
+    /// bound, and drops its rows.
     fn execute(
         &mut self,
         statement: usize,
         values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Sends `sql` as it is, one statement or several. What each gave is added to `answers` where
-    /// somebody wants it, and dropped elsewhere.
+    /// Sends `sql`, one statement or several, as a simple query and adds the results to `answers`,
+    /// if given.
     fn send(
         &mut self,
         sql: &str,
         answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Told when a transaction begins and ends: a connection that is dropped within one is not
-    /// fit for others.
+    /// Records that a transaction begins or ends: a connection that is dropped within one must not
+    /// be shared.
     fn in_transaction(&mut self, open: bool);
 }
 
-/// One user's state: what it drew, what its variables hold.
+/// State of one user: random numbers, variables, chosen script.
 #[derive(Debug)]
 pub struct User {
     workload: Arc<SqlWorkload>,
     script: usize,
     random: SmallRng,
     variables: Variables,
-    /// Of the last statement; kept for its room.
+    /// Bound values of the last statement; kept to reuse the allocation.
     values: Vec<BoundValue>,
-    /// The same as text.
+    /// Text of the last statement; kept to reuse the allocation.
     sql: String,
     parts: Vec<Part>,
     before: RetryState,
 }
 
-/// What a script began with, for trying it again.
+/// State at the beginning of a script, for a retry.
 #[derive(Debug)]
 struct RetryState {
     random: SmallRng,
@@ -65,7 +64,7 @@ struct RetryState {
 }
 
 impl User {
-    /// The user `user`; the same `seed` gives the same requests again.
+    /// Creates the user `user`; equal seeds give equal requests.
     pub fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SmallRng::seed_from_u64(seed);
@@ -85,7 +84,7 @@ impl User {
         }
     }
 
-    /// Chooses the next script; gives its operation.
+    /// Chooses the next script and returns the index of its operation.
     pub fn choose(&mut self) -> OperationId {
         self.parts.clear();
         let SqlWorkload {
@@ -104,14 +103,14 @@ impl User {
         scripts[self.script].operation
     }
 
-    /// The statements of the last execution, each time it was tried.
+    /// Returns the statements of the last execution, those of every try.
     pub fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// Executes the chosen script, again where others were in its way. A further try draws and
-    /// sets what the first one did, as far as nothing else has changed.
-    pub async fn perform(&mut self, connection: &mut impl WorkloadConnection) -> Outcome {
+    /// Executes the chosen script and retries it after a serialization failure or deadlock. A retry
+    /// repeats the random numbers and variables of the first try.
+    pub async fn execute_script(&mut self, connection: &mut impl WorkloadConnection) -> Outcome {
         if self.workload.max_tries > 1 {
             self.before.random.clone_from(&self.random);
             self.before.variables.copy_from(&self.variables);
@@ -119,7 +118,7 @@ impl User {
         let operation = self.workload.scripts[self.script].operation;
         let mut retries = 0;
         loop {
-            let Err(failure) = self.attempt(connection).await else {
+            let Err(failure) = self.execute_once(connection).await else {
                 return Outcome {
                     operation,
                     retries,
@@ -141,17 +140,20 @@ impl User {
         }
     }
 
-    /// Once through the script; whatever comes of it, no transaction is left open.
-    async fn attempt(&mut self, connection: &mut impl WorkloadConnection) -> Result<(), Failure> {
+    /// Executes the script once; a transaction that is left open is rolled back.
+    async fn execute_once(
+        &mut self,
+        connection: &mut impl WorkloadConnection,
+    ) -> Result<(), Failure> {
         let mut open = false;
-        let mut result = self.follow(connection, &mut open).await;
+        let mut result = self.run_commands(connection, &mut open).await;
         if open {
             if result.is_ok() {
                 let file = &self.workload.scripts[self.script].file;
                 let message = format!("{file}: the script ends inside a transaction; END it");
                 result = Err(Failure::new(SCRIPT, &message));
             }
-            // Where this fails the connection is lost, and has said so before.
+            // If this fails, the connection is lost, which was reported before.
             let rollback = &self.workload.statements[self.workload.rollback];
             let rolled_back = match self.workload.protocol {
                 Protocol::Simple => connection.send(&rollback.sql, None).await,
@@ -164,7 +166,7 @@ impl User {
         result
     }
 
-    async fn follow(
+    async fn run_commands(
         &mut self,
         connection: &mut impl WorkloadConnection,
         open: &mut bool,
@@ -183,7 +185,7 @@ impl User {
             match action.map_err(|error| script_failure(script, error))? {
                 Some(Action::Statement(index)) => {
                     let index = script.first_statement + index;
-                    self.ask(connection, index, open).await?;
+                    self.execute_statement(connection, index, open).await?;
                 }
                 Some(Action::Sleep(length)) => tokio::time::sleep(length).await,
                 None => return Ok(()),
@@ -191,8 +193,8 @@ impl User {
         }
     }
 
-    /// Executes the statement at `index`; `open` tells whether a transaction is.
-    async fn ask(
+    /// Executes the statement at `index`; `open` is set while a transaction is open.
+    async fn execute_statement(
         &mut self,
         connection: &mut impl WorkloadConnection,
         index: usize,
@@ -213,7 +215,7 @@ impl User {
         }
         if [TransactionEffect::Begins, TransactionEffect::BeginsAndEnds].contains(&statement.effect)
         {
-            // Before the answer: it may come after we have stopped waiting.
+            // Set before the answer, which may come after the drain.
             *open = true;
             connection.in_transaction(true);
         }
@@ -238,7 +240,7 @@ impl User {
                 failure: result.as_ref().err().map(|failure| failure.kind.clone()),
             });
         }
-        // A COMMIT that fails has ended it too, unless what was sent with it failed.
+        // A failed COMMIT ends the transaction too, unless a statement sent with it failed.
         let reached = result.is_ok() || !statement.joined;
         if reached
             && [TransactionEffect::Ends, TransactionEffect::BeginsAndEnds]
@@ -251,7 +253,7 @@ impl User {
     }
 }
 
-/// Gathers the values of `statement`.
+/// Collects the bound values of `statement`.
 fn bind(
     script: &CompiledScript,
     statement: &Prepared,

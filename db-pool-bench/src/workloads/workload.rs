@@ -1,4 +1,4 @@
-//! A mix of scripts, compiled: what every user of a step shares.
+//! Compiled mix of scripts, shared by all users of a step.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,45 +16,45 @@ use pgbench_script::{
     ScriptSource, ScriptStatement, ScriptValue, TransactionEffect, VariableTable, compile,
 };
 
-/// Statements of transactions that a report has by name; further ones are taken together.
+/// Most statements of transactions that a report names; further ones are merged.
 const MOST_PARTS: usize = 32;
 const OTHER_PARTS: &str = "other statements";
 /// Longest name of a statement in reports, in characters.
 const LONGEST_NAME: usize = 48;
 
-/// One script of a mix.
+/// Script of a mix, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptEntry {
-    /// Its text.
+    /// Source text of the script.
     pub source: ScriptSource,
-    /// Names its statements.
+    /// Prefix of its statements' names.
     pub label: String,
-    /// What its executions count as; several scripts may share one.
+    /// Operation that its executions count for; scripts may share one.
     pub operation: String,
-    /// Number of times that it is chosen, beside the weights of the others.
+    /// Weight relative to the other scripts.
     pub weight: u32,
 }
 
-/// What all users of a step ask for.
+/// Workload of all users of a step.
 #[derive(Debug)]
 pub struct SqlWorkload {
-    /// Number of times that a script is tried that ends in a serialization failure or a deadlock.
+    /// Most tries of a script after serialization failures or deadlocks.
     pub(crate) max_tries: u64,
-    /// The way in which statements are sent.
+    /// Query protocol.
     pub(crate) protocol: Protocol,
-    /// Put before the server's search path, where scripts meet tables of our own.
+    /// Search path of scripts on tables of this tool.
     pub(crate) search_path: Option<String>,
     pub(super) scripts: Vec<CompiledScript>,
     pub(super) total_weight: u32,
     pub(super) statements: Vec<Prepared>,
-    /// Place where the statement is that rolls back.
+    /// Index of the ROLLBACK statement.
     pub(super) rollback: usize,
     pub(super) variables: VariableTable,
     operations: OperationTable,
     parts: Vec<String>,
 }
 
-/// One script of a compiled mix.
+/// Compiled script of a mix.
 #[derive(Debug)]
 pub(super) struct CompiledScript {
     pub(super) file: String,
@@ -62,32 +62,33 @@ pub(super) struct CompiledScript {
     pub(super) weight: u32,
     /// Without its statements, which are in [`SqlWorkload::statements`].
     pub(super) program: Program,
-    /// Of its statement 0 among those of all scripts.
+    /// Index of its first statement among those of all scripts.
     pub(super) first_statement: usize,
 }
 
-/// A statement as it is sent.
+/// Statement as it is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
-    /// With `$1`, `$2` … for its parameters, or `:name` where values are put into the text.
+    /// Text with `$1`, `$2` … for its parameters, or `:name` where values are written into the
+    /// text.
     pub(crate) sql: Arc<str>,
-    /// Its text without literals, which names it in failures.
+    /// Fingerprint that names it in failures.
     pub(crate) fingerprint: Arc<str>,
-    /// Which variable each parameter is, and as what it is sent.
+    /// Variable slot, type and position of each parameter.
     pub(super) parameters: Vec<(usize, ParameterType, Position)>,
-    /// Place where values are put into the text, with the slot of each.
+    /// Ranges of the text that values replace, with the variable slot of each.
     pub(super) substitutions: Vec<(Range<usize>, usize)>,
     /// Variables that its rows set.
     pub(super) capture: Option<Capture>,
     pub(super) effect: TransactionEffect,
-    /// True if it is several that are sent together.
+    /// True if several statements are sent together.
     pub(super) joined: bool,
     /// Index into [`SqlWorkload::parts`].
     pub(super) part: Option<usize>,
 }
 
 impl Prepared {
-    /// As what its parameters are sent, in order.
+    /// Iterates over the types of its parameters, in order.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = ParameterType> {
         self.parameters.iter().map(|(_, kind, _)| *kind)
     }
@@ -102,9 +103,9 @@ pub enum WorkloadError {
     /// The server refuses a statement.
     #[error("{error}")]
     Refused {
-        /// The statement, and what it said.
+        /// The statement and the server's error.
         error: ScriptError,
-        /// The same by kind.
+        /// The error by kind.
         failure: Box<Failure>,
     },
     /// The server did not answer.
@@ -112,7 +113,7 @@ pub enum WorkloadError {
     Server(Box<Failure>),
 }
 
-/// A mix whose scripts are sound; which types its statements take, a server has yet to say.
+/// Compiled mix whose parameter types the server has yet to infer.
 #[derive(Debug)]
 pub struct WorkloadDraft {
     protocol: Protocol,
@@ -122,11 +123,11 @@ pub struct WorkloadDraft {
 }
 
 impl WorkloadDraft {
-    /// Compiles `entries`, each of a weight above zero, for sending by `protocol`; `constants` are
-    /// set before.
+    /// Compiles `entries`, each of a weight above zero, for `protocol`; `constants` are predefined
+    /// variables.
     ///
     /// # Errors
-    /// Fails with what is wrong with a script, and where.
+    /// Fails with the error in a script and its place.
     pub fn new(
         entries: Vec<ScriptEntry>,
         constants: &[(String, ScriptValue)],
@@ -146,7 +147,7 @@ impl WorkloadDraft {
         })
     }
 
-    /// All statements, with the file of each.
+    /// Iterates over all statements, with the file of each.
     pub(crate) fn statements(&self) -> impl Iterator<Item = (&str, &ScriptStatement)> {
         let scripts = self.entries.iter().zip(&self.programs);
         scripts.flat_map(|(entry, program)| {
@@ -155,19 +156,19 @@ impl WorkloadDraft {
         })
     }
 
-    /// Has the server look at each statement, which changes nothing there. One into whose text
-    /// values are put is complete only when it is sent: nobody looks at it before.
+    /// Has the server verify each statement, which changes nothing there. A statement with values
+    /// in its text is complete only when it is sent, and is not verified.
     ///
     /// # Errors
-    /// Fails with what the server refuses, and where it stands.
+    /// Fails with the statement that the server refuses and its place in the script.
     pub async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
         self.verify_with(client, "").await
     }
 
-    /// Returns the same with `settings` made before, as statements.
+    /// Verifies the statements after executing `settings`.
     ///
     /// # Errors
-    /// Fails with what the server refuses, and where it stands.
+    /// Fails with the statement that the server refuses and its place in the script.
     pub(super) async fn verify_with(
         self,
         client: &Client,
@@ -196,7 +197,7 @@ impl WorkloadDraft {
         Ok(kinds)
     }
 
-    /// Returns the same where no statement has a parameter, so that no server has to be asked.
+    /// Finishes a workload without parameters, which needs no server.
     pub fn without_parameters(self) -> SqlWorkload {
         self.finish(Vec::new())
     }
@@ -219,7 +220,7 @@ impl WorkloadDraft {
                 program,
                 first_statement: statements.len(),
             });
-            // Alone in its script it is the operation itself.
+            // A single statement is the operation itself.
             let apart = compiled.len() > 1;
             for statement in compiled {
                 let kinds = kinds.next().unwrap_or_default();
@@ -274,7 +275,7 @@ fn without_run(word: &str) -> &str {
     }
 }
 
-/// The place of `name` among `parts`, which stay bounded.
+/// Returns the index of `name` in `parts`, whose length is bounded.
 fn part(parts: &mut Vec<String>, name: String) -> usize {
     let name = if parts.len() < MOST_PARTS - 1 {
         name
@@ -354,17 +355,17 @@ impl SqlWorkload {
         self.operations.clone()
     }
 
-    /// The statements that are recorded apart within an operation.
+    /// Returns the names of statements that are recorded apart within an operation.
     pub(crate) fn parts(&self) -> Vec<String> {
         self.parts.clone()
     }
 
-    /// All statements; connections are asked for them by their place here.
+    /// Returns all statements; connections execute them by index.
     pub(crate) fn statements(&self) -> &[Prepared] {
         &self.statements
     }
 
-    /// Those that each connection prepares before it is used.
+    /// Returns the statements that each connection prepares before use.
     pub(crate) fn prepared(&self) -> &[Prepared] {
         match self.protocol {
             Protocol::Prepared => &self.statements,

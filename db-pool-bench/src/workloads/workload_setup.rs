@@ -1,5 +1,5 @@
-//! Puts a chosen workload on a server: finds or makes its tables, and has the server look at its
-//! statements.
+//! Setup of a chosen workload on a server: finds or creates its tables, and has the server verify
+//! its statements.
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
@@ -14,33 +14,33 @@ use crate::failure::from_postgres;
 use crate::remedy::{self, Purpose};
 use pg_connect::Address;
 
-/// What a session that may only read says.
+/// Failure kind of a read-only session.
 const READ_ONLY: &str = "sqlstate.25006";
-/// What a server without the table of a statement says.
+/// Failure kind of a missing table.
 const NO_TABLE: &str = "sqlstate.42P01";
 
-/// A server on which a workload is about to run.
+/// Server on which a workload is being set up.
 #[derive(Debug)]
 pub(crate) struct WorkloadSetup<'a> {
     /// Runtime of the control connection.
     pub(crate) control: &'a ControlRuntime,
-    /// Place where it is.
+    /// Address of the server.
     pub(crate) address: &'a Address,
-    /// A connection there.
+    /// Connection to the server.
     pub(crate) client: &'a Client,
-    /// The run's own schema.
+    /// Schema of the run.
     pub(crate) schema: &'a Schema,
-    /// True if all that is there may be written to.
+    /// True if the server is a throwaway one.
     pub(crate) throwaway: bool,
-    /// Set once the run's schema may be there, and is to be removed.
+    /// Set once the run's schema may exist and must be dropped.
     pub(crate) schema_begun: bool,
 }
 
 impl WorkloadSetup<'_> {
-    /// The workload that `selection` says, ready for any driver; `None` when a signal came.
+    /// Prepares the workload of `selection` for any driver; `None` when a signal came.
     ///
     /// # Errors
-    /// Fails when its tables are not there or cannot be made, or the server refuses a statement.
+    /// Fails when its tables are missing or cannot be created, or the server refuses a statement.
     pub(crate) fn prepare(
         &mut self,
         selection: &WorkloadSelection,
@@ -50,12 +50,12 @@ impl WorkloadSetup<'_> {
         };
         let made = self.schema_begun.then_some(self.schema);
         let own_schema = made.or(selection.schema.as_ref());
-        let verified = selection.on(self.client, &tables, own_schema);
+        let verified = selection.compile_on(self.client, &tables, own_schema);
         match self.control.run(verified)? {
             None => Ok(None),
             Some(Ok(workload)) => Ok(Some(workload)),
             Some(Err(WorkloadError::Refused { error, failure })) => {
-                // Where we made the tables, there are no others that the script could mean.
+                // With newly created tables, no others exist that the script could mean.
                 let lacks_tables = failure.kind == NO_TABLE && made.is_some();
                 Err(error).remedy(if lacks_tables {
                     "a server that has the tables of the script, named with --url; here are those of pgbench".to_owned()
@@ -82,7 +82,7 @@ impl WorkloadSetup<'_> {
         if let Some(schema) = &selection.schema {
             return self.lasting(schema);
         }
-        if !selection.makes_tables(self.throwaway) {
+        if !selection.needs_new_tables(self.throwaway) {
             return Ok(Some(Tables::at_scale(selection.scale)));
         }
         self.schema_begun = true;
@@ -92,10 +92,10 @@ impl WorkloadSetup<'_> {
         made.or_else(|error| self.not_made(&error.source))
     }
 
-    /// Makes the run's schema and removes it at once.
+    /// Creates the run's schema and drops it at once.
     ///
     /// # Errors
-    /// What would keep a run from making it.
+    /// Fails with the obstacle to creating it.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let tried = self.control.run(self.schema.try_out(self.client))?;
         let tried = tried.unwrap_or(Ok(()));
@@ -111,7 +111,7 @@ impl WorkloadSetup<'_> {
         remedy::cannot(&what, &failure, Purpose::Making, self.address)
     }
 
-    /// Returns why no transaction of ours writes.
+    /// Returns why transactions cannot write.
     fn why_read_only(&self) -> &'static str {
         let asked = "SELECT /* plimsoll */ pg_is_in_recovery()";
         let answer = self.control.run(self.client.query_one(asked, &[]));
@@ -123,8 +123,7 @@ impl WorkloadSetup<'_> {
         }
     }
 
-    /// Returns what helps where a table that should be there was not found, or could not be asked
-    /// for.
+    /// Adds the remedy to the error of a table that was not found or could not be read.
     fn unread<T>(&self, error: TablesError, where_absent: &str) -> anyhow::Result<T> {
         let remedy = match &error {
             TablesError::Server { source, .. } => {
@@ -135,7 +134,7 @@ impl WorkloadSetup<'_> {
         Err(error).remedy(remedy)
     }
 
-    /// Tables that `workload init` has made.
+    /// Finds the tables that `workload init` has created.
     fn lasting(&self, schema: &Schema) -> anyhow::Result<Option<Tables>> {
         let name = schema.name();
         let state = self.control.run(schema.state(self.client))?.transpose();

@@ -1,4 +1,4 @@
-//! What is wrong gets one clear sentence with what to do, the right exit code, and no backtrace.
+//! Wrong input gets one clear sentence with what to do, the right exit code, and no backtrace.
 
 use std::net::TcpListener;
 use std::path::Path;

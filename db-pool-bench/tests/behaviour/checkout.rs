@@ -1,5 +1,5 @@
-//! What checkouts of both pools consist of, on a real server: waiting for a place, the driver's
-//! check, connecting.
+//! Parts of checkouts of both pools, on a real server: waiting for a place, the driver's check,
+//! connecting.
 
 use bench_report::{CheckoutParts, Step};
 use test_support::TestDirectory;

@@ -216,7 +216,7 @@ fn a_server_without_a_free_connection_is_told_from_one_that_is_down() {
     drop(others);
 }
 
-/// How a server goes and comes back.
+/// Way in which a server goes and comes back.
 #[derive(Debug, Clone, Copy)]
 enum Loss {
     /// It is restarted: every session ends in order, and connections are refused meanwhile.

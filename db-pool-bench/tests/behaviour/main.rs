@@ -1,4 +1,4 @@
-//! What `db-pool-bench` does, on real servers.
+//! Behaviour of `db-pool-bench` on real servers.
 //!
 //! One program for all of it: each more would be linked with the whole bench again. Only what must
 //! have its process or its cores to itself (what is measured, what is counted) stands beside this.

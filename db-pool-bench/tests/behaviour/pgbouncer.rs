@@ -176,7 +176,7 @@ fn a_sweep_that_meets_the_names_of_others_leaves_no_schema() {
     }
 }
 
-/// Whatever the version: what needs no statement to stay on a session needs no session to stay.
+/// With any version: protocols that leave no statement on a session need no session of their own.
 #[test]
 fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing() {
     let Some(pooled) = Pooled::new() else { return };

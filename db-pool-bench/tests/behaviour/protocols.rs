@@ -11,7 +11,7 @@ const COMPARED: &str = "SELECT n || ': ' || t FROM log WHERE id <= 40 ORDER BY i
 const TABLE: &str = "DROP TABLE IF EXISTS log;
     CREATE TABLE log (id serial PRIMARY KEY, n numeric, t text)";
 
-/// What every protocol takes, in capitals as people write them.
+/// Script that every protocol takes, in capitals as people write them.
 const PLAIN: &str = "\\SET n 3
     \\Set half 0.5
     BEGIN;
@@ -26,7 +26,7 @@ const PLAIN: &str = "\\SET n 3
     \\ENDIF
     INSERT INTO log (n, t) VALUES (:n::int, E'it''s \\'' || :n::text);";
 
-/// What only text takes.
+/// Script that only the simple protocol takes.
 const TEXTUAL: &str = "\\set n -3
     BEGIN \\; INSERT INTO log (n, t) VALUES (:n, ':n of it') \\; END;
     SELECT count(*) AS rows, 'it is' AS word, NULL AS none FROM log WHERE n = :n \\GSET p_

@@ -1,4 +1,4 @@
-//! What the tests share: a real server, the binary, and looks at what either left behind.
+//! Shared parts of the tests: a real server, the binary, and checks of what either left behind.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ pub(crate) fn sweep(place: &TestDirectory, args: &str) -> Command {
     bench(place, "sweep", args)
 }
 
-/// What came of a scenario that ran to its end.
+/// Result of a scenario that ran to its end.
 pub(crate) struct Ran {
     pub(crate) report: Report,
     pub(crate) code: i32,

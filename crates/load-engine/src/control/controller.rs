@@ -9,6 +9,7 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 
 use super::cancel::Cancel;
+use super::heartbeat::{Heartbeat, TickGrid};
 use super::rule_window::{BrokenRule, RuleWindow};
 use super::self_check;
 use super::timeline::Timeline;
@@ -16,13 +17,13 @@ use crate::load::cpu_use::CpuReading;
 use crate::load::step_state::{PacerError, StepState};
 use crate::load::worker_pool::{self, WorkerPool};
 use crate::plan::phase::Phase;
+use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::record::recorder::Recorder;
 use crate::requests::arrival_queue::ARRIVAL_QUEUE_CAPACITY;
 use crate::requests::target::TargetFactory;
 use crate::requests::worker;
 
-const HEARTBEAT: Duration = Duration::from_millis(10);
 /// Between the opening of the last session and the first arrival.
 const HEAD_START_NS: u64 = 2_000_000;
 /// After a signal answers are hardly waited for: the whole run must be over in 3 s.
@@ -119,7 +120,7 @@ pub fn run_requests<F: TargetFactory>(
         observer,
         shared: &shared,
         workers,
-        worst_stall_ns: 0,
+        heartbeat: Heartbeat::default(),
     };
     Ok(controller.control())
 }
@@ -130,14 +131,14 @@ struct Controller<'a> {
     observer: &'a mut dyn Observer,
     shared: &'a StepState,
     workers: WorkerPool,
-    worst_stall_ns: u64,
+    heartbeat: Heartbeat,
 }
 
 impl Controller<'_> {
     fn control(&mut self) -> StepResult {
         self.observer.phase(Phase::Connect);
         let mut end = self.await_sessions();
-        let window = self.open_window(end.is_some());
+        let window = self.begin(end.is_some()).window();
         let mut timeline = Timeline::new(window.start_ns);
         let mut readings = (self.read_cpu(), self.read_cpu());
         if end.is_none() {
@@ -197,46 +198,33 @@ impl Controller<'_> {
         }
     }
 
-    /// Fixes when the step begins; a step that ended already gets a window of no length, and
-    /// sessions that wait for it are not let go.
-    fn open_window(&self, ended: bool) -> Window {
+    /// Fixes when the step begins; a step that ended already gets segments of no length, and sessions
+    /// that wait for it are not let go.
+    fn begin(&self, ended: bool) -> Segments {
         let now_ns = monotonic_ns();
         if ended {
-            return Window {
-                start_ns: now_ns,
-                measure_start_ns: now_ns,
-                measure_end_ns: now_ns,
-                end_ns: now_ns,
-            };
+            return Segments::empty(now_ns);
         }
-        let start_ns = now_ns + HEAD_START_NS;
-        let measure_start_ns = start_ns + self.plan.warmup.as_nanos() as u64;
-        let measure_end_ns = measure_start_ns + self.plan.measure.as_nanos() as u64;
-        let window = Window {
-            start_ns,
-            measure_start_ns,
-            measure_end_ns,
-            end_ns: measure_end_ns,
-        };
-        let _ = self.shared.step.window.set(window);
-        window
+        let measured = [self.plan.measure];
+        let segments = Segments::new(now_ns + HEAD_START_NS, self.plan.warmup, &measured);
+        let _ = self.shared.step.segments.set(segments.clone());
+        segments
     }
 
     /// Watches warm-up and measured part; returns how they ended early, if they did, and the
     /// reading at which measuring began.
     fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, CpuReading) {
-        let interval_ns = interval_ns(self.plan.measure);
+        let mut grid = TickGrid::new(window.start_ns, self.plan.measure);
         let mut begun = None;
         let mut rules =
             RuleWindow::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
-        let mut tick_ns = window.start_ns + interval_ns;
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
         } else {
             Phase::WarmUp
         });
         loop {
-            let now_ns = self.beat(window.measure_end_ns);
+            let now_ns = self.heartbeat.beat(window.measure_end_ns);
             if begun.is_none() && now_ns >= window.measure_start_ns {
                 begun = Some(self.read_cpu());
                 if !self.plan.warmup.is_zero() {
@@ -244,25 +232,14 @@ impl Controller<'_> {
                 }
             }
             let mut end = None;
-            if now_ns >= tick_ns {
-                end = self.tick(window, now_ns, timeline, &mut rules);
-                tick_ns = now_ns + interval_ns;
+            if let Some(elapsed) = grid.tick(now_ns) {
+                end = self.tick(window, (now_ns, elapsed), timeline, &mut rules);
             }
             let end = end.or_else(|| self.ended_early());
             if end.is_some() || now_ns >= window.measure_end_ns {
                 return (end, begun.unwrap_or_else(|| self.read_cpu()));
             }
         }
-    }
-
-    /// Sleeps one heartbeat, but not past `until_ns`, and notes how late it woke.
-    fn beat(&mut self, until_ns: u64) -> u64 {
-        let now_ns = monotonic_ns();
-        let due_ns = (now_ns + HEARTBEAT.as_nanos() as u64).min(until_ns.max(now_ns));
-        std::thread::sleep(Duration::from_nanos(due_ns - now_ns));
-        let woke_ns = monotonic_ns();
-        self.worst_stall_ns = self.worst_stall_ns.max(woke_ns.saturating_sub(due_ns));
-        woke_ns
     }
 
     fn ended_early(&mut self) -> Option<StepEnd> {
@@ -290,13 +267,13 @@ impl Controller<'_> {
     fn tick(
         &mut self,
         window: Window,
-        now_ns: u64,
+        (now_ns, elapsed): (u64, Duration),
         timeline: &mut Timeline,
         rules: &mut RuleWindow,
     ) -> Option<StepEnd> {
         let interval = self.shared.step.recorder.take_interval();
         timeline.push(now_ns, &interval);
-        let seconds = interval_ns(self.plan.measure) as f64 / 1e9;
+        let seconds = elapsed.as_secs_f64();
         self.observer.tick(&Tick {
             elapsed: Duration::from_nanos(now_ns.saturating_sub(window.start_ns)),
             planned: self.plan.warmup + self.plan.measure,
@@ -389,7 +366,7 @@ impl Controller<'_> {
             pool: self.shared.pool_usage(),
             server: None,
             generator: Generator {
-                worst_stall_ns: self.worst_stall_ns,
+                worst_stall_ns: self.heartbeat.worst_stall_ns(),
                 ..used.generator(self.plan.threads, attempted)
             },
             figures: std::collections::BTreeMap::new(),
@@ -411,11 +388,4 @@ impl Controller<'_> {
             warnings,
         }
     }
-}
-
-/// Some forty points a step, none shorter than a tenth of a second or longer than one.
-fn interval_ns(measure: Duration) -> u64 {
-    (measure / 40)
-        .clamp(Duration::from_millis(100), Duration::from_secs(1))
-        .as_nanos() as u64
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel;
 pub(crate) mod controller;
+mod heartbeat;
 mod overdue_requests;
 pub(crate) mod rule_window;
 pub mod self_check;

@@ -8,6 +8,7 @@ pub(crate) mod phase;
 pub(crate) mod rate_curve;
 pub(crate) mod rate_goal;
 pub(crate) mod rate_search;
+pub(crate) mod segments;
 pub(crate) mod step_order;
 pub(crate) mod step_plan;
 pub(crate) mod stop_rule;

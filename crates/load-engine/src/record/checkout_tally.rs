@@ -63,7 +63,7 @@ impl CheckoutTally {
 mod tests {
     use super::*;
     use crate::record::operation_table::OperationId;
-    use crate::record::timestamps::CheckoutTimestamps;
+    use crate::record::timestamps::{CheckoutTimestamps, PhaseEnds};
 
     const TIMESTAMPS: Timestamps = Timestamps {
         due_ns: 0,
@@ -78,6 +78,7 @@ mod tests {
         acquired_ns: 1_700,
         done_ns: 2_500,
         operation: OperationId::FIRST,
+        phases: PhaseEnds::NONE,
     };
 
     #[test]

@@ -77,10 +77,12 @@ impl<'a> InFlightRequest<'a> {
 
 impl Drop for InFlightRequest<'_> {
     fn drop(&mut self) {
-        if !self.finished && self.step.is_measured(self.timestamps.begin_ns()) {
-            self.step
-                .recorder
-                .record_censored(&self.timestamps, monotonic_ns());
+        if self.finished {
+            return;
+        }
+        if let Some(segment) = self.step.segment_at(self.timestamps.begin_ns()) {
+            let recorder = &self.step.recorder;
+            recorder.record_censored(&self.timestamps, segment, monotonic_ns());
         }
     }
 }

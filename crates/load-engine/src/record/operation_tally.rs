@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bench_report::histogram::recording;
-use bench_report::{CensoredPercentiles, Operation};
+use bench_report::{CensoredPercentiles, Histogram, Operation};
 
 use super::lazy_histogram::LazyHistogram;
 use super::timestamps::Timestamps;
@@ -26,9 +26,25 @@ pub(crate) struct OperationTally {
     pub(crate) pacing_lag: LazyHistogram,
     pub(crate) failed: LazyHistogram,
     pub(crate) unfinished: LazyHistogram,
+    /// Names of the operation's phases.
+    phase_names: &'static [&'static str],
+    /// Durations of each phase, of successes.
+    phases: Vec<LazyHistogram>,
 }
 
 impl OperationTally {
+    /// Creates the tally of an operation with these phases.
+    pub(crate) fn new(phase_names: &'static [&'static str]) -> Self {
+        Self {
+            phase_names,
+            phases: phase_names
+                .iter()
+                .map(|_| LazyHistogram::default())
+                .collect(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn success(&mut self, timestamps: &Timestamps) {
         self.succeeded += 1;
         if timestamps.acquired_ns > 0 {
@@ -36,6 +52,9 @@ impl OperationTally {
                 .record(gap(timestamps.started_ns, timestamps.acquired_ns));
             self.service
                 .record(gap(timestamps.acquired_ns, timestamps.done_ns));
+        }
+        if !self.phases.is_empty() {
+            self.record_phases(timestamps);
         }
         self.call
             .record(gap(timestamps.started_ns, timestamps.done_ns));
@@ -45,6 +64,31 @@ impl OperationTally {
             self.backlog
                 .record(gap(timestamps.released_ns, timestamps.started_ns));
         }
+    }
+
+    /// Records the phases of a success: each lasts from the end of the one before, the last one until
+    /// the request is done.
+    fn record_phases(&mut self, timestamps: &Timestamps) {
+        let stamped = timestamps.phases.ends_ns();
+        let is_last_open = stamped.len() + 1 == self.phases.len();
+        let last = is_last_open.then_some(timestamps.done_ns);
+        let mut begin_ns = timestamps.started_ns;
+        for (phase, end_ns) in self
+            .phases
+            .iter_mut()
+            .zip(stamped.iter().copied().chain(last))
+        {
+            phase.record(gap(begin_ns, end_ns));
+            begin_ns = end_ns;
+        }
+    }
+
+    /// Returns the phase in which a request failed: the first of its operation's that had not ended.
+    pub(crate) fn failed_phase(&self, timestamps: &Timestamps) -> &'static str {
+        let ended = timestamps.phases.ends_ns().len();
+        let held = timestamps.acquired_ns > 0;
+        let unnamed = if held { "service" } else { "call" };
+        self.phase_names.get(ended).copied().unwrap_or(unnamed)
     }
 
     pub(crate) fn lag(&mut self, timestamps: &Timestamps) {
@@ -62,6 +106,13 @@ impl OperationTally {
         self.never_started += other.never_started;
         for (kind, count) in &other.errors {
             *self.errors.entry(kind.clone()).or_default() += count;
+        }
+        if self.phases.is_empty() {
+            let empty = Self::new(other.phase_names);
+            (self.phase_names, self.phases) = (empty.phase_names, empty.phases);
+        }
+        for (mine, theirs) in self.phases.iter_mut().zip(&other.phases) {
+            mine.merge(theirs);
         }
         for (mine, theirs) in [
             (&mut self.response, &other.response),
@@ -102,7 +153,15 @@ impl OperationTally {
             failed: self.failed.histogram(),
             unfinished: self.unfinished.histogram(),
             with_censored: self.with_censored(),
+            phases: self.phase_histograms(),
         }
+    }
+
+    fn phase_histograms(&self) -> BTreeMap<String, Histogram> {
+        let named = self.phase_names.iter().zip(&self.phases);
+        named
+            .filter_map(|(name, phase)| Some(((*name).to_owned(), phase.histogram()?)))
+            .collect()
     }
 
     /// Returns the percentiles of what users felt with the censored; `None` where there are none.

@@ -22,10 +22,10 @@ pub(crate) struct PartTally {
 impl PartTally {
     /// Records a part of a request that lies `within` the measured part.
     pub(crate) fn record(&mut self, part: &Part, within: Within) {
-        if within.done && part.failure.is_none() {
+        if within.done.is_some() && part.failure.is_none() {
             self.carried += 1;
         }
-        if !within.due {
+        if within.due.is_none() {
             return;
         }
         let took = gap(part.began_ns, part.ended_ns);

@@ -19,9 +19,10 @@ use super::operation_table::{OperationId, OperationTable};
 use super::operation_tally::OperationTally;
 use super::outcome::{Outcome, Part};
 use super::part_tally::PartTally;
-use super::shard::Shard;
+use super::shard::{SegmentTallies, Shard};
 use super::timestamps::Timestamps;
 use super::within::Within;
+use crate::plan::segments::SegmentIndex;
 
 thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(0) };
@@ -99,9 +100,9 @@ impl Recorder {
 
     /// Records an arrival that was not over when the drain ended, or was never taken up (its start
     /// is 0). It counts for the operation that its timestamps name.
-    pub fn record_censored(&self, timestamps: &Timestamps, now_ns: u64) {
+    pub fn record_censored(&self, timestamps: &Timestamps, segment: SegmentIndex, now_ns: u64) {
         self.shard()
-            .record_censored(&self.operations, timestamps, now_ns);
+            .record_censored(&self.operations, timestamps, segment, now_ns);
     }
 
     /// Counts a request that began at `begin_ns` as under way no longer, without recording it.
@@ -156,27 +157,53 @@ impl Recorder {
         whole.parts()
     }
 
-    /// Merges all shards: what came out by operation (those without an arrival left out), and a
-    /// bounded sample of failures, with one of each kind, in the order in which they happened.
+    /// Merges all shards and segments: what came out by operation (those without an arrival left out),
+    /// and a bounded sample of failures, with one of each kind, in the order in which they happened.
     pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
         let shards = self.shards.iter();
         let shards: Vec<_> = shards.map(|shard| lock(shard)).collect();
+        let failures = FailureSamples::merged(shards.iter().map(|shard| &shard.failures));
+        let segments = shards.iter().flat_map(|shard| &shard.segments);
+        (self.operations(segments, measured_s), failures)
+    }
+
+    /// Merges all shards: what came out by operation in one measured segment of `segment_s` seconds.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no load has several segments yet")
+    )]
+    pub(crate) fn collect_segment(
+        &self,
+        segment: SegmentIndex,
+        segment_s: f64,
+    ) -> BTreeMap<String, Operation> {
+        let shards = self.shards.iter();
+        let shards: Vec<_> = shards.map(|shard| lock(shard)).collect();
+        let tallies = shards
+            .iter()
+            .filter_map(|s| s.segments.get(segment.index()));
+        self.operations(tallies, segment_s)
+    }
+
+    fn operations<'a>(
+        &self,
+        segments: impl Iterator<Item = &'a SegmentTallies>,
+        seconds: f64,
+    ) -> BTreeMap<String, Operation> {
         let mut whole: BTreeMap<OperationId, OperationTally> = BTreeMap::new();
-        for shard in &shards {
-            for (index, tally) in shard.tallies.iter().enumerate() {
+        for tallies in segments {
+            for (index, tally) in tallies.iter().enumerate() {
                 if let Some(tally) = tally {
                     let sum = whole.entry(OperationId::nth(index)).or_default();
                     sum.merge(tally);
                 }
             }
         }
-        let failures = FailureSamples::merged(shards.iter().map(|shard| &shard.failures));
         let named = whole.iter().filter_map(|(id, tally)| {
             let name = self.operations.name(*id)?.into_owned();
-            Some((name, tally.operation(measured_s)))
+            Some((name, tally.operation(seconds)))
         });
-        let operations = named.filter(|(_, sum)| sum.attempted > 0).collect();
-        (operations, failures)
+        named.filter(|(_, sum)| sum.attempted > 0).collect()
     }
 }
 
@@ -189,9 +216,12 @@ mod tests {
     use bench_report::Histogram;
 
     use super::*;
+    use crate::plan::segments::Segments;
     use crate::record::failure::Failure;
     use crate::record::failure_samples;
+    use crate::record::operation_table::OperationSpec;
     use crate::record::timestamps::CheckoutTimestamps;
+    use crate::record::timestamps::PhaseEnds;
 
     const TIMESTAMPS: Timestamps = Timestamps {
         due_ns: 1_000,
@@ -201,6 +231,7 @@ mod tests {
         acquired_ns: 1_700,
         done_ns: 2_500,
         operation: OperationId::FIRST,
+        phases: PhaseEnds::NONE,
     };
 
     #[test]
@@ -263,12 +294,69 @@ mod tests {
     }
 
     #[test]
+    fn phases_add_up_to_the_call_and_name_where_it_failed() {
+        const PHASES: &[&str] = &["tcp", "tls", "ready"];
+        let operations = OperationTable::from(&["ping"]);
+        let connect = operations.add(OperationSpec::new("connect").with_phases(PHASES));
+        let recorder = Recorder::new(operations, 1);
+        let mut timestamps = TIMESTAMPS;
+        timestamps.phase_ended_at(1_400);
+        let refused = Failure::new("refused", "refused");
+        let failed = Outcome::failed(connect, refused.clone());
+        recorder.record(&timestamps, &failed, Within::WHOLLY);
+        timestamps.phase_ended_at(1_900);
+        recorder.record(&timestamps, &Outcome::success(connect), Within::WHOLLY);
+        let plain = Outcome::failed(OperationId::FIRST, refused);
+        recorder.record(&timestamps, &plain, Within::WHOLLY);
+        let (operations, failures) = recorder.collect(1.0);
+        let took = |phase: &str| operations["connect"].phases[phase].max_ns;
+        assert_eq!((took("tcp"), took("tls"), took("ready")), (100, 500, 600));
+        let call = operations["connect"].call.as_ref().unwrap();
+        assert_eq!(call.max_ns, 1_200);
+        assert!(operations["ping"].phases.is_empty());
+        let phases: Vec<&str> = failures.iter().map(|f| f.phase.as_str()).collect();
+        assert_eq!(phases, ["tls", "service"]);
+    }
+
+    #[test]
+    fn segments_add_up_to_the_step() {
+        let recorder = Recorder::new(&["get"], 1);
+        let lengths = [1, 2].map(std::time::Duration::from_secs);
+        let segments = Segments::new(0, std::time::Duration::ZERO, &lengths);
+        for n in 0..3_000_u64 {
+            let begin_ns = n * 1_000_000;
+            let timestamps = Timestamps {
+                started_ns: begin_ns.max(1),
+                done_ns: begin_ns + 1_000 * (n + 1),
+                ..Timestamps::default()
+            };
+            let within = Within {
+                due: segments.at(timestamps.begin_ns()),
+                done: segments.at(timestamps.done_ns),
+            };
+            recorder.record(&timestamps, &Outcome::success(OperationId::FIRST), within);
+        }
+        let (whole, _) = recorder.collect(3.0);
+        let parts = [0, 1_000_000_000].map(|at_ns| {
+            let segment = segments.at(at_ns).unwrap();
+            let seconds = lengths[segment.index()].as_secs_f64();
+            recorder.collect_segment(segment, seconds)["get"].clone()
+        });
+        let get = &whole["get"];
+        assert_eq!(parts[0].succeeded, 1_000);
+        assert_eq!(parts[0].succeeded + parts[1].succeeded, get.succeeded);
+        let carried = parts[0].throughput_per_s + 2.0 * parts[1].throughput_per_s;
+        assert!((carried - 3.0 * get.throughput_per_s).abs() < 1e-6);
+        let decode = |operation: &Operation| operation.call.as_ref().unwrap().decode().unwrap();
+        let mut sum = decode(&parts[0]);
+        sum.add(decode(&parts[1])).unwrap();
+        assert!(sum.iter_recorded().eq(decode(get).iter_recorded()));
+    }
+
+    #[test]
     fn warm_up_shows_in_the_time_chart_only() {
         let recorder = Recorder::new(&["get"], 1);
-        let before = Within {
-            due: false,
-            done: false,
-        };
+        let before = Within::measured(false, false);
         recorder.record(&TIMESTAMPS, &Outcome::success(OperationId::FIRST), before);
         assert_eq!(recorder.take_interval().succeeded(), 1);
         assert_eq!(recorder.take_interval().succeeded(), 0);
@@ -278,16 +366,7 @@ mod tests {
     #[test]
     fn what_is_answered_after_the_measured_part_was_not_carried_in_it() {
         let recorder = Recorder::new(&["get"], 1);
-        let (early, late) = (
-            Within {
-                due: false,
-                done: true,
-            },
-            Within {
-                due: true,
-                done: false,
-            },
-        );
+        let (early, late) = (Within::measured(false, true), Within::measured(true, false));
         for within in [early, Within::WHOLLY, late, late] {
             recorder.record(&TIMESTAMPS, &Outcome::success(OperationId::FIRST), within);
         }
@@ -307,14 +386,8 @@ mod tests {
             ended_ns,
             failure: failure.map(Into::into),
         };
-        let drained = Within {
-            due: true,
-            done: false,
-        };
-        let carried_over = Within {
-            due: false,
-            done: true,
-        };
+        let drained = Within::measured(true, false);
+        let carried_over = Within::measured(false, true);
         let failed = Some("sqlstate.40001");
         recorder.record_parts(
             &[part(0, 1_100, None), part(1, 1_400, None)],

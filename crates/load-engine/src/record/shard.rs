@@ -13,11 +13,16 @@ use super::outcome::{Outcome, Part};
 use super::part_tally::PartTally;
 use super::timestamps::Timestamps;
 use super::within::Within;
+use crate::plan::segments::SegmentIndex;
 
+/// Tallies of one segment by operation; absent where nothing was recorded.
+pub(crate) type SegmentTallies = Vec<Option<Box<OperationTally>>>;
+
+/// Records of one thread.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    /// By operation; absent where nothing was recorded.
-    pub(crate) tallies: Vec<Option<Box<OperationTally>>>,
+    /// By measured segment.
+    pub(crate) segments: Vec<SegmentTallies>,
     pub(crate) parts: Vec<PartTally>,
     pub(crate) checkout: CheckoutTally,
     pub(crate) interval: Interval,
@@ -28,7 +33,7 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) fn new() -> Self {
         Self {
-            tallies: Vec::new(),
+            segments: Vec::new(),
             parts: Vec::new(),
             checkout: CheckoutTally::default(),
             interval: Interval::new(),
@@ -50,15 +55,16 @@ impl Shard {
             None => self.interval.latency.saturating_record(felt),
             Some(_) => self.interval.failed += 1,
         }
-        let Some(tally) = tally(&mut self.tallies, operations, outcome.operation) else {
-            return;
-        };
-        if within.done && outcome.failure.is_none() {
+        let id = outcome.operation;
+        if let Some(done) = within.done.filter(|_| outcome.failure.is_none())
+            && let Some(tally) = tally(&mut self.segments, operations, done, id)
+        {
             tally.carried += 1;
         }
-        if !within.due {
+        let due = within.due;
+        let Some(tally) = due.and_then(|due| tally(&mut self.segments, operations, due, id)) else {
             return;
-        }
+        };
         tally.retries += outcome.retries;
         tally.lag(timestamps);
         let Some(failure) = &outcome.failure else {
@@ -72,9 +78,10 @@ impl Shard {
             Some(count) => *count += 1,
             None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
         }
+        let phase = tally.failed_phase(timestamps);
         self.failures.offer(is_first, || {
             let operation = operations.name(outcome.operation).unwrap_or_default();
-            sample(&operation, timestamps, failure)
+            sample(&operation, phase, timestamps.done_ns, failure)
         });
     }
 
@@ -90,11 +97,17 @@ impl Shard {
         &mut self,
         operations: &OperationTable,
         timestamps: &Timestamps,
+        segment: SegmentIndex,
         now_ns: u64,
     ) {
         let age_ns = gap(timestamps.begin_ns(), now_ns);
         self.finished.count(timestamps.begin_ns(), age_ns);
-        if let Some(tally) = tally(&mut self.tallies, operations, timestamps.operation) {
+        if let Some(tally) = tally(
+            &mut self.segments,
+            operations,
+            segment,
+            timestamps.operation,
+        ) {
             tally.censored += 1;
             tally.never_started += u64::from(timestamps.started_ns == 0);
             tally.lag(timestamps);
@@ -103,41 +116,46 @@ impl Shard {
     }
 }
 
-/// Returns the tally of `id`, created where it is the first record; `None` where the table has no such
-/// operation.
+/// Returns the tally of `id` in `segment`, created where it is the first record; `None` where the table
+/// has no such operation.
 fn tally<'a>(
-    tallies: &'a mut Vec<Option<Box<OperationTally>>>,
+    segments: &'a mut Vec<SegmentTallies>,
     operations: &OperationTable,
+    segment: SegmentIndex,
     id: OperationId,
 ) -> Option<&'a mut OperationTally> {
-    let at = id.index();
-    if tallies.get(at).is_none_or(Option::is_none) {
-        add_tally(tallies, operations, id)?;
+    let is_new = |tallies: &SegmentTallies| tallies.get(id.index()).is_none_or(Option::is_none);
+    if segments.get(segment.index()).is_none_or(is_new) {
+        add_tally(segments, operations, segment, id)?;
     }
-    tallies[at].as_deref_mut()
+    segments[segment.index()][id.index()].as_deref_mut()
 }
 
 #[cold]
 fn add_tally(
-    tallies: &mut Vec<Option<Box<OperationTally>>>,
+    segments: &mut Vec<SegmentTallies>,
     operations: &OperationTable,
+    segment: SegmentIndex,
     id: OperationId,
 ) -> Option<()> {
-    operations.name(id)?;
+    let phases = operations.phases(id)?;
+    if segments.len() <= segment.index() {
+        segments.resize_with(segment.index() + 1, Vec::new);
+    }
+    let tallies = &mut segments[segment.index()];
     if tallies.len() <= id.index() {
         tallies.resize_with(id.index() + 1, || None);
     }
-    tallies[id.index()] = Some(Box::default());
+    tallies[id.index()] = Some(Box::new(OperationTally::new(phases)));
     Some(())
 }
 
 /// Masks the secrets of the texts: only what is kept pays for it.
-fn sample(operation: &str, timestamps: &Timestamps, failure: &Failure) -> FailureSample {
-    let held = timestamps.acquired_ns > 0;
+fn sample(operation: &str, phase: &str, at_ns: u64, failure: &Failure) -> FailureSample {
     FailureSample {
-        at_ns: timestamps.done_ns,
+        at_ns,
         operation: operation.to_owned(),
-        phase: if held { "service" } else { "call" }.to_owned(),
+        phase: phase.to_owned(),
         kind: failure.kind.to_string(),
         message: failure.message.to_string(),
         detail: failure.detail.as_ref().map(ToString::to_string),

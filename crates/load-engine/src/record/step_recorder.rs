@@ -1,20 +1,20 @@
-//! Recorder of one step, with the window that says what counts.
+//! Recorder of one step, with the segments that say what counts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bench_report::Window;
 use tokio::sync::SetOnce;
 
 use super::recorder::Recorder;
 use super::timestamps::Timestamps;
 use super::within::Within;
+use crate::plan::segments::{SegmentIndex, Segments};
 
-/// Recorder of one step, its window and its halt.
+/// Recorder of one step, its segments and its halt.
 #[derive(Debug)]
 pub(crate) struct StepRecorder {
     pub(crate) recorder: Recorder,
-    /// Set by the controller once every session is open.
-    pub(crate) window: SetOnce<Window>,
+    /// Set by the controller once the load is ready to begin.
+    pub(crate) segments: SetOnce<Segments>,
     halted: AtomicBool,
 }
 
@@ -22,7 +22,7 @@ impl StepRecorder {
     pub(crate) fn new(recorder: Recorder) -> Self {
         Self {
             recorder,
-            window: SetOnce::new(),
+            segments: SetOnce::new(),
             halted: AtomicBool::new(false),
         }
     }
@@ -37,23 +37,18 @@ impl StepRecorder {
         self.halted.load(Ordering::Relaxed)
     }
 
-    /// Returns true if `instant_ns` lies in the measured part as it was planned.
-    pub(crate) fn is_measured(&self, instant_ns: u64) -> bool {
-        self.window
-            .get()
-            .is_some_and(|w| (w.measure_start_ns..w.measure_end_ns).contains(&instant_ns))
+    /// Returns the measured segment that holds `instant_ns`, as it was planned.
+    pub(crate) fn segment_at(&self, instant_ns: u64) -> Option<SegmentIndex> {
+        self.segments.get()?.at(instant_ns)
     }
 
-    /// Returns the position in the measured part of a request that is over; a halt may have cut the
-    /// part short.
+    /// Returns the position in the measured segments of a request that is over; a halt may have cut
+    /// them short.
     pub(crate) fn within(&self, timestamps: &Timestamps) -> Within {
-        let measured = self
-            .window
-            .get()
-            .map_or(0..0, |w| w.measure_start_ns..w.measure_end_ns);
+        let done = self.segment_at(timestamps.done_ns);
         Within {
-            due: measured.contains(&timestamps.begin_ns()),
-            done: measured.contains(&timestamps.done_ns) && !self.is_halted(),
+            due: self.segment_at(timestamps.begin_ns()),
+            done: done.filter(|_| !self.is_halted()),
         }
     }
 }

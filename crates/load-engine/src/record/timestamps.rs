@@ -2,7 +2,7 @@
 
 use bench_report::clock::monotonic_ns;
 
-use super::operation_table::OperationId;
+use super::operation_table::{MOST_PHASES, OperationId};
 
 /// The instants of one arrival on `CLOCK_MONOTONIC`, in nanoseconds; 0 = not reached.
 ///
@@ -24,6 +24,8 @@ pub struct Timestamps {
     /// Operation, as far as it is known: the first of the table until the session names another. A
     /// request that is cut off counts for it.
     pub operation: OperationId,
+    /// Ends of the phases that its operation names.
+    pub phases: PhaseEnds,
 }
 
 impl Timestamps {
@@ -31,6 +33,17 @@ impl Timestamps {
     /// before its first await, and again if it turns into another one.
     pub fn operation(&mut self, operation: OperationId) {
         self.operation = operation;
+    }
+
+    /// Stamps the end of the next phase that the operation names: to be called by a session as each
+    /// of them ends. The last one ends with the request, where it is not stamped.
+    pub fn phase_ended(&mut self) {
+        self.phase_ended_at(monotonic_ns());
+    }
+
+    /// Stamps the end of the next phase with an instant that was read already.
+    pub fn phase_ended_at(&mut self, at_ns: u64) {
+        self.phases.push(at_ns);
     }
 
     /// To be called by a session of a pooled target once it holds its connection.
@@ -52,6 +65,35 @@ impl Timestamps {
         } else {
             self.started_ns
         }
+    }
+}
+
+/// Instants at which the phases of one request ended, in the order of its operation's phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PhaseEnds {
+    ended: u8,
+    at_ns: [u64; MOST_PHASES],
+}
+
+impl PhaseEnds {
+    /// No phase has ended.
+    #[cfg(test)]
+    pub(crate) const NONE: Self = Self {
+        ended: 0,
+        at_ns: [0; MOST_PHASES],
+    };
+
+    /// Adds the end of the next phase; more than an operation may have are left out.
+    fn push(&mut self, at_ns: u64) {
+        if let Some(end_ns) = self.at_ns.get_mut(usize::from(self.ended)) {
+            *end_ns = at_ns;
+            self.ended += 1;
+        }
+    }
+
+    /// Returns the instants at which phases ended, first to last.
+    pub(crate) fn ends_ns(&self) -> &[u64] {
+        &self.at_ns[..usize::from(self.ended)]
     }
 }
 

@@ -1,19 +1,29 @@
 //! Position of a request in its step.
 
-/// Position of a request in its step's measured part.
+use crate::plan::segments::SegmentIndex;
+
+/// Position of a request in its step's measured segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Within {
-    /// It was due (begun, in a closed loop) in it: its outcome and its phases count.
-    pub due: bool,
-    /// It was done in it: it counts for throughput. What an overloaded target still answers
-    /// during the drain is not what it carried.
-    pub done: bool,
+    /// Segment in which it was due (began, in a closed loop): its outcome and its phases count there.
+    pub due: Option<SegmentIndex>,
+    /// Segment in which it was done: it counts for the throughput of that one. Answers during the drain
+    /// count for none, as an overloaded target did not carry them.
+    pub done: Option<SegmentIndex>,
 }
 
 impl Within {
-    /// Due and done in it.
+    /// Due and done in the first measured segment.
     pub const WHOLLY: Self = Self {
-        due: true,
-        done: true,
+        due: Some(SegmentIndex::FIRST),
+        done: Some(SegmentIndex::FIRST),
     };
+
+    /// Creates the position in a step with one measured segment.
+    pub fn measured(due: bool, done: bool) -> Self {
+        Self {
+            due: due.then_some(SegmentIndex::FIRST),
+            done: done.then_some(SegmentIndex::FIRST),
+        }
+    }
 }

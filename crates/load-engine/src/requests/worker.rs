@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bench_report::Window;
 use bench_report::clock::monotonic_ns;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +15,7 @@ use crate::load::pacer::Pacer;
 use crate::load::step_state::{PacerError, StepState};
 use crate::plan::arrivals::Arrivals;
 use crate::plan::load_plan::LoadPlan;
+use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::plan::think_time::Pauses;
 use crate::plan::worker_share::WorkerShare;
@@ -135,15 +135,15 @@ async fn finish(
 }
 
 /// Opens a session at its place in the order, counts it, and waits for the step to begin.
-async fn open<T: Target>(
+async fn open<'a, T: Target>(
     target: &T,
     user: UserId,
     place: OpeningOrder,
-    shared: &StepState,
-) -> Result<(T::Session, Window), Failure> {
+    shared: &'a StepState,
+) -> Result<(T::Session, &'a Segments), Failure> {
     let session = place.open(target.open(user)).await?;
     shared.opened.fetch_add(1, Ordering::Relaxed);
-    Ok((session, *shared.step.window.wait().await))
+    Ok((session, shared.step.segments.wait().await))
 }
 
 async fn serve_arrivals<T: Target>(
@@ -173,10 +173,10 @@ async fn be_user<T: Target>(
     mut pauses: Pauses,
     shared: Arc<StepState>,
 ) -> Result<(), Failure> {
-    let (mut session, window) = open(&*target, user, place, &shared).await?;
-    sleep_until(window.start_ns).await;
+    let (mut session, segments) = open(&*target, user, place, &shared).await?;
+    sleep_until(segments.start_ns()).await;
     let mut now_ns = monotonic_ns();
-    while now_ns < window.measure_end_ns && !shared.step.is_halted() {
+    while now_ns < segments.measure_end_ns() && !shared.step.is_halted() {
         let mut request = InFlightRequest::for_user(&shared.step, now_ns);
         let outcome = session.request(&mut request.timestamps).await;
         now_ns = request.finish(&outcome, session.parts());
@@ -204,19 +204,19 @@ async fn pace(
     queue: Arc<ArrivalQueue>,
     shared: Arc<StepState>,
 ) {
-    let window = *shared.step.window.wait().await;
+    let segments = shared.step.segments.wait().await;
     let (Some(curve), LoadPlan::Open { pacing, .. }) = (plan.curve(), &plan.load) else {
         return;
     };
     let arrivals = Arrivals::new(curve, *pacing, worker, plan.seed);
-    let mut due = arrivals.map(|offset_ns| window.start_ns + offset_ns);
+    let mut due = arrivals.map(|offset_ns| segments.start_ns() + offset_ns);
     tokio::select! {
         biased;
         () = shared.halted() => {}
-        () = release_all(&plan, window, &mut due, &queue, &shared) => {}
+        () = release_all(&plan, segments.measure_end_ns(), &mut due, &queue, &shared) => {}
     }
     let ended_ns = monotonic_ns();
-    for due_ns in due.take_while(|due_ns| *due_ns < window.measure_end_ns.min(ended_ns)) {
+    for due_ns in due.take_while(|due_ns| *due_ns < segments.measure_end_ns().min(ended_ns)) {
         // Due, and never let go: as censored as what is cut off.
         let arrival = Arrival {
             due_ns,
@@ -230,7 +230,7 @@ async fn pace(
 
 async fn release_all(
     plan: &StepPlan,
-    window: Window,
+    end_ns: u64,
     due: &mut impl Iterator<Item = u64>,
     queue: &ArrivalQueue,
     shared: &StepState,
@@ -240,7 +240,7 @@ async fn release_all(
         Err(error) => return shared.set_pacer_error(PacerError::Timer(error.to_string())),
     };
     for (n, due_ns) in due.enumerate() {
-        if due_ns >= window.measure_end_ns {
+        if due_ns >= end_ns {
             return;
         }
         if let Err(error) = pacer.wait_until(due_ns).await {
@@ -273,7 +273,7 @@ async fn watch_pool<T: Target>(
             () = done.cancelled() => return,
             () = tokio::time::sleep(POOL_SAMPLED_EVERY) => {}
         }
-        if !shared.step.is_measured(monotonic_ns()) {
+        if shared.step.segment_at(monotonic_ns()).is_none() {
             continue;
         }
         let Some(sample) = target.pool() else { return };

@@ -1,0 +1,105 @@
+//! Beats and ticks of a step's controller.
+
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+
+const HEARTBEAT_NS: u64 = 10_000_000;
+
+/// Sleeps of the controller, and the longest delay with which one ended.
+#[derive(Debug, Default)]
+pub(super) struct Heartbeat {
+    worst_stall_ns: u64,
+}
+
+impl Heartbeat {
+    /// Sleeps for 10 ms, but not past `until_ns`, and returns the instant at which it woke.
+    pub(super) fn beat(&mut self, until_ns: u64) -> u64 {
+        let now_ns = monotonic_ns();
+        let due_ns = (now_ns + HEARTBEAT_NS).min(until_ns.max(now_ns));
+        std::thread::sleep(Duration::from_nanos(due_ns - now_ns));
+        let woke_ns = monotonic_ns();
+        self.worst_stall_ns = self.worst_stall_ns.max(woke_ns.saturating_sub(due_ns));
+        woke_ns
+    }
+
+    /// Returns the longest time by which a beat was late, in nanoseconds.
+    pub(super) fn worst_stall_ns(&self) -> u64 {
+        self.worst_stall_ns
+    }
+}
+
+/// Ticks on the grid start + k·interval, so that lateness never adds up and several processes tick
+/// at the same instants.
+#[derive(Debug)]
+pub(super) struct TickGrid {
+    start_ns: u64,
+    interval_ns: u64,
+    next_ns: u64,
+    last_ns: u64,
+}
+
+impl TickGrid {
+    /// Creates the grid of a step that starts at `start_ns` and is measured for `measure`: some forty
+    /// ticks, none closer than a tenth of a second or wider than one.
+    pub(super) fn new(start_ns: u64, measure: Duration) -> Self {
+        let interval = (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1));
+        let interval_ns = interval.as_nanos() as u64;
+        Self {
+            start_ns,
+            interval_ns,
+            next_ns: start_ns + interval_ns,
+            last_ns: start_ns,
+        }
+    }
+
+    /// Returns the time since the last tick, if one is due at `now_ns`. Ticks that were missed are
+    /// left out: this one stands for them.
+    pub(super) fn tick(&mut self, now_ns: u64) -> Option<Duration> {
+        if now_ns < self.next_ns {
+            return None;
+        }
+        let passed = (now_ns - self.start_ns) / self.interval_ns;
+        self.next_ns = self.start_ns + (passed + 1) * self.interval_ns;
+        let elapsed_ns = now_ns - self.last_ns;
+        self.last_ns = now_ns;
+        Some(Duration::from_nanos(elapsed_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    /// Ticks of a step whose clock is turned by hand, in milliseconds since its start.
+    fn ticks(beats_ms: impl IntoIterator<Item = u64>) -> Vec<(u64, u64)> {
+        let start_ns = 7_000 * MS;
+        let mut grid = TickGrid::new(start_ns, Duration::from_secs(4));
+        let tick = |at_ms: u64| {
+            let elapsed = grid.tick(start_ns + at_ms * MS)?;
+            Some((at_ms, elapsed.as_millis() as u64))
+        };
+        beats_ms.into_iter().filter_map(tick).collect()
+    }
+
+    #[test]
+    fn late_beats_do_not_make_ticks_drift() {
+        // Beats of 13 ms: each tick is up to 12 ms late.
+        let ticked = ticks((0..).map(|n| n * 13).take_while(|at| *at < 4_000));
+        assert_eq!(ticked.len(), 39, "one each 100 ms");
+        for (n, (at_ms, _)) in ticked.iter().enumerate() {
+            let grid_ms = 100 * (n as u64 + 1);
+            assert!((grid_ms..grid_ms + 13).contains(at_ms), "{at_ms}");
+        }
+        let elapsed: u64 = ticked.iter().map(|(_, elapsed)| elapsed).sum();
+        assert_eq!(elapsed, ticked.last().unwrap().0, "no time is left out");
+    }
+
+    #[test]
+    fn a_tick_after_a_stall_stands_for_those_that_were_missed() {
+        let ticked = ticks([90, 104, 150, 730, 740, 799, 801, 900]);
+        assert_eq!(ticked, [(104, 104), (730, 626), (801, 71), (900, 99)]);
+    }
+}
