@@ -72,7 +72,7 @@ impl MachineSampler {
             processes: follow.map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
-            slow_stands_ns: settings.slow_stands_ns,
+            slow_max_age_ns: settings.slow_max_age_ns,
         };
         Self {
             source: HostSource::new(&settings.roots, units, &selection, &mut gaps),

@@ -244,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    /// Whatever the environment of the test says.
+    /// Parses `url` without environment variables.
     fn alone(url: &str) -> Result<Address, AddressError> {
         Address::parse_with(url, &EnvironmentVariables::new(&|_| None))
     }

@@ -41,6 +41,7 @@ mod expression;
 mod function;
 mod hash;
 mod meta_command;
+mod operator;
 mod parser;
 mod program;
 mod scanner;

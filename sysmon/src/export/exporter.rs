@@ -46,7 +46,7 @@ impl Exporter {
             processes: settings.follow.as_ref().map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
-            slow_stands_ns: settings.slow_stands_ns,
+            slow_max_age_ns: settings.slow_max_age_ns,
         };
         let (tick_ns, interval_ns) = (settings.units.tick_ns, settings.interval_ns);
         let processes = settings.follow.as_ref();
