@@ -3,6 +3,7 @@
 # fifty scrapers for a minute
 # prove: causes planted on throwaway servers must be named, healthy runs must be called healthy
 # schema: docs/schema anew
+# docs/architecture.svg: the picture anew, with Graphviz
 # install: programs, completions and manual pages under PREFIX (docs/install.md)
 
 CARGO ?= cargo
@@ -57,6 +58,7 @@ test-postgres-matrix:
 
 lint: deny
 	$(CARGO) fmt --all --check
+	scripts/plain-words
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) deny --log-level error check bans licenses sources
@@ -89,6 +91,9 @@ prove: servers
 schema:
 	$(CARGO) run --quiet --locked -p bench-report --example report_schema > docs/schema/report-1.json
 	$(CARGO) run --quiet --locked -p bottleneck-analyzer --example assessment_schema > docs/schema/assessment-1.json
+
+docs/architecture.svg: docs/architecture.dot
+	dot -Tsvg $< -o $@
 
 servers:
 	@scripts/install-servers
