@@ -1,7 +1,7 @@
 //! Settings of sampling.
 
 use host_metrics::follow::FollowOptions;
-use host_metrics::source::{KernelUnits, Roots, SLOW_STANDS_NS};
+use host_metrics::source::{KernelUnits, Roots, SLOW_MAX_AGE_NS};
 
 use crate::growth::GrowthThreshold;
 
@@ -24,7 +24,7 @@ pub struct SamplingSettings {
     pub socket_states: bool,
     /// Time for which readings that change slowly stand, as
     /// [`SourceOptions`](host_metrics::source::SourceOptions) has it.
-    pub slow_stands_ns: u64,
+    pub slow_max_age_ns: u64,
     /// Least growth that is reported.
     pub growth: GrowthThreshold,
 }
@@ -40,7 +40,7 @@ impl SamplingSettings {
             follow: None,
             cgroups: Vec::new(),
             socket_states: false,
-            slow_stands_ns: SLOW_STANDS_NS,
+            slow_max_age_ns: SLOW_MAX_AGE_NS,
             growth: GrowthThreshold::default(),
         }
     }

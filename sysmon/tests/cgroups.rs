@@ -239,7 +239,7 @@ fn following(
         roots: Roots::under(root),
         cores: Some(4),
         cgroups: named.iter().map(|name| (*name).to_owned()).collect(),
-        slow_stands_ns: 0,
+        slow_max_age_ns: 0,
         follow,
         ..SamplingSettings::host()
     });

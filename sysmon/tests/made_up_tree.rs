@@ -66,7 +66,7 @@ fn of_tree(root: &Path) -> SamplingSettings {
     SamplingSettings {
         roots: Roots::under(root),
         units: UNITS,
-        slow_stands_ns: 0,
+        slow_max_age_ns: 0,
         ..SamplingSettings::host()
     }
 }

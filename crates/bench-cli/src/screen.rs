@@ -74,7 +74,9 @@ pub fn hold_lines() -> HeldLines {
 impl Drop for HeldLines {
     fn drop(&mut self) {
         if let Sink::Held(held) = std::mem::replace(&mut *sink(), Sink::Direct) {
-            held.iter().for_each(|lines| write(lines));
+            for lines in &held {
+                write(lines);
+            }
         }
     }
 }

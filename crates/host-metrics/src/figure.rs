@@ -1,43 +1,43 @@
-//! One derived figure at one tick, under the name it has in the report.
+//! Derived figures of one tick.
 
 use std::sync::Arc;
 
-/// What tells a figure from its siblings, as in `device = vda`.
+/// Key and value that distinguish a figure from others of its name, as in `device = vda`.
 pub type Label = (&'static str, String);
 
-/// All labels of a figure, shared with its siblings of the same tick.
+/// All labels of a figure, shared by the figures of one device at one tick.
 pub type Labels = Arc<[Label]>;
 
-/// A stretch of the monotonic clock.
+/// Interval on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
-    /// Its begin.
+    /// Begin of the interval.
     pub from_ns: u64,
-    /// Its end.
+    /// End of the interval.
     pub to_ns: u64,
 }
 
 impl Period {
-    /// Its length.
+    /// Returns the length of the interval, in nanoseconds.
     pub fn ns(self) -> u64 {
         self.to_ns.saturating_sub(self.from_ns)
     }
 }
 
-/// A value, and how far off it may be because its counter moves in ticks and its reads take time.
+/// A value with its error: counters move in ticks, and reading them takes time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FigureValue {
-    /// The best guess.
+    /// Best estimate.
     pub value: f64,
-    /// The most that the truth may lie above or below it; zero for what is read as it is.
+    /// Greatest difference between the true value and the estimate; zero for a gauge.
     pub error: f64,
-    /// What it is the mean over, from one read of its counter to the next; absent for what is
-    /// read as it is.
+    /// Interval over which it is a mean, from one read of its counter to the next; absent for a
+    /// gauge.
     pub over: Option<Period>,
 }
 
 impl FigureValue {
-    /// `None` when it is more than there can be, its error granted.
+    /// Returns `None` if the value is above `most` by more than its error.
     pub fn at_most(self, most: Option<f64>) -> Option<Self> {
         let possible = most.is_none_or(|most| self.value <= most + self.error);
         possible.then_some(self)
@@ -60,14 +60,14 @@ impl From<u64> for FigureValue {
     }
 }
 
-/// A figure that was read or derived; what could not be is no figure at all.
+/// A figure that was read or derived. One that could not be is left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
-    /// The name of its series.
+    /// Name of its series.
     pub name: &'static str,
-    /// None where there is but one; what numbers or names it comes first.
+    /// Labels, the one that numbers or names the device first; empty for a figure of the whole host.
     pub labels: Labels,
-    /// Its value over the tick.
+    /// Value at this tick.
     pub reading: FigureValue,
 }
 
@@ -76,12 +76,12 @@ pub struct Figure {
 pub struct Figures(Vec<Figure>);
 
 impl Figures {
-    /// Adds a figure of the whole machine; one that is absent or not finite is left out.
+    /// Adds a figure of the whole host, unless it is absent or not finite.
     pub fn put(&mut self, name: &'static str, value: Option<impl Into<FigureValue>>) {
         self.put_labelled(name, &[], value);
     }
 
-    /// The same of what takes labels to tell: a core, a device, an interface.
+    /// Adds a figure of a core, a device, an interface, unless it is absent or not finite.
     pub fn put_labelled(
         &mut self,
         name: &'static str,
@@ -102,7 +102,8 @@ impl Figures {
         }
     }
 
-    /// Those of the figure before, if they are the same: a device's figures come one after another.
+    /// Returns the labels of the figure before if they are the same, since figures of one device come
+    /// one after the other.
     fn labels(&self, labels: &[(&'static str, &str)]) -> Labels {
         if labels.is_empty() {
             return Labels::default();
@@ -120,7 +121,7 @@ impl Figures {
         }
     }
 
-    /// Figures that were added so far.
+    /// Returns the figures that were added so far.
     pub fn iter(&self) -> impl Iterator<Item = &Figure> {
         self.0.iter()
     }

@@ -1,6 +1,6 @@
 //! Mean and extremes of readings.
 
-/// Mean and extremes of what was read.
+/// Mean, lowest and highest of the readings so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spread {
     weight: f64,
@@ -10,12 +10,12 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Takes in one reading.
+    /// Adds a reading.
     pub fn add(&mut self, value: f64) {
         self.add_weighted(value, 1.0);
     }
 
-    /// Takes in a reading that counts for so much of the mean.
+    /// Adds a reading that has this weight in the mean.
     pub fn add_weighted(&mut self, value: f64, weight: f64) {
         (self.lowest, self.highest) = if self.weight > 0.0 {
             (self.lowest.min(value), self.highest.max(value))
@@ -26,19 +26,19 @@ impl Spread {
         self.sum += value * weight;
     }
 
-    /// Arithmetic mean, of rates over the time that they cover; `None` when nothing was read.
+    /// Returns the weighted mean; `None` before the first reading.
     pub fn mean(&self) -> Option<f64> {
-        // Weighing rounds: without this the mean of one reading could lie beside it.
+        // Weighting rounds: without this the mean of one reading could differ from it.
         let mean = self.sum / self.weight;
         self.read(mean.max(self.lowest).min(self.highest))
     }
 
-    /// Lowest reading.
+    /// Returns the lowest reading.
     pub fn min(&self) -> Option<f64> {
         self.read(self.lowest)
     }
 
-    /// Highest reading.
+    /// Returns the highest reading.
     pub fn max(&self) -> Option<f64> {
         self.read(self.highest)
     }

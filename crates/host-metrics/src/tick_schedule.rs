@@ -1,6 +1,6 @@
 //! Ticks at multiples of the interval, counted from the start, so that lateness never adds up.
 
-/// When to sample next, and how many samples were missed.
+/// Due time of the next sample, and number of samples missed.
 #[derive(Debug, Clone)]
 pub struct TickSchedule {
     origin_ns: u64,
@@ -10,7 +10,8 @@ pub struct TickSchedule {
 }
 
 impl TickSchedule {
-    /// Ticks every `interval_ns` after `origin_ns`, at which the first sample is taken.
+    /// Creates a schedule with a tick every `interval_ns` after `origin_ns`, when the first sample is
+    /// taken.
     pub fn new(origin_ns: u64, interval_ns: u64) -> Self {
         Self {
             origin_ns,
@@ -20,19 +21,19 @@ impl TickSchedule {
         }
     }
 
-    /// When the next sample is due.
+    /// Returns the time at which the next sample is due.
     pub fn due_ns(&self) -> u64 {
         self.origin_ns + self.next * self.interval_ns
     }
 
-    /// A sample was taken that began at `now_ns`: those whose time has come by then are missed.
+    /// Notes that a sample began at `now_ns`; ticks before it that had no sample are missed.
     pub fn sampled(&mut self, now_ns: u64) {
         let passed = now_ns.saturating_sub(self.origin_ns) / self.interval_ns;
         self.missed += passed.saturating_sub(self.next);
         self.next = passed.max(self.next) + 1;
     }
 
-    /// Samples that were due and never taken.
+    /// Returns the number of samples that were due and never taken.
     pub fn missed(&self) -> u64 {
         self.missed
     }

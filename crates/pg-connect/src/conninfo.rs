@@ -294,7 +294,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the password: encoded or quoted, it comes through whole.
+        /// Any password comes through whole, encoded or quoted.
         #[test]
         fn a_password_comes_through_both_forms(password in "\\PC{1,20}") {
             let all = percent_encoding::NON_ALPHANUMERIC;
@@ -307,7 +307,7 @@ mod tests {
             prop_assert!(read.contains(&wanted));
         }
 
-        /// Whatever stands there: pairs or a sentence, never a panic.
+        /// Any text gives pairs or an error, never a panic.
         #[test]
         fn no_text_brings_the_reader_down(text in "\\PC*", form in 0..3) {
             let _ = pairs(&match form {

@@ -178,7 +178,7 @@ fn write_numeric(text: &str, out: &mut impl BufMut) {
     let before = whole.len().next_multiple_of(GROUP);
     let behind = fraction.len().next_multiple_of(GROUP);
     let digits = format!("{whole:0>before$}{fraction:0<behind$}");
-    // A double has some 300 digits before its point at most, and as many behind it.
+    // A double has at most some 300 digits before its point, and as many behind it.
     out.put_u16((digits.len() / GROUP) as u16);
     // Weight of the first group: never below zero, because a digit stands before each point.
     out.put_u16((before / GROUP) as u16 - 1);

@@ -1,4 +1,4 @@
-//! The four ways in which a script draws a whole number from `low..=high`.
+//! The four distributions of random integers.
 //!
 //! Definitions: PostgreSQL documentation, *pgbench*, section *Random Functions*. Each parameter's
 //! bounds are those given there.
@@ -7,11 +7,12 @@ use rand::Rng;
 use rand::RngExt as _;
 use rand_distr::{Distribution as _, Open01, StandardNormal, Zipf};
 
-/// The smallest parameter of `random_gaussian`: below it most draws would have to be thrown away.
-const GAUSSIAN_LEAST: f64 = 2.0;
+/// Least parameter of `random_gaussian`: below it most draws would be rejected.
+const LEAST_GAUSSIAN: f64 = 2.0;
+/// Parameters of `random_zipfian`.
 const ZIPFIAN: std::ops::RangeInclusive<f64> = 1.001..=1000.0;
 
-/// Whole numbers from `low` to `high`, both included.
+/// Integers from `low` to `high`, both included.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IntegerRange {
     low: i64,
@@ -19,6 +20,10 @@ pub(crate) struct IntegerRange {
 }
 
 impl IntegerRange {
+    /// Creates the range from `low` to `high`.
+    ///
+    /// # Errors
+    /// Fails when it is empty, or holds more integers than an `i64` counts.
     pub(crate) fn new(low: i64, high: i64) -> Result<Self, String> {
         if low > high {
             return Err(format!("there is no number from {low} to {high}"));
@@ -39,20 +44,20 @@ impl IntegerRange {
         (self.high - self.low + 1) as f64
     }
 
-    /// The number at `share` of the way, 0 ≤ `share` < 1.
+    /// Returns the integer at `share` of the range, 0 ≤ `share` < 1.
     fn at(self, share: f64) -> i64 {
         let steps = (share * self.count()) as i64;
         self.low.saturating_add(steps).clamp(self.low, self.high)
     }
 
-    /// Each number alike.
+    /// Draws all integers with the same probability.
     pub(crate) fn uniform(self, random: &mut impl Rng) -> i64 {
         random.random_range(self.low..=self.high)
     }
 
-    /// `i` with probability `f(i) − f(i+1)`, where
-    /// `f(x) = exp(−parameter (x − low) / (high − low + 1)) / (1 − exp(−parameter))`: drawn by
-    /// inverting that distribution.
+    /// Draws `i` with probability `f(i) − f(i+1)`, where
+    /// `f(x) = exp(−parameter (x − low) / (high − low + 1)) / (1 − exp(−parameter))`, by inverting
+    /// that distribution.
     pub(crate) fn exponential(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         if parameter.is_nan() || parameter <= 0.0 {
             return Err(format!(
@@ -64,13 +69,13 @@ impl IntegerRange {
         Ok(self.at(-(cut + (1.0 - cut) * uniform).ln() / parameter))
     }
 
-    /// `i` with probability `F(i + 0.5) − F(i − 0.5)`, where `µ = (low + high) / 2` and
-    /// `F(x) = Φ(2 parameter (x − µ) / (high − low + 1)) / (2 Φ(parameter) − 1)`: a normal draw,
-    /// thrown away where it falls outside of ± `parameter`.
+    /// Draws `i` with probability `F(i + 0.5) − F(i − 0.5)`, where `µ = (low + high) / 2` and
+    /// `F(x) = Φ(2 parameter (x − µ) / (high − low + 1)) / (2 Φ(parameter) − 1)`, from normal draws,
+    /// rejected outside of ± `parameter`.
     pub(crate) fn gaussian(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
-        if parameter.is_nan() || parameter < GAUSSIAN_LEAST {
+        if parameter.is_nan() || parameter < LEAST_GAUSSIAN {
             return Err(format!(
-                "the parameter of random_gaussian must be {GAUSSIAN_LEAST:.1} or more, not {parameter}"
+                "the parameter of random_gaussian must be {LEAST_GAUSSIAN:.1} or more, not {parameter}"
             ));
         }
         loop {
@@ -81,8 +86,8 @@ impl IntegerRange {
         }
     }
 
-    /// The `k`th number with a probability of `1 / k^parameter`, up to a constant: rejection
-    /// inversion (Hörmann and Derflinger 1996), as `rand_distr` has it.
+    /// Draws the `k`th integer with a probability proportional to `1 / k^parameter`, by rejection
+    /// inversion (Hörmann and Derflinger 1996) of `rand_distr`.
     pub(crate) fn zipfian(self, parameter: f64, random: &mut impl Rng) -> Result<i64, String> {
         let wrong = || {
             format!("the parameter of random_zipfian must be from 1.001 to 1000, not {parameter}")

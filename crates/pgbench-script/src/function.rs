@@ -1,4 +1,4 @@
-//! Operators and functions: their names, how many arguments they take, and what they give.
+//! Operators and functions: their names, numbers of arguments and results.
 
 use rand::Rng;
 
@@ -6,10 +6,10 @@ use crate::distribution::IntegerRange;
 use crate::hash;
 use crate::value::ScriptValue;
 
-/// The most arguments that a function takes.
+/// Largest number of arguments of a function.
 pub(crate) const MOST_ARGUMENTS: usize = 4;
 
-/// An operator or a function all of whose arguments are evaluated before it.
+/// Operator or function whose arguments are all evaluated before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     Add,
@@ -47,11 +47,11 @@ pub(crate) enum Function {
     RandomZipfian,
 }
 
-/// Name, function, fewest and most arguments; `most` of `None` has no bound.
-type Named = (&'static str, Function, usize, Option<usize>);
+/// Name, function, fewest and most arguments; `None` = any number.
+type NamedFunction = (&'static str, Function, usize, Option<usize>);
 
-/// The functions that scripts call by name.
-pub(crate) const NAMED: [Named; 19] = [
+/// Functions that scripts call by name.
+pub(crate) const NAMED: [NamedFunction; 19] = [
     ("abs", Function::Absolute, 1, Some(1)),
     ("double", Function::ToDouble, 1, Some(1)),
     ("exp", Function::Exponential, 1, Some(1)),
@@ -78,8 +78,8 @@ pub(crate) const NAMED: [Named; 19] = [
     ("sqrt", Function::SquareRoot, 1, Some(1)),
 ];
 
-/// Returns why a function that pgbench has is not here.
-pub(crate) fn refusal(name: &str) -> Option<&'static str> {
+/// Returns the reason why a function of pgbench is not supported; `None` where that is not so.
+pub(crate) fn unsupported_reason(name: &str) -> Option<&'static str> {
     match name {
         "debug" => Some(
             "debug() prints at every call, which would be part of what is measured; leave it out",
@@ -92,12 +92,15 @@ pub(crate) fn refusal(name: &str) -> Option<&'static str> {
 }
 
 impl Function {
-    /// Returns true if it answers for a NULL argument too.
+    /// Returns true if it has a value for NULL arguments too; others give NULL.
     fn takes_null(self) -> bool {
         self == Self::Is
     }
 
-    /// Its value for `arguments`, as many as it takes.
+    /// Returns its value for `arguments`, as many as it takes.
+    ///
+    /// # Errors
+    /// Fails with a sentence where it has no value for them.
     pub(crate) fn apply(
         self,
         arguments: &[ScriptValue],
@@ -109,8 +112,8 @@ impl Function {
         }
         match *arguments {
             [] => Ok(ScriptValue::Double(std::f64::consts::PI)),
-            [a] => self.of_one(a),
-            [a, b] => self.of_two(a, b, random),
+            [a] => self.apply_to_one(a),
+            [a, b] => self.apply_to_two(a, b, random),
             [low, high, parameter, ..] => {
                 let bounds = IntegerRange::new(low.integer()?, high.integer()?)?;
                 let parameter = parameter.double()?;
@@ -124,7 +127,7 @@ impl Function {
         }
     }
 
-    fn of_one(self, a: ScriptValue) -> Result<ScriptValue, String> {
+    fn apply_to_one(self, a: ScriptValue) -> Result<ScriptValue, String> {
         Ok(match self {
             Self::Not => ScriptValue::Boolean(!a.boolean()?),
             Self::BitNot => ScriptValue::Integer(!a.integer()?),
@@ -137,7 +140,7 @@ impl Function {
                 ScriptValue::Double(x) => ScriptValue::Double(x.abs()),
                 other => ScriptValue::Integer(other.integer()?.checked_abs().ok_or(OVERFLOW)?),
             },
-            // A number is its own greatest and least.
+            // `greatest` and `least` of one number.
             _ => match a {
                 ScriptValue::Double(_) => a,
                 other => ScriptValue::Integer(other.integer()?),
@@ -145,7 +148,7 @@ impl Function {
         })
     }
 
-    fn of_two(
+    fn apply_to_two(
         self,
         a: ScriptValue,
         b: ScriptValue,
@@ -184,9 +187,9 @@ impl Function {
         let some_double =
             matches!(a, ScriptValue::Double(_)) || matches!(b, ScriptValue::Double(_));
         if some_double && !whole_only {
-            Ok(self.of_doubles(a.double()?, b.double()?))
+            Ok(self.apply_to_doubles(a.double()?, b.double()?))
         } else {
-            self.of_integers(a.integer()?, b.integer()?)
+            self.apply_to_integers(a.integer()?, b.integer()?)
         }
     }
 
@@ -194,7 +197,7 @@ impl Function {
         clippy::float_cmp,
         reason = "a script that compares doubles asks for just that"
     )]
-    fn of_doubles(self, a: f64, b: f64) -> ScriptValue {
+    fn apply_to_doubles(self, a: f64, b: f64) -> ScriptValue {
         match self {
             Self::Add => ScriptValue::Double(a + b),
             Self::Subtract => ScriptValue::Double(a - b),
@@ -209,7 +212,7 @@ impl Function {
         }
     }
 
-    fn of_integers(self, a: i64, b: i64) -> Result<ScriptValue, String> {
+    fn apply_to_integers(self, a: i64, b: i64) -> Result<ScriptValue, String> {
         let whole = |n: Option<i64>| {
             n.map(ScriptValue::Integer)
                 .ok_or_else(|| OVERFLOW.to_owned())
@@ -220,12 +223,12 @@ impl Function {
             Self::Multiply => whole(a.checked_mul(b)),
             Self::Divide | Self::Remainder if b == 0 => Err("division by zero".to_owned()),
             Self::Divide => whole(a.checked_div(b)),
-            // What is left of the lowest integer ÷ −1 is 0, though the quotient does not fit.
+            // The remainder of the lowest integer ÷ −1 is 0, although the quotient overflows.
             Self::Remainder => Ok(ScriptValue::Integer(a.wrapping_rem(b))),
             Self::BitAnd => Ok(ScriptValue::Integer(a & b)),
             Self::BitOr => Ok(ScriptValue::Integer(a | b)),
             Self::BitXor => Ok(ScriptValue::Integer(a ^ b)),
-            // As machines have it: bits beyond the width of an integer do not count.
+            // Shifts by the width of an integer or more wrap around, as on the machine.
             Self::ShiftLeft => Ok(ScriptValue::Integer(a.wrapping_shl(b as u32))),
             Self::ShiftRight => Ok(ScriptValue::Integer(a.wrapping_shr(b as u32))),
             Self::Equal => Ok(ScriptValue::Boolean(a == b)),

@@ -1,33 +1,35 @@
-//! How expressions are read.
+//! Parser of expressions, by precedence climbing.
 //!
 //! Operators bind as in the PostgreSQL documentation, *pgbench*, section *Built-in Operators*:
 //! OR, AND, NOT, IS and ISNULL, comparisons, bits, + and -, * and / and %, signs.
 
 use crate::diagnostic::{Diagnostic, Position};
 use crate::expression::Expression;
-use crate::function::{Function, NAMED, refusal};
+use crate::function::{Function, NAMED, unsupported_reason};
+use crate::operator::{BinaryOperator, COMPARISONS, PRECEDENCE};
 use crate::scanner::SourceChar;
-use crate::token::{Token, TokenKind, tokens};
+use crate::token::{Token, TokenKind, tokenize};
 use crate::value::ScriptValue;
 use crate::variable_table::{DEFAULT_SEED, VariableTable};
 
-/// Parts of one expression; far more than people write, far less than a stack holds.
+/// Number of parts that an expression may have: far more than people write, far fewer than a stack
+/// holds.
 const MOST_PARTS: usize = 500;
-/// Parentheses, signs and the like inside each other.
-const DEEPEST: usize = 50;
+/// Depth to which parentheses, signs and the like may nest.
+const MOST_DEPTH: usize = 50;
 
 impl Expression {
-    /// Reads the expression that `chars` are; `end` is where something is missing.
+    /// Parses `chars`; `end` is the position that errors name where something is missing.
     ///
     /// # Errors
-    /// At the word that does not fit.
+    /// Fails at the token that does not fit.
     pub(crate) fn parse(
         chars: &[SourceChar],
         end: Position,
         variables: &VariableTable,
     ) -> Result<Self, Diagnostic> {
         let mut parser = Parser {
-            tokens: tokens(chars)?,
+            tokens: tokenize(chars)?,
             at: 0,
             end,
             variables,
@@ -42,6 +44,7 @@ impl Expression {
     }
 }
 
+/// Tokens of an expression and how far they are parsed.
 struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
@@ -51,48 +54,6 @@ struct Parser<'a> {
     depth: usize,
 }
 
-/// Binary operators, loosest first. `NOT` stands between AND and IS, and is read there.
-const LEVELS: [&[(&str, BinaryOperator)]; 6] = [
-    &[("or", BinaryOperator::Or)],
-    &[("and", BinaryOperator::And)],
-    &[
-        ("=", BinaryOperator::Of(Function::Equal)),
-        ("<>", BinaryOperator::Of(Function::NotEqual)),
-        ("!=", BinaryOperator::Of(Function::NotEqual)),
-        ("<=", BinaryOperator::Of(Function::LessOrEqual)),
-        (">=", BinaryOperator::Swapped(Function::LessOrEqual)),
-        ("<", BinaryOperator::Of(Function::Less)),
-        (">", BinaryOperator::Swapped(Function::Less)),
-    ],
-    &[
-        ("|", BinaryOperator::Of(Function::BitOr)),
-        ("#", BinaryOperator::Of(Function::BitXor)),
-        ("&", BinaryOperator::Of(Function::BitAnd)),
-        ("<<", BinaryOperator::Of(Function::ShiftLeft)),
-        (">>", BinaryOperator::Of(Function::ShiftRight)),
-    ],
-    &[
-        ("+", BinaryOperator::Of(Function::Add)),
-        ("-", BinaryOperator::Of(Function::Subtract)),
-    ],
-    &[
-        ("*", BinaryOperator::Of(Function::Multiply)),
-        ("/", BinaryOperator::Of(Function::Divide)),
-        ("%", BinaryOperator::Of(Function::Remainder)),
-    ],
-];
-/// Position where `NOT`, and `IS` within it, bind.
-const COMPARISONS: usize = 2;
-
-#[derive(Debug, Clone, Copy)]
-enum BinaryOperator {
-    Or,
-    And,
-    Of(Function),
-    /// `a > b` is `b < a`.
-    Swapped(Function),
-}
-
 impl Parser<'_> {
     fn next(&mut self) -> Option<Token> {
         let token = self.tokens.get(self.at).cloned();
@@ -100,22 +61,24 @@ impl Parser<'_> {
         token
     }
 
-    /// The word ahead, where it is a symbol or a name.
-    fn ahead(&self) -> Option<(&str, Position)> {
+    /// Returns the next token without consuming it, where it is a symbol or a name.
+    fn peek(&self) -> Option<(&str, Position)> {
         let token = self.tokens.get(self.at)?;
-        match &token.word {
+        match &token.kind {
             TokenKind::Symbol(symbol) => Some((symbol, token.position)),
             TokenKind::Name(name) => Some((name, token.position)),
             _ => None,
         }
     }
 
+    /// Consumes the next token where it is `word`.
     fn accept(&mut self, word: &str) -> bool {
-        let found = self.ahead().is_some_and(|(ahead, _)| ahead == word);
+        let found = self.peek().is_some_and(|(ahead, _)| ahead == word);
         self.at += usize::from(found);
         found
     }
 
+    /// Consumes the next token, which must be `word`.
     fn expect(&mut self, word: &str) -> Result<(), Diagnostic> {
         if self.accept(word) {
             return Ok(());
@@ -123,22 +86,22 @@ impl Parser<'_> {
         Err(match self.tokens.get(self.at) {
             Some(token) => Diagnostic::new(
                 token.position,
-                format!("{word} is expected here, not {}", token.word.shown()),
+                format!("{word} is expected here, not {}", token.kind.text()),
             ),
             None => Diagnostic::new(self.end, format!("{word} is missing")),
         })
     }
 
-    fn here(&self) -> Position {
+    fn position(&self) -> Position {
         self.tokens.get(self.at).map_or(self.end, |t| t.position)
     }
 
-    /// Counts one more part.
-    fn made(&mut self, expression: Expression) -> Result<Expression, Diagnostic> {
+    /// Counts `expression` as one more part.
+    fn count_part(&mut self, expression: Expression) -> Result<Expression, Diagnostic> {
         self.parts += 1;
         if self.parts > MOST_PARTS {
             return Err(Diagnostic::new(
-                self.here(),
+                self.position(),
                 format!(
                     "an expression may have at most {MOST_PARTS} parts; \\set a part of it before"
                 ),
@@ -147,16 +110,18 @@ impl Parser<'_> {
         Ok(expression)
     }
 
-    /// Reads something inside of something.
-    fn deeper(
+    /// Parses a nested part.
+    fn nested(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<Expression, Diagnostic>,
     ) -> Result<Expression, Diagnostic> {
         self.depth += 1;
-        if self.depth > DEEPEST {
+        if self.depth > MOST_DEPTH {
             return Err(Diagnostic::new(
-                self.here(),
-                format!("an expression may nest at most {DEEPEST} deep; \\set a part of it before"),
+                self.position(),
+                format!(
+                    "an expression may nest at most {MOST_DEPTH} deep; \\set a part of it before"
+                ),
             ));
         }
         let read = read(self);
@@ -164,41 +129,44 @@ impl Parser<'_> {
         read
     }
 
-    fn binary(&mut self, level: usize) -> Result<Expression, Diagnostic> {
-        let Some(operators) = LEVELS.get(level) else {
+    /// Parses binary operators of this precedence and tighter ones.
+    fn binary(&mut self, precedence: usize) -> Result<Expression, Diagnostic> {
+        let Some(operators) = PRECEDENCE.get(precedence) else {
             return self.signed();
         };
-        if level == COMPARISONS
-            && let Some(("not", position)) = self.ahead()
+        if precedence == COMPARISONS
+            && let Some(("not", position)) = self.peek()
         {
             self.at += 1;
-            let negated = self.deeper(|parser| parser.binary(COMPARISONS))?;
+            let negated = self.nested(|parser| parser.binary(COMPARISONS))?;
             return self.call(Function::Not, vec![negated], position);
         }
-        let mut left = self.binary(level + 1)?;
+        let mut left = self.binary(precedence + 1)?;
         loop {
-            if level == COMPARISONS
-                && let Some(is) = self.is(&left)?
+            if precedence == COMPARISONS
+                && let Some(is) = self.is_test(&left)?
             {
                 left = is;
                 continue;
             }
-            let Some((ahead, position)) = self.ahead() else {
+            let Some((ahead, position)) = self.peek() else {
                 return Ok(left);
             };
             let Some((_, operator)) = operators.iter().find(|(word, _)| *word == ahead) else {
                 return Ok(left);
             };
             self.at += 1;
-            let right = self.binary(level + 1)?;
+            let right = self.binary(precedence + 1)?;
             left = match *operator {
                 BinaryOperator::Or => {
-                    self.made(Expression::Or(left.into(), right.into(), position))?
+                    self.count_part(Expression::Or(left.into(), right.into(), position))?
                 }
                 BinaryOperator::And => {
-                    self.made(Expression::And(left.into(), right.into(), position))?
+                    self.count_part(Expression::And(left.into(), right.into(), position))?
                 }
-                BinaryOperator::Of(function) => self.call(function, vec![left, right], position)?,
+                BinaryOperator::Call(function) => {
+                    self.call(function, vec![left, right], position)?
+                }
                 BinaryOperator::Swapped(function) => {
                     self.call(function, vec![right, left], position)?
                 }
@@ -212,30 +180,30 @@ impl Parser<'_> {
         arguments: Vec<Expression>,
         position: Position,
     ) -> Result<Expression, Diagnostic> {
-        self.made(Expression::Call {
+        self.count_part(Expression::Call {
             function,
             arguments,
             position,
         })
     }
 
-    /// `IS [NOT] NULL|TRUE|FALSE`, `ISNULL`, `NOTNULL`, where one of them follows `left`.
-    fn is(&mut self, left: &Expression) -> Result<Option<Expression>, Diagnostic> {
-        let Some((word @ ("is" | "isnull" | "notnull"), position)) = self.ahead() else {
+    /// Parses `IS [NOT] NULL|TRUE|FALSE`, `ISNULL` or `NOTNULL`, where one of them follows `left`.
+    fn is_test(&mut self, left: &Expression) -> Result<Option<Expression>, Diagnostic> {
+        let Some((word @ ("is" | "isnull" | "notnull"), position)) = self.peek() else {
             return Ok(None);
         };
-        let (mut negated, spelt) = (word == "notnull", word == "is");
+        let (mut negated, has_operand) = (word == "notnull", word == "is");
         self.at += 1;
         let mut value = ScriptValue::Null;
-        if spelt {
+        if has_operand {
             negated = self.accept("not");
             value = match self.next() {
                 Some(Token {
-                    word: TokenKind::Name(name),
+                    kind: TokenKind::Name(name),
                     ..
                 }) if name == "null" => ScriptValue::Null,
                 Some(Token {
-                    word: TokenKind::Name(name),
+                    kind: TokenKind::Name(name),
                     ..
                 }) if name == "true" || name == "false" => ScriptValue::Boolean(name == "true"),
                 Some(token) => {
@@ -255,15 +223,16 @@ impl Parser<'_> {
         Ok(Some(is))
     }
 
+    /// Parses an operand with its signs.
     fn signed(&mut self) -> Result<Expression, Diagnostic> {
-        let Some((sign @ ("-" | "+" | "~"), position)) = self.ahead() else {
+        let Some((sign @ ("-" | "+" | "~"), position)) = self.peek() else {
             return self.primary();
         };
         let sign = sign.to_owned();
         self.at += 1;
         if sign == "-"
             && let Some(&Token {
-                word: TokenKind::Integer(n),
+                kind: TokenKind::Integer(n),
                 position,
             }) = self.tokens.get(self.at)
         {
@@ -271,9 +240,9 @@ impl Parser<'_> {
             let negative = 0_i64.checked_sub_unsigned(n);
             let value = negative.ok_or_else(|| too_large(n, position))?;
             self.at += 1;
-            return self.made(Expression::Constant(ScriptValue::Integer(value)));
+            return self.count_part(Expression::Constant(ScriptValue::Integer(value)));
         }
-        let operand = self.deeper(Self::signed)?;
+        let operand = self.nested(Self::signed)?;
         match sign.as_str() {
             "-" => {
                 let zero = Expression::Constant(ScriptValue::Integer(0));
@@ -284,11 +253,12 @@ impl Parser<'_> {
         }
     }
 
+    /// Parses a constant, a variable, a call, a CASE or a parenthesis.
     fn primary(&mut self) -> Result<Expression, Diagnostic> {
         let Some(token) = self.next() else {
             return Err(Diagnostic::new(self.end, "an expression is missing"));
         };
-        let expression = match token.word {
+        let expression = match token.kind {
             TokenKind::Integer(n) => {
                 let n = i64::try_from(n).map_err(|_| too_large(n, token.position))?;
                 Expression::Constant(ScriptValue::Integer(n))
@@ -299,7 +269,7 @@ impl Parser<'_> {
                 position: token.position,
             },
             TokenKind::Symbol("(") => {
-                let inner = self.deeper(|parser| parser.binary(0))?;
+                let inner = self.nested(|parser| parser.binary(0))?;
                 self.expect(")")?;
                 return Ok(inner);
             }
@@ -307,14 +277,15 @@ impl Parser<'_> {
                 "null" => Expression::Constant(ScriptValue::Null),
                 "true" => Expression::Constant(ScriptValue::Boolean(true)),
                 "false" => Expression::Constant(ScriptValue::Boolean(false)),
-                "case" => self.deeper(Self::case)?,
-                _ => self.named(name, token.position)?,
+                "case" => self.nested(Self::case)?,
+                _ => self.function_call(name, token.position)?,
             },
             TokenKind::Symbol(_) => return Err(unexpected(&token)),
         };
-        self.made(expression)
+        self.count_part(expression)
     }
 
+    /// Parses a CASE behind its first word.
     fn case(&mut self) -> Result<Expression, Diagnostic> {
         let mut whens = Vec::new();
         self.expect("when")?;
@@ -336,8 +307,9 @@ impl Parser<'_> {
         Ok(Expression::Case { whens, otherwise })
     }
 
-    fn named(&mut self, name: &str, position: Position) -> Result<Expression, Diagnostic> {
-        if let Some(reason) = refusal(name) {
+    /// Parses the arguments of function `name`.
+    fn function_call(&mut self, name: &str, position: Position) -> Result<Expression, Diagnostic> {
+        if let Some(reason) = unsupported_reason(name) {
             return Err(Diagnostic::new(position, reason));
         }
         let Some((_, function, fewest, most)) = NAMED.iter().find(|(known, ..)| *known == name)
@@ -362,7 +334,7 @@ impl Parser<'_> {
         if most.is_some() {
             return self.call(function, arguments, position);
         }
-        // Any number of arguments: two at a time.
+        // A function of any number of arguments becomes nested calls with two.
         let mut rest = arguments.into_iter();
         let first = rest.next().into_iter().collect();
         let mut whole = self.call(function, first, position)?;
@@ -379,7 +351,7 @@ impl Parser<'_> {
             return Ok(arguments);
         }
         loop {
-            arguments.push(self.deeper(|parser| parser.binary(0))?);
+            arguments.push(self.nested(|parser| parser.binary(0))?);
             if !self.accept(",") {
                 break;
             }
@@ -400,7 +372,7 @@ fn unknown(name: &str) -> String {
 fn unexpected(token: &Token) -> Diagnostic {
     Diagnostic::new(
         token.position,
-        format!("{} does not fit here", token.word.shown()),
+        format!("{} does not fit here", token.kind.text()),
     )
 }
 

@@ -1,4 +1,4 @@
-//! The language as a whole: what expressions come to, where scripts branch, what errors point at.
+//! The language as a whole: values of expressions, branches of scripts, positions of errors.
 
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -24,7 +24,7 @@ fn compiled(text: &str) -> Result<(Program, Variables), ScriptError> {
     Ok((scripts.programs.remove(0), scripts.variables.client(0)))
 }
 
-/// Returns what `expression` comes to.
+/// Evaluates `expression`.
 fn value(expression: &str) -> Result<ScriptValue, String> {
     let script = format!("\\set x {expression}\nSELECT 1;");
     let (program, variables) = compiled(&script).map_err(|error| error.to_string())?;
@@ -275,7 +275,7 @@ fn scripts_of_a_mix_share_their_variables() {
 }
 
 proptest! {
-    /// Whatever stands in a file: a program or a sentence, never a panic.
+    /// Any text gives a program or an error, never a panic.
     #[test]
     fn no_text_brings_the_reader_down(text in "\\PC*") {
         let _ = compiled(&text);

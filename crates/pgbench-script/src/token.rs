@@ -1,30 +1,31 @@
-//! Words of an expression.
+//! Tokens of an expression.
 
 use crate::diagnostic::{Diagnostic, Position};
 use crate::scanner::{SourceChar, begins_name, is_name_part};
 
-/// A word with its place.
+/// A token with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Token {
-    pub(crate) word: TokenKind,
+    pub(crate) kind: TokenKind,
     pub(crate) position: Position,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum TokenKind {
-    /// Without its sign, so that the lowest integer can be written.
+    /// Integer without its sign: the lowest integer has no positive counterpart.
     Integer(u64),
     Double(f64),
-    /// A function or keyword, in lower case.
+    /// Function or keyword, in lower case.
     Name(String),
-    /// `:name`.
+    /// Variable, without its colon.
     Variable(String),
-    /// An operator, a parenthesis or a comma.
+    /// Operator, parenthesis or comma.
     Symbol(&'static str),
 }
 
 impl TokenKind {
-    pub(crate) fn shown(&self) -> String {
+    /// Returns the token as people write it, for error messages.
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Integer(n) => n.to_string(),
             Self::Double(x) => x.to_string(),
@@ -35,17 +36,17 @@ impl TokenKind {
     }
 }
 
-/// The longest first.
+/// Symbols, the longest first.
 const SYMBOLS: [&str; 21] = [
     "<<", ">>", "<=", ">=", "<>", "!=", "<", ">", "=", "+", "-", "*", "/", "%", "|", "#", "&", "~",
     "(", ")", ",",
 ];
 
-/// All words of `chars`.
+/// Splits `chars` into tokens.
 ///
 /// # Errors
-/// At a character that begins no word, and at a number that is none.
-pub(crate) fn tokens(chars: &[SourceChar]) -> Result<Vec<Token>, Diagnostic> {
+/// Fails at a character that begins no token, and at a malformed number.
+pub(crate) fn tokenize(chars: &[SourceChar]) -> Result<Vec<Token>, Diagnostic> {
     let mut tokens = Vec::new();
     let mut rest = chars;
     while let Some(first) = rest.first() {
@@ -53,9 +54,9 @@ pub(crate) fn tokens(chars: &[SourceChar]) -> Result<Vec<Token>, Diagnostic> {
             rest = &rest[1..];
             continue;
         }
-        let (word, length) = word(rest)?;
+        let (kind, length) = token(rest)?;
         tokens.push(Token {
-            word,
+            kind,
             position: first.position,
         });
         rest = &rest[length..];
@@ -63,7 +64,7 @@ pub(crate) fn tokens(chars: &[SourceChar]) -> Result<Vec<Token>, Diagnostic> {
     Ok(tokens)
 }
 
-fn word(rest: &[SourceChar]) -> Result<(TokenKind, usize), Diagnostic> {
+fn token(rest: &[SourceChar]) -> Result<(TokenKind, usize), Diagnostic> {
     let first = rest[0];
     let second = rest.get(1).map(|l| l.c);
     let begins_number =

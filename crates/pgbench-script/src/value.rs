@@ -1,22 +1,23 @@
-//! Values of variables and what they are turned into.
+//! Values of variables and expressions, and their conversions.
 
 use std::fmt;
 
-/// A value of a variable or an expression.
+/// Value of a variable or an expression.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ScriptValue {
-    /// Nothing, as SQL has it.
+    /// NULL.
     Null,
     /// True or false.
     Boolean(bool),
-    /// A whole number.
+    /// Integer of 64 bits.
     Integer(i64),
-    /// Any other number.
+    /// Floating-point number of 64 bits.
     Double(f64),
 }
 
 impl ScriptValue {
-    /// Reads a constant as it is defined on a command line: `null`, `true`, `false`, a number.
+    /// Parses a constant as `--define` takes it: a number, `null`, `true` or `false`, in any case;
+    /// `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(whole) = text.parse() {
@@ -33,7 +34,8 @@ impl ScriptValue {
         }
     }
 
-    pub(crate) fn kind(self) -> &'static str {
+    /// Names the type, for error messages.
+    pub(crate) fn type_name(self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Boolean(_) => "a boolean",
@@ -42,7 +44,7 @@ impl ScriptValue {
         }
     }
 
-    /// As a whole number; a double is rounded, half to even.
+    /// Converts to an integer; a double is rounded, half to even.
     pub(crate) fn integer(self) -> Result<i64, String> {
         match self {
             Self::Integer(n) => Ok(n),
@@ -55,26 +57,28 @@ impl ScriptValue {
                     Err(format!("{x} does not fit an integer"))
                 }
             }
-            other => Err(format!("{} is no integer", other.kind())),
+            other => Err(format!("{} is no integer", other.type_name())),
         }
     }
 
+    /// Converts to a double.
     pub(crate) fn double(self) -> Result<f64, String> {
         match self {
             Self::Integer(n) => Ok(n as f64),
             Self::Double(x) => Ok(x),
-            other => Err(format!("{} is no double", other.kind())),
+            other => Err(format!("{} is no double", other.type_name())),
         }
     }
 
+    /// Converts to a boolean, which no number is.
     pub(crate) fn boolean(self) -> Result<bool, String> {
         match self {
             Self::Boolean(b) => Ok(b),
-            other => Err(format!("{} is no boolean", other.kind())),
+            other => Err(format!("{} is no boolean", other.type_name())),
         }
     }
 
-    /// Returns true if it counts as true in `\if` and `CASE`: true, and numbers other than zero.
+    /// Returns true if `\if` and `CASE` take it for true: true, and numbers other than zero.
     pub(crate) fn is_true(self) -> bool {
         match self {
             Self::Null => false,
@@ -85,7 +89,7 @@ impl ScriptValue {
     }
 }
 
-/// As SQL writes it.
+/// Formats the value as SQL writes it.
 impl fmt::Display for ScriptValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -46,7 +46,7 @@ impl Exporter {
             processes: settings.follow.as_ref().map(|_| MASKING),
             cgroups: settings.cgroups.clone(),
             socket_states: settings.socket_states,
-            slow_stands_ns: settings.slow_stands_ns,
+            slow_max_age_ns: settings.slow_max_age_ns,
         };
         let (tick_ns, interval_ns) = (settings.units.tick_ns, settings.interval_ns);
         let processes = settings.follow.as_ref();
@@ -65,12 +65,12 @@ impl Exporter {
     }
 
     /// Adds the figures that `gpus` reads to each later page.
-    pub fn watch_gpus(&mut self, gpus: GpuWatch) {
+    pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
     /// Time until the next sample is due.
-    pub fn due_in(&self) -> Duration {
+    pub(crate) fn due_in(&self) -> Duration {
         Duration::from_nanos(self.cadence.due_ns().saturating_sub(monotonic_ns()))
     }
 

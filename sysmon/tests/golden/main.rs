@@ -66,7 +66,7 @@ fn machine() -> (tempfile::TempDir, SamplingSettings) {
             ..FollowOptions::default()
         }),
         socket_states: true,
-        slow_stands_ns: 0,
+        slow_max_age_ns: 0,
         ..SamplingSettings::host()
     };
     (root, settings)

@@ -144,7 +144,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
         processes: Some(MASKING),
         cgroups: vec!["a".to_owned()],
         socket_states: true,
-        slow_stands_ns: 0,
+        slow_max_age_ns: 0,
     };
     let mut source = HostSource::new(&Roots::under(root), UNITS, &selection, &mut gaps);
     let mut derivation = Derivation::new(UNITS, Some(CORES), SECOND_NS);

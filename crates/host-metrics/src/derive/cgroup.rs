@@ -1,4 +1,4 @@
-//! Use of control groups, as shares of what they may use.
+//! Use of control groups, absolute and as shares of their limits.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::figure::{FigureValue, Figures};
 use crate::metric::{cgroup as metric, pressure, put_gauges, put_rates};
 use crate::source::cgroup::{CgroupCpu, CgroupIo, CgroupSample, MemoryEvents, Throttling};
 
-/// The baselines of each group, by its name.
+/// Last readings of each control group, by its name.
 #[derive(Debug)]
 pub(super) struct CgroupDerivation {
     tick_ns: u64,
@@ -28,7 +28,7 @@ struct CgroupBaselines {
 }
 
 impl CgroupDerivation {
-    /// Groups of a machine with so many cores, which limit those that have no quota.
+    /// Creates a derivation without a reading. The host's `cores` limit groups without a quota.
     pub(super) fn new(tick_ns: u64, cores: Option<u64>, least_window_ns: u64) -> Self {
         Self {
             tick_ns,
@@ -49,7 +49,7 @@ impl CgroupDerivation {
             let new = || CgroupBaselines::new(self.least_window_ns, sample.identity);
             let group = group.or_insert_with(new);
             if group.identity != sample.identity {
-                // Another group has its name, and counters that are not those of before.
+                // Another group has this name now, with counters of its own.
                 *group = new();
             }
             group.figures(sample, (self.tick_ns, self.cores), machine_bytes, out);
@@ -62,10 +62,10 @@ impl CgroupBaselines {
         Self {
             identity,
             // Version 1 may count in ticks.
-            cpu: Baseline::over(least_window_ns),
-            throttling: Baseline::over(least_window_ns),
-            events: Baseline::over(0),
-            io: Baseline::over(0),
+            cpu: Baseline::with_least_window(least_window_ns),
+            throttling: Baseline::with_least_window(least_window_ns),
+            events: Baseline::with_least_window(0),
+            io: Baseline::with_least_window(0),
             pressure: PressureBaselines::default(),
         }
     }
@@ -83,12 +83,12 @@ impl CgroupBaselines {
         let quota = sample.quota_cores;
         put_gauges(metric::LIMITS, &sample, &labels, out);
         self.cpu.advance(sample.cpu, |old, new, w| {
-            // What runs is added up at every tick of its core.
+            // The kernel adds running tasks up at every tick of each core.
             let quantum_ns = tick_ns * cores.unwrap_or(1.0) as u64;
             let used = w.mean(Some(old.used_ns), Some(new.used_ns), quantum_ns);
             let used = used.and_then(|used| used.at_most(cores));
             out.put_labelled(metric::CPU_CORES.name(), &labels, used);
-            // A group may be above its quota for a moment: it pays in the next period.
+            // A group may exceed its quota briefly and pays in the next period.
             let of_limit = |used: FigureValue, limit: f64| FigureValue {
                 value: used.value / limit,
                 error: used.error / limit,
@@ -145,8 +145,9 @@ fn throttling(
         .filter(|(t, p)| *p > 0.0 && t <= p)
         .map(|(t, p)| t / p);
     out.put_labelled(metric::THROTTLED_PERIODS.name(), labels, ratio);
-    let stood = window.mean(Some(old.throttled_ns), Some(new.throttled_ns), 0);
-    // What stood still before the window is added up once it runs again.
-    let stood = stood.filter(|stood| cores.is_none_or(|cores| stood.value <= 2.0 * cores));
-    out.put_labelled(metric::THROTTLED_CORES.name(), labels, stood);
+    let throttled = window.mean(Some(old.throttled_ns), Some(new.throttled_ns), 0);
+    // Time throttled before the window is added up once the group runs again.
+    let throttled =
+        throttled.filter(|throttled| cores.is_none_or(|cores| throttled.value <= 2.0 * cores));
+    out.put_labelled(metric::THROTTLED_CORES.name(), labels, throttled);
 }

@@ -1,4 +1,4 @@
-//! Shares of CPU time by state, and what the scheduler did.
+//! Shares of CPU time by state, and rates of the scheduler.
 
 use super::RateWindow;
 use crate::figure::{FigureValue, Figures};
@@ -23,7 +23,7 @@ pub(super) fn rates(
     put_rates(metric::TASKS, (old, new), window, &[], out);
 }
 
-/// The shares of the CPU time that went by, which needs no clock but the kernel's own.
+/// Adds the shares of the CPU time that passed, which needs no clock but the kernel's own.
 fn shares(
     old: &CpuTimes,
     new: &CpuTimes,
@@ -36,7 +36,7 @@ fn shares(
     };
     let share = |old: Option<u64>, new: Option<u64>, counters: usize| {
         let spent = new?.checked_sub(old?)?;
-        // iowait may fall and be left out of the total, so another state could seem to be more.
+        // `iowait` may fall and then is left out of the total, so a state may exceed it.
         let value = (spent as f64 / total_ns as f64).min(1.0);
         let error = (counters as u64 * tick_ns) as f64 / total_ns as f64;
         Some(FigureValue {
@@ -55,8 +55,8 @@ fn shares(
     }
 }
 
-/// CPU time that went by in all states; `None` when none did or a counter fell. `iowait` may
-/// fall by the kernel's own account and then counts as nothing.
+/// Returns the CPU time that passed in all states; `None` if none did or a counter fell. `iowait` may
+/// fall, as the kernel documents, and then counts as zero.
 fn elapsed(old: &CpuTimes, new: &CpuTimes) -> Option<u64> {
     let iowait_ns = new
         .iowait_ns

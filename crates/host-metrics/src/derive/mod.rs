@@ -1,11 +1,11 @@
 //! From counters to rates, over the real time between two reads.
 //!
 //! A counter that fell, because it wrapped, was reset or its CPU went offline, has no rate: the
-//! figure is absent for that tick. A counter of clock ticks over a few milliseconds would be all
-//! rounding, so its window is held open until it is ten ticks of 10 ms long; sampling faster than
-//! that gives such a figure about ten times a second and leaves it absent between. No sample is
-//! taken at its exact time, so the shortest window accepted is never a multiple of the interval:
-//! see [`tick_window_ns`].
+//! figure is absent for that tick. CPU time is counted in clock ticks, so over a few milliseconds its
+//! rate would be mostly rounding: such a window stays open until it is ten ticks of 10 ms long.
+//! Sampling faster than that gives the figure about ten times a second and leaves it absent in
+//! between. Samples come a little early or late, so the shortest window accepted is never a multiple
+//! of the interval: see [`tick_window_ns`].
 
 mod cgroup;
 mod cpu;
@@ -29,7 +29,7 @@ use crate::source::{HostSample, KernelUnits};
 use cgroup::CgroupDerivation;
 pub use rate_window::{Baseline, RateWindow, tick_window_ns};
 
-/// The derivation of one recording: one baseline for each source.
+/// Turns the samples of one recording into figures; keeps the last reading of each source.
 #[derive(Debug)]
 pub struct Derivation {
     tick_ns: u64,
@@ -44,25 +44,25 @@ pub struct Derivation {
 }
 
 impl Derivation {
-    /// Nothing read yet, of a machine that counts in these units and has so many `cores`, and is
-    /// read every `interval_ns`.
+    /// Creates a derivation without a reading, for a host that counts in these units, has this number
+    /// of `cores` and is read every `interval_ns`.
     pub fn new(units: KernelUnits, cores: Option<u64>, interval_ns: u64) -> Self {
         let least_ns = tick_window_ns(interval_ns);
         Self {
             tick_ns: units.tick_ns,
-            cpu: Baseline::over(least_ns),
-            paging: Baseline::over(0),
-            disks: Baseline::over(least_ns),
-            network: Baseline::over(0),
-            tcp: Baseline::over(0),
-            listen: Baseline::over(0),
+            cpu: Baseline::with_least_window(least_ns),
+            paging: Baseline::with_least_window(0),
+            disks: Baseline::with_least_window(least_ns),
+            network: Baseline::with_least_window(0),
+            tcp: Baseline::with_least_window(0),
+            listen: Baseline::with_least_window(0),
             pressure: PressureBaselines::default(),
             cgroups: CgroupDerivation::new(units.tick_ns, cores, least_ns),
         }
     }
 
-    /// The figures of the machine at this tick. Rates need an earlier sample; processes are not
-    /// looked at here.
+    /// Returns the figures of the host and of control groups at this tick, and takes what it needs out
+    /// of `sample`. Rates need an earlier sample; processes are left to [`follow`](crate::follow).
     pub fn figures(&mut self, sample: &mut HostSample) -> Figures {
         let mut out = Figures::default();
         let Self {
@@ -164,7 +164,7 @@ pub fn gpu_figures(gpus: &[GpuSample], out: &mut Figures) {
     }
 }
 
-/// The baselines of PSI, of the machine or of a group.
+/// Last readings of the pressure counters of the host or of one control group.
 #[derive(Debug)]
 struct PressureBaselines {
     cpu: Baseline<PressureStall>,
@@ -174,7 +174,7 @@ struct PressureBaselines {
 
 impl Default for PressureBaselines {
     fn default() -> Self {
-        let [cpu, memory, io] = [(); 3].map(|()| Baseline::over(0));
+        let [cpu, memory, io] = [(); 3].map(|()| Baseline::with_least_window(0));
         Self { cpu, memory, io }
     }
 }

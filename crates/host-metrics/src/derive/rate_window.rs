@@ -1,21 +1,21 @@
-//! The time between two reads of one source, and what a counter did in it.
+//! Time between two readings of a counter, and the rate over it.
 
 use crate::figure::{FigureValue, Period};
 use crate::source::Timed;
 
 const NS_PER_S: f64 = 1e9;
-/// The window over which a counter of clock ticks is good to ±10 %.
+/// Window over which the error of a counter of clock ticks is 10 %.
 const TICK_WINDOW_NS: u64 = 100_000_000;
-/// An interval that is shorter than that by no more than this is taken as long enough.
+/// Difference to that by which an interval may be shorter.
 const TOLERANCE_NS: u64 = TICK_WINDOW_NS / 20;
 
-/// The shortest window over which a counter of clock ticks gives a rate, where it is read every
-/// `interval_ns`.
+/// Returns the shortest window, in nanoseconds, over which a counter of clock ticks gives a rate if it
+/// is read every `interval_ns`.
 ///
-/// The window is meant to last the fewest whole intervals that are long enough together. Half an
-/// interval less is accepted, because a read may come late and the next one on time: a bound at a
-/// multiple of the interval would turn away every second rate. More than 100 ms is asked for only
-/// where one interval is too short.
+/// The window should last the fewest whole intervals that are long enough together. Half an interval
+/// less is accepted, because a read may come late and the next one on time: a bound at a multiple of
+/// the interval would reject every second rate. More than 100 ms is required only if one interval is
+/// too short.
 pub fn tick_window_ns(interval_ns: u64) -> u64 {
     let interval_ns = interval_ns.max(1);
     let fewest = (TICK_WINDOW_NS - TOLERANCE_NS).div_ceil(interval_ns);
@@ -25,23 +25,23 @@ pub fn tick_window_ns(interval_ns: u64) -> u64 {
     }
 }
 
-/// From the middle of one read to the middle of the next.
+/// Time from the middle of one read to the middle of the next.
 #[derive(Debug, Clone, Copy)]
 pub struct RateWindow {
-    /// Its place in time.
+    /// Begin and end.
     pub period: Period,
-    /// How far off its length may be: the kernel took the counters at some instant within each
-    /// read.
+    /// Greatest error of its length, in nanoseconds: the kernel took the counters at some instant
+    /// within each read.
     pub slack_ns: u64,
 }
 
 impl RateWindow {
-    /// Its length.
+    /// Returns the length, in nanoseconds.
     pub fn ns(&self) -> u64 {
         self.period.ns()
     }
 
-    /// Growth per second of what is counted exactly; `None` when the counter fell.
+    /// Returns the growth per second of an exact counter; `None` if the counter fell.
     pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<FigureValue> {
         let grown = new?.checked_sub(old?)? as f64;
         let value = grown * NS_PER_S / self.ns() as f64;
@@ -52,7 +52,8 @@ impl RateWindow {
         })
     }
 
-    /// Time spent, counted in steps of `quantum_ns`, per time gone by. `None` when it fell.
+    /// Returns the growth of a counter of nanoseconds, which moves in steps of `quantum_ns`, per time
+    /// passed; `None` if the counter fell.
     pub fn mean(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<FigureValue> {
         let spent = new?.checked_sub(old?)? as f64 / self.ns() as f64;
         Some(FigureValue {
@@ -62,9 +63,9 @@ impl RateWindow {
         })
     }
 
-    /// The same of what cannot be more than one: the counter and the clock are not read in the
-    /// same instant, so a little more is one. `None` when it fell, or grew by more than twice
-    /// what could have gone by and so is no time of this window.
+    /// Returns the same for a time that cannot pass faster than the clock. Counter and clock are not
+    /// read at the same instant, so a little more than one is one; `None` if the counter fell, or grew
+    /// by more than twice the window.
     pub fn share(
         &self,
         old: Option<u64>,
@@ -79,7 +80,7 @@ impl RateWindow {
     }
 }
 
-/// The reading that the next one is held against.
+/// Previous reading of a source, with which the next one is compared.
 #[derive(Debug)]
 pub struct Baseline<T> {
     previous: Option<Timed<T>>,
@@ -88,15 +89,15 @@ pub struct Baseline<T> {
 
 impl<T> Baseline<T> {
     /// Creates a baseline without a reading, for windows of at least `least_window_ns`.
-    pub fn over(least_window_ns: u64) -> Self {
+    pub fn with_least_window(least_window_ns: u64) -> Self {
         Self {
             previous: None,
             least_window_ns,
         }
     }
 
-    /// Calls `derive` with the previous reading, `current` and the window between, once that is
-    /// long enough. After a reading that failed the window spans the gap.
+    /// Calls `derive` with the previous reading, `current` and the window between them, once that is
+    /// long enough. After a failed reading the window includes the time of it.
     pub fn advance(&mut self, current: Option<Timed<T>>, derive: impl FnOnce(&T, &T, RateWindow)) {
         let Some(current) = current else { return };
         if let Some(previous) = &self.previous {

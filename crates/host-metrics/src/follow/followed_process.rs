@@ -1,4 +1,4 @@
-//! One process that is followed.
+//! One followed process.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::source::process::{
 };
 use crate::source::{ReadSpan, Timed};
 
-/// What is kept of a command line.
+/// Number of characters that are kept of a command line.
 const COMMAND_CHARS: usize = 200;
 
-/// A process that is followed, with its latest figures and its history `H`.
+/// A followed process, with its latest figures and its history `H`.
 #[derive(Debug)]
 pub struct FollowedProcess<H = ()> {
-    /// Its name when last seen.
+    /// Name when it was last seen.
     pub name: Arc<str>,
     /// CPU time that it used during the recording, in nanoseconds.
     pub used_ns: u64,
-    /// The most memory it held.
+    /// Most resident memory that it held at a sample.
     pub rss_max_bytes: u64,
     command: Option<Arc<str>>,
     target: Option<Arc<str>>,
@@ -49,14 +49,14 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
             target: None,
             latest: Vec::new(),
             history,
-            faults: Baseline::over(0),
-            children: Baseline::over(least_window_ns),
-            io: Baseline::over(0),
-            waiting: Baseline::over(0),
+            faults: Baseline::with_least_window(0),
+            children: Baseline::with_least_window(least_window_ns),
+            io: Baseline::with_least_window(0),
+            waiting: Baseline::with_least_window(0),
         }
     }
 
-    /// What was read at the last tick at which it was there, by the names of its series.
+    /// Returns its figures of the last sample that it was in, by name.
     pub fn latest(&self) -> impl Iterator<Item = (&'static str, FigureValue)> {
         self.latest.iter().copied()
     }
@@ -80,7 +80,7 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.history.as_mut()
     }
 
-    /// A process changes its name when it becomes another program.
+    /// Returns true if it still has this name; it changes when another program runs in its place.
     pub(super) fn is_named(&self, name: &Arc<str>) -> bool {
         self.name == *name
     }

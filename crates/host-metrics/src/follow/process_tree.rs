@@ -1,13 +1,13 @@
-//! A target and all its descendants as one.
+//! A target and all its descendants together.
 //!
-//! A child that ends is added by the kernel to what its parent's children used, once the parent
-//! has waited for it. So the CPU time of a tree is what its members used, plus what their ended
-//! children did, less what was counted of those while they lived. That way children that live and
-//! die between two looks count too.
+//! The kernel adds the CPU time of a child that ended to its parent's counter of children once the
+//! parent has waited for it. So the CPU time of a tree is what its members used, plus what their
+//! ended children used, minus what was already counted of those while they ran. Children that start
+//! and end between two samples count too.
 //!
-//! A look takes a while. A child that ended after its parent was read, and before it was read
-//! itself, is missing here and not yet added there: what was counted of it is owed until the next
-//! look, by which the parent's counter has it.
+//! Reading all processes takes a while. A child that ended after its parent was read, and before it
+//! was read itself, is in neither: what was counted of it is carried over to the next sample, by when
+//! the parent's counter includes it.
 
 use std::collections::HashMap;
 
@@ -17,15 +17,15 @@ use crate::figure::{Figures, Period};
 use crate::metric::{process as metric, put_gauges};
 use crate::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 
-/// What a tree used when it was last looked at.
+/// CPU time of a tree, and the members at the last sample.
 #[derive(Debug, Default)]
 pub(super) struct ProcessTree {
     used_ns: u64,
     cores: Option<f64>,
     least_window_ns: u64,
     last: HashMap<ProcessId, MemberCpu>,
-    /// By the parents to whom it has yet to be added.
-    owed_ns: HashMap<ProcessId, u64>,
+    /// CPU time already counted of ended children, by the parent whose counter does not include it yet.
+    carried_ns: HashMap<ProcessId, u64>,
     at_ns: Option<u64>,
     slack_ns: u64,
     sum: TreeSum,
@@ -56,7 +56,7 @@ struct MemberCpu {
     parent: u32,
 }
 
-/// What the members hold now.
+/// Sums over the members of the current tick.
 #[derive(Debug, Default)]
 struct TreeSum {
     now: HashMap<ProcessId, MemberCpu>,
@@ -64,7 +64,7 @@ struct TreeSum {
     threads: Option<u64>,
     descriptors: Option<u64>,
     pss_bytes: Option<u64>,
-    /// What some member did not tell, so that there is no sum of it.
+    /// Figures that could not be read of some member, so that there is no sum of them.
     unread: ProcessFields,
     span: Option<(u64, u64)>,
 }
@@ -83,8 +83,8 @@ impl TreeSum {
 }
 
 impl ProcessTree {
-    /// One that cannot use more than all `cores`; a figure that says so is absent. Its CPU time is
-    /// told over `least_window_ns` at least.
+    /// Creates a tree without a member. It cannot use more than all `cores`; a figure that says so is
+    /// absent. CPU time is derived over windows of at least `least_window_ns`.
     pub(super) fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
         Self {
             cores,
@@ -93,7 +93,7 @@ impl ProcessTree {
         }
     }
 
-    /// Takes in one member of this tick.
+    /// Adds a member of this tick.
     pub(super) fn add(&mut self, sample: &ProcessSample, detail: &ProcessDetail) {
         let sum = &mut self.sum;
         let used = MemberCpu {
@@ -126,8 +126,8 @@ impl ProcessTree {
         }
     }
 
-    /// Says what the members of this tick are and did together. A process for which `born` holds
-    /// came up since the last look, so all that it shows was used since.
+    /// Ends the tick and adds the sums over its members to `out`. A process that is new by `starts`
+    /// used all that it shows since the last sample.
     pub(super) fn finish_tick(
         &mut self,
         label: &str,
@@ -141,7 +141,7 @@ impl ProcessTree {
         put_gauges(metric::TREE, &self.totals, &labels, out);
         let Some((begin_ns, end_ns)) = sum.span else {
             (self.last, self.at_ns) = (HashMap::new(), None);
-            self.owed_ns.clear();
+            self.carried_ns.clear();
             return;
         };
         let now_ns = u64::midpoint(begin_ns, end_ns);
@@ -161,9 +161,9 @@ impl ProcessTree {
                 &self.last,
                 &sum.now,
                 |id| starts.is_new(id),
-                &mut self.owed_ns,
+                &mut self.carried_ns,
             );
-            let quantum_ns = 2 * tick_ns * rounded(&self.last, &sum.now);
+            let quantum_ns = 2 * tick_ns * rounded_counters(&self.last, &sum.now);
             let used = window.mean(Some(0), used_ns, quantum_ns);
             let used = used.and_then(|used| used.at_most(self.cores));
             if used.is_some() {
@@ -175,9 +175,12 @@ impl ProcessTree {
     }
 }
 
-/// How many pairs of counters, of user and of system time, were each rounded to a tick: those of
-/// every process that is or was there, and of the children of those that waited for one.
-fn rounded(last: &HashMap<ProcessId, MemberCpu>, now: &HashMap<ProcessId, MemberCpu>) -> u64 {
+/// Returns the number of pairs of counters, of user and of system time, that were each rounded to a
+/// tick: those of every process now or before, and of the children of those that waited for one.
+fn rounded_counters(
+    last: &HashMap<ProcessId, MemberCpu>,
+    now: &HashMap<ProcessId, MemberCpu>,
+) -> u64 {
     let gone = last.keys().filter(|id| !now.contains_key(id)).count();
     let waited = |(id, used): &(&ProcessId, &MemberCpu)| {
         let before = last.get(id);
@@ -186,16 +189,16 @@ fn rounded(last: &HashMap<ProcessId, MemberCpu>, now: &HashMap<ProcessId, Member
     (now.len() + gone + now.iter().filter(waited).count()) as u64
 }
 
-/// CPU time used between two looks; `None` when a counter fell. What is `owed_ns` from the look
-/// before is set off, and that of this look put in its place.
+/// Returns the CPU time used between two samples; `None` if a counter fell. Subtracts what is carried
+/// over from the sample before, and puts what is carried over to the next one in its place.
 fn used_between(
     last: &HashMap<ProcessId, MemberCpu>,
     now: &HashMap<ProcessId, MemberCpu>,
-    born: impl Fn(ProcessId) -> bool,
-    owed_ns: &mut HashMap<ProcessId, u64>,
+    is_new: impl Fn(ProcessId) -> bool,
+    carried_ns: &mut HashMap<ProcessId, u64>,
 ) -> Option<u64> {
-    let owed_before = std::mem::take(owed_ns);
-    let counted = counted_of_gone(last, now);
+    let carried_before = std::mem::take(carried_ns);
+    let counted = counted_of_ended(last, now);
     let mut used_ns = 0;
     for (id, used) in now {
         let nothing = MemberCpu {
@@ -205,24 +208,25 @@ fn used_between(
         };
         let before = match last.get(id) {
             Some(before) => before,
-            None if born(*id) => &nothing,
+            None if is_new(*id) => &nothing,
             None => used,
         };
         let own_ns = used.own_ns.checked_sub(before.own_ns)?;
         let reaped_ns = used.children_ns.checked_sub(before.children_ns)?;
         let counted_ns = counted.get(id).copied().unwrap_or(0);
-        let set_off_ns = counted_ns + owed_before.get(id).copied().unwrap_or(0);
-        used_ns += own_ns + reaped_ns.saturating_sub(set_off_ns);
-        let left_ns = set_off_ns.saturating_sub(reaped_ns).min(counted_ns);
+        let subtracted_ns = counted_ns + carried_before.get(id).copied().unwrap_or(0);
+        used_ns += own_ns + reaped_ns.saturating_sub(subtracted_ns);
+        let left_ns = subtracted_ns.saturating_sub(reaped_ns).min(counted_ns);
         if left_ns > 0 {
-            owed_ns.insert(*id, left_ns);
+            carried_ns.insert(*id, left_ns);
         }
     }
     Some(used_ns)
 }
 
-/// What was counted of the members that are gone, by the nearest ancestor that is still there.
-fn counted_of_gone(
+/// Returns the CPU time that was counted of members that ended, by the nearest ancestor that is still
+/// there.
+fn counted_of_ended(
     last: &HashMap<ProcessId, MemberCpu>,
     now: &HashMap<ProcessId, MemberCpu>,
 ) -> HashMap<ProcessId, u64> {
@@ -247,7 +251,7 @@ mod tests {
     const GRANDCHILD: ProcessId = ProcessId { pid: 3, started: 9 };
 
     /// Each the child of the one before it by number.
-    fn look(members: &[(ProcessId, u64, u64)]) -> HashMap<ProcessId, MemberCpu> {
+    fn sample(members: &[(ProcessId, u64, u64)]) -> HashMap<ProcessId, MemberCpu> {
         let used = |id: ProcessId, own_ns, children_ns| MemberCpu {
             own_ns,
             children_ns,
@@ -259,43 +263,43 @@ mod tests {
             .collect()
     }
 
-    /// What was used from look to look.
-    fn used(looks: &[HashMap<ProcessId, MemberCpu>]) -> Vec<Option<u64>> {
-        let mut owed_ns = HashMap::new();
-        let pairs = looks.windows(2);
+    /// Returns the CPU time used from sample to sample.
+    fn used(samples: &[HashMap<ProcessId, MemberCpu>]) -> Vec<Option<u64>> {
+        let mut carried_ns = HashMap::new();
+        let pairs = samples.windows(2);
         pairs
-            .map(|pair| used_between(&pair[0], &pair[1], |_| true, &mut owed_ns))
+            .map(|pair| used_between(&pair[0], &pair[1], |_| true, &mut carried_ns))
             .collect()
     }
 
     #[test]
     fn a_child_counts_once_whether_it_was_seen_or_not() {
-        let before = look(&[(PARENT, 100, 0)]);
-        let unseen = look(&[(PARENT, 110, 500)]);
+        let before = sample(&[(PARENT, 100, 0)]);
+        let unseen = sample(&[(PARENT, 110, 500)]);
         assert_eq!(used(&[before.clone(), unseen]), [Some(510)]);
 
-        let seen = look(&[(PARENT, 100, 0), (CHILD, 300, 0)]);
-        let reaped = look(&[(PARENT, 110, 500)]);
+        let seen = sample(&[(PARENT, 100, 0), (CHILD, 300, 0)]);
+        let reaped = sample(&[(PARENT, 110, 500)]);
         assert_eq!(
             used(&[before, seen.clone(), reaped]),
             [Some(300), Some(210)]
         );
-        let never_waited_for = look(&[(PARENT, 110, 0)]);
+        let never_waited_for = sample(&[(PARENT, 110, 0)]);
         assert_eq!(used(&[seen, never_waited_for]), [Some(10)]);
     }
 
     #[test]
     fn a_child_that_ended_during_the_look_counts_once_too() {
-        let seen = look(&[(PARENT, 100, 0), (CHILD, 300, 0)]);
-        let in_between = look(&[(PARENT, 110, 0)]);
-        let then = look(&[(PARENT, 120, 340)]);
-        let later = look(&[(PARENT, 120, 440)]);
+        let seen = sample(&[(PARENT, 100, 0), (CHILD, 300, 0)]);
+        let in_between = sample(&[(PARENT, 110, 0)]);
+        let then = sample(&[(PARENT, 120, 340)]);
+        let later = sample(&[(PARENT, 120, 440)]);
         assert_eq!(
             used(&[seen.clone(), in_between.clone(), then, later.clone()]),
             [Some(10), Some(50), Some(100)]
         );
-        // What nobody waited for is not held against others for ever.
-        let never = look(&[(PARENT, 110, 0)]);
+        // Children for which nobody waited are not carried over for ever.
+        let never = sample(&[(PARENT, 110, 0)]);
         assert_eq!(
             used(&[seen, in_between, never, later]),
             [Some(10), Some(0), Some(450)]
@@ -304,21 +308,21 @@ mod tests {
 
     #[test]
     fn what_was_counted_of_a_line_that_ended_is_set_off_where_it_arrives() {
-        let all = look(&[(PARENT, 0, 0), (CHILD, 10, 5), (GRANDCHILD, 100, 0)]);
-        let alone = look(&[(PARENT, 0, 120)]);
+        let all = sample(&[(PARENT, 0, 0), (CHILD, 10, 5), (GRANDCHILD, 100, 0)]);
+        let alone = sample(&[(PARENT, 0, 120)]);
         assert_eq!(used(&[all, alone]), [Some(5)]);
-        let root_ended = look(&[(CHILD, 10, 5)]);
-        let both = look(&[(PARENT, 900, 0), (CHILD, 10, 0)]);
+        let root_ended = sample(&[(CHILD, 10, 5)]);
+        let both = sample(&[(PARENT, 900, 0), (CHILD, 10, 0)]);
         assert_eq!(used(&[both, root_ended]), [Some(5)]);
     }
 
     #[test]
     fn a_member_that_was_there_before_brings_nothing_and_one_that_falls_says_nothing() {
-        let before = look(&[(PARENT, 100, 0)]);
-        let joined = look(&[(PARENT, 105, 0), (CHILD, 9000, 9000)]);
+        let before = sample(&[(PARENT, 100, 0)]);
+        let joined = sample(&[(PARENT, 105, 0), (CHILD, 9000, 9000)]);
         let between = |now| used_between(&before, now, |_| false, &mut HashMap::new());
         assert_eq!(between(&joined), Some(5));
-        let fell = look(&[(PARENT, 99, 0)]);
+        let fell = sample(&[(PARENT, 99, 0)]);
         assert_eq!(between(&fell), None);
     }
 }

@@ -1,12 +1,12 @@
-//! `/proc/stat`: CPU time by state, and what the scheduler counts.
+//! `/proc/stat`: CPU time by state, and counters of the scheduler.
 
 use std::collections::BTreeMap;
 
 /// CPU time since boot, in nanoseconds (a multiple of the tick).
 ///
-/// *busy* is what ran here: user, nice, system and interrupts. Waiting for I/O is idle time, and
-/// what the hypervisor stole ran elsewhere, so neither is busy. The kernel counts guests in user
-/// and nice as well; here they are taken out, so that the states add up.
+/// *busy* is the time in which something ran here: user, nice, system and interrupts. Waiting for I/O
+/// is idle time, and stolen time was spent elsewhere, so neither is busy. The kernel counts guests in
+/// user and nice as well; here they are subtracted, so that the states add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CpuTimes {
     /// user + nice + guest + system + irq + softirq.
@@ -31,20 +31,20 @@ pub struct CpuTimes {
     pub guest_ns: Option<u64>,
 }
 
-/// The machine's CPUs.
+/// CPU time of the host, by core, and counters of the scheduler.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CpuSample {
     /// All cores together.
     pub all: CpuTimes,
     /// Each core that is online, by number.
     pub cores: BTreeMap<u32, CpuTimes>,
-    /// Tasks running or ready to run, this program's reading thread included.
+    /// Tasks running or ready to run, the reading thread included.
     pub runnable: Option<u64>,
     /// Tasks blocked on I/O.
     pub blocked: Option<u64>,
     /// Context switches since boot.
     pub context_switches: Option<u64>,
-    /// Processes and threads made since boot.
+    /// Processes and threads started since boot.
     pub forks: Option<u64>,
 }
 
@@ -77,15 +77,15 @@ pub fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
     Some(sample)
 }
 
-/// `user nice system idle [iowait irq softirq steal guest guest_nice]`; the first four are in
-/// every kernel.
+/// Parses `user nice system idle [iowait irq softirq steal guest guest_nice]`; every kernel has the
+/// first four.
 fn times(fields: &str, tick_ns: u64) -> Option<CpuTimes> {
     let mut fields = fields.split_ascii_whitespace();
     let mut next = || -> Option<u64> { fields.next()?.parse::<u64>().ok()?.checked_mul(tick_ns) };
     let (user, nice, system, idle_ns) = (next()?, next()?, next()?, next()?);
     let (iowait_ns, irq_ns, softirq_ns, steal_ns) = (next(), next(), next(), next());
     let guests = next().zip(next());
-    // A guest's time is put in both places one after the other, so it may be ahead by a tick.
+    // The kernel adds guest time to both counters one after the other, so one may be a tick ahead.
     let without_guests = |all: u64, guest: Option<u64>| all.saturating_sub(guest.unwrap_or(0));
     let busy_ns = [
         user,

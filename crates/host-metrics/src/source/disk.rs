@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The kernel counts in sectors of 512 bytes, whatever the device's own are.
+/// Unit of the kernel's counters, whatever the sector size of the device.
 const SECTOR_BYTES: u64 = 512;
-/// The kernel counts time in milliseconds.
+/// Resolution of the kernel's counters of time.
 pub const TIME_QUANTUM_NS: u64 = 1_000_000;
 
 /// Transfers since the device appeared; times in nanoseconds (counted in milliseconds).
@@ -15,13 +15,13 @@ pub struct DiskCounters {
     pub reads: Option<u64>,
     /// Bytes read.
     pub read_bytes: u64,
-    /// Time that the reads took, added up over reads at once.
+    /// Time that the reads took, added up over concurrent reads.
     pub read_ns: Option<u64>,
     /// Writes completed.
     pub writes: Option<u64>,
     /// Bytes written.
     pub written_bytes: u64,
-    /// Time that the writes took, added up over writes at once.
+    /// Time that the writes took, added up over concurrent writes.
     pub write_ns: Option<u64>,
     /// Time with at least one transfer under way.
     pub busy_ns: Option<u64>,
@@ -29,10 +29,10 @@ pub struct DiskCounters {
     pub queued_ns: Option<u64>,
 }
 
-/// Every disk by name.
+/// Counters of every disk, by name.
 pub type DiskSample = BTreeMap<String, DiskCounters>;
 
-/// Tells whole disks from their partitions, loop devices and memory disks.
+/// Distinguishes whole disks from partitions, loop devices and memory disks.
 #[derive(Debug)]
 pub struct DiskFilter {
     block: PathBuf,
@@ -40,7 +40,7 @@ pub struct DiskFilter {
 }
 
 impl DiskFilter {
-    /// Asks the tree at `sys`; where it has no `block` directory every device passes.
+    /// Creates a filter by the tree at `sys`; if that has no directory `block`, partitions pass too.
     pub fn new(sys: &Path) -> Self {
         Self {
             block: sys.join("block"),
@@ -64,8 +64,7 @@ impl DiskFilter {
     }
 }
 
-/// Parses `/proc/diskstats`. A device that never transferred anything is left out, as is a line
-/// that does not make sense.
+/// Parses `/proc/diskstats`. Leaves out devices that never transferred anything, and malformed lines.
 pub fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
     text.lines()
         .filter_map(line)
@@ -75,7 +74,7 @@ pub fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
         .collect()
 }
 
-/// `major minor name reads merged sectors ms writes merged sectors ms in_flight busy_ms
+/// Parses `major minor name reads merged sectors ms writes merged sectors ms in_flight busy_ms
 /// queued_ms …`
 fn line(text: &str) -> Option<(&str, DiskCounters)> {
     let mut words = text.split_ascii_whitespace().skip(2);

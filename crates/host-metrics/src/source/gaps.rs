@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-/// Readings that failed, each named once however often it fails.
+/// Readings that failed, each with its first reason.
 #[derive(Debug, Default)]
 pub struct Gaps {
     reasons: BTreeMap<Cow<'static, str>, String>,
     processes: BTreeMap<&'static str, ProcessCount>,
 }
 
-/// Processes that were asked for something, each counted once however often it is asked.
+/// Number of processes of which a reading was tried, and of those of which it failed.
 #[derive(Debug, Default, Clone, Copy)]
 struct ProcessCount {
     asked: u64,
@@ -19,7 +19,7 @@ struct ProcessCount {
 }
 
 impl Gaps {
-    /// Keeps what was read; notes the reason when nothing was.
+    /// Returns the reading; notes the reason if it failed.
     pub fn keep<T, E: Display>(&mut self, what: &'static str, read: Result<T, E>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
@@ -30,48 +30,48 @@ impl Gaps {
         }
     }
 
-    /// Notes that `what` is absent, and why.
+    /// Notes that `what` is absent for this reason.
     pub fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
         self.reasons
             .entry(what.into())
             .or_insert_with(|| reason.to_string());
     }
 
-    /// True if nothing is absent.
+    /// Returns true if nothing is absent.
     pub(super) fn is_empty(&self) -> bool {
         self.reasons.is_empty()
     }
 
-    /// Notes all that `others` has and this has not.
+    /// Adds the gaps of `others` that are not known yet.
     pub(super) fn join(&mut self, others: Self) {
         for (what, reason) in others.reasons {
             self.note(what, &reason);
         }
     }
 
-    /// Takes back that `what` is absent: it is there now.
+    /// Removes `what`, which can be read now.
     pub fn forget(&mut self, what: &str) {
         self.reasons.remove(what);
     }
 
-    /// Counts one more process that was asked for `what` for the first time.
+    /// Counts one more process of which `what` is read for the first time.
     pub(super) fn asked(&mut self, what: &'static str) {
         self.processes.entry(what).or_default().asked += 1;
     }
 
-    /// Counts one of those that were asked as one of which `what` is absent.
+    /// Counts one of those processes as one of which `what` is absent.
     pub(super) fn missing(&mut self, what: &'static str, reason: &impl Display) {
         self.processes.entry(what).or_default().missing += 1;
         self.note(what, reason);
     }
 
-    /// Absent readings with the first reason seen, in order of name.
+    /// Returns the absent readings with their first reason, in order of name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.reasons.iter();
         all.map(|(what, why)| (what.as_ref(), why.as_str()))
     }
 
-    /// The same as sentences, each with its name: `process.io is absent for 1 of 130 processes: …`.
+    /// Returns each absent reading with a sentence: `process.io is absent for 1 of 130 processes: …`.
     pub fn sentences(&self) -> impl Iterator<Item = (&str, String)> {
         self.iter().map(|(what, why)| {
             let of = self.processes.get(what);

@@ -11,12 +11,12 @@ use crate::clock::monotonic_ns;
 
 use super::{SourceError, Timed};
 
-/// Some files are made in memory that the kernel clears, as much of it as is asked for.
+/// First size of the buffer: for some files the kernel clears as much memory as is asked for.
 const FIRST_BUFFER_BYTES: usize = 256;
-/// An answer that is shorter than this and than what was asked for is the last: the kernel fills a
-/// page with as many records as fit, and no record of the files that we read is half a page long.
+/// Length below which a short answer is the last one: the kernel fills a page with as many records as
+/// fit, and no record of these files is half a page long.
 const LAST_ANSWER_BYTES: usize = 2048;
-/// No file that we read comes near; an endless one must not take the machine's memory.
+/// Bound that no file of the kernel comes near, so that an endless one does not use up memory.
 const LARGEST_FILE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A file that is opened at its first read and stays open.
@@ -28,7 +28,7 @@ pub struct KeptFile {
 }
 
 impl KeptFile {
-    /// Names the file; nothing is opened yet.
+    /// Names the file; opens nothing yet.
     pub fn new(path: PathBuf) -> Self {
         Self {
             path,
@@ -37,12 +37,12 @@ impl KeptFile {
         }
     }
 
-    /// Reads the whole file and has `parse` make something of it.
+    /// Reads the whole file and parses it.
     ///
-    /// After a failure the next read opens the file anew, so that what comes back is seen.
+    /// After a failure the next read opens the file anew, so that a file that is back is read.
     ///
     /// # Errors
-    /// When it cannot be read, or `parse` finds no `wanted` in it.
+    /// Fails if it cannot be read, or if `parse` finds no `wanted` in it.
     pub fn read<T>(
         &mut self,
         wanted: &'static str,
@@ -57,10 +57,10 @@ impl KeptFile {
             }
         })?;
         let bytes = &self.buffer[..length.value];
-        // The check is quick, and the search for what is no text is not.
+        // The check is quick, and the lossy conversion is not.
         let text = std::str::from_utf8(bytes)
             .map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        // The kernel ends every line; a number at an end without one may lack its last digits.
+        // The kernel ends every line; a number without the line end may lack digits.
         let lines = text.rfind('\n').map_or("", |end| &text[..=end]);
         let value = parse(lines).ok_or_else(|| SourceError::Malformed {
             path: self.path.clone(),
@@ -80,38 +80,38 @@ impl KeptFile {
     }
 }
 
-/// A file of what changes slowly: what was read stands for a while, and so does a failure.
+/// A file whose content changes slowly: a reading, or a failure, is used again for a while.
 #[derive(Debug)]
 pub struct SlowFile<T> {
     file: KeptFile,
-    stands_ns: u64,
+    max_age_ns: u64,
     last: Option<Result<Timed<T>, Arc<SourceError>>>,
     read_ns: u64,
 }
 
 impl<T: Clone> SlowFile<T> {
-    /// Names the file, and how long what it said stands.
-    pub fn new(path: PathBuf, stands_ns: u64) -> Self {
+    /// Names the file, and the age in nanoseconds at which it is read again.
+    pub fn new(path: PathBuf, max_age_ns: u64) -> Self {
         Self {
             file: KeptFile::new(path),
-            stands_ns,
+            max_age_ns,
             last: None,
             read_ns: 0,
         }
     }
 
-    /// What the file said last, read again if that no longer stands.
+    /// Returns the last reading, after reading the file again if that is too old.
     ///
     /// # Errors
-    /// As [`KeptFile::read`].
+    /// Fails as [`KeptFile::read`] does.
     pub fn read(
         &mut self,
         wanted: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Timed<T>, Arc<SourceError>> {
         let now_ns = monotonic_ns();
-        let stands = now_ns.saturating_sub(self.read_ns) < self.stands_ns;
-        if let Some(last) = self.last.as_ref().filter(|_| stands) {
+        let is_fresh = now_ns.saturating_sub(self.read_ns) < self.max_age_ns;
+        if let Some(last) = self.last.as_ref().filter(|_| is_fresh) {
             return last.clone();
         }
         let read = self.file.read(wanted, parse).map_err(Arc::new);
@@ -121,8 +121,8 @@ impl<T: Clone> SlowFile<T> {
     }
 }
 
-/// Reads until the end: the kernel answers with less than was asked for whenever the next record
-/// does not fit.
+/// Reads until the end of the file: the kernel answers with less than was asked for whenever the next
+/// record does not fit.
 fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let mut length = 0;
     loop {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_slowly_is_read_again_once_it_no_longer_stands() {
+    fn what_changes_slowly_is_read_again_once_it_is_too_old() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("limit");
         let number = |text: &str| text.trim().parse::<u64>().ok();

@@ -1,24 +1,24 @@
-//! `/proc/loadavg` and `/proc/sys/fs/file-nr`: how much the kernel is asked to do and to hold.
+//! `/proc/loadavg` and `/proc/sys/fs/file-nr`: load averages and open files of the host.
 
-/// Tasks running or waiting for a CPU or a disk, averaged by the kernel; and all there are.
+/// Averages of the tasks that run or wait for a CPU or a disk, and the number of all tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LoadSample {
-    /// Over the last minute, exponentially weighted.
+    /// Average over the last minute, exponentially weighted.
     pub one: f64,
-    /// Over five minutes.
+    /// Average over five minutes.
     pub five: f64,
-    /// Over fifteen minutes.
+    /// Average over fifteen minutes.
     pub fifteen: f64,
-    /// Threads of all processes.
+    /// Number of threads of all processes.
     pub tasks: Option<u64>,
 }
 
 /// Open files of all processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HandleSample {
-    /// Open now.
+    /// Number that is open.
     pub open: u64,
-    /// How many there may be.
+    /// Limit of that number.
     pub most: Option<u64>,
 }
 

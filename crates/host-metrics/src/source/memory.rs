@@ -1,42 +1,42 @@
-//! `/proc/meminfo` and `/proc/vmstat`: memory and swap in use, and what became of pages.
+//! `/proc/meminfo` and `/proc/vmstat`: memory and swap in use, and counters of paging.
 
 use super::text::pairs;
 
-/// Memory and swap, in bytes. What the kernel does not tell is absent.
+/// Memory and swap, in bytes. A figure that the kernel does not report is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemorySample {
-    /// Memory of the machine that the kernel manages.
+    /// Memory of the host that the kernel manages.
     pub total_bytes: u64,
-    /// What could be had without swapping (the kernel's own estimate, since 3.14).
+    /// Memory available without swapping, by the kernel's own estimate (since Linux 3.14).
     pub available_bytes: Option<u64>,
-    /// Copies of files, buffers included.
+    /// Cached file content, buffers included.
     pub cached_bytes: Option<u64>,
-    /// Changed and not yet written, or being written.
+    /// Cached content that is not written to disk yet.
     pub dirty_bytes: Option<u64>,
-    /// The kernel's own objects.
+    /// Objects of the kernel itself (slab).
     pub slab_bytes: Option<u64>,
-    /// Of these what it could give back.
+    /// Part of the slab that the kernel can reclaim.
     pub slab_reclaimable_bytes: Option<u64>,
-    /// Programs' memory that lies in transparent huge pages.
+    /// Memory of programs in transparent huge pages.
     pub huge_anonymous_bytes: Option<u64>,
     /// Memory set aside as huge pages.
     pub huge_total_bytes: Option<u64>,
-    /// Of these what nobody uses.
+    /// Part of those that is free.
     pub huge_free_bytes: Option<u64>,
     /// Swap in use.
     pub swap_used_bytes: Option<u64>,
 }
 
-/// What became of pages since boot. A kernel without swap does not tell of it.
+/// Counters of paging since boot. Those of swap are absent in a kernel without swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PagingSample {
-    /// Read back from swap.
+    /// Bytes read back from swap.
     pub swapped_in_bytes: Option<u64>,
-    /// Written to swap.
+    /// Bytes written to swap.
     pub swapped_out_bytes: Option<u64>,
-    /// Faults that had to wait for a disk.
+    /// Page faults that waited for a disk.
     pub major_faults: Option<u64>,
-    /// Processes that the kernel killed for want of memory.
+    /// Processes that the kernel killed for lack of memory.
     pub oom_kills: Option<u64>,
 }
 
@@ -80,7 +80,7 @@ pub fn parse_meminfo(text: &str) -> Option<MemorySample> {
     })
 }
 
-/// Parses `/proc/vmstat`; `None` when it tells nothing of these.
+/// Parses `/proc/vmstat`; `None` if it has none of these.
 pub fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> {
     let mut paging = PagingSample::default();
     for (key, value) in pairs(text) {
@@ -96,7 +96,7 @@ pub fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> {
     (paging != PagingSample::default()).then_some(paging)
 }
 
-/// `12 kB` in bytes.
+/// Parses `12 kB`, in bytes.
 fn bytes(value: &str) -> Option<u64> {
     let kibibytes: u64 = value.strip_suffix("kB")?.trim_end().parse().ok()?;
     kibibytes.checked_mul(1024)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Traffic since the interface appeared.
+/// Counters of one interface since it appeared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InterfaceCounters {
     /// Bytes received.
@@ -19,11 +19,11 @@ pub struct InterfaceCounters {
     pub errors: Option<u64>,
 }
 
-/// Every interface by name.
+/// Counters of every interface, by name.
 pub type NetworkSample = BTreeMap<String, InterfaceCounters>;
 
-/// Parses `/proc/net/dev`. An interface that never carried anything is left out, as is a line
-/// that does not make sense; `None` when there is no line of an interface at all.
+/// Parses `/proc/net/dev`. Leaves out interfaces that never carried anything, and malformed lines;
+/// `None` if no line is that of an interface.
 pub fn parse_dev(text: &str) -> Option<NetworkSample> {
     let lines = || text.lines().skip(2).filter_map(interface);
     lines().next()?;
@@ -31,10 +31,10 @@ pub fn parse_dev(text: &str) -> Option<NetworkSample> {
     Some(used.map(|(name, c)| (name.to_owned(), c)).collect())
 }
 
-/// `name: bytes packets errors drops fifo frame compressed multicast` received, then
+/// Parses `name: bytes packets errors drops fifo frame compressed multicast` received, then
 /// `bytes packets errors drops …` sent.
 fn interface(line: &str) -> Option<(&str, InterfaceCounters)> {
-    // An alias has a `:` in its own name, so the last one divides.
+    // The name of an alias has a `:` in it, so the last one is the separator.
     let (name, rest) = line.rsplit_once(':')?;
     let mut words = rest.split_ascii_whitespace();
     let mut number = |skip: usize| -> Option<u64> { words.nth(skip)?.parse().ok() };

@@ -1,5 +1,5 @@
-//! How many files of the kernel are kept open. Each spares its opening at every tick, and of five
-//! hundred processes there are thousands.
+//! Limit of open files of this program. Files of the kernel stay open, which saves opening them at
+//! every tick; five hundred processes have thousands.
 
 use std::io;
 use std::sync::OnceLock;
@@ -7,17 +7,17 @@ use std::sync::OnceLock;
 use nix::libc::rlim_t;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// As many as this are enough; a limit of millions need not be used up.
+/// Limit that is enough; a limit of millions need not be used up.
 const ENOUGH: rlim_t = 32_768;
-/// Where the system tells no limit.
+/// Number of files to keep open if the system does not tell the limit.
 const CAREFUL: usize = 256;
 
-/// The limit as it was found, once it was raised.
+/// Soft and hard limit before they were raised.
 static FOUND: OnceLock<(rlim_t, rlim_t)> = OnceLock::new();
 
-/// Half of the files that this program may open, after it has asked for more than the common 1024:
-/// the other half is for everything else.
-pub(super) fn most() -> usize {
+/// Raises the limit above the common 1024 and returns half of it: the other half is for everything
+/// else.
+pub(super) fn raise_and_halve() -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return CAREFUL;
     };
@@ -39,11 +39,11 @@ pub fn raise_limit() -> Option<u64> {
     Some(soft)
 }
 
-/// Sets the limit back, for a program that is not ours: it may have reasons for a low one. Makes a
-/// system call and no more, so it can be called between fork and exec.
+/// Restores the limit for a child program, which may rely on a low one. Makes one system call and
+/// nothing else, so it can be called between fork and exec.
 ///
 /// # Errors
-/// When the system refuses.
+/// Fails if the system refuses.
 pub fn restore_limit() -> io::Result<()> {
     if let Some((soft, hard)) = FOUND.get() {
         setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard)?;

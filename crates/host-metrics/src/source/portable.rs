@@ -1,8 +1,8 @@
-//! Systems without `/proc`: what sysinfo serves, brought into the same sample.
+//! Source on systems without `/proc`: samples from sysinfo.
 //!
-//! sysinfo gives CPU use as a share since its last refresh. The shares are added up to counters,
-//! so that one derivation serves every system; states other than busy and idle stay absent, as
-//! do the run queue, PSI, retransmissions and drops.
+//! sysinfo gives CPU use as a share since its last refresh. The shares are added up to counters, so that
+//! the same derivation works on every system. States other than busy and idle are absent, as are the
+//! run queue, PSI, retransmissions and drops.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use super::network::{InterfaceCounters, NetworkSample};
 use super::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 use super::{Gaps, HostSample, KernelUnits, ReadSpan, Roots, SourceError, SourceOptions, Timed};
 
-/// Reads this machine by way of sysinfo.
+/// Reads this host by way of sysinfo.
 #[derive(Debug)]
 pub struct PortableSource {
     system: Result<System, sysinfo::Error>,
@@ -34,9 +34,8 @@ pub struct PortableSource {
 }
 
 impl PortableSource {
-    /// A source of this machine's figures; there is no tree to read them from elsewhere, so
-    /// `_roots` and `_units` serve only to be built as the other source is. Control groups and
-    /// sockets by state are noted in `gaps` when they were asked for.
+    /// Creates a source of this host's figures. `_roots` and `_units` are used on Linux. Notes control
+    /// groups and sockets by state in `gaps` if they were asked for.
     pub fn new(
         _roots: &Roots,
         _units: KernelUnits,
@@ -60,7 +59,7 @@ impl PortableSource {
         }
     }
 
-    /// Reads everything once; what this system does not tell is absent and noted in `gaps`.
+    /// Reads everything once; a figure that this system does not have is absent and noted in `gaps`.
     pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         for what in [
@@ -100,7 +99,7 @@ impl PortableSource {
 }
 
 impl PortableSource {
-    /// Nothing: what goes beyond CPU time and memory is read on Linux only.
+    /// Returns no detail, which is read on Linux only.
     pub fn detail(
         &mut self,
         _id: ProcessId,
@@ -114,15 +113,15 @@ impl PortableSource {
         ProcessDetail::default()
     }
 
-    /// Not told here.
+    /// Does nothing: there are no control groups.
     pub fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
 
-    /// Not told here.
+    /// Returns `None`: command lines are read on Linux only.
     pub fn command_line(&self, _pid: u32) -> Option<CommandLine> {
         None
     }
 
-    /// Not told here.
+    /// Returns no process: listeners are found on Linux only.
     pub fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         BTreeMap::new()
     }
@@ -148,7 +147,7 @@ pub fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option
     ))
 }
 
-/// The counters so far, grown by what was used since `before`; `before` itself until sysinfo has
+/// Adds the use since `before` to its counters; returns `before` itself until sysinfo has
 /// something newer to say.
 fn cpu(system: &mut System, before: Option<Timed<CpuSample>>) -> Timed<CpuSample> {
     let least_ns = MINIMUM_CPU_UPDATE_INTERVAL.as_nanos() as u64;

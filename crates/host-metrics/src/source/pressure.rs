@@ -1,17 +1,17 @@
-//! `/proc/pressure`: how long tasks stood still for want of CPU, memory or I/O (PSI).
+//! `/proc/pressure`: time for which tasks waited for CPU, memory or I/O (PSI).
 
 use super::Timed;
 
 /// Stalled time since boot, in nanoseconds (counted in microseconds).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PressureStall {
-    /// Some task waited.
+    /// Time in which some task waited.
     pub some_ns: u64,
-    /// All tasks that were not idle waited at once.
+    /// Time in which all tasks that were not idle waited.
     pub full_ns: Option<u64>,
 }
 
-/// The three resources that the kernel watches; each absent where it could not be read.
+/// Stalled time by resource; each absent if it could not be read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PressureSample {
     /// Waiting for a CPU.
@@ -30,7 +30,7 @@ impl PressureSample {
     }
 }
 
-/// Parses one file of `/proc/pressure`; `None` without a total on its `some` line.
+/// Parses one file of `/proc/pressure`; `None` if its line `some` has no total.
 pub fn parse(text: &str) -> Option<PressureStall> {
     let total_ns = |kind: &str| -> Option<u64> {
         let line = text.lines().find_map(|l| l.strip_prefix(kind))?;

@@ -1,4 +1,4 @@
-//! Linux: every file of `/proc` and `/sys` that a sample is made of.
+//! Source on Linux: the files of `/proc` and `/sys` that a sample is read from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::CommandLine;
 use crate::clock::monotonic_ns;
 
-use super::cgroup::Cgroups;
+use super::cgroup::CgroupReader;
 use super::disk::DiskFilter;
 use super::load::{HandleSample, LoadSample};
 use super::pressure::{PressureSample, PressureStall};
@@ -18,7 +18,7 @@ use super::{
     Timed, cpu, disk, load, memory, network, open_file_limit, pressure, tcp,
 };
 
-/// Reads this machine, or a made-up tree that looks like one.
+/// Reads this host, or a made-up tree in its place.
 #[derive(Debug)]
 pub struct ProcSource {
     proc: PathBuf,
@@ -33,7 +33,7 @@ pub struct ProcSource {
     network: NetworkFiles,
     pressure: [KeptFile; 3],
     sensors: Sensors,
-    cgroups: Cgroups,
+    cgroups: CgroupReader,
     processes: Option<ProcessTable>,
 }
 
@@ -47,8 +47,8 @@ struct NetworkFiles {
 }
 
 impl ProcSource {
-    /// Names what there is to read. What is not there is noted at each sample; `_gaps` serves the
-    /// source of other systems.
+    /// Names the files to read. Missing ones are noted at each sample; `_gaps` is used on other
+    /// systems.
     pub fn new(
         roots: &Roots,
         units: KernelUnits,
@@ -56,16 +56,22 @@ impl ProcSource {
         _gaps: &mut Gaps,
     ) -> Self {
         let file = |path: &str| KeptFile::new(roots.proc.join(path));
-        let slow_stands_ns = selection.slow_stands_ns;
+        let slow_max_age_ns = selection.slow_max_age_ns;
         let states = || [file("net/tcp"), file("net/tcp6")];
-        let table =
-            |masking| ProcessTable::new(&roots.proc, units, masking, open_file_limit::most());
+        let table = |masking| {
+            ProcessTable::new(
+                &roots.proc,
+                units,
+                masking,
+                open_file_limit::raise_and_halve(),
+            )
+        };
         Self {
             proc: roots.proc.clone(),
             units,
             stat: file("stat"),
-            loadavg: SlowFile::new(roots.proc.join("loadavg"), slow_stands_ns),
-            file_nr: SlowFile::new(roots.proc.join("sys/fs/file-nr"), slow_stands_ns),
+            loadavg: SlowFile::new(roots.proc.join("loadavg"), slow_max_age_ns),
+            file_nr: SlowFile::new(roots.proc.join("sys/fs/file-nr"), slow_max_age_ns),
             meminfo: file("meminfo"),
             vmstat: file("vmstat"),
             diskstats: file("diskstats"),
@@ -78,13 +84,13 @@ impl ProcSource {
                 states: selection.socket_states.then(states),
             },
             pressure: ["cpu", "memory", "io"].map(|name| file(&format!("pressure/{name}"))),
-            sensors: Sensors::find(&roots.sys, slow_stands_ns),
-            cgroups: Cgroups::of(roots, selection),
+            sensors: Sensors::find(&roots.sys, slow_max_age_ns),
+            cgroups: CgroupReader::new(roots, selection),
             processes: selection.processes.map(table),
         }
     }
 
-    /// Reads everything once; what fails is absent and noted in `gaps`.
+    /// Reads everything once; a reading that fails is absent and noted in `gaps`.
     pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         let mut sample = HostSample::default();
@@ -104,7 +110,7 @@ impl ProcSource {
         sample
     }
 
-    /// Reads the rest of a process of the last sample.
+    /// Reads more of a process that was in the last sample.
     pub fn detail(
         &mut self,
         id: ProcessId,
@@ -117,17 +123,18 @@ impl ProcSource {
         })
     }
 
-    /// Reads the control groups of these processes too, from the next look at who is where on.
+    /// Reads the control groups of these processes too, from the next time on that memberships are
+    /// read.
     pub fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
         self.cgroups.follow(processes);
     }
 
-    /// Reads the command line of a process.
+    /// Reads the command line of a process; `None` if it has none or processes are not read.
     pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
         self.processes.as_ref()?.command_line(pid)
     }
 
-    /// The processes that listen on each of these TCP ports.
+    /// Finds the processes that listen on each of these TCP ports.
     pub fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         listeners(&self.proc, ports)
     }
@@ -197,7 +204,7 @@ fn stalls([cpu, memory, io]: &mut [KeptFile; 3], gaps: &mut Gaps) -> PressureSam
     }
 }
 
-/// Names the figures that a file, readable as a whole, lacks.
+/// Notes the figures that are missing in files that could be read.
 fn note_missing_parts(sample: &HostSample, gaps: &mut Gaps) {
     let mut note = |missing: bool, what, file: &str| {
         if missing {

@@ -1,29 +1,29 @@
-//! `/sys/class/hwmon`, `/sys/class/thermal` and `cpufreq`: temperatures and clocks, where there
-//! are any. A virtual machine mostly has none, which is no gap.
+//! `/sys/class/hwmon`, `/sys/class/thermal` and `cpufreq`: temperatures and clocks. Most virtual
+//! machines have none, which is no gap.
 
 use std::path::{Path, PathBuf};
 
 use super::SlowFile;
 
-/// One sensor's reading, under the name of its chip and of the sensor.
+/// Reading of one temperature sensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Temperature {
-    /// As in `coretemp Package id 0`.
+    /// Names of chip and sensor, as in `coretemp Package id 0`.
     pub name: String,
-    /// In degrees Celsius.
+    /// Temperature in degrees Celsius.
     pub celsius: f64,
 }
 
 /// Readings of the sensors.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SensorSample {
-    /// Each sensor that could be read.
+    /// Temperature of each sensor that could be read.
     pub temperatures: Vec<Temperature>,
-    /// The clock of each core by number, in hertz.
+    /// Clock of each core by number, in hertz.
     pub clocks_hertz: Vec<(u32, f64)>,
 }
 
-/// The sensors that were there at the start.
+/// The sensors that were found at the start.
 #[derive(Debug)]
 pub struct Sensors {
     temperatures: Vec<(String, SlowFile<f64>)>,
@@ -31,15 +31,15 @@ pub struct Sensors {
 }
 
 impl Sensors {
-    /// Looks for sensors in the tree at `sys`. Thermal zones are asked only where no chip has a
-    /// sensor, because they show the same ones again. Asking a chip may take milliseconds, so what
-    /// it said stands for `stands_ns`.
-    pub fn find(sys: &Path, stands_ns: u64) -> Self {
-        let mut temperatures = of_chips(sys);
+    /// Finds the sensors in the tree at `sys`. Thermal zones are used only if no chip has a sensor,
+    /// because they show the same ones again. Reading a chip may take milliseconds, so a reading is
+    /// used until it is `max_age_ns` old.
+    pub fn find(sys: &Path, max_age_ns: u64) -> Self {
+        let mut temperatures = chip_sensors(sys);
         if temperatures.is_empty() {
-            temperatures = of_zones(sys);
+            temperatures = zone_sensors(sys);
         }
-        let slow = |path| SlowFile::new(path, stands_ns);
+        let slow = |path| SlowFile::new(path, max_age_ns);
         let temperatures = temperatures.into_iter();
         let clocks = clocks(sys).into_iter();
         Self {
@@ -50,7 +50,7 @@ impl Sensors {
         }
     }
 
-    /// Reads all of them; one that fails (a core that is offline) is left out.
+    /// Reads all sensors; leaves out those that fail, as of a core that is offline.
     pub fn sample(&mut self) -> SensorSample {
         let temperatures = self.temperatures.iter_mut().filter_map(|(name, file)| {
             let millidegrees = file.read("temperature", number).ok()?.value;
@@ -70,7 +70,7 @@ impl Sensors {
     }
 }
 
-fn of_chips(sys: &Path) -> Vec<(String, PathBuf)> {
+fn chip_sensors(sys: &Path) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     for chip in sorted(&sys.join("class/hwmon")) {
         let chip_name = line(&chip.join("name")).unwrap_or_else(|| last(&chip));
@@ -90,7 +90,7 @@ fn of_chips(sys: &Path) -> Vec<(String, PathBuf)> {
     found
 }
 
-fn of_zones(sys: &Path) -> Vec<(String, PathBuf)> {
+fn zone_sensors(sys: &Path) -> Vec<(String, PathBuf)> {
     let zones = sorted(&sys.join("class/thermal")).into_iter();
     zones
         .filter(|zone| last(zone).starts_with("thermal_zone"))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::text::words;
 
-/// Segments that TCP sent again, since boot.
+/// Counters of TCP segments since boot, and connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpSample {
     /// Segments sent again.
@@ -15,23 +15,23 @@ pub struct TcpSample {
     pub established: Option<u64>,
 }
 
-/// Connections that a full queue of a listening socket turned away, since boot.
+/// Connections that listening sockets rejected since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListenSample {
-    /// The queue was full.
+    /// Connections rejected because the accept queue was full.
     pub overflows: u64,
-    /// Turned away for this or any other reason.
+    /// Connections rejected for any reason.
     pub drops: Option<u64>,
 }
 
-/// Sockets there are.
+/// Number of sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SocketSample {
     /// TCP sockets in use.
     pub in_use: u64,
-    /// Closed, and kept until no stray packet can come any more.
+    /// Closed sockets that are kept until no late packet can arrive (TIME_WAIT).
     pub time_wait: Option<u64>,
-    /// Without a process that holds them.
+    /// Sockets that no process holds (orphans).
     pub orphans: Option<u64>,
 }
 
@@ -59,7 +59,7 @@ pub fn parse_netstat(text: &str) -> Option<ListenSample> {
     })
 }
 
-/// The numbers under these names, each absent where there is no such name or no number under it.
+/// Returns the numbers under these names, each absent if there is no such name or no number.
 fn named_columns<const N: usize>(
     text: &str,
     prefix: &str,
@@ -91,7 +91,7 @@ pub fn parse_sockstat(text: &str) -> Option<SocketSample> {
     })
 }
 
-/// By the numbers that the kernel gives them (`include/net/tcp_states.h`).
+/// Names of the states by the kernel's numbers (`include/net/tcp_states.h`).
 const STATES: [&str; 12] = [
     "established",
     "syn_sent",
@@ -108,7 +108,7 @@ const STATES: [&str; 12] = [
 ];
 
 /// Parses `/proc/net/tcp` and `tcp6` one after the other, `sl local remote st …`; `None` without
-/// the line of headings. Every state is there, so that none is absent when its last socket goes.
+/// the header line. Every state is in the result, so that none is absent once its last socket is closed.
 pub fn parse_states(text: &str) -> Option<SocketStateSample> {
     let heading = |line: &&str| line.trim_start().starts_with("sl ");
     text.lines().find(heading)?;

@@ -1,9 +1,9 @@
-//! What most of the kernel's files are made of. Hundreds of such lines come by at each tick, so they
-//! are divided byte by byte: the divisions of `str` look for any character.
+//! Lines, words and pairs of the kernel's files. Hundreds of lines are split at each tick, so they are
+//! split at bytes: the methods of `str` search for any character.
 
 use memchr::{memchr, memchr2};
 
-/// The lines of a file of `key value` lines, each in two; a line without a value is left out.
+/// Splits a file of `key value` lines; leaves out lines without a value.
 pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     lines(text).filter_map(|line| {
         let end = memchr2(b' ', b'\t', line.as_bytes())?;
@@ -11,27 +11,27 @@ pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The number on the line of `key` in a file of `key value` lines.
+/// Returns the number on the line of `key` in a file of `key value` lines.
 pub(super) fn number(text: &str, key: &str) -> Option<u64> {
     let line = lines(text).find_map(|line| line.strip_prefix(key)?.strip_prefix([' ', '\t']))?;
     line.trim_ascii().parse().ok()
 }
 
-/// The words of a line, divided by single spaces.
+/// Splits a line at single spaces.
 pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
-    divided(line, b' ')
+    split_at(line, b' ')
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    divided(text, b'\n')
+    split_at(text, b'\n')
 }
 
-/// The parts of a text between bytes that are ASCII, and so never within a character.
-fn divided(text: &str, by: u8) -> impl Iterator<Item = &str> {
+/// Splits a text at an ASCII byte, which is never part of another character.
+fn split_at(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text).filter(|text| !text.is_empty());
     std::iter::from_fn(move || {
         let text = rest?;
-        let end = memchr(by, text.as_bytes());
+        let end = memchr(separator, text.as_bytes());
         rest = end.map(|end| &text[end + 1..]);
         Some(end.map_or(text, |end| &text[..end]))
     })

@@ -1,18 +1,18 @@
-//! Places of a group's files.
+//! Directories of a control group.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::source::{Roots, SourceError};
 
-/// Of the kernel's interface.
+/// Version of the kernel's interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CgroupVersion {
     One,
     Two,
 }
 
-/// The inodes of a group's directories.
+/// Inodes of a group's directories.
 pub(super) type CgroupIdentity = [u64; 4];
 
 /// Directory of a group in one hierarchy.
@@ -22,26 +22,26 @@ pub(super) struct CgroupDirectory {
     pub(super) version: CgroupVersion,
 }
 
-/// The hierarchy that a group is in is mounted nowhere that we look.
+/// The hierarchy of a group is not mounted below `/sys/fs/cgroup`.
 #[derive(Clone, Copy)]
 struct NotMounted;
 
-/// The directories of one group; absent where it is not under that controller. They are all the same
-/// in version 2. A machine may have both versions: each controller is in one of them.
+/// Directories of one group; absent if it is not under that controller. They are all the same in
+/// version 2. A host may have both versions: each controller is in one of them.
 #[derive(Debug, Clone)]
 pub(super) struct CgroupDirectories {
     pub(super) cpu: Option<CgroupDirectory>,
     pub(super) cpu_account: Option<CgroupDirectory>,
     pub(super) memory: Option<CgroupDirectory>,
     pub(super) io: Option<CgroupDirectory>,
-    /// Controllers (by their names in version 1) whose hierarchy is mounted nowhere that we look.
+    /// Controllers (by their names in version 1) whose hierarchy is not mounted below `/sys/fs/cgroup`.
     pub(super) unmounted: Vec<&'static str>,
     mount: PathBuf,
 }
 
 impl CgroupDirectories {
-    /// The group of a process with this membership, which is what its file `cgroup` says; `None`
-    /// where that is the machine itself.
+    /// Finds the group of a process by its membership, the content of its file `cgroup`; `None` if that
+    /// is the root group.
     pub(super) fn of_member(roots: &Roots, membership: &str) -> Option<Self> {
         if !Self::is_mounted(roots) {
             return None;
@@ -63,17 +63,17 @@ impl CgroupDirectories {
         (place.is_any() || !place.unmounted.is_empty()).then_some(place)
     }
 
-    /// True if groups can be read here at all.
+    /// Returns true if any hierarchy is mounted below `/sys/fs/cgroup`.
     pub(super) fn is_mounted(roots: &Roots) -> bool {
         let mount = mount(roots);
         let mut one = ["cpu", "cpuacct", "memory", "blkio"].into_iter();
         unified(&mount).is_some() || one.any(|controller| mount.join(controller).is_dir())
     }
 
-    /// The group of this name, as in `system.slice/postgresql.service`.
+    /// Finds the group of this name, as in `system.slice/postgresql.service`.
     ///
     /// # Errors
-    /// When there is none, or the name leads out of the hierarchy.
+    /// Fails if there is none, or if the name leads out of the hierarchy.
     pub(super) fn named(roots: &Roots, name: &str) -> Result<Self, SourceError> {
         let mount = mount(roots);
         let missing = || SourceError::Malformed {
@@ -101,7 +101,7 @@ impl CgroupDirectories {
         place.is_any().then_some(place).ok_or_else(missing)
     }
 
-    /// True if it is under all controllers that are read.
+    /// Returns true if it is under all controllers that are read.
     pub(super) fn is_whole(&self) -> bool {
         self.all().into_iter().all(Option::is_some)
     }
@@ -114,7 +114,8 @@ impl CgroupDirectories {
         [&self.cpu, &self.cpu_account, &self.memory, &self.io]
     }
 
-    /// Numbers that no other group has, of the same name neither; `None` once it is gone.
+    /// Returns the inodes, which no other group has, not even one of the same name; `None` once it is
+    /// removed.
     pub(super) fn identity(&self) -> Option<CgroupIdentity> {
         let mut numbers = [0; 4];
         let mut last: Option<(&PathBuf, u64)> = None;
@@ -142,7 +143,7 @@ impl CgroupDirectories {
         }
     }
 
-    /// `directory` and its parents, up to the mount.
+    /// Returns `directory` and its parents, up to the mount point.
     pub(super) fn up<'a>(
         &'a self,
         directory: &'a CgroupDirectory,
@@ -156,7 +157,8 @@ fn mount(roots: &Roots) -> PathBuf {
     roots.sys.join("fs/cgroup")
 }
 
-/// The root of version 2: the mount itself, or beside the controllers of version 1.
+/// Returns the root of version 2: the mount point itself, or a directory beside the controllers of
+/// version 1.
 fn unified(mount: &Path) -> Option<PathBuf> {
     let places = [mount.to_owned(), mount.join("unified")];
     places.into_iter().find(|place| is_of_two(place))
@@ -166,7 +168,7 @@ fn is_of_two(directory: &Path) -> bool {
     directory.join("cgroup.controllers").exists()
 }
 
-/// The directory of a member of `group` below a controller of version 1; `None` for the root.
+/// Returns the directory of `group` below a controller of version 1; `None` for the root.
 fn member_of_one(controller: &Path, group: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
     if group == "/" {
         return Ok(None);
@@ -177,8 +179,8 @@ fn member_of_one(controller: &Path, group: &str) -> Result<Option<CgroupDirector
     Ok(Some(CgroupDirectory { path, version }))
 }
 
-/// The directory in version 2 of a process with this membership; `None` for the root of the whole
-/// machine, which has no limits to set, and no file of their kind.
+/// Returns the directory in version 2 of a process with this membership; `None` for the root of the
+/// host, which has no limits and none of their files.
 fn member_of_two(mount: &Path, membership: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
     let mut lines = membership.lines();
     let Some(group) = lines.find_map(|line| line.strip_prefix("0::")) else {
@@ -197,8 +199,9 @@ fn member_of_two(mount: &Path, membership: &str) -> Result<Option<CgroupDirector
     Ok(is_group.then_some(CgroupDirectory { path, version }))
 }
 
-/// A container sees its own group at the mount, and often its path on the host in its
-/// membership: where that is not there, the mount is the group.
+/// Returns the directory of a group below a mount point. A container sees its own group at the mount
+/// point, and often its path on the host in its membership: if that does not exist, the mount point is
+/// the group.
 fn inside(mount: &Path, group: &str) -> Option<PathBuf> {
     let directory = mount.join(group.trim_start_matches('/'));
     let found = if directory.is_dir() {
@@ -209,7 +212,7 @@ fn inside(mount: &Path, group: &str) -> Option<PathBuf> {
     found.is_dir().then_some(found)
 }
 
-/// `number:controller,controller:path`
+/// Finds the path under a controller in lines of `number:controller,controller:path`.
 pub(super) fn group_under<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
     membership.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);

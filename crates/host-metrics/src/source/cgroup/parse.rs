@@ -1,23 +1,23 @@
-//! Parsers of a group's files, in either version.
+//! Parsers of a group's files of both versions.
 
-use super::{CgroupCpu, CgroupIo, MemoryEvents, Throttling};
+use super::sample::{CgroupCpu, CgroupIo, MemoryEvents, Throttling};
 use crate::source::text::number;
 
-/// Version 1 writes 'no limit' as the largest whole number of pages.
+/// Number from which a limit is none: version 1 writes the largest number of pages.
 const UNLIMITED_FROM: u64 = 1 << 62;
 
-/// `usage_usec N` of `cpu.stat`.
+/// Parses `usage_usec N` of `cpu.stat`.
 pub(super) fn cpu_stat(text: &str) -> Option<CgroupCpu> {
     let used_ns = number(text, "usage_usec")?.checked_mul(1000)?;
     Some(CgroupCpu { used_ns })
 }
 
-/// The one number of `cpuacct.usage`, in nanoseconds.
+/// Parses `cpuacct.usage`, one number of nanoseconds.
 pub(super) fn cpuacct(text: &str) -> Option<CgroupCpu> {
     amount(text).map(|used_ns| CgroupCpu { used_ns })
 }
 
-/// `cpu.stat`: in version 1 the time is in nanoseconds, in version 2 in microseconds.
+/// Parses `cpu.stat`, whose time is in nanoseconds in version 1, and in microseconds in version 2.
 pub(super) fn throttling(text: &str) -> Option<Throttling> {
     let microseconds = number(text, "throttled_usec").and_then(|us| us.checked_mul(1000));
     Some(Throttling {
@@ -30,13 +30,14 @@ pub(super) fn throttling(text: &str) -> Option<Throttling> {
 /// Content of a file that sets a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum LimitValue<T> {
-    /// There is none.
+    /// No limit.
     Unlimited,
-    /// This is it.
+    /// Limit at this value.
     At(T),
 }
 
 impl<T> LimitValue<T> {
+    /// Returns the value, if there is a limit.
     pub(super) fn at(self) -> Option<T> {
         match self {
             Self::Unlimited => None,
@@ -45,7 +46,7 @@ impl<T> LimitValue<T> {
     }
 }
 
-/// `max 100000` or `150000 100000` of `cpu.max`, as cores.
+/// Parses `max 100000` or `150000 100000` of `cpu.max`, as cores.
 pub(super) fn cpu_max(text: &str) -> Option<LimitValue<f64>> {
     let (quota, period) = text.trim().split_once(' ')?;
     let period: f64 = period.parse().ok().filter(|p| *p > 0.0)?;
@@ -56,7 +57,7 @@ pub(super) fn cpu_max(text: &str) -> Option<LimitValue<f64>> {
     Some(LimitValue::At(quota as f64 / period))
 }
 
-/// A limit in one number; `max`, `-1` and the largest numbers are none.
+/// Parses a limit of one number; `max`, `-1` and the largest numbers are none.
 pub(super) fn limit(text: &str) -> Option<LimitValue<u64>> {
     match text.trim() {
         "max" | "-1" => Some(LimitValue::Unlimited),
@@ -67,12 +68,13 @@ pub(super) fn limit(text: &str) -> Option<LimitValue<u64>> {
     }
 }
 
-/// A file of one number.
+/// Parses a file of one number.
 pub(super) fn amount(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// Of `memory.stat`; version 1 has a line of its own for the group with its children.
+/// Parses the inactive files of `memory.stat`; version 1 has a separate line for the group with its
+/// children.
 pub(super) fn inactive_files(text: &str, v2: bool) -> Option<u64> {
     let key = if v2 {
         "inactive_file"
@@ -82,7 +84,7 @@ pub(super) fn inactive_files(text: &str, v2: bool) -> Option<u64> {
     number(text, key)
 }
 
-/// `memory.events`.
+/// Parses `memory.events`.
 pub(super) fn memory_events(text: &str) -> Option<MemoryEvents> {
     let events = MemoryEvents {
         limit_hits: number(text, "max"),
@@ -91,7 +93,7 @@ pub(super) fn memory_events(text: &str) -> Option<MemoryEvents> {
     (events != MemoryEvents::default()).then_some(events)
 }
 
-/// `memory.oom_control` of version 1; kills are counted since Linux 4.13.
+/// Parses `memory.oom_control` of version 1; kills are counted since Linux 4.13.
 pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
     Some(MemoryEvents {
         limit_hits: None,
@@ -99,8 +101,8 @@ pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
     })
 }
 
-/// `8:0 rbytes=1 wbytes=2 …` of `io.stat`, a line for each disk; a group that did nothing yet
-/// has none.
+/// Parses `8:0 rbytes=1 wbytes=2 …` of `io.stat`, a line for each disk; a group without transfers has
+/// none.
 pub(super) fn io_stat(text: &str) -> Option<CgroupIo> {
     let mut io = CgroupIo::default();
     for word in text.split_ascii_whitespace() {

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::Throttling;
 use super::parse;
+use super::sample::Throttling;
 use crate::source::SourceError;
 
 /// Directories of a process' control group and of those above it, the nearest first, under the

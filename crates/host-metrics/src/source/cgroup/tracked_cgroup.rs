@@ -1,37 +1,38 @@
-//! A group that is looked for until it is there, and again once it is gone.
+//! A control group that is searched until it exists, and again once it was removed.
 
 use std::path::PathBuf;
 
 use super::directories::{CgroupDirectories, CgroupIdentity};
-use super::{CgroupFiles, CgroupSample};
+use super::files::CgroupFiles;
+use super::sample::CgroupSample;
 use crate::source::{Gaps, Roots, SourceError};
 
-/// Whose group it is.
+/// Way in which a group is found.
 #[derive(Debug)]
 enum CgroupOwner {
-    /// That of this program, which may be moved; the file tells where it is.
+    /// Group of this program, which may be moved; read from its membership file.
     Own { membership: PathBuf, last: String },
-    /// The one of this name.
+    /// Group of a name.
     Named,
 }
 
-/// One group of a recording, there or not.
+/// One control group of a recording, which may not exist.
 #[derive(Debug)]
 pub(super) struct TrackedCgroup {
-    whose: CgroupOwner,
-    /// `own`, or the name that was asked for.
+    owner: CgroupOwner,
+    /// `own` for the group of this program, else its name.
     name: String,
     group: Option<(CgroupFiles, CgroupDirectories, CgroupIdentity)>,
 }
 
 impl TrackedCgroup {
     pub(super) fn own(roots: &Roots) -> Self {
-        let whose = CgroupOwner::Own {
+        let owner = CgroupOwner::Own {
             membership: roots.proc.join("self/cgroup"),
             last: String::new(),
         };
         Self {
-            whose,
+            owner,
             name: "own".to_owned(),
             group: None,
         }
@@ -39,44 +40,45 @@ impl TrackedCgroup {
 
     pub(super) fn named(name: &str) -> Self {
         Self {
-            whose: CgroupOwner::Named,
+            owner: CgroupOwner::Named,
             name: name.to_owned(),
             group: None,
         }
     }
 
-    /// The group of this process, under its name in the hierarchy; `None` where it is in none but the
-    /// machine itself, or is gone.
-    pub(super) fn of_process(roots: &Roots, pid: u32, slow_stands_ns: u64) -> Option<Self> {
+    /// Finds the group of a process, named as in the hierarchy; `None` if that is the root, or the
+    /// process has ended.
+    pub(super) fn of_process(roots: &Roots, pid: u32, slow_max_age_ns: u64) -> Option<Self> {
         let path = roots.proc.join(format!("{pid}/cgroup"));
         let membership = std::fs::read_to_string(path).ok()?;
         let place = CgroupDirectories::of_member(roots, &membership)?;
         let name = name_of(&membership)?.to_owned();
         let identity = place.identity()?;
-        let group = CgroupFiles::open(&name, &place, slow_stands_ns);
+        let group = CgroupFiles::open(&name, &place, slow_max_age_ns);
         Some(Self {
-            whose: CgroupOwner::Named,
+            owner: CgroupOwner::Named,
             name,
             group: Some((group, place, identity)),
         })
     }
 
-    /// True if it is the same group as the other, whatever it is called.
+    /// Returns true if both are the same group, even under different names.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let identity = |slot: &Self| slot.group.as_ref().map(|(.., identity)| *identity);
         self.name == other.name || (self.group.is_some() && identity(self) == identity(other))
     }
 
-    /// Looks whether the group is there and still the same. One that was asked for and is not there
-    /// is noted in `gaps`, and taken back once it is; to be in no group ourselves is no gap.
-    pub(super) fn look(&mut self, roots: &Roots, slow_stands_ns: u64, gaps: &mut Gaps) {
+    /// Finds the group again if it was removed, replaced or created since. A named one that does not
+    /// exist is noted in `gaps` until it does; that this program is in no group is no gap.
+    pub(super) fn refresh(&mut self, roots: &Roots, slow_max_age_ns: u64, gaps: &mut Gaps) {
         let moved = self.is_moved();
-        let stands = |(_, place, identity): &(CgroupFiles, CgroupDirectories, CgroupIdentity)| {
-            // In version 1 it may be under one controller already and under others later.
-            let whole = place.is_whole() || matches!(self.whose, CgroupOwner::Own { .. });
-            whole && place.identity().as_ref() == Some(identity)
-        };
-        if !moved && self.group.as_ref().is_some_and(stands) {
+        let is_current =
+            |(_, place, identity): &(CgroupFiles, CgroupDirectories, CgroupIdentity)| {
+                // In version 1 it may appear under one controller first and under others later.
+                let whole = place.is_whole() || matches!(self.owner, CgroupOwner::Own { .. });
+                whole && place.identity().as_ref() == Some(identity)
+            };
+        if !moved && self.group.as_ref().is_some_and(is_current) {
             return;
         }
         let place = self.find(roots, gaps);
@@ -86,12 +88,12 @@ impl TrackedCgroup {
             return;
         }
         self.group = found.map(|(identity, place)| {
-            let group = CgroupFiles::open(&self.name, &place, slow_stands_ns);
+            let group = CgroupFiles::open(&self.name, &place, slow_max_age_ns);
             (group, place, identity)
         });
     }
 
-    /// Reads it. What fails because the group is gone is no gap.
+    /// Reads the group. A failure because it was removed is no gap.
     pub(super) fn sample(&mut self, gaps: &mut Gaps) -> Option<CgroupSample> {
         let (group, place, identity) = self.group.as_mut()?;
         let mut found = Gaps::default();
@@ -105,9 +107,9 @@ impl TrackedCgroup {
         Some(sample)
     }
 
-    /// True if this program is in another group than before.
+    /// Returns true if this program is in another group than before.
     fn is_moved(&mut self) -> bool {
-        let CgroupOwner::Own { membership, last } = &mut self.whose else {
+        let CgroupOwner::Own { membership, last } = &mut self.owner else {
             return false;
         };
         let now = std::fs::read_to_string(membership).unwrap_or_default();
@@ -118,7 +120,7 @@ impl TrackedCgroup {
 
     fn find(&self, roots: &Roots, gaps: &mut Gaps) -> Option<CgroupDirectories> {
         let what = format!("cgroup {}", self.name);
-        let found: Result<CgroupDirectories, SourceError> = match &self.whose {
+        let found: Result<CgroupDirectories, SourceError> = match &self.owner {
             CgroupOwner::Own { last, .. } => {
                 if let Some(group) = name_of(last).filter(|_| !CgroupDirectories::is_mounted(roots))
                 {
@@ -142,8 +144,8 @@ impl TrackedCgroup {
     }
 }
 
-/// The name of a process' group, by its membership. In version 1 it may have several, of which the
-/// longest says most.
+/// Returns the name of a process' group by its membership. In version 1 it may have several, of which
+/// the longest is the most specific.
 fn name_of(membership: &str) -> Option<&str> {
     let paths = membership.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);

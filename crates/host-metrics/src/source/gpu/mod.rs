@@ -1,15 +1,13 @@
-//! GPUs: load, memory, power, temperature and clock, as their driver tells.
+//! GPUs: load, memory, power, temperature and clock, as the driver reports them.
 //!
-//! A machine without a GPU is the normal case: nothing is in the series then, nothing is warned
-//! of, and the report's `config.gpu` says why there is none. A figure that a GPU does not tell is
-//! absent and named once, as any other; of a GPU that stops answering (it may fall off the bus)
-//! all figures are absent from then on.
+//! A host without a GPU is the normal case and no gap. A figure that a GPU does not report is absent
+//! and noted once, as any other; of a GPU that stops answering (it may fall off the bus) all figures
+//! are absent from then on.
 //!
-//! The driver's figures are gauges, some of them smoothed by the driver itself: the shares are of
-//! its own last sampling period, a sixth of a second to a second long, in whole percent, and the
-//! power of recent GPUs is a mean over about a second. Reading twice a second ([`watch`]) loses
-//! little of that. A read takes some milliseconds and may take seconds while a GPU wakes, so it
-//! has a thread of its own and each carries its begin and end.
+//! The figures are gauges, some of them smoothed by the driver: the shares are of its last sampling
+//! period, a sixth of a second to a second long, in whole percent, and the power of recent GPUs is a
+//! mean over about a second. Reading twice a second ([`watch`]) loses little of that. A read takes
+//! some milliseconds, and seconds while a GPU wakes, so it has a thread of its own.
 //!
 //! What asks NVIDIA's driver is `nvml` (feature `gpu`); tests put a made-up [`GpuDriver`] in its place. None of
 //! this has met a real GPU yet, so how long its reads take there is not known: a report has it as
@@ -23,25 +21,25 @@ use std::sync::Arc;
 
 use super::Gaps;
 
-/// Why a GPU, or a figure of one, is absent.
+/// Reason for which a GPU, or a figure of one, is absent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GpuError {
-    /// The machine has none that can be asked, which is no fault.
+    /// The host has no GPU that can be read.
     #[error("{0}")]
     Absent(&'static str),
-    /// The driver refused, or failed; in its own words.
+    /// The driver refused or failed, in its own words.
     #[error("{0}")]
     Driver(String),
 }
 
-/// What one GPU told; each part may fail alone.
+/// Readings of one GPU; each may fail on its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GpuSample {
-    /// Its number in the driver's order, which is that of the bus.
+    /// Number in the driver's order, which is that of the bus.
     pub index: u32,
     /// The product's name.
     pub name: Arc<str>,
-    /// How busy it was over the driver's last sampling period.
+    /// Shares of the driver's last sampling period in which it was busy.
     pub busy: Result<GpuBusy, GpuError>,
     /// Its memory.
     pub memory: Result<GpuMemory, GpuError>,
@@ -56,29 +54,29 @@ pub struct GpuSample {
 /// Shares of the driver's last sampling period, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GpuBusy {
-    /// At least one kernel ran; how much of the chip it filled is not told.
+    /// Share in which at least one kernel ran, on however small a part of the chip.
     pub utilisation_ratio: f64,
-    /// Device memory was read or written.
+    /// Share in which device memory was read or written.
     pub memory_ratio: f64,
 }
 
 /// Device memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GpuMemory {
-    /// Allocated, without what the driver keeps for itself.
+    /// Allocated memory, without that of the driver itself.
     pub used_bytes: u64,
-    /// All there is.
+    /// All memory.
     pub total_bytes: u64,
 }
 
-/// What tells of GPUs: NVML, or what stands for it in tests.
+/// Driver of GPUs: NVML, or a made-up one in tests.
 pub trait GpuDriver {
     /// Reads every GPU once, in order of index.
     fn read(&mut self) -> Vec<GpuSample>;
 }
 
 impl GpuSample {
-    /// A GPU of which nothing can be read.
+    /// Returns the sample of a GPU of which nothing can be read.
     pub fn lost(index: u32, name: Arc<str>, why: &GpuError) -> Self {
         Self {
             index,
@@ -91,7 +89,7 @@ impl GpuSample {
         }
     }
 
-    /// Names what it did not tell: part by part, or the whole GPU when it told nothing.
+    /// Notes the readings that failed: one by one, or the whole GPU if all did.
     pub fn note_gaps(&self, gaps: &mut Gaps) {
         let parts = [
             ("gpu.utilisation", self.busy.as_ref().err()),

@@ -1,5 +1,4 @@
-//! NVIDIA's management library, loaded when a recording begins: the program is built without it
-//! and starts without it.
+//! NVIDIA's management library, loaded at run time: programs are built and start without it.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use super::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
 const HERTZ_PER_MEGAHERTZ: f64 = 1e6;
 const MILLIWATTS_PER_WATT: f64 = 1e3;
 
-/// The GPUs that NVML knows.
+/// Driver of the GPUs that NVML lists.
 #[derive(Debug)]
 pub struct NvmlDriver {
     nvml: Nvml,
@@ -20,14 +19,14 @@ pub struct NvmlDriver {
 }
 
 impl NvmlDriver {
-    /// Loads the library and counts the GPUs. It may take seconds while one wakes.
+    /// Loads the library and counts the GPUs. Takes seconds while a GPU wakes.
     ///
     /// # Errors
-    /// [`GpuError::Absent`] where there is no driver or no GPU, [`GpuError::Driver`] where there
-    /// is one that does not serve us.
+    /// Fails with [`GpuError::Absent`] if there is no driver or no GPU, and with [`GpuError::Driver`]
+    /// if the driver refuses.
     pub fn open() -> Result<Self, GpuError> {
-        let nvml = Nvml::init().map_err(|e| why(&e))?;
-        let count = nvml.device_count().map_err(|e| why(&e))?;
+        let nvml = Nvml::init().map_err(|e| reason(&e))?;
+        let count = nvml.device_count().map_err(|e| reason(&e))?;
         if count == 0 {
             return Err(GpuError::Absent("no NVIDIA GPU"));
         }
@@ -43,37 +42,37 @@ impl NvmlDriver {
 impl GpuDriver for NvmlDriver {
     fn read(&mut self) -> Vec<GpuSample> {
         let one = |(index, name): (u32, &Arc<str>)| match self.nvml.device_by_index(index) {
-            Ok(device) => ask(&device, index, Arc::clone(name)),
-            Err(error) => GpuSample::lost(index, Arc::clone(name), &why(&error)),
+            Ok(device) => read_device(&device, index, Arc::clone(name)),
+            Err(error) => GpuSample::lost(index, Arc::clone(name), &reason(&error)),
         };
         (0..).zip(&self.names).map(one).collect()
     }
 }
 
-fn ask(device: &Device<'_>, index: u32, name: Arc<str>) -> GpuSample {
-    let busy = told(device.utilization_rates()).and_then(|percent| {
+fn read_device(device: &Device<'_>, index: u32, name: Arc<str>) -> GpuSample {
+    let busy = result(device.utilization_rates()).and_then(|percent| {
         Ok(GpuBusy {
             utilisation_ratio: ratio(percent.gpu)?,
             memory_ratio: ratio(percent.memory)?,
         })
     });
-    let memory = told(device.memory_info()).map(|info| GpuMemory {
+    let memory = result(device.memory_info()).map(|info| GpuMemory {
         used_bytes: info.used,
         total_bytes: info.total,
     });
-    let clock = told(device.clock_info(Clock::SM));
+    let clock = result(device.clock_info(Clock::SM));
     GpuSample {
         index,
         name,
         busy,
         memory,
-        power_watts: told(device.power_usage()).map(|mw| f64::from(mw) / MILLIWATTS_PER_WATT),
-        temperature_celsius: told(device.temperature(TemperatureSensor::Gpu)).map(f64::from),
+        power_watts: result(device.power_usage()).map(|mw| f64::from(mw) / MILLIWATTS_PER_WATT),
+        temperature_celsius: result(device.temperature(TemperatureSensor::Gpu)).map(f64::from),
         sm_clock_hertz: clock.map(|mhz| f64::from(mhz) * HERTZ_PER_MEGAHERTZ),
     }
 }
 
-/// More than all of the time is no share of it.
+/// Converts a percentage; fails if it is above 100.
 fn ratio(percent: u32) -> Result<f64, GpuError> {
     if percent > 100 {
         return Err(GpuError::Driver(format!("it tells of {percent} %")));
@@ -81,11 +80,11 @@ fn ratio(percent: u32) -> Result<f64, GpuError> {
     Ok(f64::from(percent) / 100.0)
 }
 
-fn told<T>(answer: Result<T, NvmlError>) -> Result<T, GpuError> {
-    answer.map_err(|error| why(&error))
+fn result<T>(answer: Result<T, NvmlError>) -> Result<T, GpuError> {
+    answer.map_err(|error| reason(&error))
 }
 
-fn why(error: &NvmlError) -> GpuError {
+fn reason(error: &NvmlError) -> GpuError {
     match error {
         NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound | NvmlError::DriverNotLoaded => {
             GpuError::Absent("no NVIDIA driver")
@@ -107,7 +106,7 @@ mod tests {
             (NvmlError::NoPermission, false),
             (NvmlError::GpuLost, false),
         ] {
-            let seen = matches!(why(&error), GpuError::Absent(_));
+            let seen = matches!(reason(&error), GpuError::Absent(_));
             assert_eq!(seen, absent, "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! What is dear to read of a process, and so is read of those that matter only.
+//! Figures of a process that are expensive to read, and so are read on request.
 
 use std::fs::File;
 use std::io;
@@ -6,30 +6,30 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::detail_files::DetailFiles;
-use super::read_notes::{ReadNotes, has_gone};
+use super::read_notes::{ReadNotes, has_ended};
 use super::schedule::ScheduleTimes;
 use super::status::swap_kib;
 use super::words::after;
 use super::{ProcessDetail, ProcessFields, ProcessIo, SchedulerWait};
 use crate::source::{Gaps, SourceError, Timed};
 
-/// Longer than any of these files.
+/// Size of the buffer, which is longer than any of these files.
 const FILE_BYTES: usize = 8192;
 
-/// Reads details, one process after the other, with one buffer.
+/// Reads the details of one process after the other into one buffer.
 #[derive(Debug)]
 pub(super) struct DetailReader {
     proc: PathBuf,
     buffer: Vec<u8>,
     threads: Vec<(u32, SchedulerWait)>,
-    /// Since Linux 6.2 the size of the directory of descriptors is their number.
+    /// True if the size of the directory of descriptors is their number, as since Linux 6.2.
     size_counts: bool,
 }
 
 impl DetailReader {
     pub(super) fn new(proc: &Path) -> Self {
         let own = proc.join("self/fd");
-        // While it is listed there is one more.
+        // Listing the directory opens one more descriptor.
         let listed = count(&own).ok().filter(|count| *count > 0);
         let size = std::fs::metadata(&own).map(|directory| directory.len());
         Self {
@@ -40,7 +40,7 @@ impl DetailReader {
         }
     }
 
-    /// Reads what was asked for of a process that has so many threads.
+    /// Reads the figures `fields` of a process with this number of threads.
     pub(super) fn read(
         &mut self,
         files: &mut DetailFiles,
@@ -64,7 +64,7 @@ impl DetailReader {
             detail.swap_bytes = read.and_then(|read| kib(read.value));
         }
         if fields.pss {
-            // Threads of the kernel map nothing and have an empty file.
+            // Threads of the kernel map no memory and have an empty file.
             let pss = |text: &[u8]| Some(after(text, b"Pss:").unwrap_or(0));
             let read = self.one(&mut files.smaps, (pid, "smaps_rollup"), keep, pss);
             let read = note.keep("process.pss", |of| &mut of.pss, read);
@@ -87,7 +87,7 @@ impl DetailReader {
         self.proc.join(format!("{pid}/{name}"))
     }
 
-    /// Reads one file of the process, kept open or not.
+    /// Reads one file of the process, and leaves it open if `keep` is true.
     fn one<T>(
         &mut self,
         kept: &mut Option<File>,
@@ -127,8 +127,8 @@ impl DetailReader {
         }
     }
 
-    /// `schedstat` of a process is that of its first thread alone, so all are read where there
-    /// are several.
+    /// Reads the counters of the scheduler. Those of a process are the ones of its first thread alone,
+    /// so all are read if there are several.
     fn scheduler(
         &mut self,
         files: &mut DetailFiles,
@@ -139,18 +139,18 @@ impl DetailReader {
         if threads <= 1 {
             let place = (pid, "schedstat");
             let first = self.one(&mut files.schedule, place, keep, waiting)?;
-            return Ok(first.map(|waiting| files.wait(&[(pid, waiting)])));
+            return Ok(first.map(|waiting| files.add_waits(&[(pid, waiting)])));
         }
         files.schedule = None;
         let mut all = std::mem::take(&mut self.threads);
-        let read = Timed::around(|| self.every_thread(pid, &mut all));
-        let waited = read.map(|read| read.map(|()| files.wait(&all)));
+        let read = Timed::around(|| self.read_threads(pid, &mut all));
+        let waited = read.map(|read| read.map(|()| files.add_waits(&all)));
         self.threads = all;
         waited
     }
 
-    /// Puts what each thread waited into `all`, in order of their numbers.
-    fn every_thread(
+    /// Puts the counters of each thread into `all`, in order of their numbers.
+    fn read_threads(
         &mut self,
         pid: u32,
         all: &mut Vec<(u32, SchedulerWait)>,
@@ -165,7 +165,7 @@ impl DetailReader {
             };
             match self.thread(entry.path().join("schedstat")) {
                 Ok(waiting) => all.push((thread, waiting)),
-                Err(error) if !has_gone(&error) => return Err(error),
+                Err(error) if !has_ended(&error) => return Err(error),
                 Err(_) => {}
             }
         }
@@ -196,7 +196,7 @@ impl DetailReader {
         }
         let directory = match kept.take() {
             Some(directory) => directory,
-            // Its size may be known to those who may not look into it.
+            // Its size may be readable where its content is not.
             None => File::options()
                 .read(true)
                 .custom_flags(nix::libc::O_PATH)
@@ -273,7 +273,7 @@ mod tests {
         put(root.path(), "task/7/schedstat", "1 100 3\n");
         put(root.path(), "task/8/schedstat", "1 50 2\n");
         put(root.path(), "schedstat", "1 100 3\n");
-        let mut files = DetailFiles::of(7);
+        let mut files = DetailFiles::new(7);
         let mut gaps = Gaps::default();
         let mut reader = DetailReader::new(root.path());
         let mut read = || reader.read(&mut files, EVERYTHING, 2, true, &mut gaps);
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(detail.descriptors, Some(2));
         assert_eq!(detail.scheduler.unwrap().value, SchedulerWait::default());
 
-        // Thread 8 ends, 9 is born, and what both waited is not lost.
+        // Thread 8 ends, 9 starts, and the time that both waited is not lost.
         put(root.path(), "task/7/schedstat", "1 110 4\n");
         std::fs::remove_dir_all(root.path().join("7/task/8")).unwrap();
         put(root.path(), "task/9/schedstat", "1 7 1\n");
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_sleeper_told_stands_but_not_of_memory_that_others_may_take() {
+    fn the_reading_of_a_sleeper_is_kept_but_not_of_memory_that_others_may_take() {
         let asked = ProcessFields {
             swap: false,
             pss: false,
@@ -312,33 +312,33 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         put(root.path(), "io", IO);
         put(root.path(), "schedstat", "1 100 3\n");
-        let mut files = DetailFiles::of(7);
+        let mut files = DetailFiles::new(7);
         let mut gaps = Gaps::default();
         let mut reader = DetailReader::new(root.path());
         let still = ReadSpan {
             begin_ns: 5,
             end_ns: 9,
         };
-        assert_eq!(files.still(asked, still), None, "nothing was read yet");
+        assert_eq!(files.reuse(asked, still), None, "nothing was read yet");
         let read = reader.read(&mut files, asked, 1, true, &mut gaps);
-        let told = files.still(asked, still).unwrap();
+        let told = files.reuse(asked, still).unwrap();
         let (before, now) = (read.io.unwrap(), told.io.unwrap());
         assert_eq!((before.value, still), (now.value, now.span));
         assert_eq!(told.scheduler.unwrap().span, still);
         assert_eq!(
-            files.still(ProcessFields::default(), still),
+            files.reuse(ProcessFields::default(), still),
             None,
             "less was read"
         );
         reader.read(&mut files, EVERYTHING, 1, true, &mut gaps);
-        assert_eq!(files.still(EVERYTHING, still), None);
+        assert_eq!(files.reuse(EVERYTHING, still), None);
     }
 
     #[test]
-    fn a_process_that_has_gone_is_no_gap_and_an_odd_file_is_one() {
+    fn a_process_that_has_ended_is_no_gap_and_an_odd_file_is_one() {
         let root = tempfile::tempdir().unwrap();
         let mut gaps = Gaps::default();
-        let mut files = DetailFiles::of(7);
+        let mut files = DetailFiles::new(7);
         let mut reader = DetailReader::new(root.path());
         let detail = reader.read(&mut files, EVERYTHING, 2, true, &mut gaps);
         assert_eq!(detail, ProcessDetail::default());

@@ -1,11 +1,11 @@
-//! The files that tell more of one process, and what they told last.
+//! Files of one process that are read on request, and their last readings.
 
 use std::fs::File;
 
 use super::{ProcessDetail, ProcessFields, SchedulerWait};
 use crate::source::ReadSpan;
 
-/// The files of one process, some of them kept open.
+/// Files of one process, some of them kept open.
 #[derive(Debug)]
 pub(super) struct DetailFiles {
     pub(super) pid: u32,
@@ -14,18 +14,18 @@ pub(super) struct DetailFiles {
     pub(super) smaps: Option<File>,
     pub(super) schedule: Option<File>,
     pub(super) descriptors: Option<File>,
-    /// What each thread had waited at the last look, in order of their numbers.
+    /// Counters of each thread at the last reading, in order of their numbers.
     threads: Vec<(u32, SchedulerWait)>,
-    looked: bool,
+    was_read: bool,
     waited: SchedulerWait,
     pub(super) last: Option<(ProcessFields, ProcessDetail)>,
-    /// What it was ever asked for, and what of that could not be read: each is counted once.
+    /// Figures that were ever asked for, and those of them that could not be read.
     pub(super) asked: ProcessFields,
     pub(super) unread: ProcessFields,
 }
 
 impl DetailFiles {
-    pub(super) fn of(pid: u32) -> Self {
+    pub(super) fn new(pid: u32) -> Self {
         Self {
             pid,
             io: None,
@@ -34,7 +34,7 @@ impl DetailFiles {
             schedule: None,
             descriptors: None,
             threads: Vec::new(),
-            looked: false,
+            was_read: false,
             waited: SchedulerWait::default(),
             last: None,
             asked: ProcessFields::default(),
@@ -42,9 +42,9 @@ impl DetailFiles {
         }
     }
 
-    /// What was read last, which still stood at `still`, if it is what is asked for and a process
-    /// that sleeps cannot lose any of it.
-    pub(super) fn still(
+    /// Returns the last reading as one of the time `still`, if the same figures are asked for and none
+    /// of them can change while the process sleeps.
+    pub(super) fn reuse(
         &mut self,
         fields: ProcessFields,
         still: ReadSpan,
@@ -72,16 +72,17 @@ impl DetailFiles {
         kept.into_iter().filter(|file| file.is_some()).count()
     }
 
-    /// Adds what each thread waited since the last look. A thread that ended takes its counters
-    /// with it, so they are added up here; one that was born meanwhile has waited all it shows.
-    pub(super) fn wait(&mut self, threads: &[(u32, SchedulerWait)]) -> SchedulerWait {
+    /// Adds the time that each thread waited since the last reading, and returns the sum so far. A
+    /// thread that ends takes its counters with it, so they are added up here; of one that started in
+    /// between all counts.
+    pub(super) fn add_waits(&mut self, threads: &[(u32, SchedulerWait)]) -> SchedulerWait {
         for (thread, now) in threads {
             let before = self
                 .threads
                 .binary_search_by_key(thread, |(known, _)| *known);
             let before = match before {
-                Ok(place) => self.threads[place].1,
-                Err(_) if self.looked => SchedulerWait::default(),
+                Ok(index) => self.threads[index].1,
+                Err(_) if self.was_read => SchedulerWait::default(),
                 Err(_) => *now,
             };
             self.waited.waited_ns += now.waited_ns.saturating_sub(before.waited_ns);
@@ -89,7 +90,7 @@ impl DetailFiles {
         }
         self.threads.clear();
         self.threads.extend_from_slice(threads);
-        self.looked = true;
+        self.was_read = true;
         self.waited
     }
 }

@@ -1,18 +1,18 @@
-//! Processes that `/proc` hides from us.
+//! Processes that `/proc` hides from this program.
 //!
-//! Mounted with `hidepid=1` (`noaccess`) it shows the numbers of processes of other users and nothing
-//! else, with `hidepid=2` (`invisible`) not even those, and with `hidepid=4` (`ptraceable`) only what
-//! we might trace. How many are hidden in the latter two cannot be known.
+//! Mounted with `hidepid=1` (`noaccess`) it shows the numbers of other users' processes and nothing
+//! else, with `hidepid=2` (`invisible`) not even those, and with `hidepid=4` (`ptraceable`) only
+//! processes that this program may trace. The number of hidden processes is unknown in the latter two.
 
 use std::fs::File;
 use std::path::Path;
 
-/// The capability to trace any process, before which nothing is hidden.
+/// Capability to trace any process, for which nothing is hidden.
 const CAP_SYS_PTRACE: u32 = 19;
 
-/// Why the processes of other users are hidden from this one, and what to do; `None` where they are
+/// Returns the reason for which processes of other users are hidden, and a remedy; `None` if they are
 /// not.
-pub(super) fn why(proc: &Path) -> Option<String> {
+pub(super) fn reason(proc: &Path) -> Option<String> {
     let mounts = std::fs::read_to_string(proc.join("self/mounts")).ok()?;
     let options = options(&mounts)?;
     let option = |key: &str| {
@@ -39,7 +39,7 @@ pub(super) fn why(proc: &Path) -> Option<String> {
     ))
 }
 
-/// Those of the file system that lies on top at `/proc`.
+/// Returns the options of the last file system that was mounted at `/proc`.
 fn options(mounts: &str) -> Option<&str> {
     mounts.lines().rev().find_map(|line| {
         let mut words = line.split(' ').skip(1);
@@ -55,7 +55,7 @@ fn may_trace(status: &str) -> bool {
 }
 
 fn is_member(status: &str, group: u32) -> bool {
-    // Of the four in the first line the kernel looks at the last.
+    // Of the four group ids the kernel checks the last.
     let own = line(status, "Gid:").and_then(|all| all.split_whitespace().last());
     let others = line(status, "Groups:").unwrap_or_default();
     let mut all = own.into_iter().chain(others.split_whitespace());
@@ -79,7 +79,7 @@ mod tests {
         let mounts = format!("none / ext4 rw 0 0\nproc /proc proc {mounted} 0 0\n");
         std::fs::write(own.join("mounts"), mounts).unwrap();
         std::fs::write(own.join("status"), status).unwrap();
-        why(root.path())
+        reason(root.path())
     }
 
     const USER: &str = "Gid:\t7\t7\t7\t7\nGroups:\t7 30\nCapEff:\t0000000000000000\n";

@@ -1,4 +1,4 @@
-//! The numbers of all processes, through a directory that stays open.
+//! List of all processes, from a directory that stays open.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use super::words::number;
 use crate::source::SourceError;
 
-/// Looks at who there is, when somebody may have come.
+/// Lists the processes again once one can have started.
 #[derive(Debug)]
 pub(super) struct ProcessListing {
     proc: PathBuf,
@@ -19,7 +19,7 @@ pub(super) struct ProcessListing {
 }
 
 impl ProcessListing {
-    pub(super) fn of(proc: &Path) -> Self {
+    pub(super) fn new(proc: &Path) -> Self {
         Self {
             proc: proc.to_owned(),
             directory: None,
@@ -27,10 +27,10 @@ impl ProcessListing {
         }
     }
 
-    /// Tells `each` number there is, unless nobody can have come since the last time; says whether
-    /// it did. `forks` is how many processes and threads were ever made: when it has not moved,
-    /// nobody was. A kernel that does not count says nothing or zero.
-    pub(super) fn look(
+    /// Calls `each` with every process number and returns true; returns false without a call if no
+    /// process can have started since the last time. `forks` is the number of processes and threads ever
+    /// started; absent or zero if the kernel does not count.
+    pub(super) fn update(
         &mut self,
         forks: Option<u64>,
         mut each: impl FnMut(u32),
@@ -48,7 +48,7 @@ impl ProcessListing {
         Ok(true)
     }
 
-    /// Has the next look made whether anybody came or not.
+    /// Makes the next update list the processes in any case.
     pub(super) fn forget(&mut self) {
         self.forks = None;
     }
@@ -79,7 +79,7 @@ mod tests {
 
     fn seen(listing: &mut ProcessListing, forks: Option<u64>) -> Vec<u32> {
         let mut found = Vec::new();
-        listing.look(forks, |pid| found.push(pid)).unwrap();
+        listing.update(forks, |pid| found.push(pid)).unwrap();
         found.sort_unstable();
         found
     }
@@ -90,7 +90,7 @@ mod tests {
         let born = |pid: u32| std::fs::create_dir(root.path().join(pid.to_string())).unwrap();
         std::fs::create_dir(root.path().join("self")).unwrap();
         born(7);
-        let mut listing = ProcessListing::of(root.path());
+        let mut listing = ProcessListing::new(root.path());
         assert_eq!(seen(&mut listing, Some(3)), [7]);
         born(9);
         assert!(seen(&mut listing, Some(3)).is_empty());
@@ -108,8 +108,8 @@ mod tests {
     fn a_look_that_failed_is_made_again() {
         let root = tempfile::tempdir().unwrap();
         let proc = root.path().join("proc");
-        let mut listing = ProcessListing::of(&proc);
-        assert!(listing.look(Some(3), |_| ()).is_err());
+        let mut listing = ProcessListing::new(&proc);
+        assert!(listing.update(Some(3), |_| ()).is_err());
         std::fs::create_dir_all(proc.join("5")).unwrap();
         assert_eq!(seen(&mut listing, Some(3)), [5]);
     }

@@ -1,8 +1,7 @@
-//! Processes: what each has used so far, and, where it is asked for, the rest of what the kernel
-//! tells of it.
+//! Processes: CPU time and memory of each, and on request more figures.
 //!
-//! [`table`] reads one line of every process at each tick. What costs more is read apart, of the
-//! processes that matter only ([`detail`]).
+//! [`ProcessTable`] reads one line of every process at each tick, and more expensive figures only of
+//! the processes that are asked for. [`ProcessDirectory`] reads a single process.
 
 #[cfg(target_os = "linux")]
 pub mod detail;
@@ -38,27 +37,27 @@ pub use port::listeners;
 pub use schedule::{ScheduleFile, ScheduleTimes};
 pub use status::ProcessStatus;
 
-/// A process beyond doubt: its number, and when it started, because numbers are given again.
+/// Unique identity of a process: its number, and its start, because numbers are reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId {
-    /// The number.
+    /// Process number.
     pub pid: u32,
-    /// Start, on a clock that grows (ticks since boot on Linux).
+    /// Start time, on a clock that only grows (ticks since boot on Linux).
     pub started: u64,
 }
 
-/// What one process has used so far, its threads included and its children not.
+/// Counters and gauges of one process, with its threads and without its children.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSample {
-    /// Its process.
+    /// Identity.
     pub id: ProcessId,
-    /// The number of its parent; 0 where there is none or it is not told.
+    /// Number of its parent; 0 if it has none or that is unknown.
     pub parent: u32,
-    /// The command's name, at most 15 bytes of it on Linux.
+    /// Name of the command, masked; at most 15 bytes of it on Linux.
     pub name: Arc<str>,
     /// CPU time, user and system, in nanoseconds (a multiple of the tick).
     pub cpu_ns: u64,
-    /// The same of all children that have ended and were waited for, and of theirs.
+    /// CPU time of all children that have ended and were waited for, and of theirs.
     pub children_cpu_ns: Option<u64>,
     /// Resident memory.
     pub rss_bytes: u64,
@@ -72,69 +71,67 @@ pub struct ProcessSample {
     pub span: ReadSpan,
 }
 
-/// Groups of figures of a process, beyond its CPU time and memory. Each costs what it costs to
-/// read at every tick.
+/// Groups of figures of a process beside CPU time and memory, each read at every tick if true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct ProcessFields {
-    /// CPU time of children that have ended. Costs nothing to read.
+    /// CPU time of children that have ended. Read anyway.
     pub children: bool,
-    /// Page faults. Cost nothing to read.
+    /// Page faults. Read anyway.
     pub faults: bool,
-    /// Threads. Cost nothing to read.
+    /// Threads. Read anyway.
     pub threads: bool,
-    /// Bytes read and written, on disks and in all.
+    /// Bytes read and written, of disks and in total.
     pub io: bool,
     /// Open file descriptors.
     pub descriptors: bool,
-    /// The same where the kernel keeps their number, since Linux 6.2; elsewhere they are counted
-    /// one by one, which only `descriptors` asks for.
+    /// Open file descriptors, only if the kernel keeps their number (since Linux 6.2) and they need not
+    /// be counted one by one.
     pub descriptors_if_cheap: bool,
-    /// Time waited for a CPU, and how often one was taken up: of every thread.
+    /// Time waited for a CPU, and context switches, of every thread.
     pub scheduler: bool,
     /// Memory in swap.
     pub swap: bool,
-    /// Memory with what is shared divided among those who share it. Dear: the kernel walks all
+    /// Memory in which each shared page is divided among its users. Expensive: the kernel walks all
     /// pages.
     pub pss: bool,
 }
 
 impl ProcessFields {
-    /// True if more is to be read than the line that every process has.
+    /// Returns true if more files are to be read than the one that is read of every process.
     pub fn need_detail(self) -> bool {
         let descriptors = self.descriptors || self.descriptors_if_cheap;
         self.io || descriptors || self.scheduler || self.swap || self.pss
     }
 }
 
-/// What is read apart. What was not asked for, or cannot be read, is absent.
+/// Figures that are read on request. One that was not asked for, or could not be read, is absent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ProcessDetail {
     /// Transfers.
     pub io: Option<Timed<ProcessIo>>,
-    /// What the scheduler made it wait.
+    /// Time waited for a CPU, and context switches.
     pub scheduler: Option<Timed<SchedulerWait>>,
     /// Open file descriptors.
     pub descriptors: Option<u64>,
     /// Memory in swap.
     pub swap_bytes: Option<u64>,
-    /// Its share of the memory it maps.
+    /// Memory in which each shared page is divided among its users.
     pub pss_bytes: Option<u64>,
-    /// What of it could not be read though the process is there.
+    /// Figures that could not be read although the process exists.
     pub unread: ProcessFields,
 }
 
-/// Transfers since the process began; the kernel adds those of children that were waited for.
+/// Transfers since the process started; the kernel adds those of children that were waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ProcessIo {
-    /// Bytes that came from a disk.
+    /// Bytes read from disks.
     pub disk_read_bytes: u64,
-    /// Bytes that went, or will go, to one.
+    /// Bytes that were, or will be, written to disks.
     pub disk_written_bytes: u64,
-    /// Bytes read by read(2) and its like from files, pipes and terminals; recv(2) does not
-    /// count.
+    /// Bytes read by read(2) and similar calls from files, pipes and terminals; recv(2) does not count.
     pub read_bytes: u64,
-    /// Bytes written by write(2) and its like; send(2) does not count.
+    /// Bytes written by write(2) and similar calls; send(2) does not count.
     pub written_bytes: u64,
 }
 
@@ -157,12 +154,12 @@ impl FaultCounters {
     }
 }
 
-/// What the scheduler counted of all threads, since they were first looked at.
+/// Counters of the scheduler over all threads, since they were first read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SchedulerWait {
-    /// Time ready to run and without a CPU.
+    /// Time ready to run without a CPU.
     pub waited_ns: u64,
-    /// How often a thread was given a CPU: its context switches.
+    /// Number of times that a thread was given a CPU: its context switches.
     pub switches: u64,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// `listen`, as the kernel numbers it.
+/// Number of the state `listen` in the kernel's table.
 const LISTEN: &str = "0A";
 
 /// Finds the processes that listen on each of `ports`, by the tree at `proc`. Those of other users
@@ -40,8 +40,8 @@ pub fn listeners(proc: &Path, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u
     found
 }
 
-/// `socket:[inode]`, as links to it read, and the port, of each socket that listens on one of
-/// `ports`: `sl local remote st queues timer retransmits uid timeout inode …`
+/// Returns the link target `socket:[inode]` and the port of each socket that listens on one of `ports`.
+/// Lines are `sl local remote st queues timer retransmits uid timeout inode …`.
 fn listening(text: &str, ports: &BTreeSet<u16>) -> Vec<(String, u16)> {
     let socket = |line: &str| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();

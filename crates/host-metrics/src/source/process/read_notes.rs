@@ -1,4 +1,4 @@
-//! What the reads of a process gave, counted once for each process and kind.
+//! Results of the reads of one process, counted once for each process and figure.
 
 use std::io;
 
@@ -24,7 +24,7 @@ impl<'a> ReadNotes<'a> {
         }
     }
 
-    /// Keeps what was read; notes the reason when nothing was, unless the process has gone.
+    /// Returns the reading; notes the reason if it failed, unless the process has ended.
     pub(super) fn keep<T>(
         &mut self,
         what: &'static str,
@@ -32,7 +32,7 @@ impl<'a> ReadNotes<'a> {
         read: Result<T, SourceError>,
     ) -> Option<T> {
         let read = match read {
-            Err(error) if has_gone(&error) => return None,
+            Err(error) if has_ended(&error) => return None,
             read => read,
         };
         if !std::mem::replace(of(&mut self.asked), true) {
@@ -50,14 +50,14 @@ impl<'a> ReadNotes<'a> {
         }
     }
 
-    /// What it was ever asked for, what of that it ever failed to tell, and what it did now.
+    /// Returns the figures that were ever asked for, those that ever failed, and those that failed now.
     pub(super) fn close(self) -> (ProcessFields, ProcessFields, ProcessFields) {
         (self.asked, self.unread, self.unread_now)
     }
 }
 
-/// True if a read failed because the process is no more.
-pub(super) fn has_gone(error: &SourceError) -> bool {
+/// Returns true if a read failed because the process has ended.
+pub(super) fn has_ended(error: &SourceError) -> bool {
     let SourceError::Read { source, .. } = error else {
         return false;
     };

@@ -1,26 +1,26 @@
-//! True if a process can have run since the last look. One that did not has used nothing, so that
-//! what was read of it still stands; to see that takes a fifth of the time of reading it again.
+//! Detection of processes that slept since the last reading. Such a process used nothing, so the last
+//! reading is still right; detecting that takes a fifth of the time of reading it again.
 //!
-//! The kernel counts how often a thread was given a CPU and how long it ran. What others do to a
-//! process that sleeps (take its memory away, end its parent) does not show there, so that
-//! everything is read again from time to time.
+//! The kernel counts how often a thread was given a CPU and how long it ran. Changes to a sleeping
+//! process (its memory is reclaimed, its parent ends) do not show there, so every process is read again
+//! from time to time.
 
 use std::path::Path;
 
 use super::schedule::{ScheduleFile, ScheduleTimes};
 use crate::source::{ReadSpan, Timed};
 
-/// How long what was read of a process that sleeps may stand.
-const STANDS_NS: u64 = 5_000_000_000;
+/// Age at which the reading of a sleeping process is renewed.
+const MAX_AGE_NS: u64 = 5_000_000_000;
 
-/// The counters of one process, in a file that stays open.
+/// Scheduler counters of one process, in a file that stays open.
 #[derive(Debug, Default)]
 pub(super) struct RunDetector {
     file: Option<ScheduleFile>,
     last: Option<(ScheduleTimes, u64)>,
 }
 
-/// True if the kernel counts at all.
+/// Returns true if the kernel counts at all.
 pub(super) fn is_counted(proc: &Path) -> bool {
     ScheduleFile::open(&proc.join("self/schedstat"))
         .ok()
@@ -29,21 +29,21 @@ pub(super) fn is_counted(proc: &Path) -> bool {
 }
 
 impl RunDetector {
-    /// Looks at a process of one thread: when, if it cannot have run since the last look and what
-    /// was read then still stands. Call it before what it is about is read.
-    pub(super) fn look(&mut self, proc: &Path, pid: u32, now_ns: u64) -> Option<ReadSpan> {
+    /// Returns the time of this check if a process of one thread cannot have run since the last one, and
+    /// its reading is not too old. Call it before reading the process.
+    pub(super) fn has_slept(&mut self, proc: &Path, pid: u32, now_ns: u64) -> Option<ReadSpan> {
         let file = match self.file.take() {
             Some(file) => file,
             None => ScheduleFile::open(&proc.join(format!("{pid}/schedstat"))).ok()?,
         };
         let read = Timed::around(|| counted(&file).ok_or(())).ok();
-        // Not all in the same tick.
-        let turn = (now_ns + u64::from(pid) * 7_919 * 1_000_000) / STANDS_NS;
+        // Processes are renewed in turn, not all in the same tick.
+        let turn = (now_ns + u64::from(pid) * 7_919 * 1_000_000) / MAX_AGE_NS;
         let now = read.as_ref().map(|read| (read.value, turn));
-        let stood = now.is_some() && now == self.last;
+        let slept = now.is_some() && now == self.last;
         self.last = now;
         self.file = now.is_some().then_some(file);
-        read.filter(|_| stood).map(|read| read.span)
+        read.filter(|_| slept).map(|read| read.span)
     }
 
     /// Closes the file.
@@ -74,17 +74,17 @@ mod tests {
     fn a_process_stands_still_until_it_runs_or_its_time_is_up() {
         let root = tempfile::tempdir().unwrap();
         let mut watch = RunDetector::default();
-        let mut still = |now_ns: u64| watch.look(root.path(), 7, now_ns).is_some();
+        let mut still = |now_ns: u64| watch.has_slept(root.path(), 7, now_ns).is_some();
         assert!(!still(0), "nothing is there");
         put(root.path(), "100 5 1\n");
         assert!(!still(0), "nothing was known");
         assert!(still(1) && still(2));
         put(root.path(), "100 5 2\n");
         assert!(!still(3) && still(4));
-        assert!(!still(4 + STANDS_NS) && still(5 + STANDS_NS));
+        assert!(!still(4 + MAX_AGE_NS) && still(5 + MAX_AGE_NS));
         for odd in ["100 5 0\n", "100 5", "100 5 2", "x y z\n", ""] {
             put(root.path(), odd);
-            assert!(!still(6 + STANDS_NS) && !still(7 + STANDS_NS), "{odd}");
+            assert!(!still(6 + MAX_AGE_NS) && !still(7 + MAX_AGE_NS), "{odd}");
         }
         assert!(!is_counted(root.path()));
     }
@@ -102,10 +102,10 @@ mod tests {
         }
         let mut all = 0;
         for tick in 0..=ticks {
-            let now_ns = tick * STANDS_NS / ticks;
+            let now_ns = tick * MAX_AGE_NS / ticks;
             let mut again = 0;
             for (watch, pid) in watches.iter_mut().zip(0..) {
-                let still = watch.look(root.path(), pid, now_ns);
+                let still = watch.has_slept(root.path(), pid, now_ns);
                 again += usize::from(still.is_none());
             }
             if tick > 0 {

@@ -25,7 +25,7 @@ pub struct ScheduleTimes {
 impl ScheduleTimes {
     /// Parses `ran ready slices`, a whole line.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let mut words = WordReader::of(text.strip_suffix(b"\n")?);
+        let mut words = WordReader::new(text.strip_suffix(b"\n")?);
         Some(Self {
             ran_ns: words.number(0)?,
             ready_ns: words.number(0)?,

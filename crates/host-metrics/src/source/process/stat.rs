@@ -3,7 +3,7 @@
 use super::words::WordReader;
 use crate::source::KernelUnits;
 
-/// What a line says; borrowed until it is known whether the name is a new one.
+/// Fields of a line; the name is borrowed until it is known to be new.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StatLine<'a> {
     pub(super) name: &'a [u8],
@@ -24,7 +24,7 @@ pub(super) fn parse(line: &[u8], units: KernelUnits) -> Option<StatLine<'_>> {
     let open = line.iter().position(|b| *b == b'(')?;
     let close = line.iter().rposition(|b| *b == b')')?;
     let name = line.get(open + 1..close)?;
-    let mut words = WordReader::of(&line[close + 1..]);
+    let mut words = WordReader::new(&line[close + 1..]);
     let parent = words.number(4 - 3)?;
     let minor_faults = words.number(10 - 5)?;
     let major_faults = words.number(12 - 11)?;

@@ -1,12 +1,12 @@
-//! Every process, through one kept handle each.
+//! All processes, each read through a file that stays open.
 //!
-//! A kept handle belongs to its process, not to the number: once the process is gone it reads
-//! as an error even when the number was given away again. Handles are bounded well below the
-//! limit of open files; processes beyond the bound are opened anew at each tick.
+//! An open file belongs to its process, not to the number: once the process has ended every read
+//! fails, even if the number is reused. Their number is bounded well below the limit of open files;
+//! files of processes beyond the bound are opened anew at each tick.
 //!
-//! Who there is, is asked only after somebody was born: the kernel counts births, and looking
-//! through `/proc` costs a fifth of what reading all processes does. What a process used is read
-//! again only if it can have run since (`RunDetector`): most of those on a machine sleep.
+//! `/proc` is listed only after a process has started, which the kernel counts, because listing costs
+//! a fifth of reading all processes. A process is read again only if it can have run since
+//! (`RunDetector`): most processes of a host sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use super::{ProcessDetail, ProcessDirectory, ProcessFields, ProcessId, ProcessSa
 use crate::source::{Gaps, KernelUnits};
 use crate::{CommandLine, Masking};
 
-/// Every process of the tree at a root.
+/// Reads all processes of the tree at a root.
 #[derive(Debug)]
 pub struct ProcessTable {
     proc: PathBuf,
@@ -33,13 +33,13 @@ pub struct ProcessTable {
     known: BTreeMap<u32, TableEntry>,
     most_handles: usize,
     handles: usize,
-    /// Who was found gone at the last look: their children have another parent now.
+    /// Processes that had ended at the last sample: their children have another parent now.
     gone: BTreeSet<u32>,
-    looks: u64,
+    listings: u64,
     line: Vec<u8>,
     reader: DetailReader,
     runs_are_counted: bool,
-    /// Why those of other users are hidden from us, until it is told.
+    /// Reason for which those of other users are hidden, until it is noted.
     hidden: Option<String>,
 }
 
@@ -50,48 +50,47 @@ impl ProcessTable {
             proc: proc.to_owned(),
             units,
             masking,
-            listing: ProcessListing::of(proc),
+            listing: ProcessListing::new(proc),
             known: BTreeMap::new(),
             most_handles,
             handles: 0,
             gone: BTreeSet::new(),
-            looks: 0,
+            listings: 0,
             line: vec![0; LINE_BYTES],
             reader: DetailReader::new(proc),
             runs_are_counted: run_detector::is_counted(proc),
-            hidden: hidden::why(proc),
+            hidden: hidden::reason(proc),
         }
     }
 
-    /// Reads every process there is now; one that vanishes meanwhile is skipped. `forks` is how
-    /// many processes and threads were ever made, read before this call; without it who there is
-    /// is asked every time.
+    /// Reads all processes; leaves out those that end meanwhile. `forks` is the number of processes and
+    /// threads ever started, read before this call; without it `/proc` is listed every time.
     pub fn sample(&mut self, forks: Option<u64>, gaps: &mut Gaps) -> Option<Vec<ProcessSample>> {
         if let Some(why) = self.hidden.take() {
             gaps.note("processes of other users", &why);
         }
-        let (known, look) = (&mut self.known, self.looks + 1);
-        let listed = self.listing.look(forks, |pid| {
+        let (known, next) = (&mut self.known, self.listings + 1);
+        let listed = self.listing.update(forks, |pid| {
             let known = known.entry(pid).or_insert_with(|| TableEntry::new(pid));
-            known.listed = look;
+            known.listed = next;
         });
         if gaps.keep(PROCESSES, listed)? {
-            self.looks = look;
+            self.listings = next;
         }
-        let looks = self.looks;
+        let listings = self.listings;
         let (proc, line) = (&self.proc, &mut self.line);
         let reading = (self.units, self.masking);
         let (handles, most_handles) = (&mut self.handles, self.most_handles);
         let gone = std::mem::take(&mut self.gone);
         let now_ns = monotonic_ns();
         let mut missed = 0;
-        let there = known.len();
-        let mut samples = Vec::with_capacity(there);
+        let count = known.len();
+        let mut samples = Vec::with_capacity(count);
         known.retain(|pid, known| {
             let before = known.handles();
             let keep = *handles < most_handles;
-            known.stand_still(proc, now_ns, keep && self.runs_are_counted, &gone);
-            let read = if known.listed == looks {
+            known.check_asleep(proc, now_ns, keep && self.runs_are_counted, &gone);
+            let read = if known.listed == listings {
                 known.read(proc, reading, line, keep)
             } else {
                 Err(ReadFailure::Gone)
@@ -109,14 +108,14 @@ impl ProcessTable {
             !gone
         });
         if missed > 0 {
-            // One that could not be read may live all the same.
+            // A process that could not be read may still exist.
             self.listing.forget();
         }
         Some(samples)
     }
 
-    /// Reads the rest of a process that the last sample had; what fails is absent, and noted in
-    /// `gaps` unless it is because the process has gone.
+    /// Reads more of a process that was in the last sample. A reading that fails is absent, and noted
+    /// in `gaps` unless the process has ended.
     pub fn detail(
         &mut self,
         id: ProcessId,
@@ -129,8 +128,8 @@ impl ProcessTable {
         };
         let files = known
             .detail
-            .get_or_insert_with(|| Box::new(DetailFiles::of(id.pid)));
-        if let Some(detail) = known.still.and_then(|still| files.still(fields, still)) {
+            .get_or_insert_with(|| Box::new(DetailFiles::new(id.pid)));
+        if let Some(detail) = known.asleep.and_then(|still| files.reuse(fields, still)) {
             return detail;
         }
         let keep = self.handles < self.most_handles;
@@ -192,8 +191,8 @@ mod tests {
         }
     }
 
-    /// What is told of the first process' memory and parent when everybody is looked at.
-    fn look(table: &mut ProcessTable, pid: u32) -> Option<(u64, u32)> {
+    /// Reads all processes and returns pages of memory and parent of one.
+    fn read(table: &mut ProcessTable, pid: u32) -> Option<(u64, u32)> {
         let samples = table.sample(None, &mut Gaps::default()).unwrap();
         let found = samples.iter().find(|sample| sample.id.pid == pid)?;
         Some((found.rss_bytes / UNITS.page_bytes, found.parent))
@@ -216,19 +215,19 @@ mod tests {
         put(root.path(), 7, &of_one_thread(2, 10));
         ran("7", 1);
         let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, 100);
-        assert_eq!(look(&mut table, 7), Some((10, 2)));
+        assert_eq!(read(&mut table, 7), Some((10, 2)));
         // It did not run, and so the file is not looked into.
         put(root.path(), 7, &of_one_thread(2, 11));
-        assert_eq!(look(&mut table, 7), Some((10, 2)));
+        assert_eq!(read(&mut table, 7), Some((10, 2)));
         ran("7", 2);
-        assert_eq!(look(&mut table, 7), Some((11, 2)));
+        assert_eq!(read(&mut table, 7), Some((11, 2)));
         put(root.path(), 7, &of_one_thread(1, 12));
-        assert_eq!(look(&mut table, 7), Some((11, 2)));
+        assert_eq!(read(&mut table, 7), Some((11, 2)));
         std::fs::remove_dir_all(root.path().join("2")).unwrap();
-        assert_eq!(look(&mut table, 7), Some((11, 2)));
-        assert_eq!(look(&mut table, 7), Some((12, 1)), "the parent had gone");
+        assert_eq!(read(&mut table, 7), Some((11, 2)));
+        assert_eq!(read(&mut table, 7), Some((12, 1)), "the parent had gone");
         std::fs::remove_dir_all(root.path().join("7")).unwrap();
-        assert_eq!((look(&mut table, 7), table.handles), (None, 0));
+        assert_eq!((read(&mut table, 7), table.handles), (None, 0));
     }
 
     #[test]
@@ -241,7 +240,7 @@ mod tests {
         let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, 100);
         for pages in 1..5 {
             put(root.path(), 7, &line(7, "server", 5, 5, 20, pages));
-            assert_eq!(look(&mut table, 7), Some((pages as u64, 1)));
+            assert_eq!(read(&mut table, 7), Some((pages as u64, 1)));
         }
     }
 

@@ -1,4 +1,4 @@
-//! One process of the table, and the handle through which it is read.
+//! One process of the table, and its open files.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,9 +14,9 @@ use super::{ProcessId, ProcessSample};
 use crate::Masking;
 use crate::source::{Gaps, KernelUnits, ReadSpan, SourceError, Timed};
 
-/// Longer than any line: 52 numbers of 20 digits and a name of 64 bytes.
+/// Size of the buffer for a line, which has 52 numbers of 20 digits and a name of 64 bytes at most.
 pub(super) const LINE_BYTES: usize = 2048;
-/// What is absent where a process may not be read.
+/// Name of the gap if a process may not be read.
 pub(super) const PROCESSES: &str = "processes";
 
 #[derive(Debug)]
@@ -27,27 +27,27 @@ pub(super) struct TableEntry {
     runs: RunDetector,
     /// Last reading.
     pub(super) sample: Option<ProcessSample>,
-    /// When it was seen to stand still since, if it was.
-    pub(super) still: Option<ReadSpan>,
+    /// Time at which it was found to have slept since the last reading, if it was.
+    pub(super) asleep: Option<ReadSpan>,
     pub(super) detail: Option<Box<DetailFiles>>,
     pub(super) detail_handles: usize,
-    /// The last look through `/proc` that saw it.
+    /// Number of the last listing of `/proc` that had it.
     pub(super) listed: u64,
-    /// True if it was counted among those that were asked, and among those that may not be read.
+    /// True if it was counted among all processes, and among those that may not be read.
     counted: bool,
     denied: bool,
 }
 
 /// Reason for which a process was not read.
 pub(super) enum ReadFailure {
-    /// There is no such process any more, or its line makes no sense.
+    /// The process has ended, or its line is malformed.
     Gone,
-    /// There is, and we may not.
+    /// The process exists and may not be read.
     Denied(SourceError),
 }
 
 impl TableEntry {
-    /// One of which only the number is known yet.
+    /// Creates an entry of which only the number is known yet.
     pub(super) fn new(pid: u32) -> Self {
         Self {
             id: ProcessId { pid, started: 0 },
@@ -55,7 +55,7 @@ impl TableEntry {
             name: Arc::from(""),
             runs: RunDetector::default(),
             sample: None,
-            still: None,
+            asleep: None,
             detail: None,
             detail_handles: 0,
             listed: 0,
@@ -68,27 +68,27 @@ impl TableEntry {
         usize::from(self.file.is_some()) + self.runs.handles() + self.detail_handles
     }
 
-    /// Sees whether what was read last still stands. A process of several threads is not watched,
-    /// nor one whose parent is among those who have gone.
-    pub(super) fn stand_still(
+    /// Checks if the process slept since the last reading, which is then used again. Not for processes
+    /// of several threads, nor for one whose parent is in `gone`.
+    pub(super) fn check_asleep(
         &mut self,
         proc: &Path,
         now_ns: u64,
         watch: bool,
         gone: &BTreeSet<u32>,
     ) {
-        self.still = None;
+        self.asleep = None;
         let last = self.sample.as_ref();
         if !watch || self.denied || last.is_some_and(|last| last.threads != Some(1)) {
             self.runs.end();
-        } else if let Some(span) = self.runs.look(proc, self.id.pid, now_ns)
+        } else if let Some(span) = self.runs.has_slept(proc, self.id.pid, now_ns)
             && last.is_some_and(|last| !gone.contains(&last.parent))
         {
-            self.still = Some(span);
+            self.asleep = Some(span);
         }
     }
 
-    /// Counts it once among the processes, and once among those that may not be read.
+    /// Counts the process once among all, and once among those that may not be read.
     pub(super) fn count(&mut self, unread: Option<&ReadFailure>, gaps: &mut Gaps) {
         if !std::mem::replace(&mut self.counted, true) {
             gaps.asked(PROCESSES);
@@ -100,7 +100,7 @@ impl TableEntry {
         }
     }
 
-    /// Reads its line unless it stands still.
+    /// Reads its line, unless it slept since the last reading.
     pub(super) fn read(
         &mut self,
         proc: &Path,
@@ -108,7 +108,7 @@ impl TableEntry {
         line: &mut [u8],
         keep: bool,
     ) -> Result<ProcessSample, ReadFailure> {
-        if let (Some(span), Some(last)) = (self.still, &mut self.sample) {
+        if let (Some(span), Some(last)) = (self.asleep, &mut self.sample) {
             last.span = span;
             return Ok(last.clone());
         }
@@ -117,7 +117,7 @@ impl TableEntry {
             && let Some(stat) = stat::parse(&line[..read.value], units)
             && stat.started == self.id.started
         {
-            return Ok(self.take(&stat, &read, masking));
+            return Ok(self.update(&stat, &read, masking));
         }
         let path = proc.join(format!("{}/stat", self.id.pid));
         let unread = |source: io::Error| match source.kind() {
@@ -132,7 +132,7 @@ impl TableEntry {
         let stat = stat::parse(&line[..read.value], units).ok_or(ReadFailure::Gone)?;
         if stat.started != self.id.started {
             if self.sample.is_some() {
-                // What was opened before is another's.
+                // The open files belong to an earlier process of this number.
                 let listed = self.listed;
                 *self = Self::new(self.id.pid);
                 self.listed = listed;
@@ -140,10 +140,10 @@ impl TableEntry {
             self.id.started = stat.started;
         }
         self.file = keep.then_some(file);
-        Ok(self.take(&stat, &read, masking))
+        Ok(self.update(&stat, &read, masking))
     }
 
-    fn take(
+    fn update(
         &mut self,
         stat: &StatLine<'_>,
         read: &Timed<usize>,
@@ -171,7 +171,7 @@ impl TableEntry {
     }
 }
 
-/// One read takes the whole line: the kernel writes it in one piece.
+/// Reads the whole line at once, as the kernel writes it.
 fn read_line(file: &File, line: &mut [u8]) -> std::io::Result<Timed<usize>> {
     Timed::around(|| file.read_at(line, 0))
 }

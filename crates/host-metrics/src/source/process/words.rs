@@ -1,16 +1,16 @@
-//! Numbers out of bytes, without a copy or a check for UTF-8: five hundred lines at each tick
-//! come by here.
+//! Words and numbers of a line of bytes, without a copy or a check for UTF-8: five hundred lines are
+//! parsed at each tick.
 
-/// The fields of a line, divided by spaces.
+/// Words of a line that are separated by white space.
 #[derive(Debug, Clone)]
 pub(super) struct WordReader<'a>(&'a [u8]);
 
 impl<'a> WordReader<'a> {
-    pub(super) fn of(line: &'a [u8]) -> Self {
+    pub(super) fn new(line: &'a [u8]) -> Self {
         Self(line)
     }
 
-    /// The next word; `None` at the end.
+    /// Returns the next word; `None` at the end.
     pub(super) fn word(&mut self) -> Option<&'a [u8]> {
         let begin = self.0.iter().position(|byte| !is_space(*byte))?;
         let rest = &self.0[begin..];
@@ -20,7 +20,7 @@ impl<'a> WordReader<'a> {
         Some(word)
     }
 
-    /// Leaves out `count` words and reads the next as a number.
+    /// Skips `count` words and parses the next one as a number.
     pub(super) fn number(&mut self, count: usize) -> Option<u64> {
         for _ in 0..count {
             self.word()?;
@@ -33,7 +33,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n')
 }
 
-/// A whole number in decimal digits and nothing else.
+/// Parses decimal digits and nothing else.
 pub(super) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -44,11 +44,11 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// The number that follows `key` at the beginning of a line, whatever unit follows it.
+/// Parses the number after `key` at the beginning of a line, whatever unit follows it.
 pub(super) fn after(text: &[u8], key: &[u8]) -> Option<u64> {
     let mut lines = text.split_inclusive(|byte| *byte == b'\n');
     let line = lines.find_map(|line| line.strip_suffix(b"\n")?.strip_prefix(key))?;
-    WordReader::of(line).number(0)
+    WordReader::new(line).number(0)
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
         #[test]
         fn every_number_survives(numbers in proptest::collection::vec(any::<u64>(), 1..8)) {
             let line = numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
-            let mut words = WordReader::of(line.as_bytes());
+            let mut words = WordReader::new(line.as_bytes());
             for wanted in numbers {
                 prop_assert_eq!(words.number(0), Some(wanted));
             }

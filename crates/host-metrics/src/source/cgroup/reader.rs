@@ -1,0 +1,78 @@
+//! Reader of all control groups of a recording.
+
+use std::collections::BTreeSet;
+
+use super::sample::CgroupSample;
+use super::tracked_cgroup::TrackedCgroup;
+use crate::clock::monotonic_ns;
+use crate::source::{Gaps, Roots, SourceOptions};
+
+/// Reads the control groups of one recording: that of this program, and those that were named.
+#[derive(Debug)]
+pub struct CgroupReader {
+    roots: Roots,
+    slow_max_age_ns: u64,
+    slots: Vec<TrackedCgroup>,
+    /// Groups of followed processes that are in none of the others.
+    followed: Vec<TrackedCgroup>,
+    processes: Vec<u32>,
+    found_ns: Option<u64>,
+}
+
+impl CgroupReader {
+    /// Creates a reader of this program's group and of those that `options` name, which need not exist
+    /// yet.
+    pub fn new(roots: &Roots, selection: &SourceOptions) -> Self {
+        let wanted: BTreeSet<&String> = selection.cgroups.iter().collect();
+        let named = wanted.into_iter().map(|name| TrackedCgroup::named(name));
+        Self {
+            roots: roots.clone(),
+            slow_max_age_ns: selection.slow_max_age_ns,
+            slots: std::iter::once(TrackedCgroup::own(roots))
+                .chain(named)
+                .collect(),
+            followed: Vec::new(),
+            processes: Vec::new(),
+            found_ns: None,
+        }
+    }
+
+    /// Reads the groups of these processes too, also after they move.
+    pub fn follow(&mut self, processes: impl Iterator<Item = u32>) {
+        self.processes.clear();
+        self.processes.extend(processes);
+    }
+
+    /// Reads all groups that exist. A named one that does not exist is noted in `gaps` until it does;
+    /// that this program is in no group is no gap.
+    pub fn sample(&mut self, gaps: &mut Gaps) -> Vec<CgroupSample> {
+        let now_ns = monotonic_ns();
+        let stands = |found_ns: u64| now_ns.saturating_sub(found_ns) < self.slow_max_age_ns;
+        if !self.found_ns.is_some_and(stands) {
+            self.found_ns = Some(now_ns);
+            for slot in &mut self.slots {
+                slot.refresh(&self.roots, self.slow_max_age_ns, gaps);
+            }
+            self.find_followed();
+        }
+        let slots = self.slots.iter_mut().chain(&mut self.followed);
+        slots.filter_map(|slot| slot.sample(gaps)).collect()
+    }
+
+    fn find_followed(&mut self) {
+        let mut before = std::mem::take(&mut self.followed);
+        for pid in &self.processes {
+            let Some(found) = TrackedCgroup::of_process(&self.roots, *pid, self.slow_max_age_ns)
+            else {
+                continue;
+            };
+            let mut known = self.slots.iter().chain(&self.followed);
+            if known.any(|slot| slot.is_same(&found)) {
+                continue;
+            }
+            let place = before.iter().position(|slot| slot.is_same(&found));
+            let kept = place.map(|place| before.swap_remove(place));
+            self.followed.push(kept.unwrap_or(found));
+        }
+    }
+}
