@@ -69,7 +69,7 @@ pub(crate) struct Conditions {
 
 impl Conditions {
     /// Returns true if nothing is added to loopback.
-    pub(crate) fn are_bare(self) -> bool {
+    pub(crate) fn are_default(self) -> bool {
         self == Self::default()
     }
 }
@@ -136,12 +136,12 @@ impl FromStr for Hold {
 /// Hold times of one user, drawn in turn. Waits on its own timer, because the runtime's timer ticks
 /// at one millisecond, as long as a typical hold.
 #[derive(Debug)]
-pub(crate) struct Holding {
+pub(crate) struct HoldTimer {
     hold: Hold,
     timer: Option<(Pacer, SmallRng)>,
 }
 
-impl Holding {
+impl HoldTimer {
     /// Creates the sequence of hold times of `user`; equal seeds give equal sequences.
     ///
     /// # Errors
@@ -159,7 +159,7 @@ impl Holding {
     }
 
     /// Waits for the next hold time.
-    pub(crate) async fn work(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         let Some((pacer, random)) = &mut self.timer else {
             return;
         };
@@ -207,16 +207,16 @@ mod tests {
             network_delay: Duration::from_millis(2),
         };
         assert_eq!(conditions.to_string(), "hold exp:5ms, delay 2ms");
-        assert!(Conditions::default().are_bare() && !conditions.are_bare());
+        assert!(Conditions::default().are_default() && !conditions.are_default());
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_hold_is_never_shorter_than_asked() {
         let hold = Hold::Fixed(Duration::from_micros(300));
-        let mut holding = Holding::new(hold, 1, UserId(0)).unwrap();
+        let mut hold_timer = HoldTimer::new(hold, 1, UserId(0)).unwrap();
         let began_ns = monotonic_ns();
         for _ in 0..10 {
-            holding.work().await;
+            hold_timer.wait().await;
         }
         assert!(monotonic_ns() - began_ns >= 3_000_000);
     }

@@ -50,7 +50,7 @@ pub(crate) struct ScenarioContext<'a> {
     /// The run's schema; its name is also that of the run's connections.
     pub(crate) schema: &'a Schema,
     /// Collector of the server's evidence.
-    pub(crate) watch: EvidenceCollector,
+    pub(crate) collector: EvidenceCollector,
     flags: &'a TargetFlags,
     workload: Arc<SqlWorkload>,
     proxies: BTreeMap<Duration, Proxy>,
@@ -93,7 +93,7 @@ pub(crate) fn run(
         Err(error) => Err(error),
     };
     bench.phase(Phase::Save);
-    if begun && !server.ends_with_us() {
+    if begun && !server.is_started_here() {
         remove(bench, &server.address, &schema);
     }
     // A throwaway server ends here, before the last save: a signal until then still counts.
@@ -159,13 +159,13 @@ impl<'a> ScenarioContext<'a> {
         workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<Self> {
         let (address, cancel) = (server.address.clone(), bench.cancel.clone());
-        let watch = EvidenceCollector::start(address, schema.name(), cancel)
+        let collector = EvidenceCollector::start(address, schema.name(), cancel)
             .context("cannot start the thread that watches the server")?;
         Ok(Self {
             bench,
             server,
             schema,
-            watch,
+            collector,
             flags,
             workload,
             proxies: BTreeMap::new(),
@@ -201,14 +201,14 @@ impl<'a> ScenarioContext<'a> {
         let mut step = step.clone();
         step.stop_rules = self.stop_rules(&step.stop_rules);
         let step = &step;
-        let (bench, watch) = (&mut *self.bench, &mut self.watch);
+        let (bench, collector) = (&mut *self.bench, &mut self.collector);
         let index = match variant.driver {
-            Driver::Wire => bench.step(step, &Arc::new(Wire(setup)), watch),
-            Driver::Direct => bench.step(step, &Arc::new(Direct(setup)), watch),
-            Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), watch),
-            Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), watch),
+            Driver::Wire => bench.step(step, &Arc::new(Wire(setup)), collector),
+            Driver::Direct => bench.step(step, &Arc::new(Direct(setup)), collector),
+            Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), collector),
+            Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), collector),
         }?;
-        let seen = watch.step_ends();
+        let seen = collector.end_step();
         time_shares::record(&mut bench.report.steps[index], seen, ExtraUsers::default());
         bench.save();
         Ok(Some(index))
@@ -221,8 +221,8 @@ impl<'a> ScenarioContext<'a> {
     /// Fails when the report cannot be saved.
     pub(crate) fn has_room(&mut self, step: &StepPlan, connections: u64) -> anyhow::Result<bool> {
         let bound = self.flags.most_connections(self.is_guarded());
-        self.watch.guard(bound);
-        let (reason, warnings) = match self.watch.step_begins() {
+        self.collector.limit_connections(bound);
+        let (reason, warnings) = match self.collector.begin_step() {
             None => return Ok(false),
             Some(Err(failure)) => {
                 let server = self.server.address.redacted();

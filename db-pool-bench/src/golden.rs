@@ -32,7 +32,7 @@ pub(crate) fn command(scenario: &str) -> PoolBenchCommand {
              --duration 300ms --checkout-timeout 200ms --workload point-select --seed 7"
         }
         "lifecycle" => {
-            "--pool-size 4 --rate 50 --spike 4 --duration 600ms --idle 1600ms \
+            "--pool-size 4 --peak-rate 50 --spike 4 --duration 600ms --idle 1600ms \
              --idle-timeout 400ms --leak-every 100 --checkout-timeout 2s --workload point-select \
              --seed 7"
         }

@@ -139,7 +139,7 @@ impl<'a> SettingResults<'a> {
             .held
             .iter()
             .flat_map(|(_, _, step)| step.operations.values());
-        whole(operations.filter_map(phase))
+        merge_recordings(operations.filter_map(phase))
     }
 
     /// Returns the mean of one phase for each completed repeat, in nanoseconds; empty where it was
@@ -215,11 +215,13 @@ fn keeps(step: &Step, objectives: &[Objective]) -> bool {
 }
 
 /// Merges `parts` into one recording; `None` where nothing was recorded.
-pub(crate) fn whole<'a>(parts: impl Iterator<Item = &'a Histogram>) -> Option<Recording> {
-    let mut whole = recording();
+pub(crate) fn merge_recordings<'a>(
+    parts: impl Iterator<Item = &'a Histogram>,
+) -> Option<Recording> {
+    let mut merged = recording();
     for part in parts.filter_map(|histogram| histogram.decode().ok()) {
         // Equal bounds on both sides: adding cannot fail.
-        let _ = whole.add(&part);
+        let _ = merged.add(&part);
     }
-    (!whole.is_empty()).then_some(whole)
+    (!merged.is_empty()).then_some(merged)
 }

@@ -74,7 +74,7 @@ impl ServerUnderTest {
     }
 
     /// Returns true if this value started the server, so that dropping it removes everything.
-    pub(crate) fn ends_with_us(&self) -> bool {
+    pub(crate) fn is_started_here(&self) -> bool {
         self.started.is_some()
     }
 }

@@ -36,10 +36,10 @@ pub(crate) fn settings_table(rows: &[(String, &SettingResults)], latency: &str) 
         let service = result.phase(|o| o.service.as_ref());
         table.row(&[
             label.clone(),
-            at(checkout.as_ref(), 0.99),
-            at(service.as_ref(), 0.5),
-            at(service.as_ref(), 0.99),
-            errors_of(result),
+            quantile_text(checkout.as_ref(), 0.99),
+            quantile_text(service.as_ref(), 0.5),
+            quantile_text(service.as_ref(), 0.99),
+            error_count(result),
             result.unanswered().to_string(),
         ]);
     }
@@ -109,7 +109,7 @@ fn dash() -> String {
 }
 
 /// Returns the number of failures of any kind.
-pub(crate) fn errors_of(result: &SettingResults) -> String {
+pub(crate) fn error_count(result: &SettingResults) -> String {
     result.errors().values().sum::<u64>().to_string()
 }
 
@@ -122,7 +122,7 @@ pub(crate) fn headline(sentences: &[String]) -> String {
 }
 
 /// Formats a quantile as a duration; a dash where nothing was recorded.
-pub(crate) fn at(recording: Option<&Recording>, quantile: f64) -> String {
+pub(crate) fn quantile_text(recording: Option<&Recording>, quantile: f64) -> String {
     recording.map_or("–".to_owned(), |r| {
         table::duration_ns(r.value_at_quantile(quantile))
     })
@@ -130,7 +130,7 @@ pub(crate) fn at(recording: Option<&Recording>, quantile: f64) -> String {
 
 /// Appends the errors of `steps` by kind, each with one message; nothing where there are none.
 /// `whose` names the setting.
-pub(crate) fn errors(text: &mut String, whose: &str, steps: &[&Step]) {
+pub(crate) fn append_errors(text: &mut String, whose: &str, steps: &[&Step]) {
     let counts = errors_by_kind(steps.iter().copied());
     if !counts.is_empty() {
         text.push_str(&table::paragraph(&format!("{whose}: errors"), 0));
@@ -144,9 +144,9 @@ pub(crate) fn errors(text: &mut String, whose: &str, steps: &[&Step]) {
 }
 
 /// Appends the errors, the retries and the early ends of a setting's steps.
-pub(crate) fn broken(text: &mut String, result: &SettingResults) {
+pub(crate) fn append_problems(text: &mut String, result: &SettingResults) {
     let steps: Vec<&Step> = result.all_steps().collect();
-    errors(text, &result.name, &steps);
+    append_errors(text, &result.name, &steps);
     let retries = result.retries();
     if retries > 0 {
         let line = format!(
@@ -156,7 +156,7 @@ pub(crate) fn broken(text: &mut String, result: &SettingResults) {
         text.push_str(&table::paragraph(&line, 0));
     }
     for step in &result.broken {
-        ended(text, step);
+        append_early_end(text, step);
     }
 }
 
@@ -215,7 +215,7 @@ pub(crate) fn checkout_sentence<'a>(steps: impl Iterator<Item = &'a Step>) -> Op
 }
 
 /// Appends the reason why `step` ended early, if it did.
-pub(crate) fn ended(text: &mut String, step: &Step) {
+pub(crate) fn append_early_end(text: &mut String, step: &Step) {
     let how = match &step.end {
         StepEnd::Completed => return,
         StepEnd::Stopped { rule, reason } => format!("stopped by {rule}: {reason}"),
@@ -227,7 +227,7 @@ pub(crate) fn ended(text: &mut String, step: &Step) {
 }
 
 /// Appends one recommendation with its reason.
-pub(crate) fn recommended(text: &mut String, recommendation: &Recommendation) {
+pub(crate) fn append_recommendation(text: &mut String, recommendation: &Recommendation) {
     let r = recommendation;
     let what = if r.parameter == "users" {
         "users, each with a connection"

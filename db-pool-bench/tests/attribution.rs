@@ -182,11 +182,11 @@ fn what_was_planted_is_the_largest_part_of_the_users_time() {
             pool_size: case.pool_size,
             acts: case.acts,
         });
-        watch.step_begins().unwrap().unwrap();
+        watch.begin_step().unwrap().unwrap();
         let mut step = run_requests(&plan, &factory, &Cancel::new(), &mut Watching(&mut watch))
             .unwrap()
             .step;
-        time_shares::record(&mut step, watch.step_ends(), ExtraUsers::default());
+        time_shares::record(&mut step, watch.end_step(), ExtraUsers::default());
         let times = step
             .figures
             .iter()

@@ -94,7 +94,7 @@ fn executing_a_script_allocates_nothing() {
                 before = allocations();
             }
             user.choose();
-            let outcome = user.perform(&mut nobody).await;
+            let outcome = user.execute_script(&mut nobody).await;
             assert_eq!(outcome.failure, None);
             assert_eq!(user.parts().len(), 4);
         }

@@ -46,6 +46,9 @@ enum Action {
     },
     /// Log one message of each level
     Log {
+        /// Hold the messages back while a line is printed, as a full-screen view does
+        #[arg(long)]
+        hold: bool,
         #[command(flatten)]
         output: OutputFlags,
     },
@@ -102,8 +105,12 @@ fn main() -> ExitCode {
         }
         Action::Load(args) => load(args, cli.url.as_deref()),
         Action::Wait { takes } => wait(*takes),
-        Action::Log { output } => {
+        Action::Log { hold, output } => {
+            let held = hold.then(bench_cli::hold_lines);
             log(output.quiet);
+            if held.is_some() {
+                output::print("the view\n")?;
+            }
             Ok(Exit::Done)
         }
     })

@@ -81,12 +81,12 @@ impl Bench {
         bench_report::report::own_name(&self.report.run_id)
     }
 
-    /// Announces where the run is.
+    /// Shows the phase that the run is in.
     pub fn phase(&mut self, phase: Phase) {
         self.progress.phase(phase.name(), "");
     }
 
-    /// Tells how much lies ahead, for the time left.
+    /// Sets the expected duration and number of all steps, from which the time left is shown.
     pub fn announce(&mut self, total: Duration, steps: usize) {
         self.plan = RunProgress {
             total,
@@ -95,7 +95,7 @@ impl Bench {
         };
     }
 
-    /// A rule that ends a step is then what this run looks for, and no failure.
+    /// Makes a rule that ends a step the result that this run looks for, and no failure.
     pub fn seek_limit(&mut self) {
         self.seeks_limit = true;
     }
@@ -111,7 +111,7 @@ impl Bench {
         self.progress.line(text);
     }
 
-    /// Shows how far a step of a driver of another kind has come, and what lies ahead.
+    /// Shows the progress of a step of another kind of driver, with the time left.
     pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
         self.progress.tick(done, total, message);
     }
@@ -121,7 +121,7 @@ impl Bench {
         self.cancel.is_cancelled()
     }
 
-    /// Runs one step and keeps what it gave; returns its index in the report.
+    /// Runs one step and adds its result to the report; returns its index there.
     ///
     /// # Errors
     /// When no load can be made at all.
@@ -146,7 +146,7 @@ impl Bench {
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
-    /// Keeps a step that a driver of another kind has run; its series and warnings too, whose
+    /// Adds a step that another kind of driver has run, with its series and warnings, whose
     /// step index is 0 until here. Returns its index in the report.
     pub fn push_step(&mut self, step: Step, series: Vec<Series>, warnings: Vec<Warning>) -> usize {
         let index = self.report.steps.len();
@@ -173,7 +173,7 @@ impl Bench {
         series.roll_up(SERIES_BOUND);
     }
 
-    /// Keeps a doubt about the whole run, or about steps that it names itself.
+    /// Adds a doubt about the whole run, or about steps that it names itself.
     pub fn warn(&mut self, warning: Warning) {
         self.warnings.push(warning);
     }

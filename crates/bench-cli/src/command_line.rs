@@ -18,7 +18,7 @@ enum Request<C> {
     /// Run the program, with this amount of log messages.
     Run(C, Verbosity),
     /// Print or write completions or manual pages of this command.
-    Generate(Command, ArgMatches),
+    Generate(Box<Command>, ArgMatches),
 }
 
 /// Parses the command line of this process, in place of [`Parser::parse`], and shows log messages
@@ -34,7 +34,7 @@ pub fn parse<C: Parser>() -> C {
         }
         Ok(Request::Generate(command, matches)) => {
             let name = command.get_name().to_owned();
-            let code = generate::run(command, &matches).map_or_else(
+            let code = generate::run(*command, &matches).map_or_else(
                 |error| exit::show_error(&name, &error),
                 |()| exit::Exit::Done.code(),
             );
@@ -50,10 +50,8 @@ fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<Request<
     if let Some((generate::NAME, wanted)) = matches.subcommand() {
         let wanted = wanted.clone();
         // Built as it was parsed, a command cannot be built once more with its pages.
-        return Ok(Request::Generate(
-            careful(with_shared(C::command())),
-            wanted,
-        ));
+        let command = Box::new(careful(with_shared(C::command())));
+        return Ok(Request::Generate(command, wanted));
     }
     let verbosity = Verbosity::from_matches(&matches);
     let cli = C::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;

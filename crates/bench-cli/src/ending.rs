@@ -13,7 +13,7 @@ pub(crate) enum NoResult {
     ))]
     NothingSucceeded {
         attempted: u64,
-        /// Absent where nothing failed either.
+        /// Most frequent failure; absent where nothing failed either.
         worst: Option<Worst>,
     },
     #[error("no step could begin: {reason}")]
@@ -39,7 +39,7 @@ impl std::fmt::Display for Worst {
     }
 }
 
-/// The status of a run that was not interrupted. A rule that ended a step comes first: it says why
+/// Returns the status of a run that was not interrupted. A rule that ended a step comes first: it says why
 /// there may be no result. Where a limit is sought, such an end is what was looked for. A step that
 /// could not run leaves the run complete as long as another did: a sweep that meets a limit has
 /// found it.

@@ -14,12 +14,12 @@ pub enum Exit {
     GateFailed,
     /// Interrupted, what was measured until then is saved: 130.
     Interrupted,
-    /// Somebody else's code, handed on.
+    /// The exit code of another program, passed on.
     Code(u8),
 }
 
 impl Exit {
-    /// The number.
+    /// Returns the exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -33,7 +33,7 @@ impl Exit {
 const COULD_NOT_RUN: u8 = 1;
 pub(crate) const WRONG_USAGE: u8 = 2;
 
-/// Wrong usage that clap could not see: exit code 2.
+/// Wrong usage that clap cannot detect: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -112,7 +112,7 @@ fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// As the error itself, as a cause, or as a context.
+/// Returns true if the error is an `E`, has one as its cause, or has one as its context.
 fn holds<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> bool {
     error.chain().any(<dyn std::error::Error>::is::<E>) || error.downcast_ref::<E>().is_some()
 }
@@ -121,7 +121,7 @@ fn sentence(tool: &str, error: &anyhow::Error) -> String {
     format!("{tool}: {}", explain(error))
 }
 
-/// The whole chain on one line, causes that only repeat their parent left out, and what to do.
+/// Returns the whole chain on one line, without causes that only repeat their parent, and the remedy.
 pub fn explain(error: &anyhow::Error) -> String {
     let advice = error
         .downcast_ref::<RemedyText>()

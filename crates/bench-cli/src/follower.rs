@@ -1,4 +1,4 @@
-//! Followers of a step while its load runs: progress for whoever watches, and the server's side.
+//! Observation of a step while its load runs: its progress is shown, and the server is sampled.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use load_engine::{BrokenRule, Observer, Phase, Tick};
 
 use crate::progress::Progress;
 
-/// The server's side of a step.
+/// Source of the server's evidence about a step.
 ///
 /// Both calls come on the controller's thread and must return at once: whoever samples a server
 /// does so on a thread and a connection of its own, so that a stopped server stops nothing here.
@@ -15,21 +15,21 @@ pub trait EvidenceSource {
     /// The measured part begins.
     fn measure_begins(&mut self) {}
 
-    /// The measured part is over; what was seen of it.
+    /// The measured part is over; returns the evidence of it.
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
         None
     }
 
-    /// Observation of the server that must end the step.
+    /// Returns the rule of the server's that was broken and ends the step.
     fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
 }
 
-/// No server whose side could be seen.
+/// No server to take evidence from.
 impl EvidenceSource for () {}
 
-/// Work that lies ahead, for the time left.
+/// Progress of the whole run, for the time left.
 #[derive(Debug, Default)]
 pub(crate) struct RunProgress {
     pub(crate) total: Duration,
@@ -38,7 +38,7 @@ pub(crate) struct RunProgress {
     pub(crate) step: usize,
 }
 
-/// Shows a step's progress and tells its evidence when to look.
+/// Shows a step's progress and tells its evidence when the measured part begins and ends.
 pub(crate) struct StepFollower<'a> {
     pub(crate) progress: &'a mut Progress,
     pub(crate) plan: &'a RunProgress,

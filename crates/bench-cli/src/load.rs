@@ -108,10 +108,10 @@ pub struct StepFlags {
 /// Distribution of the gaps between arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum PacingFlag {
-    /// Evenly.
+    /// At equal gaps.
     #[default]
     Constant,
-    /// Exponentially: independent users.
+    /// At exponential gaps, as independent users arrive.
     Poisson,
 }
 
@@ -168,7 +168,7 @@ impl Defaults {
 }
 
 impl LoadFlags {
-    /// The load that the flags ask for: an open loop where a rate is given, else a closed loop of
+    /// Returns the load that the flags ask for: an open loop where a rate is given, else a closed loop of
     /// `users` (the flag's, or the bench's default).
     pub fn load(&self, default_users: u64, in_flight_cap: u64) -> LoadPlan {
         match self.rate {
@@ -209,14 +209,14 @@ pub fn think_time_config(think_time: ThinkTime) -> impl Iterator<Item = (String,
         .chain(distribution)
 }
 
-/// The seed given, or one drawn now; draw once and keep it.
+/// Returns the seed given, or draws one: call it once and keep the value.
 pub fn seed_or_drawn(given: Option<u64>) -> u64 {
     // Within 53 bits, so that every JSON reader keeps it exact.
     given.unwrap_or_else(|| rand::random::<u64>() >> 11)
 }
 
 impl StepFlags {
-    /// A step plan with everything that the flags say.
+    /// Returns a step plan with everything that the flags say.
     pub fn plan(&self, name: &str, load: LoadPlan, seed: u64, defaults: Defaults) -> StepPlan {
         let mut plan = StepPlan::new(name, load, self.measure(defaults));
         plan.warmup = self.warmup(defaults);
@@ -255,7 +255,7 @@ impl StepFlags {
         }
     }
 
-    /// The seed given, or one drawn now; draw once and keep it.
+    /// Returns the seed given, or draws one: call it once and keep the value.
     pub fn draw_seed(&self) -> u64 {
         seed_or_drawn(self.seed)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bench_report::Latency;
 
-/// A bound on what users feel.
+/// A bound on latency or errors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Objective {
     /// A percentile of response time (call time in a closed loop).

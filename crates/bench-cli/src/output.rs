@@ -67,7 +67,7 @@ impl Output {
         });
     }
 
-    /// The first end counts.
+    /// Records how the part ended; only the first call counts.
     fn set_status(&self, status: PartStatus) {
         let mut part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Err(error)) = part.take().map(|mut part| part.set_status(status)) {
@@ -83,13 +83,13 @@ impl Output {
         self.saving().save(report);
     }
 
-    /// Takes what there is to say about saving, once for each change: that the report is not in its
+    /// Returns a notice about saving, once for each change: that the report is not in its
     /// place and where it is, or that it is there again.
     pub fn take_notice(&self) -> Option<String> {
         self.saving().notice.take()
     }
 
-    /// Its place.
+    /// Returns the path of the report.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -109,7 +109,7 @@ impl Output {
         self.tell_place()
     }
 
-    /// Tells on stderr where the report is.
+    /// Shows the path of the report on stderr.
     ///
     /// # Errors
     /// When the last save did not put it into its place: why, and where it is.
@@ -218,7 +218,7 @@ pub fn show(text: &str) -> anyhow::Result<()> {
     print(&screen::shown(text))
 }
 
-/// Prints on stdout as it is. A reader that left (`head`, `less`) has seen enough, which is no
+/// Prints on stdout unchanged. A reader that left (`head`, `less`) has seen enough, which is no
 /// failure and changes no exit code.
 ///
 /// # Errors
@@ -234,7 +234,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Program that writes the report; the commit is the one that the build was told of.
+/// Describes the program that writes a report; its commit is set at build time.
 pub fn tool(name: &str, version: &str) -> Tool {
     let commit = option_env!("PLIMSOLL_COMMIT").filter(|commit| !commit.is_empty());
     Tool {

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen;
 
-/// Between plain lines.
+/// Time between plain lines.
 const LINES_APART: Duration = Duration::from_secs(1);
 
 /// Form in which a run's progress is shown.
@@ -24,7 +24,7 @@ enum ProgressForm {
 }
 
 impl Progress {
-    /// Progress on stderr, as fits what stderr is.
+    /// Creates progress on stderr: a bar on a terminal, lines otherwise, nothing when `quiet`.
     pub fn new(quiet: bool) -> Self {
         let form = if quiet {
             ProgressForm::Quiet
@@ -38,7 +38,7 @@ impl Progress {
         Self { form }
     }
 
-    /// A phase begins.
+    /// Shows that a phase begins.
     pub fn phase(&mut self, name: &str, detail: &str) {
         match &mut self.form {
             ProgressForm::Quiet => {}
@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// Returns true if a tick would be shown now: what nobody sees need not be made.
+    /// Returns true if a tick would be shown now, so that a text that nobody sees need not be built.
     pub fn is_due(&self) -> bool {
         match &self.form {
             ProgressForm::Quiet => false,
@@ -60,7 +60,7 @@ impl Progress {
         }
     }
 
-    /// `done` of `total` is over.
+    /// Shows that `done` of `total` is over.
     pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
         if !self.is_due() {
             return;
@@ -84,19 +84,19 @@ impl Progress {
         }
     }
 
-    /// A line that stays.
+    /// Shows a line that stays.
     pub fn line(&mut self, text: &str) {
         if !matches!(self.form, ProgressForm::Quiet) {
             screen::show(text);
         }
     }
 
-    /// A line that stays and is shown even where nothing else is: something of the run's is at risk.
+    /// Shows a warning that stays, even when quiet: a result of the run is at risk.
     pub fn warning(&self, text: &str) {
         screen::show(&format!("warning: {text}"));
     }
 
-    /// Nothing more comes; what is on the terminal is the result's.
+    /// Removes the bar, so that the result can be printed.
     pub fn finish(&mut self) {
         if let ProgressForm::Bar(bar) = &self.form {
             bar.finish_and_clear();

@@ -23,8 +23,9 @@ enum Sink {
     Held(VecDeque<String>),
 }
 
-/// Shows a line, or several; nobody may be reading any more, and that is no failure.
-pub(crate) fn show(text: &str) {
+/// Shows a line, or several, on stderr: masked, without control characters, above a progress bar.
+/// A reader that has left is no failure.
+pub fn show(text: &str) {
     let lines = shown(text) + "\n";
     let mut sink = sink();
     match &mut *sink {
@@ -74,7 +75,9 @@ pub fn hold_lines() -> HeldLines {
 impl Drop for HeldLines {
     fn drop(&mut self) {
         if let Sink::Held(held) = std::mem::replace(&mut *sink(), Sink::Direct) {
-            held.iter().for_each(|lines| write(lines));
+            for lines in &held {
+                write(lines);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Drawn, prese
 pub struct Table(Drawn);
 
 impl Table {
-    /// An empty table.
+    /// Creates an empty table.
     pub fn new(header: &[&str]) -> Self {
         let mut drawn = Drawn::new();
         drawn
@@ -80,7 +80,7 @@ pub fn three_digits(value: f64) -> String {
     }
 }
 
-/// Stands where a figure is not one.
+/// Text for a figure that is not finite.
 const NO_FIGURE: &str = "n/a";
 
 /// `850 ns`, `12.3 µs`, `1.23 ms`, `4.50 s`, `2.5 min`, `3.0 h`.
@@ -119,7 +119,7 @@ pub fn worst_interval(ns: Option<f64>, unanswered: u64) -> String {
     }))
 }
 
-/// Share of a checkout from which a part of it is told.
+/// Smallest share of a checkout that is named.
 const PART_TOLD: f64 = 0.005;
 
 /// `0.20 ms: 0.19 ms check, 0.01 ms wait`, the largest part first.

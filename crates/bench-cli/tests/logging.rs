@@ -3,7 +3,7 @@
 
 mod harness;
 
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _};
 
 use harness::{Ran, a_bench, ran};
 
@@ -121,7 +121,7 @@ fn on_a_terminal_a_message_stands_above_the_bar() {
         .unwrap();
     drop(command);
     assert!(child.wait().unwrap().success());
-    let mut shown = [0; 65_536];
+    let mut shown = vec![0; 65_536];
     let length = std::fs::File::from(terminal.master)
         .read(&mut shown)
         .unwrap();
@@ -133,5 +133,25 @@ fn on_a_terminal_a_message_stands_above_the_bar() {
             || before.ends_with("\u{1b}[2K")
             || before.ends_with("\u{1b}[J"),
         "{shown:?}"
+    );
+}
+
+#[test]
+fn messages_wait_until_a_full_screen_view_is_closed() {
+    let mut both = tempfile::tempfile().unwrap();
+    let status = a_bench()
+        .args(["log", "--hold", "-q"])
+        .env_remove("RUST_LOG")
+        .stdout(both.try_clone().unwrap())
+        .stderr(both.try_clone().unwrap())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let mut text = String::new();
+    both.seek(std::io::SeekFrom::Start(0)).unwrap();
+    both.read_to_string(&mut text).unwrap();
+    assert_eq!(
+        text,
+        "the view\nerror: planted error: cannot connect to postgres://app:***@db/shop\n"
     );
 }

@@ -91,7 +91,7 @@ impl ReportFile {
     ///
     /// # Errors
     /// As [`ReportFile::create`].
-    pub fn create_beside(directory: &Path, report: &Report) -> Result<Self, StoreError> {
+    pub(crate) fn create_beside(directory: &Path, report: &Report) -> Result<Self, StoreError> {
         make(directory)?;
         let stem = report.file_stem();
         let mut count = 1;

@@ -1,4 +1,4 @@
-//! One measuring, from the claim of its results file to its exit code.
+//! One run of the benchmark, from the claim of its results file to its exit code.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
     Ok(bench.exit())
 }
 
-/// The servers, each started for the first contest that takes place on it.
+/// The throwaway servers, each started for the first contest that needs it.
 #[derive(Debug, Default)]
 struct ThrowawayServers {
     postgres: Option<postgres::PostgresWorkload>,
@@ -141,16 +141,16 @@ impl PeerBenchmark {
                 let workload = prepared(&mut servers.postgres, || {
                     postgres::PostgresWorkload::prepare(context)
                 })?;
-                let mut contest = workload.beside_pgbench(context, driver, users);
-                alternate(&mut contest, &rule, pairs, show)
+                let mut sides = workload.beside_pgbench(context, driver, users);
+                alternate(&mut sides, &rule, pairs, show)
             }
             ContestLoad::Pooled { driver, users } => {
                 let peer = minimal::find(minimal::POOL)?;
                 let workload = prepared(&mut servers.postgres, || {
                     postgres::PostgresWorkload::prepare(context)
                 })?;
-                let mut contest = workload.beside_minimal(context, driver, users, peer);
-                alternate(&mut contest, &rule, pairs, show)
+                let mut sides = workload.beside_minimal(context, driver, users, peer);
+                alternate(&mut sides, &rule, pairs, show)
             }
             ContestLoad::MinimalSet => {
                 let peer = minimal::find(minimal::REDIS)?;
@@ -173,13 +173,13 @@ impl PeerBenchmark {
                 )
             }
             ContestLoad::Sample { scope, peer } => {
-                let mut contest = SamplingContest::prepare(context, scope, peer)?;
-                alternate(&mut contest, &rule, pairs, show)
+                let mut sides = SamplingContest::prepare(context, scope, peer)?;
+                alternate(&mut sides, &rule, pairs, show)
             }
         }
     }
 
-    /// Interrupted before failed; a contest that was left out for want of a peer is no failure,
+    /// Returns interrupted before failed; a contest that was skipped because its peer is missing is no failure,
     /// unless nothing else was measured.
     fn exit(&self) -> Exit {
         let outcomes = || self.results.contests.iter().map(|contest| &contest.outcome);
@@ -216,7 +216,7 @@ fn rule(cli: &PeersCli) -> PairRule {
     }
 }
 
-/// This machine, and the versions of the peers that it has.
+/// Describes this machine, with the versions of the installed peers.
 fn environment() -> Environment {
     let mut environment = Environment::capture();
     let programs = [
@@ -232,7 +232,7 @@ fn environment() -> Environment {
     environment
 }
 
-/// A program's name, and the first line of what it says of its version.
+/// Returns a program's name, and the first line that it prints for `--version`.
 fn version(program: &Path) -> Option<(String, String)> {
     let said = command(program).arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
@@ -240,7 +240,7 @@ fn version(program: &Path) -> Option<(String, String)> {
     Some((name, text.lines().next()?.trim().to_owned()))
 }
 
-/// The last pair, and the ratio so far.
+/// Returns the progress line: the last pair, and the ratio so far.
 fn line(plan: &ContestPlan, pairs: &[RunPair]) -> String {
     let result = ContestResult::from_pairs(plan, ContestOutcome::Measured, pairs.to_vec());
     let so_far = result.ratio.map_or(String::new(), |ratio| {

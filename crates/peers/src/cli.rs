@@ -1,4 +1,4 @@
-//! The command: which contests, how certain, and where the results go.
+//! Command line of the benchmark.
 
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use crate::program::ProgramError;
 
 /// Side of a contest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     /// Our bench.
     Ours,
     /// The program that it is measured beside.
@@ -29,7 +29,7 @@ pub struct Measurement {
 
 /// Extent of the CPU times of load generators: ours comes from the bench's report, the peers' from
 /// the system.
-pub const CPU_COVERS: &str = "ours in its measured part, the peer's in its whole run";
+pub(crate) const CPU_COVERS: &str = "ours in its measured part, the peer's in its whole run";
 
 /// Figure by which the two sides are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub enum Compared {
 
 impl Compared {
     /// Returns that figure of one run.
-    pub fn figure_of(self, measurement: &Measurement) -> f64 {
+    pub(crate) fn figure_of(self, measurement: &Measurement) -> f64 {
         match self {
             Self::Throughput => measurement.operations_per_s,
             Self::CpuTime => measurement.cpu_per_operation_ns,
@@ -52,7 +52,7 @@ impl Compared {
     }
 
     /// Returns true if `figure`, or a ratio of figures, is as good as `bound` or better.
-    pub fn keeps_to(self, figure: f64, bound: f64) -> bool {
+    pub(crate) fn keeps_to(self, figure: f64, bound: f64) -> bool {
         match self {
             Self::Throughput => figure >= bound,
             Self::CpuTime => figure <= bound,
@@ -61,7 +61,7 @@ impl Compared {
 }
 
 /// Two programs on one server, each of which can be run at any time.
-pub trait Contest {
+pub(crate) trait Contest {
     /// Runs one side once.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ pub trait Contest {
 
 /// Reason why a contest gave no ratio.
 #[derive(Debug, thiserror::Error)]
-pub enum ContestError {
+pub(crate) enum ContestError {
     /// The peer is not installed: the contest is left out.
     #[error("{peer} was not found in {searched}; {remedy}")]
     NoPeer {

@@ -12,7 +12,7 @@ use crate::program::ProgramRunner;
 
 /// Shared by all contests: the runner of programs, and the length of each run.
 #[derive(Debug)]
-pub struct RunContext {
+pub(crate) struct RunContext {
     /// Runs the programs.
     pub runner: ProgramRunner,
     /// Seconds that each run measures.
@@ -55,7 +55,7 @@ impl RunContext {
 ///
 /// # Errors
 /// [`ContestError::NotBuilt`] when it is not there.
-pub fn sibling(program: &'static str) -> Result<PathBuf, ContestError> {
+pub(crate) fn sibling(program: &'static str) -> Result<PathBuf, ContestError> {
     let own = std::env::current_exe().unwrap_or_default();
     let directory = own.parent().unwrap_or(Path::new("."));
     let path = directory.join(program);
@@ -72,7 +72,7 @@ pub fn sibling(program: &'static str) -> Result<PathBuf, ContestError> {
 ///
 /// # Errors
 /// When the report cannot be read, has not exactly one whole step, or has failures in it.
-pub fn measurement_of_report(
+pub(crate) fn measurement_of_report(
     program: &'static str,
     path: &Path,
 ) -> Result<Measurement, ContestError> {

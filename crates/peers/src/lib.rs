@@ -7,21 +7,21 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod bench;
-pub mod cli;
+mod bench;
+mod cli;
 pub mod contest;
-pub mod context;
-pub mod minimal;
-pub mod pairs;
-pub mod plan;
-pub mod postgres;
+mod context;
+mod minimal;
+mod pairs;
+mod plan;
+mod postgres;
 pub mod program;
-pub mod recorder;
-pub mod redis;
+mod recorder;
+mod redis;
 pub mod results;
-pub mod sampling;
-pub mod table;
-pub mod verdict;
+mod sampling;
+mod table;
+mod verdict;
 
 pub use bench::run;
 pub use cli::PeersCli;

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use peers::PeersCli;
 
 fn main() -> ExitCode {
-    let cli = PeersCli::parse();
+    let cli = bench_cli::parse::<PeersCli>();
     bench_cli::run("peers", || peers::run(&cli))
 }

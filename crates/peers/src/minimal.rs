@@ -7,15 +7,15 @@ use crate::context::sibling;
 use crate::program::ProgramOutput;
 
 /// Program that loads a Redis over one shared connection.
-pub const REDIS: &str = "examples/minimal";
+pub(crate) const REDIS: &str = "examples/minimal";
 /// Program that loads a PostgreSQL over a pool.
-pub const POOL: &str = "examples/minimal_pool";
+pub(crate) const POOL: &str = "examples/minimal_pool";
 
 /// Returns the path of `program`.
 ///
 /// # Errors
 /// When it is not built.
-pub fn find(program: &'static str) -> Result<PathBuf, ContestError> {
+pub(crate) fn find(program: &'static str) -> Result<PathBuf, ContestError> {
     sibling(program)
 }
 
@@ -23,7 +23,7 @@ pub fn find(program: &'static str) -> Result<PathBuf, ContestError> {
 ///
 /// # Errors
 /// When its output does not hold them.
-pub fn measurement(
+pub(crate) fn measurement(
     program: &'static str,
     finished: &ProgramOutput,
 ) -> Result<Measurement, ContestError> {
@@ -39,7 +39,7 @@ pub fn measurement(
 ///
 /// # Errors
 /// When its output does not hold them.
-pub fn own_measurement(
+pub(crate) fn own_measurement(
     program: &'static str,
     finished: &ProgramOutput,
 ) -> Result<Measurement, ContestError> {
@@ -65,7 +65,7 @@ pub fn own_measurement(
 ///
 /// # Errors
 /// A sentence that says what is missing.
-pub fn parse(text: &str) -> Result<(u64, f64), String> {
+pub(crate) fn parse(text: &str) -> Result<(u64, f64), String> {
     let operations = value(text, "operations").and_then(|text| text.parse().ok());
     let seconds = value(text, "seconds").and_then(|text| text.parse().ok());
     match (operations, seconds) {

@@ -10,7 +10,7 @@ use statistics::{Estimate, ratio_interval};
 use crate::contest::{Compared, Contest, ContestError, Measurement, Side};
 
 /// Confidence of an interval.
-pub const CONFIDENCE: f64 = 0.95;
+pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// One run of each side, close together in time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct RunPair {
 
 /// Rule for the number of pairs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PairRule {
+pub(crate) struct PairRule {
     /// Never below so many pairs: an interval of two or three can be narrow by luck.
     pub least: usize,
     /// Never above so many pairs.
@@ -50,7 +50,7 @@ impl PairRule {
 }
 
 /// The ratio of what is compared, ours ÷ the peer's, with its interval; from two pairs on.
-pub fn estimate(pairs: &[RunPair], compared: Compared) -> Option<Estimate> {
+pub(crate) fn estimate(pairs: &[RunPair], compared: Compared) -> Option<Estimate> {
     let figures: Vec<(f64, f64)> = pairs
         .iter()
         .map(|pair| {
@@ -67,7 +67,7 @@ pub fn estimate(pairs: &[RunPair], compared: Compared) -> Option<Estimate> {
 ///
 /// # Errors
 /// The first error of a run; `pairs` keeps those that were whole before.
-pub fn alternate(
+pub(crate) fn alternate(
     contest: &mut dyn Contest,
     rule: &PairRule,
     pairs: &mut Vec<RunPair>,

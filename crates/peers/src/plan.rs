@@ -5,7 +5,7 @@ use crate::sampling::{self, PeerSampler, SampleScope};
 
 /// Plan of one contest: its programs, its load, and the expected ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ContestPlan {
+pub(crate) struct ContestPlan {
     /// As `--only` takes it.
     pub name: &'static str,
     /// The bench.
@@ -25,7 +25,7 @@ pub struct ContestPlan {
 
 /// The load of a contest, the same on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ContestLoad {
+pub(crate) enum ContestLoad {
     /// Prepared point selects by so many users, each with a connection, beside pgbench.
     PointSelect {
         /// As `--driver` takes it.
@@ -44,7 +44,7 @@ pub enum ContestLoad {
     MinimalSet,
     /// SETs of three bytes, beside Redis' own benchmark.
     BenchmarkSet,
-    /// SamplingContest of the machine, beside another program that takes them.
+    /// Samples of the machine, beside another program that takes them.
     Sample {
         /// Data that each sample reads.
         scope: SampleScope,
@@ -54,7 +54,7 @@ pub enum ContestLoad {
 }
 
 /// All contests, in the order in which they run.
-pub const CONTESTS: [ContestPlan; 23] = [
+pub(crate) const CONTESTS: [ContestPlan; 23] = [
     beside_pgbench("wire-2", "wire", 2, 0.97),
     beside_pgbench("wire-8", "wire", 8, 0.97),
     beside_pgbench("wire-32", "wire", 32, 0.97),

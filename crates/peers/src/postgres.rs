@@ -13,7 +13,7 @@ use crate::minimal;
 use crate::program::{command, find};
 
 /// Our bench.
-pub const OURS: &str = "db-pool-bench";
+pub(crate) const OURS: &str = "db-pool-bench";
 const PEER: &str = "pgbench";
 /// A million accounts: some 150 MB with the index.
 const SCALE: &str = "10";
@@ -21,7 +21,7 @@ const FILL_BOUND: Duration = Duration::from_mins(3);
 
 /// A throwaway PostgreSQL with pgbench's tables.
 #[derive(Debug)]
-pub struct PostgresWorkload {
+pub(crate) struct PostgresWorkload {
     server: Postgres,
     password: String,
     token: String,
@@ -34,7 +34,7 @@ impl PostgresWorkload {
     ///
     /// # Errors
     /// When a program or the server is missing, or filling it fails.
-    pub fn prepare(context: &RunContext) -> Result<Self, ContestError> {
+    pub(crate) fn prepare(context: &RunContext) -> Result<Self, ContestError> {
         let peer = peer_program()?;
         let ours = sibling(OURS)?;
         let password = format!("{:032x}", rand::random::<u128>());
@@ -54,7 +54,7 @@ impl PostgresWorkload {
     }
 
     /// The contest of `driver`, which has no pool, beside pgbench at so many users.
-    pub fn beside_pgbench<'a>(
+    pub(crate) fn beside_pgbench<'a>(
         &'a self,
         context: &'a RunContext,
         driver: &'static str,
@@ -65,7 +65,7 @@ impl PostgresWorkload {
 
     /// The contest of `driver`, which has a pool, beside the smallest loop on the same pool, which
     /// is `program`.
-    pub fn beside_minimal<'a>(
+    pub(crate) fn beside_minimal<'a>(
         &'a self,
         context: &'a RunContext,
         driver: &'static str,
@@ -138,7 +138,7 @@ enum PostgresPeer {
 
 /// Prepared point selects by so many users on either side.
 #[derive(Debug)]
-pub struct PointSelectContest<'a> {
+pub(crate) struct PointSelectContest<'a> {
     workload: &'a PostgresWorkload,
     context: &'a RunContext,
     driver: &'static str,
@@ -199,7 +199,7 @@ impl PointSelectContest<'_> {
 
 /// Figures that pgbench prints about its run.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PgbenchFigures {
+pub(crate) struct PgbenchFigures {
     /// Transactions that succeeded.
     pub operations: u64,
     /// The same per second, without the time it took to connect.
@@ -210,7 +210,7 @@ pub struct PgbenchFigures {
 ///
 /// # Errors
 /// A sentence that says what is missing, or that transactions failed.
-pub fn parse_pgbench(text: &str) -> Result<PgbenchFigures, String> {
+pub(crate) fn parse_pgbench(text: &str) -> Result<PgbenchFigures, String> {
     let value = |label: &str| {
         text.lines()
             .find_map(|line| line.strip_prefix(label))
@@ -247,7 +247,7 @@ fn leading_number(text: &str) -> Option<f64> {
 ///
 /// # Errors
 /// When it is not installed.
-pub fn peer_program() -> Result<PathBuf, ContestError> {
+pub(crate) fn peer_program() -> Result<PathBuf, ContestError> {
     // Its own directory first: what is in the PATH may be a script that looks for it there.
     find(&[PEER], &[&testbed::find_postgres()?]).ok_or(ContestError::NoPeer {
         peer: PEER,

@@ -9,7 +9,7 @@ use statistics::median;
 use crate::verdict::BoundVerdict;
 
 /// Share of a core that recording may take at the measured rate.
-pub const EXPECTED_CORE_RATIO: f64 = 0.02;
+pub(crate) const EXPECTED_CORE_RATIO: f64 = 0.02;
 const OPERATIONS: &[&str] = &["select"];
 const BATCHES: usize = 15;
 /// A power of two.
@@ -34,7 +34,7 @@ pub struct RecorderCost {
 impl RecorderCost {
     /// Measures the cost of a record and relates it to `operations_per_s`; `None` where it cannot be
     /// measured.
-    pub fn measure(operations_per_s: f64) -> Option<Self> {
+    pub(crate) fn measure(operations_per_s: f64) -> Option<Self> {
         Some(Self::at(ns_per_record()?, operations_per_s))
     }
 

@@ -22,7 +22,7 @@ const CALIBRATION: u64 = 50_000;
 
 /// A throwaway Redis.
 #[derive(Debug)]
-pub struct RedisWorkload {
+pub(crate) struct RedisWorkload {
     server: Redis,
     token: String,
     ours: PathBuf,
@@ -33,7 +33,7 @@ impl RedisWorkload {
     ///
     /// # Errors
     /// When our bench or the server is missing.
-    pub fn prepare() -> Result<Self, ContestError> {
+    pub(crate) fn prepare() -> Result<Self, ContestError> {
         let ours = sibling(OURS)?;
         let server = Redis::start(&RedisOptions::default())?;
         let token = token::mark([server.url()]);
@@ -45,7 +45,7 @@ impl RedisWorkload {
     }
 
     /// The contest beside the smallest loop, which is `program`.
-    pub fn beside_minimal<'a>(
+    pub(crate) fn beside_minimal<'a>(
         &'a self,
         context: &'a RunContext,
         program: PathBuf,
@@ -57,7 +57,7 @@ impl RedisWorkload {
     ///
     /// # Errors
     /// When the run that calibrates it fails.
-    pub fn beside_benchmark<'a>(
+    pub(crate) fn beside_benchmark<'a>(
         &'a self,
         context: &'a RunContext,
         program: PathBuf,
@@ -110,7 +110,7 @@ enum RedisPeer {
 
 /// SETs of three bytes by fifty users on either side.
 #[derive(Debug)]
-pub struct SetContest<'a> {
+pub(crate) struct SetContest<'a> {
     workload: &'a RedisWorkload,
     context: &'a RunContext,
     peer: RedisPeer,
@@ -164,7 +164,7 @@ impl SetContest<'_> {
 ///
 /// # Errors
 /// A sentence that says what is missing.
-pub fn parse_benchmark(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_benchmark(text: &str) -> Result<f64, String> {
     let cells = |line: &str| -> Vec<String> {
         line.trim()
             .split(',')
@@ -190,7 +190,7 @@ pub fn parse_benchmark(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// When it is not installed.
-pub fn benchmark_program() -> Result<PathBuf, ContestError> {
+pub(crate) fn benchmark_program() -> Result<PathBuf, ContestError> {
     find(&BENCHMARKS, &[]).ok_or(ContestError::NoPeer {
         peer: BENCHMARK,
         searched: "PATH",

@@ -38,7 +38,7 @@ pub struct PeerResults {
 
 impl PeerResults {
     /// Creates the empty results of a run that begins now.
-    pub fn begin(seconds: u64, rule: &PairRule, environment: Environment) -> Self {
+    pub(crate) fn begin(seconds: u64, rule: &PairRule, environment: Environment) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
             tool: output::tool("peers", env!("CARGO_PKG_VERSION")),
@@ -59,7 +59,7 @@ impl PeerResults {
 
     /// Returns the highest median rate of `program`, in operations per second; `None` where no
     /// contest measured it.
-    pub fn highest_rate_of(&self, program: &str) -> Option<f64> {
+    pub(crate) fn highest_rate_of(&self, program: &str) -> Option<f64> {
         let ours = self
             .contests
             .iter()
@@ -171,7 +171,11 @@ pub struct Medians {
 
 impl ContestResult {
     /// Computes ratio, verdicts and medians from `pairs`.
-    pub fn from_pairs(plan: &ContestPlan, outcome: ContestOutcome, pairs: Vec<RunPair>) -> Self {
+    pub(crate) fn from_pairs(
+        plan: &ContestPlan,
+        outcome: ContestOutcome,
+        pairs: Vec<RunPair>,
+    ) -> Self {
         let compared = plan.compared;
         let ratio = estimate(&pairs, compared).map(|estimate| Ratio {
             mean_ratio: estimate.mean,

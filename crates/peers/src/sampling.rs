@@ -19,7 +19,7 @@ use crate::minimal;
 use crate::program::{command, find};
 
 /// Our recorder.
-pub const OURS: &str = "sysmon";
+pub(crate) const OURS: &str = "sysmon";
 const PIDSTAT: &str = "pidstat";
 const PSUTIL: &str = "psutil";
 const SYSINFO: &str = "sysinfo";
@@ -39,7 +39,7 @@ const PROCESSES: usize = 500;
 
 /// Data that a sample reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SampleScope {
+pub(crate) enum SampleScope {
     /// The machine without processes.
     Host,
     /// The machine, and CPU time and memory of five hundred processes.
@@ -51,7 +51,7 @@ pub enum SampleScope {
 
 impl SampleScope {
     /// The most CPU time that a sample of ours may take.
-    pub const fn most_cpu_ns(self) -> f64 {
+    pub(crate) const fn most_cpu_ns(self) -> f64 {
         match self {
             Self::Host => 0.4e6,
             Self::Processes => 2.5e6,
@@ -91,7 +91,7 @@ impl SampleScope {
 
 /// Program that ours is measured beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PeerSampler {
+pub(crate) enum PeerSampler {
     /// pidstat of sysstat, which has no interval below a second.
     Pidstat,
     /// A loop in Python.
@@ -104,7 +104,7 @@ pub enum PeerSampler {
 
 impl PeerSampler {
     /// Its name.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Pidstat => PIDSTAT,
             Self::Psutil => PSUTIL,
@@ -130,9 +130,9 @@ impl PeerSampler {
     }
 }
 
-/// SamplingContest of ours and of a peer's.
+/// The recorder and another program that samples the machine.
 #[derive(Debug)]
-pub struct SamplingContest<'a> {
+pub(crate) struct SamplingContest<'a> {
     context: &'a RunContext,
     scope: SampleScope,
     peer: PeerSampler,
@@ -146,7 +146,7 @@ impl<'a> SamplingContest<'a> {
     ///
     /// # Errors
     /// When a program is missing or a process does not start.
-    pub fn prepare(
+    pub(crate) fn prepare(
         context: &'a RunContext,
         scope: SampleScope,
         peer: PeerSampler,
@@ -175,7 +175,7 @@ impl<'a> SamplingContest<'a> {
         intervals.max(LEAST_INTERVALS)
     }
 
-    /// SamplingContest, and CPU time of the whole program, of a recording of so many intervals.
+    /// Returns the number of samples, and the CPU time of the whole program, of a recording of `intervals`.
     fn record(&self, side: Side, intervals: u64) -> Result<SampledRun, ContestError> {
         let report = self.context.new_report_path()?;
         let interval = self.peer.interval();
@@ -298,7 +298,7 @@ fn processes() -> usize {
 ///
 /// # Errors
 /// When it is not installed.
-pub fn pidstat_program() -> Result<PathBuf, ContestError> {
+pub(crate) fn pidstat_program() -> Result<PathBuf, ContestError> {
     find(&[PIDSTAT], &[]).ok_or(ContestError::NoPeer {
         peer: PIDSTAT,
         searched: "PATH",

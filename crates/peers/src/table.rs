@@ -8,7 +8,7 @@ use crate::results::{ContestOutcome, ContestResult, PeerResults, Ratio};
 use crate::verdict::BoundVerdict;
 
 /// The tables of what was measured, the verdicts, what was not measured, and how to read it.
-pub fn text(results: &PeerResults) -> String {
+pub(crate) fn text(results: &PeerResults) -> String {
     let tables: String = [Compared::Throughput, Compared::CpuTime]
         .into_iter()
         .filter_map(|compared| table_of(results, compared))
@@ -55,7 +55,7 @@ fn legend(confidence_ratio: f64) -> String {
 }
 
 /// A figure of what is compared.
-pub fn figure(compared: Compared, figure: f64) -> String {
+pub(crate) fn figure(compared: Compared, figure: f64) -> String {
     match compared {
         Compared::Throughput => rate(figure),
         Compared::CpuTime => duration_ns(figure as u64),
@@ -75,7 +75,7 @@ fn recorder(cost: &RecorderCost) -> String {
 }
 
 /// One ratio with its half-width, as in `0.93 ± 0.02`.
-pub fn ratio(ratio: &Ratio) -> String {
+pub(crate) fn ratio(ratio: &Ratio) -> String {
     format!("{:.3} ± {:.3}", ratio.mean_ratio, ratio.half_width_ratio)
 }
 
@@ -135,7 +135,7 @@ fn expected(contest: &ContestResult) -> Option<String> {
 }
 
 /// Returns the reason why a contest is incomplete; `None` when it is complete.
-pub fn why_unfinished(contest: &ContestResult) -> Option<String> {
+pub(crate) fn why_unfinished(contest: &ContestResult) -> Option<String> {
     match &contest.outcome {
         ContestOutcome::Measured => None,
         ContestOutcome::Skipped { reason } => Some(format!("skipped: {reason}")),

@@ -14,7 +14,7 @@ pub enum BoundVerdict {
 
 impl BoundVerdict {
     /// Returns the verdict on a figure that is at its bound or better (`good`), or worse.
-    pub fn from_good(good: bool) -> Self {
+    pub(crate) fn from_good(good: bool) -> Self {
         if good {
             Self::AsExpected
         } else {

@@ -28,4 +28,3 @@ pub use describe::{mean, median, percentile, percentile_sorted, stdev};
 pub use detectable::minimum_detectable_difference;
 pub use interval::{ConfidenceInterval, Estimate, mean_interval, ratio_interval};
 pub use proportion::proportion_at_most;
-pub use trend::{MannKendall, mann_kendall, theil_sen};

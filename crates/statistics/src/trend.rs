@@ -8,11 +8,11 @@ use crate::describe::{finite, median, usable};
 
 /// Finding from the order of the samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MannKendall {
+pub(crate) struct MannKendall {
     /// Pairs that rise less pairs that fall, as a share of all pairs: −1 to 1.
-    pub tau: f64,
+    pub(crate) tau: f64,
     /// Two-sided: how often chance alone would order independent samples at least as evenly.
-    pub p_value: f64,
+    pub(crate) p_value: f64,
 }
 
 /// The Mann–Kendall test for a trend in samples that follow each other in time and are
@@ -21,7 +21,7 @@ pub struct MannKendall {
 ///
 /// Source: Mann, *Nonparametric Tests Against Trend*, Econometrica 13(3), 1945; Kendall, *Rank
 /// Correlation Methods*, 1975, for the variance with ties.
-pub fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
+pub(crate) fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     const LEAST: usize = 8;
     let samples = usable(samples, LEAST)?;
     let n = samples.len() as f64;
@@ -71,7 +71,7 @@ fn tied(samples: &[f64]) -> impl Iterator<Item = f64> {
 ///
 /// Source: Sen, *Estimates of the Regression Coefficient Based on Kendall's Tau*, Journal of the
 /// American Statistical Association 63(324), 1968.
-pub fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
+pub(crate) fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
     let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
     for (i, (x1, y1)) in points.iter().enumerate() {
         for (x2, y2) in &points[..i] {

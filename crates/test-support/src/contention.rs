@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
-/// From a signal to the end of a tool that is alone on its machine.
+/// Time from a signal to the exit of a tool that is alone on its machine.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Factor by which a thread takes longer now than alone, because others want the processors.

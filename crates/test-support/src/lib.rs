@@ -18,7 +18,7 @@ pub use contention::{contention, ending_bound};
 pub use running_program::{Ended, RunningProgram};
 pub use test_directory::TestDirectory;
 
-/// Far longer than anything takes; only a failing test waits for so long.
+/// Time-out of all waits; only a failing test reaches it.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Waits until `condition` holds.
@@ -33,7 +33,7 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Things that a run could not remove, with the command that does; `None` where it left
+/// Returns the warning about things that a run could not remove; `None` where it left
 /// nothing.
 pub fn left_behind(report: &Report) -> Option<&str> {
     let mut warnings = report.warnings.iter();

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::{TIMEOUT, ending_bound, eventually};
 
-/// A tool at work, its progress followed. It does not outlive a test that fails.
+/// A running tool whose stderr is read. It does not outlive a test that fails.
 #[derive(Debug)]
 pub struct RunningProgram {
     child: Child,
@@ -25,7 +25,7 @@ pub struct Ended {
     pub code: Option<i32>,
     /// Time that it took from when the test began to wait for it.
     pub took: Duration,
-    /// All that it said on stderr, then on stdout.
+    /// Its stderr, then its stdout.
     pub said: String,
 }
 
@@ -69,7 +69,7 @@ impl RunningProgram {
         }
     }
 
-    /// Its process.
+    /// Returns its pid.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -23,7 +23,7 @@ impl Default for TestDirectory {
 }
 
 impl TestDirectory {
-    /// An empty place.
+    /// Creates an empty directory.
     pub fn new() -> Self {
         let place = Self(
             tempfile::Builder::new()
@@ -40,17 +40,17 @@ impl TestDirectory {
         place
     }
 
-    /// The working directory.
+    /// Returns the working directory.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Directory for the tools' temporary files.
+    /// Returns the directory for the tools' temporary files.
     pub fn tmp(&self) -> PathBuf {
         self.path().join("tmp")
     }
 
-    /// `program` in this place, untouched by the caller's environment for servers.
+    /// Returns a command that runs `program` here, without the caller's variables for servers.
     pub fn command(&self, program: impl AsRef<OsStr>, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars() {
@@ -69,12 +69,12 @@ impl TestDirectory {
         command
     }
 
-    /// The report in this file of the place, which must be valid.
+    /// Reads the report in this file of the directory, which must be valid.
     pub fn report(&self, file: impl AsRef<Path>) -> Report {
         bench_report::store::load(&self.path().join(file)).unwrap()
     }
 
-    /// Processes that live in this place (zombies count as gone), and what they left in [`tmp`].
+    /// Lists processes that run in this directory (without zombies) and files that they left in [`tmp`].
     ///
     /// [`tmp`]: Self::tmp
     pub fn left_behind(&self) -> Vec<String> {
@@ -99,7 +99,7 @@ impl TestDirectory {
         left
     }
 
-    /// Names of what is left, once nothing is or `bound` has passed.
+    /// Waits until nothing is left, or `bound` has passed, and lists what is left.
     pub fn left_behind_after(&self, bound: Duration) -> Vec<String> {
         let started = Instant::now();
         loop {

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use crate::TestbedError;
 
-/// A password that nobody can guess: 128 random bits.
+/// Draws a password of 128 random bits.
 pub(crate) fn random_password() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// Servers read passwords from files of lines.
+/// Refuses a text of several lines: servers read passwords from files of lines.
 pub(crate) fn one_line(server: &'static str, text: &str) -> Result<(), TestbedError> {
     if text.contains(['\n', '\r', '\0']) {
         let reason = "passwords and settings must be one line each".to_owned();

@@ -1,4 +1,4 @@
-//! Cleans up after us when we cannot.
+//! A separate process that ends the server and removes its files when this process is killed.
 //!
 //! A process that is killed runs no destructor. The guardian is a shell in a session of its own
 //! that reads a pipe whose other end only we hold: when we die, by whatever means, it reads the
@@ -50,7 +50,7 @@ rm -rf "$directory" $files
 for segment in $segments; do ipcrm -m $segment; done
 "#;
 
-/// As above; without `/proc` the server is the process whose number we were told.
+/// The same script for systems without `/proc`: the server is the process whose pid it was told.
 #[cfg(not(target_os = "linux"))]
 const SCRIPT: &str = r#"directory=$1 work=$2 signal=$3 server=
 trap '' PIPE
@@ -75,7 +75,7 @@ fi
 rm -rf "$directory"
 "#;
 
-/// The process that cleans up when we die.
+/// The process that cleans up when this one dies.
 #[derive(Debug)]
 pub(crate) struct Guardian {
     shell: Child,
@@ -122,14 +122,14 @@ impl Guardian {
         Err(io::Error::other(answer.trim_end().to_owned()))
     }
 
-    /// Tells the guardian the server's process number.
+    /// Tells the guardian the server's pid.
     pub(crate) fn watch(&mut self, pid: u32) -> io::Result<()> {
         self.pipe
             .as_mut()
             .map_or(Ok(()), |pipe| writeln!(pipe, "server {pid}"))
     }
 
-    /// Sends the guardian home: everything has been cleaned up.
+    /// Ends the guardian: everything has been cleaned up.
     pub(crate) fn dismiss(&mut self) {
         if let Some(mut pipe) = self.pipe.take() {
             // A guardian that somebody killed cannot be told, and need not be.

@@ -1,4 +1,4 @@
-//! Processes that do nothing, for whoever measures what it costs to look at many.
+//! Processes that sleep, to measure the cost of sampling many.
 
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::spawn::spawn;
 
-/// They end by themselves after this, whatever became of us.
+/// Life of an idle process in seconds, should this program not end it.
 const LONGEST: &str = "3600";
 
 /// Sleeping processes, which end with this value and when we are killed.
@@ -15,7 +15,7 @@ const LONGEST: &str = "3600";
 pub struct IdleProcesses(Vec<Child>);
 
 impl IdleProcesses {
-    /// Starts so many.
+    /// Starts `count` processes.
     ///
     /// # Errors
     /// Fails if the system would not start one more; those that it did are ended.

@@ -1,4 +1,4 @@
-//! Throwaway servers and a faulty network, for tests and for whoever has no server at hand.
+//! Throwaway servers and a faulty network, for tests and for runs without a server at hand.
 //!
 //! A figure is only worth something when it came from a real server, and nobody starts a real
 //! server for a first look. So this crate starts one: on a free port of the loopback, in a private

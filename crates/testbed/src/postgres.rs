@@ -25,10 +25,10 @@ const SERVER_KIND: ServerKind = ServerKind {
     ],
 };
 const PREPARE_TIMEOUT: Duration = Duration::from_mins(1);
-/// The environment that PostgreSQL may see: nothing that changes what it does.
+/// Variables that PostgreSQL may see: nothing that changes its behaviour.
 const ENVIRONMENT: [&str; 4] = ["PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 const STATEMENTS: &str = "pg_stat_statements";
-/// The first version that can set aside shared memory for what sessions share while they run.
+/// First version with `min_dynamic_shared_memory`.
 const FIRST_WITH_SHARED_RESERVE: u32 = 14;
 
 /// Options of a throwaway PostgreSQL.
@@ -55,7 +55,7 @@ impl Default for PostgresOptions {
     }
 }
 
-/// A PostgreSQL of our own with a database `plimsoll` that the superuser `plimsoll` owns.
+/// A throwaway PostgreSQL with a database `plimsoll` that the superuser `plimsoll` owns.
 ///
 /// It listens on TCP at 127.0.0.1, counts statements where `pg_stat_statements` is installed (the
 /// extension is there too), and times its input and output. It ends with this value.

@@ -1,4 +1,4 @@
-//! The processes of a server: which they are, what they do, and signals to them.
+//! The processes of a server: finding them, waiting for them, and sending them signals.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -80,7 +80,7 @@ fn living() -> Vec<ProcessEntry> {
     entries
 }
 
-/// Waits until none of these lives. One that is ending still lives for a moment after it has left
+/// Waits until none of these exists. One that is exiting exists for a moment after it has left
 /// its working directory, so [`server_processes`] no longer finds it.
 pub(crate) fn wait_until_gone(processes: &[u32], timeout: Duration) {
     wait_until(timeout, || {
@@ -109,7 +109,7 @@ pub(crate) fn server_processes(main: Option<u32>, directory: &Path) -> Vec<u32> 
     members
 }
 
-/// Sends a signal; a process that has ended in the meantime needs none.
+/// Sends a signal; a process that has exited meanwhile is no error.
 pub(crate) fn signal(pid: u32, signal: Signal) {
     if let Err(error) = kill(Pid::from_raw(pid.cast_signed()), signal)
         && error != nix::errno::Errno::ESRCH
@@ -118,7 +118,7 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Stops `pid` and waits until it stands still: from then on it starts no further children.
+/// Stops `pid` and waits until it is stopped: from then on it starts no further children.
 pub(crate) fn stop(pid: u32) {
     signal(pid, Signal::SIGSTOP);
     wait_until(Duration::from_millis(200), || {
@@ -128,7 +128,7 @@ pub(crate) fn stop(pid: u32) {
     });
 }
 
-/// Waits until `condition` holds, for `timeout` at most; whether it came to hold.
+/// Waits until `condition` holds, for `timeout` at most; returns true if it does.
 pub(crate) fn wait_until(timeout: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + timeout;
     loop {

@@ -133,7 +133,7 @@ async fn serve(
     }
 }
 
-/// Side whose turn it is to speak on one connection.
+/// Side of a connection that sent last, from which round trips are counted.
 struct Turns {
     clients: AtomicBool,
     round_trips: Arc<AtomicU64>,
@@ -158,7 +158,7 @@ impl Turns {
     }
 }
 
-/// Carries one connection until both directions are closed; breaks both ends if either breaks.
+/// Forwards one connection until both directions are closed; resets both ends if either breaks.
 async fn carry(
     mut client: TcpStream,
     target: SocketAddr,
@@ -188,12 +188,12 @@ async fn carry(
     }
 }
 
-/// Makes the coming close a reset: the other end is told that the connection broke.
+/// Turns the next close into a reset, so that the other end sees a broken connection.
 fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-/// Some bytes on their way, the instant when they arrive, and the room that they take meanwhile.
+/// Bytes in flight, the instant at which they arrive, and their share of the buffer.
 struct Chunk {
     bytes: Vec<u8>,
     due: Instant,

@@ -30,7 +30,7 @@ pub struct RedisOptions {
     pub password: Option<String>,
 }
 
-/// A Redis of our own that keeps nothing on disk. It ends with this value.
+/// A throwaway Redis that keeps nothing on disk. It ends with this value.
 #[derive(Debug)]
 pub struct Redis {
     url: String,
@@ -95,7 +95,7 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// The number of the process behind the port: it need not be ours, if somebody took the port.
+/// Returns the pid behind the port, which is another's if somebody took the port.
 fn process_that_answers(port: u16, password: Option<&str>) -> io::Result<u32> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT)?;

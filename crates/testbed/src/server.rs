@@ -1,4 +1,4 @@
-//! Parts that all throwaway servers have in common: starting, pausing and ending.
+//! Starting, pausing and ending of throwaway servers of every kind.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -18,7 +18,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 const PORT_ATTEMPTS: usize = 5;
 const PORT_TAKEN: &str = "Address already in use";
 
-/// A kind of server: its name, and how it is asked to end.
+/// A kind of server: its name, and the signals that stop it.
 #[derive(Debug)]
 pub(crate) struct ServerKind {
     pub(crate) name: &'static str,
@@ -219,7 +219,7 @@ fn free_port() -> Result<u16, TestbedError> {
         .map_err(TestbedError::io("find a free port on", "127.0.0.1"))
 }
 
-/// The methods that every server shows to its users, handed on to its `RunningServer`.
+/// Defines the methods that every server has, which call those of its `RunningServer`.
 macro_rules! serve {
     ($server:ty) => {
         impl $server {

@@ -1,4 +1,4 @@
-//! The private place that one server lives in: its directory, its log, its user, its guardian.
+//! Private directory of one server, with its log, its user and its guardian.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use crate::spawn::spawn;
 
 const LOG_TAIL_BYTES: usize = 2048;
 
-/// A private directory that is removed with this value, and by its guardian when we are killed.
+/// A private directory that is removed with this value, or by its guardian when this process is killed.
 #[derive(Debug)]
 pub(crate) struct ServerDirectory {
     path: PathBuf,
@@ -44,23 +44,23 @@ impl ServerDirectory {
         })
     }
 
-    /// The private directory.
+    /// Returns the path of the directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The working directory of the server's processes, theirs alone.
+    /// Returns the working directory of the server's processes, which no other process uses.
     pub(crate) fn work(&self) -> PathBuf {
         self.path.join("data")
     }
 
-    /// Output of the server and of the programs that prepared it.
+    /// Reads the output of the server and of the programs that prepared it.
     pub(crate) fn log(&self) -> String {
         let bytes = fs::read(self.log_path()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The last lines of the log, for an error.
+    /// Reads the last lines of the log, for an error.
     pub(crate) fn log_tail(&self) -> String {
         let log = self.log();
         let start = log.ceil_char_boundary(log.len().saturating_sub(LOG_TAIL_BYTES));
@@ -76,7 +76,7 @@ impl ServerDirectory {
         Ok(path)
     }
 
-    /// A command that runs as the server's user in its directory and writes into its log.
+    /// Creates a command that runs as the server's user in its directory and writes into its log.
     pub(crate) fn command(&self, program: &Path) -> Result<Command, TestbedError> {
         let path = self.log_path();
         let log = self
@@ -128,7 +128,7 @@ impl ServerDirectory {
         }
     }
 
-    /// The error of a server or program that gave up.
+    /// Creates the error of a server or program that exited before it was ready.
     pub(crate) fn failed(&self, server: &'static str, reason: String) -> TestbedError {
         TestbedError::Start {
             server,
@@ -144,7 +144,7 @@ impl ServerDirectory {
             .map_err(TestbedError::io("instruct the guardian of", &self.path))
     }
 
-    /// Removes the directory and sends the guardian home; if the directory stays, so does the
+    /// Removes the directory and ends the guardian; if the directory stays, so does the
     /// guardian, to try again when we are gone. The second call has nothing to do.
     pub(crate) fn clear(&mut self) -> Result<(), TestbedError> {
         if self.cleared {

@@ -1,4 +1,4 @@
-//! As whom a server runs: PostgreSQL refuses to be started by root.
+//! The user that a server runs as: PostgreSQL refuses to be started by root.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -10,9 +10,9 @@ use nix::unistd::{Gid, Uid, User, chown, geteuid};
 /// The user that a server, its files and its guardian belong to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ServerUser {
-    /// The user who runs us.
+    /// The user of this process.
     Ours,
-    /// Somebody without privileges, because we are root.
+    /// A user without privileges, because this process runs as root.
     Other {
         /// The user.
         user: Uid,
@@ -22,7 +22,7 @@ pub(crate) enum ServerUser {
 }
 
 impl ServerUser {
-    /// Our own, or when we are root the user `postgres`, or else `nobody`.
+    /// Returns the user of this process, or under root the user `postgres`, or else `nobody`.
     pub(crate) fn unprivileged() -> io::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self::Ours);
@@ -40,7 +40,7 @@ impl ServerUser {
         ))
     }
 
-    /// Gives a file or directory that we created to this user.
+    /// Changes the owner of a file or directory to this user.
     pub(crate) fn chown(self, path: &Path) -> io::Result<()> {
         match self {
             Self::Ours => Ok(()),

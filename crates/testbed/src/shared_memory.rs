@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-/// Memory that a server's processes have mapped that the kernel would keep.
+/// Shared memory of a server's processes that the kernel keeps after their end.
 #[derive(Debug, Default)]
 pub(crate) struct SharedMemory {
     segments: BTreeSet<i32>,
@@ -37,7 +37,7 @@ impl SharedMemory {
         }
     }
 
-    /// Gives it back to the system. The processes must be gone.
+    /// Removes it. The processes must be gone.
     pub(crate) fn remove(&self) {
         for file in &self.files {
             let _ = fs::remove_file(file);

@@ -1,4 +1,4 @@
-//! Spawns children that do not outlive us.
+//! Spawns children that do not outlive this process.
 //!
 //! Linux can signal a child when its parent dies (`PR_SET_PDEATHSIG`), but 'parent' means the
 //! thread that spawned it, and a change of user forgets the wish. So one thread that lives as long

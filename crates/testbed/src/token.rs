@@ -1,4 +1,4 @@
-//! Tells a bench which servers are throwaway ones.
+//! Token that marks throwaway servers for a bench.
 //!
 //! Actions on a server of our own (pausing, filling, resetting its statistics) must never be
 //! done to the user's. Whoever starts throwaway servers hands their addresses to the benches in

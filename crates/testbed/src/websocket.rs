@@ -18,7 +18,7 @@ const SERVER_KIND: ServerKind = ServerKind {
 };
 const READY: &str = "listening on ";
 
-/// A WebSocket echo server of our own. It ends with this value.
+/// A throwaway WebSocket echo server. It ends with this value.
 #[derive(Debug)]
 pub struct WebSocketServer {
     url: String,

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Supervises one traced run from its first part to its last.
 #[derive(Debug)]
 pub(crate) struct RunSupervisor<'a> {
-    watch: &'a mut EvidenceCollector,
+    collector: &'a mut EvidenceCollector,
     rules: Vec<StopRule>,
     rules_window: RuleWindow,
     length: Duration,
@@ -52,14 +52,14 @@ impl<'a> RunSupervisor<'a> {
     /// Supervises a run of about `length`. Where checkouts are `planted` to time out, those
     /// time-outs count neither for the rules nor against them.
     pub(crate) fn new(
-        watch: &'a mut EvidenceCollector,
+        collector: &'a mut EvidenceCollector,
         rules: Vec<StopRule>,
         length: Duration,
         planted: bool,
     ) -> Self {
         let threads = Arc::default();
         Self {
-            watch,
+            collector,
             rules,
             rules_window: rules_from_now(length),
             length,
@@ -94,12 +94,12 @@ impl<'a> RunSupervisor<'a> {
     /// Begins a part.
     pub(crate) fn part_begins(&mut self) {
         self.began = CpuReading::read(&self.threads);
-        self.watch.measure_begins();
+        self.collector.measure_begins();
     }
 
     /// Ends a part and returns the CPU time that the load generator used.
     pub(crate) fn part_ends(&mut self) -> CpuUse {
-        self.watch.measure_ends();
+        self.collector.measure_ends();
         CpuReading::read(&self.threads).since(&self.began)
     }
 
@@ -135,14 +135,14 @@ impl<'a> RunSupervisor<'a> {
             let broken = self
                 .rules_window
                 .check(monotonic_ns(), &interval, &self.rules);
-            self.suspected = broken.or_else(|| self.watch.broken_rule());
+            self.suspected = broken.or_else(|| self.collector.broken_rule());
         }
         self.suspected.clone()
     }
 
     /// Returns the evidence of each part.
     pub(crate) fn evidence(&self) -> Vec<ServerEvidence> {
-        self.watch.course_ends()
+        self.collector.end_step_parts()
     }
 }
 

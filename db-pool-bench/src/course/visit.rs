@@ -106,5 +106,5 @@ pub(crate) fn whole(
     step: &Step,
     phase: impl Fn(&Operation) -> Option<&Histogram>,
 ) -> Option<Recording> {
-    crate::results::whole(step.operations.values().filter_map(phase))
+    crate::results::merge_recordings(step.operations.values().filter_map(phase))
 }

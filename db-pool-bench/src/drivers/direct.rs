@@ -10,7 +10,7 @@ use load_engine::{
 use tokio_postgres::{Client, Statement};
 
 use super::{DriverSetup, client_calls};
-use crate::conditions::Holding;
+use crate::conditions::HoldTimer;
 use crate::failure::{from_connect, from_postgres};
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
@@ -44,11 +44,11 @@ impl Target for DirectTarget {
 
     async fn open(&self, user: UserId) -> Result<DirectSession, Failure> {
         let setup = self.0.clone();
-        let link = DirectConnection::open(&setup).await?;
+        let connection = DirectConnection::open(&setup).await?;
         Ok(DirectSession {
             user: setup.user(user),
-            holding: setup.holding(user)?,
-            link,
+            hold_timer: setup.hold_timer(user)?,
+            connection,
             setup,
         })
     }
@@ -58,23 +58,23 @@ impl Target for DirectTarget {
 #[derive(Debug)]
 pub struct DirectSession {
     setup: DriverSetup,
-    link: DirectConnection,
+    connection: DirectConnection,
     user: User,
-    holding: Holding,
+    hold_timer: HoldTimer,
 }
 
 impl Session for DirectSession {
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         let operation = self.user.choose();
         timestamps.operation(operation);
-        if self.link.client.is_closed() {
+        if self.connection.client.is_closed() {
             match DirectConnection::open(&self.setup).await {
-                Ok(link) => self.link = link,
+                Ok(connection) => self.connection = connection,
                 Err(failure) => return Outcome::failed(operation, failure),
             }
         }
-        let outcome = self.user.perform(&mut self.link).await;
-        self.holding.work().await;
+        let outcome = self.user.execute_script(&mut self.connection).await;
+        self.hold_timer.wait().await;
         outcome
     }
 

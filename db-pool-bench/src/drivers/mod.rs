@@ -31,7 +31,7 @@ pub(crate) use pool_handle::{HasPool, Lease, PoolHandle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
-use crate::conditions::{Hold, Holding};
+use crate::conditions::{Hold, HoldTimer};
 use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
@@ -114,20 +114,20 @@ impl DriverSetup {
     /// Returns the connection settings for all drivers but sqlx.
     fn config(&self) -> Config {
         let mut config = self.address.config(&self.application);
-        self.give_path(&mut config);
+        self.set_search_path(&mut config);
         config
     }
 
     /// Opens a connection of tokio-postgres without a pool.
     async fn connect(&self) -> Result<Client, ConnectError> {
         let connected = self.address.connect_with(&self.application, |config| {
-            self.give_path(config);
+            self.set_search_path(config);
         });
         connected.await
     }
 
     /// Adds the search path of scripts to the options of `config`.
-    fn give_path(&self, config: &mut Config) {
+    fn set_search_path(&self, config: &mut Config) {
         if let Some(path) = &self.workload.search_path {
             let theirs = config.get_options().unwrap_or_default();
             let options = format!("{theirs} -c search_path={path}");
@@ -144,7 +144,7 @@ impl DriverSetup {
         }
     }
 
-    fn holding(&self, user: UserId) -> Result<Holding, Failure> {
-        Holding::new(self.hold, self.seed, user)
+    fn hold_timer(&self, user: UserId) -> Result<HoldTimer, Failure> {
+        HoldTimer::new(self.hold, self.seed, user)
     }
 }

@@ -11,7 +11,7 @@ use load_engine::{
 use tokio::task::JoinSet;
 
 use super::{DriverSetup, HasPool, PoolHandle};
-use crate::conditions::Holding;
+use crate::conditions::HoldTimer;
 use crate::workloads::{User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
@@ -76,7 +76,7 @@ impl<P: DriverPool> PoolTarget<P> {
         let least = least.map_or(0, |least| worker.share_of(least));
         let pool = P::build(setup, worker.share_of(setup.pool_size), least).await?;
         let before = setup.pool.opened_before(setup.pool_size);
-        warm(&pool, worker.share_of(before)).await?;
+        open_connections(&pool, worker.share_of(before)).await?;
         Ok(Self {
             setup: setup.clone(),
             pool,
@@ -85,7 +85,7 @@ impl<P: DriverPool> PoolTarget<P> {
 }
 
 /// Opens `count` connections one after the other and prepares the statements on each.
-async fn warm<P: DriverPool>(pool: &P, count: u64) -> Result<(), Failure> {
+async fn open_connections<P: DriverPool>(pool: &P, count: u64) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
     for place in OpeningOrder::places(count) {
         let pool = pool.clone();
@@ -106,7 +106,7 @@ impl<P: DriverPool> Target for PoolTarget<P> {
         Ok(PoolSession {
             pool: self.pool.clone(),
             user: self.setup.user(user),
-            holding: self.setup.holding(user)?,
+            hold_timer: self.setup.hold_timer(user)?,
         })
     }
 
@@ -130,7 +130,7 @@ impl<P: DriverPool> HasPool for PoolTarget<P> {
 pub struct PoolSession<P> {
     pool: P,
     user: User,
-    holding: Holding,
+    hold_timer: HoldTimer,
 }
 
 impl<P: DriverPool> Session for PoolSession<P> {
@@ -147,8 +147,8 @@ impl<P: DriverPool> Session for PoolSession<P> {
             object: Some(object),
             in_transaction: false,
         };
-        let outcome = self.user.perform(&mut held).await;
-        self.holding.work().await;
+        let outcome = self.user.execute_script(&mut held).await;
+        self.hold_timer.wait().await;
         timestamps.done();
         outcome
     }

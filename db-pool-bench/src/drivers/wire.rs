@@ -9,7 +9,7 @@ use load_engine::{
 };
 
 use super::DriverSetup;
-use crate::conditions::Holding;
+use crate::conditions::HoldTimer;
 use crate::failure::from_wire;
 use crate::wire::BareConnection;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
@@ -50,7 +50,7 @@ impl Target for WireTarget {
         Ok(WireSession {
             setup: Arc::clone(&self.0),
             user: self.0.user(user),
-            holding: self.0.holding(user)?,
+            hold_timer: self.0.hold_timer(user)?,
             connection: opened?,
             names,
         })
@@ -65,7 +65,7 @@ pub struct WireSession {
     /// Name of each prepared statement.
     names: Arc<[String]>,
     user: User,
-    holding: Holding,
+    hold_timer: HoldTimer,
 }
 
 impl Session for WireSession {
@@ -78,13 +78,13 @@ impl Session for WireSession {
                 Err(failure) => return Outcome::failed(operation, failure),
             }
         }
-        let mut held = WireConnection {
+        let mut connection = WireConnection {
             connection: &mut self.connection,
             names: &self.names,
             workload: &self.setup.workload,
         };
-        let outcome = self.user.perform(&mut held).await;
-        self.holding.work().await;
+        let outcome = self.user.execute_script(&mut connection).await;
+        self.hold_timer.wait().await;
         outcome
     }
 

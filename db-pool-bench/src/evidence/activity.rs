@@ -93,7 +93,7 @@ impl Activity {
         let mut now: BTreeMap<(String, String), u64> = BTreeMap::new();
         for group in look {
             let weight = group.count as f64 * seconds;
-            let in_scope = self.scope.holds(&group.application);
+            let in_scope = self.scope.contains(&group.application);
             if group.is_of_clients() {
                 facts.used += group.count;
                 self.oldest_of_all_s = self.oldest_of_all_s.max(group.oldest_s);

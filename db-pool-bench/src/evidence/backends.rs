@@ -43,7 +43,7 @@ impl OtherBackends {
             self.parallel.add(event, session_seconds);
         }
         if !group.is_idle() {
-            let application = self.scope.shown(&group.application, &self.name);
+            let application = self.scope.label(&group.application, &self.name);
             let key = [backend_type.clone(), application, group.doing()];
             self.all.add(key, session_seconds);
         }

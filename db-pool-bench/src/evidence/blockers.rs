@@ -43,7 +43,7 @@ impl Blockers {
     /// Adds one sample. Each waiting session in scope counts for its root blockers, in equal parts.
     pub(super) fn note(&mut self, table: &LockTable, scope: &Scope, name: &str) {
         let mut now: BTreeMap<RootBlocker, RootTotals> = BTreeMap::new();
-        for waiter in table.waiters().filter(|w| scope.holds(&w.application)) {
+        for waiter in table.waiters().filter(|w| scope.contains(&w.application)) {
             let roots = roots_of(table, waiter);
             let part = 1.0 / roots.len() as f64;
             for (pid, direct) in roots {
@@ -108,7 +108,7 @@ fn root(direct: &Waiter, blocking: &BlockingSession, scope: &Scope, name: &str) 
         blocking_statement: blocking.statement.clone(),
         state: blocking.state.clone().unwrap_or_else(hidden),
         event: blocking.event.clone(),
-        application: scope.shown(&blocking.application, name),
+        application: scope.label(&blocking.application, name),
         ours: scope.is_load(&blocking.application),
     }
 }

@@ -74,7 +74,7 @@ impl LockSamples {
     }
 
     /// Takes one sample.
-    pub(super) async fn look(client: &Client) -> Result<LockTable, Error> {
+    pub(super) async fn read(client: &Client) -> Result<LockTable, Error> {
         LockTable::read(client).await
     }
 
@@ -86,13 +86,13 @@ impl LockSamples {
         (now, cost): (Instant, Duration),
     ) {
         let earned = cost.div_f64(SHARE);
-        let told = |error: &Error| crate::failure::from_postgres(error).to_string();
+        let message = |error: &Error| crate::failure::from_postgres(error).to_string();
         let reason = match seen {
             Some(Ok(table)) => {
                 self.next = Some(now + earned.max(EVERY));
                 return self.note(&table);
             }
-            Some(Err(error)) => told(&error),
+            Some(Err(error)) => message(&error),
             None => "the server did not answer in time".to_owned(),
         };
         self.unavailable = Some(reason);
@@ -100,7 +100,11 @@ impl LockSamples {
     }
 
     fn note(&mut self, table: &LockTable) {
-        let waiters = || table.waiters().filter(|w| self.scope.holds(&w.application));
+        let waiters = || {
+            table
+                .waiters()
+                .filter(|w| self.scope.contains(&w.application))
+        };
         self.looks += 1;
         let waiting = waiters().count();
         self.waiting += waiting as u64;

@@ -9,11 +9,11 @@ mod backends;
 mod blockers;
 mod budget;
 mod capacity;
+mod connection;
 mod control_group;
 mod counters;
 pub(crate) mod events;
 mod foreign_text;
-mod link;
 mod lock_table;
 mod locks;
 mod objects;
@@ -58,7 +58,7 @@ enum EvidenceCommand {
     MeasureBegins,
     /// With a snapshot of the server's processes at that instant, where they are visible.
     MeasureEnds(Option<Result<ProcessSnapshot, String>>),
-    Glance(SyncSender<ServerEvidence>),
+    RecentActivity(SyncSender<ServerEvidence>),
     StepEnds(SyncSender<Vec<ServerEvidence>>),
 }
 
@@ -72,7 +72,7 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    fn holds(&self, application: &str) -> bool {
+    fn contains(&self, application: &str) -> bool {
         match self {
             Self::Application(name) => name == application,
             Self::Everyone => true,
@@ -86,7 +86,7 @@ impl Scope {
 
     /// Returns the name of an application in the report of the run `name`: the load is `ours`,
     /// further connections of this tool are `watch`.
-    fn shown(&self, application: &str, name: &str) -> String {
+    fn label(&self, application: &str, name: &str) -> String {
         let beside = application.strip_prefix(name);
         if self.is_load(application) {
             "ours".to_owned()
@@ -178,13 +178,13 @@ impl EvidenceCollector {
     }
 
     /// Sets the share of `max_connections`, 0..1, above which a step is ended.
-    pub(crate) fn guard(&mut self, bound: Option<f64>) {
+    pub(crate) fn limit_connections(&mut self, bound: Option<f64>) {
         self.bound = bound;
     }
 
     /// Begins a step: reads the counters and how many connections the server has left. Connects
     /// where there is no connection. Returns `None` when a signal came.
-    pub fn step_begins(&self) -> Option<Result<Capacity, Failure>> {
+    pub fn begin_step(&self) -> Option<Result<Capacity, Failure>> {
         let (reply, answer) = sync_channel(1);
         self.used.store(0, Relaxed);
         // A thread that is gone never answers, which is seen below.
@@ -206,18 +206,19 @@ impl EvidenceCollector {
     }
 
     /// Returns the activity of the sessions since the last call, while a step is measured.
-    pub(crate) fn glance(&self) -> ServerEvidence {
-        self.ask(EvidenceCommand::Glance).unwrap_or_else(silent)
+    pub(crate) fn recent_activity(&self) -> ServerEvidence {
+        self.ask(EvidenceCommand::RecentActivity)
+            .unwrap_or_else(silent)
     }
 
     /// Ends a step and returns its evidence.
-    pub fn step_ends(&self) -> ServerEvidence {
-        self.course_ends().pop().unwrap_or_default()
+    pub fn end_step(&self) -> ServerEvidence {
+        self.end_step_parts().pop().unwrap_or_default()
     }
 
     /// Ends a step that was measured in several parts and returns the evidence of each. Counters
     /// cover all parts together and stand with the last. Never empty.
-    pub(crate) fn course_ends(&self) -> Vec<ServerEvidence> {
+    pub(crate) fn end_step_parts(&self) -> Vec<ServerEvidence> {
         let seen = self.ask(EvidenceCommand::StepEnds);
         seen.unwrap_or_else(|| vec![silent()])
     }
@@ -252,7 +253,7 @@ fn silent() -> ServerEvidence {
     ServerEvidence::unavailable("server", "the server did not answer in time")
 }
 
-/// The figures come after the step, from [`EvidenceCollector::step_ends`]: backends report their
+/// The figures come after the step, from [`EvidenceCollector::end_step`]: backends report their
 /// counts when they have time, and at the latest when they exit.
 impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {

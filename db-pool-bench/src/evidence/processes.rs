@@ -125,14 +125,14 @@ impl ServerProcesses {
 
     /// Returns the names of the server's processes; the main one is not in the server's list.
     pub(super) async fn names(self, client: &Client) -> Result<ProcessNames, String> {
-        let told = |error: tokio_postgres::Error| from_postgres(&error).to_string();
+        let message = |error: tokio_postgres::Error| from_postgres(&error).to_string();
         let mut names =
             ProcessNames::from([(self.postmaster, ("postmaster".to_owned(), String::new()))]);
-        for row in client.query(QUERY, &[]).await.map_err(told)? {
-            let pid: Option<i32> = row.try_get(0).map_err(told)?;
+        for row in client.query(QUERY, &[]).await.map_err(message)? {
+            let pid: Option<i32> = row.try_get(0).map_err(message)?;
             let hidden = || "hidden".to_owned();
-            let of: Option<String> = row.try_get(1).map_err(told)?;
-            let application = text(&row, 2).map_err(told)?;
+            let of: Option<String> = row.try_get(1).map_err(message)?;
+            let application = text(&row, 2).map_err(message)?;
             if let Some(pid) = pid {
                 names.insert(pid.unsigned_abs(), (of.unwrap_or_else(hidden), application));
             }
@@ -162,7 +162,7 @@ impl ProcessSnapshot {
             let (of, application) = names
                 .get(pid)
                 .map_or((UNLISTED, ""), |(of, application)| (of, application));
-            let key = (of.to_owned(), scope.shown(application, run));
+            let key = (of.to_owned(), scope.label(application, run));
             let kind = kinds.entry(key).or_default();
             kind.0 += 1;
             kind.1 = kind.1.plus(spent);
@@ -202,8 +202,8 @@ impl ProcessSnapshot {
         match (&self.throttling, &before.throttling) {
             (Ok(now), Ok(then)) => now.report_since(then, evidence),
             (Err(reason), _) | (_, Err(reason)) => {
-                let told = evidence.unavailable.entry("server.cgroup".to_owned());
-                told.or_insert_with(|| reason.clone());
+                let entry = evidence.unavailable.entry("server.cgroup".to_owned());
+                entry.or_insert_with(|| reason.clone());
             }
         }
     }

@@ -45,7 +45,7 @@ impl LongRunning {
     }
 
     /// Takes one sample.
-    pub(super) async fn look(client: &Client) -> Result<Vec<Row>, Error> {
+    pub(super) async fn read(client: &Client) -> Result<Vec<Row>, Error> {
         client.query(QUERY, &[]).await
     }
 

@@ -12,7 +12,7 @@ use tokio_postgres::Error;
 
 use super::activity::Activity;
 use super::budget::Budget;
-use super::link::{CountersBefore, EvidenceConnection, sample};
+use super::connection::{CountersBefore, EvidenceConnection, sample};
 use super::locks::LockSamples;
 use super::processes::{ProcessNames, ProcessSnapshot};
 use super::running::LongRunning;
@@ -38,7 +38,7 @@ pub(super) struct EvidenceSampler {
     /// Name of the run; the sampler's connection adds `.watch`.
     name: String,
     scope: Scope,
-    link: Option<EvidenceConnection>,
+    connection: Option<EvidenceConnection>,
     /// Counters before the step, or the reason why they are missing.
     before: Result<CountersBefore, String>,
     measured: Option<Measured>,
@@ -58,7 +58,7 @@ pub(super) struct EvidenceSampler {
 struct Measured {
     evidence: ServerEvidence,
     activity: Activity,
-    /// Sums since the last call of `glance`.
+    /// Sums since the last call of `recent_activity`.
     recent: Activity,
     running: LongRunning,
     locks: LockSamples,
@@ -72,10 +72,10 @@ struct Measured {
 impl Measured {
     /// Samples locks and records the server's CPU time for it; the elapsed time, where CPU time is
     /// not visible.
-    async fn look_at_locks(&mut self, link: &EvidenceConnection) {
-        let spent = || link.processes.as_ref().ok()?.own_cpu().ok();
+    async fn sample_locks(&mut self, connection: &EvidenceConnection) {
+        let spent = || connection.processes.as_ref().ok()?.own_cpu().ok();
         let (before, asked) = (spent(), Instant::now());
-        let look = timeout(LOOK_BOUND, LockSamples::look(&link.client)).await;
+        let look = timeout(LOOK_BOUND, LockSamples::read(&connection.client)).await;
         let cost = Option::zip(before, spent()).map_or_else(
             || asked.elapsed(),
             |(before, after)| Duration::from_nanos(after.saturating_sub(before)),
@@ -95,7 +95,7 @@ impl EvidenceSampler {
             address,
             name: name.to_owned(),
             scope,
-            link: None,
+            connection: None,
             before: Err(NOT_READ.to_owned()),
             measured: None,
             measuring: false,
@@ -112,8 +112,8 @@ impl EvidenceSampler {
             let command = tokio::select! {
                 biased;
                 command = inbox.recv() => command,
-                sample = sample(self.link.as_ref(), &self.scope, self.pause()), if self.measuring => {
-                    self.take(sample).await;
+                sample = sample(self.connection.as_ref(), &self.scope, self.pause()), if self.measuring => {
+                    self.add_sample(sample).await;
                     continue;
                 }
             };
@@ -121,21 +121,23 @@ impl EvidenceSampler {
                 None => return,
                 // The caller may have stopped waiting.
                 Some(EvidenceCommand::StepBegins(reply)) => {
-                    drop(reply.send(self.step_begins().await))
+                    drop(reply.send(self.begin_step().await))
                 }
                 Some(EvidenceCommand::MeasureBegins) => self.measure_begins().await,
                 Some(EvidenceCommand::MeasureEnds(snapshot)) => self.measure_ends(snapshot).await,
-                Some(EvidenceCommand::Glance(reply)) => drop(reply.send(self.glance())),
-                Some(EvidenceCommand::StepEnds(reply)) => drop(reply.send(self.step_ends().await)),
+                Some(EvidenceCommand::RecentActivity(reply)) => {
+                    drop(reply.send(self.recent_activity()))
+                }
+                Some(EvidenceCommand::StepEnds(reply)) => drop(reply.send(self.end_step().await)),
             }
         }
     }
 
-    async fn step_begins(&mut self) -> Result<Capacity, Failure> {
+    async fn begin_step(&mut self) -> Result<Capacity, Failure> {
         self.evidence = ServerEvidence::default();
         (self.before, self.measured) = (Err(NOT_READ.to_owned()), None);
         self.parts.clear();
-        let bound = timeout(OPENING_BOUND, self.look_before()).await;
+        let bound = timeout(OPENING_BOUND, self.read_before()).await;
         let silent = |_| Failure::new("timeout.connect", "the server did not answer within 6 s");
         let (capacity, before) = bound
             .map_err(silent)?
@@ -148,20 +150,20 @@ impl EvidenceSampler {
         Ok(capacity)
     }
 
-    async fn look_before(&mut self) -> Result<(Capacity, CountersBefore), ConnectError> {
+    async fn read_before(&mut self) -> Result<(Capacity, CountersBefore), ConnectError> {
         if self
-            .link
+            .connection
             .as_ref()
-            .is_none_or(|link| link.client.is_closed())
+            .is_none_or(|connection| connection.client.is_closed())
         {
-            self.link = None;
+            self.connection = None;
         }
-        let link = match &mut self.link {
-            Some(link) => link,
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
             none => none.insert(EvidenceConnection::open(&self.address, &self.name).await?),
         };
-        let capacity = Capacity::read(&link.client, &self.name).await?;
-        Ok((capacity, link.look_before().await))
+        let capacity = Capacity::read(&connection.client, &self.name).await?;
+        Ok((capacity, connection.read_before().await))
     }
 
     /// Begins a part; one that is still being measured ends.
@@ -181,27 +183,27 @@ impl EvidenceSampler {
             snapshot: self.snapshot(),
             names,
         });
-        let link = self.link.as_ref();
+        let connection = self.connection.as_ref();
         self.processes
-            .set(link.and_then(|link| link.processes.clone().ok()));
+            .set(connection.and_then(|connection| connection.processes.clone().ok()));
     }
 
     /// Reconnects after the server went away during a traced run. Counters from before are of no
     /// use then.
     async fn reopen(&mut self) {
-        let is_lost = |link: &EvidenceConnection| link.client.is_closed();
-        if !self.link.as_ref().is_some_and(is_lost) {
+        let is_lost = |connection: &EvidenceConnection| connection.client.is_closed();
+        if !self.connection.as_ref().is_some_and(is_lost) {
             return;
         }
         let opening = EvidenceConnection::open(&self.address, &self.name);
-        if let Ok(Ok(link)) = timeout(OPENING_BOUND, opening).await {
-            self.link = Some(link);
+        if let Ok(Ok(connection)) = timeout(OPENING_BOUND, opening).await {
+            self.connection = Some(connection);
             self.before = Err("the connection to the server was lost on the way".to_owned());
         }
     }
 
     /// Returns the activity of the sessions since the last call.
-    fn glance(&mut self) -> ServerEvidence {
+    fn recent_activity(&mut self) -> ServerEvidence {
         let mut evidence = ServerEvidence::default();
         if let Some(measured) = &mut self.measured {
             let next = Activity::new(self.scope.clone(), &self.name);
@@ -249,8 +251,12 @@ impl EvidenceSampler {
                 }
             }
         }
-        if let Some(link) = &self.link {
-            let asked = timeout(LOOK_BOUND, standby::report(&link.client, &mut evidence)).await;
+        if let Some(connection) = &self.connection {
+            let asked = timeout(
+                LOOK_BOUND,
+                standby::report(&connection.client, &mut evidence),
+            )
+            .await;
             if asked.is_err() {
                 let reason = "the server did not answer in time";
                 missing(&mut evidence, "replication", reason.to_owned());
@@ -260,20 +266,24 @@ impl EvidenceSampler {
     }
 
     fn snapshot(&self) -> Result<ProcessSnapshot, String> {
-        let link = self
-            .link
+        let connection = self
+            .connection
             .as_ref()
             .ok_or("there is no connection to the server")?;
-        link.processes.clone()?.snapshot()
+        connection.processes.clone()?.snapshot()
     }
 
     /// Returns the names of the processes, where they are visible.
     async fn names(&self) -> Result<ProcessNames, String> {
-        let link = self
-            .link
+        let connection = self
+            .connection
             .as_ref()
             .ok_or("there is no connection to the server")?;
-        let asked = timeout(LOOK_BOUND, link.processes.clone()?.names(&link.client)).await;
+        let asked = timeout(
+            LOOK_BOUND,
+            connection.processes.clone()?.names(&connection.client),
+        )
+        .await;
         asked.map_err(|_| "the server did not answer in time".to_owned())?
     }
 
@@ -281,7 +291,7 @@ impl EvidenceSampler {
     /// server; zero where its CPU time is not visible.
     fn pause(&self) -> Duration {
         let spent = || {
-            let processes = *self.link.as_ref()?.processes.as_ref().ok()?;
+            let processes = *self.connection.as_ref()?.processes.as_ref().ok()?;
             let measured = self.measured.as_ref()?;
             let begin = measured.snapshot.as_ref().ok()?;
             let budget = Budget::begin(begin.at, begin.own_ns);
@@ -291,14 +301,14 @@ impl EvidenceSampler {
         spent().unwrap_or_default()
     }
 
-    async fn take(&mut self, sample: Result<Vec<SessionGroup>, Error>) {
-        let (Some(measured), Some(link)) = (&mut self.measured, &self.link) else {
+    async fn add_sample(&mut self, sample: Result<Vec<SessionGroup>, Error>) {
+        let (Some(measured), Some(connection)) = (&mut self.measured, &self.connection) else {
             return;
         };
         let since = std::mem::replace(&mut measured.last, Instant::now());
         let seconds = (measured.last - since).as_secs_f64();
         if self.scope == Scope::Everyone && measured.running.is_due() {
-            let look = timeout(LOOK_BOUND, LongRunning::look(&link.client)).await;
+            let look = timeout(LOOK_BOUND, LongRunning::read(&connection.client)).await;
             measured.running.add(look.ok());
         }
         let groups = match sample {
@@ -316,27 +326,29 @@ impl EvidenceSampler {
         let sight = measured.activity.add(&groups, seconds);
         self.used.store(sight.used, Ordering::Relaxed);
         if sight.lock_wait && measured.locks.is_due(Instant::now()) {
-            measured.look_at_locks(link).await;
+            measured.sample_locks(connection).await;
         }
     }
 
     /// Ends the step and returns the evidence of each part; counters stand with the last.
-    async fn step_ends(&mut self) -> Vec<ServerEvidence> {
+    async fn end_step(&mut self) -> Vec<ServerEvidence> {
         self.measure_ends(None).await;
         let mut parts = std::mem::take(&mut self.parts);
         let known = std::mem::take(&mut self.evidence);
         let mut last = parts.pop().unwrap_or(known);
-        self.look_after(&mut last).await;
+        self.report_after(&mut last).await;
         parts.push(last);
         parts
     }
 
-    async fn look_after(&self, evidence: &mut ServerEvidence) {
-        let Some(link) = &self.link else { return };
+    async fn report_after(&self, evidence: &mut ServerEvidence) {
+        let Some(connection) = &self.connection else {
+            return;
+        };
         let reason = match &self.before {
             Err(reason) => reason.clone(),
             Ok(before) => {
-                let looking = link.look_after(&self.scope, before, evidence);
+                let looking = connection.report_after(&self.scope, before, evidence);
                 match timeout(CLOSING_BOUND, looking).await {
                     Ok(Ok(())) => return,
                     Ok(Err(error)) => from_postgres(&error).to_string(),
@@ -355,8 +367,8 @@ impl EvidenceSampler {
             "functions",
             "slru",
         ] {
-            let told = evidence.unavailable.entry(counters.to_owned());
-            told.or_insert_with(|| reason.clone());
+            let entry = evidence.unavailable.entry(counters.to_owned());
+            entry.or_insert_with(|| reason.clone());
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct SessionGroup {
 }
 
 /// Samples the sessions in `scope`.
-pub(super) async fn look(client: &Client, scope: &Scope) -> Result<Vec<SessionGroup>, Error> {
+pub(super) async fn sample(client: &Client, scope: &Scope) -> Result<Vec<SessionGroup>, Error> {
     let rows = client.query(QUERY, &[&scope.application()]).await?;
     rows.iter().map(SessionGroup::from_row).collect()
 }

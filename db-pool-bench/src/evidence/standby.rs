@@ -29,8 +29,8 @@ pub(super) async fn report(client: &Client, evidence: &mut ServerEvidence) {
 }
 
 async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(), String> {
-    let row = client.query_one(REPLICATION, &[]).await.map_err(told)?;
-    let hidden: i64 = row.try_get(3).map_err(told)?;
+    let row = client.query_one(REPLICATION, &[]).await.map_err(message)?;
+    let hidden: i64 = row.try_get(3).map_err(message)?;
     if hidden > 0 {
         let reason = "this role may not see what the standbys do; grant it pg_read_all_stats";
         return Err(reason.to_owned());
@@ -41,7 +41,7 @@ async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(
         "replication.replay_lag_ns_max",
     ];
     for (at, name) in columns.into_iter().enumerate() {
-        if let Some(value) = row.try_get::<_, Option<f64>>(at).map_err(told)? {
+        if let Some(value) = row.try_get::<_, Option<f64>>(at).map_err(message)? {
             evidence.figure(name, value);
         }
     }
@@ -50,9 +50,9 @@ async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(
 
 /// Reads prepared transactions, which have no session: their age counts beside those of sessions.
 async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), String> {
-    let row = client.query_one(PREPARED, &[]).await.map_err(told)?;
-    evidence.figure("transactions.prepared", row.try_get(0).map_err(told)?);
-    let oldest: Option<f64> = row.try_get(1).map_err(told)?;
+    let row = client.query_one(PREPARED, &[]).await.map_err(message)?;
+    evidence.figure("transactions.prepared", row.try_get(0).map_err(message)?);
+    let oldest: Option<f64> = row.try_get(1).map_err(message)?;
     let seen = evidence.figures.get("transactions.oldest_age_s").copied();
     if let Some(oldest) = oldest {
         evidence.figure("transactions.oldest_age_s", oldest.max(seen.unwrap_or(0.0)));
@@ -61,6 +61,6 @@ async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), 
 }
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
-fn told(error: tokio_postgres::Error) -> String {
+fn message(error: tokio_postgres::Error) -> String {
     from_postgres(&error).to_string()
 }

@@ -12,19 +12,18 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench exhaust
       on a throwaway server: every kind of holder in turn
   db-pool-bench exhaust --holder nested --pool-size 5 --holders 4
-      does a second checkout while the first is held block itself? (a pool of 4
-      would)
+      requests that check out a second connection while they hold the first:
+      whether they deadlock (with a pool of 4 they would)
   db-pool-bench exhaust --driver deadpool,sqlx --holder idle-in-transaction \\
       --keep 5s
-      who waits how long, and who gives up, behind transactions that were left
-      open
+      waits and time-outs behind transactions that were left open
 
-Each holder kind is one course: users alone, users with holders, users alone
+Each holder kind is one run: users alone, users with holders, users alone
 again. Without --url and DATABASE_URL a throwaway PostgreSQL is started and
-removed again. On any other server a course ends early, with exit code 3, at
-10 % errors (checkouts that time out are what it is about, and count for none)
-or when more than 80 % of the server's connections are in use. A restart of the
-server ends nothing: it is told apart.";
+removed again. On any other server a run ends early, with exit code 3, at 10 %
+errors (checkouts that time out are expected and do not count) or when more
+than 80 % of the server's connections are in use. A restart of the server does
+not end the run; it is reported apart.";
 
 /// Flags of `db-pool-bench exhaust`.
 #[derive(Debug, Clone, Args)]

@@ -97,7 +97,7 @@ fn one(
     let course = plan.course(setting, repeat);
     let rules = context.stop_rules(&plan.flags.course.stop_on);
     // Checkouts that time out are planted here.
-    let follower = RunSupervisor::new(&mut context.watch, rules, plan.course_length(), true);
+    let follower = RunSupervisor::new(&mut context.collector, rules, plan.course_length(), true);
     let made = setup.clone();
     let ran = match setting.driver {
         Driver::Deadpool => follow(course, &Deadpool(made), &setup, &cancel, follower)?,

@@ -7,7 +7,7 @@ use super::findings::Fairness;
 use super::plan::{ExhaustPlan, ExhaustSetting};
 use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
 use crate::course::{gap_sentence, whole};
-use crate::text::{at, ended, time_sentence};
+use crate::text::{append_early_end, quantile_text, time_sentence};
 
 const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
                       wait: medians; gave up after: median of those who got none";
@@ -21,7 +21,7 @@ pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     for &setting in &plan.settings {
         for part in [BEFORE, HELD, AFTER] {
             for step in of_part(report, setting, part) {
-                ended(&mut text, step);
+                append_early_end(&mut text, step);
             }
         }
         if measured(report, setting, HELD).next().is_none() {
@@ -87,11 +87,11 @@ fn parts_table(report: &Report, setting: ExhaustSetting) -> String {
             table.row(&[
                 part.to_owned(),
                 table::rate(step.throughput_per_s()),
-                at(call.as_ref(), 0.5),
-                at(wait.as_ref(), 0.5),
-                at(wait.as_ref(), 0.99),
-                at(wait.as_ref(), 1.0),
-                at(failed.as_ref(), 0.5),
+                quantile_text(call.as_ref(), 0.5),
+                quantile_text(wait.as_ref(), 0.5),
+                quantile_text(wait.as_ref(), 0.99),
+                quantile_text(wait.as_ref(), 1.0),
+                quantile_text(failed.as_ref(), 0.5),
                 errors.to_string(),
             ]);
         }

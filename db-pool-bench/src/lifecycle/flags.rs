@@ -10,19 +10,19 @@ use crate::one_pool::{OnePoolFlags, TracedRunFlags};
 const EXAMPLES: &str = "Examples:
   db-pool-bench lifecycle
       on a throwaway server: ramp, spike, idle, spike, with both pools
-  db-pool-bench lifecycle --peak-rate 200 --spike 10 --idle 30s --idle-timeout 10s
-      what a quiet half minute costs the first who come after it
+  db-pool-bench lifecycle --peak-rate 200 --spike 10 --idle 30s \\
+      --idle-timeout 10s
+      how slow the first requests are after half a minute of silence
   db-pool-bench lifecycle --driver deadpool --leak-every 500
-      what a connection that never comes back looks like
+      the symptoms of a connection that is never returned
   db-pool-bench lifecycle --url postgres://app@db/shop --storm 200
-      what the server does when as many log in at once
+      200 logins at once, as after a restart of the application
 
-Arrivals wait for nobody (open loop). The pool begins empty and opens
-connections as they are asked for. Without --url and DATABASE_URL a throwaway
-PostgreSQL is started and removed again. On any other server the course ends
-early, with exit code 3, at 10 % errors or when more than 80 % of the server's
-connections are in use. Restart the server meanwhile to see what that does to
-the pool: the course goes on.";
+Arrivals form an open loop. The pool begins empty and opens connections on
+demand. Without --url and DATABASE_URL a throwaway PostgreSQL is started and
+removed again. On any other server the run ends early, with exit code 3, at 10
+% errors or when more than 80 % of the server's connections are in use. Restart
+the server meanwhile to see its effect on the pool: the run goes on.";
 
 /// Flags of `db-pool-bench lifecycle`.
 #[derive(Debug, Clone, Args)]

@@ -78,7 +78,7 @@ fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Resul
     let cancel = context.bench.cancel.clone();
     let rules = context.stop_rules(&plan.flags.course.stop_on);
     // A storm has no planned length: rules apply as soon as there are enough requests.
-    let mut follower = RunSupervisor::new(&mut context.watch, rules, Duration::ZERO, false);
+    let mut follower = RunSupervisor::new(&mut context.collector, rules, Duration::ZERO, false);
     let threads = follower.threads();
     let done = on_threads(&threads, async {
         let costs = tokio::select! {
@@ -114,7 +114,8 @@ fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> 
     let rules = context.stop_rules(&plan.flags.course.stop_on);
     // With planted leaks, checkouts that time out are expected.
     let planted = leak.is_some();
-    let mut follower = RunSupervisor::new(&mut context.watch, rules, plan.course_length(), planted);
+    let mut follower =
+        RunSupervisor::new(&mut context.collector, rules, plan.course_length(), planted);
     let made = setup.clone();
     let (threads, follow) = (follower.threads(), &mut follower);
     let lived: Result<_, Failure> = match driver {

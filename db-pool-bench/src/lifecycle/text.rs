@@ -7,7 +7,7 @@ use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence,
 use super::plan::{LifecyclePlan, SPIKE, SPIKE_AGAIN};
 use super::steps::{NO_POOL, STORM};
 use crate::course::whole;
-use crate::text::{at, ended, errors, time_sentence};
+use crate::text::{append_early_end, append_errors, quantile_text, time_sentence};
 
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \
                       open (at the end), opened, closed: sessions that the server saw";
@@ -19,7 +19,7 @@ pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
     }
     let mut text = String::new();
     for step in &report.steps {
-        ended(&mut text, step);
+        append_early_end(&mut text, step);
     }
     if let Some(said) = cost_sentence(report) {
         text += &table::paragraph(&said, 0);
@@ -42,7 +42,7 @@ pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
         text += &parts_table(report, who, plan);
         for name in plan.parts.iter().map(|part| part.name) {
             let steps: Vec<&Step> = part(report, who, name).into_iter().collect();
-            errors(&mut text, &format!("{who}, {name}"), &steps);
+            append_errors(&mut text, &format!("{who}, {name}"), &steps);
         }
         let said = [
             gap_sentence(report, who),
@@ -75,8 +75,8 @@ fn storm_sentence(step: &Step) -> String {
     format!(
         "login storm: {logins} at once took {}; median {}, longest {}; {failed} failed",
         table::duration_ns(took as u64),
-        at(felt.as_ref(), 0.5),
-        at(felt.as_ref(), 1.0)
+        quantile_text(felt.as_ref(), 0.5),
+        quantile_text(felt.as_ref(), 1.0)
     )
 }
 
@@ -99,9 +99,9 @@ fn parts_table(report: &Report, who: &str, plan: &LifecyclePlan) -> String {
         table.row(&[
             name,
             table::rate(step.throughput_per_s().abs()),
-            at(felt.as_ref(), 0.5),
-            at(felt.as_ref(), 0.99),
-            at(checkout.as_ref(), 0.99),
+            quantile_text(felt.as_ref(), 0.5),
+            quantile_text(felt.as_ref(), 0.99),
+            quantile_text(checkout.as_ref(), 0.99),
             count("server.open_at_end"),
             count("server.opened"),
             count("server.closed"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Series, ServerEvidence};
 
-use super::text::cut;
+use super::text::truncate;
 
 /// Number of lines after which the header is repeated.
 const HEADER_EVERY: usize = 20;
@@ -61,7 +61,7 @@ impl LiveTable {
             line.push_str(&format!("{text:>width$}"));
         }
         if let Some(wait) = longest_wait(seen) {
-            line.push_str(&format!("  {}", cut(wait, WAIT)));
+            line.push_str(&format!("  {}", truncate(wait, WAIT)));
         } else if let Some(reason) = seen.unavailable.get("sessions") {
             line.push_str(&format!("  {reason}"));
         }

@@ -59,7 +59,7 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> a
     let (address, cancel) = (server.address.clone(), bench.cancel.clone());
     let mut watch = EvidenceCollector::over(Scope::Everyone, address, &name, cancel)
         .context("cannot start the thread that watches the server")?;
-    match watch.step_begins() {
+    match watch.begin_step() {
         None => return Ok(()),
         Some(Err(failure)) => {
             let shown = server.address.redacted();
@@ -79,7 +79,7 @@ fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> a
     } else {
         StepEnd::Completed
     };
-    let step = step(watch.step_ends(), (begun.0, ended_ns), end);
+    let step = step(watch.end_step(), (begun.0, ended_ns), end);
     bench.push_step(step, series, Vec::new());
     Ok(())
 }
@@ -123,7 +123,7 @@ fn follow(
             continue;
         }
         next += flags.interval;
-        let seen = watch.glance();
+        let seen = watch.recent_activity();
         for line in table.add(&seen, begun.elapsed()) {
             bench.line(&line);
         }

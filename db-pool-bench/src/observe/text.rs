@@ -62,7 +62,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         |row| {
             let (application, state) = (label(row, "application"), label(row, "state"));
             vec![
-                cut(&format!("{application}, {state}"), BESIDE_TWO),
+                truncate(&format!("{application}, {state}"), BESIDE_TWO),
                 number(row, "sessions_mean"),
                 format!("{:.0}", figure(row, "sessions_max")),
             ]
@@ -75,7 +75,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
         rows(server, "blocking"),
         |row| {
             vec![
-                cut(
+                truncate(
                     &format!(
                         "{}: {}",
                         label(row, "waiting"),
@@ -83,7 +83,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
                     ),
                     OF_TWO,
                 ),
-                cut(
+                truncate(
                     &format!(
                         "{}, {}: {}",
                         label(row, "blocking"),
@@ -107,7 +107,7 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
         rows(server, "statements"),
         |row| {
             vec![
-                cut(&label(row, "statement"), BESIDE_THREE),
+                truncate(&label(row, "statement"), BESIDE_THREE),
                 format!("{:.0}", figure(row, "calls")),
                 table::duration_ns(figure(row, "exec_mean_ns") as u64),
                 table::duration_ns(figure(row, "exec_ns") as u64),
@@ -123,7 +123,7 @@ fn what_takes_long(text: &mut String, server: &ServerEvidence) {
             let (application, state) = (label(row, "application"), label(row, "state"));
             let running = format!("{application}, {state}: {}", label(row, "statement"));
             vec![
-                cut(&running, BESIDE_TWO),
+                truncate(&running, BESIDE_TWO),
                 table::duration_ns((figure(row, "longest_s") * 1e9) as u64),
                 number(row, "sessions_mean"),
             ]
@@ -158,7 +158,7 @@ fn label(row: &EvidenceRow, name: &str) -> String {
 }
 
 /// Cuts `text`, which the report holds in full.
-pub(super) fn cut(text: &str, longest: usize) -> String {
+pub(super) fn truncate(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest - 1) {
         Some((end, _)) if text.chars().count() > longest => format!("{}…", &text[..end]),
         _ => text.to_owned(),

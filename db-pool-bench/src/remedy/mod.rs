@@ -55,11 +55,11 @@ pub(crate) fn remedy_for(failure: &Failure, purpose: Purpose, address: &Address)
     let remedy = known_remedy(failure, purpose).unwrap_or_else(|| default_remedy(purpose));
     let remedy = match address.password_file_note() {
         Some(note) if failure.kind == "auth" && remedy.contains("password") => {
-            return format!("{}; {note}", filled(remedy, address));
+            return format!("{}; {note}", fill_placeholders(remedy, address));
         }
         _ => remedy,
     };
-    filled(remedy, address)
+    fill_placeholders(remedy, address)
 }
 
 fn known_remedy(failure: &Failure, purpose: Purpose) -> Option<&'static str> {
@@ -74,7 +74,7 @@ fn known_remedy(failure: &Failure, purpose: Purpose) -> Option<&'static str> {
     CAUSES.iter().find(fits).map(|cause| cause.remedy)
 }
 
-fn filled(remedy: &str, address: &Address) -> String {
+fn fill_placeholders(remedy: &str, address: &Address) -> String {
     remedy
         .replace("{user}", address.user())
         .replace("{database}", address.database())

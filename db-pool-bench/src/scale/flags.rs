@@ -10,7 +10,7 @@ use crate::one_pool::OnePoolFlags;
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench scale --pool-size 8 --users 2..64*2
-      on a throwaway server: from how many users on is a connection waited for?
+      on a throwaway server: at how many users waiting for a connection begins
   db-pool-bench scale --pool-size 20 --users 10..200+10 --objective 'p99<20ms'
       the most users within 20 ms
   db-pool-bench scale --pool-size 10 --users 10..100*2 --hold exp:5ms \\

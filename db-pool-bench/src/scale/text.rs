@@ -6,7 +6,7 @@ use bench_report::Report;
 use super::findings::{little_discrepancy, little_sentence, wait_begins};
 use super::plan::ScalePlan;
 use crate::results::SettingResults;
-use crate::text::{at, broken, errors_of, felt_table};
+use crate::text::{append_problems, error_count, felt_table, quantile_text};
 
 /// Returns a table with a row for each number of users, then the conclusions.
 pub(super) fn render(report: &Report, plan: &ScalePlan) -> String {
@@ -27,7 +27,7 @@ pub(super) fn render(report: &Report, plan: &ScalePlan) -> String {
         0,
     );
     for result in all.iter().flat_map(|(_, results)| results) {
-        broken(&mut text, result);
+        append_problems(&mut text, result);
     }
     text.push('\n');
     for (driver, results) in &all {
@@ -76,12 +76,12 @@ fn users_table(results: &[SettingResults]) -> String {
         table.row(&[
             result.value.to_string(),
             wait.map_or("–".into(), |wait| table::duration_ns(wait as u64)),
-            at(service.as_ref(), 0.5),
+            quantile_text(service.as_ref(), 0.5),
             in_use.map_or("–".into(), |n| format!("{n:.1}")),
             little.map_or("–".into(), |share| {
                 format!("{:+.1} %", tenths(share * 100.0))
             }),
-            errors_of(result),
+            error_count(result),
             result.unanswered().to_string(),
         ]);
     }

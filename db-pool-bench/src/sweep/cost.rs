@@ -10,7 +10,7 @@ use statistics::ratio_interval;
 use super::EXTRA_ROUND_TRIPS;
 use super::SettingGroup;
 use crate::drivers::Driver;
-use crate::results::{SettingResults, whole};
+use crate::results::{SettingResults, merge_recordings};
 
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
@@ -45,7 +45,8 @@ pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
         let of = |driver| move |r: &&&SettingResults| r.driver == driver && r.is_admissible(&[]);
         for base in results.iter().filter(of(baseline)) {
             let beside = results.iter().filter(|r| {
-                let alike = at_work(r).is_some() && at_work(r) == at_work(base);
+                let alike = loaded_connections(r).is_some()
+                    && loaded_connections(r) == loaded_connections(base);
                 r.driver > baseline && r.is_admissible(&[]) && alike
             });
             for subject in beside {
@@ -62,7 +63,7 @@ pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
 
 /// Returns the number of connections that share the load; `None` where users are too few for all of
 /// them.
-fn at_work(results: &SettingResults) -> Option<u64> {
+fn loaded_connections(results: &SettingResults) -> Option<u64> {
     let (_, _, step) = results.held.first()?;
     let size = results.value;
     match step.load {
@@ -97,7 +98,7 @@ fn ratio(
         subject: subject.driver.name().to_owned(),
         baseline: base.driver.name().to_owned(),
         parameter: PARAMETER.to_owned(),
-        value: at_work(subject)? as f64,
+        value: loaded_connections(subject)? as f64,
         figure: name.to_owned(),
         ratio: estimate.map(|e| e.mean).or_else(single)?,
         low_ratio: estimate.map(|e| e.interval.low),
@@ -122,7 +123,8 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
         // In an open loop the call time of censored requests is not recorded.
         Load::Open { .. } if step.censored() > 0 => return None,
         Load::Open { .. } => {
-            let calls = whole(operations.filter_map(|operation| operation.call.as_ref()))?;
+            let calls =
+                merge_recordings(operations.filter_map(|operation| operation.call.as_ref()))?;
             return Some(calls.value_at_quantile(quantile) as f64);
         }
     };
@@ -173,9 +175,9 @@ fn table(results: &[&SettingResults], summary: &Summary) -> Table {
             };
             compared.clone().find(same).map_or(absent(), shown)
         };
-        let mine = results
-            .iter()
-            .find(|r| r.driver.name() == first.subject && at_work(r) == Some(first.value as u64));
+        let mine = results.iter().find(|r| {
+            r.driver.name() == first.subject && loaded_connections(r) == Some(first.value as u64)
+        });
         let cpu = mine.and_then(|r| r.mean(|step| CPU.1(step).unwrap_or(f64::NAN)));
         table.row(&[
             format!("{} ÷ {}, {}", first.subject, first.baseline, first.value),

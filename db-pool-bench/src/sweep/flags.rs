@@ -23,11 +23,11 @@ const EXAMPLES: &str = "Examples:
       would take
   db-pool-bench sweep --driver deadpool --hold 0,5ms,exp:5ms \\
       --network-delay 0,1ms
-      for which hold and network the recommendation stands
+      whether the recommendation holds under other holds and network delays
   db-pool-bench sweep --driver wire,direct,deadpool,sqlx --recycle verified
-      what each driver and pool costs, with the same check at each checkout
+      the cost of each driver and pool, with the same check at each checkout
   db-pool-bench sweep --rate 2000 --pacing poisson --stop-on 'p99>200ms'
-      arrivals that do not wait for answers
+      an open loop of Poisson arrivals
   db-pool-bench sweep --workload point-select --table pgbench_accounts \\
       --driver direct --runtime per-core
       the statement of pgbench -S on the table of pgbench -i

@@ -43,7 +43,7 @@ impl PoolSweepSetting {
             (false, 1) => format!("{}, 1 user", driver.name()),
             (false, _) => format!("{}, {size} users", driver.name()),
         };
-        if conditions.are_bare() {
+        if conditions.are_default() {
             name
         } else {
             format!("{name}, {conditions}")

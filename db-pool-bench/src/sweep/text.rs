@@ -8,7 +8,8 @@ use bench_report::{LimitOwner, Report};
 use super::{PoolSweepPlan, SettingGroup, carry_over, cost, fleet, scalability, statements};
 use crate::results::SettingResults;
 use crate::text::{
-    broken, checkout_sentence, latency_name, recommended, settings_table, time_sentence,
+    append_problems, append_recommendation, checkout_sentence, latency_name, settings_table,
+    time_sentence,
 };
 
 /// Returns tables of 80 columns: the figures of each setting, the recommendations and their
@@ -30,7 +31,7 @@ pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
         text += &settings_table(&rows, latency_name(report));
     }
     for result in groups.iter().flat_map(|group| &group.results) {
-        broken(&mut text, result);
+        append_problems(&mut text, result);
     }
     text.push_str(&cost::text(&cost::comparable(&groups), &report.summary));
     text.push_str(&statements::render(report));
@@ -46,7 +47,7 @@ fn label(group: &SettingGroup, result: &SettingResults) -> String {
 
 fn conclusions(text: &mut String, report: &Report, plan: &PoolSweepPlan, groups: &[SettingGroup]) {
     for recommendation in &report.summary.recommendations {
-        recommended(text, recommendation);
+        append_recommendation(text, recommendation);
         let steps = recommendation.steps.iter();
         let steps = steps.filter_map(|index| report.steps.get(*index));
         if let Some(said) = time_sentence("at this size users", &steps) {

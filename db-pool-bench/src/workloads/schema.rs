@@ -135,7 +135,7 @@ impl Schema {
             .await;
         made.map_err(NotMade::from_transaction)?;
         for table in ["branches", "tellers", "accounts", "history"] {
-            let settled = settle(client, &format!("{name}.pgbench_{table}")).await;
+            let settled = vacuum_and_analyze(client, &format!("{name}.pgbench_{table}")).await;
             settled.map_err(|source| NotMade {
                 source,
                 undone: false,
@@ -198,7 +198,7 @@ impl Schema {
 /// Vacuums and analyzes `table`, so that the first reader need not write hint bits and plans rest
 /// on statistics. VACUUM runs in no transaction, so a time-out of the role cannot be lifted for it;
 /// where it strikes, ANALYZE and a full read do the same.
-async fn settle(client: &Client, table: &str) -> Result<(), Error> {
+async fn vacuum_and_analyze(client: &Client, table: &str) -> Result<(), Error> {
     let vacuum = format!("VACUUM (ANALYZE) {table}");
     match client.batch_execute(&vacuum).await {
         Err(error)

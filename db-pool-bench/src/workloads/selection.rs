@@ -96,7 +96,7 @@ impl WorkloadSelection {
     }
 
     /// Returns true if tables must be created; on the user's server scripts use those that exist.
-    pub(crate) fn makes_tables(&self, throwaway: bool) -> bool {
+    pub(crate) fn needs_new_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();
         match self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.needs_tables() && !named,
@@ -122,7 +122,7 @@ impl WorkloadSelection {
     ///
     /// # Errors
     /// Fails with the statement that the server refuses and its place in the script.
-    pub(crate) async fn on(
+    pub(crate) async fn compile_on(
         &self,
         client: &Client,
         tables: &Tables,

@@ -110,7 +110,7 @@ impl User {
 
     /// Executes the chosen script and retries it after a serialization failure or deadlock. A retry
     /// repeats the random numbers and variables of the first try.
-    pub async fn perform(&mut self, connection: &mut impl WorkloadConnection) -> Outcome {
+    pub async fn execute_script(&mut self, connection: &mut impl WorkloadConnection) -> Outcome {
         if self.workload.max_tries > 1 {
             self.before.random.clone_from(&self.random);
             self.before.variables.copy_from(&self.variables);
@@ -118,7 +118,7 @@ impl User {
         let operation = self.workload.scripts[self.script].operation;
         let mut retries = 0;
         loop {
-            let Err(failure) = self.attempt(connection).await else {
+            let Err(failure) = self.execute_once(connection).await else {
                 return Outcome {
                     operation,
                     retries,
@@ -141,9 +141,12 @@ impl User {
     }
 
     /// Executes the script once; a transaction that is left open is rolled back.
-    async fn attempt(&mut self, connection: &mut impl WorkloadConnection) -> Result<(), Failure> {
+    async fn execute_once(
+        &mut self,
+        connection: &mut impl WorkloadConnection,
+    ) -> Result<(), Failure> {
         let mut open = false;
-        let mut result = self.follow(connection, &mut open).await;
+        let mut result = self.run_commands(connection, &mut open).await;
         if open {
             if result.is_ok() {
                 let file = &self.workload.scripts[self.script].file;
@@ -163,7 +166,7 @@ impl User {
         result
     }
 
-    async fn follow(
+    async fn run_commands(
         &mut self,
         connection: &mut impl WorkloadConnection,
         open: &mut bool,
@@ -182,7 +185,7 @@ impl User {
             match action.map_err(|error| script_failure(script, error))? {
                 Some(Action::Statement(index)) => {
                     let index = script.first_statement + index;
-                    self.ask(connection, index, open).await?;
+                    self.execute_statement(connection, index, open).await?;
                 }
                 Some(Action::Sleep(length)) => tokio::time::sleep(length).await,
                 None => return Ok(()),
@@ -191,7 +194,7 @@ impl User {
     }
 
     /// Executes the statement at `index`; `open` is set while a transaction is open.
-    async fn ask(
+    async fn execute_statement(
         &mut self,
         connection: &mut impl WorkloadConnection,
         index: usize,

@@ -50,7 +50,7 @@ impl WorkloadSetup<'_> {
         };
         let made = self.schema_begun.then_some(self.schema);
         let own_schema = made.or(selection.schema.as_ref());
-        let verified = selection.on(self.client, &tables, own_schema);
+        let verified = selection.compile_on(self.client, &tables, own_schema);
         match self.control.run(verified)? {
             None => Ok(None),
             Some(Ok(workload)) => Ok(Some(workload)),
@@ -82,7 +82,7 @@ impl WorkloadSetup<'_> {
         if let Some(schema) = &selection.schema {
             return self.lasting(schema);
         }
-        if !selection.makes_tables(self.throwaway) {
+        if !selection.needs_new_tables(self.throwaway) {
             return Ok(Some(Tables::at_scale(selection.scale)));
         }
         self.schema_begun = true;

@@ -49,7 +49,7 @@ pub(super) struct CommandReader {
     sets_password: bool,
 }
 
-/// ProgramKind of text that the words are.
+/// Kind of text that the words are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadMode {
     /// Text that may quote a command line.
@@ -59,7 +59,7 @@ pub(super) enum ReadMode {
     Piped,
 }
 
-/// ProgramKind of the next word, as the option before it tells.
+/// Kind of the next word, as the option before it tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextWord {
     Word,

@@ -14,7 +14,7 @@ pub(super) enum OptionMatch {
 }
 
 impl OptionForm {
-    /// Randomness for the option in a word.
+    /// Searches a word for the option.
     pub(super) fn look(&self, word: &str) -> OptionMatch {
         let Some(rest) = word.strip_prefix(self.flag) else {
             return if self.ends_cluster(word) {

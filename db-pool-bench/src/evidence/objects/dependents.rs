@@ -4,7 +4,7 @@
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use super::super::foreign_text::text;
-use super::told;
+use super::message;
 use crate::connect::Client;
 
 const TRIGGERS: &str = "SELECT /* plimsoll evidence */ t.tgrelid::regclass::text, t.tgname::text,
@@ -51,10 +51,10 @@ async fn rows(
     labels: [&str; 3],
 ) -> Result<Vec<EvidenceRow>, String> {
     let mut rows = Vec::new();
-    for row in client.query(query, &[&touched]).await.map_err(told)? {
+    for row in client.query(query, &[&touched]).await.map_err(message)? {
         let mut named = EvidenceRow::default();
         for (at, label) in labels.iter().enumerate() {
-            let value = text(&row, at).map_err(told)?;
+            let value = text(&row, at).map_err(message)?;
             named.labels.insert((*label).to_owned(), value);
         }
         rows.push(named);

@@ -1,6 +1,6 @@
 //! Kinds of objects with counters, and the columns that are read.
 
-use super::told;
+use super::message;
 use crate::connect::Client;
 
 /// Name of the kind that foreign keys and triggers belong to.
@@ -81,8 +81,8 @@ impl ObjectKind {
             return Ok(None);
         };
         let query = format!("SELECT /* plimsoll evidence */ current_setting('{setting}')");
-        let row = client.query_one(&query, &[]).await.map_err(told)?;
-        let value: String = row.try_get(0).map_err(told)?;
+        let row = client.query_one(&query, &[]).await.map_err(message)?;
+        let value: String = row.try_get(0).map_err(message)?;
         Ok((value == off).then(|| format!("{setting} is {off}")))
     }
 }

@@ -75,8 +75,8 @@ impl Objects {
 impl KindCounters {
     async fn read(client: &Client, kind: &ObjectKind) -> Result<Self, String> {
         if let Some(count) = kind.count {
-            let row = client.query_one(count, &[]).await.map_err(told)?;
-            let objects: i64 = row.try_get(0).map_err(told)?;
+            let row = client.query_one(count, &[]).await.map_err(message)?;
+            let objects: i64 = row.try_get(0).map_err(message)?;
             if objects > MOST_OBJECTS {
                 return Err(format!(
                     "the database has {objects} of them; more than {MOST_OBJECTS} are not read"
@@ -86,10 +86,10 @@ impl KindCounters {
         if let Some(reason) = kind.off(client).await? {
             return Err(reason);
         }
-        let rows = client.query(&kind.query(), &[]).await.map_err(told)?;
+        let rows = client.query(&kind.query(), &[]).await.map_err(message)?;
         let counted = rows.iter().map(|row| ObjectCounters::from_row(row, kind));
         let counted: Result<_, _> = counted.collect();
-        Ok(Self(counted.map_err(told)?))
+        Ok(Self(counted.map_err(message)?))
     }
 
     /// Returns the objects whose counters grew, most first, as many as a table holds. Counters that
@@ -149,7 +149,7 @@ impl ObjectCounters {
 }
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
-fn told(error: tokio_postgres::Error) -> String {
+fn message(error: tokio_postgres::Error) -> String {
     from_postgres(&error).to_string()
 }
 

@@ -55,25 +55,25 @@ struct StatementFigures([Option<f64>; COLUMNS.len()]);
 impl StatementCounters {
     /// Reads all counters without the texts, which the extension keeps in a file.
     pub(super) async fn read(client: &Client) -> Result<Self, String> {
-        let row = client.query_opt(PLACE, &[]).await.map_err(told)?;
+        let row = client.query_opt(PLACE, &[]).await.map_err(message)?;
         let row = row.ok_or("the extension pg_stat_statements is not in this database")?;
-        let present: Vec<String> = row.try_get(1).map_err(told)?;
+        let present: Vec<String> = row.try_get(1).map_err(message)?;
         let mut statements = Self {
-            place: row.try_get(0).map_err(told)?,
+            place: row.try_get(0).map_err(message)?,
             present: present.into_iter().collect(),
             ..Self::default()
         };
         let query = statements.query();
-        for row in client.query(&query, &[]).await.map_err(told)? {
-            statements.add(&row).map_err(told)?;
+        for row in client.query(&query, &[]).await.map_err(message)? {
+            statements.add(&row).map_err(message)?;
         }
-        if row.try_get(2).map_err(told)? {
+        if row.try_get(2).map_err(message)? {
             let query = format!(
                 "SELECT /* plimsoll evidence */ dealloc::float8 FROM {}.pg_stat_statements_info",
                 statements.place
             );
-            let row = client.query_one(&query, &[]).await.map_err(told)?;
-            statements.dealloc = Some(row.try_get(0).map_err(told)?);
+            let row = client.query_one(&query, &[]).await.map_err(message)?;
+            statements.dealloc = Some(row.try_get(0).map_err(message)?);
         }
         Ok(statements)
     }
@@ -194,9 +194,9 @@ impl StatementCounters {
             self.place
         );
         let mut texts = BTreeMap::new();
-        for row in client.query(&query, &[&ids]).await.map_err(told)? {
-            let shown = text(&row, 1).map_err(told)?;
-            texts.insert(row.try_get(0).map_err(told)?, shown);
+        for row in client.query(&query, &[&ids]).await.map_err(message)? {
+            let shown = text(&row, 1).map_err(message)?;
+            texts.insert(row.try_get(0).map_err(message)?, shown);
         }
         Ok(texts)
     }
@@ -249,7 +249,7 @@ impl StatementFigures {
 }
 
 #[allow(clippy::needless_pass_by_value)] // For map_err.
-fn told(error: Error) -> String {
+fn message(error: Error) -> String {
     from_postgres(&error).to_string()
 }
 

@@ -61,7 +61,7 @@ impl EvidenceConnection {
     }
 
     /// Reads the counters before a step.
-    pub(super) async fn look_before(&self) -> CountersBefore {
+    pub(super) async fn read_before(&self) -> CountersBefore {
         CountersBefore {
             counters: Counters::read(&self.client, self.version).await,
             statements: StatementCounters::read(&self.client).await,
@@ -71,7 +71,7 @@ impl EvidenceConnection {
 
     /// Reads the counters once the step's backends have exited, and writes the differences into
     /// `evidence`.
-    pub(super) async fn look_after(
+    pub(super) async fn report_after(
         &self,
         scope: &Scope,
         before: &CountersBefore,
@@ -123,14 +123,14 @@ impl EvidenceConnection {
 /// Samples the sessions in `scope` after a random interval, or after `pause` if that is longer;
 /// never returns without a connection.
 pub(super) async fn sample(
-    link: Option<&EvidenceConnection>,
+    connection: Option<&EvidenceConnection>,
     scope: &Scope,
     pause: Duration,
 ) -> Result<Vec<SessionGroup>, Error> {
     let drawn = Duration::from_millis(rand::rng().random_range(SAMPLED_EVERY_MS));
     sleep(drawn.max(pause)).await;
-    match link {
-        Some(link) => session::look(&link.client, scope).await,
+    match connection {
+        Some(connection) => session::sample(&connection.client, scope).await,
         None => std::future::pending().await,
     }
 }
