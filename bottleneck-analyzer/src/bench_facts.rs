@@ -2,8 +2,9 @@
 
 use bench_report::{Load, Recommendation, Step, Warning};
 
-use crate::assessment::{ComponentKind, EvidenceItem, TimeModel};
+use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, TimeModel};
 use crate::chosen_step::{self, ChosenStep};
+use crate::finding_draft::FindingDraft;
 use crate::json_pointer::escape;
 use crate::machine_recording::MachineRecording;
 use crate::run_reports::RunReports;
@@ -190,6 +191,17 @@ impl<'a> BenchFacts<'a> {
         let (index, _) = self.operating_step()?;
         let pointer = format!("/steps/{index}/server/figures/{}", escape(name));
         self.source.evidence(name, &pointer)
+    }
+
+    /// Returns the evidence for several figures of the server at the operating point.
+    pub(crate) fn server_evidence_of(&self, names: &[&str]) -> Vec<EvidenceItem> {
+        let all = names.iter().filter_map(|name| self.server_evidence(name));
+        all.collect()
+    }
+
+    /// Begins a finding of `rule` about this bench.
+    pub(crate) fn finding(&self, rule: &str, kind: FindingKind) -> FindingDraft {
+        FindingDraft::new(rule, &self.id(), self.component, kind)
     }
 
     /// Returns the evidence for a field of the chosen step, by its pointer inside the step.

@@ -54,7 +54,7 @@ pub struct SourceSummary {
 /// Assessment of one run, in schema 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Assessment {
-    /// Always [`SCHEMA`].
+    /// Always `plimsoll.assessment/1`.
     pub schema: String,
     /// Program that wrote it.
     pub tool: Tool,

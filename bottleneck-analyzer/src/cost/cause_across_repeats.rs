@@ -121,15 +121,11 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         }
         let repeat = &self.repeats[typical];
         let bench = repeat.bench;
-        let mut draft = FindingDraft::new(
-            cost.rule,
-            &bench.id(),
-            bench.component,
-            self.kind(cost, typical, persistent),
-        )
-        .says(title(cost, repeat), self.detail(cost, typical, persistent))
-        .thing(cost.thing.clone())
-        .evidence(cost.evidence.iter().cloned());
+        let mut draft = bench
+            .finding(cost.rule, self.kind(cost, typical, persistent))
+            .says(title(cost, repeat), self.detail(cost, typical, persistent))
+            .thing(cost.thing.clone())
+            .evidence(cost.evidence.iter().cloned());
         draft = self.weigh(draft, cost, typical, persistent);
         draft = draft.breaks_objective(!persistent && self.breaks_the_objective(typical));
         if not_the_first {

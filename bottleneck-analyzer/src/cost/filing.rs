@@ -79,17 +79,13 @@ fn notes<'l>(
 
 fn draft(bench: &BenchFacts<'_>, note: &Note) -> FindingDraft {
     let actions: Vec<&str> = note.actions.iter().map(String::as_str).collect();
-    FindingDraft::new(
-        note.rule,
-        &bench.id(),
-        bench.component,
-        FindingKind::Information,
-    )
-    .thing(note.thing.clone())
-    .says(note.title.clone(), note.detail.clone())
-    .confidence(Confidence::Medium)
-    .evidence(note.evidence.iter().cloned())
-    .advice(&actions, note.gain.clone(), &note.rationale)
+    bench
+        .finding(note.rule, FindingKind::Information)
+        .thing(note.thing.clone())
+        .says(note.title.clone(), note.detail.clone())
+        .confidence(Confidence::Medium)
+        .evidence(note.evidence.iter().cloned())
+        .advice(&actions, note.gain.clone(), &note.rationale)
 }
 
 /// Adds passed checks and open questions of rules without a finding, once for each rule.

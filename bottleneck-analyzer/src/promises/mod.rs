@@ -127,14 +127,6 @@ fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
         return None;
     }
     let value = round_down(measured * (1.0 - sla.throughput_headroom_ratio));
-    let evidence = bench.operating_repeats().flat_map(|(index, step)| {
-        requests::request_operations(step).filter_map(move |(name, _)| {
-            let operation = escape(name);
-            let pointer = format!("/steps/{index}/operations/{operation}/throughput_per_s");
-            let label = format!("throughput of {name}");
-            bench.source.evidence(label, &pointer)
-        })
-    });
     let promise = PromiseDraft {
         indicator: "throughput",
         title: "throughput",
@@ -146,13 +138,26 @@ fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
             rate(measured),
             where_measured(bench)
         ),
-        evidence: evidence.collect(),
+        evidence: throughputs(bench),
     };
     Some(
         promise
             .on_load_of(sla.least_load_s, bench)
             .into_promise(bench),
     )
+}
+
+/// Returns the throughput of every operation in every repeat as evidence.
+fn throughputs(bench: &BenchFacts<'_>) -> Vec<EvidenceItem> {
+    let evidence = bench.operating_repeats().flat_map(|(index, step)| {
+        requests::request_operations(step).filter_map(move |(name, _)| {
+            let operation = escape(name);
+            let pointer = format!("/steps/{index}/operations/{operation}/throughput_per_s");
+            let label = format!("throughput of {name}");
+            bench.source.evidence(label, &pointer)
+        })
+    });
+    evidence.collect()
 }
 
 fn where_measured(bench: &BenchFacts<'_>) -> &'static str {

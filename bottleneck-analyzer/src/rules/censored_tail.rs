@@ -4,11 +4,12 @@
 //! `errors_past_objective`. Percentiles above that share are lower bounds. The impact is unanswered ÷ all
 //! requests.
 
-use crate::assessment::{FindingKind, ImpactOf};
+use bench_report::Step;
+
+use crate::assessment::{EvidenceItem, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::percent;
-use crate::finding_draft::FindingDraft;
 use crate::json_pointer::escape;
 use crate::run_facts::RunFacts;
 
@@ -26,21 +27,15 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     };
     let censored: u64 = step.operations.values().map(|o| o.censored).sum();
     let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
-    let evidence: Vec<_> = step
-        .operations
-        .keys()
-        .filter_map(|name| {
-            let field = format!("operations/{}/censored", escape(name));
-            bench.step_evidence(&format!("unfinished {name}"), &field)
-        })
-        .collect();
+    let evidence = unfinished(bench, step);
     if censored == 0 {
         let statement = "every request of the operating point came back before the step ended";
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
     let ratio = censored as f64 / attempted.max(1) as f64;
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Symptom)
+    let draft = bench
+        .finding(RULE, FindingKind::Symptom)
         .says(
             format!("{} of the requests never came back", percent(ratio)),
             format!(
@@ -58,4 +53,14 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
             "what is not waited for is missing from the percentiles",
         );
     out.add_finding(draft);
+}
+
+/// Returns the unanswered requests of each operation as evidence.
+fn unfinished(bench: &BenchFacts<'_>, step: &Step) -> Vec<EvidenceItem> {
+    let names = step.operations.keys();
+    let counts = names.filter_map(|name| {
+        let field = format!("operations/{}/censored", escape(name));
+        bench.step_evidence(&format!("unfinished {name}"), &field)
+    });
+    counts.collect()
 }

@@ -65,7 +65,8 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
 
 /// Builds the finding about a pool that carries less than one connection.
 fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> FindingDraft {
-    FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+    bench
+        .finding(RULE, FindingKind::Information)
         .says(
             format!(
                 "One multiplexed connection carries {} more than the pool",

@@ -36,24 +36,26 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let reserved = bench.server_figure("connections.reserved").unwrap_or(0.0);
     let free = limit - reserved;
     let ratio = used / free.max(1.0);
-    let evidence: Vec<_> = ["connections.used_max", "connections.limit"]
-        .into_iter()
-        .filter_map(|name| bench.server_evidence(name))
-        .collect();
+    let evidence = bench.server_evidence_of(&["connections.used_max", "connections.limit"]);
     let limits = &facts.thresholds.pool;
-    // Superusers use reserved ones, too: what is in use may be more than others may have.
-    let kept = if reserved > 0.0 {
-        format!(" ({} reserved for superusers)", plain(reserved))
-    } else {
-        String::new()
-    };
-    let figures = format!("{} of {} connections{kept}", plain(used), plain(limit));
+    let figures = in_use(used, limit, reserved);
     if ratio < limits.connections_warning_ratio {
         let statement = format!("{figures} in use ({})", share(ratio));
         out.rule_out(RULE, bench.component, statement, evidence);
         return;
     }
     out.add_finding(finding(bench, ratio, &figures, facts).evidence(evidence));
+}
+
+/// Describes the connections in use. Superusers use reserved ones too, so that more can be in use than
+/// others may have.
+fn in_use(used: f64, limit: f64, reserved: f64) -> String {
+    let kept = if reserved > 0.0 {
+        format!(" ({} reserved for superusers)", plain(reserved))
+    } else {
+        String::new()
+    };
+    format!("{} of {} connections{kept}", plain(used), plain(limit))
 }
 
 /// Builds the finding about a server near its limit of connections.
@@ -69,7 +71,8 @@ fn finding(
     } else {
         FindingKind::Information
     };
-    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    bench
+        .finding(RULE, kind)
         .says(
             format!("{figures} are in use: near max_connections"),
             "At the limit the server refuses new connections, those of other applications and \

@@ -53,7 +53,8 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
          is a lower bound of what the server does alone.",
         cpu.sentence()
     );
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+    let draft = bench
+        .finding(RULE, FindingKind::Information)
         .says(title, detail)
         .confidence(confidence_past(
             cpu.used_ratio().unwrap_or(0.0),

@@ -200,8 +200,7 @@ fn judge(
         } else {
             (SOME, FindingKind::Information, Confidence::Medium)
         };
-        let draft =
-            FindingDraft::new(rule, &bench.id(), bench.component, problem).confidence(confidence);
+        let draft = bench.finding(rule, problem).confidence(confidence);
         let draft = describe(draft, bench, failures, (kind, found));
         out.add_finding(if place > 0 {
             draft.one_of_several(kind)
@@ -229,13 +228,9 @@ fn elsewhere(
     let Some((kind, found)) = failures.kinds.first() else {
         return;
     };
-    let draft = FindingDraft::new(
-        ELSEWHERE,
-        &bench.id(),
-        bench.component,
-        FindingKind::Information,
-    )
-    .confidence(Confidence::Medium);
+    let draft = bench
+        .finding(ELSEWHERE, FindingKind::Information)
+        .confidence(Confidence::Medium);
     let mut names: Vec<&str> = others.iter().map(|i| steps[*i].name.as_str()).collect();
     names.dedup();
     let at = format!("At {} (not the operating point) ", names.join("; "));

@@ -29,10 +29,8 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
         );
         return;
     };
-    let evidence: Vec<_> = ["evicted_keys", "used_memory_bytes", "maxmemory_bytes"]
-        .into_iter()
-        .filter_map(|name| bench.server_evidence(name))
-        .collect();
+    let evidence =
+        bench.server_evidence_of(&["evicted_keys", "used_memory_bytes", "maxmemory_bytes"]);
     let limits = &facts.thresholds.cache;
     let own = own_writes(bench);
     let written = bench.server_figure("commands.set.calls").unwrap_or(own);
@@ -55,7 +53,8 @@ fn finding(bench: &BenchFacts<'_>, evicted: f64, ratio: f64, facts: &RunFacts<'_
     let limit = memory.map_or(String::new(), |m| format!(" at a limit of {}", bytes(m)));
     // An evicted key costs a read at most once; other misses have other causes.
     let saved = reads(bench).map(|(read, missed)| evicted.min(missed) / read.max(1.0));
-    FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    bench
+        .finding(RULE, FindingKind::Problem)
         .says(
             format!("Redis evicts keys{limit}: the working set does not fit"),
             format!(

@@ -50,20 +50,20 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return;
     };
     let messages: Vec<&str> = faults.iter().map(|(_, w)| w.message.as_str()).collect();
-    let evidence: Vec<EvidenceItem> = faults
+    let evidence = faults
         .iter()
-        .filter_map(|(i, w)| {
-            let figure = bench
-                .source
-                .evidence(code_of(w), &format!("/warnings/{i}/value"));
-            figure.or_else(|| {
-                let pointer = format!("/warnings/{i}/message");
-                bench.source.evidence(code_of(w), &pointer)
-            })
-        })
-        .collect();
+        .filter_map(|(i, fault)| measured(bench, *i, fault));
     let draft = finding(bench, &messages.join("; "), (lost, of));
     out.add_finding(draft.evidence(evidence).evidence(used));
+}
+
+/// Returns the figure of warning `index` as evidence, or its message if it has none.
+fn measured(bench: &BenchFacts<'_>, index: usize, warning: &Warning) -> Option<EvidenceItem> {
+    let at = |field: &str| {
+        let pointer = format!("/warnings/{index}/{field}");
+        bench.source.evidence(code_of(warning), &pointer)
+    };
+    at("value").or_else(|| at("message"))
 }
 
 /// Builds the finding about a generator that distorted the results.
@@ -80,7 +80,8 @@ fn finding(bench: &BenchFacts<'_>, messages: &str, (lost, of): (f64, ImpactOf)) 
             "Part of the response time at the operating point is the generator's own",
         ),
     };
-    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    bench
+        .finding(RULE, kind)
         .says(
             title,
             format!("{messages}. The target may do better than was measured."),

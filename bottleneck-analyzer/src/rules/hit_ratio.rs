@@ -59,7 +59,8 @@ fn finding(bench: &BenchFacts<'_>, step: &Step, ratio: f64, facts: &RunFacts<'_>
     } else {
         FindingKind::Problem
     };
-    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    bench
+        .finding(RULE, kind)
         .says(
             format!("The cache hits only {} of its reads", percent(ratio)),
             format!(

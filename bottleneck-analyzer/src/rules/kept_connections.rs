@@ -12,7 +12,6 @@ use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, Im
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::plain;
-use crate::finding_draft::FindingDraft;
 use crate::json_pointer::escape;
 use crate::requests;
 use crate::run_facts::RunFacts;
@@ -59,7 +58,8 @@ fn nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let size = step.parameter("pool_size").unwrap_or(0.0);
     let holders = step.parameter("holders").unwrap_or(0.0);
     let lost = requests::error_ratio(step).unwrap_or(0.0);
-    let draft = FindingDraft::new(NESTED, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = bench
+        .finding(NESTED, FindingKind::Problem)
         .says(
             "Requests that take a second connection block each other",
             format!(
@@ -120,7 +120,7 @@ fn leaked(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         out.rule_out(LEAKED, bench.component, statement, evidence);
         return;
     }
-    let draft = FindingDraft::new(LEAKED, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = bench.finding(LEAKED, FindingKind::Problem)
         .says(
             format!(
                 "{} of {} connections never came back",

@@ -83,7 +83,8 @@ fn finding(
         Some(_) => FindingKind::Symptom,
         None => FindingKind::Problem,
     };
-    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    bench
+        .finding(RULE, kind)
         .says(
             format!(
                 "{} is slower than its objective: {figures}",

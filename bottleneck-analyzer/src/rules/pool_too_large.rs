@@ -89,7 +89,8 @@ fn finding(
         duration_ns(now),
         duration_ns(then)
     );
-    FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Information)
+    bench
+        .finding(RULE, FindingKind::Information)
         .says(
             format!(
                 "More than {} {what} cost latency and buy nothing",

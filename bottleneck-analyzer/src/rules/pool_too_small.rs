@@ -209,7 +209,8 @@ fn too_small(
     );
     let detail = explanation(bench, case, facts);
     let least = facts.thresholds.pool.checkout_share_ratio;
-    let mut draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let mut draft = bench
+        .finding(RULE, FindingKind::Problem)
         .thing(format!("the pool of {size}"))
         .says(title, detail)
         .saves(saved_ns(bench, case, wait), model.whole_ns)

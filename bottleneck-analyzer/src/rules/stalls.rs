@@ -151,7 +151,7 @@ fn describe(
     why: &str,
 ) -> FindingDraft {
     let part = worst.part();
-    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    bench.finding(RULE, kind)
         .thing("stood still")
         .says(
             format!(

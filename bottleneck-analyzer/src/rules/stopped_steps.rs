@@ -42,7 +42,8 @@ fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     };
     let pointer = format!("/steps/{first}/end/reason");
     let title = format!("{} of {} step(s) could not run", failed.len(), steps.len());
-    let draft = FindingDraft::new(FAILED, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = bench
+        .finding(FAILED, FindingKind::Problem)
         .thing(steps[*first].name.clone())
         .says(
             format!("{title}: {reason}"),
@@ -109,7 +110,8 @@ fn stopped(
          setting.",
         steps[first].name
     );
-    FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    bench
+        .finding(RULE, kind)
         .thing(rule)
         .says(title, detail)
         .confidence(Confidence::High)

@@ -113,7 +113,7 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
         out.rule_out(RULE, bench.component, statement, worst.evidence.clone());
         return;
     }
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = bench.finding(RULE, FindingKind::Problem)
         .thing(worst.whose.clone())
         .says(
             format!(

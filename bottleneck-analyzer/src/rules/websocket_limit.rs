@@ -10,7 +10,6 @@ use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, Im
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::plain;
-use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "websocket_limit";
@@ -55,7 +54,8 @@ fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
         LimitOwner::Generator | LimitOwner::Bound => Confidence::Medium,
         LimitOwner::Unknown => Confidence::Low,
     };
-    let mut draft = FindingDraft::new(RULE, &bench.id(), bench.component, kind)
+    let mut draft = bench
+        .finding(RULE, kind)
         .says(title, limit.reason.clone())
         .confidence(confidence)
         .evidence(evidence)

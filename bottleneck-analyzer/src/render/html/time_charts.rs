@@ -43,59 +43,26 @@ impl TimeAxis {
     }
 }
 
+const STEPS: &str = "Shaded: the steps of each bench.";
+const PEAKS: &str = "The shade above a line reaches to the peak in each point.";
+
+/// Charts over time: id, title, caption and unit of y.
+const CHARTS: [(&str, &str, &str, &str); 6] = [
+    ("time-throughput", "Throughput", STEPS, "per_s"),
+    ("time-latency", "Latency (logarithmic)", STEPS, "ns"),
+    ("time-cpu", "CPU of the machine", PEAKS, "ratio"),
+    ("time-process", "CPU by process, in cores", PEAKS, "cores"),
+    ("time-memory", "Memory and pressure", PEAKS, "ratio"),
+    ("time-traffic", "Disk and network", PEAKS, "bytes_per_s"),
+];
+
 /// Returns the charts over time that have data.
 pub(super) fn time_charts(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
     let bands = step_bands(run, axis);
-    let steps = "Shaded: the steps of each bench.";
-    let peaks = "The shade above a line reaches to the peak in each point.";
-    let all: [(&str, &str, &str, &'static str, Vec<ChartLine>); 6] = [
-        (
-            "time-throughput",
-            "Throughput",
-            steps,
-            "per_s",
-            bench_lines(run, axis, "throughput"),
-        ),
-        (
-            "time-latency",
-            "Latency (logarithmic)",
-            steps,
-            "ns",
-            bench_lines(run, axis, "p99"),
-        ),
-        (
-            "time-cpu",
-            "CPU of the machine",
-            peaks,
-            "ratio",
-            machine_lines(run, axis, &CPU),
-        ),
-        (
-            "time-process",
-            "CPU by process, in cores",
-            peaks,
-            "cores",
-            processes(run, axis),
-        ),
-        (
-            "time-memory",
-            "Memory and pressure",
-            peaks,
-            "ratio",
-            machine_lines(run, axis, &MEMORY),
-        ),
-        (
-            "time-traffic",
-            "Disk and network",
-            peaks,
-            "bytes_per_s",
-            traffic(run, axis),
-        ),
-    ];
     let drawn = |line: &ChartLine| line.y.iter().any(Option::is_some);
-    all.into_iter()
-        .filter(|(.., lines)| lines.iter().any(drawn))
-        .map(|(id, title, caption, unit, lines)| Chart {
+    let chart = |(id, title, caption, unit): (&str, &str, &str, &'static str)| {
+        let lines = lines_of(id, run, axis);
+        lines.iter().any(drawn).then(|| Chart {
             id: id.to_owned(),
             title: title.to_owned(),
             caption: caption.to_owned(),
@@ -107,7 +74,20 @@ pub(super) fn time_charts(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
             bands: bands.clone(),
             group: Some("time"),
         })
-        .collect()
+    };
+    CHARTS.into_iter().filter_map(chart).collect()
+}
+
+/// Returns the lines of a chart of [`CHARTS`].
+fn lines_of(id: &str, run: &RunReports, axis: &TimeAxis) -> Vec<ChartLine> {
+    match id {
+        "time-throughput" => bench_lines(run, axis, "throughput"),
+        "time-latency" => bench_lines(run, axis, "p99"),
+        "time-cpu" => machine_lines(run, axis, &CPU),
+        "time-process" => processes(run, axis),
+        "time-memory" => machine_lines(run, axis, &MEMORY),
+        _ => traffic(run, axis),
+    }
 }
 
 /// Returns the marks of all reports in order of time.

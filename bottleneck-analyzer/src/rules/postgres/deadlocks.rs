@@ -48,7 +48,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
 /// Builds the finding about deadlocks.
 fn finding(bench: &BenchFacts<'_>, deadlocks: f64, calls: f64) -> FindingDraft {
     let waited = deadlocks * TIMEOUT_NS / calls.max(1.0);
-    let draft = FindingDraft::new(RULE, &bench.id(), bench.component, FindingKind::Problem)
+    let draft = bench.finding(RULE, FindingKind::Problem)
         .thing("SQLSTATE 40P01")
         .says(
             format!("The server resolved {} deadlocks", plain(deadlocks)),

@@ -6,6 +6,7 @@
 
 use super::scans::reading_ns;
 use super::statements::{self, short};
+use crate::assessment::EvidenceItem;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::plain;
 use crate::postgres::CitedRow;
@@ -44,13 +45,9 @@ fn cost(
     child: &CitedRow<'_>,
     parent: &CitedRow<'_>,
 ) -> Option<CauseCost> {
-    let deleted = parent.count("deleted") + parent.count("updated");
     let scans = child.count("seq_scan");
     let rows = child.count("seq_tup_read") / scans.max(1.0);
-    // About as many scans of the child as changed parents.
-    let matching =
-        scans >= 0.5 * parent.count("deleted").max(1.0) && scans <= 2.0 * deleted.max(1.0);
-    if parent.count("deleted").max(deleted) < LEAST_DELETES || rows < LEAST_ROWS || !matching {
+    if rows < LEAST_ROWS || !scanned_for_parents(scans, parent) {
         return None;
     }
     let (child_name, columns) = (key.label("child"), key.label("columns"));
@@ -62,12 +59,6 @@ fn cost(
     });
     let part = found.map_or(1.0, |s| s.share);
     let statement = found.map_or(String::new(), |s| format!("; {}", short(s.text())));
-    let mut evidence: Vec<_> = child
-        .evidence("whole scans of the child", "seq_scan")
-        .into_iter()
-        .collect();
-    evidence.extend(child.evidence("rows read by them", "seq_tup_read"));
-    evidence.extend(parent.evidence("parents deleted", "deleted"));
     Some(CauseCost {
         rule: RULE,
         key: format!("{child_name}.{columns}"),
@@ -87,11 +78,29 @@ fn cost(
             plain(parent.count("deleted")),
             key.label("parent")
         ),
-        evidence,
+        evidence: evidence(child, parent),
         actions: vec![format!(
             "CREATE INDEX CONCURRENTLY ON {child_name} ({columns})"
         )],
         rationale: "to see that no child is left, the server reads the child".to_owned(),
         restart: false,
     })
+}
+
+/// Returns true if enough parents were changed, and the child was read whole about as often.
+fn scanned_for_parents(scans: f64, parent: &CitedRow<'_>) -> bool {
+    let deleted = parent.count("deleted");
+    let changed = deleted + parent.count("updated");
+    let matching = scans >= 0.5 * deleted.max(1.0) && scans <= 2.0 * changed.max(1.0);
+    deleted.max(changed) >= LEAST_DELETES && matching
+}
+
+/// Returns the scans of the child and the deletes of the parent as evidence.
+fn evidence(child: &CitedRow<'_>, parent: &CitedRow<'_>) -> Vec<EvidenceItem> {
+    let figures = [
+        child.evidence("whole scans of the child", "seq_scan"),
+        child.evidence("rows read by them", "seq_tup_read"),
+        parent.evidence("parents deleted", "deleted"),
+    ];
+    figures.into_iter().flatten().collect()
 }

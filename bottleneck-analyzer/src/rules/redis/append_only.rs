@@ -5,7 +5,7 @@
 //! `aof_enabled` and `answer_mean_ns`, `answer_least_ns`. The wait of a call is (mean − fastest answer) ×
 //! round trips.
 
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -97,7 +97,7 @@ fn flushed(
     ratio: f64,
     waited: f64,
 ) -> FindingDraft {
-    FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, FindingKind::Problem)
+    bench.finding(RULE, FindingKind::Problem)
             .says(
                 "Every write waits until the disk has it (appendfsync always)",
                 format!(
@@ -130,29 +130,25 @@ fn pushed_back(
     out: &mut Conclusions,
 ) {
     out.add_finding(
-        FindingDraft::new(
-            RULE,
-            &bench.id(),
-            ComponentKind::Redis,
-            FindingKind::Problem,
-        )
-        .says(
-            format!(
-                "Writes waited for the disk {} times (append-only file)",
-                plain(delayed)
-            ),
-            "The flush of the append-only file took longer than two seconds, and Redis waited \
+        bench
+            .finding(RULE, FindingKind::Problem)
+            .says(
+                format!(
+                    "Writes waited for the disk {} times (append-only file)",
+                    plain(delayed)
+                ),
+                "The flush of the append-only file took longer than two seconds, and Redis waited \
                  for it before it wrote on.",
-        )
-        .confidence(Confidence::High)
-        .evidence(server.evidence("aof_delayed_fsync"))
-        .advice(
-            &[
-                "give the append-only file a disk of its own",
-                "no-appendfsync-on-rewrite yes, where a crash during a rewrite may cost more",
-            ],
-            "stalls of up to the disk's own",
-            "a disk that others use up lets no flush through",
-        ),
+            )
+            .confidence(Confidence::High)
+            .evidence(server.evidence("aof_delayed_fsync"))
+            .advice(
+                &[
+                    "give the append-only file a disk of its own",
+                    "no-appendfsync-on-rewrite yes, where a crash during a rewrite may cost more",
+                ],
+                "stalls of up to the disk's own",
+                "a disk that others use up lets no flush through",
+            ),
     );
 }

@@ -5,7 +5,7 @@
 //! time outside of commands × the share of others' bytes.
 
 use super::{MATTERS, clients};
-use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
@@ -68,7 +68,7 @@ fn finding(
         },
     );
     let takers = clients::subscribers(server);
-    let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
+    let mut draft = bench.finding(RULE, kind)
         .says(
             format!(
                 "{} take {}/s from Redis",

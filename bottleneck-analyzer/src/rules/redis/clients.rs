@@ -11,7 +11,7 @@
 
 use bench_report::EvidenceRow;
 
-use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -83,7 +83,8 @@ fn turned_away(
         let title = format!("Redis is near its limit of {} clients", plain(limit));
         (FindingKind::Information, title)
     };
-    FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
+    bench
+        .finding(rule, kind)
         .thing("maxclients")
         .says(title, format!("{statement} at most."))
         .confidence(Confidence::High)
@@ -140,7 +141,8 @@ fn churned(
             "They are others', or cost the load next to nothing",
         )
     };
-    let mut draft = FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
+    let mut draft = bench
+        .finding(rule, kind)
         .says(
             format!(
                 "Connections are opened anew: {} for each 100 calls",
@@ -234,7 +236,7 @@ fn monitored(
         },
     );
     let busy = server.busy_ratio().map_or("not known".to_owned(), share);
-    let mut draft = FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
+    let mut draft = bench.finding(rule, kind)
         .thing("MONITOR")
         .says(
             if count > 1.0 {
@@ -268,7 +270,6 @@ pub(super) fn monitor<'a>(server: &RedisEvidence<'a>) -> Option<(usize, &'a Evid
 }
 
 fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
-    let rule = "redis_output";
     let dropped: f64 = ["output_limit_disconnections", "evicted_clients"]
         .iter()
         .filter_map(|name| server.figure(name))
@@ -296,31 +297,44 @@ fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Co
             format!("A client does not take its answers: {whose}"),
         )
     };
-    let held = slowest.map_or(0.0, |(_, row)| bytes_of(row));
-    out.add_finding(
-        FindingDraft::new(rule, &bench.id(), ComponentKind::Redis, kind)
-            .says(
-                title,
-                format!(
-                    "{} of answers wait in Redis's memory for {whose}.",
-                    bytes(held)
-                ),
-            )
-            .confidence(Confidence::Medium)
-            .evidence(slowest.and_then(|(place, _)| {
-                server.row_evidence("answers not taken", ("clients", place), "output_bytes")
-            }))
-            .evidence(server.evidence("output_limit_disconnections"))
-            .evidence(server.evidence("output_buffer_max_bytes"))
-            .advice(
-                &[
-                    "make it read faster, or ask for less at a time",
-                    "bound it: client-output-buffer-limit, maxmemory-clients",
-                ],
-                "memory for keys, and no clients that are cut off",
-                "answers that are not taken stay in memory, and count for maxmemory",
+    let held = slowest.map(|(place, row)| (place, bytes_of(row)));
+    out.add_finding(unread(bench, server, kind, held, &whose, title));
+}
+
+/// Builds the finding about unread answers; `held` is the client with the most, by its index, and their bytes.
+fn unread(
+    bench: &BenchFacts<'_>,
+    server: &RedisEvidence<'_>,
+    kind: FindingKind,
+    held: Option<(usize, f64)>,
+    whose: &str,
+    title: String,
+) -> FindingDraft {
+    let rule = "redis_output";
+    let unread = held.map_or(0.0, |(_, unread)| unread);
+    bench
+        .finding(rule, kind)
+        .says(
+            title,
+            format!(
+                "{} of answers wait in Redis's memory for {whose}.",
+                bytes(unread)
             ),
-    );
+        )
+        .confidence(Confidence::Medium)
+        .evidence(held.and_then(|(place, _)| {
+            server.row_evidence("answers not taken", ("clients", place), "output_bytes")
+        }))
+        .evidence(server.evidence("output_limit_disconnections"))
+        .evidence(server.evidence("output_buffer_max_bytes"))
+        .advice(
+            &[
+                "make it read faster, or ask for less at a time",
+                "bound it: client-output-buffer-limit, maxmemory-clients",
+            ],
+            "memory for keys, and no clients that are cut off",
+            "answers that are not taken stay in memory, and count for maxmemory",
+        )
 }
 
 /// Rules out slow readers, as far as the server counts them.

@@ -8,7 +8,7 @@
 use bench_report::EvidenceRow;
 
 use super::{MATTERS, saving};
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -127,24 +127,20 @@ fn found(
         duration_ns(server.response_ns),
     );
     let (actions, why) = advice(worst.name);
-    FindingDraft::new(
-        RULE,
-        &bench.id(),
-        ComponentKind::Redis,
-        FindingKind::Problem,
-    )
-    .says(format!("{name} of another client holds Redis up"), detail)
-    .thing(name.clone())
-    .saves(worst.wait_ns, server.response_ns)
-    .confidence(confidence(calls, figure("squares_us2")))
-    .evidence(evidence(server, worst, "calls"))
-    .evidence(evidence(server, worst, "usec"))
-    .evidence(evidence(server, worst, "longest_us"))
-    .advice(
-        actions,
-        format!("up to {} a call", duration_ns(worst.wait_ns)),
-        why,
-    )
+    bench
+        .finding(RULE, FindingKind::Problem)
+        .says(format!("{name} of another client holds Redis up"), detail)
+        .thing(name.clone())
+        .saves(worst.wait_ns, server.response_ns)
+        .confidence(confidence(calls, figure("squares_us2")))
+        .evidence(evidence(server, worst, "calls"))
+        .evidence(evidence(server, worst, "usec"))
+        .evidence(evidence(server, worst, "longest_us"))
+        .advice(
+            actions,
+            format!("up to {} a call", duration_ns(worst.wait_ns)),
+            why,
+        )
 }
 
 /// Returns the longest call in microseconds: exact from the slow log, else within a factor of two from the
@@ -221,23 +217,19 @@ fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         return;
     }
     out.add_finding(
-        FindingDraft::new(
-            rule,
-            &bench.id(),
-            ComponentKind::Redis,
-            FindingKind::Information,
-        )
-        .says(
-            format!("Redis keeps {} scripts, and more come", plain(cached)),
-            format!("{} were new in this step.", plain(new)),
-        )
-        .confidence(Confidence::High)
-        .evidence(server.evidence("cached_scripts"))
-        .evidence(server.evidence("scripts_cached"))
-        .advice(
-            &["give values to scripts as KEYS and ARGV, and call them by EVALSHA"],
-            "memory, and the time to compile each new script",
-            "a script whose text differs each time is compiled and kept each time",
-        ),
+        bench
+            .finding(rule, FindingKind::Information)
+            .says(
+                format!("Redis keeps {} scripts, and more come", plain(cached)),
+                format!("{} were new in this step.", plain(new)),
+            )
+            .confidence(Confidence::High)
+            .evidence(server.evidence("cached_scripts"))
+            .evidence(server.evidence("scripts_cached"))
+            .advice(
+                &["give values to scripts as KEYS and ARGV, and call them by EVALSHA"],
+                "memory, and the time to compile each new script",
+                "a script whose text differs each time is compiled and kept each time",
+            ),
     );
 }

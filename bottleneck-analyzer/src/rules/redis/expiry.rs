@@ -5,7 +5,7 @@
 //! limit count as slices of 25 ms in the M/G/1 queue.
 
 use super::MATTERS;
-use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain, share};
@@ -57,7 +57,8 @@ fn finding(
     } else {
         FindingKind::Information
     };
-    let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
+    let mut draft = bench
+        .finding(RULE, kind)
         .says(
             format!("Expiring keys takes {} of Redis's one thread", share(ratio)),
             format!(

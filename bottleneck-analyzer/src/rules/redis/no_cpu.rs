@@ -4,11 +4,10 @@
 //! machine has room. Reads `main_thread_ready_s` and `cores_allowed` of the server, and the machine's CPU.
 
 use super::MATTERS;
-use crate::assessment::{ComponentKind, Confidence, FindingKind, ImpactOf};
+use crate::assessment::{Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{plain, share};
-use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_no_cpu";
@@ -48,7 +47,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         FindingKind::Information
     };
     let why = reason(confined.as_deref(), busy);
-    let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
+    let mut draft = bench.finding(RULE, kind)
         .thing(confined.unwrap_or_else(|| "no CPU".to_owned()))
         .says(
             format!("Redis had work and no CPU {} of the time", share(waited)),

@@ -8,7 +8,7 @@
 use bench_report::EvidenceRow;
 
 use super::MATTERS;
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -124,12 +124,7 @@ fn found(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, worst: &SlowCalls) 
     let sent = server.others_bytes().map_or_else(String::new, |sent| {
         format!(" Beside the load's answers Redis sent {}.", bytes(sent))
     });
-    FindingDraft::new(
-        RULE,
-        &bench.id(),
-        ComponentKind::Redis,
-        FindingKind::Problem,
-    )
+    bench.finding(RULE, FindingKind::Problem)
     .thing(name.clone())
     .says(
         format!(

@@ -7,11 +7,10 @@
 use bench_report::EvidenceRow;
 
 use super::MATTERS;
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, plain};
-use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 use crate::rules::stalls;
 
@@ -50,7 +49,8 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         || "Questions that only read were answered meanwhile.".to_owned(),
         |ns| format!("A question that asks for nothing took {}.", duration_ns(ns)),
     );
-    let mut draft = FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
+    let mut draft = bench
+        .finding(RULE, kind)
         .thing(name.clone())
         .says(
             format!("A client made Redis keep all others waiting ({name})"),

@@ -9,7 +9,7 @@
 use bench_report::{EvidenceRow, Series};
 
 use super::MATTERS;
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, duration_ns, plain, share};
@@ -58,18 +58,10 @@ fn finding(
     } else {
         FindingKind::Information
     };
-    let told = slower.map_or_else(String::new, |s| {
-        format!(
-            " While a child process was at work the median was {} ({} without), and the 99th \
-             percentile {} ({} without).",
-            duration_ns(s.with_ns),
-            duration_ns(s.without_ns),
-            duration_ns(s.with_p99_ns),
-            duration_ns(s.without_p99_ns),
-        )
-    });
+    let told = slower.map_or_else(String::new, Slowdown::sentence);
     let rss = server.figure("rss_bytes").unwrap_or(0.0);
-    FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
+    bench
+        .finding(RULE, kind)
         .says(
             format!(
                 "Redis saved its data during the step: {}",
@@ -146,6 +138,20 @@ struct Slowdown {
     without_p99_ns: f64,
     /// Share of the intervals with a child process.
     ratio: f64,
+}
+
+impl Slowdown {
+    /// Describes both latencies.
+    fn sentence(self) -> String {
+        format!(
+            " While a child process was at work the median was {} ({} without), and the 99th \
+             percentile {} ({} without).",
+            duration_ns(self.with_ns),
+            duration_ns(self.without_ns),
+            duration_ns(self.with_p99_ns),
+            duration_ns(self.without_p99_ns),
+        )
+    }
 }
 
 /// Compares the intervals; `None` if there are too few of one kind.

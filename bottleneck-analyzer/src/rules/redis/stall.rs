@@ -5,7 +5,7 @@
 //! is that behind one piece of work of this length (M/G/1).
 
 use super::MATTERS;
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{duration_ns, share};
@@ -73,7 +73,8 @@ fn finding(
     } else {
         kind
     };
-    FindingDraft::new(RULE, &bench.id(), ComponentKind::Redis, kind)
+    bench
+        .finding(RULE, kind)
         .says(
             format!("Redis answered nobody for {}", duration_ns(longest)),
             format!(

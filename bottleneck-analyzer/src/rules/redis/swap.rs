@@ -3,11 +3,10 @@
 //! Fires from 1 MiB on, as information: it costs nothing until it is read, which the rule `swapping` reports
 //! for the machine. Reads `swap_bytes` and `used_memory_bytes`.
 
-use crate::assessment::{ComponentKind, Confidence, FindingKind};
+use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::figures::{bytes, share};
-use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_swap";
@@ -38,29 +37,25 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     });
     // Swapped memory costs nothing until it is read; the rule `swapping` covers that.
     out.add_finding(
-        FindingDraft::new(
-            RULE,
-            &bench.id(),
-            ComponentKind::Redis,
-            FindingKind::Information,
-        )
-        .thing("swap")
-        .says(
-            format!("{} of Redis's memory lies in swap{part}", bytes(swapped)),
-            "A call that touches it waits for the disk, and everybody behind it too. How often \
+        bench
+            .finding(RULE, FindingKind::Information)
+            .thing("swap")
+            .says(
+                format!("{} of Redis's memory lies in swap{part}", bytes(swapped)),
+                "A call that touches it waits for the disk, and everybody behind it too. How often \
                  that happened is in the machine's recording, not here.",
-        )
-        .confidence(Confidence::Medium)
-        .evidence(evidence)
-        .evidence(server.evidence("used_memory_bytes"))
-        .advice(
-            &[
-                "give the machine more memory, or Redis less (maxmemory)",
-                "and restart Redis, or switch swap off and on, to bring it back",
-            ],
-            "no tails that wait for the disk",
-            "the one thread stands still while a page is read back",
-        )
-        .needs_restart(),
+            )
+            .confidence(Confidence::Medium)
+            .evidence(evidence)
+            .evidence(server.evidence("used_memory_bytes"))
+            .advice(
+                &[
+                    "give the machine more memory, or Redis less (maxmemory)",
+                    "and restart Redis, or switch swap off and on, to bring it back",
+                ],
+                "no tails that wait for the disk",
+                "the one thread stands still while a page is read back",
+            )
+            .needs_restart(),
     );
 }
