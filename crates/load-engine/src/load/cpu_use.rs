@@ -1,41 +1,89 @@
 //! CPU time of the generator: of the whole process, and of each load thread apart, with the time for
 //! which a load thread was ready to run and had no CPU.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bench_report::Generator;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
-use host_metrics::source::process::ScheduleFile;
+use host_metrics::source::process::{ScheduleFile, ScheduleTimes};
 
-/// The threads that make a step's load, each by a file that stays open until it has ended.
+/// The threads that make a step's load. The times of a thread that has ended are those at its end:
+/// it may end before the measured part is read to its end.
 #[derive(Debug, Default)]
-pub struct LoadThreads(Mutex<Vec<Option<ScheduleFile>>>);
+pub struct LoadThreads(Arc<Mutex<Vec<LoadThread>>>);
+
+/// One load thread.
+#[derive(Debug)]
+enum LoadThread {
+    /// Running, with the file of its counters.
+    Running(ScheduleFile),
+    /// Ended, with the counters at its end.
+    Ended(ScheduleTimes),
+}
+
+thread_local! {
+    /// Entries of the calling thread.
+    static ENTRIES: RefCell<Vec<ThreadEntry>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Entry of a thread among the load threads of a step; dropped when the thread ends.
+struct ThreadEntry {
+    threads: Weak<Mutex<Vec<LoadThread>>>,
+    index: usize,
+}
+
+impl Drop for ThreadEntry {
+    fn drop(&mut self) {
+        let Some(threads) = self.threads.upgrade() else {
+            return;
+        };
+        let mut threads = threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = threads.get_mut(self.index)
+            && let Some(times) = thread.times()
+        {
+            *thread = LoadThread::Ended(times);
+        }
+    }
+}
+
+impl LoadThread {
+    /// Reads the counters; `None` where the kernel does not tell.
+    fn times(&self) -> Option<ScheduleTimes> {
+        match self {
+            Self::Running(file) => file.read().ok(),
+            Self::Ended(times) => Some(*times),
+        }
+    }
+}
 
 impl LoadThreads {
     /// Adds the calling thread.
     pub fn enlist(&self) {
-        if let Ok(file) = ScheduleFile::of_this_thread() {
-            let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            files.push(Some(file));
-        }
+        let Ok(file) = ScheduleFile::of_this_thread() else {
+            return;
+        };
+        let index = {
+            let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            threads.push(LoadThread::Running(file));
+            threads.len() - 1
+        };
+        let threads = Arc::downgrade(&self.0);
+        ENTRIES.with_borrow_mut(|entries| entries.push(ThreadEntry { threads, index }));
     }
 
-    /// Reads the times of each that has not ended.
+    /// Reads the times of each thread.
     fn read_all(&self) -> Vec<ThreadTimes> {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut times = Vec::with_capacity(files.len());
-        for (id, thread) in files.iter_mut().enumerate() {
-            match thread.as_ref().map(ScheduleFile::read) {
-                Some(Ok(read)) => times.push(ThreadTimes {
-                    id,
-                    cpu_ns: read.ran_ns,
-                    ready_ns: read.ready_ns,
-                }),
-                Some(Err(_)) => *thread = None,
-                None => {}
-            }
-        }
-        times
+        let threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = |(id, thread): (usize, &LoadThread)| {
+            let times = thread.times()?;
+            Some(ThreadTimes {
+                id,
+                cpu_ns: times.ran_ns,
+                ready_ns: times.ready_ns,
+            })
+        };
+        threads.iter().enumerate().filter_map(read).collect()
     }
 }
 
@@ -118,6 +166,38 @@ impl CpuUse {
             ready_ns: self.ready_ns,
             cpu_per_operation_ns: (attempted > 0).then(|| cpu_ns / attempted as f64),
             ..Generator::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_has_ended_counts_with_the_time_that_it_used() {
+        let threads = Arc::new(LoadThreads::default());
+        let (enlisted, has_enlisted) = std::sync::mpsc::channel();
+        let (go, may_go) = std::sync::mpsc::channel::<()>();
+        let own = Arc::clone(&threads);
+        let thread = std::thread::spawn(move || {
+            own.enlist();
+            enlisted.send(()).unwrap();
+            may_go.recv().unwrap();
+            let mut x = 1_u64;
+            for _ in 0..1_000_000 {
+                x = black_box(x.wrapping_mul(31).wrapping_add(1));
+            }
+        });
+        has_enlisted.recv().unwrap();
+        let before = CpuReading::read(&threads);
+        go.send(()).unwrap();
+        thread.join().unwrap();
+        let used = CpuReading::read(&threads).since(&before);
+        if cfg!(target_os = "linux") && !before.threads.is_empty() {
+            assert!(used.busiest_thread_ratio.is_some_and(|ratio| ratio > 0.0));
         }
     }
 }
