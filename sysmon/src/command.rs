@@ -15,13 +15,13 @@ use nix::unistd::{AccessFlags, Pid, access};
 use host_metrics::source::open_file_limit;
 
 /// Exit code for a failure of the recorder itself, as `timeout` and `env` have it.
-pub const OWN_FAILURE: u8 = 125;
+pub(crate) const OWN_FAILURE: u8 = 125;
 const CANNOT_EXECUTE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
 /// Reason for which there is no command to record.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+pub(crate) enum CommandError {
     /// No program of that name.
     #[error("cannot run {program}: there is no such program")]
     NotFound {
@@ -51,7 +51,7 @@ impl CommandError {
     }
 
     /// Command or change that the user can try next.
-    pub fn remedy(&self) -> &'static str {
+    pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => {
                 "a program of PATH, or a path to one; what only a shell knows goes through one: \
@@ -65,7 +65,7 @@ impl CommandError {
 
     /// Exit code for this failure: 127 when the program was not found, 126 when it cannot be
     /// executed.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => NOT_FOUND,
             Self::CannotExecute { .. } => CANNOT_EXECUTE,
@@ -75,7 +75,11 @@ impl CommandError {
 
 /// Environment variables that make the benches started by a command part of this run: its id, and
 /// the directory of its reports, unless the user named a file for this report (`named`).
-pub fn variables_of_run(run_id: &str, report: &Path, named: bool) -> Vec<(&'static str, OsString)> {
+pub(crate) fn variables_of_run(
+    run_id: &str,
+    report: &Path,
+    named: bool,
+) -> Vec<(&'static str, OsString)> {
     let mut variables = vec![
         (RUN_ID_ENV, run_id.into()),
         (STARTED_BY_ENV, "sysmon".into()),
@@ -93,7 +97,7 @@ pub fn variables_of_run(run_id: &str, report: &Path, named: bool) -> Vec<(&'stat
 ///
 /// # Errors
 /// When there is no such program, or it may not be run.
-pub fn look_for(words: &[OsString]) -> Result<(), CommandError> {
+pub(crate) fn look_for(words: &[OsString]) -> Result<(), CommandError> {
     let Some(program) = words.first() else {
         return Ok(());
     };
@@ -131,7 +135,7 @@ fn may_run(path: &Path) -> io::Result<()> {
 /// A running command. It shares the terminal and the process group of the recorder, as if it had
 /// been started directly.
 #[derive(Debug)]
-pub struct RunningCommand {
+pub(crate) struct RunningCommand {
     child: Child,
 }
 
@@ -141,7 +145,7 @@ impl RunningCommand {
     ///
     /// # Errors
     /// When there is no such program or it cannot be run.
-    pub fn start(
+    pub(crate) fn start(
         words: &[OsString],
         variables: Vec<(&str, OsString)>,
         mask: SigSet,
@@ -165,13 +169,13 @@ impl RunningCommand {
     }
 
     /// Process id of the command.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Forwards a signal to the command. The process was not waited for yet, so its number cannot
     /// belong to another.
-    pub fn forward(&self, signal: Signal) {
+    pub(crate) fn forward(&self, signal: Signal) {
         // The command may have exited meanwhile; the loop then notices its exit.
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
     }
@@ -180,14 +184,14 @@ impl RunningCommand {
     ///
     /// # Errors
     /// When the system does not report it, for example because SIGCHLD is ignored.
-    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 }
 
 /// Exit code of `sysmon` for a command that ended with `status`: the command's own, or 128 + the
 /// signal that killed it, as shells have it.
-pub fn exit_code(status: ExitStatus) -> u8 {
+pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     let code = status
         .code()
         .or_else(|| status.signal().map(|signal| 128 + signal));

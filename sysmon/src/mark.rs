@@ -25,14 +25,14 @@ const LISTED: usize = 32;
 
 /// Flags of `sysmon mark`.
 #[derive(Debug, Args)]
-pub struct MarkFlags {
+pub(crate) struct MarkFlags {
     /// Name of what happened: one line of at most 120 characters
-    pub name: String,
+    pub(crate) name: String,
 
     /// Recording to mark, where several are under way: its process, its report, or the directory of
     /// that
     #[arg(long, value_name = "PID|PATH")]
-    pub recording: Option<String>,
+    pub(crate) recording: Option<String>,
 }
 
 /// Adds a mark to the recording that the flags name, or to the only one under way.
@@ -40,7 +40,7 @@ pub struct MarkFlags {
 /// # Errors
 /// When the name is not a valid mark, there is no such recording, or several are under way and none
 /// is named.
-pub fn mark(flags: &MarkFlags) -> anyhow::Result<Exit> {
+pub(crate) fn mark(flags: &MarkFlags) -> anyhow::Result<Exit> {
     let mark = Mark::new(monotonic_ns(), &flags.name)
         .map_err(|error| UsageError(error.to_string()))
         .remedy("a short name, as in sysmon mark 'deploy 1.4'")?;

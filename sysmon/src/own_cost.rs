@@ -1,6 +1,5 @@
 //! CPU time and memory that recording itself takes, which every report states.
 
-use bench_report::clock::process_cpu_ns;
 use host_metrics::source::process::ProcessDirectory;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
@@ -14,7 +13,7 @@ pub struct OwnCost {
 
 impl OwnCost {
     /// Runs `sample` and adds the CPU time that it took on this thread.
-    pub fn of_sample<T>(&mut self, sample: impl FnOnce() -> T) -> T {
+    pub(crate) fn of_sample<T>(&mut self, sample: impl FnOnce() -> T) -> T {
         let begin_ns = thread_cpu_ns();
         let out = sample();
         self.sampling_cpu_ns += thread_cpu_ns().saturating_sub(begin_ns);
@@ -23,22 +22,18 @@ impl OwnCost {
     }
 
     /// Samples taken.
-    pub fn samples(&self) -> u64 {
+    pub(crate) fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// CPU time of this program so far, in nanoseconds: sampling, saving, starting.
-    pub fn cpu_ns(&self) -> u64 {
-        process_cpu_ns()
-    }
-
     /// CPU time of all samples together, in nanoseconds.
-    pub fn sampling_cpu_ns(&self) -> u64 {
+    #[cfg(feature = "export")]
+    pub(crate) fn sampling_cpu_ns(&self) -> u64 {
         self.sampling_cpu_ns
     }
 
     /// Mean CPU time of reading, deriving and recording one sample, in nanoseconds.
-    pub fn cpu_per_sample_ns(&self) -> Option<u64> {
+    pub(crate) fn cpu_per_sample_ns(&self) -> Option<u64> {
         self.sampling_cpu_ns.checked_div(self.samples)
     }
 
@@ -56,7 +51,7 @@ impl OwnCost {
 
 /// CPU time of the command and of those of its children that it waited for, in nanoseconds, once
 /// the command itself was waited for.
-pub fn children_cpu_ns() -> Option<u64> {
+pub(crate) fn children_cpu_ns() -> Option<u64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     let ns =
         |t: nix::sys::time::TimeVal| t.tv_sec() as u64 * 1_000_000_000 + t.tv_usec() as u64 * 1000;

@@ -6,7 +6,7 @@ use bench_report::Series;
 
 /// Columns as [`Series`] has them, with NaN for what is absent.
 #[derive(Debug, Clone, Default)]
-pub struct Points(Vec<Point>);
+pub(crate) struct Points(Vec<Point>);
 
 #[derive(Debug, Clone, Copy)]
 struct Point {
@@ -21,7 +21,7 @@ const ROOM: RangeInclusive<usize> = 8..=256;
 
 impl Points {
     /// Adds a point with its mean, minimum and maximum; without them nothing was read.
-    pub fn push(&mut self, at_ns: u64, read: Option<(f64, f64, f64)>) {
+    pub(crate) fn push(&mut self, at_ns: u64, read: Option<(f64, f64, f64)>) {
         let (mean, min, max) = read.unwrap_or((f64::NAN, f64::NAN, f64::NAN));
         if self.0.len() == self.0.capacity() {
             let room = self.0.len().clamp(*ROOM.start(), *ROOM.end());
@@ -36,22 +36,17 @@ impl Points {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// True if there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// When the last one ends.
-    pub fn last_ns(&self) -> Option<u64> {
-        self.0.last().map(|point| point.at_ns)
-    }
-
     /// Joins neighbours, as a series does.
-    pub fn halve(&mut self) {
+    pub(crate) fn halve(&mut self) {
         let mut series = self.under(Series::default());
         series.roll_up(self.len().div_ceil(2));
         self.0.clear();
@@ -64,7 +59,7 @@ impl Points {
     }
 
     /// These points under the name and labels of `series`.
-    pub fn under(&self, mut series: Series) -> Series {
+    pub(crate) fn under(&self, mut series: Series) -> Series {
         let read = |value: f64| (!value.is_nan()).then_some(value);
         let column = |of: fn(&Point) -> f64| self.0.iter().map(|point| read(of(point))).collect();
         series.at_ns = self.0.iter().map(|point| point.at_ns).collect();
@@ -88,7 +83,10 @@ mod tests {
         let mut points = Points::default();
         points.push(1, Some((2.0, 1.0, 3.0)));
         points.push(2, None);
-        assert_eq!((points.len(), points.last_ns()), (2, Some(2)));
+        assert_eq!(
+            (points.len(), points.0.last().map(|point| point.at_ns)),
+            (2, Some(2))
+        );
         let series = points.under(Series::new("x"));
         assert_eq!((series.name.as_str(), series.at_ns), ("x", vec![1, 2]));
         assert_eq!(series.mean, [Some(2.0), None]);

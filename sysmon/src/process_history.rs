@@ -21,7 +21,7 @@ pub fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series
 }
 
 /// Returns true if there is a series of any process.
-pub fn has_series(follower: &ProcessFollower) -> bool {
+pub(crate) fn has_series(follower: &ProcessFollower) -> bool {
     follower.histories().any(|history| !history.is_empty())
 }
 
@@ -72,36 +72,36 @@ impl ProcessRecorder for ProcessHistory {
 
 impl ProcessHistory {
     /// Returns `process.cpu_cores` of the whole recording: 1.0 is one core.
-    pub fn cores(&self) -> Option<&Spread> {
+    pub(crate) fn cores(&self) -> Option<&Spread> {
         let mut series = self.series.iter();
         let cores = series.find(|(name, _)| *name == process::CPU_CORES.name());
         cores.map(|(_, rolling)| rolling.whole())
     }
 
     /// Returns the labels as they stand in raw samples: a JSON object.
-    pub fn label_text(&self) -> &Arc<str> {
+    pub(crate) fn label_text(&self) -> &Arc<str> {
         &self.label_text
     }
 
     /// Returns the number of series.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.series.len()
     }
 
     /// Returns true if there is no series yet.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.series.is_empty()
     }
 
     /// Keeps at least so many points of each series in a long recording.
-    pub fn keep_points(&mut self, points: usize) {
+    pub(crate) fn keep_points(&mut self, points: usize) {
         for (_, rolling) in &mut self.series {
             rolling.keep_points(points);
         }
     }
 
     /// Returns the series that have a reading.
-    pub fn series(&self) -> impl Iterator<Item = Series> {
+    pub(crate) fn series(&self) -> impl Iterator<Item = Series> {
         let all = self.series.iter().map(|(_, rolling)| rolling.series());
         all.filter(|series| series.mean.iter().any(Option::is_some))
     }

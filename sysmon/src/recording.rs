@@ -1,6 +1,6 @@
 //! A recording in memory: samples, derives and keeps figures, and writes them into a report.
 
-use bench_report::clock::monotonic_ns;
+use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use bench_report::{Report, Warning, WarningCode};
 use host_metrics::derive::tick_window_ns;
 use host_metrics::follow::Follower;
@@ -69,12 +69,12 @@ impl LiveRecording {
     }
 
     /// Time at which the next sample is due, on the monotonic clock.
-    pub fn due_ns(&self) -> u64 {
+    pub(crate) fn due_ns(&self) -> u64 {
         self.cadence.due_ns()
     }
 
     /// Time of the first sample, on the monotonic clock.
-    pub fn began_ns(&self) -> u64 {
+    pub(crate) fn began_ns(&self) -> u64 {
         self.began_ns
     }
 
@@ -86,7 +86,7 @@ impl LiveRecording {
 
     /// Takes a last sample: the one that is due by now, or an early one, so that the time since the
     /// sample before is covered; none when that time is too short for a rate.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         let now_ns = monotonic_ns();
         let since_ns = now_ns.saturating_sub(self.last_ns);
         if now_ns >= self.due_ns() {
@@ -100,7 +100,7 @@ impl LiveRecording {
     }
 
     /// Follows the process `pid` whatever it uses.
-    pub fn pin(&mut self, pid: u32) {
+    pub(crate) fn pin(&mut self, pid: u32) {
         self.sampler.pin(pid);
     }
 
@@ -110,13 +110,13 @@ impl LiveRecording {
     }
 
     /// Reads marks from `file` from now on, or notes why that is not possible.
-    pub fn take_marks(&mut self, inbox: Result<Option<MarksFile>, MarksFileError>) {
+    pub(crate) fn take_marks(&mut self, inbox: Result<Option<MarksFile>, MarksFileError>) {
         let gaps = self.sampler.gaps_mut();
         self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();
     }
 
     /// Reason for which the recording has no reading at all; `None` where there is any.
-    pub fn empty_because(&self) -> Option<String> {
+    pub(crate) fn empty_because(&self) -> Option<String> {
         let any_process = self.follower().is_some_and(has_series);
         let any = any_process
             || self
@@ -133,7 +133,7 @@ impl LiveRecording {
     }
 
     /// The reader of GPUs; absent when GPUs are not sampled.
-    pub fn gpus(&self) -> Option<&GpuWatch> {
+    pub(crate) fn gpus(&self) -> Option<&GpuWatch> {
         self.sampler.gpus()
     }
 
@@ -155,7 +155,7 @@ impl LiveRecording {
     }
 
     /// The followed processes; absent when processes are not sampled.
-    pub fn follower(&self) -> Option<&ProcessFollower> {
+    pub(crate) fn follower(&self) -> Option<&ProcessFollower> {
         self.sampler.follower()
     }
 
@@ -221,7 +221,7 @@ impl LiveRecording {
                 summary.figure(&format!("{name}_max"), max);
             }
         }
-        summary.figure("own.cpu_ns", self.cost.cpu_ns() as f64);
+        summary.figure("own.cpu_ns", process_cpu_ns() as f64);
         summary.figure("samples", self.cost.samples() as f64);
         summary.figure("missed_samples", self.cadence.missed() as f64);
         if let Some(ns) = self.cost.cpu_per_sample_ns() {

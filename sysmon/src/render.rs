@@ -69,7 +69,7 @@ fn of_limit(series_store: &SeriesStore) -> Option<String> {
 }
 
 /// Short text for the progress line.
-pub fn glance(series_store: &SeriesStore) -> String {
+pub(crate) fn glance(series_store: &SeriesStore) -> String {
     let busy = find(series_store, cpu::BUSY.name()).and_then(Spread::mean);
     busy.map_or_else(String::new, |busy| {
         format!("CPU busy {} so far", ratio(busy))

@@ -27,7 +27,7 @@ pub const ALL_POINTS: usize = 120_000;
 const LEAST_POINTS: usize = 60;
 
 /// The least number of points that a long recording keeps of each of so many series.
-pub fn points_of_each(series: usize) -> usize {
+pub(crate) fn points_of_each(series: usize) -> usize {
     // Before it is rolled up a series has twice as many.
     (ALL_POINTS / (2 * series.max(1))).clamp(LEAST_POINTS, POINTS)
 }
@@ -73,7 +73,7 @@ impl Rolling {
 
     /// Takes in the tick that ended at `at_ns` with a value that counts as much as any other, or
     /// without one, which takes its time all the same once there was a first.
-    pub fn push(&mut self, at_ns: u64, value: Option<f64>) {
+    pub(crate) fn push(&mut self, at_ns: u64, value: Option<f64>) {
         self.last_ns = Some(at_ns);
         if value.is_some() || !self.is_empty() {
             self.add(at_ns, value.map(|value| (value, 1.0)));
@@ -120,12 +120,12 @@ impl Rolling {
     }
 
     /// Keeps at least so many points in a long recording.
-    pub fn keep_points(&mut self, points: usize) {
+    pub(crate) fn keep_points(&mut self, points: usize) {
         self.points_kept = points.max(1);
     }
 
     /// The last tick that was taken in.
-    pub fn last_ns(&self) -> Option<u64> {
+    pub(crate) fn last_ns(&self) -> Option<u64> {
         self.last_ns
     }
 
@@ -134,7 +134,7 @@ impl Rolling {
     }
 
     /// Mean and extremes of every reading.
-    pub fn whole(&self) -> &Spread {
+    pub(crate) fn whole(&self) -> &Spread {
         &self.whole
     }
 
@@ -153,7 +153,7 @@ impl Rolling {
     }
 
     /// Changes a label.
-    pub fn relabel(&mut self, key: &str, value: &str) {
+    pub(crate) fn relabel(&mut self, key: &str, value: &str) {
         self.series.labels.insert(key.to_owned(), value.to_owned());
     }
 }

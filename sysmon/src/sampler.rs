@@ -18,11 +18,11 @@ use crate::settings::SamplingSettings;
 #[derive(Debug)]
 pub struct SampledFigures {
     /// End of the sample on the monotonic clock, in nanoseconds.
-    pub at_ns: u64,
+    pub(crate) at_ns: u64,
     /// Figures of the machine, of control groups and of the followed process trees.
     pub figures: Figures,
     /// True if processes are sampled and could be listed.
-    pub listed: bool,
+    pub(crate) listed: bool,
 }
 
 /// Samples the machine on request and keeps the state that the next sample needs.
@@ -114,26 +114,27 @@ impl MachineSampler {
     }
 
     /// Follows the process `pid` whatever it uses.
-    pub fn pin(&mut self, pid: u32) {
+    pub(crate) fn pin(&mut self, pid: u32) {
         if let Some(follower) = &mut self.follower {
             follower.pin(pid);
         }
     }
 
     /// Sets the groups of figures that are read of processes from the next sample on.
-    pub fn ask(&mut self, fields: ProcessFields) {
+    #[cfg(feature = "watch")]
+    pub(crate) fn ask(&mut self, fields: ProcessFields) {
         if let Some(follower) = &mut self.follower {
             follower.set_fields(fields);
         }
     }
 
     /// Adds the figures that `gpus` reads to each later sample.
-    pub fn watch_gpus(&mut self, gpus: GpuWatch) {
+    pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
     /// The reader of GPUs; absent when GPUs are not sampled.
-    pub fn gpus(&self) -> Option<&GpuWatch> {
+    pub(crate) fn gpus(&self) -> Option<&GpuWatch> {
         self.gpus.as_ref()
     }
 
@@ -143,17 +144,17 @@ impl MachineSampler {
     }
 
     /// Mutable access to the followed processes, for example to bound their points.
-    pub fn follower_mut(&mut self) -> Option<&mut ProcessFollower> {
+    pub(crate) fn follower_mut(&mut self) -> Option<&mut ProcessFollower> {
         self.follower.as_mut()
     }
 
     /// Readings that failed so far, with the reason.
-    pub fn gaps(&self) -> &Gaps {
+    pub(crate) fn gaps(&self) -> &Gaps {
         &self.gaps
     }
 
     /// Mutable access to the failed readings, to add those of others.
-    pub fn gaps_mut(&mut self) -> &mut Gaps {
+    pub(crate) fn gaps_mut(&mut self) -> &mut Gaps {
         &mut self.gaps
     }
 }

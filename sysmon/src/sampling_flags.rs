@@ -12,54 +12,54 @@ use crate::masking;
 /// Shortest interval: sampling faster would mostly measure itself.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 /// Most processes that `--processes all` keeps; those that use the least are dropped.
-pub const ALL_PROCESSES: usize = 512;
+pub(crate) const ALL_PROCESSES: usize = 512;
 
 /// Flags of every command that samples the machine: interval and processes to follow.
 #[derive(Debug, Args)]
-pub struct BasicFlags {
+pub(crate) struct BasicFlags {
     /// Time between samples, 10ms or more
     #[arg(long, default_value = "1s", value_parser = interval, value_name = "TIME")]
-    pub interval: Duration,
+    pub(crate) interval: Duration,
 
     /// Processes to record whatever they use, with their descendants and their sum: a name, pid:N,
     /// port:N (who listens there) or command:REGEX
     #[arg(long, value_name = "WHO,...", value_delimiter = ',', value_parser = masking::target)]
-    pub follow: Vec<ProcessTarget>,
+    pub(crate) follow: Vec<ProcessTarget>,
 
     /// Groups of figures to read of processes beside CPU time and memory; each costs time at every
     /// sample
     #[arg(long, value_name = "GROUP,...", value_enum, value_delimiter = ',')]
-    pub fields: Vec<FieldGroup>,
+    pub(crate) fields: Vec<FieldGroup>,
 }
 
 /// Flags of the commands that record or export samples.
 #[derive(Debug, Args)]
-pub struct SamplingFlags {
+pub(crate) struct SamplingFlags {
     /// Interval and processes to follow.
     #[command(flatten)]
-    pub basic: BasicFlags,
+    pub(crate) basic: BasicFlags,
 
     /// Processes to record individually [default: top, or none with --follow]
     #[arg(long, value_enum)]
-    pub processes: Option<ProcessChoice>,
+    pub(crate) processes: Option<ProcessChoice>,
 
     /// Number of processes with --processes top: so many by CPU time and so many by memory
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
-    pub top: usize,
+    pub(crate) top: usize,
 
     /// Control group to read besides our own, as in system.slice/nginx.service (repeat it)
     #[arg(long = "cgroup", value_name = "PATH")]
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub cgroups: Vec<String>,
+    pub(crate) cgroups: Vec<String>,
 
     /// Count TCP sockets by state as well; dear with tens of thousands of connections
     #[arg(long)]
-    pub sockets: bool,
+    pub(crate) sockets: bool,
 }
 
 /// Processes that are recorded individually.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProcessChoice {
+pub(crate) enum ProcessChoice {
     /// No process, which is cheapest.
     None,
     /// Those that use the most CPU and memory.
@@ -70,7 +70,7 @@ pub enum ProcessChoice {
 
 /// Group of figures of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FieldGroup {
+pub(crate) enum FieldGroup {
     /// CPU time of children that have ended.
     Children,
     /// Page faults, minor and major.
@@ -93,7 +93,7 @@ pub enum FieldGroup {
 
 impl SamplingFlags {
     /// Selected processes, or the default where the flag is missing.
-    pub fn processes(&self) -> ProcessChoice {
+    pub(crate) fn processes(&self) -> ProcessChoice {
         self.processes.unwrap_or(if self.basic.follow.is_empty() {
             ProcessChoice::Top
         } else {
@@ -102,7 +102,7 @@ impl SamplingFlags {
     }
 
     /// Processes to follow and figures to read of them; `None` to sample no process.
-    pub fn following(&self, command_lines: bool) -> Option<FollowOptions> {
+    pub(crate) fn following(&self, command_lines: bool) -> Option<FollowOptions> {
         let most = match self.processes() {
             ProcessChoice::None => 0,
             ProcessChoice::Top => self.top,
@@ -124,7 +124,7 @@ impl SamplingFlags {
 
 impl BasicFlags {
     /// Processes of `--follow`, and the figures to read of each.
-    pub fn following(&self) -> FollowOptions {
+    pub(crate) fn following(&self) -> FollowOptions {
         FollowOptions {
             targets: self.follow.clone(),
             fields: self.groups(),

@@ -10,13 +10,13 @@ use bench_report::Report;
 use bench_report::clock::monotonic_ns;
 
 /// Least time between two saves of a report.
-pub const SAVE_EVERY_NS: u64 = 5_000_000_000;
+pub(crate) const SAVE_EVERY_NS: u64 = 5_000_000_000;
 /// Multiple of the time that making and saving a report took which must pass before the next.
 const PAUSE_PER_SAVE: u64 = 1000;
 
 /// Handle of the thread that saves reports.
 #[derive(Debug)]
-pub struct Saver {
+pub(crate) struct Saver {
     reports: SyncSender<Report>,
     thread: JoinHandle<()>,
     took_ns: Arc<AtomicU64>,
@@ -29,7 +29,7 @@ impl Saver {
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn start(mut save: impl FnMut(&Report) + Send + 'static) -> std::io::Result<Self> {
+    pub(crate) fn start(mut save: impl FnMut(&Report) + Send + 'static) -> std::io::Result<Self> {
         // Without a buffer a report is taken only when the one before has been saved.
         let (reports, inbox) = sync_channel::<Report>(0);
         let took_ns = Arc::new(AtomicU64::new(0));
@@ -54,7 +54,7 @@ impl Saver {
 
     /// Returns true if another report is due. A report that `is_lost` (its directory was removed)
     /// waits for no pause.
-    pub fn is_due(&self, is_lost: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn is_due(&self, is_lost: impl FnOnce() -> bool) -> bool {
         let since_ns = monotonic_ns() - self.last_ns;
         if since_ns < SAVE_EVERY_NS {
             return false;
@@ -65,7 +65,7 @@ impl Saver {
 
     /// Submits the report that `make` builds. While another is being saved it is dropped, because a
     /// newer one follows.
-    pub fn hand_in(&mut self, make: impl FnOnce() -> Report) {
+    pub(crate) fn hand_in(&mut self, make: impl FnOnce() -> Report) {
         let begin_ns = monotonic_ns();
         let _ = self.reports.try_send(make());
         self.last_ns = monotonic_ns();
@@ -73,7 +73,7 @@ impl Saver {
     }
 
     /// Waits for a save in progress, so that it cannot overwrite a later one.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         drop(self.reports);
         // A thread that panicked has said so; the final save goes ahead.
         let _ = self.thread.join();

@@ -42,17 +42,12 @@ impl SeriesStore {
     }
 
     /// Number of series.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.series.len()
     }
 
-    /// Returns true if there is no series.
-    pub fn is_empty(&self) -> bool {
-        self.series.is_empty()
-    }
-
     /// Sets the least number of points that each series keeps in a long recording.
-    pub fn keep_points(&mut self, points: usize) {
+    pub(crate) fn keep_points(&mut self, points: usize) {
         for (_, rolling) in &mut self.series {
             rolling.keep_points(points);
         }
@@ -70,7 +65,7 @@ impl SeriesStore {
     }
 
     /// Returns true if some series were left out because there were too many.
-    pub fn turned_away(&self) -> bool {
+    pub(crate) fn turned_away(&self) -> bool {
         self.turned_away
     }
 

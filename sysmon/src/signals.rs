@@ -12,7 +12,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 /// Event that wakes the loop before the next sample is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignalEvent {
+pub(crate) enum SignalEvent {
     /// SIGINT, SIGTERM, SIGHUP, or another of the blocked signals.
     Signal {
         /// The signal.
@@ -26,7 +26,7 @@ pub enum SignalEvent {
 
 /// Signals that are blocked until [`BlockedSignals::listen`] receives them.
 #[derive(Debug)]
-pub struct BlockedSignals {
+pub(crate) struct BlockedSignals {
     blocked: SigSet,
     previous_mask: SigSet,
 }
@@ -37,7 +37,7 @@ impl BlockedSignals {
     ///
     /// # Errors
     /// When the system refuses the set.
-    pub fn block() -> nix::Result<Self> {
+    pub(crate) fn block() -> nix::Result<Self> {
         if is_ignored(Signal::SIGHUP) {
             return Self::block_with(&[]);
         }
@@ -48,7 +48,7 @@ impl BlockedSignals {
     ///
     /// # Errors
     /// When the system refuses the set.
-    pub fn block_with(more: &[Signal]) -> nix::Result<Self> {
+    pub(crate) fn block_with(more: &[Signal]) -> nix::Result<Self> {
         let blocked = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
         let blocked: SigSet = blocked.iter().chain(more).copied().collect();
         let previous_mask = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
@@ -60,7 +60,7 @@ impl BlockedSignals {
 
     /// Signal mask before these were blocked. A child process inherits the current mask and would
     /// not receive the signals unless this one is restored in it.
-    pub fn previous_mask(&self) -> SigSet {
+    pub(crate) fn previous_mask(&self) -> SigSet {
         self.previous_mask
     }
 
@@ -69,7 +69,7 @@ impl BlockedSignals {
     ///
     /// # Errors
     /// When the system has no thread or descriptor left.
-    pub fn listen<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
+    pub(crate) fn listen<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
     where
         E: From<SignalEvent> + Send + 'static,
     {

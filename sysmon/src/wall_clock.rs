@@ -18,7 +18,7 @@ const MOST_APART_NS: u64 = LEAST_STEP_NS as u64 / 2;
 
 /// Compares the wall clock with the monotonic one.
 #[derive(Debug, Clone, Default)]
-pub struct WallClock {
+pub(crate) struct WallClock {
     ahead_ns: Option<i128>,
     steps: u64,
     first: Option<ClockStep>,
@@ -33,7 +33,7 @@ struct ClockStep {
 
 impl WallClock {
     /// Reads both clocks and compares them.
-    pub fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         let before_ns = monotonic_ns();
         let Ok(since) = SystemTime::now().duration_since(UNIX_EPOCH) else {
             return;
@@ -61,7 +61,7 @@ impl WallClock {
 
     /// Warning that the clock was set during a recording that began at `began_ns`; `None` where it
     /// was not.
-    pub fn warning(&self, began_ns: u64) -> Option<Warning> {
+    pub(crate) fn warning(&self, began_ns: u64) -> Option<Warning> {
         let ClockStep { seen_ns, by_ns } = self.first?;
         let by = duration_ns(u64::try_from(by_ns.unsigned_abs()).unwrap_or(u64::MAX));
         let at = duration_ns(seen_ns.saturating_sub(began_ns));

@@ -153,6 +153,23 @@ fn a_file_is_told_by_its_lines_while_they_are_few() {
 }
 
 #[test]
+fn a_spreadsheet_s_file_with_jumps_is_read() {
+    let points = Points::new(
+        "jumps",
+        "\u{feff}Time,Users\r\n0,10\r\n10,10\r\n10,50\r\n20,50\r\n",
+    );
+    let fitted = curve(&points.flag()).over(S(20.0)).unwrap();
+    assert_eq!(
+        values(&fitted, &[0.0, 9.9, 10.0, 20.0]),
+        [10.0, 10.0, 50.0, 50.0]
+    );
+    assert_eq!(
+        segments(&fitted),
+        ["part_1 0.000..10.000", "part_2 10.000..20.000"]
+    );
+}
+
+#[test]
 fn a_long_file_is_told_by_thirds_of_its_values() {
     let lines: Vec<String> = (0..=40)
         .map(|k| format!("{k},{}", if k % 2 == 0 { 0 } else { 90 }))
@@ -269,8 +286,8 @@ fn a_bad_line_of_a_file_is_named() {
         ("heading", "time;value\n0,1\n", "line 1: \"time;value\""),
         ("negative", "0,1\n5,-2\n", "line 2"),
         ("back", "0,1\n5,2\n3,2\n", "must have times that rise"),
-        ("empty", "seconds,value\n", "longer than zero"),
-        ("point", "5,20\n5,30\n", "must have times that rise"),
+        ("empty", "seconds,value\n", "holds no curve"),
+        ("instant", "0,20\n", "holds no curve"),
     ] {
         let points = Points::new(name, text);
         let said = refusal(&points.flag());

@@ -6,7 +6,7 @@ use host_metrics::source::cgroup::CgroupSample;
 use super::exposition::Families;
 
 /// Adds the metrics of each group.
-pub fn families(groups: &[CgroupSample], out: &mut Families) {
+pub(crate) fn families(groups: &[CgroupSample], out: &mut Families) {
     for group in groups {
         let labels = &[("cgroup", group.name.as_str())];
         out.table(cgroup::LIMITS, group, labels);

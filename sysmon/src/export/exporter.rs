@@ -65,12 +65,12 @@ impl Exporter {
     }
 
     /// Adds the figures that `gpus` reads to each later page.
-    pub fn watch_gpus(&mut self, gpus: GpuWatch) {
+    pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
     /// Time until the next sample is due.
-    pub fn due_in(&self) -> Duration {
+    pub(crate) fn due_in(&self) -> Duration {
         Duration::from_nanos(self.cadence.due_ns().saturating_sub(monotonic_ns()))
     }
 

@@ -27,7 +27,7 @@ pub enum PageFormat {
 
 impl PageFormat {
     /// Its `Content-Type`.
-    pub fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -79,7 +79,7 @@ struct MetricFamily {
 }
 
 /// Label names and values of a sample.
-pub type LabelPairs<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type LabelPairs<'a> = &'a [(&'a str, &'a str)];
 
 /// Metric families of one sample of the machine, in order of name. Absent values are left out, and
 /// with them a family that has no other.
@@ -88,14 +88,19 @@ pub struct Families(BTreeMap<&'static str, MetricFamily>);
 
 impl Families {
     /// Adds the exported metrics of a table with the values of `sample`.
-    pub fn table<S>(&mut self, table: &[&Metric<S>], sample: &S, labels: LabelPairs<'_>) {
+    pub(crate) fn table<S>(&mut self, table: &[&Metric<S>], sample: &S, labels: LabelPairs<'_>) {
         for metric in table {
             self.metric(metric, metric.exported_value(sample), labels);
         }
     }
 
     /// Adds a value of a metric, if that is exported, with the metric's own label behind `labels`.
-    pub fn metric<S>(&mut self, metric: &Metric<S>, value: Option<f64>, labels: LabelPairs<'_>) {
+    pub(crate) fn metric<S>(
+        &mut self,
+        metric: &Metric<S>,
+        value: Option<f64>,
+        labels: LabelPairs<'_>,
+    ) {
         let info = &metric.info;
         let Some(name) = info.exported else {
             return;
@@ -105,7 +110,7 @@ impl Families {
     }
 
     /// Adds a counter; `_total` is appended to `name`.
-    pub fn counter(
+    pub(crate) fn counter(
         &mut self,
         name: &'static str,
         help: &'static str,
@@ -117,7 +122,7 @@ impl Families {
     }
 
     /// Adds a counter of nanoseconds, exported in seconds.
-    pub fn seconds(
+    pub(crate) fn seconds(
         &mut self,
         name: &'static str,
         help: &'static str,
@@ -129,7 +134,7 @@ impl Families {
     }
 
     /// Adds a gauge.
-    pub fn gauge(
+    pub(crate) fn gauge(
         &mut self,
         name: &'static str,
         help: &'static str,
@@ -140,7 +145,7 @@ impl Families {
     }
 
     /// Adds a metric whose information is in its labels; `_info` is appended to `name`.
-    pub fn info(&mut self, name: &'static str, help: &'static str, labels: LabelPairs<'_>) {
+    pub(crate) fn info(&mut self, name: &'static str, help: &'static str, labels: LabelPairs<'_>) {
         self.add(FamilyKind::Info, name, help, labels, Some(1.0));
     }
 

@@ -6,7 +6,7 @@ use super::listen::{self, ListenAddress};
 use crate::sampling_flags::SamplingFlags;
 
 /// Shown after the flags.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   sysmon export                          on http://127.0.0.1:19178/metrics
   sysmon export --follow postgres,redis-server --fields io,scheduler
@@ -15,13 +15,13 @@ Examples:
 
 /// Flags of `sysmon export`.
 #[derive(Debug, Args)]
-pub struct ExportFlags {
+pub(crate) struct ExportFlags {
     /// Address to serve on; there is no authentication, so think before you name an address that
     /// others reach. Port 0 is any that is free
     #[arg(long, default_value = listen::DEFAULT, value_name = "ADDRESS:PORT")]
-    pub listen: ListenAddress,
+    pub(crate) listen: ListenAddress,
 
     /// Flags of what is sampled.
     #[command(flatten)]
-    pub sampling: SamplingFlags,
+    pub(crate) sampling: SamplingFlags,
 }

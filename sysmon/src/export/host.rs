@@ -13,7 +13,7 @@ use super::exposition::Families;
 use super::monotonic::MonotonicTimes;
 
 /// Adds all metrics of the machine that the sample has.
-pub fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out: &mut Families) {
+pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out: &mut Families) {
     if let Some(cpu) = &sample.cpu {
         cpu_times(&cpu.value, monotonic, out);
         out.table(cpu::TASKS, &cpu.value, &[]);

@@ -5,15 +5,15 @@ use std::str::FromStr;
 
 /// Default address. The port is outside of 9100 to 9999, which known exporters share, and below
 /// those that the kernel assigns to connections.
-pub const DEFAULT: &str = "127.0.0.1:19178";
+pub(crate) const DEFAULT: &str = "127.0.0.1:19178";
 
 /// Address to listen on, as given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListenAddress(pub SocketAddr);
+pub(crate) struct ListenAddress(pub(crate) SocketAddr);
 
 impl ListenAddress {
     /// Returns true if other machines can reach it.
-    pub fn is_exposed(self) -> bool {
+    pub(crate) fn is_exposed(self) -> bool {
         !self.0.ip().to_canonical().is_loopback()
     }
 }

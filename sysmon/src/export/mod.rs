@@ -38,7 +38,7 @@ use server::{PATH, PageServer};
 ///
 /// # Errors
 /// When the address cannot be bound, or the system refuses a thread.
-pub fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
+pub(crate) fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
     let settings = settings(flags)?;
     let (signal, signalled) = channel();
     bench_cli::signals::on_interrupt(move || {

@@ -11,11 +11,11 @@ const RESTART_NS: u64 = 3_000_000_000;
 
 /// Last exported value of each state of each core.
 #[derive(Debug, Default)]
-pub struct MonotonicTimes(HashMap<(u32, &'static str), u64>);
+pub(crate) struct MonotonicTimes(HashMap<(u32, &'static str), u64>);
 
 impl MonotonicTimes {
     /// Returns `ns`, or the last exported value where `ns` is a little less.
-    pub fn hold(&mut self, state: (u32, &'static str), ns: u64) -> u64 {
+    pub(crate) fn hold(&mut self, state: (u32, &'static str), ns: u64) -> u64 {
         let shown = self.0.entry(state).or_insert(ns);
         if ns > *shown || *shown - ns > RESTART_NS {
             *shown = ns;

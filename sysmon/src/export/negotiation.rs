@@ -5,7 +5,7 @@ use super::exposition::PageFormat;
 
 /// Returns the format to answer in. A scraper that accepts neither gets the text format: every
 /// scraper reads it, and a page is of more use than a refusal.
-pub fn format<'a>(accept: impl Iterator<Item = &'a str>) -> PageFormat {
+pub(crate) fn format<'a>(accept: impl Iterator<Item = &'a str>) -> PageFormat {
     let (mut open, mut text) = (0.0_f64, 0.0_f64);
     for range in accept.flat_map(|header| header.split(',')) {
         let mut parts = range.split(';').map(str::trim);

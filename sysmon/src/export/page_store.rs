@@ -17,24 +17,24 @@ pub struct PageStore {
 
 impl PageStore {
     /// Replaces the page by a newer one.
-    pub fn put(&self, page: Page) {
+    pub(crate) fn put(&self, page: Page) {
         *self.page.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(page);
     }
 
     /// Returns the newest page in `format` and counts the request.
-    pub fn scrape(&self, format: PageFormat) -> Bytes {
+    pub(crate) fn scrape(&self, format: PageFormat) -> Bytes {
         self.scrapes.fetch_add(1, Ordering::Relaxed);
         let page = Arc::clone(&self.page.lock().unwrap_or_else(PoisonError::into_inner));
         page.body(format, &self.written)
     }
 
     /// Number of requests for a page.
-    pub fn scrapes(&self) -> u64 {
+    pub(crate) fn scrapes(&self) -> u64 {
         self.scrapes.load(Ordering::Relaxed)
     }
 
     /// Number of encoded pages: at most one for each sample and format.
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 }

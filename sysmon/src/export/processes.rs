@@ -23,7 +23,7 @@ const HALF_LIFE_S: f64 = 60.0;
 
 /// Chooses and exports the processes of one exporter.
 #[derive(Debug)]
-pub struct ProcessExporter {
+pub(crate) struct ProcessExporter {
     following: FollowOptions,
     trees: TargetTrees,
     uses: HashMap<ProcessId, RecentUse>,
@@ -41,7 +41,7 @@ struct RecentUse {
 impl ProcessExporter {
     /// Creates the exporter of processes that `following` selects. CPU time is counted in ticks of
     /// `tick_ns` and read every `interval_ns`.
-    pub fn new(following: &FollowOptions, tick_ns: u64, interval_ns: u64) -> Self {
+    pub(crate) fn new(following: &FollowOptions, tick_ns: u64, interval_ns: u64) -> Self {
         Self {
             trees: TargetTrees::new(&following.targets, None, tick_ns, interval_ns),
             following: following.clone(),
@@ -52,7 +52,7 @@ impl ProcessExporter {
     }
 
     /// Adds the metrics of the chosen processes at the tick that ended at `at_ns`.
-    pub fn families(
+    pub(crate) fn families(
         &mut self,
         at_ns: u64,
         samples: &[ProcessSample],
@@ -91,7 +91,7 @@ impl ProcessExporter {
     }
 
     /// Process ids of the first process of each followed target, whose control groups are read too.
-    pub fn root_pids(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.trees.root_pids()
     }
 

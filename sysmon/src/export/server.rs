@@ -29,7 +29,7 @@ use super::negotiation;
 use super::page_store::PageStore;
 
 /// Path of the page.
-pub const PATH: &str = "/metrics";
+pub(crate) const PATH: &str = "/metrics";
 
 const MOST_CONNECTIONS: usize = 128;
 /// Time from the connection, or the response before, to the end of the request header.
@@ -45,7 +45,7 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Handle of the running server.
 #[derive(Debug)]
-pub struct PageServer {
+pub(crate) struct PageServer {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
@@ -56,7 +56,7 @@ impl PageServer {
     ///
     /// # Errors
     /// When the system has no thread or descriptor left.
-    pub fn start(listener: TcpListener, pages: Arc<PageStore>) -> io::Result<Self> {
+    pub(crate) fn start(listener: TcpListener, pages: Arc<PageStore>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -86,17 +86,17 @@ impl PageServer {
     }
 
     /// Address that it listens on.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Returns true while the server thread runs; only a bug ends it.
-    pub fn serves(&self) -> bool {
+    pub(crate) fn serves(&self) -> bool {
         !self.thread.is_finished()
     }
 
     /// Closes every connection and frees the port.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         // Both fail only where the thread has ended already.
         let _ = self.stop.send(());
         let _ = self.thread.join();

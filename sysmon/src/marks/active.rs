@@ -11,7 +11,7 @@ use super::{ENDING, MOST_MARKS, path_for, read};
 
 /// Reason for which a mark was not added to a recording.
 #[derive(Debug, thiserror::Error)]
-pub enum AddMarkError {
+pub(crate) enum AddMarkError {
     /// The mark cannot be written.
     #[error("cannot mark the recording into {report}: {source}", report = report.display())]
     Write {
@@ -30,11 +30,11 @@ pub enum AddMarkError {
 
 /// A recording under way.
 #[derive(Debug)]
-pub struct ActiveRecording {
+pub(crate) struct ActiveRecording {
     /// Process id of the recorder, as seen from this process.
-    pub pid: u32,
+    pub(crate) pid: u32,
     /// Path of its report, as the recorder knows it.
-    pub report: PathBuf,
+    pub(crate) report: PathBuf,
     own_pid: u32,
     file: File,
     marks: usize,
@@ -45,7 +45,7 @@ impl ActiveRecording {
     ///
     /// # Errors
     /// When there is a file of marks that this user may not write to.
-    pub fn find(report: &Path) -> std::io::Result<Option<Self>> {
+    pub(crate) fn find(report: &Path) -> std::io::Result<Option<Self>> {
         match Self::open(&path_for(report), report) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             found => found,
@@ -77,7 +77,7 @@ impl ActiveRecording {
     ///
     /// # Errors
     /// When it cannot be written, the recording takes no more, or it has just ended.
-    pub fn add(&mut self, mark: &Mark) -> Result<(), AddMarkError> {
+    pub(crate) fn add(&mut self, mark: &Mark) -> Result<(), AddMarkError> {
         let report = || self.report.clone();
         if self.marks >= MOST_MARKS {
             return Err(AddMarkError::Full(report()));
@@ -108,7 +108,7 @@ impl ActiveRecording {
 ///
 /// # Errors
 /// Where the system has no `/proc`.
-pub fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
+pub(crate) fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
     let mut found: Vec<ActiveRecording> = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {
         let Some(pid) = number(&entry.path()) else {

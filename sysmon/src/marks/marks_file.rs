@@ -20,7 +20,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// Reason for which a recording takes no marks.
 #[derive(Debug, thiserror::Error)]
-pub enum MarksFileError {
+pub(crate) enum MarksFileError {
     /// The file cannot be created or written.
     #[error("cannot keep {path}: {source}", path = path.display())]
     Write {
@@ -39,7 +39,7 @@ pub enum MarksFileError {
 
 /// Marks read so far, and the locked file that more are read from.
 #[derive(Debug)]
-pub struct MarksFile {
+pub(crate) struct MarksFile {
     file: File,
     report: PathBuf,
     path: PathBuf,
@@ -55,7 +55,7 @@ impl MarksFile {
     ///
     /// # Errors
     /// When the file cannot be created, is not ours, or is locked by another recorder.
-    pub fn open(report: &Path) -> Result<Option<Self>, MarksFileError> {
+    pub(crate) fn open(report: &Path) -> Result<Option<Self>, MarksFileError> {
         if !report.is_file() {
             return Ok(None);
         }
@@ -99,7 +99,7 @@ impl MarksFile {
 
     /// Reads the lines that were appended since the last call; costs one system call where there
     /// are none.
-    pub fn read_new(&mut self) {
+    pub(crate) fn read_new(&mut self) {
         let mut chunk = [0; LONGEST_LINE];
         while self.marks.len() < MOST_MARKS && self.offset < LARGEST_FILE {
             let Ok(length @ 1..) = self.file.read_at(&mut chunk, self.offset) else {
@@ -121,7 +121,7 @@ impl MarksFile {
 
     /// Creates the file again if somebody removed it while the report exists, so that marks still
     /// find the recording; costs one system call where nobody did.
-    pub fn restore(&mut self) {
+    pub(crate) fn restore(&mut self) {
         let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
         if !self.open || !removed {
             return;
@@ -142,7 +142,7 @@ impl MarksFile {
 
     /// Removes the file, then reads the lines that were written until then: a later writer sees
     /// that it is gone.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if std::mem::take(&mut self.open) {
             let _ = std::fs::remove_file(&self.path);
             self.read_new();
@@ -150,7 +150,7 @@ impl MarksFile {
     }
 
     /// Marks in order of time.
-    pub fn marks(&self) -> Vec<Mark> {
+    pub(crate) fn marks(&self) -> Vec<Mark> {
         let mut marks = self.marks.clone();
         marks.sort_by_key(|mark| mark.at_ns);
         marks
@@ -158,7 +158,7 @@ impl MarksFile {
 
     /// Returns true if the most marks that a recording keeps were reached, so that later ones may
     /// be missing.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.marks.len() >= MOST_MARKS
     }
 

@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 use bench_report::Mark;
 use serde::{Deserialize, Serialize};
 
-pub use active::{ActiveRecording, AddMarkError, active_recordings};
-pub use marks_file::{MarksFile, MarksFileError};
+pub(crate) use active::{ActiveRecording, active_recordings};
+pub(crate) use marks_file::{MarksFile, MarksFileError};
 
 /// Most marks of one recording.
-pub const MOST_MARKS: usize = 1000;
+pub(crate) const MOST_MARKS: usize = 1000;
 
 const SCHEMA: &str = "plimsoll.marks/1";
 const ENDING: &str = ".marks";
@@ -37,14 +37,14 @@ struct MarksHeader {
 }
 
 /// Path of the file of marks of the recording that writes `report`.
-pub fn path_for(report: &Path) -> PathBuf {
+pub(crate) fn path_for(report: &Path) -> PathBuf {
     let mut path = report.as_os_str().to_owned();
     path.push(ENDING);
     PathBuf::from(path)
 }
 
 /// Marks that a killed recording had not saved in its report; none where there is no such file.
-pub fn unsaved(report: &Path) -> Vec<Mark> {
+pub(crate) fn unsaved(report: &Path) -> Vec<Mark> {
     let Ok(file) = File::open(path_for(report)) else {
         return Vec::new();
     };

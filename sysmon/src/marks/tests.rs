@@ -4,6 +4,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use bench_report::clock::monotonic_ns;
 
+use super::active::AddMarkError;
 use super::*;
 
 fn report() -> (tempfile::TempDir, PathBuf) {

@@ -27,34 +27,34 @@ Examples:
 
 /// Flags of `sysmon record`.
 #[derive(Debug, Args)]
-pub struct RecordFlags {
+pub(crate) struct RecordFlags {
     /// Flags of what is sampled.
     #[command(flatten)]
-    pub sampling: SamplingFlags,
+    pub(crate) sampling: SamplingFlags,
 
     /// Time to record; without it until Ctrl-C, or until the command ends
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
     #[arg(conflicts_with = "command")]
-    pub duration: Option<Duration>,
+    pub(crate) duration: Option<Duration>,
 
     /// Do not record the command lines of processes, which are redacted otherwise
     #[arg(long)]
-    pub no_command_lines: bool,
+    pub(crate) no_command_lines: bool,
 
     /// Growth of memory over the recording that matters: a size, or a share of what was there at
     /// first, as in 10% [default: 50MB]
     #[arg(long, value_name = "SIZE|SHARE")]
-    pub growth: Option<GrowthThreshold>,
+    pub(crate) growth: Option<GrowthThreshold>,
 
     /// Flags of raw samples.
     #[command(flatten)]
-    pub raw: RawFlags,
+    pub(crate) raw: RawFlags,
 
     /// Flags of the output.
     #[command(flatten)]
-    pub output: OutputFlags,
+    pub(crate) output: OutputFlags,
 
     /// Command to record around, after `--`
     #[arg(last = true, value_name = "COMMAND", help_heading = "Arguments")]
-    pub command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }

@@ -31,7 +31,7 @@ use session::{RecordSession, RecordingEnd, with_remedy};
 ///
 /// # Errors
 /// When the report cannot be written, the command cannot be run, or signals cannot be heard.
-pub fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
+pub(crate) fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     with_remedy(command::look_for(&flags.command))?;
     let blocked = BlockedSignals::block().context("cannot hold back signals")?;
     let mut report = begin(flags);
@@ -107,7 +107,7 @@ fn not_empty(recording: &LiveRecording) -> anyhow::Result<()> {
 }
 
 /// Exit code of a failure of the recorder itself, where a command's code was to be returned.
-pub fn own_failure(recorded: &anyhow::Result<Exit>, flags: &RecordFlags) -> Option<u8> {
+pub(crate) fn own_failure(recorded: &anyhow::Result<Exit>, flags: &RecordFlags) -> Option<u8> {
     let error = recorded.as_ref().err()?;
     let of_command = error.downcast_ref::<CommandError>();
     let own = (!flags.command.is_empty()).then_some(command::OWN_FAILURE);

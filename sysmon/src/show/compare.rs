@@ -8,51 +8,51 @@ use super::{SeriesSummary, SummaryRow};
 
 /// One series of both recordings, or of one of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SeriesPair {
+pub(crate) struct SeriesPair {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Labels that distinguish it from its siblings, as far as both have the same.
-    pub labels: BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
     /// Unit of its figures.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// Figures of the first recording; `null` where it has no such series.
-    pub first: Option<SeriesSummary>,
+    pub(crate) first: Option<SeriesSummary>,
     /// Figures of the second recording; `null` where it has no such series.
-    pub second: Option<SeriesSummary>,
+    pub(crate) second: Option<SeriesSummary>,
     /// Second − first; `null` unless both have it.
-    pub difference: Option<Differences>,
+    pub(crate) difference: Option<Differences>,
     /// Second ÷ first; a figure is absent where the first is zero.
-    pub ratio: Option<Ratios>,
+    pub(crate) ratio: Option<Ratios>,
 }
 
 /// Differences of the figures of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Differences {
+pub(crate) struct Differences {
     /// Of the means.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// Of the medians.
-    pub p50: f64,
+    pub(crate) p50: f64,
     /// Of the 95th percentiles.
-    pub p95: f64,
+    pub(crate) p95: f64,
     /// Of the 99th percentiles.
-    pub p99: f64,
+    pub(crate) p99: f64,
     /// Of the highest samples.
-    pub max: f64,
+    pub(crate) max: f64,
 }
 
 /// Ratios of the figures of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Ratios {
+pub(crate) struct Ratios {
     /// Of the means.
-    pub mean: Option<f64>,
+    pub(crate) mean: Option<f64>,
     /// Of the medians.
-    pub p50: Option<f64>,
+    pub(crate) p50: Option<f64>,
     /// Of the 95th percentiles.
-    pub p95: Option<f64>,
+    pub(crate) p95: Option<f64>,
     /// Of the 99th percentiles.
-    pub p99: Option<f64>,
+    pub(crate) p99: Option<f64>,
     /// Of the highest samples.
-    pub max: Option<f64>,
+    pub(crate) max: Option<f64>,
 }
 
 /// Labels of a process that differ between runs: its number, and its command line with ports and
@@ -63,7 +63,7 @@ type PairKey<'a> = (&'a str, Vec<(&'a str, &'a str)>);
 
 /// Pairs the series of both, in order of name and labels. A process with another number in the
 /// second recording is the same where each recording has only one of its name.
-pub fn pairs(first: &[SummaryRow], second: &[SummaryRow]) -> Vec<SeriesPair> {
+pub(crate) fn pairs(first: &[SummaryRow], second: &[SummaryRow]) -> Vec<SeriesPair> {
     let (lone_first, lone_second) = (lone(first), lone(second));
     let exact: HashMap<PairKey, &SummaryRow> = second.iter().map(|row| (exact(row), row)).collect();
     let partner = |row| {

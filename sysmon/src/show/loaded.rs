@@ -15,52 +15,52 @@ use crate::stream::paths;
 
 /// Content of a recording, whichever of its files it was read from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LoadedRecording {
+pub(crate) struct LoadedRecording {
     /// Path of the file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Id of the run.
-    pub run_id: String,
+    pub(crate) run_id: String,
     /// Wall clock at its start, RFC 3339 in UTC.
-    pub started_at: String,
+    pub(crate) started_at: String,
     /// The same instant on the monotonic clock.
-    pub clock: ClockAnchor,
+    pub(crate) clock: ClockAnchor,
     /// Time from the start to the last sample, in nanoseconds.
-    pub duration_ns: u64,
+    pub(crate) duration_ns: u64,
     /// Result in one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub headline: Option<String>,
+    pub(crate) headline: Option<String>,
     /// Notes on completeness, for example on an early end and its reason.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Selected series, in a few figures each.
-    pub series: Vec<SummaryRow>,
+    pub(crate) series: Vec<SummaryRow>,
     /// Selected series over time, where points were requested.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub points: Vec<Series>,
+    pub(crate) points: Vec<Series>,
     /// Series that grew although they should level off, as the recorder judged.
-    pub growth: Vec<Growing>,
+    pub(crate) growth: Vec<Growing>,
     /// Marks.
-    pub marks: Vec<Mark>,
+    pub(crate) marks: Vec<Mark>,
     /// Warnings about the figures.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// One series in a few figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SummaryRow {
+pub(crate) struct SummaryRow {
     /// Name of the series.
-    pub name: String,
+    pub(crate) name: String,
     /// Labels that tell it from its siblings.
-    pub labels: BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
     /// Unit of its figures.
-    pub unit: &'static str,
+    pub(crate) unit: &'static str,
     /// Figures.
     #[serde(flatten)]
-    pub summary: SeriesSummary,
+    pub(crate) summary: SeriesSummary,
 }
 
 impl LoadedRecording {
     /// Converts the report that was read from `path`.
-    pub fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
+    pub(crate) fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
         let interval_ns = interval_ns(&report);
         let note = note(path, &report);
         let growth = report.summary.growth.iter();
@@ -100,12 +100,12 @@ impl LoadedRecording {
     }
 
     /// Seconds from the start to an instant of the monotonic clock.
-    pub fn seconds(&self, at_ns: u64) -> f64 {
+    pub(crate) fn seconds(&self, at_ns: u64) -> f64 {
         at_ns.saturating_sub(self.clock.monotonic_ns) as f64 / 1e9
     }
 
     /// Wall clock at an instant of the monotonic clock, as if it had not been set since the start.
-    pub fn wall_clock(&self, at_ns: u64) -> Option<String> {
+    pub(crate) fn wall_clock(&self, at_ns: u64) -> Option<String> {
         let start: SystemTime = humantime::parse_rfc3339(&self.started_at).ok()?;
         let since = Duration::from_nanos(at_ns.saturating_sub(self.clock.monotonic_ns));
         let at = start.checked_add(since)?;
@@ -116,7 +116,7 @@ impl LoadedRecording {
 
     /// Sentence on the points that percentiles are computed from, which depends on the length of
     /// the recording.
-    pub fn basis(&self) -> String {
+    pub(crate) fn basis(&self) -> String {
         let of = |row: &SummaryRow| row.summary.samples_per_point;
         let least = self.series.iter().map(of).min().unwrap_or(1);
         let most = self.series.iter().map(of).max().unwrap_or(1);
@@ -139,7 +139,11 @@ impl LoadedRecording {
 
 impl SummaryRow {
     /// Creates the summary of a series of this name and with these labels.
-    pub fn new(name: &str, labels: &BTreeMap<String, String>, summary: SeriesSummary) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        summary: SeriesSummary,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             labels: labels.clone(),

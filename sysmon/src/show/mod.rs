@@ -20,11 +20,10 @@ use bench_cli::{Exit, Remedy as _, UsageError, output};
 use clap::{Args, ValueEnum};
 use regex::Regex;
 
-pub use compare::{Differences, Ratios, SeriesPair, pairs};
-pub use loaded::{LoadedRecording, SummaryRow};
-pub use pattern::Pattern;
-pub use scale::Scale;
-pub use summary::SeriesSummary;
+pub(crate) use compare::{SeriesPair, pairs};
+pub(crate) use loaded::{LoadedRecording, SummaryRow};
+pub(crate) use pattern::Pattern;
+pub(crate) use summary::SeriesSummary;
 
 pub(crate) const EXAMPLES: &str = "\
 Percentiles of a report are of its points, each the mean of several samples once a recording is \
@@ -42,33 +41,33 @@ Examples:
 
 /// Flags of `sysmon show`.
 #[derive(Debug, Args)]
-pub struct ShowFlags {
+pub(crate) struct ShowFlags {
     /// Report of a recording, the directory that holds it, or raw samples (*.arrows), of which any
     /// file of a rotated recording names them all; two recordings are shown side by side
     #[arg(value_name = "RECORDING", required = true)]
-    pub recordings: Vec<PathBuf>,
+    pub(crate) recordings: Vec<PathBuf>,
 
     /// Only the file of raw samples that is named, and not the others of its recording
     #[arg(long)]
-    pub alone: bool,
+    pub(crate) alone: bool,
 
     /// Only series whose name and labels match, as in cpu.busy or name=postgres: a regular
     /// expression (repeat it)
     #[arg(long, value_name = "PATTERN", value_parser = pattern::expression)]
-    pub series: Vec<Regex>,
+    pub(crate) series: Vec<Regex>,
 
     /// Every point over time instead of a summary
     #[arg(long)]
-    pub points: bool,
+    pub(crate) points: bool,
 
     /// Format of the output on stdout
     #[arg(long, value_enum, default_value_t)]
-    pub format: ShowFormat,
+    pub(crate) format: ShowFormat,
 }
 
 /// Format of the output on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum ShowFormat {
+pub(crate) enum ShowFormat {
     /// A table for people.
     #[default]
     Text,
@@ -82,7 +81,7 @@ pub enum ShowFormat {
 ///
 /// # Errors
 /// When a recording cannot be read, or none of its series is selected.
-pub fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
+pub(crate) fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
     let wanted = Pattern::new(&flags.series);
     let load = |place| locate::load(place, &wanted, flags.points);
     match locate::find(&flags.recordings, flags.alone)?.as_slice() {

@@ -7,22 +7,22 @@ use regex::Regex;
 
 /// Regular expressions of which a series has to match one; without any, every series is shown.
 #[derive(Debug, Clone, Default)]
-pub struct Pattern(Vec<Regex>);
+pub(crate) struct Pattern(Vec<Regex>);
 
 impl Pattern {
     /// Creates a pattern of these expressions.
-    pub fn new(expressions: &[Regex]) -> Self {
+    pub(crate) fn new(expressions: &[Regex]) -> Self {
         Self(expressions.to_vec())
     }
 
     /// Returns true if every series is shown.
-    pub fn is_all(&self) -> bool {
+    pub(crate) fn is_all(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns true if the series of this name and with these labels is shown. They are matched as
     /// one text, as in `process.rss_bytes name=postgres pid=4711`.
-    pub fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    pub(crate) fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         self.is_all() || {
             let text = full_name(name, labels);
             self.0.iter().any(|expression| expression.is_match(&text))

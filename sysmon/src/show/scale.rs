@@ -44,10 +44,10 @@ pub(super) fn scale(unit: Unit, largest: f64) -> Scale {
 
 /// Multiple of a unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scale {
+pub(crate) struct Scale {
     size: f64,
     /// Symbol, as in `MiB/s`; empty for counts.
-    pub symbol: &'static str,
+    pub(crate) symbol: &'static str,
 }
 
 impl Scale {
@@ -56,7 +56,7 @@ impl Scale {
     }
 
     /// Formats a value with three significant digits; zero is a plain `0`, and so is a whole count.
-    pub fn write(self, value: f64) -> String {
+    pub(crate) fn write(self, value: f64) -> String {
         let counted = self.symbol.is_empty() && value.fract() == 0.0;
         if value == 0.0 || counted {
             return format!("{:.0}", value + 0.0);
@@ -65,7 +65,7 @@ impl Scale {
     }
 
     /// Formats a value with its sign.
-    pub fn write_signed(self, value: f64) -> String {
+    pub(crate) fn write_signed(self, value: f64) -> String {
         let sign = if value < 0.0 { "-" } else { "+" };
         format!("{sign}{}", self.write(value.abs()))
     }

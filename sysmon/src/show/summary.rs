@@ -12,31 +12,31 @@ const FEWER_THAN_ROLLED_UP: usize = POINTS / 2;
 
 /// Extremes, mean and percentiles of one series, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct SeriesSummary {
+pub(crate) struct SeriesSummary {
     /// Number of points with a reading, from which the percentiles are computed.
-    pub points: u64,
+    pub(crate) points: u64,
     /// Number of samples that a point is the mean of; 1 where each point is one sample.
-    pub samples_per_point: u64,
+    pub(crate) samples_per_point: u64,
     /// Points without a reading ÷ all.
-    pub missing_ratio: f64,
+    pub(crate) missing_ratio: f64,
     /// Lowest sample, also where points are means.
-    pub min: f64,
+    pub(crate) min: f64,
     /// Mean of all samples.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// Median of the points.
-    pub p50: f64,
+    pub(crate) p50: f64,
     /// 95th percentile of the points.
-    pub p95: f64,
+    pub(crate) p95: f64,
     /// 99th percentile of the points.
-    pub p99: f64,
+    pub(crate) p99: f64,
     /// Highest sample, also where points are means.
-    pub max: f64,
+    pub(crate) max: f64,
 }
 
 impl SeriesSummary {
     /// Summarises a series of points, each of which stands for the samples, one every
     /// `interval_ns`, since the one before. `None` where nothing was read.
-    pub fn of_points(series: &Series, interval_ns: Option<u64>) -> Option<Self> {
+    pub(crate) fn of_points(series: &Series, interval_ns: Option<u64>) -> Option<Self> {
         let samples_per_point = samples_per_point(series, interval_ns);
         let mut means: Vec<f64> = series.mean.iter().flatten().copied().collect();
         let min = series.min.iter().flatten().copied().reduce(f64::min)?;
@@ -63,7 +63,7 @@ impl SeriesSummary {
     }
 
     /// Summarises samples that were taken at `ticks` ticks. `None` where there is none.
-    pub fn of_samples(mut samples: Vec<f64>, ticks: u64) -> Option<Self> {
+    pub(crate) fn of_samples(mut samples: Vec<f64>, ticks: u64) -> Option<Self> {
         samples.retain(|sample| sample.is_finite());
         samples.sort_by(f64::total_cmp);
         let count = samples.len() as u64;

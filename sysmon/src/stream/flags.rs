@@ -19,27 +19,27 @@ const LEAST_AGE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Raw samples")]
 #[command(group(ArgGroup::new("rotate").args(["rotate_size", "rotate_age"]).multiple(true)))]
-pub struct RawFlags {
+pub(crate) struct RawFlags {
     /// Keep no raw samples, which go to an Arrow stream beside the report otherwise
     #[arg(long, conflicts_with_all = ["rotate", "keep"])]
-    pub no_raw: bool,
+    pub(crate) no_raw: bool,
 
     /// Begin another file once one is this large, 16KiB or more
     #[arg(long, value_parser = rotate_size, value_name = "SIZE")]
-    pub rotate_size: Option<u64>,
+    pub(crate) rotate_size: Option<u64>,
 
     /// Begin another file once one is this old, 1s or more
     #[arg(long, value_parser = rotate_age, value_name = "TIME")]
-    pub rotate_age: Option<Duration>,
+    pub(crate) rotate_age: Option<Duration>,
 
     /// Keep so many files, and remove the oldest of this recording [default: all]
     #[arg(long, value_parser = count, value_name = "N", requires = "rotate")]
-    pub keep: Option<u64>,
+    pub(crate) keep: Option<u64>,
 }
 
 impl RawFlags {
     /// Size and age at which another file is begun, and the number of files to keep.
-    pub fn rotation(&self) -> Rotation {
+    pub(crate) fn rotation(&self) -> Rotation {
         Rotation {
             size_bytes: self.rotate_size,
             age_ns: self.rotate_age.map(|age| age.as_nanos() as u64),
@@ -51,7 +51,7 @@ impl RawFlags {
     ///
     /// # Errors
     /// When the file cannot be created, or the system has no thread left.
-    pub fn start(
+    pub(crate) fn start(
         &self,
         path: &Path,
         report: &Report,
@@ -70,7 +70,7 @@ impl RawFlags {
     }
 
     /// Name, or pattern of the names, of the files beside the report at `path`.
-    pub fn names(&self, path: &Path) -> Option<String> {
+    pub(crate) fn names(&self, path: &Path) -> Option<String> {
         let files = if self.rotation().is_any() {
             paths::pattern(path)
         } else {

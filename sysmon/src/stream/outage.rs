@@ -6,9 +6,9 @@ use super::StreamError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// Reason, in one sentence.
-    pub reason: String,
+    pub(crate) reason: String,
     /// True if the disk had no room.
-    pub is_full: bool,
+    pub(crate) is_full: bool,
     from_ns: u64,
     until_ns: u64,
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Extension of the files.
-pub const EXTENSION: &str = "arrows";
+pub(crate) const EXTENSION: &str = "arrows";
 /// Digits of a part's number: names sort like numbers for a hundred years of hourly files.
 const DIGITS: usize = 6;
 
@@ -24,7 +24,7 @@ pub fn part(report: &Path, number: u64) -> PathBuf {
 }
 
 /// Shell pattern of the paths of all files of a rotated recording.
-pub fn pattern(report: &Path) -> PathBuf {
+pub(crate) fn pattern(report: &Path) -> PathBuf {
     with_suffix(report, &format!("*.{EXTENSION}"))
 }
 

@@ -130,7 +130,7 @@ impl RawReader {
     }
 
     /// Recording that it belongs to.
-    pub fn header(&self) -> &RawHeader {
+    pub(crate) fn header(&self) -> &RawHeader {
         &self.header
     }
 
@@ -233,7 +233,7 @@ pub struct RawRow<'a> {
 
 impl RawRow<'_> {
     /// Parses its labels.
-    pub fn labels(&self) -> BTreeMap<String, String> {
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
         // Only labels that we wrote are expected; anything else is ignored.
         serde_json::from_str(self.labels).unwrap_or_default()
     }
@@ -275,13 +275,8 @@ impl Batch {
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.at_ns.len()
-    }
-
-    /// True if there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Rows of the batch.

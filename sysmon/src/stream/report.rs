@@ -37,7 +37,7 @@ impl RawWriter {
 
     /// Sentence with the time in which no raw samples were written; `None` where the disk took all
     /// of them.
-    pub fn lost(&self) -> Option<String> {
+    pub(crate) fn lost(&self) -> Option<String> {
         let outages = self.outages();
         let seconds = Duration::from_nanos(outages.total_ns()).as_secs_f64();
         let times = match outages.count {

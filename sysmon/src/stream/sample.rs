@@ -33,7 +33,7 @@ pub struct SampleRow {
 
 /// Builds rows of raw samples from derived figures.
 #[derive(Debug, Default)]
-pub struct RowBuilder {
+pub(crate) struct RowBuilder {
     label_texts: HashMap<Labels, Arc<str>>,
     rows: usize,
 }
@@ -41,7 +41,7 @@ pub struct RowBuilder {
 impl RowBuilder {
     /// Builds the rows of the tick that ended at `at_ns`: those of the machine, and of the live
     /// followed processes.
-    pub fn sample(
+    pub(crate) fn sample(
         &mut self,
         at_ns: u64,
         figures: &Figures,

@@ -147,7 +147,7 @@ impl RawWriter {
     }
 
     /// Number of times that a file was removed while it was written, and written again.
-    pub fn restored(&self) -> u64 {
+    pub(crate) fn restored(&self) -> u64 {
         self.shared.restored.load(Ordering::Relaxed)
     }
 
@@ -157,12 +157,12 @@ impl RawWriter {
     }
 
     /// Error of an old file that could not be removed.
-    pub fn unremoved(&self) -> Option<&StreamError> {
+    pub(crate) fn unremoved(&self) -> Option<&StreamError> {
         self.shared.unremoved.get()
     }
 
     /// Returns true if the disk did not answer when the file was to be closed.
-    pub fn left_open(&self) -> bool {
+    pub(crate) fn left_open(&self) -> bool {
         self.samples.is_none() && !self.closed
     }
 }

@@ -6,7 +6,7 @@ use host_metrics::follow::FollowOptions;
 use crate::sampling_flags::BasicFlags;
 
 /// Text below the flags in `--help`.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Keys: q, Esc or Ctrl-C quit, ? help, / filter, space pause, c m i n p sort by CPU, memory, I/O, \
 name or number. It needs a terminal of 60 columns and 16 lines or more; NO_COLOR is honoured.
 
@@ -19,15 +19,15 @@ Examples:
 
 /// Flags of `sysmon watch`.
 #[derive(Debug, Args)]
-pub struct WatchFlags {
+pub(crate) struct WatchFlags {
     /// Flags of what is sampled, and how often.
     #[command(flatten)]
-    pub basic: BasicFlags,
+    pub(crate) basic: BasicFlags,
 }
 
 impl WatchFlags {
     /// Follows every process with its latest figures.
-    pub fn following(&self) -> FollowOptions {
+    pub(crate) fn following(&self) -> FollowOptions {
         FollowOptions {
             live: true,
             command_lines: true,

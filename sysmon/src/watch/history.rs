@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use super::latest::LatestFigures;
 
 /// Number of slots that are kept of each trace.
-pub const SLOTS: usize = 600;
+pub(crate) const SLOTS: usize = 600;
 const LEAST_SLOT_NS: u64 = 1_000_000_000;
 /// Most traces that are kept: a host with thousands of interfaces keeps the first.
 const MOST_TRACES: usize = 256;
 
 /// Figure that has a sparkline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trend {
+pub(crate) enum Trend {
     /// Share of CPU time, of the limit in a container.
     Cpu,
     /// Share of memory, likewise.
@@ -31,7 +31,7 @@ pub enum Trend {
 
 /// Pressure figures of the machine that have a sparkline: title, series of the time in which some
 /// task waited, and series of the time in which all waited.
-pub const STALLED: [(&str, &str, Option<&str>); 3] = [
+pub(crate) const STALLED: [(&str, &str, Option<&str>); 3] = [
     ("CPU", pressure::CPU_SOME.name(), None),
     (
         "memory",
@@ -47,7 +47,7 @@ pub const STALLED: [(&str, &str, Option<&str>); 3] = [
 
 /// Peaks of each trace over the last minutes.
 #[derive(Debug, Clone)]
-pub struct History {
+pub(crate) struct History {
     slot_ns: u64,
     slot: u64,
     began_ns: Option<u64>,
@@ -56,7 +56,7 @@ pub struct History {
 
 impl History {
     /// Creates an empty history of samples every `interval_ns`.
-    pub fn new(interval_ns: u64) -> Self {
+    pub(crate) fn new(interval_ns: u64) -> Self {
         Self {
             slot_ns: interval_ns.max(LEAST_SLOT_NS),
             slot: 0,
@@ -66,7 +66,7 @@ impl History {
     }
 
     /// Adds the figures of the tick that ended at `at_ns`, on a machine with so many cores.
-    pub fn take(&mut self, at_ns: u64, machine: &LatestFigures, cores: Option<u64>) {
+    pub(crate) fn take(&mut self, at_ns: u64, machine: &LatestFigures, cores: Option<u64>) {
         let began_ns = *self.began_ns.get_or_insert(at_ns);
         // A tick that comes a little late or early must not move to another slot.
         let slot = (at_ns.saturating_sub(began_ns) + self.slot_ns / 4) / self.slot_ns;
@@ -95,7 +95,7 @@ impl History {
     /// Returns the newest `count` columns of `slots_each` slots, oldest first, each with its peak.
     /// A column begins at a multiple of its length, so that its peak does not change as time goes
     /// on.
-    pub fn columns(&self, of: &Trend, count: usize, slots_each: usize) -> Vec<Option<f64>> {
+    pub(crate) fn columns(&self, of: &Trend, count: usize, slots_each: usize) -> Vec<Option<f64>> {
         let slots_each = slots_each.max(1);
         let mut columns = vec![None; count];
         let Some(kept) = self.traces.get(of) else {
@@ -116,12 +116,12 @@ impl History {
     }
 
     /// Length of a slot in nanoseconds.
-    pub fn slot_ns(&self) -> u64 {
+    pub(crate) fn slot_ns(&self) -> u64 {
         self.slot_ns
     }
 
     /// Highest value of a trace in its history.
-    pub fn peak(&self, of: &Trend) -> Option<f64> {
+    pub(crate) fn peak(&self, of: &Trend) -> Option<f64> {
         let kept = self.traces.get(of)?;
         kept.iter().flatten().copied().reduce(f64::max)
     }

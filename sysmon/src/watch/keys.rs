@@ -7,7 +7,7 @@ use super::process::Sort;
 
 /// Action that the loop takes after a key, beyond the change of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyAction {
+pub(crate) enum KeyAction {
     /// Nothing more.
     Nothing,
     /// Redraw everything: something else wrote on the terminal.
@@ -19,7 +19,7 @@ pub enum KeyAction {
 }
 
 /// Keys with their descriptions, as the help shows them.
-pub const HELP: [(&str, &str); 10] = [
+pub(crate) const HELP: [(&str, &str); 10] = [
     ("q, Ctrl-C", "quit"),
     ("Esc", "back: close this, drop the filter, quit"),
     ("c m i n p", "sort by CPU, memory, I/O, name, number;"),
@@ -33,7 +33,7 @@ pub const HELP: [(&str, &str); 10] = [
 ];
 
 /// Changes the model as `key` says, and returns the action left to the loop.
-pub fn press(model: &mut Model, key: KeyEvent) -> KeyAction {
+pub(crate) fn press(model: &mut Model, key: KeyEvent) -> KeyAction {
     if key.kind == KeyEventKind::Release {
         return KeyAction::Nothing;
     }

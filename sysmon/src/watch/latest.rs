@@ -14,7 +14,7 @@ const OWN: &str = "own";
 
 /// Newest figures of the machine.
 #[derive(Debug, Clone, Default)]
-pub struct LatestFigures {
+pub(crate) struct LatestFigures {
     figures: BTreeMap<(&'static str, Labels), TimedValue>,
 }
 
@@ -26,17 +26,17 @@ struct TimedValue {
 
 /// Use of a resource, as a share of the limit or of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ResourceUse {
+pub(crate) struct ResourceUse {
     /// Share in use, 0 to 1.
-    pub ratio: Option<f64>,
+    pub(crate) ratio: Option<f64>,
     /// Limit of our own control group, in cores or bytes, where that is less than the machine has.
-    pub limit: Option<f64>,
+    pub(crate) limit: Option<f64>,
 }
 
 impl LatestFigures {
     /// Replaces the figures by those of the tick that ended at `at_ns`; one that is not among them
     /// is absent.
-    pub fn take(&mut self, at_ns: u64, figures: Figures) {
+    pub(crate) fn take(&mut self, at_ns: u64, figures: Figures) {
         self.figures.retain(|(name, _), known| {
             name.starts_with("gpu.") && at_ns.saturating_sub(known.at_ns) < GPU_LASTS_NS
         });
@@ -48,28 +48,28 @@ impl LatestFigures {
     }
 
     /// Value of a figure without labels.
-    pub fn value(&self, name: &'static str) -> Option<f64> {
+    pub(crate) fn value(&self, name: &'static str) -> Option<f64> {
         self.figures
             .get(&(name, Labels::default()))
             .map(|at| at.value)
     }
 
     /// Value of a figure of one device, core or target, chosen by its first label.
-    pub fn of(&self, name: &'static str, which: &str) -> Option<f64> {
+    pub(crate) fn of(&self, name: &'static str, which: &str) -> Option<f64> {
         let mut all = self.all(name);
         all.find(|(first, _)| *first == which)
             .map(|(_, value)| value)
     }
 
     /// First labels and values of all figures of a name, in order of their labels.
-    pub fn all(&self, name: &'static str) -> impl Iterator<Item = (&str, f64)> {
+    pub(crate) fn all(&self, name: &'static str) -> impl Iterator<Item = (&str, f64)> {
         let from = self.figures.range((name, Labels::default())..);
         from.take_while(move |((known, _), _)| *known == name)
             .filter_map(|((_, labels), at)| Some((labels.first()?.1.as_str(), at.value)))
     }
 
     /// Second label of the first figure of a name with this first label.
-    pub fn second_label(&self, name: &'static str, which: &str) -> Option<&str> {
+    pub(crate) fn second_label(&self, name: &'static str, which: &str) -> Option<&str> {
         let from = self.figures.range((name, Labels::default())..);
         let mut all = from.take_while(|((known, _), _)| *known == name);
         all.find(|((_, labels), _)| labels.first().is_some_and(|(_, first)| first == which))
@@ -77,21 +77,21 @@ impl LatestFigures {
     }
 
     /// Numbers of the cores, in order.
-    pub fn cores(&self) -> Vec<&str> {
+    pub(crate) fn cores(&self) -> Vec<&str> {
         let mut cores: Vec<&str> = self.all(cpu::BUSY.name()).map(|(core, _)| core).collect();
         cores.sort_by_key(|core| core.parse::<u32>().unwrap_or(u32::MAX));
         cores
     }
 
     /// Use of CPU time, of the limit in a container and of the machine elsewhere.
-    pub fn cpu(&self, cores: Option<u64>) -> ResourceUse {
+    pub(crate) fn cpu(&self, cores: Option<u64>) -> ResourceUse {
         let quota = self.of(cgroup::QUOTA_CORES.name(), OWN);
         let limit = quota.filter(|quota| cores.is_none_or(|cores| *quota < cores as f64));
         self.used(limit, cgroup::CPU_USED_RATIO.name(), cpu::BUSY.name())
     }
 
     /// Use of memory, of the limit in a container and of the machine elsewhere.
-    pub fn memory(&self) -> ResourceUse {
+    pub(crate) fn memory(&self) -> ResourceUse {
         let total = self.value(memory::TOTAL.name());
         let limit = self.of(cgroup::MEMORY_LIMIT.name(), OWN);
         let limit = limit.filter(|limit| total.is_none_or(|total| *limit < total));
@@ -103,7 +103,7 @@ impl LatestFigures {
     }
 
     /// Value of a figure of our own control group.
-    pub fn own_group(&self, name: &'static str) -> Option<f64> {
+    pub(crate) fn own_group(&self, name: &'static str) -> Option<f64> {
         self.of(name, OWN)
     }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::Environment;
-use bench_report::clock::monotonic_ns;
+use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use host_metrics::derive::RateWindow;
 use host_metrics::figure::Period;
 use host_metrics::source::Gaps;
@@ -64,7 +64,7 @@ impl From<SignalEvent> for WatchEvent {
 ///
 /// # Errors
 /// When stdout is no terminal, or the terminal fails.
-pub fn watch(flags: &WatchFlags) -> anyhow::Result<Exit> {
+pub(crate) fn watch(flags: &WatchFlags) -> anyhow::Result<Exit> {
     check(flags)?;
     let blocked = BlockedSignals::block_with(&[Signal::SIGCONT, Signal::SIGHUP]);
     let blocked = blocked.context("cannot hold back signals")?;
@@ -257,7 +257,7 @@ impl WatchSession {
 
     /// Cost of watching: sampling, deriving and drawing.
     fn own(&mut self, at_ns: u64) -> WatchCost {
-        let cpu_ns = self.cost.cpu_ns();
+        let cpu_ns = process_cpu_ns();
         let cores = self.last.and_then(|(last_ns, last_cpu_ns)| {
             let window = RateWindow {
                 period: Period {

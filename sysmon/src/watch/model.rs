@@ -55,36 +55,36 @@ pub struct SampleUpdate {
 
 /// State of the machine at one sample, with its history.
 #[derive(Debug, Clone)]
-pub struct ViewState {
+pub(crate) struct ViewState {
     /// The newest figures.
-    pub machine: LatestFigures,
+    pub(crate) machine: LatestFigures,
     /// The last minutes.
-    pub history: History,
+    pub(crate) history: History,
     /// Every process, in no order.
-    pub processes: Vec<ProcessView>,
+    pub(crate) processes: Vec<ProcessView>,
     /// Readings that failed so far, with the reason.
-    pub absent: Vec<(String, String)>,
+    pub(crate) absent: Vec<(String, String)>,
     /// Cost of watching.
-    pub own: WatchCost,
+    pub(crate) own: WatchCost,
     /// The time of day.
-    pub clock: String,
+    pub(crate) clock: String,
 }
 
 /// State of the view.
 #[derive(Debug)]
 pub struct Model {
     /// Properties that do not change.
-    pub about: ViewInfo,
+    pub(crate) about: ViewInfo,
     /// Order of the processes.
-    pub sort: Sort,
+    pub(crate) sort: Sort,
     /// True if the order is reversed.
-    pub reversed: bool,
+    pub(crate) reversed: bool,
     /// Text that a shown process contains in name, number or command line.
-    pub filter: String,
+    pub(crate) filter: String,
     /// True if the help is shown.
     pub help: bool,
     /// True if only followed processes are shown.
-    pub only_followed: bool,
+    pub(crate) only_followed: bool,
     live: ViewState,
     frozen: Option<Box<ViewState>>,
     typing: Option<String>,
@@ -133,12 +133,12 @@ impl Model {
     }
 
     /// State that is shown: the newest, or the one at which the view was paused.
-    pub fn shown(&self) -> &ViewState {
+    pub(crate) fn shown(&self) -> &ViewState {
         self.frozen.as_deref().unwrap_or(&self.live)
     }
 
     /// Returns true if the view is paused.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.frozen.is_some()
     }
 
@@ -152,7 +152,7 @@ impl Model {
     }
 
     /// Processes that pass the filter, in order.
-    pub fn processes(&self) -> Vec<&ProcessView> {
+    pub(crate) fn processes(&self) -> Vec<&ProcessView> {
         let all = self.shown().processes.iter();
         let mut chosen: Vec<&ProcessView> = all.filter(|process| self.passes(process)).collect();
         chosen.sort_by(|a, b| self.sort.order(self.reversed, a, b));
@@ -173,7 +173,7 @@ impl Model {
     }
 
     /// Switches between followed processes only and all of them.
-    pub fn toggle_followed(&mut self) {
+    pub(crate) fn toggle_followed(&mut self) {
         self.only_followed = self.about.follows && !self.only_followed;
         self.first = 0;
     }
@@ -184,7 +184,7 @@ impl Model {
     }
 
     /// Returns true while a filter is typed.
-    pub fn is_typing(&self) -> bool {
+    pub(crate) fn is_typing(&self) -> bool {
         self.typing.is_some()
     }
 
@@ -197,7 +197,7 @@ impl Model {
     }
 
     /// Removes the last character of the filter.
-    pub fn erase_filter(&mut self) {
+    pub(crate) fn erase_filter(&mut self) {
         self.filter.pop();
         self.first = 0;
     }
@@ -217,7 +217,7 @@ impl Model {
     }
 
     /// Index of the first shown process.
-    pub fn first(&self) -> usize {
+    pub(crate) fn first(&self) -> usize {
         self.first
     }
 
@@ -233,7 +233,7 @@ impl Model {
     }
 
     /// Scrolls the list down, or up where `rows` is negative; not past its ends.
-    pub fn scroll(&mut self, rows: isize) {
+    pub(crate) fn scroll(&mut self, rows: isize) {
         let all = self.shown().processes.iter();
         let count = all.filter(|process| self.passes(process)).count();
         let last = count.saturating_sub(self.page);

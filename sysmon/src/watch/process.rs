@@ -34,7 +34,7 @@ pub struct ProcessView {
 
 impl ProcessView {
     /// Creates the view of a process from its state at the last tick.
-    pub fn of(id: ProcessId, followed: &FollowedProcess<ProcessHistory>) -> Self {
+    pub(crate) fn of(id: ProcessId, followed: &FollowedProcess<ProcessHistory>) -> Self {
         let latest = followed.latest();
         Self {
             pid: id.pid,
@@ -48,7 +48,7 @@ impl ProcessView {
     }
 
     /// Value of a figure by the name of its series.
-    pub fn figure(&self, name: &str) -> Option<f64> {
+    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         let mut figures = self.figures.iter();
         figures
             .find(|(known, _)| *known == name)
@@ -56,7 +56,7 @@ impl ProcessView {
     }
 
     /// Returns true if name, number or command line contains `words`, ignoring case.
-    pub fn matches(&self, words: &str) -> bool {
+    pub(crate) fn matches(&self, words: &str) -> bool {
         let words = words.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&words);
         has(&self.name)
@@ -87,7 +87,7 @@ pub enum Sort {
 
 impl Sort {
     /// Name of the order on the screen.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Cpu => "CPU",
             Self::Memory => "memory",
@@ -98,7 +98,7 @@ impl Sort {
     }
 
     /// Compares two processes; one without the figure comes last in either direction.
-    pub fn order(self, reversed: bool, a: &ProcessView, b: &ProcessView) -> Ordering {
+    pub(crate) fn order(self, reversed: bool, a: &ProcessView, b: &ProcessView) -> Ordering {
         let turned = |order: Ordering| if reversed { order.reverse() } else { order };
         let most_first = |of: fn(&ProcessView) -> Option<f64>| match (of(a), of(b)) {
             (Some(a), Some(b)) => turned(b.total_cmp(&a)),

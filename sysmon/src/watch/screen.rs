@@ -60,7 +60,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal takes no more.
-    pub fn forget(&mut self) -> io::Result<()> {
+    pub(crate) fn forget(&mut self) -> io::Result<()> {
         // `clear` would query the terminal for its cursor, and the thread that reads keys would get
         // the reply.
         let size = self.terminal.size()?;
@@ -71,7 +71,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be restored, or set again.
-    pub fn suspend(&mut self) -> io::Result<()> {
+    pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back()?;
         // The shell that started this program may be a script's, which has to stop as well.
         kill(Pid::from_raw(0), Signal::SIGTSTP)?;
@@ -82,7 +82,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be set.
-    pub fn resume(&mut self) -> io::Result<()> {
+    pub(crate) fn resume(&mut self) -> io::Result<()> {
         // The library believes that raw mode is on and would leave the terminal as it is.
         disable_raw_mode()?;
         take()?;

@@ -11,6 +11,7 @@ const FULL: Option<&str> = Some("sysmon_pressure_full_seconds");
 const GROUP_SOME: Option<&str> = Some("sysmon_cgroup_pressure_some_seconds");
 const GROUP_FULL: Option<&str> = Some("sysmon_cgroup_pressure_full_seconds");
 
+#[expect(clippy::unnecessary_wraps, reason = "a row reads an optional count")]
 fn some(stall: &PressureStall) -> Option<u64> {
     Some(stall.some_ns)
 }

@@ -118,22 +118,26 @@ pub(super) fn points(points: &[(Duration, f64)], step: Duration) -> Result<Fitte
 /// A segment for each straight line, plateaus merged, where they are few; else for each third of
 /// the range of values.
 fn segments_of_points(points: &[(Duration, f64)]) -> Vec<NamedSegment> {
-    let mut lines: Vec<(f64, f64, bool)> = Vec::new();
+    // Start, end, and the value where it does not change.
+    let mut lines: Vec<(f64, f64, Option<f64>)> = Vec::new();
     for pair in points.windows(2) {
         let [(start, from), (end, to)] = pair else {
             continue;
         };
+        if start == end {
+            continue;
+        }
         let (start, end) = (start.as_secs_f64(), end.as_secs_f64());
-        let flat = from.total_cmp(to).is_eq();
+        let plateau = from.total_cmp(to).is_eq().then_some(*from);
         match lines.last_mut() {
-            Some(last) if last.2 && flat => last.1 = end,
-            _ => lines.push((start, end, flat)),
+            Some(last) if plateau.is_some() && last.2 == plateau => last.1 = end,
+            _ => lines.push((start, end, plateau)),
         }
     }
     if lines.len() >= MOST_SEGMENTS {
         return thirds_of_values(points);
     }
-    let part = |(k, (start, end, _)): (usize, &(f64, f64, bool))| {
+    let part = |(k, (start, end, _)): (usize, &(f64, f64, Option<f64>))| {
         NamedSegment::one(&format!("part_{}", k + 1), *start, *end)
     };
     lines.iter().enumerate().map(part).collect()
@@ -158,6 +162,9 @@ fn thirds_of_values(points: &[(Duration, f64)]) -> Vec<NamedSegment> {
         let [(start, from), (end, to)] = pair else {
             continue;
         };
+        if start == end {
+            continue;
+        }
         let (start, end) = (start.as_secs_f64(), end.as_secs_f64());
         let crossing = |bound: f64| start + (end - start) * (bound - from) / (to - from);
         let mut cuts = vec![start, end];

@@ -13,6 +13,8 @@ use super::rate_curve::{CurveError, RateCurve};
 
 /// Length of a spike's step, in spikes, where no duration is given: one before, two after.
 const SPIKES_IN_A_STEP: u32 = 4;
+/// Written at the start of a file by some spreadsheets.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Length of a wave's step, in periods, where no duration is given.
 const PERIODS_IN_A_STEP: u32 = 2;
 
@@ -111,6 +113,12 @@ pub enum LoadCurveError {
         /// Text of the line.
         text: String,
     },
+    /// A file without two points in time.
+    #[error(
+        "{} holds no curve: it needs lines of seconds,value up to the end, as in 0,20 and 60,200",
+        .0.display()
+    )]
+    NoTime(PathBuf),
     /// More stairs than results can be told apart for.
     #[error("{0} stairs are more than the 16 that results are told apart for; use file:curve.csv")]
     TooManyStairs(usize),
@@ -336,21 +344,21 @@ fn time(text: &str) -> Result<Duration, LoadCurveError> {
 }
 
 /// Reads a file of `seconds,value` lines; a heading, blank lines and comments after `#` are passed
-/// over.
+/// over. Two lines with the same time are a jump.
 fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
     let text = std::fs::read_to_string(path).map_err(|error| LoadCurveError::File {
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
     let mut points = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in text.trim_start_matches(BYTE_ORDER_MARK).lines().enumerate() {
         let content = line.split('#').next().unwrap_or_default().trim();
         if content.is_empty() {
             continue;
         }
         match point(content) {
             Some(point) => points.push(point),
-            None if points.is_empty() && content.eq_ignore_ascii_case("seconds,value") => {}
+            None if points.is_empty() && is_heading(content) => {}
             None => {
                 return Err(LoadCurveError::Point {
                     path: path.to_owned(),
@@ -368,10 +376,17 @@ fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
         path: path.to_owned(),
         points,
     };
-    match curve.length() {
+    match curve.length().filter(|length| !length.is_zero()) {
         Some(length) => curve.over(length).map(|_| curve),
-        None => Err(CurveError::Empty.into()),
+        None => Err(LoadCurveError::NoTime(path.to_owned())),
     }
+}
+
+/// Returns true for names of two columns.
+fn is_heading(line: &str) -> bool {
+    let is_name = |text: &str| text.trim().starts_with(char::is_alphabetic);
+    line.split_once(',')
+        .is_some_and(|(first, second)| is_name(first) && is_name(second))
 }
 
 fn point(line: &str) -> Option<(Duration, f64)> {

@@ -12,6 +12,7 @@ pub(crate) mod segments;
 pub(crate) mod step_order;
 pub(crate) mod step_plan;
 pub(crate) mod stop_rule;
+pub(crate) mod straight_line;
 pub(crate) mod think_time;
 pub(crate) mod user_schedule;
 pub(crate) mod worker_share;

@@ -6,55 +6,10 @@
 use std::f64::consts::TAU;
 use std::time::Duration;
 
+use super::straight_line::StraightLine;
+
 /// Straight lines that stand for one period of a wave where a curve is needed as lines.
 const LINES_IN_A_PERIOD: f64 = 64.0;
-
-/// A straight line of a curve: from `from` to `to` over `seconds`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct StraightLine {
-    pub(crate) seconds: f64,
-    pub(crate) from: f64,
-    pub(crate) to: f64,
-}
-
-impl StraightLine {
-    /// Value `t` seconds after the line's start.
-    pub(crate) fn value(self, t: f64) -> f64 {
-        self.from + (self.to - self.from) * t / self.seconds
-    }
-
-    /// Time within the line in which its value is `bound` or more, `start..end`.
-    pub(crate) fn time_above(self, bound: f64) -> Option<(f64, f64)> {
-        let crossing = || (bound - self.from) / (self.to - self.from) * self.seconds;
-        match (self.from >= bound, self.to >= bound) {
-            (true, true) => Some((0.0, self.seconds)),
-            (false, true) => Some((crossing(), self.seconds)),
-            (true, false) => Some((0.0, crossing())),
-            (false, false) => None,
-        }
-    }
-
-    fn total(self) -> f64 {
-        f64::midpoint(self.from, self.to) * self.seconds
-    }
-
-    fn cumulative(self, t: f64) -> f64 {
-        self.from * t + (self.to - self.from) * t * t / (2.0 * self.seconds)
-    }
-
-    /// Solves `cumulative(t) = x` for t within the line, in the form that does not cancel:
-    /// t = 2x ÷ (from + √(from² + 2·slope·x)).
-    fn inverse(self, x: f64) -> f64 {
-        let slope = (self.to - self.from) / self.seconds;
-        let root = (self.from * self.from + 2.0 * slope * x).max(0.0).sqrt();
-        let denominator = self.from + root;
-        if denominator > 0.0 {
-            (2.0 * x / denominator).min(self.seconds)
-        } else {
-            0.0
-        }
-    }
-}
 
 /// Reason why a curve makes no sense.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -220,11 +175,15 @@ impl RateCurve {
             let [(earlier, from), (later, to)] = pair else {
                 continue;
             };
-            if later <= earlier {
+            if later < earlier {
                 return Err(CurveError::Disorder {
                     earlier: *earlier,
                     later: *later,
                 });
+            }
+            if later == earlier {
+                // A jump.
+                continue;
             }
             lines.push(StraightLine {
                 seconds: later.saturating_sub(*earlier).as_secs_f64(),

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::rate_curve::{RateCurve, StraightLine};
+use super::rate_curve::RateCurve;
+use super::straight_line::StraightLine;
 
 /// Number of users over the time of a step.
 #[derive(Debug, Clone, PartialEq)]

@@ -28,7 +28,7 @@ use super::model::Model;
 use super::text::{ABSENT, columns, fitted, printable, shortened};
 
 /// Least columns and lines of a usable terminal.
-pub const LEAST: (u16, u16) = (60, 16);
+pub(crate) const LEAST: (u16, u16) = (60, 16);
 
 /// Draws the state, and returns the number of processes that there is room for.
 pub fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize {
