@@ -85,7 +85,11 @@ impl Address {
         };
         let targets =
             candidates::targets(parameters.get("target_session_attrs")).map_err(unreadable)?;
-        let candidates = candidates::combine(&endpoints, &tls, targets, &login, &passwords);
+        let password = |endpoint: &Endpoint| {
+            let found = passwords.find(endpoint, login.database(), login.user());
+            found.cloned()
+        };
+        let candidates = candidates::combine(&endpoints, &tls, targets, password);
         Ok(Self {
             redacted: redacted(&login, &endpoints, &parameters),
             route: Route::new(candidates),

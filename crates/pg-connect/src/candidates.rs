@@ -3,10 +3,8 @@
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
 use crate::endpoint::Endpoint;
-use crate::login::Login;
 use crate::parameters::ConnectionParameters;
 use crate::password::Password;
-use crate::password_file::PasswordFile;
 use crate::tls::TlsSettings;
 use crate::tls_mode::TlsMode;
 
@@ -94,15 +92,14 @@ pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs
     })
 }
 
-/// Combines each server with each choice of TLS that the mode allows, for each target.
+/// Combines each server with each choice of TLS that the mode allows, for each target. `password`
+/// gives the password for a server from the password file.
 pub(crate) fn combine(
     endpoints: &[Endpoint],
     tls: &TlsSettings,
     targets: &[TargetSessionAttrs],
-    login: &Login,
-    passwords: &PasswordFile,
+    password: impl Fn(&Endpoint) -> Option<Password>,
 ) -> Vec<Candidate> {
-    let (user, database) = (login.user(), login.database());
     let mut candidates = Vec::new();
     for &target in targets {
         for endpoint in endpoints {
@@ -115,7 +112,7 @@ pub(crate) fn combine(
             };
             candidates.extend(modes.iter().enumerate().map(|(i, &sslmode)| Candidate {
                 endpoint: endpoint.clone(),
-                password: passwords.find(endpoint, database, user).cloned(),
+                password: password(endpoint),
                 sslmode,
                 target,
                 fallback: i > 0,

@@ -1,11 +1,11 @@
 //! A compiled script: instructions in order, blocks turned into jumps.
 
-use crate::ValueMode;
 use crate::capture::Capture;
 use crate::diagnostic::{Diagnostic, Position};
 use crate::expression::Expression;
 use crate::meta_command::MetaCommand;
 use crate::scanner::{RawCommand, is_name_part};
+use crate::source::ValueMode;
 use crate::statement::ScriptStatement;
 use crate::unsupported;
 use crate::value::ScriptValue;

@@ -2,25 +2,17 @@
 
 use std::ops::Range;
 
-use crate::ValueMode;
 use crate::capture::Capture;
 use crate::diagnostic::{Diagnostic, Position};
+use crate::parameter::ScriptParameter;
 use crate::scanner::{CharContext, SourceChar, begins_name, is_name_part};
+use crate::source::ValueMode;
 use crate::statement_writer::StatementWriter;
 use crate::transaction::TransactionEffect;
 use crate::variable_table::VariableTable;
 
 /// Number of words that [`ScriptStatement::words`] holds at most.
 const MOST_WORDS: usize = 3;
-
-/// Bind parameter of a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ScriptParameter {
-    /// Slot of the variable in [`Variables`](crate::Variables).
-    pub slot: usize,
-    /// Position in the script.
-    pub position: Position,
-}
 
 /// SQL statement of a script, ready to be prepared or sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::diagnostic::Position;
+use crate::parameter::ScriptParameter;
 use crate::scanner::SourceChar;
-use crate::statement::ScriptParameter;
 
 /// Text of a statement under construction.
 #[derive(Default)]

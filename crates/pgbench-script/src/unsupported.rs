@@ -1,8 +1,8 @@
 //! Statements and commands that a script cannot have, and the reasons.
 
-use crate::ValueMode;
 use crate::diagnostic::Diagnostic;
 use crate::scanner::{CharContext, SourceChar, is_name_part};
+use crate::source::ValueMode;
 
 /// Stands between statements that are sent together.
 const SEPARATOR: char = '\0';

@@ -8,7 +8,7 @@ use bench_report::clock::monotonic_ns;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::arrival_queue::ArrivalQueue;
+use super::arrival_queue::{ARRIVAL_QUEUE_CAPACITY, ArrivalQueue};
 use super::target::{Session, Target, TargetFactory, UserId};
 use crate::load::opening_order::OpeningOrder;
 use crate::load::pacer::Pacer;
@@ -252,7 +252,9 @@ async fn release_all(
             due_ns,
             released_ns,
         }) {
-            return shared.set_pacer_error(PacerError::QueueFull);
+            return shared.set_pacer_error(PacerError::QueueFull {
+                capacity: ARRIVAL_QUEUE_CAPACITY,
+            });
         }
         if n % RELEASED_AT_A_STRETCH == 0 {
             // A pacer that catches up never has to wait, and would starve its own sessions.
