@@ -124,7 +124,7 @@ impl Analyze {
         if !self.quiet {
             self.print(&assessment)?;
             for path in written {
-                eprint_line(&format!("Wrote {}", path.display()));
+                bench_cli::show(&format!("Wrote {}", path.display()));
             }
         }
         let kept = self.gate.is_none_or(|how| how.is_kept_by(&assessment));
@@ -154,12 +154,6 @@ fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
         return Err(UsageError(sentence)).remedy("another file for the result");
     }
     Ok(())
-}
-
-fn eprint_line(text: &str) {
-    use std::io::Write as _;
-    // Nobody may be reading any more.
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Returns the name and version of this program, for the assessment.

@@ -194,7 +194,7 @@ impl<'a> ScenarioContext<'a> {
         step: &StepPlan,
         variant: Variant,
     ) -> anyhow::Result<Option<usize>> {
-        if !self.has_room(step, variant.connections)? {
+        if !self.has_room(step, variant.connections) {
             return Ok(None);
         }
         let setup = self.setup(variant, step.seed)?;
@@ -216,21 +216,18 @@ impl<'a> ScenarioContext<'a> {
 
     /// Returns true if the server has room for `connections`. Otherwise, and after a signal, `step`
     /// must not run.
-    ///
-    /// # Errors
-    /// Fails when the report cannot be saved.
-    pub(crate) fn has_room(&mut self, step: &StepPlan, connections: u64) -> anyhow::Result<bool> {
+    pub(crate) fn has_room(&mut self, step: &StepPlan, connections: u64) -> bool {
         let bound = self.flags.most_connections(self.is_guarded());
         self.collector.limit_connections(bound);
         let (reason, warnings) = match self.collector.begin_step() {
-            None => return Ok(false),
+            None => return false,
             Some(Err(failure)) => {
                 let server = self.server.address.redacted();
                 let reason = format!("cannot connect to {server}: {}", failure.message);
                 (reason, Vec::new())
             }
             Some(Ok(capacity)) => match capacity.refusal(connections, bound) {
-                None => return Ok(true),
+                None => return true,
                 Some(reason) => {
                     let warning = Warning::new(WarningCode::LimitTooLow, reason.clone());
                     (reason, vec![warning.about_step(0, &[])])
@@ -241,7 +238,7 @@ impl<'a> ScenarioContext<'a> {
             .line(&format!("{} was left out: {reason}", step.name));
         self.bench
             .push_step(not_begun(step, reason), Vec::new(), warnings);
-        Ok(false)
+        false
     }
 
     /// Returns the driver settings for `variant`.

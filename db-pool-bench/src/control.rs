@@ -21,9 +21,9 @@ const CHECKED_EVERY: Duration = Duration::from_secs(10);
 const CHECK_BOUND: Duration = Duration::from_secs(10);
 /// Checks without an answer, one after the other, after which the server counts as frozen.
 const MOST_UNANSWERED: u32 = 2;
-/// Cleaning up may take this long.
+/// Time-out of the clean-up.
 const CLEAN_BOUND: Duration = Duration::from_secs(2);
-/// The same once a signal has come: all must be over 3 s after it.
+/// Time-out of the clean-up once a signal has come: the run must end within 3 s of it.
 const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// Runs work on a server, on the calling thread. The work may take as long as the server needs: a

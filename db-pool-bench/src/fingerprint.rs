@@ -14,7 +14,7 @@ pub(crate) fn is_own_statement(sql: &str) -> bool {
 /// Longest fingerprint, in characters.
 const LONGEST: usize = 240;
 
-/// Returns the same as [`full_fingerprint`], cut to a length that a table can show.
+/// Returns [`full_fingerprint`] of `sql`, cut to 240 characters.
 pub(crate) fn fingerprint(sql: &str) -> String {
     let fingerprint = full_fingerprint(sql);
     if fingerprint.chars().count() > LONGEST {

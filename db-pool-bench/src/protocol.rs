@@ -6,9 +6,9 @@ use pgbench_script::ValueMode;
 /// Protocol by which statements are sent to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Protocol {
-    /// As text, with the values of variables put into it; nothing is prepared
+    /// Text with the values written into it; nothing is prepared
     Simple,
-    /// Parsed anew each time, under no name, with the values bound
+    /// Parsed for each execution as the unnamed statement, with the values bound
     Extended,
     /// Prepared once on each connection, with the values bound
     #[default]

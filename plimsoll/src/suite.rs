@@ -115,7 +115,7 @@ impl Suite<'_> {
 
     fn interrupted(&self) -> Exit {
         let directory = self.directory.display();
-        eprintln_line(&format!(
+        bench_cli::show(&format!(
             "interrupted; what was measured is in {directory}. See it with: bottleneck-analyzer analyze {directory}"
         ));
         Exit::Interrupted
@@ -322,7 +322,7 @@ impl Suite<'_> {
             std::thread::sleep(POLL_INTERVAL);
         };
         for note in &self.failed {
-            eprintln_line(note);
+            bench_cli::show(note);
         }
         if self.is_interrupted() {
             return Ok(self.interrupted());
@@ -341,10 +341,4 @@ impl Suite<'_> {
             _ => Exit::Code(1),
         })
     }
-}
-
-fn eprintln_line(text: &str) {
-    use std::io::Write as _;
-    // Nobody may be reading any more.
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -12,14 +12,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Work under way on its own thread. Dropping it asks the work to stop and does not wait for it.
 #[derive(Debug)]
-pub struct BlockingTask<T> {
+pub(crate) struct BlockingTask<T> {
     result: Receiver<T>,
     stop: Cancel,
 }
 
 /// State of the work at one poll.
 #[derive(Debug)]
-pub enum TaskState<T> {
+pub(crate) enum TaskState<T> {
     /// The work is done.
     Done(T),
     /// The work goes on.
@@ -30,7 +30,7 @@ pub enum TaskState<T> {
 
 /// Result of work that was waited for.
 #[derive(Debug)]
-pub enum TaskResult<T> {
+pub(crate) enum TaskResult<T> {
     /// The work is done.
     Done(T),
     /// The run was cancelled first.
@@ -44,7 +44,7 @@ impl<T: Send + 'static> BlockingTask<T> {
     ///
     /// # Errors
     /// Fails if the system gives no thread.
-    pub fn start(work: impl FnOnce(&Cancel) -> T + Send + 'static) -> io::Result<Self> {
+    pub(crate) fn start(work: impl FnOnce(&Cancel) -> T + Send + 'static) -> io::Result<Self> {
         let (done, result) = mpsc::sync_channel(1);
         let stop = Cancel::new();
         let asked = stop.clone();
@@ -58,7 +58,7 @@ impl<T: Send + 'static> BlockingTask<T> {
     }
 
     /// Waits up to 20 ms for the result.
-    pub fn poll(&self) -> TaskState<T> {
+    pub(crate) fn poll(&self) -> TaskState<T> {
         match self.result.recv_timeout(POLL_INTERVAL) {
             Ok(value) => TaskState::Done(value),
             Err(RecvTimeoutError::Timeout) => TaskState::Running,
@@ -68,7 +68,7 @@ impl<T: Send + 'static> BlockingTask<T> {
 
     /// Waits for the result, for the cancellation of the run, or for `bound` to pass, whichever comes
     /// first; work that is not done by then is asked to stop.
-    pub fn wait(&self, cancel: &Cancel, bound: Duration) -> TaskResult<T> {
+    pub(crate) fn wait(&self, cancel: &Cancel, bound: Duration) -> TaskResult<T> {
         let started = Instant::now();
         let ended = loop {
             match self.poll() {

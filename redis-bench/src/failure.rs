@@ -10,7 +10,7 @@ use redis::RedisError;
 
 /// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>` (what
 /// the server answered), `response.maxclients` (it takes no more clients), `wrong_value`, `io.other`, `client`.
-pub fn kind(error: &RedisError) -> String {
+pub(crate) fn kind(error: &RedisError) -> String {
     if error.is_timeout() {
         return "timeout".to_owned();
     }
@@ -81,7 +81,7 @@ fn error_reply(error: &RedisError) -> Option<ErrorReply> {
 
 /// Converts the error of a command or connection. An error answer keeps the server's words; of
 /// several commands that were sent together the first one that failed counts.
-pub fn from_redis(error: &RedisError) -> Failure {
+pub(crate) fn from_redis(error: &RedisError) -> Failure {
     match error_reply(error) {
         // The system calls it a resource that is temporarily unavailable.
         _ if error.is_timeout() => Failure::new(kind(error), "no answer in time"),
@@ -100,7 +100,7 @@ fn without_arguments(detail: &str) -> &str {
 }
 
 /// Converts the error of a checkout.
-pub fn from_pool(error: &PoolError) -> Failure {
+pub(crate) fn from_pool(error: &PoolError) -> Failure {
     match error {
         PoolError::Backend(error) => from_redis(error),
         PoolError::Timeout(TimeoutType::Wait) => {
@@ -111,7 +111,7 @@ pub fn from_pool(error: &PoolError) -> Failure {
 }
 
 /// Returns true if the connection cannot be used after `error`.
-pub fn breaks_connection(error: &RedisError) -> bool {
+pub(crate) fn breaks_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error() && error.code().is_none()
 }
 

@@ -14,20 +14,20 @@ const FILLED_RATIO: f64 = 0.8;
 
 /// Demand of a run on its server and on this process.
 #[derive(Debug, Clone, Copy)]
-pub struct Demand {
+pub(crate) struct Demand {
     /// Connections of the largest step.
-    pub connections: u64,
+    pub(crate) connections: u64,
     /// Memory of all keys, about.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Open files that this process may have, where that is known.
-    pub descriptors: Option<u64>,
+    pub(crate) descriptors: Option<u64>,
 }
 
 /// Checks `demand` against the limits of server and process, as far as they are known.
 ///
 /// # Errors
 /// Returns a sentence with the figures and a remedy.
-pub fn check(info: &Info, demand: Demand) -> anyhow::Result<()> {
+pub(crate) fn check(info: &Info, demand: Demand) -> anyhow::Result<()> {
     descriptors(demand)?;
     connections(info, demand.connections)?;
     memory(info, demand.bytes)

@@ -14,22 +14,22 @@
 )]
 
 mod advice;
-pub mod blocking_task;
+mod blocking_task;
 pub mod cache;
 mod cleanup;
 pub mod cli;
 pub mod clients;
-pub mod evidence;
-pub mod failure;
+mod evidence;
+mod failure;
 mod group;
-pub mod guard;
+mod guard;
 pub mod info;
 pub mod key_skew;
 mod remedy;
 pub mod run_keys;
 pub mod scenario;
 pub mod server;
-pub mod summary;
+mod summary;
 pub mod throughput;
 
 use std::time::Duration;

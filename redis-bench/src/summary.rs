@@ -11,7 +11,7 @@ use crate::advice::recommend;
 use crate::group::{ClientGroup, groups};
 
 /// Summarizes the steps of a run.
-pub fn conclude(report: &Report) -> Summary {
+pub(crate) fn conclude(report: &Report) -> Summary {
     let groups = groups(report);
     let mut summary = Summary {
         headline: headline(&groups),
@@ -59,7 +59,7 @@ fn headline(groups: &[ClientGroup<'_>]) -> String {
 }
 
 /// The result as it is printed, fit for 80 columns.
-pub fn text(report: &Report) -> String {
+pub(crate) fn text(report: &Report) -> String {
     let groups = groups(report);
     let mut text = format!(
         "redis-bench {}: {}\n\n",

@@ -35,7 +35,7 @@ impl Points {
         });
     }
 
-    /// How many there are.
+    /// Number of points.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -20,7 +20,7 @@ use crate::points::Points;
 
 /// The least number of points that a long recording of few series keeps of each.
 pub const POINTS: usize = 600;
-/// How many points there are in all, unless there are so many series that not even
+/// Number of points of all series together, unless there are so many series that not even
 /// `LEAST_POINTS` of each fit.
 pub const ALL_POINTS: usize = 120_000;
 /// With fewer points than this a series would say nothing.

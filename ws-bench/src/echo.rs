@@ -24,7 +24,7 @@ pub(crate) struct MessageSource {
 }
 
 impl MessageSource {
-    /// MessageSource of `size` bytes, at least [`SMALLEST_BYTES`].
+    /// Creates a source of messages of `size` bytes, at least [`SMALLEST_BYTES`].
     pub(crate) fn new(connection: u64, size: usize) -> Self {
         Self {
             connection,

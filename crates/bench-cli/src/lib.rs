@@ -52,4 +52,4 @@ mod timeout;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
-pub use screen::{HeldLines, hold_lines};
+pub use screen::{HeldLines, hold_lines, show};

@@ -23,8 +23,9 @@ enum Sink {
     Held(VecDeque<String>),
 }
 
-/// Shows a line, or several; nobody may be reading any more, and that is no failure.
-pub(crate) fn show(text: &str) {
+/// Shows a line, or several, on stderr: masked, without control characters, above a progress bar.
+/// A reader that has left is no failure.
+pub fn show(text: &str) {
     let lines = shown(text) + "\n";
     let mut sink = sink();
     match &mut *sink {

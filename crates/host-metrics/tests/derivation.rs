@@ -18,7 +18,7 @@ const UNITS: KernelUnits = KernelUnits {
 };
 const ALL: &str = "";
 
-/// What the machine showed at one instant; a file that is `None` could not be read.
+/// Content of the kernel's files at one instant; a file that is `None` could not be read.
 #[derive(Default)]
 struct Files {
     stat: Option<String>,
@@ -251,7 +251,7 @@ fn ten_milliseconds_say_nothing_about_a_counter_of_ten_millisecond_ticks() {
     assert_eq!(figure(&later, "cpu.busy_ratio", ALL), Some(0.5));
 }
 
-/// What each of these series has of ten seconds, whose samples come late by up to nearly half an
+/// Values of each of these series over ten seconds, whose samples come late by up to nearly half an
 /// interval and by turns.
 fn readings_in_ten_seconds(interval_ms: u64, names: [&'static str; 3]) -> [usize; 3] {
     let mut derivation = derivation_every(interval_ms);

@@ -16,11 +16,11 @@ mod record;
 mod requests;
 
 pub use control::cancel::Cancel;
-pub use control::controller::{
-    CARRIED_RATIO, Observer, StartError, StepResult, Tick, WORST_INTERVAL_P99_NS, run_requests,
-};
+pub use control::observer::{Observer, Tick};
 pub use control::rule_window::{BrokenRule, RuleWindow};
+pub use control::run_requests::{StartError, run_requests};
 pub use control::self_check;
+pub use control::step_result::{CARRIED_RATIO, StepResult, WORST_INTERVAL_P99_NS};
 pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
 pub use load::opening_order::OpeningOrder;
 pub use load::pacer::Pacer;

@@ -51,7 +51,7 @@ struct MonitorConnection {
 
 impl MonitorConnection {
     async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
-        let client = Client::open(&address, &format!("{application}.census")).await?;
+        let client = Client::open(address, &format!("{application}.census")).await?;
         Ok(Self { client })
     }
 }

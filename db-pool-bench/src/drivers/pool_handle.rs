@@ -59,9 +59,9 @@ impl PoolHandle {
 /// Connection taken out of the pool.
 #[derive(Debug)]
 pub(crate) enum Lease {
-    /// Of deadpool-postgres
+    /// Connection of deadpool-postgres
     Deadpool(deadpool_postgres::Object),
-    /// Of sqlx
+    /// Connection of sqlx
     Sqlx(sqlx::pool::PoolConnection<Postgres>),
 }
 

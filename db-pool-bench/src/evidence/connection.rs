@@ -46,7 +46,7 @@ pub(super) struct CountersBefore {
 impl EvidenceConnection {
     /// Connects for the run `name`.
     pub(super) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
-        let client = Client::open(&address, &format!("{name}.watch")).await?;
+        let client = Client::open(address, &format!("{name}.watch")).await?;
         let version = client.query_one(
             "SELECT /* plimsoll */ current_setting('server_version_num')::int4",
             &[],

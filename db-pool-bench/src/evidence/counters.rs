@@ -14,7 +14,7 @@ use crate::failure::from_postgres;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Counters {
     at_ns: u64,
-    /// By name; absent where the server has no value for it.
+    /// Values by name; absent where the server has none.
     values: BTreeMap<&'static str, f64>,
     /// Names of views and counters that cannot be read, with the reason.
     unavailable: BTreeMap<&'static str, String>,

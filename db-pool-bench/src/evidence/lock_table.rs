@@ -49,7 +49,7 @@ pub(super) struct LockTable {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Waiter {
     pub(super) pid: i32,
-    /// As in `transactionid`.
+    /// Type of the lock, as in `transactionid`.
     pub(super) lock_type: String,
     pub(super) mode: String,
     /// Identity of an advisory or object lock, as in `classid:objid`.
@@ -68,7 +68,7 @@ pub(super) struct BlockingSession {
     pub(super) application: String,
     /// `None` = hidden from this role.
     pub(super) state: Option<String>,
-    /// As in `IO.WALSync`; empty where it waits for nothing.
+    /// Wait event, as in `IO.WALSync`; empty where it does not wait.
     pub(super) event: String,
     /// Fingerprint of its statement.
     pub(super) statement: String,

@@ -47,7 +47,7 @@ use pg_connect::Address;
 
 /// Longest wait for an answer of the thread; longer than all its own time-outs together.
 const ANSWER_BOUND: Duration = Duration::from_secs(8);
-/// The same once a signal has come.
+/// Longest wait once a signal has come.
 const ANSWER_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(150);
 const LOOK: Duration = Duration::from_millis(10);
 

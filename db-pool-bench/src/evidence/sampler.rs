@@ -121,12 +121,12 @@ impl EvidenceSampler {
                 None => return,
                 // The caller may have stopped waiting.
                 Some(EvidenceCommand::StepBegins(reply)) => {
-                    drop(reply.send(self.begin_step().await))
+                    drop(reply.send(self.begin_step().await));
                 }
                 Some(EvidenceCommand::MeasureBegins) => self.measure_begins().await,
                 Some(EvidenceCommand::MeasureEnds(snapshot)) => self.measure_ends(snapshot).await,
                 Some(EvidenceCommand::RecentActivity(reply)) => {
-                    drop(reply.send(self.recent_activity()))
+                    drop(reply.send(self.recent_activity()));
                 }
                 Some(EvidenceCommand::StepEnds(reply)) => drop(reply.send(self.end_step().await)),
             }

@@ -34,7 +34,7 @@ pub(super) const CLASSES: [&str; 8] = [
 ];
 /// Activity of a session that is idle in its transaction.
 const KEPT: &str = "idle in transaction";
-/// Place of `lock` in [`CLASSES`].
+/// Index of `lock` in [`CLASSES`].
 const LOCK: usize = 1;
 
 /// Sessions in the same state in one sample.

@@ -85,7 +85,7 @@ fn one(
 ) -> anyhow::Result<()> {
     let pool = &plan.flags.pool;
     let refused = plan.step(setting, repeat, steps::HELD);
-    if !context.has_room(&refused, pool.size)? {
+    if !context.has_room(&refused, pool.size) {
         return Ok(());
     }
     let setup = context.setup(pool.variant(setting.driver), plan.seed ^ (repeat << 32))?;

@@ -37,7 +37,7 @@ pub(super) struct ConnectCost {
     pub(super) login_ns: u64,
     /// The first statement: prepared, run, answered.
     pub(super) first_ns: u64,
-    /// The same statement again.
+    /// Second execution of the same statement.
     pub(super) again_ns: u64,
 }
 

@@ -101,7 +101,7 @@ impl BareConnection {
             match self.channel.next_message().await? {
                 Message::ParameterDescription(body) => types = body.parameters().collect()?,
                 Message::ErrorResponse(body) => {
-                    refusal = Some(Box::new(ServerError::from_body(&body)?))
+                    refusal = Some(Box::new(ServerError::from_body(&body)?));
                 }
                 Message::ReadyForQuery(_) => {
                     self.idle = true;

@@ -35,7 +35,7 @@ enum SamplerCommand {
 
 /// Sampler of the server, step by step.
 #[derive(Debug)]
-pub struct ServerSampler {
+pub(crate) struct ServerSampler {
     orders: Sender<SamplerCommand>,
     results: Receiver<(u64, ServerEvidence)>,
     /// Serial number of the step that is measured, or was last.
@@ -49,7 +49,10 @@ impl ServerSampler {
     ///
     /// # Errors
     /// Fails if the system gives no thread.
-    pub fn start(remote: RedisAddress, commands: &'static [&'static str]) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        remote: RedisAddress,
+        commands: &'static [&'static str],
+    ) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let (sent, results) = mpsc::channel();
         std::thread::Builder::new()
@@ -68,7 +71,7 @@ impl ServerSampler {
 
     /// Waits for the evidence of the last step, for at most `bound`; `None` where nothing was
     /// measured.
-    pub fn collect(&mut self, bound: Duration) -> Option<ServerEvidence> {
+    pub(crate) fn collect(&mut self, bound: Duration) -> Option<ServerEvidence> {
         if !std::mem::take(&mut self.pending) {
             return None;
         }

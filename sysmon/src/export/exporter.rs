@@ -131,33 +131,37 @@ impl Exporter {
         let commit = self.tool.commit.as_deref().unwrap_or_default();
         let labels = [("version", self.tool.version.as_str()), ("commit", commit)];
         let told = if commit.is_empty() { 1 } else { 2 };
-        out.info("sysmon_build", "What serves this page.", &labels[..told]);
+        out.info(
+            "sysmon_build",
+            "Version of the program that serves this page.",
+            &labels[..told],
+        );
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let (name, help) = (
             "sysmon_sample_timestamp_seconds",
-            "When this page was sampled, in seconds since 1970.",
+            "Time at which this page was sampled, in seconds since 1970.",
         );
         out.gauge(name, help, &[], now.ok().map(|now| now.as_secs_f64()));
         let (name, help) = ("sysmon_samples", "Samples taken.");
         out.counter(name, help, &[], Some(self.cost.samples()));
         let (name, help) = (
             "sysmon_missed_samples",
-            "Samples that were due and never taken.",
+            "Samples that were due and not taken.",
         );
         out.counter(name, help, &[], Some(self.cadence.missed()));
         let (name, help) = (
             "sysmon_sampling_cpu_seconds",
-            "CPU time of sampling, however often the page was asked for.",
+            "CPU time of sampling, which does not depend on the requests.",
         );
         out.seconds(name, help, &[], Some(self.cost.sampling_cpu_ns()));
-        let (name, help) = ("sysmon_scrapes", "How often the page was asked for.");
+        let (name, help) = ("sysmon_scrapes", "Requests for the page.");
         out.counter(name, help, &[], Some(traffic.scrapes()));
         let (name, help) = (
             "sysmon_pages_written",
-            "Pages written: at most one for each sample and format.",
+            "Pages encoded: at most one for each sample and format.",
         );
         out.counter(name, help, &[], Some(traffic.written()));
-        let (name, help) = ("process_cpu_seconds", "CPU time of all that sysmon did.");
+        let (name, help) = ("process_cpu_seconds", "CPU time of this program.");
         out.seconds(name, help, &[], Some(process_cpu_ns()));
     }
 }

@@ -9,6 +9,7 @@ use crate::assessment::{
     TimeModel,
 };
 use crate::figures::{duration_ns, percent, plain, rate, share};
+use crate::render::operating_point;
 use crate::render::terminal::{self, measured, weight};
 use crate::requests::slowest;
 use crate::run_reports::RunReports;
@@ -57,7 +58,7 @@ fn card(component: &ComponentAssessment, assessment: &Assessment) -> Markup {
             p { (factor.reason) }
             p.quiet { "confidence " (factor.confidence.name()) }
             @if let Some(would_tell) = &factor.would_tell { p { b { "Would tell: " } (would_tell) } }
-            @if let Some(sentence) = terminal::operating_point(component) { p { (sentence) } }
+            @if let Some(sentence) = operating_point::sentence(component) { p { (sentence) } }
             (foundation(component, factor))
         }
     }

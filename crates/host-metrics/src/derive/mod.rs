@@ -27,7 +27,8 @@ use crate::source::tcp::{ListenSample, TcpSample};
 use crate::source::{HostSample, KernelUnits};
 
 use cgroup::CgroupDerivation;
-pub use rate_window::{Baseline, RateWindow, tick_window_ns};
+pub(crate) use rate_window::Baseline;
+pub use rate_window::{RateWindow, tick_window_ns};
 
 /// Turns the samples of one recording into figures; keeps the last reading of each source.
 #[derive(Debug)]

@@ -82,14 +82,14 @@ impl RateWindow {
 
 /// Previous reading of a source, with which the next one is compared.
 #[derive(Debug)]
-pub struct Baseline<T> {
+pub(crate) struct Baseline<T> {
     previous: Option<Timed<T>>,
     least_window_ns: u64,
 }
 
 impl<T> Baseline<T> {
     /// Creates a baseline without a reading, for windows of at least `least_window_ns`.
-    pub fn with_least_window(least_window_ns: u64) -> Self {
+    pub(crate) fn with_least_window(least_window_ns: u64) -> Self {
         Self {
             previous: None,
             least_window_ns,
@@ -98,7 +98,11 @@ impl<T> Baseline<T> {
 
     /// Calls `derive` with the previous reading, `current` and the window between them, once that is
     /// long enough. After a failed reading the window includes the time of it.
-    pub fn advance(&mut self, current: Option<Timed<T>>, derive: impl FnOnce(&T, &T, RateWindow)) {
+    pub(crate) fn advance(
+        &mut self,
+        current: Option<Timed<T>>,
+        derive: impl FnOnce(&T, &T, RateWindow),
+    ) {
         let Some(current) = current else { return };
         if let Some(previous) = &self.previous {
             let window = RateWindow {

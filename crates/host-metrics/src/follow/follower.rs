@@ -96,9 +96,9 @@ impl<H: ProcessRecorder> Follower<H> {
         } else {
             self.select(self.options.most, &uses)
         };
-        let used = uses.iter().zip(cores).zip(selected);
+        let all = uses.iter().zip(cores).zip(selected);
         let mut left_out = 0;
-        for (sample, ((used, cores), is_selected)) in samples.iter().zip(used) {
+        for (sample, ((used, cores), is_selected)) in samples.iter().zip(all) {
             let target = members.get(&sample.id).copied();
             let is_followed = is_selected || self.followed.contains_key(&sample.id);
             if is_followed || target.is_some() {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::source::process::{ProcessId, ProcessSample};
 
-/// What one process used, by which it is selected.
+/// Use of one process, by which it is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessUse {
     /// The process.

@@ -217,8 +217,8 @@ fn a_thousand_passers_by_leave_the_bound_and_the_heavy_one() {
         let pinned = process(2, 2, 0, 0, at_ms);
         let all = [&passers[..], &[heavy, pinned]].concat();
         observe(&mut follower, at_ms, &all);
-        let (followed, tracked) = follower.lengths();
-        assert!(followed <= 2 * SLACK * 2 + 1);
+        let (histories, tracked) = follower.lengths();
+        assert!(histories <= 2 * SLACK * 2 + 1);
         assert!(tracked <= 3);
     }
     assert_eq!(follower.ranked()[0].0.pid, 1);

@@ -11,7 +11,7 @@ metrics! {
         CPU_CORES = time_counter("cgroup.cpu_cores", Some("sysmon_cgroup_cpu_seconds"),
             "CPU time of the group.", |c| Some(c.used_ns));
         CPU_USED_RATIO = computed("cgroup.cpu.used_ratio", None,
-            "CPU time of the group, as a share of what it may use.").titled("group: CPU of limit");
+            "CPU time of the group, as a share of its limit.").titled("group: CPU of limit");
     }
 }
 
@@ -22,11 +22,11 @@ metrics! {
             "Periods of the quota in which the group wanted to run.", |t| Some(t.periods));
         THROTTLED_PERIODS = counter(
             "cgroup.cpu.throttled_periods_ratio", Some("sysmon_cgroup_cpu_throttled_periods"),
-            "Of these, in which the quota was used up.",
+            "Periods of the quota in which it was used up.",
             |t| Some(t.throttled_periods)).titled("group: throttled").hidden_if_zero();
         THROTTLED_CORES = time_counter(
             "cgroup.cpu.throttled_cores", Some("sysmon_cgroup_cpu_throttled_seconds"),
-            "Time the group stood still, added up over its CPUs.", |t| Some(t.throttled_ns));
+            "Time in which the group was throttled, summed over its CPUs.", |t| Some(t.throttled_ns));
     }
 }
 
@@ -34,13 +34,13 @@ metrics! {
     /// Memory of a group.
     MEMORY: CgroupMemory {
         MEMORY_USED = level("cgroup.memory.used_bytes", Some("sysmon_cgroup_memory_used_bytes"),
-            "Memory charged to the group, copies of files included.", |m| Some(m.used_bytes));
+            "Memory charged to the group, page cache included.", |m| Some(m.used_bytes));
         WORKING_SET = level(
             "cgroup.memory.working_set_bytes", Some("sysmon_cgroup_memory_working_set_bytes"),
-            "The same without the copies of files that go first.",
+            "Memory charged to the group without inactive page cache.",
             |m| m.working_set_bytes).should_level_off();
         MEMORY_USED_RATIO = computed("cgroup.memory.used_ratio", None,
-            "Working set of the group, as a share of what it may hold.").titled("group: memory of limit");
+            "Working set of the group, as a share of its limit.").titled("group: memory of limit");
     }
 }
 
@@ -48,10 +48,10 @@ metrics! {
     /// Events at the group's memory limit.
     EVENTS: MemoryEvents {
         LIMIT_HITS = growth("cgroup.memory.limit_hits", Some("sysmon_cgroup_memory_limit_hits"),
-            "How often the group met its limit.",
+            "Times that the group reached its memory limit.",
             |e| e.limit_hits).titled("group: limit hits").hidden_if_zero();
         GROUP_OOM_KILLS = growth("cgroup.memory.oom_kills", Some("sysmon_cgroup_oom_kills"),
-            "Processes of the group killed for want of memory.",
+            "Processes of the group killed because memory ran out.",
             |e| e.oom_kills).titled("group: OOM kills").hidden_if_zero();
     }
 }
@@ -60,9 +60,9 @@ metrics! {
     /// Limits of a group.
     LIMITS: CgroupSample {
         QUOTA_CORES = gauge("cgroup.cpu.quota_cores", Some("sysmon_cgroup_cpu_quota_cores"),
-            "How many cores the group may use at once; absent without a quota.", |g| g.quota_cores);
+            "CPU quota of the group in cores; absent without a quota.", |g| g.quota_cores);
         MEMORY_LIMIT = level("cgroup.memory.limit_bytes", Some("sysmon_cgroup_memory_limit_bytes"),
-            "How much memory the group may hold; absent without a limit.", |g| g.memory_limit_bytes)
+            "Memory limit of the group; absent without a limit.", |g| g.memory_limit_bytes)
             ;
     }
 }

@@ -15,16 +15,16 @@ metrics! {
         WRITES = rate("disk.writes_per_s", Some("sysmon_disk_writes"),
             "Writes completed.", |d| d.writes);
         READ_AWAIT = time_per_event("disk.read_await_ns", Some("sysmon_disk_read_seconds"),
-            "Time that reads took, added up over reads at once.",
+            "Time that reads took, summed over concurrent reads.",
             (|d| d.read_ns, |d| d.reads), TIME_QUANTUM_NS).titled("read await");
         WRITE_AWAIT = time_per_event("disk.write_await_ns", Some("sysmon_disk_write_seconds"),
-            "Time that writes took, added up over writes at once.",
+            "Time that writes took, summed over concurrent writes.",
             (|d| d.write_ns, |d| d.writes), TIME_QUANTUM_NS).titled("write await");
         QUEUE = time("disk.queue_length", Some("sysmon_disk_queued_seconds"),
-            "Time times the transfers under way; its rate is the length of the queue.",
+            "Time multiplied by the transfers in progress; its rate is the length of the queue.",
             |d| d.queued_ns, TIME_QUANTUM_NS).titled("queue");
         BUSY = share("disk.busy_ratio", Some("sysmon_disk_busy_seconds"),
-            "Time with at least one transfer under way.",
+            "Time with at least one transfer in progress.",
             |d| d.busy_ns, TIME_QUANTUM_NS).titled("busy");
     }
 }

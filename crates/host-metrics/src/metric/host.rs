@@ -24,7 +24,7 @@ metrics! {
             "Open files of all processes.",
             |h| Some(h.open)).titled("files open").should_level_off();
         FILES_LIMIT = level("handles.most", Some("sysmon_file_handles_limit"),
-            "How many files may be open.", |h| h.most);
+            "Most files that may be open.", |h| h.most);
     }
 }
 

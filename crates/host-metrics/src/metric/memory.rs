@@ -9,29 +9,29 @@ metrics! {
         TOTAL = level("memory.total_bytes", Some("sysmon_memory_total_bytes"),
             "Memory that the kernel manages.", |m| Some(m.total_bytes));
         AVAILABLE = level("memory.available_bytes", Some("sysmon_memory_available_bytes"),
-            "What could be had without swapping.", |m| m.available_bytes);
+            "Memory available without swapping.", |m| m.available_bytes);
         USED = level("memory.used_bytes", None,
             "Memory that is not available without swapping.", used).should_level_off();
         USED_RATIO = gauge("memory.used_ratio", None,
             "Share of memory that is not available without swapping.",
             used_ratio).titled("memory used");
         CACHED = level("memory.cached_bytes", Some("sysmon_memory_cached_bytes"),
-            "Copies of files, buffers included.", |m| m.cached_bytes);
+            "Page cache, buffers included.", |m| m.cached_bytes);
         DIRTY = level("memory.dirty_bytes", Some("sysmon_memory_dirty_bytes"),
-            "Changed and not yet written, or being written.",
+            "Memory changed and not yet written to disk, or being written.",
             |m| m.dirty_bytes).titled("memory dirty");
         SLAB = level("memory.slab_bytes", Some("sysmon_memory_slab_bytes"),
-            "The kernel's own objects.", |m| m.slab_bytes).titled("memory slab");
+            "Memory of the kernel's own objects.", |m| m.slab_bytes).titled("memory slab");
         SLAB_RECLAIMABLE = level(
             "memory.slab_reclaimable_bytes", Some("sysmon_memory_slab_reclaimable_bytes"),
-            "Of the kernel's own objects what it could give back.", |m| m.slab_reclaimable_bytes);
+            "Memory of the kernel's own objects that it can reclaim.", |m| m.slab_reclaimable_bytes);
         HUGE_ANONYMOUS = level(
             "memory.huge_anonymous_bytes", Some("sysmon_memory_huge_anonymous_bytes"),
             "Memory of programs in transparent huge pages.", |m| m.huge_anonymous_bytes);
         HUGE_TOTAL = level("memory.huge_total_bytes", Some("sysmon_memory_huge_total_bytes"),
             "Memory set aside as huge pages.", |m| m.huge_total_bytes);
         HUGE_FREE = level("memory.huge_free_bytes", Some("sysmon_memory_huge_free_bytes"),
-            "Huge pages that nobody uses.", |m| m.huge_free_bytes);
+            "Memory of huge pages that are not in use.", |m| m.huge_free_bytes);
     }
 }
 
@@ -53,7 +53,7 @@ metrics! {
             "Page faults that waited for a disk.",
             |p| p.major_faults).titled("major faults/s").hidden_if_zero();
         OOM_KILLS = growth("memory.oom_kills", Some("sysmon_oom_kills"),
-            "Processes killed for want of memory.",
+            "Processes killed because memory ran out.",
             |p| p.oom_kills).titled("OOM kills").hidden_if_zero();
     }
 }
@@ -70,8 +70,8 @@ metrics! {
     /// Transfers from and to swap.
     SWAPPING: PagingSample {
         SWAPPED_IN = rate("swap.in_bytes_per_s", Some("sysmon_swap_in_bytes"),
-            "Read back from swap.", |p| p.swapped_in_bytes).titled("swap in").hidden_if_zero();
+            "Bytes read back from swap.", |p| p.swapped_in_bytes).titled("swap in").hidden_if_zero();
         SWAPPED_OUT = rate("swap.out_bytes_per_s", Some("sysmon_swap_out_bytes"),
-            "Written to swap.", |p| p.swapped_out_bytes).titled("swap out").hidden_if_zero();
+            "Bytes written to swap.", |p| p.swapped_out_bytes).titled("swap out").hidden_if_zero();
     }
 }

@@ -18,9 +18,9 @@ metrics! {
             "network.transmit_packets_per_s", Some("sysmon_network_transmitted_packets"),
             "Packets sent.", |i| i.transmitted_packets);
         DROPS = rate("network.drops_per_s", Some("sysmon_network_dropped_packets"),
-            "Dropped, both ways.", |i| i.drops).titled("dropped").hidden_if_zero();
+            "Packets dropped, in both directions.", |i| i.drops).titled("dropped").hidden_if_zero();
         ERRORS = rate("network.errors_per_s", Some("sysmon_network_errors"),
-            "With errors, both ways.", |i| i.errors);
+            "Packets with errors, in both directions.", |i| i.errors);
     }
 }
 
@@ -42,10 +42,10 @@ metrics! {
     /// Connections that listening sockets turned away.
     LISTEN: ListenSample {
         LISTEN_OVERFLOWS = rate("tcp.listen_overflows_per_s", Some("sysmon_tcp_listen_overflows"),
-            "Connections turned away because a listening socket's queue was full.",
+            "Connections refused because a listening socket's queue was full.",
             |l| Some(l.overflows)).titled("listen overflows/s").hidden_if_zero();
         LISTEN_DROPS = rate("tcp.listen_drops_per_s", Some("sysmon_tcp_listen_drops"),
-            "Connections turned away by a listening socket for any reason.", |l| l.drops);
+            "Connections refused by a listening socket for any reason.", |l| l.drops);
     }
 }
 
@@ -55,10 +55,10 @@ metrics! {
         SOCKETS_IN_USE = level("tcp.sockets_in_use", Some("sysmon_tcp_sockets_used"),
             "TCP sockets in use.", |s| Some(s.in_use)).should_level_off();
         TIME_WAIT = level("tcp.time_wait", Some("sysmon_tcp_sockets_waiting"),
-            "Closed sockets kept until no stray packet can come.",
+            "Closed sockets kept until no delayed packet can arrive.",
             |s| s.time_wait).titled("TCP in time-wait").hidden_if_zero();
         ORPHANS = level("tcp.orphans", Some("sysmon_tcp_sockets_orphaned"),
-            "Sockets that no process holds.", |s| s.orphans);
+            "Sockets that belong to no process.", |s| s.orphans);
     }
 }
 

@@ -24,7 +24,7 @@ metrics! {
     CHILDREN: ProcessSample {
         CHILDREN_CPU_CORES = time_counter(
             "process.children_cpu_cores", Some("sysmon_process_children_cpu_seconds"),
-            "CPU time of children that have ended and were waited for.", |p| p.children_cpu_ns);
+            "CPU time of children that exited and were waited for.", |p| p.children_cpu_ns);
     }
 }
 
@@ -53,7 +53,7 @@ metrics! {
             "Bytes from disks.", |io| Some(io.disk_read_bytes));
         DISK_WRITTEN = rate(
             "process.disk_write_bytes_per_s", Some("sysmon_process_disk_written_bytes"),
-            "Bytes that went, or will go, to disks.", |io| Some(io.disk_written_bytes));
+            "Bytes written to disks, or to be written.", |io| Some(io.disk_written_bytes));
         READ = rate("process.read_bytes_per_s", Some("sysmon_process_read_bytes"),
             "Bytes read by read(2) and its like; recv(2) does not count.", |io| Some(io.read_bytes))
             ;
@@ -71,7 +71,7 @@ metrics! {
             |w| Some(w.waited_ns), WAIT_QUANTUM_NS);
         CONTEXT_SWITCHES = rate(
             "process.context_switches_per_s", Some("sysmon_process_context_switches"),
-            "How often a thread of it was given a CPU, since it was first seen.",
+            "Context switches of its threads, since it was first seen.",
             |w| Some(w.switches));
     }
 }
@@ -84,7 +84,7 @@ metrics! {
         SWAP = level("process.swap_bytes", Some("sysmon_process_swap_bytes"),
             "Memory in swap.", |d| d.swap_bytes);
         PSS = level("process.pss_bytes", Some("sysmon_process_pss_bytes"),
-            "Memory, what is shared divided among those who share it.",
+            "Proportional memory: shared pages are divided among the processes that share them.",
             |d| d.pss_bytes).should_level_off();
     }
 }
@@ -98,13 +98,13 @@ metrics! {
             "CPU time of the processes followed, their descendants and ended children included, since they were first seen.",
             |t| Some(t.used_ns)).titled("cores used");
         TREE_RSS = level("tree.rss_bytes", Some("sysmon_tree_resident_bytes"),
-            "Resident memory, what is shared counted for each that shares it.",
+            "Resident memory; shared pages count for each process that shares them.",
             |t| t.rss_bytes).titled("memory").should_level_off();
         TREE_THREADS = level("tree.threads", Some("sysmon_tree_threads"),
             "Threads of the tree.", |t| t.threads).should_level_off();
         TREE_DESCRIPTORS = level("tree.descriptors", Some("sysmon_tree_descriptors"),
             "Open file descriptors of the tree.", |t| t.descriptors).should_level_off();
         TREE_PSS = level("tree.pss_bytes", Some("sysmon_tree_pss_bytes"),
-            "Memory, what is shared divided among those who share it.", |t| t.pss_bytes);
+            "Proportional memory: shared pages are divided among the processes that share them.", |t| t.pss_bytes);
     }
 }

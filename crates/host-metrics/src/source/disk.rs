@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Unit of the kernel's counters, whatever the sector size of the device.
 const SECTOR_BYTES: u64 = 512;
 /// Resolution of the kernel's counters of time.
-pub const TIME_QUANTUM_NS: u64 = 1_000_000;
+pub(crate) const TIME_QUANTUM_NS: u64 = 1_000_000;
 
 /// Transfers since the device appeared; times in nanoseconds (counted in milliseconds).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -82,7 +82,7 @@ impl KeptFile {
 
 /// A file whose content changes slowly: a reading, or a failure, is used again for a while.
 #[derive(Debug)]
-pub struct SlowFile<T> {
+pub(crate) struct SlowFile<T> {
     file: KeptFile,
     max_age_ns: u64,
     last: Option<Result<Timed<T>, Arc<SourceError>>>,
@@ -91,7 +91,7 @@ pub struct SlowFile<T> {
 
 impl<T: Clone> SlowFile<T> {
     /// Names the file, and the age in nanoseconds at which it is read again.
-    pub fn new(path: PathBuf, max_age_ns: u64) -> Self {
+    pub(crate) fn new(path: PathBuf, max_age_ns: u64) -> Self {
         Self {
             file: KeptFile::new(path),
             max_age_ns,
@@ -104,7 +104,7 @@ impl<T: Clone> SlowFile<T> {
     ///
     /// # Errors
     /// Fails as [`KeptFile::read`] does.
-    pub fn read(
+    pub(crate) fn read(
         &mut self,
         wanted: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,

@@ -23,7 +23,7 @@ pub struct HandleSample {
 }
 
 /// Parses `/proc/loadavg`: `one five fifteen runnable/tasks last_pid`.
-pub fn parse_loadavg(text: &str) -> Option<LoadSample> {
+pub(super) fn parse_loadavg(text: &str) -> Option<LoadSample> {
     let mut words = text.split_ascii_whitespace();
     let mut average = || -> Option<f64> {
         let value: f64 = words.next()?.parse().ok()?;
@@ -40,7 +40,7 @@ pub fn parse_loadavg(text: &str) -> Option<LoadSample> {
 }
 
 /// Parses `/proc/sys/fs/file-nr`: `allocated unused most`.
-pub fn parse_file_nr(text: &str) -> Option<HandleSample> {
+pub(super) fn parse_file_nr(text: &str) -> Option<HandleSample> {
     let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
     let (allocated, unused) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
     Some(HandleSample {

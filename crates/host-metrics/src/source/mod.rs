@@ -37,7 +37,9 @@ mod timed;
 
 pub use error::SourceError;
 pub use gaps::Gaps;
-pub use kept_file::{KeptFile, SlowFile};
+pub use kept_file::KeptFile;
+#[cfg(target_os = "linux")]
+pub(crate) use kept_file::SlowFile;
 pub use options::{SLOW_MAX_AGE_NS, SourceOptions};
 #[cfg(not(target_os = "linux"))]
 pub use portable::PortableSource as HostSource;

@@ -25,7 +25,7 @@ pub struct SensorSample {
 
 /// The sensors that were found at the start.
 #[derive(Debug)]
-pub struct Sensors {
+pub(super) struct Sensors {
     temperatures: Vec<(String, SlowFile<f64>)>,
     clocks: Vec<(u32, SlowFile<f64>)>,
 }
@@ -34,7 +34,7 @@ impl Sensors {
     /// Finds the sensors in the tree at `sys`. Thermal zones are used only if no chip has a sensor,
     /// because they show the same ones again. Reading a chip may take milliseconds, so a reading is
     /// used until it is `max_age_ns` old.
-    pub fn find(sys: &Path, max_age_ns: u64) -> Self {
+    pub(super) fn find(sys: &Path, max_age_ns: u64) -> Self {
         let mut temperatures = chip_sensors(sys);
         if temperatures.is_empty() {
             temperatures = zone_sensors(sys);
@@ -51,7 +51,7 @@ impl Sensors {
     }
 
     /// Reads all sensors; leaves out those that fail, as of a core that is offline.
-    pub fn sample(&mut self) -> SensorSample {
+    pub(super) fn sample(&mut self) -> SensorSample {
         let temperatures = self.temperatures.iter_mut().filter_map(|(name, file)| {
             let millidegrees = file.read("temperature", number).ok()?.value;
             Some(Temperature {

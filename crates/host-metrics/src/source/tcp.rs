@@ -29,7 +29,7 @@ pub struct ListenSample {
 pub struct SocketSample {
     /// TCP sockets in use.
     pub in_use: u64,
-    /// Closed sockets that are kept until no late packet can arrive (TIME_WAIT).
+    /// Closed sockets that are kept until no late packet can arrive (`TIME_WAIT`).
     pub time_wait: Option<u64>,
     /// Sockets that no process holds (orphans).
     pub orphans: Option<u64>,
@@ -50,7 +50,7 @@ pub fn parse_snmp(text: &str) -> Option<TcpSample> {
 }
 
 /// Parses `/proc/net/netstat`, which has the same form.
-pub fn parse_netstat(text: &str) -> Option<ListenSample> {
+pub(super) fn parse_netstat(text: &str) -> Option<ListenSample> {
     let wanted = ["ListenOverflows", "ListenDrops"];
     let [overflows, drops] = named_columns(text, "TcpExt: ", wanted)?;
     Some(ListenSample {
@@ -77,7 +77,7 @@ fn named_columns<const N: usize>(
 }
 
 /// Parses `/proc/net/sockstat`: `TCP: inuse 1 orphan 0 tw 0 …`.
-pub fn parse_sockstat(text: &str) -> Option<SocketSample> {
+pub(super) fn parse_sockstat(text: &str) -> Option<SocketSample> {
     let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
     let value = |wanted: &str| -> Option<u64> {
         let mut words = line.split_ascii_whitespace();
@@ -109,7 +109,7 @@ const STATES: [&str; 12] = [
 
 /// Parses `/proc/net/tcp` and `tcp6` one after the other, `sl local remote st …`; `None` without
 /// the header line. Every state is in the result, so that none is absent once its last socket is closed.
-pub fn parse_states(text: &str) -> Option<SocketStateSample> {
+pub(super) fn parse_states(text: &str) -> Option<SocketStateSample> {
     let heading = |line: &&str| line.trim_start().starts_with("sl ");
     text.lines().find(heading)?;
     let mut states: SocketStateSample = STATES.iter().map(|state| (*state, 0)).collect();

@@ -1,153 +1,68 @@
-//! Runs one step: opens sessions, makes the load, watches it, and puts the result together.
+//! Controller of one step: waits until the load can begin, watches it, drains it, and puts the result
+//! together.
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
+use bench_report::{StepEnd, Window};
 
 use super::cancel::Cancel;
 use super::heartbeat::{Heartbeat, TickGrid};
-use super::rule_window::{BrokenRule, RuleWindow};
-use super::self_check;
+use super::observer::{Observer, Tick};
+use super::rule_window::RuleWindow;
+use super::step_result::{GeneratorUse, StepResult};
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuReading;
-use crate::load::step_state::{PacerError, StepState};
-use crate::load::worker_pool::{self, WorkerPool};
+use crate::load::load_source::{LoadSource, Preparation};
 use crate::plan::phase::Phase;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
-use crate::record::recorder::Recorder;
-use crate::requests::arrival_queue::ARRIVAL_QUEUE_CAPACITY;
-use crate::requests::target::TargetFactory;
-use crate::requests::worker;
 
-/// Between the opening of the last session and the first arrival.
+/// Time between the opening of the last session and the first arrival.
 const HEAD_START_NS: u64 = 2_000_000;
-/// After a signal answers are hardly waited for: the whole run must be over in 3 s.
+/// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 
-/// The figure of a step that says what share of an open loop's arrivals was carried.
-pub const CARRIED_RATIO: &str = "carried_ratio";
-/// The figure of a step that says how high the 99th percentile of a single interval came.
-pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
-
-/// Follows a step from outside: progress, evidence.
-pub trait Observer {
-    /// A phase begins.
-    fn phase(&mut self, phase: Phase) {
-        let _ = phase;
-    }
-
-    /// An interval is over.
-    fn tick(&mut self, tick: &Tick) {
-        let _ = tick;
-    }
-
-    /// Asked after each interval of the measured part: what was seen that must end the step.
-    fn broken_rule(&mut self) -> Option<BrokenRule> {
-        None
-    }
-}
-
-/// An observer that looks away.
-impl Observer for () {}
-
-/// Figures of the last interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tick {
-    /// Since the first arrival of the warm-up.
-    pub elapsed: Duration,
-    /// Warm-up and measured part together.
-    pub planned: Duration,
-    /// Successes per second.
-    pub throughput_per_s: f64,
-    /// FailureSamples per second.
-    pub errors_per_s: f64,
-    /// 99th percentile of what users felt, those who still wait among them; absent when nothing
-    /// succeeded and nobody waits for long.
-    pub p99: Option<Duration>,
-}
-
-/// Result of a step.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepResult {
-    /// For the report.
-    pub step: Step,
-    /// Its figures over time.
-    pub series: Vec<Series>,
-    /// Warnings of the generator about itself; index 0 stands for this step.
-    pub warnings: Vec<Warning>,
-}
-
-/// Reason why a step could not even begin.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The system gave no thread or no runtime.
-    #[error("cannot start the load generator's threads: {0}")]
-    Runtime(#[from] io::Error),
-}
-
-/// Runs one step to its end: its plan's, a rule's, or `cancel`'s.
-///
-/// # Errors
-/// Only when no load could be made at all; a target that fails is a result.
-pub fn run_requests<F: TargetFactory>(
-    plan: &StepPlan,
-    factory: &Arc<F>,
-    cancel: &Cancel,
-    observer: &mut dyn Observer,
-) -> Result<StepResult, StartError> {
-    let threads = plan.threads.max(1);
-    let recorder = Recorder::new(factory.operations(), threads).with_parts(factory.parts());
-    let shared = Arc::new(StepState::new(recorder, worker_pool::worker_count(plan)));
-    let workers = {
-        let plan = Arc::new(plan.clone());
-        WorkerPool::start(&plan, &shared, |worker| {
-            worker::work(
-                worker,
-                Arc::clone(&plan),
-                Arc::clone(factory),
-                Arc::clone(&shared),
-            )
-        })?
-    };
-    let mut controller = Controller {
-        plan,
-        cancel,
-        observer,
-        shared: &shared,
-        workers,
-        heartbeat: Heartbeat::default(),
-    };
-    Ok(controller.control())
-}
-
-struct Controller<'a> {
+/// Controller of one step: the same for every kind of load.
+pub(super) struct Controller<'a> {
     plan: &'a StepPlan,
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
-    shared: &'a StepState,
-    workers: WorkerPool,
+    source: &'a mut dyn LoadSource,
     heartbeat: Heartbeat,
 }
 
-impl Controller<'_> {
-    fn control(&mut self) -> StepResult {
+impl<'a> Controller<'a> {
+    /// Creates the controller of a step whose load `source` makes.
+    pub(super) fn new(
+        plan: &'a StepPlan,
+        cancel: &'a Cancel,
+        observer: &'a mut dyn Observer,
+        source: &'a mut dyn LoadSource,
+    ) -> Self {
+        Self {
+            plan,
+            cancel,
+            observer,
+            source,
+            heartbeat: Heartbeat::default(),
+        }
+    }
+
+    /// Runs the step to its end, and returns its result.
+    pub(super) fn run(&mut self) -> StepResult {
         self.observer.phase(Phase::Connect);
-        let mut end = self.await_sessions();
+        let mut end = self.prepare();
         let window = self.begin(end.is_some()).window();
         let mut timeline = Timeline::new(window.start_ns);
-        let mut readings = (self.read_cpu(), self.read_cpu());
+        let mut readings = (self.source.read_cpu(), self.source.read_cpu());
         if end.is_none() {
             let (ended, begun) = self.hold(window, &mut timeline);
             end = ended;
-            readings = (begun, self.read_cpu());
+            readings = (begun, self.source.read_cpu());
         }
         if end.is_some() {
-            self.shared.halt();
+            self.source.halt();
         }
         let halted_ns = readings.1.at_ns;
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
@@ -158,7 +73,7 @@ impl Controller<'_> {
             _ => DRAIN_WHEN_CANCELLED,
         };
         self.drain(bound, &mut timeline);
-        self.workers.wait_until_recorded(self.shared);
+        self.source.wait_until_recorded();
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
         let window = Window {
             measure_end_ns: window
@@ -168,26 +83,24 @@ impl Controller<'_> {
             end_ns: monotonic_ns(),
             ..window
         };
-        self.result(window, readings, timeline, end)
+        let raw = self.source.collect(window.measured_s());
+        let generator = GeneratorUse {
+            cpu: readings.1.since(&readings.0),
+            worst_stall_ns: self.heartbeat.worst_stall_ns(),
+        };
+        StepResult::new(self.plan, window, (raw, &generator), timeline, end)
     }
 
-    /// Returns when all sessions are open, or how the step ended before.
-    fn await_sessions(&mut self) -> Option<StepEnd> {
-        let wanted = self.plan.load.sessions() as usize;
+    /// Waits until the load can begin; returns how the step ended before, if it did.
+    fn prepare(&mut self) -> Option<StepEnd> {
         let deadline_ns = monotonic_ns() + self.plan.connect_timeout.as_nanos() as u64;
         loop {
-            let opened = self.shared.opened.load(Ordering::Relaxed);
-            if opened >= wanted {
-                return None;
-            }
-            if self.cancel.is_cancelled() {
-                return Some(StepEnd::Interrupted);
-            }
-            if self.workers.any_finished() {
-                return Some(self.failure().unwrap_or(StepEnd::Failed {
-                    reason: "a worker ended before the load began".to_owned(),
-                }));
-            }
+            let (opened, wanted) = match self.source.preparation() {
+                Preparation::Ready => return None,
+                _ if self.cancel.is_cancelled() => return Some(StepEnd::Interrupted),
+                Preparation::Failed(reason) => return Some(StepEnd::Failed { reason }),
+                Preparation::Opening { opened, wanted } => (opened, wanted),
+            };
             if monotonic_ns() > deadline_ns {
                 let bound = humantime::format_duration(self.plan.connect_timeout);
                 return Some(StepEnd::Failed {
@@ -200,14 +113,14 @@ impl Controller<'_> {
 
     /// Fixes when the step begins; a step that ended already gets segments of no length, and sessions
     /// that wait for it are not let go.
-    fn begin(&self, ended: bool) -> Segments {
+    fn begin(&mut self, ended: bool) -> Segments {
         let now_ns = monotonic_ns();
         if ended {
             return Segments::empty(now_ns);
         }
         let measured = [self.plan.measure];
         let segments = Segments::new(now_ns + HEAD_START_NS, self.plan.warmup, &measured);
-        let _ = self.shared.step.segments.set(segments.clone());
+        self.source.begin(&segments);
         segments
     }
 
@@ -226,7 +139,7 @@ impl Controller<'_> {
         loop {
             let now_ns = self.heartbeat.beat(window.measure_end_ns);
             if begun.is_none() && now_ns >= window.measure_start_ns {
-                begun = Some(self.read_cpu());
+                begun = Some(self.source.read_cpu());
                 if !self.plan.warmup.is_zero() {
                     self.observer.phase(Phase::Measure);
                 }
@@ -237,7 +150,7 @@ impl Controller<'_> {
             }
             let end = end.or_else(|| self.ended_early());
             if end.is_some() || now_ns >= window.measure_end_ns {
-                return (end, begun.unwrap_or_else(|| self.read_cpu()));
+                return (end, begun.unwrap_or_else(|| self.source.read_cpu()));
             }
         }
     }
@@ -246,22 +159,7 @@ impl Controller<'_> {
         if self.cancel.is_cancelled() {
             return Some(StepEnd::Interrupted);
         }
-        if let Some(trouble) = self.shared.pacer_error.get() {
-            return Some(match trouble {
-                PacerError::QueueFull => StepEnd::Stopped {
-                    rule: format!("backlog>{}", ARRIVAL_QUEUE_CAPACITY),
-                    reason: "the target fell so far behind that the backlog was full".to_owned(),
-                },
-                PacerError::Timer(reason) => StepEnd::Failed {
-                    reason: reason.clone(),
-                },
-            });
-        }
-        if self.workers.all_finished() {
-            self.failure()
-        } else {
-            None
-        }
+        self.source.early_end()
     }
 
     fn tick(
@@ -271,7 +169,7 @@ impl Controller<'_> {
         timeline: &mut Timeline,
         rules: &mut RuleWindow,
     ) -> Option<StepEnd> {
-        let interval = self.shared.step.recorder.take_interval();
+        let interval = self.source.take_interval();
         timeline.push(now_ns, &interval);
         let seconds = elapsed.as_secs_f64();
         self.observer.tick(&Tick {
@@ -301,10 +199,10 @@ impl Controller<'_> {
     fn drain(&mut self, bound: Duration, timeline: &mut Timeline) {
         let finished = self.await_workers(bound);
         // Before anything is cut off: who hangs until then must show.
-        timeline.push(monotonic_ns(), &self.shared.step.recorder.take_interval());
+        timeline.push(monotonic_ns(), &self.source.take_interval());
         if !finished {
-            self.shared.halt();
-            self.shared.abort.cancel();
+            self.source.halt();
+            self.source.abort();
         }
     }
 
@@ -312,7 +210,7 @@ impl Controller<'_> {
     fn await_workers(&mut self, bound: Duration) -> bool {
         let started_ns = monotonic_ns();
         loop {
-            if self.workers.all_finished() {
+            if self.source.is_finished() {
                 return true;
             }
             let cancelled = self.cancel.is_cancelled();
@@ -328,64 +226,9 @@ impl Controller<'_> {
         }
     }
 
-    /// Returns what a worker died of; those that still run are cut off.
+    /// Returns the failure of the load, if it failed; what still runs is cut off.
     fn failure(&mut self) -> Option<StepEnd> {
-        if !self.workers.all_finished() {
-            self.shared.abort.cancel();
-        }
-        let reason = self.workers.join()?;
+        let reason = self.source.join()?;
         Some(StepEnd::Failed { reason })
-    }
-
-    fn read_cpu(&self) -> CpuReading {
-        CpuReading::read(&self.shared.threads)
-    }
-
-    fn result(
-        &mut self,
-        window: Window,
-        (begun, ended): (CpuReading, CpuReading),
-        timeline: Timeline,
-        end: StepEnd,
-    ) -> StepResult {
-        let (operations, failures) = self.shared.step.recorder.collect(window.measured_s());
-        let attempted: u64 = operations.values().map(|o| o.attempted).sum();
-        let used = ended.since(&begun);
-        let mut step = Step {
-            name: self.plan.name.clone(),
-            parameters: self.plan.parameters.clone(),
-            repeat: self.plan.repeat,
-            window,
-            load: self
-                .plan
-                .load
-                .reported(self.shared.delayed_at_cap.load(Ordering::Relaxed)),
-            operations,
-            parts: self.shared.step.recorder.collect_parts(window.measured_s()),
-            failures,
-            pool: self.shared.pool_usage(),
-            server: None,
-            generator: Generator {
-                worst_stall_ns: self.heartbeat.worst_stall_ns(),
-                ..used.generator(self.plan.threads, attempted)
-            },
-            figures: std::collections::BTreeMap::new(),
-            end,
-        };
-        let measured = (window.measure_start_ns, window.measure_end_ns);
-        for (name, figure) in [
-            (CARRIED_RATIO, step.carried_ratio()),
-            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns(measured.0)),
-        ] {
-            step.figures
-                .extend(figure.map(|figure| (name.to_owned(), figure)));
-        }
-        let drift = timeline.drift_ratio(measured.0, measured.1);
-        let warnings = self_check::examine(&step, drift);
-        StepResult {
-            step,
-            series: timeline.into_series(),
-            warnings,
-        }
     }
 }

@@ -34,7 +34,7 @@ impl Heartbeat {
 #[derive(Debug)]
 pub(super) struct TickGrid {
     start_ns: u64,
-    interval_ns: u64,
+    interval: Duration,
     next_ns: u64,
     last_ns: u64,
 }
@@ -44,11 +44,10 @@ impl TickGrid {
     /// ticks, none closer than a tenth of a second or wider than one.
     pub(super) fn new(start_ns: u64, measure: Duration) -> Self {
         let interval = (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1));
-        let interval_ns = interval.as_nanos() as u64;
         Self {
             start_ns,
-            interval_ns,
-            next_ns: start_ns + interval_ns,
+            interval,
+            next_ns: start_ns + interval.as_nanos() as u64,
             last_ns: start_ns,
         }
     }
@@ -59,8 +58,9 @@ impl TickGrid {
         if now_ns < self.next_ns {
             return None;
         }
-        let passed = (now_ns - self.start_ns) / self.interval_ns;
-        self.next_ns = self.start_ns + (passed + 1) * self.interval_ns;
+        let interval_ns = self.interval.as_nanos() as u64;
+        let passed = (now_ns - self.start_ns) / interval_ns;
+        self.next_ns = self.start_ns + (passed + 1) * interval_ns;
         let elapsed_ns = now_ns - self.last_ns;
         self.last_ns = now_ns;
         Some(Duration::from_nanos(elapsed_ns))

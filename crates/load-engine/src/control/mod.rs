@@ -1,9 +1,12 @@
 //! Control of a step: when it begins, what is watched, when it ends, and its result.
 
 pub(crate) mod cancel;
-pub(crate) mod controller;
+mod controller;
 mod heartbeat;
+pub(crate) mod observer;
 mod overdue_requests;
 pub(crate) mod rule_window;
+pub(crate) mod run_requests;
 pub mod self_check;
+pub(crate) mod step_result;
 mod timeline;

@@ -2,49 +2,52 @@
 
 use crate::record::cohort_counts::InFlightAges;
 
-/// Requests that a rule no longer waits for.
+/// Requests that have waited for longer than one rule allows.
 #[derive(Debug, Default)]
 pub(crate) struct OverdueRequests {
-    /// Those that became overdue since the rules were last asked; each counts once.
+    /// Number that became overdue since the rules were last judged; each request counts once.
     pub(crate) count: u64,
-    /// All of them, where nothing at all was answered for a second.
+    /// Number of all overdue requests, while nothing at all was answered for a second; else 0.
     pub(crate) stalled: u64,
-    /// The age from which they are overdue.
-    pub(crate) patience_ns: u64,
-    /// Requests that began before count already.
+    /// Age from which a request is overdue.
+    pub(crate) overdue_after_ns: u64,
+    /// Instant up to which the begins of requests have been counted.
     counted_until_ns: u64,
+    /// Instant from which requests are counted that become overdue.
     watched_from_ns: u64,
 }
 
 impl OverdueRequests {
-    /// Counts what becomes overdue from `now_ns` on.
-    pub(crate) fn from(now_ns: u64) -> Self {
+    /// Creates the count of requests that become overdue after `now_ns`.
+    pub(crate) fn since(now_ns: u64) -> Self {
         Self {
             watched_from_ns: now_ns,
             ..Self::default()
         }
     }
 
-    pub(crate) fn look(
+    /// Counts the requests in flight that `now_ns` finds older than `overdue_after_ns`; `stalled` says
+    /// that nothing was answered for a second.
+    pub(crate) fn update(
         &mut self,
         now_ns: u64,
-        patience_ns: u64,
+        overdue_after_ns: u64,
         stalled: bool,
         in_flight: &InFlightAges,
     ) {
-        let from_ns = self.watched_from_ns.saturating_sub(patience_ns);
+        let from_ns = self.watched_from_ns.saturating_sub(overdue_after_ns);
         let from_ns = from_ns.max(self.counted_until_ns);
-        let until_ns = now_ns.saturating_sub(patience_ns);
+        let until_ns = now_ns.saturating_sub(overdue_after_ns);
         if until_ns > from_ns {
             self.count += in_flight.begun_within(from_ns + 1, until_ns);
             self.counted_until_ns = until_ns;
         }
         self.stalled = if stalled {
-            in_flight.older_than(patience_ns)
+            in_flight.older_than(overdue_after_ns)
         } else {
             0
         };
-        self.patience_ns = patience_ns;
+        self.overdue_after_ns = overdue_after_ns;
     }
 }
 

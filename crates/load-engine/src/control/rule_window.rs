@@ -73,11 +73,14 @@ impl RuleWindow {
         let stalled = now_ns.saturating_sub(self.finished_ns) >= ASKED_EVERY.as_nanos() as u64;
         let began_ns = self.began_ns;
         self.overdue
-            .resize_with(rules.len(), || OverdueRequests::from(began_ns));
-        let patience: Vec<Option<u64>> = rules.iter().map(|rule| self.patience_ns(*rule)).collect();
-        for (overdue, patience_ns) in self.overdue.iter_mut().zip(patience) {
-            if let Some(patience_ns) = patience_ns {
-                overdue.look(now_ns, patience_ns, stalled, &interval.in_flight);
+            .resize_with(rules.len(), || OverdueRequests::since(began_ns));
+        let ages: Vec<Option<u64>> = rules
+            .iter()
+            .map(|rule| self.overdue_after_ns(*rule))
+            .collect();
+        for (overdue, overdue_after_ns) in self.overdue.iter_mut().zip(ages) {
+            if let Some(overdue_after_ns) = overdue_after_ns {
+                overdue.update(now_ns, overdue_after_ns, stalled, &interval.in_flight);
             }
         }
         if now_ns.saturating_sub(self.began_ns) < self.asked_every_ns {
@@ -98,7 +101,7 @@ impl RuleWindow {
     /// The age from which a request is overdue for `rule`. For errors that is the drain's bound, as
     /// long as requests take far less: where the target takes its time, or has answered nothing yet, a
     /// request that waits for longer may still succeed.
-    fn patience_ns(&self, rule: StopRule) -> Option<u64> {
+    fn overdue_after_ns(&self, rule: StopRule) -> Option<u64> {
         match rule {
             StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
             StopRule::ErrorRatio { .. } => self.drain_ns.map(|drain_ns| match self.longest_ns {
@@ -154,7 +157,7 @@ fn errors_above(
         0 => String::new(),
         waiting => format!(
             ", {waiting} of them unanswered for {:.1} s",
-            overdue.patience_ns as f64 / 1e9
+            overdue.overdue_after_ns as f64 / 1e9
         ),
     };
     (ratio > above).then(|| {

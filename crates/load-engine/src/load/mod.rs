@@ -1,6 +1,8 @@
 //! Threads and runtimes that make load, and what all kinds of load need of them.
 
 pub(crate) mod cpu_use;
+pub(crate) mod load_source;
+pub(crate) mod local_load;
 pub(crate) mod opening_order;
 pub(crate) mod pacer;
 pub(crate) mod step_state;

@@ -24,7 +24,7 @@ impl Pacer {
     /// A pacer of the current runtime.
     ///
     /// # Errors
-    /// When neither a timer nor a thread can be had.
+    /// Fails if neither a timer nor a thread can be had.
     pub fn new(waiting: WaitStrategy) -> io::Result<Self> {
         Ok(Self {
             waiting,
@@ -35,7 +35,7 @@ impl Pacer {
     /// Returns at `instant_ns` or as soon after as can be; at once when it has passed.
     ///
     /// # Errors
-    /// When the system's timer fails.
+    /// Fails if the system's timer fails.
     pub async fn wait_until(&mut self, instant_ns: u64) -> io::Result<()> {
         let slept_ns = match self.waiting {
             WaitStrategy::Sleep => instant_ns,

@@ -102,8 +102,8 @@ impl StepState {
 /// Reason why arrivals are no longer released.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PacerError {
-    /// The arrival queue is full.
-    QueueFull,
+    /// The arrival queue is full: this many arrivals wait.
+    QueueFull { capacity: usize },
     /// The system's timer failed.
     Timer(String),
 }

@@ -36,8 +36,8 @@ pub(super) fn ramp(
         .map(|(name, k)| NamedSegment::one(name, k * third, (k + 1.0) * third))
         .collect();
     if to < from {
-        segments[0].name = "high".to_owned();
-        segments[2].name = "low".to_owned();
+        segments[0].name = String::from("high");
+        segments[2].name = String::from("low");
     }
     segments.extend(NamedSegment::held(ramp, step));
     Ok((RateCurve::points(&points)?, segments))

@@ -90,7 +90,7 @@ impl RateCurve {
     /// Makes a curve of one constant rate.
     ///
     /// # Errors
-    /// When the rate is no rate or the length is zero; likewise for all that follow.
+    /// Fails if the rate is no rate or the length is zero; likewise for all that follow.
     pub fn constant(per_s: f64, length: Duration) -> Result<Self, CurveError> {
         Self::ramp(per_s, per_s, length)
     }

@@ -27,7 +27,7 @@ pub(crate) struct Segments {
     start_ns: u64,
     measure_start_ns: u64,
     /// End of each measured segment, rising.
-    ends_ns: Vec<u64>,
+    ends: Vec<u64>,
 }
 
 impl Segments {
@@ -35,19 +35,19 @@ impl Segments {
     /// the last segment.
     pub(crate) fn new(start_ns: u64, warmup: Duration, lengths: &[Duration]) -> Self {
         let measure_start_ns = start_ns + warmup.as_nanos() as u64;
-        let mut end_ns = measure_start_ns;
-        let mut ends_ns = Vec::with_capacity(lengths.len().min(SegmentIndex::MOST));
+        let mut boundary_ns = measure_start_ns;
+        let mut ends = Vec::with_capacity(lengths.len().min(SegmentIndex::MOST));
         for length in lengths {
-            end_ns += length.as_nanos() as u64;
-            if ends_ns.len() == SegmentIndex::MOST {
-                ends_ns.pop();
+            boundary_ns += length.as_nanos() as u64;
+            if ends.len() == SegmentIndex::MOST {
+                ends.pop();
             }
-            ends_ns.push(end_ns);
+            ends.push(boundary_ns);
         }
         Self {
             start_ns,
             measure_start_ns,
-            ends_ns,
+            ends,
         }
     }
 
@@ -63,10 +63,7 @@ impl Segments {
 
     /// Returns the instant at which the last measured segment ends.
     pub(crate) fn measure_end_ns(&self) -> u64 {
-        self.ends_ns
-            .last()
-            .copied()
-            .unwrap_or(self.measure_start_ns)
+        self.ends.last().copied().unwrap_or(self.measure_start_ns)
     }
 
     /// Returns the measured segment that holds `instant_ns`; `None` in the warm-up and after the end.
@@ -74,9 +71,9 @@ impl Segments {
         if instant_ns < self.measure_start_ns || instant_ns >= self.measure_end_ns() {
             return None;
         }
-        let index = match self.ends_ns.len() {
+        let index = match self.ends.len() {
             1 => 0,
-            _ => self.ends_ns.partition_point(|end_ns| *end_ns <= instant_ns),
+            _ => self.ends.partition_point(|end_ns| *end_ns <= instant_ns),
         };
         Some(SegmentIndex(index as u8))
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 /// overdue. Where nothing at all is answered for a second, one that is overdue is enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopRule {
-    /// FailureSamples, and requests that the drain would cut off, ÷ those that finished or are so overdue.
+    /// Failures and requests that the drain would cut off, divided by those that finished or are so
+    /// overdue.
     ErrorRatio {
         /// Highest that is allowed, 0..1.
         above: f64,

@@ -163,7 +163,7 @@ mod tests {
         let schedule = UserSchedule::new(&curve, S(0.0), Some(2.0));
         for user in 0..10 {
             let presence = schedule.presences(user)[0];
-            let due = (user as f64 + 1.0) / 2.0;
+            let due = f64::midpoint(user as f64, 1.0);
             assert!(
                 (presence.from - due).abs() < 1e-6,
                 "user {user}: {presence:?}"

@@ -61,7 +61,7 @@ impl FinishedCounts {
     }
 }
 
-/// BegunCounts less finished, over all threads.
+/// Number of requests begun less those finished, by bucket, over all threads.
 pub(crate) struct InFlightBalance {
     buckets: Box<[u32]>,
     finished_old: u64,
@@ -75,7 +75,8 @@ impl InFlightBalance {
         }
     }
 
-    /// To be subtracted first: what is then read of the begun is never too few.
+    /// Subtracts what is finished: to be called before [`InFlightBalance::add`], so that a request that
+    /// begins and ends meanwhile never counts as finished alone.
     pub(crate) fn subtract(&mut self, finished: &FinishedCounts) {
         for (balance, count) in self.buckets.iter_mut().zip(&finished.buckets) {
             *balance = balance.wrapping_sub(*count);
@@ -90,7 +91,7 @@ impl InFlightBalance {
     }
 }
 
-/// State that is kept from one look to the next.
+/// Counts kept from one interval to the next.
 #[derive(Debug)]
 pub(crate) struct CohortHistory {
     /// The balance of each bucket when its last round was moved to the old.

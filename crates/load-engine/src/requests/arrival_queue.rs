@@ -55,3 +55,44 @@ impl ArrivalQueue {
         self.waiting.add_permits(sessions);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, poll_fn};
+    use std::pin::{Pin, pin};
+    use std::task::Poll;
+
+    use super::*;
+
+    const ARRIVAL: Arrival = Arrival {
+        due_ns: 1,
+        released_ns: 2,
+    };
+
+    /// Polls once: a session that finds nothing waits from then on.
+    async fn starts_to_wait<F: Future>(session: &mut Pin<&mut F>) -> bool {
+        poll_fn(|context| Poll::Ready(session.as_mut().poll(context).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn an_arrival_is_delayed_by_the_sessions_of_its_own_worker_alone() {
+        let (busy, idle) = (ArrivalQueue::new(), ArrivalQueue::new());
+        let mut free = pin!(idle.next());
+        assert!(starts_to_wait(&mut free).await);
+        assert!(busy.push(ARRIVAL) && idle.push(ARRIVAL));
+        let (_, waited) = free.await.unwrap();
+        assert!(!waited, "a session of its worker was free");
+        let (_, waited) = busy.next().await.unwrap();
+        assert!(waited, "sessions of other workers do not help");
+    }
+
+    #[tokio::test]
+    async fn every_session_finds_the_end_once() {
+        let queue = ArrivalQueue::new();
+        queue.push(ARRIVAL);
+        queue.close(2);
+        assert!(queue.next().await.is_some());
+        assert!(queue.next().await.is_none() && queue.next().await.is_none());
+        assert!(queue.try_next().is_none());
+    }
+}

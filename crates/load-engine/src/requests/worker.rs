@@ -8,7 +8,7 @@ use bench_report::clock::monotonic_ns;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::arrival_queue::ArrivalQueue;
+use super::arrival_queue::{ARRIVAL_QUEUE_CAPACITY, ArrivalQueue};
 use super::target::{Session, Target, TargetFactory, UserId};
 use crate::load::opening_order::OpeningOrder;
 use crate::load::pacer::Pacer;
@@ -30,7 +30,7 @@ const CLOSE_BOUND: Duration = Duration::from_millis(500);
 /// Runs one worker's share of a step to its end.
 ///
 /// # Errors
-/// When its target or a session cannot be opened.
+/// Fails if its target or a session cannot be opened.
 pub(crate) async fn work<F: TargetFactory>(
     worker: WorkerShare,
     plan: Arc<StepPlan>,
@@ -49,7 +49,7 @@ pub(crate) async fn work<F: TargetFactory>(
         Arc::clone(&shared),
         done.clone(),
     ));
-    let result = attack(worker, &plan, &target, &shared).await;
+    let result = make_load(worker, &plan, &target, &shared).await;
     shared.mark_recorded(worker.index as usize);
     done.cancel();
     let _ = watch.await;
@@ -57,7 +57,9 @@ pub(crate) async fn work<F: TargetFactory>(
     result
 }
 
-async fn attack<T: Target>(
+/// Opens this worker's sessions, makes its load until the step ends, and records what was never
+/// taken up.
+async fn make_load<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
     target: &Arc<T>,
@@ -81,7 +83,7 @@ async fn attack<T: Target>(
             }
             LoadPlan::Closed { think_time, .. } => {
                 let pauses = Pauses::new(think_time, plan.seed, user.0);
-                tasks.spawn(be_user(target, user, place, pauses, shared));
+                tasks.spawn(run_user(target, user, place, pauses, shared));
             }
         }
     }
@@ -166,7 +168,7 @@ async fn serve_arrivals<T: Target>(
     Ok(())
 }
 
-async fn be_user<T: Target>(
+async fn run_user<T: Target>(
     target: Arc<T>,
     user: UserId,
     place: OpeningOrder,
@@ -252,7 +254,9 @@ async fn release_all(
             due_ns,
             released_ns,
         }) {
-            return shared.set_pacer_error(PacerError::QueueFull);
+            return shared.set_pacer_error(PacerError::QueueFull {
+                capacity: ARRIVAL_QUEUE_CAPACITY,
+            });
         }
         if n % RELEASED_AT_A_STRETCH == 0 {
             // A pacer that catches up never has to wait, and would starve its own sessions.

@@ -16,5 +16,5 @@ mod sample;
 mod tracked_cgroup;
 
 pub use quota::{QuotaError, QuotaGroup, QuotaUse};
-pub use reader::CgroupReader;
+pub(super) use reader::CgroupReader;
 pub use sample::{CgroupCpu, CgroupIo, CgroupMemory, CgroupSample, MemoryEvents, Throttling};

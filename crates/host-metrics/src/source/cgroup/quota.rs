@@ -86,14 +86,13 @@ impl QuotaGroup {
 /// Reads the quota of one group; `None` where it has none.
 fn quota_use(directory: &Path) -> Option<QuotaUse> {
     let read = |name: &str| std::fs::read_to_string(directory.join(name)).ok();
-    let cores = match read("cpu.max") {
-        Some(max) => parse::cpu_max(&max)?.at()?,
-        None => {
-            let number = |name: &str| read(name).and_then(|text| parse::limit(&text))?.at();
-            let quota = number("cpu.cfs_quota_us")?;
-            let period = number("cpu.cfs_period_us").filter(|period| *period > 0)?;
-            quota as f64 / period as f64
-        }
+    let cores = if let Some(max) = read("cpu.max") {
+        parse::cpu_max(&max)?.at()?
+    } else {
+        let number = |name: &str| read(name).and_then(|text| parse::limit(&text))?.at();
+        let quota = number("cpu.cfs_quota_us")?;
+        let period = number("cpu.cfs_period_us").filter(|period| *period > 0)?;
+        quota as f64 / period as f64
     };
     let throttling = parse::throttling(&read("cpu.stat")?)?;
     (cores > 0.0).then_some(QuotaUse { cores, throttling })

@@ -9,7 +9,7 @@ use crate::source::{Gaps, Roots, SourceOptions};
 
 /// Reads the control groups of one recording: that of this program, and those that were named.
 #[derive(Debug)]
-pub struct CgroupReader {
+pub(in crate::source) struct CgroupReader {
     roots: Roots,
     slow_max_age_ns: u64,
     slots: Vec<TrackedCgroup>,
@@ -22,7 +22,7 @@ pub struct CgroupReader {
 impl CgroupReader {
     /// Creates a reader of this program's group and of those that `options` name, which need not exist
     /// yet.
-    pub fn new(roots: &Roots, selection: &SourceOptions) -> Self {
+    pub(in crate::source) fn new(roots: &Roots, selection: &SourceOptions) -> Self {
         let wanted: BTreeSet<&String> = selection.cgroups.iter().collect();
         let named = wanted.into_iter().map(|name| TrackedCgroup::named(name));
         Self {
@@ -38,14 +38,14 @@ impl CgroupReader {
     }
 
     /// Reads the groups of these processes too, also after they move.
-    pub fn follow(&mut self, processes: impl Iterator<Item = u32>) {
+    pub(in crate::source) fn follow(&mut self, processes: impl Iterator<Item = u32>) {
         self.processes.clear();
         self.processes.extend(processes);
     }
 
     /// Reads all groups that exist. A named one that does not exist is noted in `gaps` until it does;
     /// that this program is in no group is no gap.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> Vec<CgroupSample> {
+    pub(in crate::source) fn sample(&mut self, gaps: &mut Gaps) -> Vec<CgroupSample> {
         let now_ns = monotonic_ns();
         let stands = |found_ns: u64| now_ns.saturating_sub(found_ns) < self.slow_max_age_ns;
         if !self.found_ns.is_some_and(stands) {

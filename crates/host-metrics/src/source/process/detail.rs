@@ -18,7 +18,7 @@ const FILE_BYTES: usize = 8192;
 
 /// Reads the details of one process after the other into one buffer.
 #[derive(Debug)]
-pub(super) struct DetailReader {
+pub(super) struct ProcessDetailReader {
     proc: PathBuf,
     buffer: Vec<u8>,
     threads: Vec<(u32, SchedulerWait)>,
@@ -26,7 +26,7 @@ pub(super) struct DetailReader {
     size_counts: bool,
 }
 
-impl DetailReader {
+impl ProcessDetailReader {
     pub(super) fn new(proc: &Path) -> Self {
         let own = proc.join("self/fd");
         // Listing the directory opens one more descriptor.
@@ -275,7 +275,7 @@ mod tests {
         put(root.path(), "schedstat", "1 100 3\n");
         let mut files = DetailFiles::new(7);
         let mut gaps = Gaps::default();
-        let mut reader = DetailReader::new(root.path());
+        let mut reader = ProcessDetailReader::new(root.path());
         let mut read = || reader.read(&mut files, EVERYTHING, 2, true, &mut gaps);
         let detail = read();
         let io = detail.io.unwrap().value;
@@ -314,7 +314,7 @@ mod tests {
         put(root.path(), "schedstat", "1 100 3\n");
         let mut files = DetailFiles::new(7);
         let mut gaps = Gaps::default();
-        let mut reader = DetailReader::new(root.path());
+        let mut reader = ProcessDetailReader::new(root.path());
         let still = ReadSpan {
             begin_ns: 5,
             end_ns: 9,
@@ -339,7 +339,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mut gaps = Gaps::default();
         let mut files = DetailFiles::new(7);
-        let mut reader = DetailReader::new(root.path());
+        let mut reader = ProcessDetailReader::new(root.path());
         let detail = reader.read(&mut files, EVERYTHING, 2, true, &mut gaps);
         assert_eq!(detail, ProcessDetail::default());
         assert!(gaps.iter().next().is_none());
@@ -354,9 +354,9 @@ mod tests {
 
     #[test]
     fn descriptors_of_this_process_are_counted_however_the_kernel_tells() {
-        let mut reader = DetailReader::new(Path::new("/proc"));
+        let mut reader = ProcessDetailReader::new(Path::new("/proc"));
         let mut kept = None;
-        let mut count = |reader: &DetailReader| {
+        let mut count = |reader: &ProcessDetailReader| {
             let own = reader.descriptors(&mut kept, std::process::id(), true);
             own.unwrap()
         };

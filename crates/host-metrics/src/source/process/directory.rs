@@ -17,7 +17,7 @@ use crate::{CommandLine, Masking};
 const COMMAND_LINE_BYTES: usize = 4096;
 
 /// Directory of one process below `/proc`. Each call opens, reads and closes a file; for many
-/// processes at every tick there is [`ProcessTable`](super::ProcessTable).
+/// processes at every tick there is [`HostSource`](crate::source::HostSource).
 #[derive(Debug, Clone)]
 pub struct ProcessDirectory {
     path: PathBuf,

@@ -1,10 +1,10 @@
 //! Processes: CPU time and memory of each, and on request more figures.
 //!
-//! [`ProcessTable`] reads one line of every process at each tick, and more expensive figures only of
+//! `ProcessTable` reads one line of every process at each tick, and more expensive figures only of
 //! the processes that are asked for. [`ProcessDirectory`] reads a single process.
 
 #[cfg(target_os = "linux")]
-pub mod detail;
+mod detail;
 #[cfg(target_os = "linux")]
 mod detail_files;
 mod directory;
@@ -22,7 +22,7 @@ mod schedule;
 mod stat;
 mod status;
 #[cfg(target_os = "linux")]
-pub mod table;
+mod table;
 #[cfg(target_os = "linux")]
 mod table_entry;
 mod words;
@@ -164,4 +164,4 @@ pub struct SchedulerWait {
 }
 
 #[cfg(target_os = "linux")]
-pub use table::ProcessTable;
+pub(in crate::source) use table::ProcessTable;

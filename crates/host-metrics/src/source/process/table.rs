@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::monotonic_ns;
 
-use super::detail::DetailReader;
+use super::detail::ProcessDetailReader;
 use super::detail_files::DetailFiles;
 use super::hidden;
 use super::listing::ProcessListing;
@@ -25,7 +25,7 @@ use crate::{CommandLine, Masking};
 
 /// Reads all processes of the tree at a root.
 #[derive(Debug)]
-pub struct ProcessTable {
+pub(in crate::source) struct ProcessTable {
     proc: PathBuf,
     units: KernelUnits,
     masking: Masking,
@@ -37,7 +37,7 @@ pub struct ProcessTable {
     gone: BTreeSet<u32>,
     listings: u64,
     line: Vec<u8>,
-    reader: DetailReader,
+    reader: ProcessDetailReader,
     runs_are_counted: bool,
     /// Reason for which those of other users are hidden, until it is noted.
     hidden: Option<String>,
@@ -45,7 +45,12 @@ pub struct ProcessTable {
 
 impl ProcessTable {
     /// Creates a table of the processes at `proc` that keeps at most `most_handles` files open.
-    pub fn new(proc: &Path, units: KernelUnits, masking: Masking, most_handles: usize) -> Self {
+    pub(in crate::source) fn new(
+        proc: &Path,
+        units: KernelUnits,
+        masking: Masking,
+        most_handles: usize,
+    ) -> Self {
         Self {
             proc: proc.to_owned(),
             units,
@@ -57,7 +62,7 @@ impl ProcessTable {
             gone: BTreeSet::new(),
             listings: 0,
             line: vec![0; LINE_BYTES],
-            reader: DetailReader::new(proc),
+            reader: ProcessDetailReader::new(proc),
             runs_are_counted: run_detector::is_counted(proc),
             hidden: hidden::reason(proc),
         }
@@ -65,7 +70,11 @@ impl ProcessTable {
 
     /// Reads all processes; leaves out those that end meanwhile. `forks` is the number of processes and
     /// threads ever started, read before this call; without it `/proc` is listed every time.
-    pub fn sample(&mut self, forks: Option<u64>, gaps: &mut Gaps) -> Option<Vec<ProcessSample>> {
+    pub(in crate::source) fn sample(
+        &mut self,
+        forks: Option<u64>,
+        gaps: &mut Gaps,
+    ) -> Option<Vec<ProcessSample>> {
         if let Some(why) = self.hidden.take() {
             gaps.note("processes of other users", &why);
         }
@@ -116,7 +125,7 @@ impl ProcessTable {
 
     /// Reads more of a process that was in the last sample. A reading that fails is absent, and noted
     /// in `gaps` unless the process has ended.
-    pub fn detail(
+    pub(in crate::source) fn detail(
         &mut self,
         id: ProcessId,
         fields: ProcessFields,
@@ -144,7 +153,7 @@ impl ProcessTable {
     }
 
     /// Reads the command line of a process; `None` for a thread of the kernel.
-    pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
+    pub(in crate::source) fn command_line(&self, pid: u32) -> Option<CommandLine> {
         let directory = ProcessDirectory::below(&self.proc, pid);
         directory.command_line(self.masking).ok().flatten()
     }

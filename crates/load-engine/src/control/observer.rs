@@ -1,0 +1,43 @@
+//! Observers of a step.
+
+use std::time::Duration;
+
+use super::rule_window::BrokenRule;
+use crate::plan::phase::Phase;
+
+/// Follows a step from outside: progress, evidence.
+pub trait Observer {
+    /// Notes that a phase begins.
+    fn phase(&mut self, phase: Phase) {
+        let _ = phase;
+    }
+
+    /// Notes that an interval is over.
+    fn tick(&mut self, tick: &Tick) {
+        let _ = tick;
+    }
+
+    /// Returns an observation that must end the step; called after each interval of the measured part.
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
+        None
+    }
+}
+
+/// Observes nothing.
+impl Observer for () {}
+
+/// Figures of the last interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tick {
+    /// Time since the first arrival of the warm-up.
+    pub elapsed: Duration,
+    /// Warm-up and measured part together.
+    pub planned: Duration,
+    /// Successes per second.
+    pub throughput_per_s: f64,
+    /// Failures per second.
+    pub errors_per_s: f64,
+    /// 99th percentile of what users felt, those who still wait among them; absent when nothing
+    /// succeeded and nobody waits for long.
+    pub p99: Option<Duration>,
+}

@@ -1,0 +1,42 @@
+//! Runs one step of requests.
+
+use std::io;
+use std::sync::Arc;
+
+use super::cancel::Cancel;
+use super::controller::Controller;
+use super::observer::Observer;
+use super::step_result::StepResult;
+use crate::load::local_load::LocalLoad;
+use crate::plan::step_plan::StepPlan;
+use crate::record::recorder::Recorder;
+use crate::requests::target::TargetFactory;
+use crate::requests::worker;
+
+/// Reason why a step cannot begin at all.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system gave no thread or no runtime.
+    #[error("cannot start the load generator's threads: {0}")]
+    Runtime(#[from] io::Error),
+}
+
+/// Runs one step of requests to its end: its plan's, a rule's, or `cancel`'s.
+///
+/// # Errors
+/// Fails only if no load can be made at all; a target that fails is a result.
+pub fn run_requests<F: TargetFactory>(
+    plan: &StepPlan,
+    factory: &Arc<F>,
+    cancel: &Cancel,
+    observer: &mut dyn Observer,
+) -> Result<StepResult, StartError> {
+    let threads = plan.threads.max(1);
+    let recorder = Recorder::new(factory.operations(), threads).with_parts(factory.parts());
+    let shared_plan = Arc::new(plan.clone());
+    let mut load = LocalLoad::start(plan, recorder, |worker, state| {
+        let (plan, factory) = (Arc::clone(&shared_plan), Arc::clone(factory));
+        worker::work(worker, plan, factory, state)
+    })?;
+    Ok(Controller::new(plan, cancel, observer, &mut load).run())
+}

@@ -1,0 +1,131 @@
+//! Load made by worker threads of this process.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bench_report::StepEnd;
+
+use super::cpu_use::CpuReading;
+use super::load_source::{LoadSource, Preparation, RawStep};
+use super::step_state::{PacerError, StepState};
+use super::worker_pool::{WorkerPool, worker_count};
+use crate::plan::segments::Segments;
+use crate::plan::step_plan::StepPlan;
+use crate::plan::worker_share::WorkerShare;
+use crate::record::failure::Failure;
+use crate::record::interval::Interval;
+use crate::record::recorder::Recorder;
+
+/// Load of one step by worker threads of this process. Its kind is in the futures that they run.
+#[derive(Debug)]
+pub(crate) struct LocalLoad {
+    state: Arc<StepState>,
+    workers: WorkerPool,
+    /// Number of sessions that must be open before the load begins.
+    wanted: usize,
+}
+
+impl LocalLoad {
+    /// Starts the workers of a step, each with the future that `work` makes of its share; they open
+    /// their sessions and wait for the step to begin.
+    ///
+    /// # Errors
+    /// Fails if the system gives no thread or no runtime.
+    pub(crate) fn start<W>(
+        plan: &StepPlan,
+        recorder: Recorder,
+        work: impl Fn(WorkerShare, Arc<StepState>) -> W,
+    ) -> io::Result<Self>
+    where
+        W: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let state = Arc::new(StepState::new(recorder, worker_count(plan)));
+        let workers = WorkerPool::start(plan, &state, |worker| work(worker, Arc::clone(&state)))?;
+        Ok(Self {
+            state,
+            workers,
+            wanted: plan.load.sessions() as usize,
+        })
+    }
+}
+
+impl LoadSource for LocalLoad {
+    fn preparation(&mut self) -> Preparation {
+        let (opened, wanted) = (self.state.opened.load(Ordering::Relaxed), self.wanted);
+        if opened >= wanted {
+            Preparation::Ready
+        } else if self.workers.any_finished() {
+            let reason = self.join();
+            Preparation::Failed(
+                reason.unwrap_or_else(|| "a worker ended before the load began".to_owned()),
+            )
+        } else {
+            Preparation::Opening { opened, wanted }
+        }
+    }
+
+    fn begin(&mut self, segments: &Segments) {
+        let _ = self.state.step.segments.set(segments.clone());
+    }
+
+    fn take_interval(&mut self) -> Interval {
+        self.state.step.recorder.take_interval()
+    }
+
+    fn read_cpu(&mut self) -> CpuReading {
+        CpuReading::read(&self.state.threads)
+    }
+
+    fn early_end(&mut self) -> Option<StepEnd> {
+        match self.state.pacer_error.get() {
+            Some(PacerError::QueueFull { capacity }) => Some(StepEnd::Stopped {
+                rule: format!("backlog>{capacity}"),
+                reason: "the target fell so far behind that the backlog was full".to_owned(),
+            }),
+            Some(PacerError::Timer(reason)) => Some(StepEnd::Failed {
+                reason: reason.clone(),
+            }),
+            None if self.workers.all_finished() => {
+                self.join().map(|reason| StepEnd::Failed { reason })
+            }
+            None => None,
+        }
+    }
+
+    fn halt(&mut self) {
+        self.state.halt();
+    }
+
+    fn abort(&mut self) {
+        self.state.abort.cancel();
+    }
+
+    fn is_finished(&mut self) -> bool {
+        self.workers.all_finished()
+    }
+
+    fn wait_until_recorded(&mut self) {
+        self.workers.wait_until_recorded(&self.state);
+    }
+
+    fn join(&mut self) -> Option<String> {
+        if !self.workers.all_finished() {
+            self.abort();
+        }
+        self.workers.join()
+    }
+
+    fn collect(&mut self, measured_s: f64) -> RawStep {
+        let recorder = &self.state.step.recorder;
+        let (operations, failures) = recorder.collect(measured_s);
+        RawStep {
+            operations,
+            parts: recorder.collect_parts(measured_s),
+            failures,
+            pool: self.state.pool_usage(),
+            delayed_at_cap: self.state.delayed_at_cap.load(Ordering::Relaxed),
+        }
+    }
+}
