@@ -191,7 +191,8 @@ fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     table.to_string() + &wrapped(&legend)
 }
 
-/// Lines on steps that ended early, and on errors.
+/// Returns a line for each step that a rule stopped or that failed, and one with the number of
+/// errors of each kind over all steps.
 fn troubles(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &report.steps {

@@ -48,7 +48,7 @@ pub(crate) struct Note {
     pub(crate) evidence: Vec<EvidenceItem>,
     /// Actions in order.
     pub(crate) actions: Vec<String>,
-    /// Expected gain.
+    /// Expected gain in words, without a figure, as in `fewer pages to read for each call`.
     pub(crate) gain: String,
     /// Reason why the actions help.
     pub(crate) rationale: String,

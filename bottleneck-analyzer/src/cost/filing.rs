@@ -12,7 +12,8 @@ use crate::run_facts::RunFacts;
 /// Rule that checks one repeat of an operating point.
 pub(crate) type RepeatRule = fn(&RepeatFacts<'_, '_>) -> Vec<CheckResult>;
 
-/// Runs the rules on every repeat of a bench's operating point and adds their joint conclusions.
+/// Runs each rule on every repeat of a bench's operating point, merges the results over the
+/// repeats, and adds them to `out` as findings, open questions or ruled-out causes.
 pub(crate) fn check_repeats(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,

@@ -1,4 +1,6 @@
-//! Facts of one repeat of an operating point, and the time gained without a cause.
+//! Facts of one repeat of an operating point that rules read, and the mean response time in
+//! nanoseconds that would be saved if a cause were removed: its own time, and the queue that gets
+//! shorter.
 
 use bench_report::Step;
 

@@ -1,4 +1,5 @@
-//! Promised availability: share of the requests that succeed, and of the connections that are kept.
+//! Recommends an availability to promise: the strictest usual one that the measured failures allow
+//! at 95 % confidence, for requests answered and for connections opened and kept.
 
 use super::PromiseDraft;
 use crate::assessment::{EvidenceItem, Promise};

@@ -34,7 +34,7 @@ pub(crate) struct Plant {
     pub(crate) io: f64,
     /// Service time of a statement.
     pub(crate) service_ns: f64,
-    /// Failed share of PostgreSQL's requests.
+    /// Failed ÷ succeeded requests of PostgreSQL.
     pub(crate) errors: f64,
     /// Server connections in use, and the server's limit.
     pub(crate) connections: (f64, f64),

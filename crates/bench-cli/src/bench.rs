@@ -100,8 +100,9 @@ impl Bench {
         self.seeks_limit = true;
     }
 
-    /// Tells which latency figures the result shows, where they are not medians and 99th
-    /// percentiles over all repeats of a setting.
+    /// Declares which latency percentiles the bench's own table shows, so that doubts are told of
+    /// those alone. Without it these are the median and the 99th percentile over the operations and
+    /// repeats of a setting.
     pub fn show_figures(&mut self, shown: ShownFigures) {
         self.shown = shown;
     }

@@ -1,4 +1,5 @@
-//! Alternating pairs of runs, until the interval of the ratio is narrow enough.
+//! Runs pairs, ours and the peer's in alternating order, until the 95 % confidence interval of
+//! their ratio of throughput or of CPU time is narrow enough, or enough pairs have run.
 //!
 //! Absolute rates drift from minute to minute with everything else that a machine does. Two runs
 //! that follow each other suffer the same, so their ratio stays; and as each side comes first in

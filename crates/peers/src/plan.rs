@@ -19,7 +19,7 @@ pub(crate) struct ContestPlan {
     pub expected_ratio: Option<f64>,
     /// The most CPU time that one of our operations may take; absent where there is no bound.
     pub most_cpu_ns: Option<f64>,
-    /// The load.
+    /// Kind of operation that both sides perform, with its driver and users.
     pub load: ContestLoad,
 }
 

@@ -50,7 +50,7 @@ pub enum ProgramError {
     Failed {
         /// The program.
         program: PathBuf,
-        /// Its exit code, or the signal that ended it.
+        /// Exit code of the program, or the signal that ended it.
         status: ExitStatus,
         /// The last lines that it printed.
         said: String,

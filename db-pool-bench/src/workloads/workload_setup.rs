@@ -19,7 +19,8 @@ const READ_ONLY: &str = "sqlstate.25006";
 /// Failure kind of a missing table.
 const NO_TABLE: &str = "sqlstate.42P01";
 
-/// Server on which a workload is being set up.
+/// Setup of a workload on a server: the control connection and the schema, by which tables are
+/// found or made and statements are checked.
 #[derive(Debug)]
 pub(crate) struct WorkloadSetup<'a> {
     /// Runtime of the control connection.

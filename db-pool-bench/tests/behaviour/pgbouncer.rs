@@ -1,5 +1,6 @@
-//! Through PgBouncer: in session mode always, in transaction mode from the version on that keeps
-//! prepared statements; before, the reason is told.
+//! Sweeps through PgBouncer. Session mode works with every version. Transaction mode works with
+//! prepared statements from version 1.21 on, where older ones give an error with the reason, and
+//! with the protocols `simple` and `extended` in every version.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -146,7 +147,8 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     pooled.talk.assert_nothing_is_left();
 }
 
-/// Names that others of each driver left on a pooler's sessions, as they do.
+/// Names that drivers give to prepared statements. Tests leave statements of these names on the
+/// pooler's sessions, as another client of the same driver would.
 const NAMES: [&str; 5] = ["s0", "s1", "s2", "sqlx_s_1", "w0"];
 
 /// Leaves `NAMES` on both sessions of a pooler, each bound to another statement.

@@ -21,7 +21,7 @@ pub use pooled::Pooled;
 /// Longest time that an answer may take. The driver's own 500 ms would turn a stall into errors and
 /// cut the tail off the latencies.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest time that connecting may take.
+/// Time limit for one attempt to open a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause of a user after a connection broke, so that neither the server is flooded with attempts nor
 /// the generator spins. It is part of no latency.

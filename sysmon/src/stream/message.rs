@@ -103,7 +103,9 @@ fn is_sound(message: Message<'_>, body: &[u8]) -> bool {
     }
 }
 
-/// Returns true if every column lies within the body and has a possible length.
+/// Returns true if the body is not empty, every buffer lies within it, and counts of rows and nulls
+/// and decompressed lengths are below fixed bounds. Lengths are not compared with the number of
+/// rows.
 fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
     let lengths = batch.nodes().into_iter().flatten();
     let mut lengths = lengths.map(|node| (node.length(), node.null_count()));

@@ -27,7 +27,8 @@ struct TimedValue {
 /// Use of a resource, as a share of the limit or of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ResourceUse {
-    /// Share in use, 0 to 1.
+    /// Share in use of `limit`, or of the whole machine without one, 0 to 1; absent if not
+    /// measured.
     pub(crate) ratio: Option<f64>,
     /// Limit of our own control group, in cores or bytes, where that is less than the machine has.
     pub(crate) limit: Option<f64>,

@@ -26,7 +26,8 @@ pub(super) fn all_charts(run: &RunReports, assessment: &Assessment) -> PageChart
     }
 }
 
-/// Charts throughput and p99 over the swept parameter, for sweeps of two or more settings.
+/// Returns two charts, throughput and p99, for each swept parameter, with a line for each sweep of
+/// two or more settings.
 fn sweep_charts(source: &SourceReport) -> Vec<Chart> {
     let all = Sweep::from_report(&source.report);
     let mut charts = Vec::new();

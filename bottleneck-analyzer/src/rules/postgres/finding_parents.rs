@@ -30,7 +30,8 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Sets the lock as parent of the finding about the main activity of its holders.
+/// Makes the finding about lock waits the parent of lower-scored findings about the main activity
+/// of the lock's holders, and turns problems among them into symptoms.
 fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);

@@ -70,7 +70,8 @@ metrics! {
 }
 
 metrics! {
-    /// Pressure on the memory of a control group.
+    /// Memory pressure (PSI) of a control group: share of the time in which some, and in which all,
+    /// of its tasks waited for memory.
     CGROUP_MEMORY: PressureStall {
         CGROUP_MEMORY_SOME = share("cgroup.pressure.memory.some_ratio", GROUP_SOME,
             "Time in which some task of the group waited for the resource.",

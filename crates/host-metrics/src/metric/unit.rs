@@ -73,7 +73,8 @@ impl Unit {
     }
 }
 
-/// Splits the unit off a name: after `_`, or after `.` where the unit is all of the last part.
+/// Returns `name` without `_` and `ending`, or all of it where `ending` is its last dotted part;
+/// `None` if the name does not end in this unit.
 fn split<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     let stem = name.strip_suffix(ending)?;
     match stem.strip_suffix('_') {

@@ -7,7 +7,7 @@ use crate::plan::phase::Phase;
 
 /// Follows a step from outside: progress, evidence.
 pub trait Observer {
-    /// Notes that a phase begins.
+    /// Called when a phase of the step begins (connect, warm-up, measure or drain).
     fn phase(&mut self, phase: Phase) {
         let _ = phase;
     }

@@ -36,7 +36,8 @@ impl BegunCounts {
     }
 }
 
-/// Requests of one shard that are over, however they ended.
+/// Finished requests of one shard, successes and failures alike, counted by the 8 ms in which they
+/// began; those that took longer than 60 s are counted together.
 #[derive(Debug)]
 pub(crate) struct FinishedCounts {
     buckets: Box<[u32]>,

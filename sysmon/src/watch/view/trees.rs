@@ -1,4 +1,5 @@
-//! Lines on followed processes, each with its descendants as one.
+//! Table of the followed targets: a line for each, with the sums over its processes and their
+//! descendants.
 
 use host_metrics::metric::process;
 use ratatui::text::{Line, Span};
