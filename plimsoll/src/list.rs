@@ -10,7 +10,7 @@ const SCENARIOS: &[(&str, &str)] = &[
     ),
     (
         "db-pool-bench scale",
-        "one pool, more and more users: where waiting begins",
+        "one pool, ever more users: where waiting begins",
     ),
     (
         "db-pool-bench exhaust",
@@ -18,11 +18,11 @@ const SCENARIOS: &[(&str, &str)] = &[
     ),
     (
         "db-pool-bench lifecycle",
-        "connections opened, closed, leaked; what opening costs",
+        "connections opened, closed, leaked; their cost",
     ),
     (
         "db-pool-bench observe",
-        "a server under its own load: waits, locks, statements",
+        "a server under its own load: waits, statements",
     ),
     (
         "redis-bench cache",
