@@ -14,8 +14,8 @@ use bench_report::clock::process_cpu_ns;
 use clap::Parser;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd};
+use redis_bench::address::RedisAddress;
 use redis_bench::clients::RESPONSE_TIMEOUT;
-use redis_bench::server::RedisAddress;
 
 #[derive(Parser)]
 struct Flags {

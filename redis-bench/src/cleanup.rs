@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use bench_cli::bench::Bench;
 use redis::RedisResult;
 
+use crate::address::RedisAddress;
 use crate::blocking_task::{BlockingTask, TaskState};
 use crate::failure;
 use crate::run_keys;
-use crate::server::RedisAddress;
 
 /// Time without an answer after which the removal is given up.
 const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);

@@ -13,6 +13,7 @@
     )
 )]
 
+pub mod address;
 mod advice;
 mod blocking_task;
 pub mod cache;

@@ -1,8 +1,8 @@
 //! Remedies for the errors of a Redis server, chosen by the error's code, or by its words where it
 //! has no code of its own.
 
+use crate::address::RedisAddress;
 use crate::failure;
-use crate::server::RedisAddress;
 use redis::RedisError;
 
 /// Remedy for a login that the server misses or refuses.

@@ -76,7 +76,7 @@ pub fn run<S: RedisScenario>(
     defaults: Defaults,
 ) -> anyhow::Result<Exit> {
     if let Some(url) = &flags.url {
-        crate::server::RedisAddress::parse(url)?;
+        crate::address::RedisAddress::parse(url)?;
     }
     let clients = clients::selected(&flags.client)?;
     let seed = flags.load.step.draw_seed();

@@ -3,144 +3,19 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::{Remedy as _, UsageError};
-use bench_report::redaction;
+use bench_cli::Remedy as _;
 use load_engine::Cancel;
-use redis::io::tcp::TcpSettings;
-use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
+use redis::RedisError;
 use testbed::{Redis, RedisOptions, token};
 
+use crate::address::RedisAddress;
 use crate::blocking_task::{BlockingTask, TaskResult};
-use crate::clients::CONNECT_TIMEOUT;
 use crate::failure;
 use crate::info::Info;
 use crate::remedy;
 
-/// Longest time that a blocking command of this program (`INFO`, filling, clearing) may take.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time within which the first connection must be made.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
-
-/// Address of a server, and the credentials for it.
-#[derive(Debug, Clone)]
-pub struct RedisAddress {
-    info: ConnectionInfo,
-    masked_url: String,
-}
-
-impl RedisAddress {
-    /// Reads a URL.
-    ///
-    /// # Errors
-    /// Fails if no Redis can be reached by it; the sentence holds no secret.
-    pub fn parse(url: &str) -> Result<Self, UsageError> {
-        let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
-                    needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
-        if url.starts_with("rediss://") || url.starts_with("valkeys://") {
-            let text = "TLS (rediss://) is not built in; use redis:// to a server that takes plain connections";
-            return Err(UsageError(text.to_owned()));
-        }
-        if redaction::hides_its_host(url) {
-            let text = format!(
-                "the URL of the Redis server cannot be read: {}",
-                redaction::ENCODE_IT
-            );
-            return Err(UsageError(text));
-        }
-        let info = url.into_connection_info().map_err(|_| {
-            // Not shown: where it cannot be read it cannot be redacted with certainty either.
-            UsageError(format!(
-                "the URL of the Redis server cannot be read; {form}"
-            ))
-        })?;
-        let settings = TcpSettings::default().set_nodelay(true);
-        Ok(Self {
-            info: info.set_tcp_settings(settings),
-            masked_url: redaction::url(url),
-        })
-    }
-
-    /// Returns the connection settings for clients.
-    pub fn info(&self) -> &ConnectionInfo {
-        &self.info
-    }
-
-    /// Returns the URL with its secrets masked.
-    pub fn masked_url(&self) -> &str {
-        &self.masked_url
-    }
-
-    /// Opens a blocking connection, for work that is not measured.
-    ///
-    /// # Errors
-    /// Returns the error of the driver or the server.
-    pub fn connect(&self) -> Result<Connection, RedisError> {
-        let client = Client::open(self.info.clone())?;
-        let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
-        connection.set_read_timeout(Some(COMMAND_TIMEOUT))?;
-        connection.set_write_timeout(Some(COMMAND_TIMEOUT))?;
-        Ok(connection)
-    }
-
-    /// Returns the beginning of a `redis-cli` command for this server, without the password.
-    pub fn cli(&self) -> String {
-        let database = match self.info.redis_settings().db() {
-            0 => String::new(),
-            db => format!(" -n {db}"),
-        };
-        let user = match self.info.redis_settings().username() {
-            Some(user) if user != "default" && !user.is_empty() => format!(" --user {user}"),
-            _ => String::new(),
-        };
-        match self.info.addr() {
-            ConnectionAddr::Tcp(host, port) => {
-                format!("redis-cli -h {host} -p {port}{user}{database}")
-            }
-            ConnectionAddr::Unix(path) => {
-                format!("redis-cli -s {}{user}{database}", path.display())
-            }
-            _ => "redis-cli".to_owned(),
-        }
-    }
-
-    /// Returns true if the URL has a password.
-    pub fn has_password(&self) -> bool {
-        self.info.redis_settings().password().is_some()
-    }
-
-    /// Fails with a sentence about `error` and its remedy.
-    fn connect_error<T>(&self, error: &RedisError) -> anyhow::Result<T> {
-        let failure = failure::from_redis(error);
-        let known = remedy::for_error(error, self);
-        let (why, remedy) = match failure.kind.as_ref() {
-            "refused" => (
-                "connection refused".to_owned(),
-                format!("{} ping; is the server up?", self.cli()),
-            ),
-            "timeout" => (
-                "no answer in time".to_owned(),
-                format!(
-                    "{} ping; is the server up, and is its port open?",
-                    self.cli()
-                ),
-            ),
-            _ if known.as_deref() == Some(remedy::LOGIN) => {
-                let why = if self.has_password() {
-                    "the server did not take user and password"
-                } else {
-                    "the server wants a password"
-                };
-                (why.to_owned(), remedy::LOGIN.to_owned())
-            }
-            _ => (
-                failure.to_string(),
-                known.unwrap_or_else(|| format!("{} ping", self.cli())),
-            ),
-        };
-        let what = format!("cannot connect to {}", self.masked_url);
-        Err(anyhow::anyhow!(why)).context(what).remedy(remedy)
-    }
-}
 
 /// Server of a run. A throwaway server that this run started is stopped when this is dropped.
 #[derive(Debug)]
@@ -199,14 +74,47 @@ impl RedisServer {
             .context("cannot ask the server who it is")?;
         match asked.wait(cancel, PROBE_TIMEOUT) {
             TaskResult::Done(Ok(info)) => Ok(Some(info)),
-            TaskResult::Done(Err(error)) => self.remote.connect_error(&error),
+            TaskResult::Done(Err(error)) => connect_error(&self.remote, &error),
             TaskResult::Cancelled => Ok(None),
             TaskResult::TimedOut => {
                 let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                self.remote.connect_error(&RedisError::from(timeout))
+                connect_error(&self.remote, &RedisError::from(timeout))
             }
         }
     }
+}
+
+/// Fails with a sentence about `error` and its remedy.
+fn connect_error<T>(address: &RedisAddress, error: &RedisError) -> anyhow::Result<T> {
+    let failure = failure::from_redis(error);
+    let known = remedy::for_error(error, address);
+    let (why, remedy) = match failure.kind.as_ref() {
+        "refused" => (
+            "connection refused".to_owned(),
+            format!("{} ping; is the server up?", address.cli()),
+        ),
+        "timeout" => (
+            "no answer in time".to_owned(),
+            format!(
+                "{} ping; is the server up, and is its port open?",
+                address.cli()
+            ),
+        ),
+        _ if known.as_deref() == Some(remedy::LOGIN) => {
+            let why = if address.has_password() {
+                "the server did not take user and password"
+            } else {
+                "the server wants a password"
+            };
+            (why.to_owned(), remedy::LOGIN.to_owned())
+        }
+        _ => (
+            failure.to_string(),
+            known.unwrap_or_else(|| format!("{} ping", address.cli())),
+        ),
+    };
+    let what = format!("cannot connect to {}", address.masked_url());
+    Err(anyhow::anyhow!(why)).context(what).remedy(remedy)
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use bench_report::{Histogram, Operation, Pacing, StepEnd};
 use load_engine::{Cancel, LoadPlan, RuntimeKind, StepPlan, TargetFactory, run_requests};
+use redis_bench::address::RedisAddress;
 use redis_bench::cli::PoolWorkload;
 use redis_bench::clients::{Multiplexed, Pooled};
 use redis_bench::run_keys::RunKeys;
-use redis_bench::server::RedisAddress;
 use redis_bench::throughput::ThroughputWork;
 use testbed::Redis;
 

@@ -19,6 +19,7 @@ pub mod command;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod growth;
+pub mod label_text;
 pub mod mark;
 pub mod marks;
 pub mod masking;

@@ -8,8 +8,8 @@ use host_metrics::follow::{Follower, ProcessRecorder};
 use host_metrics::metric::process;
 use host_metrics::spread::Spread;
 
+use crate::label_text::label_text;
 use crate::rolling::Rolling;
-use crate::stream::sample::label_text;
 
 /// Follows processes and keeps series of each.
 pub type ProcessFollower = Follower<ProcessHistory>;

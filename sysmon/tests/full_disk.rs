@@ -9,9 +9,10 @@ use bench_report::{Report, Tool};
 use host_metrics::figure::FigureValue;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
+use sysmon::label_text::label_text;
 use sysmon::recording::LiveRecording;
 use sysmon::settings::SamplingSettings;
-use sysmon::stream::sample::{RawSample, SampleRow, label_text};
+use sysmon::stream::sample::{RawSample, SampleRow};
 use sysmon::stream::{Ending, RawHeader, RawWriter, Rotation, paths, read};
 use test_support::eventually;
 

@@ -15,7 +15,8 @@ use arrow_ipc::reader::StreamReader;
 use bench_report::{ClockAnchor, Report, Tool, WarningCode};
 use host_metrics::figure::FigureValue;
 use nix::sys::stat::Mode;
-use sysmon::stream::sample::{RawSample, SampleRow, label_text};
+use sysmon::label_text::label_text;
+use sysmon::stream::sample::{RawSample, SampleRow};
 use sysmon::stream::{Ending, RawHeader, RawReader, RawWriter, Rotation, StreamError, paths, read};
 use test_support::eventually;
 

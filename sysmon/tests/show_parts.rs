@@ -10,7 +10,8 @@ use bench_report::{Report, Tool};
 use common::Home;
 use host_metrics::figure::FigureValue;
 use serde_json::Value;
-use sysmon::stream::sample::{RawSample, SampleRow, label_text};
+use sysmon::label_text::label_text;
+use sysmon::stream::sample::{RawSample, SampleRow};
 use sysmon::stream::{RawHeader, RawWriter, Rotation, paths};
 
 const SECOND: u64 = 1_000_000_000;

@@ -22,8 +22,8 @@ use redis::{Connection, RedisError, RedisResult};
 
 use self::polls::StepPolls;
 use self::reading::{ServerReading, between};
+use crate::address::RedisAddress;
 use crate::failure;
-use crate::server::RedisAddress;
 
 /// Time between two polls within a step.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);

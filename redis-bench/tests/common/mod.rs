@@ -12,10 +12,10 @@ use std::process::Command;
 use bench_report::Report;
 use clap::Parser as _;
 use load_engine::Cancel;
+use redis_bench::address::RedisAddress;
 use redis_bench::cli::{CacheFlags, RedisBenchCli, RedisBenchCommand as Scenario};
 use redis_bench::info::Info;
 use redis_bench::run_keys::RunKeys;
-use redis_bench::server::RedisAddress;
 use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions};
 

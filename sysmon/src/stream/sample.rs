@@ -1,11 +1,12 @@
 //! Readings of one tick as rows of raw samples.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use host_metrics::figure::{FigureValue, Figures, Labels};
 use host_metrics::follow::Follower;
 
+use crate::label_text::label_text;
 use crate::process_history::ProcessFollower;
 
 /// Most sets of labels whose text is cached; a machine has fewer.
@@ -82,11 +83,4 @@ impl RowBuilder {
             .insert(Arc::clone(labels), Arc::clone(&text));
         text
     }
-}
-
-/// Encodes labels as a JSON object, in order of their keys.
-pub fn label_text<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Arc<str> {
-    let object: BTreeMap<&str, &str> = labels.collect();
-    // A map of texts can always be encoded as JSON.
-    serde_json::to_string(&object).unwrap_or_default().into()
 }

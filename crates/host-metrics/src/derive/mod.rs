@@ -9,7 +9,7 @@
 
 mod cgroup;
 mod cpu;
-mod rate_window;
+pub(crate) mod rate_window;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Metrics of control groups.
 
-use super::metrics;
+use super::definition::metrics;
 use crate::source::cgroup::{
     CgroupCpu, CgroupIo, CgroupMemory, CgroupSample, MemoryEvents, Throttling,
 };

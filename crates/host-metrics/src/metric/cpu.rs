@@ -1,6 +1,6 @@
 //! Metrics of CPU time and of the scheduler.
 
-use super::metrics;
+use super::definition::metrics;
 use crate::source::cpu::{CpuSample, CpuTimes};
 
 const FAMILY: Option<&str> = Some("sysmon_cpu_seconds");

@@ -1,6 +1,6 @@
 //! Metrics of disks: throughput, operations, waiting, queue and utilisation.
 
-use super::metrics;
+use super::definition::metrics;
 use crate::source::disk::{DiskCounters, TIME_QUANTUM_NS};
 
 metrics! {

@@ -1,6 +1,6 @@
 //! Metrics of GPUs: gauges of their driver.
 
-use super::metrics;
+use super::definition::metrics;
 use crate::source::gpu::GpuSample;
 
 metrics! {

@@ -1,6 +1,6 @@
 //! Metrics of load averages, open files and sensors.
 
-use super::metrics;
+use super::definition::metrics;
 use crate::source::load::{HandleSample, LoadSample};
 
 metrics! {

@@ -1,6 +1,6 @@
 //! Metrics of memory and swap.
 
-use super::metrics;
+use super::definition::metrics;
 use crate::source::memory::{MemorySample, PagingSample};
 
 metrics! {

@@ -1,6 +1,6 @@
 //! Metrics of network interfaces and of TCP.
 
-use super::metrics;
+use super::definition::metrics;
 use crate::source::network::InterfaceCounters;
 use crate::source::tcp::{ListenSample, SocketSample, TcpSample};
 

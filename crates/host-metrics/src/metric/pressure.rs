@@ -1,6 +1,6 @@
 //! Metrics of pressure (PSI): time in which tasks waited for a resource.
 
-use super::{Metric, metrics};
+use super::definition::{Metric, metrics};
 use crate::source::pressure::PressureStall;
 
 /// Stalled time is counted in microseconds.

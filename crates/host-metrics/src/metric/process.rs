@@ -1,6 +1,6 @@
 //! Metrics of processes and of followed trees.
 
-use super::metrics;
+use super::definition::metrics;
 use crate::follow::TreeTotals;
 use crate::source::process::{
     FaultCounters, ProcessDetail, ProcessIo, ProcessSample, SchedulerWait,

@@ -1,0 +1,101 @@
+//! Address of a Redis server, and how its user reaches it.
+
+use std::time::Duration;
+
+use bench_cli::UsageError;
+use bench_report::redaction;
+use redis::io::tcp::TcpSettings;
+use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError};
+
+use crate::clients::CONNECT_TIMEOUT;
+
+/// Longest time that a blocking command of this program (`INFO`, filling, clearing) may take.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Address of a server, and the credentials for it.
+#[derive(Debug, Clone)]
+pub struct RedisAddress {
+    info: ConnectionInfo,
+    masked_url: String,
+}
+
+impl RedisAddress {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// Fails if no Redis can be reached by it; the sentence holds no secret.
+    pub fn parse(url: &str) -> Result<Self, UsageError> {
+        let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
+                    needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
+        if url.starts_with("rediss://") || url.starts_with("valkeys://") {
+            let text = "TLS (rediss://) is not built in; use redis:// to a server that takes plain connections";
+            return Err(UsageError(text.to_owned()));
+        }
+        if redaction::hides_its_host(url) {
+            let text = format!(
+                "the URL of the Redis server cannot be read: {}",
+                redaction::ENCODE_IT
+            );
+            return Err(UsageError(text));
+        }
+        let info = url.into_connection_info().map_err(|_| {
+            // Not shown: where it cannot be read it cannot be redacted with certainty either.
+            UsageError(format!(
+                "the URL of the Redis server cannot be read; {form}"
+            ))
+        })?;
+        let settings = TcpSettings::default().set_nodelay(true);
+        Ok(Self {
+            info: info.set_tcp_settings(settings),
+            masked_url: redaction::url(url),
+        })
+    }
+
+    /// Returns the connection settings for clients.
+    pub fn info(&self) -> &ConnectionInfo {
+        &self.info
+    }
+
+    /// Returns the URL with its secrets masked.
+    pub fn masked_url(&self) -> &str {
+        &self.masked_url
+    }
+
+    /// Opens a blocking connection, for work that is not measured.
+    ///
+    /// # Errors
+    /// Returns the error of the driver or the server.
+    pub fn connect(&self) -> Result<Connection, RedisError> {
+        let client = Client::open(self.info.clone())?;
+        let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
+        connection.set_read_timeout(Some(COMMAND_TIMEOUT))?;
+        connection.set_write_timeout(Some(COMMAND_TIMEOUT))?;
+        Ok(connection)
+    }
+
+    /// Returns the beginning of a `redis-cli` command for this server, without the password.
+    pub fn cli(&self) -> String {
+        let database = match self.info.redis_settings().db() {
+            0 => String::new(),
+            db => format!(" -n {db}"),
+        };
+        let user = match self.info.redis_settings().username() {
+            Some(user) if user != "default" && !user.is_empty() => format!(" --user {user}"),
+            _ => String::new(),
+        };
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                format!("redis-cli -h {host} -p {port}{user}{database}")
+            }
+            ConnectionAddr::Unix(path) => {
+                format!("redis-cli -s {}{user}{database}", path.display())
+            }
+            _ => "redis-cli".to_owned(),
+        }
+    }
+
+    /// Returns true if the URL has a password.
+    pub fn has_password(&self) -> bool {
+        self.info.redis_settings().password().is_some()
+    }
+}
