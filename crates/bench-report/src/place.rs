@@ -65,7 +65,7 @@ impl ReportPlace {
         })
     }
 
-    /// Claims a name of its own in `directory`, as [`ReportFile::create_beside`] does.
+    /// Claims a name of its own in `directory`, as `create_beside` does.
     ///
     /// # Errors
     /// As [`ReportPlace::claim`].

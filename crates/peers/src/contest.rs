@@ -23,7 +23,7 @@ pub struct Measurement {
     /// Operations that succeeded, per second.
     pub operations_per_s: f64,
     /// CPU time of the generator per operation; the two sides cover different parts, see
-    /// [`CPU_COVERS`].
+    /// `CPU_COVERS`.
     pub cpu_per_operation_ns: f64,
 }
 

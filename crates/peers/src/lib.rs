@@ -2,7 +2,7 @@
 //! own benchmark, and the smallest loop that the same crate allows.
 //!
 //! A load generator that is slower than it needs to be measures itself. How much slower ours are
-//! is a ratio of runs that follow each other closely ([`pairs`]), since absolute rates say more
+//! is a ratio of runs that follow each other closely (`pairs`), since absolute rates say more
 //! about the minute and the machine. It is a benchmark: a ratio that falls short fails nothing.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]

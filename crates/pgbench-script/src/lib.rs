@@ -1,7 +1,7 @@
 //! Scripts in [pgbench's language](https://www.postgresql.org/docs/current/pgbench.html): compiled
 //! once, executed any number of times without parsing again.
 //!
-//! The crate opens no connection. [`compile`] turns scripts into a [`Program`] each;
+//! The crate opens no connection. [`compile()`] turns scripts into a [`Program`] each;
 //! [`Program::advance`] executes the backslash commands and hands each SQL statement to the caller,
 //! who sends it with the driver of their choice:
 //!

@@ -113,7 +113,7 @@ impl Schema {
     /// Creates the schema with tables like those of `pgbench -i`, with `scale` × 100,000 accounts.
     ///
     /// # Errors
-    /// Fails with the server's error, and whether anything is left for [`Schema::remove`].
+    /// Fails with the server's error, and whether anything is left for `Schema::remove`.
     pub async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
         let name = &self.name;
         let rows = scale.saturating_mul(ROWS_PER_SCALE);

@@ -18,9 +18,9 @@ const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
 /// Kind of a fault in a script.
 const SCRIPT: &str = "script";
 
-/// Connection on which the statements of [`SqlWorkload::prepared`] are prepared.
+/// Connection on which the statements of `SqlWorkload::prepared` are prepared.
 pub trait WorkloadConnection: Send {
-    /// Executes the statement at index `statement` of [`SqlWorkload::statements`] with `values`
+    /// Executes the statement at index `statement` of `SqlWorkload::statements` with `values`
     /// bound, and drops its rows.
     fn execute(
         &mut self,

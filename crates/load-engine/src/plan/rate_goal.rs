@@ -26,7 +26,7 @@ const PERCENTILES: [(&str, &str, f64); 7] = [
 pub enum RateGoal {
     /// A percentile of response time, requests without an answer among them.
     Latency {
-        /// Index into [`PERCENTILES`].
+        /// Index among the percentiles of a report: p50, p75, p90, p95, p99, p99.9, p99.99.
         percentile: usize,
         /// Bound that it must stay below.
         below: Duration,
