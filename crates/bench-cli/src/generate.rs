@@ -45,7 +45,7 @@ pub(crate) fn command() -> Command {
 /// Prints or writes what `matches` of [`command`] ask for, for the binary that is `whole`.
 ///
 /// # Errors
-/// When the output cannot be written.
+/// Fails if the output cannot be written.
 pub(crate) fn run(mut whole: Command, matches: &ArgMatches) -> anyhow::Result<()> {
     let what = matches
         .get_one::<String>("what")

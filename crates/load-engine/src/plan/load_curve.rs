@@ -189,7 +189,7 @@ impl LoadCurve {
     /// hold their last value, as a segment named `held`.
     ///
     /// # Errors
-    /// When the curve takes longer than `length`, or makes no sense as arithmetic.
+    /// Fails if the curve takes longer than `length`, or makes no sense as arithmetic.
     pub fn over(&self, length: Duration) -> Result<FittedCurve, LoadCurveError> {
         let own = match self {
             Self::Ramp { .. } | Self::Stairs { .. } | Self::Points { .. } => self.length(),

@@ -1,4 +1,4 @@
-//! What a step is to do, as arithmetic: no clock, no thread.
+//! Plan of a step, as arithmetic: no clock, no thread.
 
 pub(crate) mod arrivals;
 pub(crate) mod curve_segments;

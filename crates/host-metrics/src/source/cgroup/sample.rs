@@ -55,7 +55,7 @@ pub struct Throttling {
 pub struct CgroupMemory {
     /// All memory charged to it, cached files included.
     pub used_bytes: u64,
-    /// The same without inactive cached files, which the kernel reclaims first.
+    /// Memory in use without inactive cached files, which the kernel reclaims first, in bytes.
     pub working_set_bytes: Option<u64>,
 }
 

@@ -9,7 +9,7 @@
 //! mean over about a second. Reading twice a second ([`watch`]) loses little of that. A read takes
 //! some milliseconds, and seconds while a GPU wakes, so it has a thread of its own.
 //!
-//! What asks NVIDIA's driver is `nvml` (feature `gpu`); tests put a made-up [`GpuDriver`] in its place. None of
+//! Module `nvml` (feature `gpu`) asks NVIDIA's driver; tests put a made-up [`GpuDriver`] in its place. None of
 //! this has met a real GPU yet, so how long its reads take there is not known: a report has it as
 //! `own.gpu_read_ns_mean` and `own.gpu_read_ns_max`.
 
