@@ -57,6 +57,9 @@ impl StepResult {
                 worst_stall_ns: generator.worst_stall_ns,
                 ..generator.cpu.generator(plan.threads, attempted)
             },
+            curve: None,
+            segments: Vec::new(),
+            sessions: None,
             figures: BTreeMap::new(),
             end,
         };
