@@ -54,7 +54,8 @@ impl<'a> Controller<'a> {
         self.observer.phase(Phase::Connect);
         let mut end = self.prepare();
         let window = self.begin(end.is_some()).window();
-        let mut timeline = Timeline::new(window.start_ns);
+        let mut timeline =
+            Timeline::new(window.start_ns).with_load(self.plan, window.measure_end_ns);
         let mut readings = (self.source.read_cpu(), self.source.read_cpu());
         if end.is_none() {
             let (ended, begun) = self.hold(window, &mut timeline);

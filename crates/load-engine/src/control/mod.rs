@@ -3,6 +3,7 @@
 pub(crate) mod cancel;
 mod controller;
 mod heartbeat;
+mod load_series;
 pub(crate) mod observer;
 mod overdue_requests;
 pub(crate) mod rule_window;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
+use bench_report::{CurveUnit, Generator, Series, Step, StepCurve, StepEnd, Warning, Window};
 
 use super::self_check;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::RawStep;
+use crate::plan::load_plan::LoadPlan;
 use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
@@ -57,9 +58,9 @@ impl StepResult {
                 worst_stall_ns: generator.worst_stall_ns,
                 ..generator.cpu.generator(plan.threads, attempted)
             },
-            curve: None,
+            curve: reported_curve(plan),
             segments: Vec::new(),
-            sessions: None,
+            sessions: raw.sessions,
             figures: BTreeMap::new(),
             end,
         };
@@ -71,7 +72,11 @@ impl StepResult {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
-        let drift = timeline.drift_ratio(measured.0, measured.1);
+        // A load that changes makes throughput change.
+        let drift = match plan.changes() {
+            true => None,
+            false => timeline.drift_ratio(measured.0, measured.1),
+        };
         let warnings = self_check::examine(&step, drift);
         Self {
             step,
@@ -79,4 +84,23 @@ impl StepResult {
             warnings,
         }
     }
+}
+
+/// Returns the curve that the load of `plan` was to follow, for the report.
+fn reported_curve(plan: &StepPlan) -> Option<StepCurve> {
+    if !plan.changes() {
+        return None;
+    }
+    let (unit, steady) = match plan.load {
+        LoadPlan::Open { rate_per_s, .. } => (CurveUnit::RatePerS, rate_per_s),
+        LoadPlan::Closed { users, .. } => (CurveUnit::Users, users as f64),
+    };
+    let curve = plan.curve.as_ref();
+    Some(StepCurve {
+        unit,
+        written: curve.map_or_else(|| steady.to_string(), |fitted| fitted.written.clone()),
+        first: curve.map_or(steady, |fitted| fitted.curve.value(0.0)),
+        peak: curve.map_or(steady, |fitted| fitted.curve.peak()),
+        spawn_per_s: plan.spawn_per_s,
+    })
 }

@@ -2,6 +2,8 @@
 
 use bench_report::Series;
 
+use super::load_series::LoadSeries;
+use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
 use crate::record::interval_quantile::IntervalQuantile;
 
@@ -14,6 +16,7 @@ pub(crate) struct Timeline {
     p50: Series,
     p99: Series,
     longest: Series,
+    load: Option<LoadSeries>,
     /// Median, 99th percentile and longest.
     felt: [IntervalQuantile; 3],
 }
@@ -27,13 +30,24 @@ impl Timeline {
             p50: Series::new("latency.p50_ns"),
             p99: Series::new("latency.p99_ns"),
             longest: Series::new("latency.max_ns"),
+            load: None,
             felt: [0.5, 0.99, 1.0].map(IntervalQuantile::new),
         }
+    }
+
+    /// Adds the load of `plan`, whose measured part ends at `measure_end_ns`: where it changes, the curve
+    /// that it was to follow.
+    pub(crate) fn with_load(mut self, plan: &StepPlan, measure_end_ns: u64) -> Self {
+        self.load = Some(LoadSeries::new(plan, self.last_ns, measure_end_ns));
+        self
     }
 
     /// Adds what finished until `now_ns`, and what was under way then.
     pub(crate) fn push(&mut self, now_ns: u64, interval: &Interval) {
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;
+        if let Some(load) = &mut self.load {
+            load.push((self.last_ns, now_ns), interval.sessions);
+        }
         self.last_ns = now_ns;
         self.throughput
             .push(now_ns, Some(interval.succeeded() as f64 / seconds));
@@ -76,13 +90,15 @@ impl Timeline {
     }
 
     pub(crate) fn into_series(self) -> Vec<Series> {
-        vec![
+        let mut series = vec![
             self.throughput,
             self.errors,
             self.p50,
             self.p99,
             self.longest,
-        ]
+        ];
+        series.extend(self.load.into_iter().flat_map(LoadSeries::into_series));
+        series
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{FailureSample, Operation, PoolUsage, StepEnd};
+use bench_report::{FailureSample, Operation, PoolUsage, SessionUse, StepEnd};
 
 use super::cpu_use::CpuReading;
 use crate::plan::segments::Segments;
@@ -70,4 +70,6 @@ pub(crate) struct RawStep {
     pub(crate) pool: Option<PoolUsage>,
     /// Number of arrivals that waited because all sessions of their worker were busy.
     pub(crate) delayed_at_cap: u64,
+    /// Sessions that opened during the step; absent where all were open before it.
+    pub(crate) sessions: Option<SessionUse>,
 }

@@ -11,6 +11,7 @@ use super::cpu_use::CpuReading;
 use super::load_source::{LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
 use super::worker_pool::{WorkerPool, worker_count};
+use crate::plan::load_plan::SessionOpening;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -23,8 +24,9 @@ use crate::record::recorder::Recorder;
 pub(crate) struct LocalLoad {
     state: Arc<StepState>,
     workers: WorkerPool,
-    /// Number of sessions that must be open before the load begins.
+    /// Number of sessions that must be open before the load begins, or else of workers that must be ready.
     wanted: usize,
+    opening: SessionOpening,
 }
 
 impl LocalLoad {
@@ -46,7 +48,11 @@ impl LocalLoad {
         Ok(Self {
             state,
             workers,
-            wanted: plan.load.sessions() as usize,
+            wanted: match plan.opening {
+                SessionOpening::Upfront => plan.load.sessions() as usize,
+                SessionOpening::WhenDue => worker_count(plan) as usize,
+            },
+            opening: plan.opening,
         })
     }
 }
@@ -71,7 +77,11 @@ impl LoadSource for LocalLoad {
     }
 
     fn take_interval(&mut self) -> Interval {
-        self.state.step.recorder.take_interval()
+        let mut interval = self.state.step.recorder.take_interval();
+        if self.opening == SessionOpening::WhenDue {
+            interval.sessions = Some(self.state.sessions.present());
+        }
+        interval
     }
 
     fn read_cpu(&mut self) -> CpuReading {
@@ -126,6 +136,10 @@ impl LoadSource for LocalLoad {
             failures,
             pool: self.state.pool_usage(),
             delayed_at_cap: self.state.delayed_at_cap.load(Ordering::Relaxed),
+            sessions: match self.opening {
+                SessionOpening::Upfront => None,
+                SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
+            },
         }
     }
 }

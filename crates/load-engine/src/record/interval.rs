@@ -14,6 +14,8 @@ pub struct Interval {
     pub failed: u64,
     /// Requests under way at its end.
     pub in_flight: InFlightAges,
+    /// Sessions open at its end, where they open during the step.
+    pub sessions: Option<u64>,
 }
 
 impl Interval {
@@ -23,6 +25,7 @@ impl Interval {
             latency: bounds.unwrap_or_else(|_| recording()),
             failed: 0,
             in_flight: InFlightAges::default(),
+            sessions: None,
         }
     }
 
