@@ -22,6 +22,8 @@ use crate::plan::step_plan::StepPlan;
 const HEAD_START_NS: u64 = 2_000_000;
 /// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
+/// Time between two looks at the state of a load that is being prepared.
+const GAUGED_EVERY_NS: u64 = 200_000_000;
 
 /// Controller of one step: the same for every kind of load.
 pub(super) struct Controller<'a> {
@@ -52,11 +54,15 @@ impl<'a> Controller<'a> {
     /// Runs the step to its end, and returns its result.
     pub(super) fn run(&mut self) -> StepResult {
         self.observer.phase(Phase::Connect);
-        let mut end = self.prepare();
+        let mut timeline = Timeline::new(monotonic_ns());
+        let before = self.source.read_cpu();
+        let mut end = self.prepare(&mut timeline);
+        // Of a step that never began, the preparation is all that can be accounted for.
+        let mut readings = (before, self.source.read_cpu());
         let window = self.begin(end.is_some()).window();
-        let mut timeline = Timeline::new(window.start_ns);
-        let mut readings = (self.source.read_cpu(), self.source.read_cpu());
+        timeline.start_at(window.start_ns);
         if end.is_none() {
+            self.heartbeat = Heartbeat::default();
             let (ended, begun) = self.hold(window, &mut timeline);
             end = ended;
             readings = (begun, self.source.read_cpu());
@@ -73,6 +79,10 @@ impl<'a> Controller<'a> {
             _ => DRAIN_WHEN_CANCELLED,
         };
         self.drain(bound, &mut timeline);
+        if matches!(end, None | Some(StepEnd::Completed)) {
+            end = self.verify();
+        }
+        timeline.push_gauges(monotonic_ns(), &self.source.gauges());
         self.source.wait_until_recorded();
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
         let window = Window {
@@ -92,7 +102,8 @@ impl<'a> Controller<'a> {
     }
 
     /// Waits until the load can begin; returns how the step ended before, if it did.
-    fn prepare(&mut self) -> Option<StepEnd> {
+    fn prepare(&mut self, timeline: &mut Timeline) -> Option<StepEnd> {
+        let mut gauged_ns = 0;
         let deadline_ns = monotonic_ns() + self.plan.connect_timeout.as_nanos() as u64;
         loop {
             let (opened, wanted) = match self.source.preparation() {
@@ -101,13 +112,18 @@ impl<'a> Controller<'a> {
                 Preparation::Failed(reason) => return Some(StepEnd::Failed { reason }),
                 Preparation::Opening { opened, wanted } => (opened, wanted),
             };
-            if monotonic_ns() > deadline_ns {
+            let now_ns = self.heartbeat.short_beat();
+            if now_ns >= gauged_ns {
+                gauged_ns = now_ns + GAUGED_EVERY_NS;
+                timeline.push_gauges(now_ns, &self.source.gauges());
+                self.observer.opening(opened, wanted);
+            }
+            if now_ns > deadline_ns {
                 let bound = humantime::format_duration(self.plan.connect_timeout);
                 return Some(StepEnd::Failed {
                     reason: format!("{opened} of {wanted} sessions were open after {bound}"),
                 });
             }
-            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -171,6 +187,7 @@ impl<'a> Controller<'a> {
     ) -> Option<StepEnd> {
         let interval = self.source.take_interval();
         timeline.push(now_ns, &interval);
+        timeline.push_gauges(now_ns, &self.source.gauges());
         let seconds = elapsed.as_secs_f64();
         self.observer.tick(&Tick {
             elapsed: Duration::from_nanos(now_ns.saturating_sub(window.start_ns)),
@@ -222,8 +239,20 @@ impl<'a> Controller<'a> {
             if monotonic_ns() - started_ns >= bound.as_nanos() as u64 {
                 return false;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            self.heartbeat.short_beat();
         }
+    }
+
+    /// Waits until the load has verified what it holds; returns how the step ended meanwhile, if it did.
+    fn verify(&mut self) -> Option<StepEnd> {
+        while !self.source.is_verified() {
+            if self.cancel.is_cancelled() {
+                self.source.abort();
+                return Some(StepEnd::Interrupted);
+            }
+            self.heartbeat.short_beat();
+        }
+        None
     }
 
     /// Returns the failure of the load, if it failed; what still runs is cut off.

@@ -1,5 +1,6 @@
 //! Load made by worker threads of this process.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use bench_report::StepEnd;
 use super::cpu_use::CpuReading;
 use super::load_source::{LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
-use super::worker_pool::{WorkerPool, worker_count};
+use super::worker_pool::{PoolThreads, WorkerPool};
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -41,8 +42,11 @@ impl LocalLoad {
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let state = Arc::new(StepState::new(recorder, worker_count(plan)));
-        let workers = WorkerPool::start(plan, &state, |worker| work(worker, Arc::clone(&state)))?;
+        let pool = PoolThreads::of_plan(plan);
+        let state = Arc::new(StepState::new(recorder, pool.workers));
+        let workers = WorkerPool::start(pool, &state.threads, |worker| {
+            work(worker, Arc::clone(&state))
+        })?;
         Ok(Self {
             state,
             workers,
@@ -122,6 +126,7 @@ impl LoadSource for LocalLoad {
         let (operations, failures) = recorder.collect(measured_s);
         RawStep {
             operations,
+            prepared: BTreeMap::new(),
             parts: recorder.collect_parts(measured_s),
             failures,
             pool: self.state.pool_usage(),
