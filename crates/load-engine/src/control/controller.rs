@@ -6,13 +6,13 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{StepEnd, Window};
 
+use super::boundary_readings::BoundaryReadings;
 use super::cancel::Cancel;
 use super::heartbeat::{Heartbeat, TickGrid};
 use super::observer::{Observer, Tick};
 use super::rule_window::RuleWindow;
 use super::step_result::{GeneratorUse, StepResult};
 use super::timeline::Timeline;
-use crate::load::cpu_use::CpuReading;
 use crate::load::load_source::{LoadSource, Preparation};
 use crate::plan::phase::Phase;
 use crate::plan::segments::Segments;
@@ -57,20 +57,21 @@ impl<'a> Controller<'a> {
         let mut timeline = Timeline::new(monotonic_ns());
         let before = self.source.read_cpu();
         let mut end = self.prepare(&mut timeline);
-        // Of a step that never began, the preparation is all that can be accounted for.
-        let mut readings = (before, self.source.read_cpu());
-        let window = self.begin(end.is_some()).window();
+        let segments = self.begin(end.is_some());
+        let window = segments.window();
         timeline.start_at(window.start_ns);
+        let mut readings = BoundaryReadings::new(&segments);
         if end.is_none() {
             self.heartbeat = Heartbeat::default();
-            let (ended, begun) = self.hold(window, &mut timeline);
-            end = ended;
-            readings = (begun, self.source.read_cpu());
+            end = self.hold(window, &mut timeline, &mut readings);
+        } else {
+            readings.begin_with(before);
         }
+        readings.end(|| self.source.read_cpu());
         if end.is_some() {
             self.source.halt();
         }
-        let halted_ns = readings.1.at_ns;
+        let halted_ns = readings.last_ns();
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
         let failed_to_open = matches!(end, Some(StepEnd::Failed { .. }));
         self.observer.phase(Phase::Drain);
@@ -93,12 +94,20 @@ impl<'a> Controller<'a> {
             end_ns: monotonic_ns(),
             ..window
         };
-        let raw = self.source.collect(window.measured_s());
+        let collected = self
+            .source
+            .collect(&segments.lengths_s(window.measure_end_ns));
         let generator = GeneratorUse {
-            cpu: readings.1.since(&readings.0),
+            cpu: readings.whole(),
             worst_stall_ns: self.heartbeat.worst_stall_ns(),
         };
-        StepResult::new(self.plan, window, (raw, &generator), timeline, end)
+        StepResult::new(
+            self.plan,
+            window,
+            (collected.whole, &generator),
+            timeline,
+            end,
+        )
     }
 
     /// Waits until the load can begin; returns how the step ended before, if it did.
@@ -134,17 +143,22 @@ impl<'a> Controller<'a> {
         if ended {
             return Segments::empty(now_ns);
         }
-        let measured = [self.plan.measure];
-        let segments = Segments::new(now_ns + HEAD_START_NS, self.plan.warmup, &measured);
+        let start_ns = now_ns + HEAD_START_NS;
+        let (warmup, measure) = (self.plan.warmup, self.plan.measure);
+        let segments = Segments::new(start_ns, warmup, measure, &self.plan.segments);
         self.source.begin(&segments);
         segments
     }
 
-    /// Watches warm-up and measured part; returns how they ended early, if they did, and the
-    /// reading at which measuring began.
-    fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, CpuReading) {
+    /// Watches warm-up and measured part, and reads the CPU time at each boundary; returns how they
+    /// ended early, if they did.
+    fn hold(
+        &mut self,
+        window: Window,
+        timeline: &mut Timeline,
+        readings: &mut BoundaryReadings,
+    ) -> Option<StepEnd> {
         let mut grid = TickGrid::new(window.start_ns, self.plan.measure);
-        let mut begun = None;
         let mut rules =
             RuleWindow::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
         self.observer.phase(if self.plan.warmup.is_zero() {
@@ -153,12 +167,11 @@ impl<'a> Controller<'a> {
             Phase::WarmUp
         });
         loop {
-            let now_ns = self.heartbeat.beat(window.measure_end_ns);
-            if begun.is_none() && now_ns >= window.measure_start_ns {
-                begun = Some(self.source.read_cpu());
-                if !self.plan.warmup.is_zero() {
-                    self.observer.phase(Phase::Measure);
-                }
+            let now_ns = self.heartbeat.beat(readings.next_ns());
+            let begins = !readings.has_begun() && now_ns >= window.measure_start_ns;
+            readings.pass(now_ns, || self.source.read_cpu());
+            if begins && !self.plan.warmup.is_zero() {
+                self.observer.phase(Phase::Measure);
             }
             let mut end = None;
             if let Some(elapsed) = grid.tick(now_ns) {
@@ -166,7 +179,7 @@ impl<'a> Controller<'a> {
             }
             let end = end.or_else(|| self.ended_early());
             if end.is_some() || now_ns >= window.measure_end_ns {
-                return (end, begun.unwrap_or_else(|| self.source.read_cpu()));
+                return end;
             }
         }
     }

@@ -119,7 +119,7 @@ pub struct CpuReading {
 }
 
 /// CPU time used between two readings.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CpuUse {
     cpu_ns: u64,
     busiest_thread_ratio: Option<f64>,

@@ -53,8 +53,8 @@ pub(crate) trait LoadSource {
     /// Waits for the end of the load, which is cut off where it still runs; returns the first error.
     fn join(&mut self) -> Option<String>;
 
-    /// Merges all that was measured in `measured_s` seconds.
-    fn collect(&mut self, measured_s: f64) -> RawStep;
+    /// Merges all that was measured; `segments_s` holds the seconds of each measured segment.
+    fn collect(&mut self, segments_s: &[f64]) -> CollectedStep;
 }
 
 /// State of what must be ready before a load begins.
@@ -73,7 +73,15 @@ pub(crate) enum Preparation {
     Failed(String),
 }
 
-/// Measurements of one step, merged over all threads.
+/// Measurements of one step, of the whole and by segment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CollectedStep {
+    pub(crate) whole: RawStep,
+    /// One for each measured segment; empty where there is a single one, which is the whole.
+    pub(crate) segments: Vec<RawStep>,
+}
+
+/// Measurements of one step or of one of its segments, merged over all threads.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RawStep {
     pub(crate) operations: BTreeMap<String, Operation>,

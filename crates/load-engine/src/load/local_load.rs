@@ -6,13 +6,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bench_report::StepEnd;
+use bench_report::{PoolUsage, StepEnd};
 
 use super::cpu_use::CpuReading;
-use super::load_source::{LoadSource, Preparation, RawStep};
+use super::load_source::{CollectedStep, LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
 use super::worker_pool::{PoolThreads, WorkerPool};
-use crate::plan::segments::Segments;
+use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
@@ -52,6 +52,22 @@ impl LocalLoad {
             workers,
             wanted: plan.load.sessions() as usize,
         })
+    }
+
+    /// Merges what was measured in the `seconds` of one segment, or of all of them.
+    fn raw_step(&self, of: Option<SegmentIndex>, seconds: f64) -> RawStep {
+        let measured = self.state.step.recorder.measurements(of, seconds);
+        RawStep {
+            operations: measured.operations,
+            prepared: BTreeMap::new(),
+            parts: measured.parts,
+            failures: measured.failures,
+            pool: self.state.pool_usage(of).map(|usage| PoolUsage {
+                checkout: measured.checkout,
+                ..usage
+            }),
+            delayed_at_cap: self.state.delayed_at_cap(of),
+        }
     }
 }
 
@@ -121,16 +137,15 @@ impl LoadSource for LocalLoad {
         self.workers.join()
     }
 
-    fn collect(&mut self, measured_s: f64) -> RawStep {
-        let recorder = &self.state.step.recorder;
-        let (operations, failures) = recorder.collect(measured_s);
-        RawStep {
-            operations,
-            prepared: BTreeMap::new(),
-            parts: recorder.collect_parts(measured_s),
-            failures,
-            pool: self.state.pool_usage(),
-            delayed_at_cap: self.state.delayed_at_cap.load(Ordering::Relaxed),
+    fn collect(&mut self, segments_s: &[f64]) -> CollectedStep {
+        let segments = segments_s.iter().zip(SegmentIndex::all());
+        let segments = segments.map(|(seconds, index)| self.raw_step(Some(index), *seconds));
+        CollectedStep {
+            whole: self.raw_step(None, segments_s.iter().sum()),
+            segments: match segments_s.len() {
+                1 => Vec::new(),
+                _ => segments.collect(),
+            },
         }
     }
 }
