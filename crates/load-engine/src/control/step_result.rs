@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{CurveUnit, Generator, Series, Step, StepCurve, StepEnd, Warning, Window};
+use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 
 use super::self_check;
+use super::step_curve;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
-use crate::load::load_source::RawStep;
-use crate::plan::load_plan::LoadPlan;
+use crate::load::load_source::CollectedStep;
+use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
@@ -38,18 +39,25 @@ impl StepResult {
     pub(super) fn new(
         plan: &StepPlan,
         window: Window,
-        (raw, generator): (RawStep, &GeneratorUse),
+        segments: &Segments,
+        (collected, generator): (CollectedStep, &GeneratorUse),
         timeline: Timeline,
         end: StepEnd,
     ) -> Self {
-        let attempted: u64 = raw.operations.values().map(|o| o.attempted).sum();
+        let raw = collected.whole;
+        let loaded = if raw.operations.is_empty() {
+            &raw.prepared
+        } else {
+            &raw.operations
+        };
+        let attempted: u64 = loaded.values().map(|o| o.attempted).sum();
         let mut step = Step {
             name: plan.name.clone(),
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
             load: plan.load.reported(raw.delayed_at_cap),
-            operations: raw.operations,
+            operations: raw.operations.into_iter().chain(raw.prepared).collect(),
             parts: raw.parts,
             failures: raw.failures,
             pool: raw.pool,
@@ -58,9 +66,9 @@ impl StepResult {
                 worst_stall_ns: generator.worst_stall_ns,
                 ..generator.cpu.generator(plan.threads, attempted)
             },
-            curve: reported_curve(plan),
-            segments: Vec::new(),
-            sessions: raw.sessions,
+            curve: step_curve::reported(plan),
+            segments: step_curve::segments(plan, segments, window, collected.segments),
+            sessions: collected.sessions,
             figures: BTreeMap::new(),
             end,
         };
@@ -73,34 +81,15 @@ impl StepResult {
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
         // A load that changes makes throughput change.
-        let drift = match plan.changes() {
-            true => None,
-            false => timeline.drift_ratio(measured.0, measured.1),
-        };
-        let warnings = self_check::examine(&step, drift);
+        let is_steady = !plan.changes();
+        let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
+        let warnings = self_check::examine(&step, drift.flatten());
+        let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
+        let series = timeline.into_series().into_iter().chain(intended);
         Self {
             step,
-            series: timeline.into_series(),
+            series: series.collect(),
             warnings,
         }
     }
-}
-
-/// Returns the curve that the load of `plan` was to follow, for the report.
-fn reported_curve(plan: &StepPlan) -> Option<StepCurve> {
-    if !plan.changes() {
-        return None;
-    }
-    let (unit, steady) = match plan.load {
-        LoadPlan::Open { rate_per_s, .. } => (CurveUnit::RatePerS, rate_per_s),
-        LoadPlan::Closed { users, .. } => (CurveUnit::Users, users as f64),
-    };
-    let curve = plan.curve.as_ref();
-    Some(StepCurve {
-        unit,
-        written: curve.map_or_else(|| steady.to_string(), |fitted| fitted.written.clone()),
-        first: curve.map_or(steady, |fitted| fitted.curve.value(0.0)),
-        peak: curve.map_or(steady, |fitted| fitted.curve.peak()),
-        spawn_per_s: plan.spawn_per_s,
-    })
 }

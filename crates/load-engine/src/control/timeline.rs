@@ -2,8 +2,6 @@
 
 use bench_report::Series;
 
-use super::load_series::LoadSeries;
-use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
 use crate::record::interval_quantile::IntervalQuantile;
 
@@ -16,7 +14,7 @@ pub(crate) struct Timeline {
     p50: Series,
     p99: Series,
     longest: Series,
-    load: Option<LoadSeries>,
+    gauges: Vec<Series>,
     /// Median, 99th percentile and longest.
     felt: [IntervalQuantile; 3],
 }
@@ -30,24 +28,31 @@ impl Timeline {
             p50: Series::new("latency.p50_ns"),
             p99: Series::new("latency.p99_ns"),
             longest: Series::new("latency.max_ns"),
-            load: None,
+            gauges: Vec::new(),
             felt: [0.5, 0.99, 1.0].map(IntervalQuantile::new),
         }
     }
 
-    /// Adds the load of `plan`, whose measured part ends at `measure_end_ns`: where it changes, the curve
-    /// that it was to follow.
-    pub(crate) fn with_load(mut self, plan: &StepPlan, measure_end_ns: u64) -> Self {
-        self.load = Some(LoadSeries::new(plan, self.last_ns, measure_end_ns));
-        self
+    /// Sets the instant from which what finishes belongs to the first interval.
+    pub(crate) fn start_at(&mut self, start_ns: u64) {
+        self.last_ns = start_ns;
+    }
+
+    /// Adds the state of the load at `now_ns`, by the name of each series.
+    pub(crate) fn push_gauges(&mut self, now_ns: u64, gauges: &[(&'static str, f64)]) {
+        for (name, value) in gauges {
+            let known = self.gauges.iter().position(|series| series.name == *name);
+            let index = known.unwrap_or_else(|| {
+                self.gauges.push(Series::new(name));
+                self.gauges.len() - 1
+            });
+            self.gauges[index].push(now_ns, Some(*value));
+        }
     }
 
     /// Adds what finished until `now_ns`, and what was under way then.
     pub(crate) fn push(&mut self, now_ns: u64, interval: &Interval) {
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;
-        if let Some(load) = &mut self.load {
-            load.push((self.last_ns, now_ns), interval.sessions);
-        }
         self.last_ns = now_ns;
         self.throughput
             .push(now_ns, Some(interval.succeeded() as f64 / seconds));
@@ -57,6 +62,11 @@ impl Timeline {
         for (series, felt) in latency.into_iter().zip(&mut self.felt) {
             series.push(now_ns, felt.next(interval).map(|ns| ns as f64));
         }
+    }
+
+    /// The instants at which its intervals ended.
+    pub(crate) fn ends_ns(&self) -> &[u64] {
+        &self.throughput.at_ns
     }
 
     /// The 99th percentile of the last interval.
@@ -97,7 +107,7 @@ impl Timeline {
             self.p99,
             self.longest,
         ];
-        series.extend(self.load.into_iter().flat_map(LoadSeries::into_series));
+        series.extend(self.gauges);
         series
     }
 }

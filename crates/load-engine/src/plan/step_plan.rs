@@ -6,6 +6,7 @@ use std::time::Duration;
 use bench_report::Parameter;
 
 use super::arrivals::Arrivals;
+use super::curve_segments::NamedSegment;
 use super::load_curve::FittedCurve;
 use super::load_plan::{LoadPlan, SessionOpening};
 use super::rate_curve::RateCurve;
@@ -55,6 +56,8 @@ pub struct StepPlan {
     pub warmup: Duration,
     /// Load that is measured.
     pub measure: Duration,
+    /// Segments whose results are told apart; empty where the load does not change.
+    pub segments: Vec<NamedSegment>,
     /// Bound on the wait for answers after the last arrival.
     pub drain: Duration,
     /// Bound on the opening of all sessions.
@@ -84,6 +87,7 @@ impl StepPlan {
             opening: SessionOpening::Upfront,
             warmup: Duration::ZERO,
             measure,
+            segments: Vec::new(),
             drain: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(10),
             seed: 0,
@@ -112,6 +116,7 @@ impl StepPlan {
                 self.opening = SessionOpening::WhenDue;
             }
         }
+        self.segments.clone_from(&curve.segments);
         self.curve = Some(curve);
         self
     }

@@ -14,8 +14,6 @@ pub struct Interval {
     pub failed: u64,
     /// Requests under way at its end.
     pub in_flight: InFlightAges,
-    /// Sessions open at its end, where they open during the step.
-    pub sessions: Option<u64>,
 }
 
 impl Interval {
@@ -25,7 +23,6 @@ impl Interval {
             latency: bounds.unwrap_or_else(|_| recording()),
             failed: 0,
             in_flight: InFlightAges::default(),
-            sessions: None,
         }
     }
 

@@ -64,7 +64,7 @@ pub(super) async fn serve_when_due<T: Target>(
 async fn next(queue: &ArrivalQueue, shared: &StepState) -> Option<Arrival> {
     let (arrival, waited) = queue.next().await?;
     if waited {
-        shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
+        shared.count_delayed(arrival.due_ns);
     }
     Some(arrival)
 }

@@ -94,7 +94,7 @@ async fn make_load<T: Target>(
     }
     while let Some(arrival) = queue.try_next() {
         // Released and never taken up: as censored as what was cut off.
-        shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
+        shared.count_delayed(arrival.due_ns);
         drop(InFlightRequest::never_started(&shared.step, arrival));
     }
     let _ = tokio::time::timeout(CLOSE_BOUND, idle.close()).await;
@@ -270,10 +270,10 @@ async fn watch_pool<T: Target>(
             () = done.cancelled() => return,
             () = tokio::time::sleep(POOL_SAMPLED_EVERY) => {}
         }
-        if shared.step.segment_at(monotonic_ns()).is_none() {
+        let Some(segment) = shared.step.segment_at(monotonic_ns()) else {
             continue;
-        }
+        };
         let Some(sample) = target.pool() else { return };
-        shared.add_pool_sample(worker.index as usize, sample);
+        shared.add_pool_sample(worker.index as usize, segment, sample);
     }
 }
