@@ -1,0 +1,111 @@
+//! Types of statement parameters, as a server infers them. Nothing is executed, and no statement gets
+//! a name on the session: a pooler's sessions may hold any name already, left there by others.
+
+use tokio_postgres::types::Type;
+
+use crate::wire::{BareConnection, WireError};
+use pg_evidence::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client};
+use pgbench_script::ParameterType;
+
+/// Query for the name and the base type of the type with OID `$1`.
+const TYPE: &str = "SELECT /* plimsoll */ format_type(oid, NULL), typbasetype::int8
+    FROM pg_type WHERE oid::int8 = $1";
+/// SQLSTATE of a cancelled statement.
+const CANCELED: &str = "57014";
+
+/// Type that a server infers for a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InferredParameter {
+    /// Name of the type on the server.
+    pub(crate) type_name: String,
+    /// Type as which values are sent; `None` where no value of a script can be.
+    pub(crate) parameter_type: Option<ParameterType>,
+}
+
+/// Connection within a transaction that is never committed.
+#[derive(Debug)]
+pub(crate) struct ParameterDescriber<'a> {
+    client: &'a Client,
+    connection: BareConnection,
+}
+
+impl<'a> ParameterDescriber<'a> {
+    /// Opens a connection beside `client` and begins a transaction with `settings` there.
+    ///
+    /// # Errors
+    /// Fails with the error of the server or the system.
+    pub(crate) async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
+        let connection = {
+            let (config, tls) = client.settings();
+            BareConnection::connect(config, tls).await?
+        };
+        let mut describer = Self { client, connection };
+        describer.begin(settings).await?;
+        Ok(describer)
+    }
+
+    async fn begin(&mut self, settings: &str) -> Result<(), WireError> {
+        for _ in 0..BEGIN_TRIES {
+            match self.connection.simple_query(BEGIN_WITHOUT_TIMEOUTS).await {
+                Err(WireError::Server(error)) if error.code == CANCELED => {
+                    self.connection.simple_query("ROLLBACK").await?;
+                }
+                begun => {
+                    begun?;
+                    break;
+                }
+            }
+        }
+        self.connection.simple_query(settings).await.map(drop)
+    }
+
+    /// Returns the parameters of `sql`, in order. After an error it is of no more use.
+    ///
+    /// # Errors
+    /// Fails with the error that the server finds in `sql`.
+    pub(crate) async fn parameters(
+        &mut self,
+        sql: &str,
+    ) -> Result<Vec<InferredParameter>, WireError> {
+        let mut parameters = Vec::new();
+        for oid in self.connection.describe_parameters(sql).await? {
+            parameters.push(self.inferred_parameter(oid).await);
+        }
+        Ok(parameters)
+    }
+
+    /// Returns the type with this OID; of a domain the base type.
+    async fn inferred_parameter(&self, oid: u32) -> InferredParameter {
+        let (mut base, mut name) = (oid, None);
+        loop {
+            if let Some(known) = Type::from_oid(base) {
+                return InferredParameter {
+                    parameter_type: ParameterType::from_postgres(&known),
+                    type_name: name.unwrap_or_else(|| known.to_string()),
+                };
+            }
+            let row = self.client.query_one(TYPE, &[&i64::from(base)]).await;
+            let found = row.and_then(|row| {
+                let (name, base): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+                Ok((name, u32::try_from(base).unwrap_or(0)))
+            });
+            let (found, next) = found.unwrap_or_else(|_| (format!("number {base}"), 0));
+            let type_name = name.get_or_insert(found).clone();
+            if next == 0 {
+                return InferredParameter {
+                    type_name,
+                    parameter_type: None,
+                };
+            }
+            base = next;
+        }
+    }
+
+    /// Rolls the transaction back, because a pooler would otherwise end the session, and closes the
+    /// connection.
+    pub(crate) async fn close(mut self) {
+        // A lost connection needs no rollback.
+        let _ = self.connection.simple_query("ROLLBACK").await;
+        self.connection.close().await;
+    }
+}
