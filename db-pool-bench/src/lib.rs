@@ -13,6 +13,7 @@
 mod check;
 mod cli;
 pub mod conditions;
+mod connect;
 mod context;
 mod control;
 mod course;
@@ -25,7 +26,6 @@ mod golden;
 mod lifecycle;
 mod observe;
 mod one_pool;
-mod parameter_describer;
 pub mod protocol;
 mod recommendation;
 mod remedy;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use load_engine::{Failure, OperationId, OperationTable};
 
+use crate::connect::{InferredParameter, ParameterDescriber};
 use crate::failure::from_wire;
-use crate::parameter_describer::{InferredParameter, ParameterDescriber};
 use crate::protocol::Protocol;
 use crate::remedy;
 use crate::wire::WireError;

@@ -3,6 +3,7 @@
 
 use tokio_postgres::types::Type;
 
+use super::open_beside;
 use crate::wire::{BareConnection, WireError};
 use pg_evidence::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client};
 use pgbench_script::ParameterType;
@@ -35,10 +36,7 @@ impl<'a> ParameterDescriber<'a> {
     /// # Errors
     /// Fails with the error of the server or the system.
     pub(crate) async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
-        let connection = {
-            let (config, tls) = client.settings();
-            BareConnection::connect(config, tls).await?
-        };
+        let connection = open_beside(client).await?;
         let mut describer = Self { client, connection };
         describer.begin(settings).await?;
         Ok(describer)
