@@ -21,6 +21,8 @@ use crate::control::{ControlRuntime, clean_up};
 use crate::drivers::{Deadpool, Direct, Driver, DriverSetup, Sqlx, Wire};
 use crate::evidence::time_shares::{self, ExtraUsers};
 use crate::evidence::{EvidenceCollector, settings};
+use crate::failure::from_wire;
+use crate::remedy::{self, Purpose};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
 use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
@@ -128,6 +130,18 @@ fn prepare(
     }
     if let Some(Ok(settings)) = control.run(settings::read(&client))? {
         config.insert("server_settings".to_owned(), json!(settings));
+    }
+    if selection.prepares_statements() && !server.throwaway {
+        let checked = control.run(connect::check_prepared_statements(&client, schema.name()))?;
+        if let Some(Err(error)) = checked {
+            let what = format!("keep prepared statements at {}", server.address.redacted());
+            return remedy::cannot(
+                &what,
+                &from_wire(&error),
+                Purpose::Checking,
+                &server.address,
+            );
+        }
     }
     let mut workload_setup = WorkloadSetup {
         control: &control,

@@ -2,9 +2,11 @@
 
 mod client;
 mod parameter_describer;
+mod statement_check;
 
 pub use client::{Client, QueryValue};
 pub use parameter_describer::{InferredParameter, ParameterDescriber};
+pub(crate) use statement_check::check_prepared_statements;
 
 use tokio_postgres::Error;
 

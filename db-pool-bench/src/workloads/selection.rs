@@ -95,6 +95,11 @@ impl WorkloadSelection {
         }
     }
 
+    /// Returns true if statements are prepared on each connection and stay there.
+    pub(crate) fn prepares_statements(&self) -> bool {
+        self.protocol == Protocol::Prepared
+    }
+
     /// Returns true if tables must be created; on the user's server scripts use those that exist.
     pub(crate) fn needs_new_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();

@@ -53,6 +53,16 @@ impl Talk {
             .unwrap();
     }
 
+    /// Runs `sql`, which the server must refuse; returns its message.
+    pub(crate) fn refusal(&self, sql: &str) -> String {
+        let refused = self.runtime.block_on(self.client.batch_execute(sql));
+        let error = refused.expect_err("the server refuses it");
+        error
+            .as_db_error()
+            .expect("the server's own error")
+            .to_string()
+    }
+
     pub(crate) fn names(&self, sql: &str) -> Vec<String> {
         let rows = self.runtime.block_on(self.client.query(sql, &[])).unwrap();
         rows.iter().map(|row| row.get(0)).collect()

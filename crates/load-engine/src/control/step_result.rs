@@ -41,14 +41,19 @@ impl StepResult {
         timeline: Timeline,
         end: StepEnd,
     ) -> Self {
-        let attempted: u64 = raw.operations.values().map(|o| o.attempted).sum();
+        let loaded = if raw.operations.is_empty() {
+            &raw.prepared
+        } else {
+            &raw.operations
+        };
+        let attempted: u64 = loaded.values().map(|o| o.attempted).sum();
         let mut step = Step {
             name: plan.name.clone(),
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
             load: plan.load.reported(raw.delayed_at_cap),
-            operations: raw.operations,
+            operations: raw.operations.into_iter().chain(raw.prepared).collect(),
             parts: raw.parts,
             failures: raw.failures,
             pool: raw.pool,
