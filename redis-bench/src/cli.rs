@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use bench_cli::curve_flags::{CURVES_HELP, CurveLoadFlags};
 use bench_cli::flags::{self, OutputFlags};
-use bench_cli::load::LoadFlags;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clients::ClientKind;
@@ -28,10 +28,10 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Subcommand)]
 pub enum RedisBenchCommand {
     /// Use Redis as a cache: skewed reads, misses written back, expiry
-    #[command(after_help = CACHE_HELP)]
+    #[command(after_help = format!("{CACHE_HELP}\n\n{CURVES_HELP}"))]
     Cache(Box<CacheFlags>),
     /// Compare ways to connect by plain SET or GET throughput
-    #[command(after_help = POOL_HELP)]
+    #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
     Pool(Box<PoolFlags>),
 }
 
@@ -50,7 +50,10 @@ ends the run unless --stop-on says otherwise.
 Examples:
   redis-bench cache
   redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB
-  redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s";
+  redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
+  redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
+  redis-bench cache --users ramp:10..500/1m --think-time exp:20ms
+  redis-bench cache --client pooled --find-rate 'p99<5ms'";
 
 const POOL_HELP: &str = "\
 50 users call for 5 s after 1 s of warm-up, 3 times with each client, unless --users or --rate, \
@@ -88,7 +91,7 @@ pub struct CommonFlags {
 
     /// Flags of the load.
     #[command(flatten)]
-    pub load: LoadFlags,
+    pub load: CurveLoadFlags,
 
     /// Flags of the output.
     #[command(flatten)]

@@ -26,6 +26,7 @@ mod group;
 mod guard;
 pub mod info;
 pub mod key_skew;
+mod load_text;
 mod remedy;
 pub mod run_keys;
 pub mod scenario;

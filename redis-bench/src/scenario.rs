@@ -9,7 +9,7 @@ use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::load::Defaults;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
-use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
+use load_engine::{LoadCurve, LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
 use serde_json::json;
 
 use crate::blocking_task::{BlockingTask, TaskResult};
@@ -79,6 +79,7 @@ pub fn run<S: RedisScenario>(
         crate::address::RedisAddress::parse(url)?;
     }
     let clients = clients::selected(&flags.client)?;
+    flags.load.check(defaults)?;
     let seed = flags.load.step.draw_seed();
     let config = config(scenario, flags, &clients, seed, defaults);
     let mut bench = Bench::begin(TOOL, env!("CARGO_PKG_VERSION"), name, &flags.output, config)?;
@@ -126,8 +127,10 @@ fn config<S: RedisScenario>(
         "url".to_owned(),
         json!(url.as_deref().unwrap_or("throwaway")),
     );
-    if flags.load.rate.is_none() {
-        let users = flags.load.users.unwrap_or(DEFAULT_USERS);
+    let load = &flags.load;
+    if load.rate.is_none() && load.find_rate.is_none() && load.curve().is_none() {
+        let users = load.users.as_ref().and_then(LoadCurve::constant);
+        let users = users.map_or(DEFAULT_USERS, |users| users as u64);
         config.insert("users".to_owned(), json!(users));
     }
     config
@@ -199,8 +202,8 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
     fn measure(&mut self, bench: &mut Bench, server: &RedisServer) -> anyhow::Result<()> {
         let repeats = self.flags.load.step.repeats(self.defaults);
         let planned = shuffled_steps(self.clients.len(), repeats, self.seed);
-        let one = self.flags.load.step.measure(self.defaults)
-            + self.flags.load.step.warmup(self.defaults);
+        let one =
+            self.flags.load.measure(self.defaults) + self.flags.load.step.warmup(self.defaults);
         bench.announce(one * planned.len() as u32, planned.len());
         let mut evidence = ServerSampler::start(server.remote(), self.scenario.commands())
             .context("cannot watch the server")?;
@@ -230,7 +233,7 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
         keys: RunKeys,
         evidence: &mut ServerSampler,
     ) -> anyhow::Result<usize> {
-        let mut plan = self.plan(client, repeat);
+        let mut plan = self.plan(client, repeat)?;
         plan.stop_rules = self.stop_rules(server);
         let remote = server.remote();
         let (info, count) = (remote.info().clone(), self.connections(client));
@@ -270,13 +273,13 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
         Ok(index)
     }
 
-    fn plan(&self, client: ClientKind, repeat: u64) -> StepPlan {
+    fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
         let count = self.connections(client);
         let cap = MIN_IN_FLIGHT_CAP.max(count.saturating_mul(8));
-        let load = self.flags.load.load(DEFAULT_USERS, cap);
         let name = group::setting(client, count);
         let seed = self.seed.wrapping_add(repeat);
-        let mut plan = self.flags.load.step.plan(&name, load, seed, self.defaults);
+        let flags = &self.flags.load;
+        let mut plan = flags.plan(&name, (DEFAULT_USERS, cap), seed, self.defaults)?;
         plan.repeat = repeat;
         if plan.runtime == RuntimeKind::PerCore {
             // A worker without a connection of its own would need one more than asked for.
@@ -289,7 +292,11 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
             LoadPlan::Open { rate_per_s, .. } => plan.parameter("rate_per_s", rate_per_s),
             LoadPlan::Closed { users, .. } => plan.parameter("users", users),
         };
-        self.scenario.describe(plan)
+        let plan = match flags.curve() {
+            Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
+            None => plan,
+        };
+        Ok(self.scenario.describe(plan))
     }
 
     /// Brings the keys into the state in which a step begins; `false` when cancelled meanwhile.

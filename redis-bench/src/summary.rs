@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use bench_cli::table::{self, Table};
-use bench_report::{Latency, Load, Report, Step, StepEnd, Summary};
+use bench_report::{Latency, Report, Step, StepEnd, Summary};
 use load_engine::WORST_INTERVAL_P99_NS;
 use statistics::{mean, mean_interval};
 
 use crate::advice::recommend;
 use crate::group::{ClientGroup, groups};
+use crate::load_text::{by_segment, load_sentence};
 
 /// Summarizes the steps of a run.
 pub(crate) fn conclude(report: &Report) -> Summary {
@@ -61,14 +62,14 @@ fn headline(groups: &[ClientGroup<'_>]) -> String {
 /// The result as it is printed, fit for 80 columns.
 pub(crate) fn text(report: &Report) -> String {
     let groups = groups(report);
-    let mut text = format!(
-        "redis-bench {}: {}\n\n",
-        report.scenario,
-        load_sentence(report)
-    );
+    let head = format!("redis-bench {}: {}", report.scenario, load_sentence(report));
+    let mut text = wrapped(&head) + "\n";
     text.push_str(&throughput_table(&groups).to_string());
     text.push('\n');
     text.push_str(&latency_table(&groups));
+    for group in &groups {
+        text.push_str(&by_segment(group));
+    }
     for group in &groups {
         if let Some(parts) = group.checkout() {
             let told = table::checkout(&parts);
@@ -103,19 +104,6 @@ fn sentence(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(letters).collect()
     })
-}
-
-fn load_sentence(report: &Report) -> String {
-    match report.steps.first().map(|step| &step.load) {
-        Some(Load::Open { rate_per_s, .. }) => format!(
-            "{} arrivals, latency from the instant each was due",
-            table::rate(*rate_per_s)
-        ),
-        Some(Load::Closed { users, .. }) => {
-            format!("{users} users who wait for their answers, latency of calls")
-        }
-        None => "nothing was measured".to_owned(),
-    }
 }
 
 /// Table of the throughput of each way to connect.
@@ -250,7 +238,7 @@ fn wrapped(text: &str) -> String {
 pub(crate) mod tests {
     use super::*;
     use bench_report::histogram::recording;
-    use bench_report::{Generator, Histogram, Operation, Tool, Window};
+    use bench_report::{Generator, Histogram, Load, Operation, Tool, Window};
 
     /// A closed-loop run in which repeat i of each client had the i-th throughput.
     pub(crate) fn report(pooled: &[f64], shared: &[f64]) -> Report {

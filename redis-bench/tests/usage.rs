@@ -77,6 +77,16 @@ fn wrong_usage_is_told_with_code_2() {
             &["pool", "--users", "4", "--rate", "100"],
             "exclude each other",
         ),
+        (&["pool", "--rate", "ramp:10..20"], "ramp:10..200/5m"),
+        (&["pool", "--users", "ramp:10..fast/5m"], "\"fast\" is no"),
+        (
+            &["pool", "--rate", "ramp:10..20/1m", "--duration", "5s"],
+            "longer than the 5s of --duration",
+        ),
+        (
+            &["cache", "--rate", "10", "--spawn-rate", "2"],
+            "leave one of the two out",
+        ),
         (&["pool", "--workload", "zadd"], "get"),
         (&["cash"], "cache"),
     ] {

@@ -29,6 +29,10 @@ pub mod bench;
 mod command_line;
 mod counts;
 #[cfg(feature = "load")]
+pub mod curve_flags;
+#[cfg(feature = "load")]
+pub mod curve_values;
+#[cfg(feature = "load")]
 mod doubts;
 #[cfg(feature = "load")]
 mod ending;
@@ -45,6 +49,8 @@ pub mod objective;
 pub mod output;
 pub mod progress;
 mod screen;
+#[cfg(feature = "load")]
+mod segment_table;
 pub mod signals;
 pub mod table;
 #[cfg(feature = "load")]
@@ -53,3 +59,5 @@ mod timeout;
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
 pub use screen::{HeldLines, hold_lines, show};
+#[cfg(feature = "load")]
+pub use segment_table::segment_table;

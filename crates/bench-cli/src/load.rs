@@ -9,7 +9,12 @@ use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, ThinkTime, WaitStrategy};
 use serde_json::{Value, json};
 
+use crate::curve_values;
 use crate::flags;
+
+/// Refusal of `--find-rate`.
+const NO_SEARCH: &str = "this scenario compares its settings at the same load, and each would be \
+                         searched at rates of its own; give --rate, or use redis-bench cache or pool";
 
 /// Flags that say how load is made.
 #[derive(Debug, Clone, Args)]
@@ -20,12 +25,16 @@ pub struct LoadFlags {
     _exclusive: RateOrUsers,
 
     /// Users who each wait for their answer (closed loop)
-    #[arg(long, value_parser = flags::count, value_name = "N")]
+    #[arg(long, value_parser = curve_values::held_count, value_name = "N")]
     pub users: Option<u64>,
 
     /// Arrivals per second, whatever the answers do (open loop)
-    #[arg(long, value_parser = flags::rate, value_name = "PER_S")]
+    #[arg(long, value_parser = curve_values::held_rate, value_name = "PER_S")]
     pub rate: Option<f64>,
+
+    /// Refused: the settings of this scenario are compared at the same load.
+    #[arg(long, hide = true, value_name = "GOAL", value_parser = flags::renamed::<String>(NO_SEARCH))]
+    _find_rate: Option<String>,
 
     /// Distribution of the gaps between arrivals
     #[arg(long, value_enum, default_value_t)]
@@ -38,7 +47,7 @@ pub struct LoadFlags {
 
 /// Refuses `--rate` together with `--users`; has no flag of its own.
 #[derive(Debug, Clone, Copy)]
-struct RateOrUsers;
+pub struct RateOrUsers;
 
 impl Args for RateOrUsers {
     fn augment_args(command: clap::Command) -> clap::Command {

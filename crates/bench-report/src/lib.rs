@@ -29,7 +29,7 @@ pub mod store;
 pub mod summary;
 pub mod warning;
 
-pub use changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan};
+pub use changing_load::{CurveUnit, SessionUse, SpikeRecovery, StepCurve, StepSegment, StepSpan};
 pub use clock::ClockAnchor;
 pub use environment::Environment;
 pub use failure::FailureSample;

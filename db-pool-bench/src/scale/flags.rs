@@ -1,6 +1,7 @@
 //! Flags of `db-pool-bench scale`.
 
-use bench_cli::flags::{self, Counts};
+use bench_cli::curve_values;
+use bench_cli::flags::Counts;
 use bench_cli::load::StepFlags;
 use bench_cli::objective::Objective;
 use clap::Args;
@@ -26,7 +27,7 @@ throwaway PostgreSQL is started and removed again.";
 #[command(after_help = EXAMPLES, mut_args(|arg| DEFAULTS.told(arg)))]
 pub(crate) struct ScaleFlags {
     /// Users, from few to many
-    #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
+    #[arg(long, value_parser = curve_values::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
     pub(crate) users: Counts,
 
     /// Bound that a number of users must keep, as in p99<20ms (repeat it for several)

@@ -1,0 +1,272 @@
+//! Flags of scenarios whose load may change during a step, or is searched.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bench_report::Pacing;
+use clap::Args;
+use load_engine::{LoadCurve, LoadPlan, RateGoal, StepPlan};
+use serde_json::{Value, json};
+
+use crate::curve_values;
+use crate::exit::UsageError;
+use crate::flags;
+use crate::load::{Defaults, PacingFlag, RateOrUsers, StepFlags};
+
+/// Help on curves, for the end of a scenario's help.
+pub const CURVES_HELP: &str = "\
+Curves, for --rate and --users; results are told by segment:
+  ramp:10..200/5m      from 10 to 200 in five minutes
+  stairs:10,50,100/1m  each for a minute
+  spike:20,200/30s     20, then 200 for thirty seconds, then 20 again: the spike
+                       comes after a third of the time left, and how long the
+                       target takes to recover is told
+  sine:100,50/1m       100, up and down by 50, each wave a minute long
+  file:curve.csv       straight lines between its lines of seconds,value";
+
+/// Flags that say how load is made, where it may change during a step.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Load")]
+pub struct CurveLoadFlags {
+    // First: the fields after it take their values out of what was parsed.
+    #[command(flatten)]
+    _exclusive: RateOrUsers,
+
+    /// Users who each wait for their answer (closed loop): a number, or a curve (see below)
+    #[arg(long, value_parser = curve_values::users_or_curve, value_name = "N|CURVE")]
+    pub users: Option<LoadCurve>,
+
+    /// Arrivals per second, whatever the answers do (open loop): a number, or a curve (see below)
+    #[arg(long, value_parser = curve_values::rate_or_curve, value_name = "PER_S|CURVE")]
+    pub rate: Option<LoadCurve>,
+
+    /// Most users started per second, each with a session of its own from then on [default: all when
+    /// they are due]
+    #[arg(long, value_parser = flags::rate, value_name = "PER_S")]
+    pub spawn_rate: Option<f64>,
+
+    /// Find the highest rate that keeps a goal, as in p99<50ms or errors<1%: rates are tried one after
+    /// the other, from --rate on
+    #[arg(long, value_name = "GOAL", value_parser = str::parse::<RateGoal>)]
+    pub find_rate: Option<RateGoal>,
+
+    /// Distribution of the gaps between arrivals
+    #[arg(long, value_enum, default_value_t)]
+    pub pacing: PacingFlag,
+
+    /// Flags that say how each step is held.
+    #[command(flatten)]
+    pub step: StepFlags,
+}
+
+impl CurveLoadFlags {
+    /// Refuses flags that contradict each other, and a curve that does not fit the step.
+    ///
+    /// # Errors
+    /// Fails with a sentence that says what to change.
+    pub fn check(&self, defaults: Defaults) -> Result<(), UsageError> {
+        let refuse = |why: &str| Err(UsageError(why.to_owned()));
+        if self.spawn_rate.is_some() && (self.rate.is_some() || self.find_rate.is_some()) {
+            return refuse(
+                "--spawn-rate starts users, and with a rate there are none: arrivals wait for \
+                 nobody; leave one of the two out",
+            );
+        }
+        if self.find_rate.is_some() {
+            if self.users.is_some() {
+                return refuse(
+                    "--find-rate tries arrivals per second, and --users wait for their answers; \
+                     leave one of the two out",
+                );
+            }
+            if self
+                .rate
+                .as_ref()
+                .is_some_and(|rate| rate.constant().is_none())
+            {
+                return refuse(
+                    "--find-rate holds one rate after the other; give a number as --rate, which it \
+                     begins with, or none",
+                );
+            }
+        }
+        match self.curve() {
+            Some(curve) => curve
+                .over(self.measure(defaults))
+                .map(drop)
+                .map_err(|error| UsageError(error.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the curve that the load follows; `None` where it does not change.
+    pub fn curve(&self) -> Option<&LoadCurve> {
+        let given = self.rate.as_ref().or(self.users.as_ref());
+        given.filter(|curve| curve.constant().is_none())
+    }
+
+    /// Returns the measured part of a step: the one that is given, or else the curve's length.
+    pub fn measure(&self, defaults: Defaults) -> Duration {
+        let curve = self.curve().and_then(LoadCurve::length);
+        let given = self.step.duration.or(curve);
+        given.unwrap_or(defaults.measure)
+    }
+
+    /// Returns the step plan that the flags ask for: an open loop where a rate is given, else a closed
+    /// loop of users (the flag's, or the bench's default).
+    ///
+    /// # Errors
+    /// Fails if the curve does not fit the step.
+    pub fn plan(
+        &self,
+        name: &str,
+        (default_users, in_flight_cap): (u64, u64),
+        seed: u64,
+        defaults: Defaults,
+    ) -> Result<StepPlan, UsageError> {
+        let load = match &self.rate {
+            Some(rate) => self.open(rate.constant().unwrap_or(rate.peak()), in_flight_cap),
+            None => LoadPlan::Closed {
+                users: self
+                    .users
+                    .as_ref()
+                    .map_or(default_users, |users| users.peak() as u64),
+                think_time: self.step.think_time,
+            },
+        };
+        let mut plan = self.step.plan(name, load, seed, defaults);
+        plan.measure = self.measure(defaults);
+        if let Some(curve) = self.curve() {
+            let fitted = curve.over(plan.measure);
+            plan = plan.following(fitted.map_err(|error| UsageError(error.to_string()))?);
+        }
+        Ok(match self.spawn_rate {
+            Some(per_s) => plan.spawning(per_s),
+            None => plan,
+        })
+    }
+
+    /// Returns an open loop of this rate.
+    pub fn open(&self, rate_per_s: f64, in_flight_cap: u64) -> LoadPlan {
+        LoadPlan::Open {
+            rate_per_s,
+            pacing: self.pacing.into(),
+            in_flight_cap,
+        }
+    }
+
+    /// Returns what the report says of these flags.
+    pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
+        let mut config = self.step.config(seed, defaults);
+        let measure_ns = self.measure(defaults).as_nanos() as u64;
+        config.insert("measure_ns".to_owned(), json!(measure_ns));
+        let mut add = |name: &str, value: Option<Value>| {
+            config.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        let constant = |curve: &LoadCurve| curve.constant().map(|value| json!(value));
+        add("rate_per_s", self.rate.as_ref().and_then(constant));
+        let name = if self.rate.is_some() { "rate" } else { "users" };
+        add(name, self.curve().map(|curve| json!(curve.to_string())));
+        add("spawn_rate_per_s", self.spawn_rate.map(|rate| json!(rate)));
+        add(
+            "find_rate",
+            self.find_rate.map(|goal| json!(goal.to_string())),
+        );
+        if self.rate.is_some() || self.find_rate.is_some() {
+            let pacing = serde_json::to_value(Pacing::from(self.pacing)).unwrap_or_default();
+            config.insert("pacing".to_owned(), pacing);
+            config.remove("think_time_ns");
+            config.remove("think_time");
+        }
+        config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use load_engine::RuntimeKind;
+
+    #[derive(Debug, Parser)]
+    struct CurveFlagsCli {
+        #[command(flatten)]
+        load: CurveLoadFlags,
+    }
+
+    const DEFAULTS: Defaults = Defaults {
+        warmup: Duration::from_secs(1),
+        measure: Duration::from_secs(5),
+        repeats: 3,
+        runtime: RuntimeKind::Shared,
+    };
+
+    fn flags(args: &str) -> CurveLoadFlags {
+        CurveFlagsCli::try_parse_from(args.split(' ')).unwrap().load
+    }
+
+    fn plan(args: &str) -> StepPlan {
+        flags(args).plan("", (50, 1_024), 1, DEFAULTS).unwrap()
+    }
+
+    #[test]
+    fn a_curve_gives_the_step_its_length_unless_a_duration_is_given() {
+        assert_eq!(plan("t --rate 5").measure, Duration::from_secs(5));
+        let ramp = plan("t --rate ramp:10..200/30s");
+        assert_eq!(ramp.measure, Duration::from_secs(30));
+        assert_eq!(ramp.load.sessions(), 1_024);
+        assert_eq!(ramp.segments.len(), 3);
+        let longer = plan("t --users ramp:10..200/30s --duration 40s");
+        assert_eq!(
+            (longer.measure, longer.load.sessions()),
+            (Duration::from_secs(40), 200)
+        );
+        assert_eq!(plan("t --spawn-rate 10").spawn_per_s, Some(10.0));
+        assert_eq!(plan("t").load.sessions(), 50);
+    }
+
+    #[test]
+    fn contradictions_are_refused_with_a_remedy() {
+        for (args, part) in [
+            ("t --rate 5 --spawn-rate 2", "leave one of the two out"),
+            (
+                "t --find-rate p99<5ms --users 3",
+                "leave one of the two out",
+            ),
+            (
+                "t --find-rate p99<5ms --rate ramp:1..2/5s",
+                "give a number as --rate",
+            ),
+            (
+                "t --rate ramp:1..2/50s --duration 5s",
+                "longer than the 5s of --duration",
+            ),
+            (
+                "t --users spike:1,2/5s --duration 5s",
+                "lengthen --duration",
+            ),
+        ] {
+            let UsageError(said) = flags(args).check(DEFAULTS).unwrap_err();
+            assert!(said.contains(part), "{args}: {said}");
+        }
+        for args in [
+            "t",
+            "t --rate sine:10,10/5s",
+            "t --users 5 --spawn-rate 1",
+            "t --find-rate p99<5ms --rate 100",
+        ] {
+            assert!(flags(args).check(DEFAULTS).is_ok(), "{args}");
+        }
+        let both = CurveFlagsCli::try_parse_from("t --rate 5 --users 5".split(' '));
+        assert!(both.unwrap_err().to_string().contains("exclude each other"));
+    }
+
+    #[test]
+    fn the_configuration_keeps_the_curve_as_it_was_written() {
+        let config = flags("t --rate spike:20,200/30s").config(1, DEFAULTS);
+        assert_eq!(config["rate"], "spike:20,200/30s");
+        assert_eq!(config["measure_ns"], 120_000_000_000_u64);
+        assert!(!config.contains_key("rate_per_s") && !config.contains_key("think_time_ns"));
+        assert_eq!(flags("t --rate 20").config(1, DEFAULTS)["rate_per_s"], 20.0);
+    }
+}

@@ -1,0 +1,55 @@
+//! Load of a run as text: what it was, and the results by segment where it changed.
+
+use bench_cli::segment_table;
+use bench_cli::table;
+use bench_report::{CurveUnit, Load, Report, Step, StepCurve};
+
+use crate::group::ClientGroup;
+
+/// Returns the results of a way to connect by segment of the load's curve.
+pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
+    let steps: Vec<&Step> = group.steps.iter().map(|(_, step)| *step).collect();
+    let table = segment_table(&steps);
+    if table.is_empty() {
+        return table;
+    }
+    format!("\n{}, by segment of the curve:\n{table}\n", group.name())
+}
+
+/// Returns the load of a step that changes, as in `arrivals per second as in ramp:10..200/5m`.
+fn curve_sentence(curve: &StepCurve) -> String {
+    let spawned = curve.spawn_per_s.map_or_else(String::new, |per_s| {
+        format!(
+            ", at most {} of them started a second",
+            table::three_digits(per_s)
+        )
+    });
+    match curve.unit {
+        CurveUnit::RatePerS => format!(
+            "arrivals per second as in {}, latency from the instant each was due",
+            curve.written
+        ),
+        CurveUnit::Users => format!(
+            "users as in {}{spawned}, who wait for their answers, latency of calls",
+            curve.written
+        ),
+    }
+}
+
+/// Returns the load of a run, as the head of its text.
+pub(crate) fn load_sentence(report: &Report) -> String {
+    let curve = report.steps.iter().find_map(|step| step.curve.as_ref());
+    if let Some(curve) = curve {
+        return curve_sentence(curve);
+    }
+    match report.steps.first().map(|step| &step.load) {
+        Some(Load::Open { rate_per_s, .. }) => format!(
+            "{} arrivals, latency from the instant each was due",
+            table::rate(*rate_per_s)
+        ),
+        Some(Load::Closed { users, .. }) => {
+            format!("{users} users who wait for their answers, latency of calls")
+        }
+        None => "nothing was measured".to_owned(),
+    }
+}
