@@ -10,9 +10,10 @@ use super::boundary_readings::BoundaryReadings;
 use super::cancel::Cancel;
 use super::heartbeat::{Heartbeat, TickGrid};
 use super::observer::{Observer, Tick};
-use super::rule_window::RuleWindow;
-use super::step_result::{GeneratorUse, StepResult};
-use super::timeline::Timeline;
+use super::rule_checks::RuleChecks;
+use super::rule_window::BrokenRule;
+use super::run_account::RunAccount;
+use super::step_result::StepWatch;
 use crate::load::load_source::{LoadSource, Preparation};
 use crate::plan::phase::Phase;
 use crate::plan::segments::Segments;
@@ -23,13 +24,19 @@ const HEAD_START_NS: u64 = 2_000_000;
 /// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 
-/// Controller of one step: the same for every kind of load.
+/// Controller of one run of a load, the same for every kind: of a step, or of a traced run, whose
+/// measured segments are steps of the report each.
 pub(super) struct Controller<'a> {
     plan: &'a StepPlan,
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
     source: &'a mut dyn LoadSource,
     heartbeat: Heartbeat,
+    /// Watches of the steps that were begun, the current one last.
+    watches: Vec<StepWatch>,
+    /// True if each measured segment is a step of the report.
+    tells_segments: bool,
+    excused_wait: Duration,
 }
 
 impl<'a> Controller<'a> {
@@ -46,19 +53,30 @@ impl<'a> Controller<'a> {
             observer,
             source,
             heartbeat: Heartbeat::default(),
+            watches: Vec::new(),
+            tells_segments: false,
+            excused_wait: Duration::ZERO,
         }
     }
 
-    /// Runs the step to its end, and returns its result.
-    pub(super) fn run(&mut self) -> StepResult {
+    /// Makes each measured segment a step of the report, in a run in which requests may wait for
+    /// `excused_wait` by plan.
+    pub(super) fn by_segment(mut self, excused_wait: Duration) -> Self {
+        self.tells_segments = true;
+        self.excused_wait = excused_wait;
+        self
+    }
+
+    /// Runs the load to its end, and returns the account of it.
+    pub(super) fn run(mut self) -> RunAccount {
         self.observer.phase(Phase::Connect);
         let mut end = self.prepare();
         let segments = self.begin(end.is_some());
         let window = segments.window();
-        let mut timeline = Timeline::new(window.start_ns);
+        self.watches.push(StepWatch::new(window.start_ns));
         let mut readings = BoundaryReadings::new(&segments);
         if end.is_none() {
-            end = self.hold(window, &mut timeline, &mut readings);
+            end = self.hold(window, &mut readings);
         }
         readings.end(|| self.source.read_cpu());
         if end.is_some() {
@@ -72,8 +90,9 @@ impl<'a> Controller<'a> {
             (false, false) => self.plan.drain,
             _ => DRAIN_WHEN_CANCELLED,
         };
-        self.drain(bound, &mut timeline);
+        self.drain(bound);
         self.source.wait_until_recorded();
+        self.note_stall();
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
         let window = Window {
             measure_end_ns: window
@@ -83,20 +102,15 @@ impl<'a> Controller<'a> {
             end_ns: monotonic_ns(),
             ..window
         };
-        let collected = self
-            .source
-            .collect(&segments.lengths_s(window.measure_end_ns));
-        let generator = GeneratorUse {
-            cpu: readings.whole(),
-            worst_stall_ns: self.heartbeat.worst_stall_ns(),
-        };
-        StepResult::new(
-            self.plan,
+        let lengths_s = segments.lengths_s(window.measure_end_ns);
+        RunAccount {
+            collected: self.source.collect(&lengths_s),
+            segments,
+            readings,
+            watches: self.watches,
             window,
-            (collected.whole, &generator),
-            timeline,
             end,
-        )
+        }
     }
 
     /// Waits until the load can begin; returns how the step ended before, if it did.
@@ -135,15 +149,9 @@ impl<'a> Controller<'a> {
 
     /// Watches warm-up and measured part, and reads the CPU time at each boundary; returns how they
     /// ended early, if they did.
-    fn hold(
-        &mut self,
-        window: Window,
-        timeline: &mut Timeline,
-        readings: &mut BoundaryReadings,
-    ) -> Option<StepEnd> {
+    fn hold(&mut self, window: Window, readings: &mut BoundaryReadings) -> Option<StepEnd> {
         let mut grid = TickGrid::new(window.start_ns, self.plan.measure);
-        let mut rules =
-            RuleWindow::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
+        let mut rules = RuleChecks::new(self.plan, self.excused_wait, window.measure_start_ns);
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
         } else {
@@ -151,19 +159,42 @@ impl<'a> Controller<'a> {
         });
         loop {
             let now_ns = self.heartbeat.beat(readings.next_ns());
-            let begins = !readings.has_begun() && now_ns >= window.measure_start_ns;
+            let had_begun = readings.has_begun();
             readings.pass(now_ns, || self.source.read_cpu());
-            if begins && !self.plan.warmup.is_zero() {
+            if !had_begun && readings.has_begun() && !self.plan.warmup.is_zero() {
                 self.observer.phase(Phase::Measure);
             }
+            rules.note_absence(self.observer.absence());
+            let is_over = now_ns >= window.measure_end_ns;
+            let next_begins = self.tells_segments && self.watches.len() < readings.spans_begun();
             let mut end = None;
-            if let Some(elapsed) = grid.tick(now_ns) {
-                end = self.tick(window, (now_ns, elapsed), timeline, &mut rules);
+            if let Some(elapsed) = grid.tick(now_ns, next_begins) {
+                end = self.tick(window, (now_ns, elapsed), &mut rules);
             }
-            let end = end.or_else(|| self.ended_early());
-            if end.is_some() || now_ns >= window.measure_end_ns {
+            let end = end
+                .or_else(|| rules.confirmed(now_ns).map(stopped))
+                .or_else(|| self.ended_early());
+            while self.tells_segments && self.watches.len() < readings.spans_begun() {
+                self.begin_segment(now_ns);
+            }
+            if end.is_some() || is_over {
                 return end;
             }
+        }
+    }
+
+    /// Begins the watch of the next step of the report.
+    fn begin_segment(&mut self, now_ns: u64) {
+        self.note_stall();
+        self.watches.push(StepWatch::new(now_ns));
+        self.observer.segment_begins();
+    }
+
+    /// Notes the longest stall since the current step of the report began.
+    fn note_stall(&mut self) {
+        let worst_stall_ns = self.heartbeat.take_worst_stall_ns();
+        if let Some(watch) = self.watches.last_mut() {
+            watch.worst_stall_ns = worst_stall_ns;
         }
     }
 
@@ -178,40 +209,37 @@ impl<'a> Controller<'a> {
         &mut self,
         window: Window,
         (now_ns, elapsed): (u64, Duration),
-        timeline: &mut Timeline,
-        rules: &mut RuleWindow,
+        rules: &mut RuleChecks,
     ) -> Option<StepEnd> {
         let interval = self.source.take_interval();
-        timeline.push(now_ns, &interval);
+        let p99_ns = self.watches.last_mut().and_then(|watch| {
+            watch.timeline.push(now_ns, &interval);
+            watch.timeline.last_p99_ns()
+        });
         let seconds = elapsed.as_secs_f64();
         self.observer.tick(&Tick {
             elapsed: Duration::from_nanos(now_ns.saturating_sub(window.start_ns)),
             planned: self.plan.warmup + self.plan.measure,
             throughput_per_s: interval.succeeded() as f64 / seconds,
             errors_per_s: interval.failed as f64 / seconds,
-            p99: timeline
-                .last_p99_ns()
-                .map(|ns| Duration::from_nanos(ns as u64)),
+            p99: p99_ns.map(|ns| Duration::from_nanos(ns as u64)),
         });
         if now_ns < window.measure_start_ns {
             rules.note_latencies(&interval);
             return None;
         }
-        let broken = rules
-            .check(now_ns, &interval, &self.plan.stop_rules)
-            .or_else(|| self.observer.broken_rule())?;
-        Some(StepEnd::Stopped {
-            rule: broken.rule,
-            reason: broken.reason,
-        })
+        rules.check(now_ns, &interval, self.observer).map(stopped)
     }
 
     /// Waits for the workers, for at most `bound`, adds what came to the timeline, then cuts off
     /// what is still under way.
-    fn drain(&mut self, bound: Duration, timeline: &mut Timeline) {
+    fn drain(&mut self, bound: Duration) {
         let finished = self.await_workers(bound);
         // Before anything is cut off: who hangs until then must show.
-        timeline.push(monotonic_ns(), &self.source.take_interval());
+        let interval = self.source.take_interval();
+        if let Some(watch) = self.watches.last_mut() {
+            watch.timeline.push(monotonic_ns(), &interval);
+        }
         if !finished {
             self.source.halt();
             self.source.abort();
@@ -242,5 +270,12 @@ impl<'a> Controller<'a> {
     fn failure(&mut self) -> Option<StepEnd> {
         let reason = self.source.join()?;
         Some(StepEnd::Failed { reason })
+    }
+}
+
+fn stopped(broken: BrokenRule) -> StepEnd {
+    StepEnd::Stopped {
+        rule: broken.rule,
+        reason: broken.reason,
     }
 }

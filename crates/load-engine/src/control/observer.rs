@@ -12,6 +12,9 @@ pub trait Observer {
         let _ = phase;
     }
 
+    /// Notes that the measured segment of a traced run that follows another one begins.
+    fn segment_begins(&mut self) {}
+
     /// Notes that an interval is over.
     fn tick(&mut self, tick: &Tick) {
         let _ = tick;
@@ -19,6 +22,12 @@ pub trait Observer {
 
     /// Returns an observation that must end the step; called after each interval of the measured part.
     fn broken_rule(&mut self) -> Option<BrokenRule> {
+        None
+    }
+
+    /// Returns whether the target is away, as in a restart; `None` where nobody watches for that.
+    /// Failures then say nothing about the load, and rules rest. Called on every beat.
+    fn absence(&mut self) -> Option<bool> {
         None
     }
 }

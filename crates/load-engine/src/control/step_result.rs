@@ -26,21 +26,43 @@ pub struct StepResult {
     pub warnings: Vec<Warning>,
 }
 
-/// Account of the generator over the measured part of a step.
-pub(super) struct GeneratorUse {
-    pub(super) cpu: CpuUse,
+/// Figures over time and stalls of one step of the report.
+#[derive(Debug)]
+pub(super) struct StepWatch {
+    pub(super) timeline: Timeline,
     pub(super) worst_stall_ns: u64,
+}
+
+impl StepWatch {
+    /// Creates the watch of a step that begins at `begin_ns`.
+    pub(super) fn new(begin_ns: u64) -> Self {
+        Self {
+            timeline: Timeline::new(begin_ns),
+            worst_stall_ns: 0,
+        }
+    }
+}
+
+/// Account of one step of the report.
+#[derive(Debug)]
+pub(super) struct StepAccount {
+    pub(super) window: Window,
+    pub(super) raw: RawStep,
+    /// CPU time of the generator over the measured part.
+    pub(super) cpu: CpuUse,
+    pub(super) watch: StepWatch,
+    /// Threads that made the load.
+    pub(super) threads: usize,
+    /// True if the load was to stay as it was: throughput that drifts is then a doubt.
+    pub(super) holds_its_load: bool,
+    pub(super) end: StepEnd,
 }
 
 impl StepResult {
     /// Puts the result of a step together, and examines it.
-    pub(super) fn new(
-        plan: &StepPlan,
-        window: Window,
-        (raw, generator): (RawStep, &GeneratorUse),
-        timeline: Timeline,
-        end: StepEnd,
-    ) -> Self {
+    pub(super) fn new(plan: &StepPlan, account: StepAccount) -> Self {
+        let (window, raw) = (account.window, account.raw);
+        let timeline = account.watch.timeline;
         let attempted: u64 = raw.operations.values().map(|o| o.attempted).sum();
         let mut step = Step {
             name: plan.name.clone(),
@@ -54,11 +76,11 @@ impl StepResult {
             pool: raw.pool,
             server: None,
             generator: Generator {
-                worst_stall_ns: generator.worst_stall_ns,
-                ..generator.cpu.generator(plan.threads, attempted)
+                worst_stall_ns: account.watch.worst_stall_ns,
+                ..account.cpu.generator(account.threads, attempted)
             },
             figures: BTreeMap::new(),
-            end,
+            end: account.end,
         };
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
@@ -69,6 +91,7 @@ impl StepResult {
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
         let drift = timeline.drift_ratio(measured.0, measured.1);
+        let drift = drift.filter(|_| account.holds_its_load);
         let warnings = self_check::examine(&step, drift);
         Self {
             step,

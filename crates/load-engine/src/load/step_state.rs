@@ -61,6 +61,11 @@ impl StepState {
         self.halt.cancelled()
     }
 
+    /// Returns a token that is cancelled once nothing more is to begin, or on its own.
+    pub(crate) fn halt_child(&self) -> CancellationToken {
+        self.halt.child_token()
+    }
+
     /// Notes that `worker` has recorded all its requests.
     pub(crate) fn mark_recorded(&self, worker: usize) {
         self.recorded[worker].store(true, Ordering::Release);

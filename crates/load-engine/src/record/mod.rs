@@ -18,4 +18,5 @@ pub(crate) mod recorder;
 mod shard;
 pub(crate) mod step_recorder;
 pub(crate) mod timestamps;
+pub(crate) mod traced_request;
 pub(crate) mod within;

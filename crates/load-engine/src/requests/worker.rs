@@ -27,6 +27,22 @@ const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const RELEASED_AT_A_STRETCH: usize = 32;
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 
+/// Work beside the load of one worker, on its target.
+pub(crate) trait BesideLoad<T>: Send {
+    /// Begins the work, before any session is open.
+    fn begin(&mut self, target: &Arc<T>, state: &Arc<StepState>);
+
+    /// Ends the work, within a bound, once all requests are recorded.
+    fn end(self, target: &Arc<T>) -> impl Future<Output = ()> + Send;
+}
+
+/// Does nothing beside the load.
+impl<T: Send + Sync> BesideLoad<T> for () {
+    fn begin(&mut self, _: &Arc<T>, _: &Arc<StepState>) {}
+
+    async fn end(self, _: &Arc<T>) {}
+}
+
 /// Runs one worker's share of a step to its end.
 ///
 /// # Errors
@@ -36,6 +52,7 @@ pub(crate) async fn work<F: TargetFactory>(
     plan: Arc<StepPlan>,
     factory: Arc<F>,
     shared: Arc<StepState>,
+    mut beside: impl BesideLoad<F::Target>,
 ) -> Result<(), Failure> {
     let target = tokio::select! {
         biased;
@@ -49,8 +66,10 @@ pub(crate) async fn work<F: TargetFactory>(
         Arc::clone(&shared),
         done.clone(),
     ));
+    beside.begin(&target, &shared);
     let result = make_load(worker, &plan, &target, &shared).await;
     shared.mark_recorded(worker.index as usize);
+    beside.end(&target).await;
     done.cancel();
     let _ = watch.await;
     let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
@@ -83,6 +102,7 @@ async fn make_load<T: Target>(
             }
             LoadPlan::Closed { think_time, .. } => {
                 let pauses = Pauses::new(think_time, plan.seed, user.0);
+                let pauses = (pauses, plan.failure_pause);
                 tasks.spawn(run_user(target, user, place, pauses, shared));
             }
         }
@@ -172,7 +192,7 @@ async fn run_user<T: Target>(
     target: Arc<T>,
     user: UserId,
     place: OpeningOrder,
-    mut pauses: Pauses,
+    (mut pauses, failure_pause): (Pauses, Duration),
     shared: Arc<StepState>,
 ) -> Result<(), Failure> {
     let (mut session, segments) = open(&*target, user, place, &shared).await?;
@@ -182,7 +202,9 @@ async fn run_user<T: Target>(
         let mut request = InFlightRequest::for_user(&shared.step, now_ns);
         let outcome = session.request(&mut request.timestamps).await;
         now_ns = request.finish(&outcome, session.parts());
-        if let Some(pause) = pauses.next_pause() {
+        let least = Some(failure_pause).filter(|_| outcome.failure.is_some());
+        let least = least.filter(|least| !least.is_zero());
+        if let Some(pause) = pauses.next_pause().max(least) {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = shared.halted() => {}
