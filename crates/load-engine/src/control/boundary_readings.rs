@@ -47,6 +47,12 @@ impl BoundaryReadings {
         }
     }
 
+    /// Takes `before` as the first reading: of a step whose measured part never began, the preparation
+    /// is all that can be accounted for.
+    pub(super) fn begin_with(&mut self, before: CpuReading) {
+        self.readings = vec![before];
+    }
+
     /// Takes the reading of a step that ended before its last boundary, if it did.
     pub(super) fn end(&mut self, mut read: impl FnMut() -> CpuReading) {
         if self.readings.is_empty() {

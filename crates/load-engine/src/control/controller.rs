@@ -23,6 +23,8 @@ use crate::plan::step_plan::StepPlan;
 const HEAD_START_NS: u64 = 2_000_000;
 /// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
+/// Time between two looks at the state of a load that is being prepared.
+const GAUGED_EVERY_NS: u64 = 200_000_000;
 
 /// Controller of one run of a load, the same for every kind: of a step, or of a traced run, whose
 /// measured segments are steps of the report each.
@@ -32,8 +34,10 @@ pub(super) struct Controller<'a> {
     observer: &'a mut dyn Observer,
     source: &'a mut dyn LoadSource,
     heartbeat: Heartbeat,
-    /// Watches of the steps that were begun, the current one last.
-    watches: Vec<StepWatch>,
+    /// Watch of the current step.
+    watch: StepWatch,
+    /// Watches of the steps before it.
+    watched: Vec<StepWatch>,
     /// True if each measured segment is a step of the report.
     tells_segments: bool,
     excused_wait: Duration,
@@ -53,7 +57,8 @@ impl<'a> Controller<'a> {
             observer,
             source,
             heartbeat: Heartbeat::default(),
-            watches: Vec::new(),
+            watch: StepWatch::new(monotonic_ns()),
+            watched: Vec::new(),
             tells_segments: false,
             excused_wait: Duration::ZERO,
         }
@@ -70,13 +75,17 @@ impl<'a> Controller<'a> {
     /// Runs the load to its end, and returns the account of it.
     pub(super) fn run(mut self) -> RunAccount {
         self.observer.phase(Phase::Connect);
+        let before = self.source.read_cpu();
         let mut end = self.prepare();
         let segments = self.begin(end.is_some());
         let window = segments.window();
-        self.watches.push(StepWatch::new(window.start_ns));
         let mut readings = BoundaryReadings::new(&segments);
+        self.watch.timeline.start_at(window.start_ns);
         if end.is_none() {
+            self.heartbeat = Heartbeat::default();
             end = self.hold(window, &mut readings);
+        } else {
+            readings.begin_with(before);
         }
         readings.end(|| self.source.read_cpu());
         if end.is_some() {
@@ -91,6 +100,11 @@ impl<'a> Controller<'a> {
             _ => DRAIN_WHEN_CANCELLED,
         };
         self.drain(bound);
+        if matches!(end, None | Some(StepEnd::Completed)) {
+            end = self.verify();
+        }
+        let gauges = self.source.gauges();
+        self.watch.timeline.push_gauges(monotonic_ns(), &gauges);
         self.source.wait_until_recorded();
         self.note_stall();
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
@@ -107,7 +121,7 @@ impl<'a> Controller<'a> {
             collected: self.source.collect(&lengths_s),
             segments,
             readings,
-            watches: self.watches,
+            watches: self.watched.into_iter().chain([self.watch]).collect(),
             window,
             end,
         }
@@ -115,6 +129,7 @@ impl<'a> Controller<'a> {
 
     /// Waits until the load can begin; returns how the step ended before, if it did.
     fn prepare(&mut self) -> Option<StepEnd> {
+        let mut gauged_ns = 0;
         let deadline_ns = monotonic_ns() + self.plan.connect_timeout.as_nanos() as u64;
         loop {
             let (opened, wanted) = match self.source.preparation() {
@@ -123,13 +138,19 @@ impl<'a> Controller<'a> {
                 Preparation::Failed(reason) => return Some(StepEnd::Failed { reason }),
                 Preparation::Opening { opened, wanted } => (opened, wanted),
             };
-            if monotonic_ns() > deadline_ns {
+            let now_ns = self.heartbeat.short_beat();
+            if now_ns >= gauged_ns {
+                gauged_ns = now_ns + GAUGED_EVERY_NS;
+                let gauges = self.source.gauges();
+                self.watch.timeline.push_gauges(now_ns, &gauges);
+                self.observer.opening(opened, wanted);
+            }
+            if now_ns > deadline_ns {
                 let bound = humantime::format_duration(self.plan.connect_timeout);
                 return Some(StepEnd::Failed {
                     reason: format!("{opened} of {wanted} sessions were open after {bound}"),
                 });
             }
-            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -166,7 +187,7 @@ impl<'a> Controller<'a> {
             }
             rules.note_absence(self.observer.absence());
             let is_over = now_ns >= window.measure_end_ns;
-            let next_begins = self.tells_segments && self.watches.len() < readings.spans_begun();
+            let next_begins = self.is_behind(readings);
             let mut end = None;
             if let Some(elapsed) = grid.tick(now_ns, next_begins) {
                 end = self.tick(window, (now_ns, elapsed), &mut rules);
@@ -174,7 +195,7 @@ impl<'a> Controller<'a> {
             let end = end
                 .or_else(|| rules.confirmed(now_ns).map(stopped))
                 .or_else(|| self.ended_early());
-            while self.tells_segments && self.watches.len() < readings.spans_begun() {
+            while self.is_behind(readings) {
                 self.begin_segment(now_ns);
             }
             if end.is_some() || is_over {
@@ -183,19 +204,22 @@ impl<'a> Controller<'a> {
         }
     }
 
+    /// Returns true if a segment has begun that is told as a step, and is not watched yet.
+    fn is_behind(&self, readings: &BoundaryReadings) -> bool {
+        self.tells_segments && self.watched.len() + 1 < readings.spans_begun()
+    }
+
     /// Begins the watch of the next step of the report.
     fn begin_segment(&mut self, now_ns: u64) {
         self.note_stall();
-        self.watches.push(StepWatch::new(now_ns));
+        let ended = std::mem::replace(&mut self.watch, StepWatch::new(now_ns));
+        self.watched.push(ended);
         self.observer.segment_begins();
     }
 
     /// Notes the longest stall since the current step of the report began.
     fn note_stall(&mut self) {
-        let worst_stall_ns = self.heartbeat.take_worst_stall_ns();
-        if let Some(watch) = self.watches.last_mut() {
-            watch.worst_stall_ns = worst_stall_ns;
-        }
+        self.watch.worst_stall_ns = self.heartbeat.take_worst_stall_ns();
     }
 
     fn ended_early(&mut self) -> Option<StepEnd> {
@@ -212,10 +236,11 @@ impl<'a> Controller<'a> {
         rules: &mut RuleChecks,
     ) -> Option<StepEnd> {
         let interval = self.source.take_interval();
-        let p99_ns = self.watches.last_mut().and_then(|watch| {
-            watch.timeline.push(now_ns, &interval);
-            watch.timeline.last_p99_ns()
-        });
+        let gauges = self.source.gauges();
+        let timeline = &mut self.watch.timeline;
+        timeline.push(now_ns, &interval);
+        timeline.push_gauges(now_ns, &gauges);
+        let p99_ns = timeline.last_p99_ns();
         let seconds = elapsed.as_secs_f64();
         self.observer.tick(&Tick {
             elapsed: Duration::from_nanos(now_ns.saturating_sub(window.start_ns)),
@@ -237,9 +262,7 @@ impl<'a> Controller<'a> {
         let finished = self.await_workers(bound);
         // Before anything is cut off: who hangs until then must show.
         let interval = self.source.take_interval();
-        if let Some(watch) = self.watches.last_mut() {
-            watch.timeline.push(monotonic_ns(), &interval);
-        }
+        self.watch.timeline.push(monotonic_ns(), &interval);
         if !finished {
             self.source.halt();
             self.source.abort();
@@ -262,8 +285,20 @@ impl<'a> Controller<'a> {
             if monotonic_ns() - started_ns >= bound.as_nanos() as u64 {
                 return false;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            self.heartbeat.short_beat();
         }
+    }
+
+    /// Waits until the load has verified what it holds; returns how the step ended meanwhile, if it did.
+    fn verify(&mut self) -> Option<StepEnd> {
+        while !self.source.is_verified() {
+            if self.cancel.is_cancelled() {
+                self.source.abort();
+                return Some(StepEnd::Interrupted);
+            }
+            self.heartbeat.short_beat();
+        }
+        None
     }
 
     /// Returns the failure of the load, if it failed; what still runs is cut off.

@@ -12,5 +12,6 @@ mod run_account;
 pub(crate) mod run_requests;
 pub(crate) mod run_traced;
 pub mod self_check;
+mod step_curve;
 pub(crate) mod step_result;
 mod timeline;

@@ -3,6 +3,7 @@
 use bench_report::{StepEnd, Window};
 
 use super::boundary_readings::BoundaryReadings;
+use super::step_curve;
 use super::step_result::{StepAccount, StepResult, StepWatch};
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{CollectedStep, RawStep};
@@ -33,6 +34,13 @@ impl RunAccount {
             watch: watch.unwrap_or_else(|| StepWatch::new(self.window.start_ns)),
             threads: plan.threads,
             holds_its_load: true,
+            segments: step_curve::segments(
+                plan,
+                &self.segments,
+                self.window,
+                self.collected.segments,
+            ),
+            sessions: self.collected.sessions,
             end: self.end,
         };
         StepResult::new(plan, account)
@@ -71,6 +79,8 @@ impl RunAccount {
                 watch,
                 threads: plan.threads,
                 holds_its_load: false,
+                segments: Vec::new(),
+                sessions: None,
                 end: if is_last {
                     self.end.clone()
                 } else {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
+use bench_report::{Generator, Series, SessionUse, Step, StepEnd, StepSegment, Warning, Window};
 
 use super::self_check;
+use super::step_curve;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::RawStep;
@@ -55,6 +56,9 @@ pub(super) struct StepAccount {
     pub(super) threads: usize,
     /// True if the load was to stay as it was: throughput that drifts is then a doubt.
     pub(super) holds_its_load: bool,
+    /// Results by segment of the load's curve.
+    pub(super) segments: Vec<StepSegment>,
+    pub(super) sessions: Option<SessionUse>,
     pub(super) end: StepEnd,
 }
 
@@ -63,14 +67,19 @@ impl StepResult {
     pub(super) fn new(plan: &StepPlan, account: StepAccount) -> Self {
         let (window, raw) = (account.window, account.raw);
         let timeline = account.watch.timeline;
-        let attempted: u64 = raw.operations.values().map(|o| o.attempted).sum();
+        let loaded = if raw.operations.is_empty() {
+            &raw.prepared
+        } else {
+            &raw.operations
+        };
+        let attempted: u64 = loaded.values().map(|o| o.attempted).sum();
         let mut step = Step {
             name: plan.name.clone(),
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
             load: plan.load.reported(raw.delayed_at_cap),
-            operations: raw.operations,
+            operations: raw.operations.into_iter().chain(raw.prepared).collect(),
             parts: raw.parts,
             failures: raw.failures,
             pool: raw.pool,
@@ -79,6 +88,9 @@ impl StepResult {
                 worst_stall_ns: account.watch.worst_stall_ns,
                 ..account.cpu.generator(account.threads, attempted)
             },
+            curve: step_curve::reported(plan),
+            segments: account.segments,
+            sessions: account.sessions,
             figures: BTreeMap::new(),
             end: account.end,
         };
@@ -90,12 +102,15 @@ impl StepResult {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
-        let drift = timeline.drift_ratio(measured.0, measured.1);
-        let drift = drift.filter(|_| account.holds_its_load);
-        let warnings = self_check::examine(&step, drift);
+        // A load that changes makes throughput change.
+        let is_steady = account.holds_its_load && !plan.changes();
+        let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
+        let warnings = self_check::examine(&step, drift.flatten());
+        let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
+        let series = timeline.into_series().into_iter().chain(intended);
         Self {
             step,
-            series: timeline.into_series(),
+            series: series.collect(),
             warnings,
         }
     }

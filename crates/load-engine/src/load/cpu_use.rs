@@ -10,7 +10,9 @@ use host_metrics::source::process::{ScheduleFile, ScheduleTimes};
 
 /// The threads that make a step's load. The times of a thread that has ended are those at its end:
 /// it may end before the measured part is read to its end.
-#[derive(Debug, Default)]
+///
+/// Clones share one list.
+#[derive(Debug, Clone, Default)]
 pub struct LoadThreads(Arc<Mutex<Vec<LoadThread>>>);
 
 /// One load thread.
