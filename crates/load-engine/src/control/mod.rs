@@ -1,5 +1,6 @@
 //! Control of a step: when it begins, what is watched, when it ends, and its result.
 
+mod boundary_readings;
 pub(crate) mod cancel;
 mod controller;
 mod heartbeat;
@@ -8,5 +9,6 @@ mod overdue_requests;
 pub(crate) mod rule_window;
 pub(crate) mod run_requests;
 pub mod self_check;
+mod step_curve;
 pub(crate) mod step_result;
 mod timeline;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{FailureSample, Operation, PoolUsage, StepEnd};
+use bench_report::{FailureSample, Operation, PoolUsage, SessionUse, StepEnd};
 
 use super::cpu_use::CpuReading;
 use crate::plan::segments::Segments;
@@ -23,8 +23,20 @@ pub(crate) trait LoadSource {
     /// Reads the CPU time of the process and of each thread that makes load.
     fn read_cpu(&mut self) -> CpuReading;
 
-    /// Returns the reason for which the load ended before its time, if it did.
+    /// Returns the reason for which the load ended before its time, if it did; completed where nothing is
+    /// left to be loaded.
     fn early_end(&mut self) -> Option<StepEnd>;
+
+    /// Returns the figures of the load's own state by the name of their series, for time charts.
+    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// Starts to verify what the load still holds, and returns true once that is over; called after the
+    /// drain of a step that nothing ended early.
+    fn is_verified(&mut self) -> bool {
+        true
+    }
 
     /// Lets nothing more begin.
     fn halt(&mut self);
@@ -41,8 +53,8 @@ pub(crate) trait LoadSource {
     /// Waits for the end of the load, which is cut off where it still runs; returns the first error.
     fn join(&mut self) -> Option<String>;
 
-    /// Merges all that was measured in `measured_s` seconds.
-    fn collect(&mut self, measured_s: f64) -> RawStep;
+    /// Merges all that was measured; `segments_s` holds the seconds of each measured segment.
+    fn collect(&mut self, segments_s: &[f64]) -> CollectedStep;
 }
 
 /// State of what must be ready before a load begins.
@@ -61,10 +73,23 @@ pub(crate) enum Preparation {
     Failed(String),
 }
 
-/// Measurements of one step, merged over all threads.
+/// Measurements of one step, of the whole and by segment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CollectedStep {
+    pub(crate) whole: RawStep,
+    /// One for each measured segment; empty where there is a single one, which is the whole.
+    pub(crate) segments: Vec<RawStep>,
+    /// Sessions that opened during the step; absent where all were open before it.
+    pub(crate) sessions: Option<SessionUse>,
+}
+
+/// Measurements of one step or of one of its segments, merged over all threads.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RawStep {
     pub(crate) operations: BTreeMap<String, Operation>,
+    /// Operations that came before the load began, as connecting does; no CPU time of the measured part
+    /// went into them.
+    pub(crate) prepared: BTreeMap<String, Operation>,
     pub(crate) parts: BTreeMap<String, Operation>,
     pub(crate) failures: Vec<FailureSample>,
     pub(crate) pool: Option<PoolUsage>,

@@ -1,17 +1,19 @@
 //! Load made by worker threads of this process.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bench_report::StepEnd;
+use bench_report::{PoolUsage, StepEnd};
 
 use super::cpu_use::CpuReading;
-use super::load_source::{LoadSource, Preparation, RawStep};
+use super::load_source::{CollectedStep, LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
-use super::worker_pool::{WorkerPool, worker_count};
-use crate::plan::segments::Segments;
+use super::worker_pool::{PoolThreads, WorkerPool};
+use crate::plan::load_plan::{LoadPlan, SessionOpening};
+use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
@@ -23,8 +25,11 @@ use crate::record::recorder::Recorder;
 pub(crate) struct LocalLoad {
     state: Arc<StepState>,
     workers: WorkerPool,
-    /// Number of sessions that must be open before the load begins.
+    /// Number of sessions that must be open before the load begins, or else of workers that must be ready.
     wanted: usize,
+    opening: SessionOpening,
+    /// Name of the series of open sessions.
+    sessions_series: &'static str,
 }
 
 impl LocalLoad {
@@ -41,13 +46,41 @@ impl LocalLoad {
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let state = Arc::new(StepState::new(recorder, worker_count(plan)));
-        let workers = WorkerPool::start(plan, &state, |worker| work(worker, Arc::clone(&state)))?;
+        let pool = PoolThreads::of_plan(plan);
+        let state = Arc::new(StepState::new(recorder, pool.workers));
+        let wanted = match plan.opening {
+            SessionOpening::Upfront => plan.load.sessions(),
+            SessionOpening::WhenDue => pool.workers,
+        };
+        let workers = WorkerPool::start(pool, &state.threads, |worker| {
+            work(worker, Arc::clone(&state))
+        })?;
         Ok(Self {
             state,
             workers,
-            wanted: plan.load.sessions() as usize,
+            wanted: wanted as usize,
+            opening: plan.opening,
+            sessions_series: match plan.load {
+                LoadPlan::Open { .. } => "load.sessions",
+                LoadPlan::Closed { .. } => "load.users",
+            },
         })
+    }
+
+    /// Merges what was measured in the `seconds` of one segment, or of all of them.
+    fn raw_step(&self, of: Option<SegmentIndex>, seconds: f64) -> RawStep {
+        let measured = self.state.step.recorder.measurements(of, seconds);
+        RawStep {
+            operations: measured.operations,
+            prepared: BTreeMap::new(),
+            parts: measured.parts,
+            failures: measured.failures,
+            pool: self.state.pool_usage(of).map(|usage| PoolUsage {
+                checkout: measured.checkout,
+                ..usage
+            }),
+            delayed_at_cap: self.state.delayed_at_cap(of),
+        }
     }
 }
 
@@ -72,6 +105,15 @@ impl LoadSource for LocalLoad {
 
     fn take_interval(&mut self) -> Interval {
         self.state.step.recorder.take_interval()
+    }
+
+    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+        match self.opening {
+            SessionOpening::Upfront => Vec::new(),
+            SessionOpening::WhenDue => {
+                vec![(self.sessions_series, self.state.sessions.present() as f64)]
+            }
+        }
     }
 
     fn read_cpu(&mut self) -> CpuReading {
@@ -117,15 +159,19 @@ impl LoadSource for LocalLoad {
         self.workers.join()
     }
 
-    fn collect(&mut self, measured_s: f64) -> RawStep {
-        let recorder = &self.state.step.recorder;
-        let (operations, failures) = recorder.collect(measured_s);
-        RawStep {
-            operations,
-            parts: recorder.collect_parts(measured_s),
-            failures,
-            pool: self.state.pool_usage(),
-            delayed_at_cap: self.state.delayed_at_cap.load(Ordering::Relaxed),
+    fn collect(&mut self, segments_s: &[f64]) -> CollectedStep {
+        let segments = segments_s.iter().zip(SegmentIndex::all());
+        let segments = segments.map(|(seconds, index)| self.raw_step(Some(index), *seconds));
+        CollectedStep {
+            whole: self.raw_step(None, segments_s.iter().sum()),
+            segments: match segments_s.len() {
+                1 => Vec::new(),
+                _ => segments.collect(),
+            },
+            sessions: match self.opening {
+                SessionOpening::Upfront => None,
+                SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
+            },
         }
     }
 }

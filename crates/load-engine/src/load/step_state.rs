@@ -2,13 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bench_report::PoolUsage;
+use bench_report::clock::monotonic_ns;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
+use crate::plan::segments::{SegmentIndex, Segments};
 use crate::record::pool_sums::{PoolSample, PoolSums};
 use crate::record::recorder::Recorder;
+use crate::record::session_tally::SessionTally;
 use crate::record::step_recorder::StepRecorder;
 
 /// State that all workers share with the controller of a step.
@@ -19,14 +23,18 @@ pub(crate) struct StepState {
     halt: CancellationToken,
     /// Token that cuts off whatever is still under way.
     pub(crate) abort: CancellationToken,
-    /// Number of sessions that are open.
+    /// Number of sessions that are open before the step; where they open during it, of workers that are
+    /// ready.
     pub(crate) opened: AtomicUsize,
-    /// Number of arrivals that waited because all sessions of their worker were busy.
-    pub(crate) delayed_at_cap: AtomicU64,
+    /// Sessions that open during the step.
+    pub(crate) sessions: SessionTally,
+    /// Number of arrivals that waited because all sessions of their worker were busy, by the segment in
+    /// which they were due; those of the warm-up count for the first.
+    delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
     /// Error that ended the release of arrivals before its time.
     pub(crate) pacer_error: OnceLock<PacerError>,
-    /// Each worker's own: every worker has a pool of its own.
-    pools: Vec<Mutex<PoolSums>>,
+    /// By worker, each of which has a pool of its own, and by segment.
+    pools: Vec<Mutex<Vec<PoolSums>>>,
     /// Threads whose CPU time is watched.
     pub(crate) threads: LoadThreads,
     /// Flags of the workers that have recorded all their requests.
@@ -40,7 +48,8 @@ impl StepState {
             halt: CancellationToken::new(),
             abort: CancellationToken::new(),
             opened: AtomicUsize::new(0),
-            delayed_at_cap: AtomicU64::new(0),
+            sessions: SessionTally::default(),
+            delayed_at_cap: [const { AtomicU64::new(0) }; SegmentIndex::MOST],
             pacer_error: OnceLock::new(),
             pools: (0..workers).map(|_| Mutex::default()).collect(),
             threads: LoadThreads::default(),
@@ -59,6 +68,21 @@ impl StepState {
         self.halt.cancelled()
     }
 
+    /// Counts a session that is open, and waits for the step to begin.
+    pub(crate) async fn count_opened_and_wait(&self) -> &Segments {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        self.step.segments.wait().await
+    }
+
+    /// Returns at `instant_ns`, or once nothing more is to begin.
+    pub(crate) async fn sleep_until(&self, instant_ns: u64) {
+        let left = Duration::from_nanos(instant_ns.saturating_sub(monotonic_ns()));
+        tokio::select! {
+            () = tokio::time::sleep(left) => {}
+            () = self.halted() => {}
+        }
+    }
+
     /// Notes that `worker` has recorded all its requests.
     pub(crate) fn mark_recorded(&self, worker: usize) {
         self.recorded[worker].store(true, Ordering::Release);
@@ -69,15 +93,43 @@ impl StepState {
         self.recorded[worker].load(Ordering::Acquire)
     }
 
-    /// Adds a sample of the pool of `worker`.
-    pub(crate) fn add_pool_sample(&self, worker: usize, sample: PoolSample) {
-        lock(&self.pools[worker]).add(sample);
+    /// Counts an arrival due at `due_ns` that waited because all sessions of its worker were busy.
+    pub(crate) fn count_delayed(&self, due_ns: u64) {
+        let segment = self.step.segment_at(due_ns).unwrap_or_default();
+        self.delayed_at_cap[segment.index()].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the use of all workers' pools together; `None` where there is no pool.
-    pub(crate) fn pool_usage(&self) -> Option<PoolUsage> {
-        let watched = self.pools.iter().filter_map(|pool| lock(pool).usage());
-        let usage = watched.reduce(|sum, one| PoolUsage {
+    /// Returns the number of arrivals so delayed in one segment, or in all of them.
+    pub(crate) fn delayed_at_cap(&self, of: Option<SegmentIndex>) -> u64 {
+        let delayed = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        match of {
+            None => self.delayed_at_cap.iter().map(delayed).sum(),
+            Some(segment) => delayed(&self.delayed_at_cap[segment.index()]),
+        }
+    }
+
+    /// Adds a sample of the pool of `worker`, taken in `segment`.
+    pub(crate) fn add_pool_sample(&self, worker: usize, segment: SegmentIndex, sample: PoolSample) {
+        let mut sums = lock(&self.pools[worker]);
+        if sums.len() <= segment.index() {
+            sums.resize_with(segment.index() + 1, PoolSums::default);
+        }
+        sums[segment.index()].add(sample);
+    }
+
+    /// Returns the use of all workers' pools together in one segment, or in all of them; `None` where
+    /// there is no pool. Checkouts are left out.
+    pub(crate) fn pool_usage(&self, of: Option<SegmentIndex>) -> Option<PoolUsage> {
+        let sums = |pool: &Mutex<Vec<PoolSums>>| {
+            let mut whole = PoolSums::default();
+            let segments = lock(pool);
+            let segments = segments.iter().enumerate();
+            let wanted = segments.filter(|(index, _)| of.is_none_or(|of| of.index() == *index));
+            wanted.for_each(|(_, sums)| whole.merge(sums));
+            whole.usage()
+        };
+        let watched = self.pools.iter().filter_map(sums);
+        watched.reduce(|sum, one| PoolUsage {
             max_size: sum.max_size + one.max_size,
             size_mean: sum.size_mean + one.size_mean,
             in_use_mean: sum.in_use_mean + one.in_use_mean,
@@ -86,10 +138,6 @@ impl StepState {
             waiting_max: sum.waiting_max.zip(one.waiting_max).map(|(a, b)| a + b),
             samples: sum.samples.max(one.samples),
             checkout: None,
-        })?;
-        Some(PoolUsage {
-            checkout: self.step.recorder.collect_checkout(),
-            ..usage
         })
     }
 
@@ -108,6 +156,6 @@ pub(crate) enum PacerError {
     Timer(String),
 }
 
-fn lock(pool: &Mutex<PoolSums>) -> MutexGuard<'_, PoolSums> {
+fn lock(pool: &Mutex<Vec<PoolSums>>) -> MutexGuard<'_, Vec<PoolSums>> {
     pool.lock().unwrap_or_else(PoisonError::into_inner)
 }

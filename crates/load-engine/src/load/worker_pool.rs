@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::cpu_use::LoadThreads;
 use super::step_state::StepState;
 use crate::plan::step_plan::{RuntimeKind, StepPlan};
 use crate::plan::worker_share::WorkerShare;
@@ -28,40 +28,61 @@ pub(crate) struct WorkerPool {
     recording_bound: Duration,
 }
 
-/// Number of workers that share a step.
-pub(crate) fn worker_count(plan: &StepPlan) -> u64 {
-    match plan.runtime {
-        RuntimeKind::Shared => 1,
-        // A worker without a session would release arrivals that nobody takes up.
-        RuntimeKind::PerCore => (plan.threads as u64).min(plan.load.sessions()).max(1),
+/// Threads that a pool of workers runs on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolThreads {
+    pub(crate) runtime: RuntimeKind,
+    /// Number of threads over all workers.
+    pub(crate) threads: usize,
+    /// Number of workers.
+    pub(crate) workers: u64,
+    /// Number of sessions over all workers.
+    pub(crate) sessions: u64,
+}
+
+impl PoolThreads {
+    /// Returns the threads of a step.
+    pub(crate) fn of_plan(plan: &StepPlan) -> Self {
+        let sessions = plan.load.sessions();
+        Self {
+            runtime: plan.runtime,
+            threads: plan.threads.max(1),
+            workers: match plan.runtime {
+                RuntimeKind::Shared => 1,
+                // A worker without a session would release arrivals that nobody takes up.
+                RuntimeKind::PerCore => (plan.threads as u64).min(sessions).max(1),
+            },
+            sessions,
+        }
     }
 }
 
 impl WorkerPool {
-    /// Starts the workers of a step, each with the future that `work` makes of its share.
+    /// Starts the workers, each with the future that `work` makes of its share; their threads enlist
+    /// with `load_threads`.
     ///
     /// # Errors
     /// Fails if the system gives no thread or no runtime.
     pub(crate) fn start<W>(
-        plan: &StepPlan,
-        shared: &Arc<StepState>,
+        pool: PoolThreads,
+        load_threads: &LoadThreads,
         work: impl Fn(WorkerShare) -> W,
     ) -> io::Result<Self>
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let count = worker_count(plan);
-        let sessions = u32::try_from(plan.load.sessions()).unwrap_or(u32::MAX);
+        let count = pool.workers;
+        let sessions = u32::try_from(pool.sessions).unwrap_or(u32::MAX);
         let start = |index| {
             let worker = WorkerShare { index, count };
-            let runtime = build_runtime(plan, worker, shared)?;
-            let shared = Arc::clone(shared);
+            let runtime = build_runtime(pool, worker, load_threads)?;
+            let load_threads = load_threads.clone();
             let work = work(worker);
             std::thread::Builder::new()
                 .name(format!("worker-{index}"))
                 .spawn(move || {
                     claim_shard(index as usize + 1);
-                    shared.threads.enlist();
+                    load_threads.enlist();
                     let result = runtime.block_on(work);
                     runtime.shutdown_timeout(SHUTDOWN_BOUND);
                     result
@@ -114,21 +135,21 @@ impl WorkerPool {
 }
 
 fn build_runtime(
-    plan: &StepPlan,
+    pool: PoolThreads,
     worker: WorkerShare,
-    shared: &Arc<StepState>,
+    load_threads: &LoadThreads,
 ) -> io::Result<Runtime> {
-    match plan.runtime {
+    match pool.runtime {
         RuntimeKind::PerCore => Builder::new_current_thread().enable_all().build(),
         RuntimeKind::Shared => {
             let next = AtomicUsize::new(1);
-            let shared = Arc::clone(shared);
+            let load_threads = load_threads.clone();
             Builder::new_multi_thread()
-                .worker_threads(plan.threads.max(1))
+                .worker_threads(pool.threads)
                 .thread_name(format!("load-{}", worker.index))
                 .on_thread_start(move || {
                     claim_shard(next.fetch_add(1, Ordering::Relaxed));
-                    shared.threads.enlist();
+                    load_threads.enlist();
                 })
                 .enable_all()
                 .build()
