@@ -24,7 +24,6 @@ use crate::signals;
 
 pub use crate::doubts::ShownFigures;
 pub use crate::follower::EvidenceSource;
-pub use crate::timeout::run_with_timeout;
 
 /// Points that a series of the whole run keeps.
 const SERIES_BOUND: usize = 4_000;
