@@ -36,6 +36,7 @@ mod sweep;
 mod target;
 mod text;
 pub mod time_shares;
+mod traced;
 pub mod wire;
 mod workload_commands;
 pub mod workloads;

@@ -25,7 +25,7 @@ pub(crate) fn figures(step: &mut Step, server: &SessionChanges) {
 }
 
 /// Returns the warning that spoils the figures of requests in `step`, as step 0.
-pub(super) fn doubt(step: &Step) -> Option<Warning> {
+pub(crate) fn doubt(step: &Step) -> Option<Warning> {
     let uncounted_ns = *step.figures.get(UNCOUNTED)?;
     let message = format!(
         "the server could not be asked for {}: what waited, failed or was late then says nothing of \

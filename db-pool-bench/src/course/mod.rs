@@ -11,7 +11,7 @@ mod visit;
 
 pub(crate) use backend_monitor::{BackendMonitor, Leaked};
 pub(crate) use follower::{DRAIN_BOUND, Ledger, RunSupervisor};
-pub(crate) use gap::{figures as note_gap, sentence as gap_sentence};
+pub(crate) use gap::{doubt as gap_doubt, figures as note_gap, sentence as gap_sentence};
 pub(crate) use session_tracker::SessionChanges;
 pub(crate) use threads::on_threads;
 pub(crate) use visit::{TracedRequest, keep, note_generator, record, whole};

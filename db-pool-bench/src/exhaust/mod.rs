@@ -1,31 +1,31 @@
 //! Scenario `exhaust`: more users than connections, and holders that keep connections. Waiting
 //! times, time-outs, recovery, and requests that block each other.
 
-mod course;
 mod findings;
 mod flags;
+mod holders;
 mod log;
 mod plan;
 mod steps;
 mod text;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bench_cli::Exit;
 use bench_cli::bench::ShownFigures;
-use bench_report::{Report, ServerEvidence, Summary};
-use load_engine::{Cancel, Failure, Phase, TargetFactory};
+use bench_report::{Report, Summary};
 use serde_json::Value;
 
-use course::ExhaustRun;
 pub(crate) use flags::ExhaustFlags;
-use log::Log;
+use holders::{ConnectionHolder, HolderAttempts};
+use log::{Log, PartTimes};
 use plan::{ExhaustPlan, ExhaustSetting};
 
 use crate::context::{self, ScenarioContext};
-use crate::course::{BackendMonitor, RunSupervisor, on_threads};
-use crate::drivers::{Deadpool, Driver, DriverSetup, HasPool, Sqlx};
+use crate::drivers::{Deadpool, Driver, Sqlx};
 use crate::one_pool::PoolScenario;
+use crate::traced::TracedEvidence;
 use crate::workloads::WorkloadSelection;
 
 /// Runs the scenario from flags to exit code.
@@ -89,63 +89,49 @@ fn one(
         return Ok(());
     }
     let setup = context.setup(pool.variant(setting.driver), plan.seed ^ (repeat << 32))?;
-    let operations = setup.operations();
-    context.bench.phase(Phase::WarmUp);
     let (driver, holder) = (setting.driver.name(), setting.holder.name());
     context.bench.line(&format!("{driver}, {holder}"));
+    let traced = plan.traced(
+        setting,
+        repeat,
+        context.stop_rules(&plan.flags.course.stop_on),
+    );
+    let attempts = HolderAttempts::default();
+    let holders = ConnectionHolder::several(plan.holders(), setting.holder, &attempts);
     let cancel = context.bench.cancel.clone();
-    let course = plan.course(setting, repeat);
-    let rules = context.stop_rules(&plan.flags.course.stop_on);
-    // Checkouts that time out are planted here.
-    let follower = RunSupervisor::new(&mut context.collector, rules, plan.course_length(), true);
-    let made = setup.clone();
-    let ran = match setting.driver {
-        Driver::Deadpool => follow(course, &Deadpool(made), &setup, &cancel, follower)?,
-        Driver::Sqlx => follow(course, &Sqlx(made), &setup, &cancel, follower)?,
-        // The plan lets no driver without a pool through.
-        Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
+    let bench = &mut *context.bench;
+    let Some(started) = TracedEvidence::start(&mut context.collector, &setup, &cancel)? else {
+        return Ok(());
     };
-    match ran {
-        Ok((log, seen)) => steps::RecordedRun {
-            plan,
-            setting,
-            repeat,
-            log: &log,
-            operations,
-        }
-        .keep(context.bench, seen),
+    let mut evidence = match started {
+        Ok(evidence) => evidence,
         Err(failure) => {
             let step = context::not_begun(&refused, failure.to_string());
-            context.bench.push_step(step, Vec::new(), Vec::new());
+            bench.push_step(step, Vec::new(), Vec::new());
+            return Ok(());
         }
+    };
+    let ran = match setting.driver {
+        Driver::Deadpool => {
+            bench.traced(&traced, &Arc::new(Deadpool(setup)), holders, &mut evidence)
+        }
+        Driver::Sqlx => bench.traced(&traced, &Arc::new(Sqlx(setup)), holders, &mut evidence),
+        // The plan lets no driver without a pool through.
+        Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
+    }?;
+    if ran.trace.is_empty() && bench.interrupted() {
+        // A signal came before the first request.
+        return Ok(());
     }
+    let log = Log {
+        parts: PartTimes::new(&ran.boundaries_ns).unwrap_or_default(),
+        visits: ran.trace,
+        holds: attempts.take(),
+    };
+    let recorded = steps::RecordedRun {
+        pool_size: pool.size,
+        log: &log,
+    };
+    recorded.keep(bench, ran.steps, evidence.end(&cancel));
     Ok(())
-}
-
-/// Recorded events, and the evidence of each part.
-type Ran = Result<(Log, Vec<ServerEvidence>), Failure>;
-
-/// Executes `course` on the pool that `factory` creates with `setup`.
-fn follow<F: TargetFactory>(
-    course: ExhaustRun,
-    factory: &F,
-    setup: &DriverSetup,
-    cancel: &Cancel,
-    mut follower: RunSupervisor,
-) -> anyhow::Result<Ran>
-where
-    F::Target: HasPool,
-{
-    let (address, application) = (&setup.address, &setup.application);
-    let ran = on_threads(&follower.threads(), async {
-        let away = follower.absence();
-        let mut backend_monitor = tokio::select! {
-            () = cancel.cancelled() => return Ok(Log::default()),
-            backend_monitor = BackendMonitor::open(address, application, away) => backend_monitor?,
-        };
-        course
-            .run(factory, &mut backend_monitor, cancel, &mut follower)
-            .await
-    })?;
-    Ok(ran.map(|log| (log, follower.evidence())))
 }

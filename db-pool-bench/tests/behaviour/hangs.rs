@@ -173,8 +173,6 @@ fn a_rule_ends_every_load_whose_server_freezes() {
 }
 
 #[test]
-#[ignore = "needs the common engine: a request of exhaust that hangs cannot be told from one that \
-            waits for a planted holder"]
 fn a_rule_ends_exhaust_too_when_its_server_freezes() {
     let args = "--holder slow-query --pool-size 4 --duration 60s --keep 1s --stop-on p99>500ms";
     let (ended, report) = frozen("exhaust", args, "deadpool");
