@@ -30,6 +30,7 @@ pub mod protocol;
 mod recommendation;
 mod remedy;
 mod results;
+mod run_server;
 mod scale;
 mod server;
 mod sweep;
