@@ -16,6 +16,7 @@ mod latency;
 mod load;
 pub mod manifest;
 pub mod mark;
+pub mod merge;
 mod operation;
 mod place;
 mod pool;

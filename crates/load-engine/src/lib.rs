@@ -12,6 +12,7 @@
 mod control;
 mod load;
 mod plan;
+mod processes;
 mod record;
 mod requests;
 
@@ -38,7 +39,11 @@ pub use plan::step_plan::{RuntimeKind, StepPlan, WaitStrategy, available_threads
 pub use plan::stop_rule::StopRule;
 pub use plan::think_time::{Pauses, ThinkTime, ThinkTimeError};
 pub use plan::user_schedule::{Presence, UserSchedule};
-pub use plan::worker_share::WorkerShare;
+pub use plan::worker_share::{WorkerShare, WorkerShareError};
+pub use processes::parent_connection::{WorkerError, WorkerScenario, serve_worker};
+pub use processes::run_on_workers::run_on_workers;
+pub use processes::worker_processes::{WorkerProcesses, WorkersError};
+pub use processes::worker_step::WorkerStep;
 pub use record::checkout;
 pub use record::cohort_counts::InFlightAges;
 pub use record::failure::{Failure, SensitiveText};

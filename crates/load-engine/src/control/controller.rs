@@ -18,13 +18,11 @@ use crate::plan::phase::Phase;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
-/// Time between the opening of the last session and the first arrival.
-const HEAD_START_NS: u64 = 2_000_000;
 /// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 
 /// Controller of one step: the same for every kind of load.
-pub(super) struct Controller<'a> {
+pub(crate) struct Controller<'a> {
     plan: &'a StepPlan,
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
@@ -34,7 +32,7 @@ pub(super) struct Controller<'a> {
 
 impl<'a> Controller<'a> {
     /// Creates the controller of a step whose load `source` makes.
-    pub(super) fn new(
+    pub(crate) fn new(
         plan: &'a StepPlan,
         cancel: &'a Cancel,
         observer: &'a mut dyn Observer,
@@ -50,7 +48,7 @@ impl<'a> Controller<'a> {
     }
 
     /// Runs the step to its end, and returns its result.
-    pub(super) fn run(&mut self) -> StepResult {
+    pub(crate) fn run(&mut self) -> StepResult {
         self.observer.phase(Phase::Connect);
         let mut end = self.prepare();
         let window = self.begin(end.is_some()).window();
@@ -84,9 +82,13 @@ impl<'a> Controller<'a> {
             ..window
         };
         let raw = self.source.collect(window.measured_s());
+        let end = match (end, raw.failure()) {
+            (StepEnd::Completed, Some(reason)) => StepEnd::Failed { reason },
+            (end, _) => end,
+        };
         let generator = GeneratorUse {
             cpu: readings.1.since(&readings.0),
-            worst_stall_ns: self.heartbeat.worst_stall_ns(),
+            worst_stall_ns: self.heartbeat.worst_stall_ns().max(raw.worst_stall_ns),
         };
         StepResult::new(self.plan, window, (raw, &generator), timeline, end)
     }
@@ -119,7 +121,11 @@ impl<'a> Controller<'a> {
             return Segments::empty(now_ns);
         }
         let measured = [self.plan.measure];
-        let segments = Segments::new(now_ns + HEAD_START_NS, self.plan.warmup, &measured);
+        let segments = Segments::new(
+            now_ns + self.source.head_start_ns(),
+            self.plan.warmup,
+            &measured,
+        );
         self.source.begin(&segments);
         segments
     }

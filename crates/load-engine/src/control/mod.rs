@@ -1,7 +1,7 @@
 //! Control of a step: when it begins, what is watched, when it ends, and its result.
 
 pub(crate) mod cancel;
-mod controller;
+pub(crate) mod controller;
 mod heartbeat;
 pub(crate) mod observer;
 mod overdue_requests;

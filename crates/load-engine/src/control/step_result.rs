@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
+use bench_report::{Generator, Series, Step, StepEnd, Warning, WarningCode, Window};
 
 use super::self_check;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
-use crate::load::load_source::RawStep;
+use crate::load::load_source::{LostWorker, RawStep};
 use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
 pub const CARRIED_RATIO: &str = "carried_ratio";
+/// Name of a step's figure: arrivals that lost worker processes were to make and did not.
+const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 /// Name of a step's figure: highest 99th percentile of a single interval.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
@@ -47,7 +49,7 @@ impl StepResult {
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
-            load: plan.load.reported(raw.delayed_at_cap),
+            load: plan.load.share(plan.process).reported(raw.delayed_at_cap),
             operations: raw.operations,
             parts: raw.parts,
             failures: raw.failures,
@@ -55,25 +57,37 @@ impl StepResult {
             server: None,
             generator: Generator {
                 worst_stall_ns: generator.worst_stall_ns,
-                ..generator.cpu.generator(plan.threads, attempted)
+                ..generator.cpu.generator(raw.threads as usize, attempted)
             },
             figures: BTreeMap::new(),
             end,
         };
+        let not_made = raw.lost.iter().filter_map(|lost| lost.arrivals_not_made);
+        let not_made = not_made.reduce(|a, b| a + b).map(|count| count as f64);
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
             (CARRIED_RATIO, step.carried_ratio()),
+            (ARRIVALS_NOT_MADE, not_made),
             (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns(measured.0)),
         ] {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
         let drift = timeline.drift_ratio(measured.0, measured.1);
-        let warnings = self_check::examine(&step, drift);
+        let mut warnings = self_check::examine(&step, drift);
+        warnings.extend(raw.lost.iter().map(lost_worker));
         Self {
             step,
             series: timeline.into_series(),
             warnings,
         }
     }
+}
+
+/// Warns that the figures of step 0 hold nothing of a worker process.
+fn lost_worker(lost: &LostWorker) -> Warning {
+    let spoilt = ["operations", "parts", "pool", "generator", "figures"];
+    let mut warning = Warning::new(WarningCode::WorkerLost, &lost.message).about_step(0, &spoilt);
+    warning.value = lost.arrivals_not_made.map(|count| count as f64);
+    warning
 }

@@ -10,7 +10,7 @@ use bench_report::StepEnd;
 use super::cpu_use::CpuReading;
 use super::load_source::{LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
-use super::worker_pool::{WorkerPool, worker_count};
+use super::worker_pool::{WorkerPool, worker_count, workers};
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -25,6 +25,8 @@ pub(crate) struct LocalLoad {
     workers: WorkerPool,
     /// Number of sessions that must be open before the load begins.
     wanted: usize,
+    /// Number of threads that make the load.
+    threads: u64,
 }
 
 impl LocalLoad {
@@ -41,12 +43,16 @@ impl LocalLoad {
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let state = Arc::new(StepState::new(recorder, worker_count(plan)));
+        let first = plan.process.of_thread(0, worker_count(plan));
+        let state = Arc::new(StepState::new(recorder, first, worker_count(plan)));
+        let wanted = workers(plan).map(|worker| worker.share_of(plan.load.sessions()));
+        let wanted = wanted.sum::<u64>() as usize;
         let workers = WorkerPool::start(plan, &state, |worker| work(worker, Arc::clone(&state)))?;
         Ok(Self {
             state,
             workers,
-            wanted: plan.load.sessions() as usize,
+            wanted,
+            threads: plan.threads as u64,
         })
     }
 }
@@ -126,6 +132,10 @@ impl LoadSource for LocalLoad {
             failures,
             pool: self.state.pool_usage(),
             delayed_at_cap: self.state.delayed_at_cap.load(Ordering::Relaxed),
+            threads: self.threads,
+            worst_stall_ns: 0,
+            failure: None,
+            lost: Vec::new(),
         }
     }
 }

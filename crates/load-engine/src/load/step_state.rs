@@ -7,6 +7,7 @@ use bench_report::PoolUsage;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
+use crate::plan::worker_share::WorkerShare;
 use crate::record::pool_sums::{PoolSample, PoolSums};
 use crate::record::recorder::Recorder;
 use crate::record::step_recorder::StepRecorder;
@@ -25,6 +26,8 @@ pub(crate) struct StepState {
     pub(crate) delayed_at_cap: AtomicU64,
     /// Error that ended the release of arrivals before its time.
     pub(crate) pacer_error: OnceLock<PacerError>,
+    /// Index of this process's first worker among those of all processes.
+    first_worker: u64,
     /// Each worker's own: every worker has a pool of its own.
     pools: Vec<Mutex<PoolSums>>,
     /// Threads whose CPU time is watched.
@@ -34,7 +37,8 @@ pub(crate) struct StepState {
 }
 
 impl StepState {
-    pub(crate) fn new(recorder: Recorder, workers: u64) -> Self {
+    /// Creates the state of `workers` workers in this process, the first of whom is `first`.
+    pub(crate) fn new(recorder: Recorder, first: WorkerShare, workers: u64) -> Self {
         Self {
             step: StepRecorder::new(recorder),
             halt: CancellationToken::new(),
@@ -42,6 +46,7 @@ impl StepState {
             opened: AtomicUsize::new(0),
             delayed_at_cap: AtomicU64::new(0),
             pacer_error: OnceLock::new(),
+            first_worker: first.index,
             pools: (0..workers).map(|_| Mutex::default()).collect(),
             threads: LoadThreads::default(),
             recorded: (0..workers).map(|_| AtomicBool::new(false)).collect(),
@@ -60,33 +65,29 @@ impl StepState {
     }
 
     /// Notes that `worker` has recorded all its requests.
-    pub(crate) fn mark_recorded(&self, worker: usize) {
-        self.recorded[worker].store(true, Ordering::Release);
+    pub(crate) fn mark_recorded(&self, worker: WorkerShare) {
+        self.recorded[self.local(worker)].store(true, Ordering::Release);
     }
 
-    /// Returns true if `worker` has recorded all its requests.
+    /// Position of a worker among those of this process.
+    fn local(&self, worker: WorkerShare) -> usize {
+        worker.index.saturating_sub(self.first_worker) as usize
+    }
+
+    /// Returns true if the worker at position `worker` of this process has recorded all its requests.
     pub(crate) fn has_recorded(&self, worker: usize) -> bool {
         self.recorded[worker].load(Ordering::Acquire)
     }
 
     /// Adds a sample of the pool of `worker`.
-    pub(crate) fn add_pool_sample(&self, worker: usize, sample: PoolSample) {
-        lock(&self.pools[worker]).add(sample);
+    pub(crate) fn add_pool_sample(&self, worker: WorkerShare, sample: PoolSample) {
+        lock(&self.pools[self.local(worker)]).add(sample);
     }
 
     /// Returns the use of all workers' pools together; `None` where there is no pool.
     pub(crate) fn pool_usage(&self) -> Option<PoolUsage> {
         let watched = self.pools.iter().filter_map(|pool| lock(pool).usage());
-        let usage = watched.reduce(|sum, one| PoolUsage {
-            max_size: sum.max_size + one.max_size,
-            size_mean: sum.size_mean + one.size_mean,
-            in_use_mean: sum.in_use_mean + one.in_use_mean,
-            in_use_max: sum.in_use_max + one.in_use_max,
-            waiting_mean: sum.waiting_mean.zip(one.waiting_mean).map(|(a, b)| a + b),
-            waiting_max: sum.waiting_max.zip(one.waiting_max).map(|(a, b)| a + b),
-            samples: sum.samples.max(one.samples),
-            checkout: None,
-        })?;
+        let usage = PoolUsage::merged(&watched.collect::<Vec<_>>())?;
         Some(PoolUsage {
             checkout: self.step.recorder.collect_checkout(),
             ..usage

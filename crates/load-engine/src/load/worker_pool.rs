@@ -28,13 +28,22 @@ pub(crate) struct WorkerPool {
     recording_bound: Duration,
 }
 
-/// Number of workers that share a step.
+/// Number of workers of this process that share a step: the same in each of several processes.
 pub(crate) fn worker_count(plan: &StepPlan) -> u64 {
     match plan.runtime {
         RuntimeKind::Shared => 1,
         // A worker without a session would release arrivals that nobody takes up.
-        RuntimeKind::PerCore => (plan.threads as u64).min(plan.load.sessions()).max(1),
+        RuntimeKind::PerCore => {
+            let sessions = plan.load.sessions() / plan.process.count.max(1);
+            (plan.threads as u64).min(sessions).max(1)
+        }
     }
+}
+
+/// Shares of the workers of this process, of all that make the step's load.
+pub(crate) fn workers(plan: &StepPlan) -> impl Iterator<Item = WorkerShare> {
+    let (process, count) = (plan.process, worker_count(plan));
+    (0..count).map(move |thread| process.of_thread(thread, count))
 }
 
 impl WorkerPool {
@@ -50,24 +59,25 @@ impl WorkerPool {
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let count = worker_count(plan);
         let sessions = u32::try_from(plan.load.sessions()).unwrap_or(u32::MAX);
-        let start = |index| {
-            let worker = WorkerShare { index, count };
+        let start = |(index, worker)| {
             let runtime = build_runtime(plan, worker, shared)?;
             let shared = Arc::clone(shared);
             let work = work(worker);
             std::thread::Builder::new()
                 .name(format!("worker-{index}"))
                 .spawn(move || {
-                    claim_shard(index as usize + 1);
+                    claim_shard(index + 1);
                     shared.threads.enlist();
                     let result = runtime.block_on(work);
                     runtime.shutdown_timeout(SHUTDOWN_BOUND);
                     result
                 })
         };
-        let workers = (0..count).map(start).collect::<io::Result<_>>()?;
+        let workers = workers(plan)
+            .enumerate()
+            .map(start)
+            .collect::<io::Result<_>>()?;
         Ok(Self {
             workers,
             recording_bound: RECORDING_BOUND + RECORDING_BOUND_PER_SESSION.saturating_mul(sessions),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bench_report::Window;
+use serde::{Deserialize, Serialize};
 
 /// Measured segment of a step: its position, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -22,7 +23,7 @@ impl SegmentIndex {
 
 /// Instants of a step on `CLOCK_MONOTONIC`, in nanoseconds: the start of its warm-up, and one or more
 /// measured segments that follow each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Segments {
     start_ns: u64,
     measure_start_ns: u64,

@@ -50,7 +50,7 @@ pub(crate) async fn work<F: TargetFactory>(
         done.clone(),
     ));
     let result = make_load(worker, &plan, &target, &shared).await;
-    shared.mark_recorded(worker.index as usize);
+    shared.mark_recorded(worker);
     done.cancel();
     let _ = watch.await;
     let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
@@ -281,6 +281,6 @@ async fn watch_pool<T: Target>(
             continue;
         }
         let Some(sample) = target.pool() else { return };
-        shared.add_pool_sample(worker.index as usize, sample);
+        shared.add_pool_sample(worker, sample);
     }
 }

@@ -1,0 +1,96 @@
+//! Messages between a parent and its worker processes: one JSON document per line, histograms as
+//! HdrHistogram V2.
+
+use std::io::{self, Write};
+
+use bench_report::StepEnd;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::load::cpu_use::CpuReading;
+use crate::load::load_source::RawStep;
+use crate::plan::segments::Segments;
+use crate::plan::step_plan::StepPlan;
+use crate::plan::worker_share::WorkerShare;
+use crate::record::interval::Interval;
+
+/// Version of these messages. Parent and worker are the same program, and refuse another one.
+pub(super) const PROTOCOL: u32 = 1;
+
+/// Order of the parent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case")]
+pub(super) enum Order {
+    /// First: who the worker is, and what it needs for every step.
+    Begin {
+        protocol: u32,
+        version: String,
+        worker: WorkerShare,
+        setup: Value,
+    },
+    /// Read the clock.
+    Ping,
+    /// Open the sessions of a step on `target`.
+    Prepare { plan: Box<StepPlan>, target: Value },
+    /// Make the load at these instants.
+    Start { segments: Segments },
+    /// Tell what finished since the last time.
+    TakeInterval,
+    /// Tell the CPU time used.
+    ReadCpu,
+    /// Let nothing more begin.
+    Halt,
+    /// Cut off what is under way.
+    Abort,
+    /// Tell all that was measured in so many seconds; the step is over.
+    Finish { measured_s: f64 },
+}
+
+/// Answer of a worker.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub(super) enum Answer {
+    /// It is ready for steps.
+    Hello {
+        protocol: u32,
+        version: String,
+        pid: u32,
+        boot_id: Option<String>,
+    },
+    /// It does not take orders of this parent.
+    Refused { reason: String },
+    /// Its clock.
+    Pong { at_ns: u64 },
+    /// It opens sessions.
+    Opening { opened: usize, wanted: usize },
+    /// Its load can begin.
+    Ready,
+    /// Its load cannot begin; it waits for the end of the step.
+    Failed { reason: String },
+    /// Nothing of the step could be started; it waits for the next one.
+    CannotBegin { reason: String },
+    /// What finished.
+    Interval { interval: Box<Interval> },
+    /// CPU time used.
+    Cpu { reading: CpuReading },
+    /// Its load ended before its time.
+    EarlyEnd { end: StepEnd },
+    /// Nothing is under way.
+    Finished,
+    /// All that it measured, and the first error of its load.
+    Raw {
+        raw: Box<RawStep>,
+        failure: Option<String>,
+    },
+}
+
+/// Writes one message as a line.
+///
+/// # Errors
+/// Fails if the other side is gone.
+pub(super) fn write_line(output: &mut dyn Write, message: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    output.write_all(&line)?;
+    output.flush()
+}
