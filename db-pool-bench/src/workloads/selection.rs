@@ -11,8 +11,8 @@ use serde_json::{Value as Json, json};
 use super::flags::{ScriptFlag, WorkloadFlags};
 use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft, WorkloadError};
 use super::{Builtin, Schema, Tables};
-use crate::connect::Client;
 use crate::protocol::Protocol;
+use pg_evidence::Client;
 use pgbench_script::{ScriptSource, ScriptValue};
 
 /// Largest size of a script; keeps a wrong file from being read in full.
@@ -93,6 +93,11 @@ impl WorkloadSelection {
                 }
             }
         }
+    }
+
+    /// Returns true if statements are prepared on each connection and stay there.
+    pub(crate) fn prepares_statements(&self) -> bool {
+        self.protocol == Protocol::Prepared
     }
 
     /// Returns true if tables must be created; on the user's server scripts use those that exist.

@@ -184,11 +184,18 @@ fn a_server_that_is_shutting_down_is_told_from_one_that_refuses() {
 fn time_outs_of_the_role_strike_the_load_and_not_what_is_made_for_it() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
+    // Each table takes longer to make than the role allows, and no request of the load does.
     talk.execute(&format!(
         "CREATE ROLE hasty LOGIN PASSWORD '{PASSWORD}'; GRANT CREATE ON DATABASE plimsoll TO hasty;
-         ALTER ROLE hasty SET statement_timeout = '1ms'; ALTER ROLE hasty SET lock_timeout = '1ms';
-         ALTER ROLE hasty SET idle_in_transaction_session_timeout = '1ms'"
+         ALTER ROLE hasty SET statement_timeout = '500ms'; ALTER ROLE hasty SET lock_timeout = '1ms';
+         ALTER ROLE hasty SET idle_in_transaction_session_timeout = '1ms';
+         CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql
+             AS 'BEGIN PERFORM pg_sleep(0.8); END';
+         CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE TABLE')
+             EXECUTE FUNCTION wait()"
     ));
+    let refused = Talk::to(&of(&server, "hasty", "plimsoll")).refusal("CREATE TEMP TABLE t ()");
+    assert!(refused.contains("statement timeout"), "{refused}");
     let place = TestDirectory::new();
     let output = sweep(&place, &format!("{SHORT} --stop-on p99>1h"))
         .env("DATABASE_URL", of(&server, "hasty", "plimsoll"))

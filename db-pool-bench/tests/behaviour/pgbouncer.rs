@@ -127,17 +127,30 @@ fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
     talk.assert_nothing_is_left();
 }
 
+/// A pooler without support for prepared statements is known before the load begins, however it
+/// hands out its sessions: under load, the name of one client's statement may be that of another's.
 #[test]
 fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     let Some(pooled) = Pooled::new() else { return };
-    // Fewer sessions than users: each must meet the sessions of others, and not only by chance.
-    let transaction = "pool_mode = transaction\ndefault_pool_size = 2\n";
-    for (code, told) in pooled.both_swept(transaction) {
-        if pooled.pgbouncer.keeps_statements() {
-            assert_eq!(code, 0, "{told}");
-        } else {
-            assert_ne!(code, 0, "{told}");
-            assert!(told.contains(REASON), "{told}");
+    for order in ["", "server_round_robin = 1\n"] {
+        // Fewer sessions than users: each must meet the sessions of others.
+        let bouncer = pooled.start(&format!(
+            "pool_mode = transaction\ndefault_pool_size = 2\n{order}"
+        ));
+        for workload in ["", "--script pay.sql"] {
+            let (code, told) = swept(&bouncer.url, ALL, workload);
+            if pooled.pgbouncer.keeps_statements() {
+                assert_eq!(code, 0, "{told}");
+            } else {
+                assert_ne!(code, 0, "{told}");
+                assert!(told.contains(REASON), "{told}");
+                assert!(told.contains("cannot keep prepared statements"), "{told}");
+                assert!(!told.contains("Failed"), "no step is begun: {told}");
+            }
+        }
+        for session in both_sessions(&bouncer.url) {
+            let own = "SELECT name FROM pg_prepared_statements WHERE name LIKE 'plimsoll%'";
+            assert_eq!(session.names(own), [""; 0]);
         }
     }
     let kept = pooled
@@ -147,16 +160,22 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     pooled.talk.assert_nothing_is_left();
 }
 
+/// Returns two connections, each within a transaction on a session of its own.
+fn both_sessions(url: &str) -> [Talk; 2] {
+    let both = [Talk::to(url), Talk::to(url)];
+    for session in &both {
+        session.execute("BEGIN");
+    }
+    both
+}
+
 /// Names that drivers give to prepared statements. Tests leave statements of these names on the
 /// pooler's sessions, as another client of the same driver would.
 const NAMES: [&str; 5] = ["s0", "s1", "s2", "sqlx_s_1", "w0"];
 
 /// Leaves `NAMES` on both sessions of a pooler, each bound to another statement.
 fn plant_names(url: &str) {
-    let both = [Talk::to(url), Talk::to(url)];
-    for session in &both {
-        session.execute("BEGIN");
-    }
+    let both = both_sessions(url);
     for session in &both {
         for name in NAMES {
             session.execute(&format!("PREPARE {name} AS SELECT 7"));
@@ -195,11 +214,7 @@ fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing(
     assert_eq!(pooled.talk.names(DIFFERENCE), ["0"]);
     assert_eq!(pooled.talk.schemas(), [""; 0]);
     // Both sessions at once, as the next client meets them.
-    let both = [Talk::to(&bouncer.url), Talk::to(&bouncer.url)];
-    for session in &both {
-        session.execute("BEGIN");
-    }
-    for session in &both {
+    for session in &both_sessions(&bouncer.url) {
         let named = "SELECT name FROM pg_prepared_statements ORDER BY name";
         assert_eq!(session.names(named), NAMES, "statements with a name");
         let changed = "SELECT name || ' = ' || setting FROM pg_settings

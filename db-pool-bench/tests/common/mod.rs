@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use bench_report::{Report, Step};
-use db_pool_bench::connect::Client;
 use pg_connect::Address;
+use pg_evidence::Client;
 use test_support::{TestDirectory, eventually};
 use testbed::{Postgres, PostgresOptions};
 
@@ -51,6 +51,16 @@ impl Talk {
         self.runtime
             .block_on(self.client.batch_execute(sql))
             .unwrap();
+    }
+
+    /// Runs `sql`, which the server must refuse; returns its message.
+    pub(crate) fn refusal(&self, sql: &str) -> String {
+        let refused = self.runtime.block_on(self.client.batch_execute(sql));
+        let error = refused.expect_err("the server refuses it");
+        error
+            .as_db_error()
+            .expect("the server's own error")
+            .to_string()
     }
 
     pub(crate) fn names(&self, sql: &str) -> Vec<String> {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{StepEnd, Window};
 
+use super::boundary_readings::BoundaryReadings;
 use super::cancel::Cancel;
 use super::heartbeat::{Heartbeat, TickGrid};
 use super::observer::{Observer, Tick};
 use super::rule_window::RuleWindow;
 use super::step_result::{GeneratorUse, StepResult};
 use super::timeline::Timeline;
-use crate::load::cpu_use::CpuReading;
 use crate::load::load_source::{LoadSource, Preparation};
 use crate::plan::phase::Phase;
 use crate::plan::segments::Segments;
@@ -20,6 +20,8 @@ use crate::plan::step_plan::StepPlan;
 
 /// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
+/// Time between two looks at the state of a load that is being prepared.
+const GAUGED_EVERY_NS: u64 = 200_000_000;
 
 /// Controller of one step: the same for every kind of load.
 pub(crate) struct Controller<'a> {
@@ -50,19 +52,24 @@ impl<'a> Controller<'a> {
     /// Runs the step to its end, and returns its result.
     pub(crate) fn run(&mut self) -> StepResult {
         self.observer.phase(Phase::Connect);
-        let mut end = self.prepare();
-        let window = self.begin(end.is_some()).window();
-        let mut timeline = Timeline::new(window.start_ns);
-        let mut readings = (self.source.read_cpu(), self.source.read_cpu());
+        let mut timeline = Timeline::new(monotonic_ns());
+        let before = self.source.read_cpu();
+        let mut end = self.prepare(&mut timeline);
+        let segments = self.begin(end.is_some());
+        let window = segments.window();
+        timeline.start_at(window.start_ns);
+        let mut readings = BoundaryReadings::new(&segments);
         if end.is_none() {
-            let (ended, begun) = self.hold(window, &mut timeline);
-            end = ended;
-            readings = (begun, self.source.read_cpu());
+            self.heartbeat = Heartbeat::default();
+            end = self.hold(window, &mut timeline, &mut readings);
+        } else {
+            readings.begin_with(before);
         }
+        readings.end(|| self.source.read_cpu());
         if end.is_some() {
             self.source.halt();
         }
-        let halted_ns = readings.1.at_ns;
+        let halted_ns = readings.last_ns();
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
         let failed_to_open = matches!(end, Some(StepEnd::Failed { .. }));
         self.observer.phase(Phase::Drain);
@@ -71,6 +78,10 @@ impl<'a> Controller<'a> {
             _ => DRAIN_WHEN_CANCELLED,
         };
         self.drain(bound, &mut timeline);
+        if matches!(end, None | Some(StepEnd::Completed)) {
+            end = self.verify();
+        }
+        timeline.push_gauges(monotonic_ns(), &self.source.gauges());
         self.source.wait_until_recorded();
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
         let window = Window {
@@ -81,20 +92,35 @@ impl<'a> Controller<'a> {
             end_ns: monotonic_ns(),
             ..window
         };
-        let raw = self.source.collect(window.measured_s());
-        let end = match (end, raw.failure()) {
+        let collected = self
+            .source
+            .collect(&segments.lengths_s(window.measure_end_ns));
+        let processes = collected.processes.unwrap_or_default();
+        let end = match (end, processes.reason()) {
             (StepEnd::Completed, Some(reason)) => StepEnd::Failed { reason },
             (end, _) => end,
         };
         let generator = GeneratorUse {
-            cpu: readings.1.since(&readings.0),
-            worst_stall_ns: self.heartbeat.worst_stall_ns().max(raw.worst_stall_ns),
+            cpu: readings.whole(),
+            worst_stall_ns: self
+                .heartbeat
+                .worst_stall_ns()
+                .max(processes.worst_stall_ns),
+            threads: processes.threads.unwrap_or(self.plan.threads),
         };
-        StepResult::new(self.plan, window, (raw, &generator), timeline, end)
+        StepResult::new(
+            self.plan,
+            window,
+            (collected.whole, &generator),
+            timeline,
+            end,
+        )
+        .with_lost_workers(&processes.lost)
     }
 
     /// Waits until the load can begin; returns how the step ended before, if it did.
-    fn prepare(&mut self) -> Option<StepEnd> {
+    fn prepare(&mut self, timeline: &mut Timeline) -> Option<StepEnd> {
+        let mut gauged_ns = 0;
         let deadline_ns = monotonic_ns() + self.plan.connect_timeout.as_nanos() as u64;
         loop {
             let (opened, wanted) = match self.source.preparation() {
@@ -103,13 +129,18 @@ impl<'a> Controller<'a> {
                 Preparation::Failed(reason) => return Some(StepEnd::Failed { reason }),
                 Preparation::Opening { opened, wanted } => (opened, wanted),
             };
-            if monotonic_ns() > deadline_ns {
+            let now_ns = self.heartbeat.short_beat();
+            if now_ns >= gauged_ns {
+                gauged_ns = now_ns + GAUGED_EVERY_NS;
+                timeline.push_gauges(now_ns, &self.source.gauges());
+                self.observer.opening(opened, wanted);
+            }
+            if now_ns > deadline_ns {
                 let bound = humantime::format_duration(self.plan.connect_timeout);
                 return Some(StepEnd::Failed {
                     reason: format!("{opened} of {wanted} sessions were open after {bound}"),
                 });
             }
-            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -120,21 +151,22 @@ impl<'a> Controller<'a> {
         if ended {
             return Segments::empty(now_ns);
         }
-        let measured = [self.plan.measure];
-        let segments = Segments::new(
-            now_ns + self.source.head_start_ns(),
-            self.plan.warmup,
-            &measured,
-        );
+        let start_ns = now_ns + self.source.head_start_ns();
+        let (warmup, measure) = (self.plan.warmup, self.plan.measure);
+        let segments = Segments::new(start_ns, warmup, measure, &self.plan.segments);
         self.source.begin(&segments);
         segments
     }
 
-    /// Watches warm-up and measured part; returns how they ended early, if they did, and the
-    /// reading at which measuring began.
-    fn hold(&mut self, window: Window, timeline: &mut Timeline) -> (Option<StepEnd>, CpuReading) {
+    /// Watches warm-up and measured part, and reads the CPU time at each boundary; returns how they
+    /// ended early, if they did.
+    fn hold(
+        &mut self,
+        window: Window,
+        timeline: &mut Timeline,
+        readings: &mut BoundaryReadings,
+    ) -> Option<StepEnd> {
         let mut grid = TickGrid::new(window.start_ns, self.plan.measure);
-        let mut begun = None;
         let mut rules =
             RuleWindow::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
         self.observer.phase(if self.plan.warmup.is_zero() {
@@ -143,12 +175,11 @@ impl<'a> Controller<'a> {
             Phase::WarmUp
         });
         loop {
-            let now_ns = self.heartbeat.beat(window.measure_end_ns);
-            if begun.is_none() && now_ns >= window.measure_start_ns {
-                begun = Some(self.source.read_cpu());
-                if !self.plan.warmup.is_zero() {
-                    self.observer.phase(Phase::Measure);
-                }
+            let now_ns = self.heartbeat.beat(readings.next_ns());
+            let begins = !readings.has_begun() && now_ns >= window.measure_start_ns;
+            readings.pass(now_ns, || self.source.read_cpu());
+            if begins && !self.plan.warmup.is_zero() {
+                self.observer.phase(Phase::Measure);
             }
             let mut end = None;
             if let Some(elapsed) = grid.tick(now_ns) {
@@ -156,7 +187,7 @@ impl<'a> Controller<'a> {
             }
             let end = end.or_else(|| self.ended_early());
             if end.is_some() || now_ns >= window.measure_end_ns {
-                return (end, begun.unwrap_or_else(|| self.source.read_cpu()));
+                return end;
             }
         }
     }
@@ -177,6 +208,7 @@ impl<'a> Controller<'a> {
     ) -> Option<StepEnd> {
         let interval = self.source.take_interval();
         timeline.push(now_ns, &interval);
+        timeline.push_gauges(now_ns, &self.source.gauges());
         let seconds = elapsed.as_secs_f64();
         self.observer.tick(&Tick {
             elapsed: Duration::from_nanos(now_ns.saturating_sub(window.start_ns)),
@@ -228,8 +260,20 @@ impl<'a> Controller<'a> {
             if monotonic_ns() - started_ns >= bound.as_nanos() as u64 {
                 return false;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            self.heartbeat.short_beat();
         }
+    }
+
+    /// Waits until the load has verified what it holds; returns how the step ended meanwhile, if it did.
+    fn verify(&mut self) -> Option<StepEnd> {
+        while !self.source.is_verified() {
+            if self.cancel.is_cancelled() {
+                self.source.abort();
+                return Some(StepEnd::Interrupted);
+            }
+            self.heartbeat.short_beat();
+        }
+        None
     }
 
     /// Returns the failure of the load, if it failed; what still runs is cut off.

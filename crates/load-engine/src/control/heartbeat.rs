@@ -5,6 +5,8 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 
 const HEARTBEAT_NS: u64 = 10_000_000;
+/// Time between two looks at what ends soon.
+const SHORT_BEAT_NS: u64 = 1_000_000;
 
 /// Sleeps of the controller, and the longest delay with which one ended.
 #[derive(Debug, Default)]
@@ -21,6 +23,11 @@ impl Heartbeat {
         let woke_ns = monotonic_ns();
         self.worst_stall_ns = self.worst_stall_ns.max(woke_ns.saturating_sub(due_ns));
         woke_ns
+    }
+
+    /// Sleeps for 1 ms, and returns the instant at which it woke.
+    pub(super) fn short_beat(&mut self) -> u64 {
+        self.beat(monotonic_ns() + SHORT_BEAT_NS)
     }
 
     /// Returns the longest time by which a beat was late, in nanoseconds.

@@ -1,5 +1,6 @@
 //! Control of a step: when it begins, what is watched, when it ends, and its result.
 
+mod boundary_readings;
 pub(crate) mod cancel;
 pub(crate) mod controller;
 mod heartbeat;

@@ -12,6 +12,11 @@ pub trait Observer {
         let _ = phase;
     }
 
+    /// Notes how many of the sessions or connections that the load needs are open.
+    fn opening(&mut self, opened: usize, wanted: usize) {
+        let _ = (opened, wanted);
+    }
+
     /// Notes that an interval is over.
     fn tick(&mut self, tick: &Tick) {
         let _ = tick;

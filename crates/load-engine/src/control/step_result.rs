@@ -32,6 +32,8 @@ pub struct StepResult {
 pub(super) struct GeneratorUse {
     pub(super) cpu: CpuUse,
     pub(super) worst_stall_ns: u64,
+    /// Number of threads that made the load.
+    pub(super) threads: usize,
 }
 
 impl StepResult {
@@ -43,44 +45,56 @@ impl StepResult {
         timeline: Timeline,
         end: StepEnd,
     ) -> Self {
-        let attempted: u64 = raw.operations.values().map(|o| o.attempted).sum();
+        let loaded = if raw.operations.is_empty() {
+            &raw.prepared
+        } else {
+            &raw.operations
+        };
+        let attempted: u64 = loaded.values().map(|o| o.attempted).sum();
         let mut step = Step {
             name: plan.name.clone(),
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
             load: plan.load.share(plan.process).reported(raw.delayed_at_cap),
-            operations: raw.operations,
+            operations: raw.operations.into_iter().chain(raw.prepared).collect(),
             parts: raw.parts,
             failures: raw.failures,
             pool: raw.pool,
             server: None,
             generator: Generator {
                 worst_stall_ns: generator.worst_stall_ns,
-                ..generator.cpu.generator(raw.threads as usize, attempted)
+                ..generator.cpu.generator(generator.threads, attempted)
             },
             figures: BTreeMap::new(),
             end,
         };
-        let not_made = raw.lost.iter().filter_map(|lost| lost.arrivals_not_made);
-        let not_made = not_made.reduce(|a, b| a + b).map(|count| count as f64);
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
             (CARRIED_RATIO, step.carried_ratio()),
-            (ARRIVALS_NOT_MADE, not_made),
             (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns(measured.0)),
         ] {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
         let drift = timeline.drift_ratio(measured.0, measured.1);
-        let mut warnings = self_check::examine(&step, drift);
-        warnings.extend(raw.lost.iter().map(lost_worker));
+        let warnings = self_check::examine(&step, drift);
         Self {
             step,
             series: timeline.into_series(),
             warnings,
         }
+    }
+
+    /// Adds a warning for each worker process that was lost, and what is known of its load.
+    pub(super) fn with_lost_workers(mut self, lost: &[LostWorker]) -> Self {
+        let not_made = lost.iter().filter_map(|lost| lost.arrivals_not_made);
+        if let Some(count) = not_made.reduce(|a, b| a + b) {
+            let name = ARRIVALS_NOT_MADE.to_owned();
+            self.step.figures.insert(name, count as f64);
+        }
+        self.warnings.extend(lost.iter().map(lost_worker));
+        self
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) struct Timeline {
     p50: Series,
     p99: Series,
     longest: Series,
+    gauges: Vec<Series>,
     /// Median, 99th percentile and longest.
     felt: [IntervalQuantile; 3],
 }
@@ -27,7 +28,25 @@ impl Timeline {
             p50: Series::new("latency.p50_ns"),
             p99: Series::new("latency.p99_ns"),
             longest: Series::new("latency.max_ns"),
+            gauges: Vec::new(),
             felt: [0.5, 0.99, 1.0].map(IntervalQuantile::new),
+        }
+    }
+
+    /// Sets the instant from which what finishes belongs to the first interval.
+    pub(crate) fn start_at(&mut self, start_ns: u64) {
+        self.last_ns = start_ns;
+    }
+
+    /// Adds the state of the load at `now_ns`, by the name of each series.
+    pub(crate) fn push_gauges(&mut self, now_ns: u64, gauges: &[(&'static str, f64)]) {
+        for (name, value) in gauges {
+            let known = self.gauges.iter().position(|series| series.name == *name);
+            let index = known.unwrap_or_else(|| {
+                self.gauges.push(Series::new(name));
+                self.gauges.len() - 1
+            });
+            self.gauges[index].push(now_ns, Some(*value));
         }
     }
 
@@ -76,13 +95,15 @@ impl Timeline {
     }
 
     pub(crate) fn into_series(self) -> Vec<Series> {
-        vec![
+        let mut series = vec![
             self.throughput,
             self.errors,
             self.p50,
             self.p99,
             self.longest,
-        ]
+        ];
+        series.extend(self.gauges);
+        series
     }
 }
 

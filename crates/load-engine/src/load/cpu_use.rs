@@ -13,7 +13,9 @@ use crate::plan::worker_share::WorkerShare;
 
 /// The threads that make a step's load. The times of a thread that has ended are those at its end:
 /// it may end before the measured part is read to its end.
-#[derive(Debug, Default)]
+///
+/// Clones share one list.
+#[derive(Debug, Clone, Default)]
 pub struct LoadThreads(Arc<Mutex<Vec<LoadThread>>>);
 
 /// One load thread.
@@ -126,7 +128,7 @@ pub struct CpuReading {
 }
 
 /// CPU time used between two readings.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CpuUse {
     cpu_ns: u64,
     busiest_thread_ratio: Option<f64>,

@@ -33,8 +33,20 @@ pub(crate) trait LoadSource {
     /// Reads the CPU time of the process and of each thread that makes load.
     fn read_cpu(&mut self) -> CpuReading;
 
-    /// Returns the reason for which the load ended before its time, if it did.
+    /// Returns the reason for which the load ended before its time, if it did; completed where nothing is
+    /// left to be loaded.
     fn early_end(&mut self) -> Option<StepEnd>;
+
+    /// Returns the figures of the load's own state by the name of their series, for time charts.
+    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// Starts to verify what the load still holds, and returns true once that is over; called after the
+    /// drain of a step that nothing ended early.
+    fn is_verified(&mut self) -> bool {
+        true
+    }
 
     /// Lets nothing more begin.
     fn halt(&mut self);
@@ -51,8 +63,8 @@ pub(crate) trait LoadSource {
     /// Waits for the end of the load, which is cut off where it still runs; returns the first error.
     fn join(&mut self) -> Option<String>;
 
-    /// Merges all that was measured in `measured_s` seconds.
-    fn collect(&mut self, measured_s: f64) -> RawStep;
+    /// Merges all that was measured; `segments_s` holds the seconds of each measured segment.
+    fn collect(&mut self, segments_s: &[f64]) -> CollectedStep;
 }
 
 /// State of what must be ready before a load begins.
@@ -71,52 +83,84 @@ pub(crate) enum Preparation {
     Failed(String),
 }
 
-/// Measurements of one step, merged over all threads.
+/// Measurements of one step, of the whole and by segment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct CollectedStep {
+    pub(crate) whole: RawStep,
+    /// One for each measured segment; empty where there is a single one, which is the whole.
+    pub(crate) segments: Vec<RawStep>,
+    /// Account of the processes that made the load; absent where it was this one.
+    #[serde(skip)]
+    pub(crate) processes: Option<LoadProcesses>,
+}
+
+/// Account of the processes that made a load.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct LoadProcesses {
+    /// Number of their threads that made load.
+    pub(crate) threads: Option<usize>,
+    /// Longest stall of any.
+    pub(crate) worst_stall_ns: u64,
+    /// First error of the load of any.
+    pub(crate) failure: Option<String>,
+    /// Those that were lost, whose measurements are missing.
+    pub(crate) lost: Vec<LostWorker>,
+}
+
+/// Measurements of one step or of one of its segments, merged over all threads.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct RawStep {
     pub(crate) operations: BTreeMap<String, Operation>,
+    /// Operations that came before the load began, as connecting does; no CPU time of the measured part
+    /// went into them.
+    pub(crate) prepared: BTreeMap<String, Operation>,
     pub(crate) parts: BTreeMap<String, Operation>,
     pub(crate) failures: Vec<FailureSample>,
     pub(crate) pool: Option<PoolUsage>,
     /// Number of arrivals that waited because all sessions of their worker were busy.
     pub(crate) delayed_at_cap: u64,
-    /// Number of threads that made the load.
-    pub(crate) threads: u64,
-    /// Longest stall of a process that makes load, beside the controller's own.
-    pub(crate) worst_stall_ns: u64,
-    /// First error of a worker process's load; that of this process's own comes when it is joined.
-    #[serde(skip)]
-    pub(crate) failure: Option<String>,
-    /// Worker processes that were lost, whose measurements are not here.
-    #[serde(skip)]
-    pub(crate) lost: Vec<LostWorker>,
 }
 
-impl RawStep {
-    /// Adds what several processes measured of one step, bucket by bucket.
+impl LoadProcesses {
+    /// Returns the reason for which the figures are not those of the whole load, if they are not.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let lost = self.lost.first().map(|lost| lost.message.clone());
+        lost.or_else(|| self.failure.clone())
+    }
+}
+
+impl CollectedStep {
+    /// Adds what several processes measured of one step, segment by segment and bucket by bucket.
     ///
     /// # Errors
     /// Fails if a histogram is damaged or has other bounds than ours.
     pub(crate) fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
+        let count = parts.iter().map(|part| part.segments.len()).max();
+        let segment = |index: usize| {
+            let segments = parts.iter().filter_map(|part| part.segments.get(index));
+            RawStep::merged(&segments.collect::<Vec<_>>())
+        };
+        Ok(Self {
+            whole: RawStep::merged(&parts.iter().map(|part| &part.whole).collect::<Vec<_>>())?,
+            segments: (0..count.unwrap_or(0))
+                .map(segment)
+                .collect::<Result<_, _>>()?,
+            processes: None,
+        })
+    }
+}
+
+impl RawStep {
+    fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
         let failures = parts.iter().flat_map(|raw| raw.failures.iter().cloned());
-        let stalls = parts.iter().map(|raw| raw.worst_stall_ns);
         Ok(Self {
             operations: Operation::merged_by_name(parts.iter().map(|raw| &raw.operations))?,
+            prepared: Operation::merged_by_name(parts.iter().map(|raw| &raw.prepared))?,
             parts: Operation::merged_by_name(parts.iter().map(|raw| &raw.parts))?,
             failures: FailureSample::merged(failures.collect()),
             pool: PoolUsage::merged(parts.iter().filter_map(|raw| raw.pool.as_ref())),
             delayed_at_cap: parts.iter().map(|raw| raw.delayed_at_cap).sum(),
-            threads: parts.iter().map(|raw| raw.threads).sum(),
-            worst_stall_ns: stalls.max().unwrap_or(0),
-            failure: None,
-            lost: Vec::new(),
         })
-    }
-
-    /// Returns the reason for which its figures are not those of the whole load, if they are not.
-    pub(crate) fn failure(&self) -> Option<String> {
-        let lost = self.lost.first().map(|lost| lost.message.clone());
-        lost.or_else(|| self.failure.clone())
     }
 }
 

@@ -1,17 +1,18 @@
 //! Load made by worker threads of this process.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bench_report::StepEnd;
+use bench_report::{PoolUsage, StepEnd};
 
 use super::cpu_use::CpuReading;
-use super::load_source::{LoadSource, Preparation, RawStep};
+use super::load_source::{CollectedStep, LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
-use super::worker_pool::{WorkerPool, worker_count, workers};
-use crate::plan::segments::Segments;
+use super::worker_pool::{PoolThreads, WorkerPool};
+use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
@@ -25,8 +26,6 @@ pub(crate) struct LocalLoad {
     workers: WorkerPool,
     /// Number of sessions that must be open before the load begins.
     wanted: usize,
-    /// Number of threads that make the load.
-    threads: u64,
 }
 
 impl LocalLoad {
@@ -43,17 +42,34 @@ impl LocalLoad {
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let first = plan.process.of_thread(0, worker_count(plan));
-        let state = Arc::new(StepState::new(recorder, first, worker_count(plan)));
-        let wanted = workers(plan).map(|worker| worker.share_of(plan.load.sessions()));
+        let pool = PoolThreads::of_plan(plan);
+        let state = Arc::new(StepState::new(recorder, pool.first_worker(), pool.workers));
+        let wanted = pool.shares().map(|worker| worker.share_of(pool.sessions));
         let wanted = wanted.sum::<u64>() as usize;
-        let workers = WorkerPool::start(plan, &state, |worker| work(worker, Arc::clone(&state)))?;
+        let workers = WorkerPool::start(pool, &state.threads, |worker| {
+            work(worker, Arc::clone(&state))
+        })?;
         Ok(Self {
             state,
             workers,
             wanted,
-            threads: plan.threads as u64,
         })
+    }
+
+    /// Merges what was measured in the `seconds` of one segment, or of all of them.
+    fn raw_step(&self, of: Option<SegmentIndex>, seconds: f64) -> RawStep {
+        let measured = self.state.step.recorder.measurements(of, seconds);
+        RawStep {
+            operations: measured.operations,
+            prepared: BTreeMap::new(),
+            parts: measured.parts,
+            failures: measured.failures,
+            pool: self.state.pool_usage(of).map(|usage| PoolUsage {
+                checkout: measured.checkout,
+                ..usage
+            }),
+            delayed_at_cap: self.state.delayed_at_cap(of),
+        }
     }
 }
 
@@ -123,19 +139,16 @@ impl LoadSource for LocalLoad {
         self.workers.join()
     }
 
-    fn collect(&mut self, measured_s: f64) -> RawStep {
-        let recorder = &self.state.step.recorder;
-        let (operations, failures) = recorder.collect(measured_s);
-        RawStep {
-            operations,
-            parts: recorder.collect_parts(measured_s),
-            failures,
-            pool: self.state.pool_usage(),
-            delayed_at_cap: self.state.delayed_at_cap.load(Ordering::Relaxed),
-            threads: self.threads,
-            worst_stall_ns: 0,
-            failure: None,
-            lost: Vec::new(),
+    fn collect(&mut self, segments_s: &[f64]) -> CollectedStep {
+        let segments = segments_s.iter().zip(SegmentIndex::all());
+        let segments = segments.map(|(seconds, index)| self.raw_step(Some(index), *seconds));
+        CollectedStep {
+            whole: self.raw_step(None, segments_s.iter().sum()),
+            segments: match segments_s.len() {
+                1 => Vec::new(),
+                _ => segments.collect(),
+            },
+            processes: None,
         }
     }
 }

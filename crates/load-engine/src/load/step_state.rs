@@ -7,6 +7,7 @@ use bench_report::PoolUsage;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
+use crate::plan::segments::SegmentIndex;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::pool_sums::{PoolSample, PoolSums};
 use crate::record::recorder::Recorder;
@@ -22,14 +23,15 @@ pub(crate) struct StepState {
     pub(crate) abort: CancellationToken,
     /// Number of sessions that are open.
     pub(crate) opened: AtomicUsize,
-    /// Number of arrivals that waited because all sessions of their worker were busy.
-    pub(crate) delayed_at_cap: AtomicU64,
+    /// Number of arrivals that waited because all sessions of their worker were busy, by the segment in
+    /// which they were due; those of the warm-up count for the first.
+    delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
     /// Error that ended the release of arrivals before its time.
     pub(crate) pacer_error: OnceLock<PacerError>,
     /// Index of this process's first worker among those of all processes.
     first_worker: u64,
-    /// Each worker's own: every worker has a pool of its own.
-    pools: Vec<Mutex<PoolSums>>,
+    /// By worker, each of which has a pool of its own, and by segment.
+    pools: Vec<Mutex<Vec<PoolSums>>>,
     /// Threads whose CPU time is watched.
     pub(crate) threads: LoadThreads,
     /// Flags of the workers that have recorded all their requests.
@@ -44,7 +46,7 @@ impl StepState {
             halt: CancellationToken::new(),
             abort: CancellationToken::new(),
             opened: AtomicUsize::new(0),
-            delayed_at_cap: AtomicU64::new(0),
+            delayed_at_cap: [const { AtomicU64::new(0) }; SegmentIndex::MOST],
             pacer_error: OnceLock::new(),
             first_worker: first.index,
             pools: (0..workers).map(|_| Mutex::default()).collect(),
@@ -79,19 +81,47 @@ impl StepState {
         self.recorded[worker].load(Ordering::Acquire)
     }
 
-    /// Adds a sample of the pool of `worker`.
-    pub(crate) fn add_pool_sample(&self, worker: WorkerShare, sample: PoolSample) {
-        lock(&self.pools[self.local(worker)]).add(sample);
+    /// Counts an arrival due at `due_ns` that waited because all sessions of its worker were busy.
+    pub(crate) fn count_delayed(&self, due_ns: u64) {
+        let segment = self.step.segment_at(due_ns).unwrap_or_default();
+        self.delayed_at_cap[segment.index()].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the use of all workers' pools together; `None` where there is no pool.
-    pub(crate) fn pool_usage(&self) -> Option<PoolUsage> {
-        let watched = self.pools.iter().filter_map(|pool| lock(pool).usage());
-        let usage = PoolUsage::merged(&watched.collect::<Vec<_>>())?;
-        Some(PoolUsage {
-            checkout: self.step.recorder.collect_checkout(),
-            ..usage
-        })
+    /// Returns the number of arrivals so delayed in one segment, or in all of them.
+    pub(crate) fn delayed_at_cap(&self, of: Option<SegmentIndex>) -> u64 {
+        let delayed = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        match of {
+            None => self.delayed_at_cap.iter().map(delayed).sum(),
+            Some(segment) => delayed(&self.delayed_at_cap[segment.index()]),
+        }
+    }
+
+    /// Adds a sample of the pool of `worker`, taken in `segment`.
+    pub(crate) fn add_pool_sample(
+        &self,
+        worker: WorkerShare,
+        segment: SegmentIndex,
+        sample: PoolSample,
+    ) {
+        let mut sums = lock(&self.pools[self.local(worker)]);
+        if sums.len() <= segment.index() {
+            sums.resize_with(segment.index() + 1, PoolSums::default);
+        }
+        sums[segment.index()].add(sample);
+    }
+
+    /// Returns the use of all workers' pools together in one segment, or in all of them; `None` where
+    /// there is no pool. Checkouts are left out.
+    pub(crate) fn pool_usage(&self, of: Option<SegmentIndex>) -> Option<PoolUsage> {
+        let sums = |pool: &Mutex<Vec<PoolSums>>| {
+            let mut whole = PoolSums::default();
+            let segments = lock(pool);
+            let segments = segments.iter().enumerate();
+            let wanted = segments.filter(|(index, _)| of.is_none_or(|of| of.index() == *index));
+            wanted.for_each(|(_, sums)| whole.merge(sums));
+            whole.usage()
+        };
+        PoolUsage::merged(&self.pools.iter().filter_map(sums).collect::<Vec<_>>())
     }
 
     /// Notes the error that ended the release of arrivals; the first one stays.
@@ -109,6 +139,6 @@ pub(crate) enum PacerError {
     Timer(String),
 }
 
-fn lock(pool: &Mutex<PoolSums>) -> MutexGuard<'_, PoolSums> {
+fn lock(pool: &Mutex<Vec<PoolSums>>) -> MutexGuard<'_, Vec<PoolSums>> {
     pool.lock().unwrap_or_else(PoisonError::into_inner)
 }

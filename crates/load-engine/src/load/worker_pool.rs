@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::cpu_use::LoadThreads;
 use super::step_state::StepState;
 use crate::plan::step_plan::{RuntimeKind, StepPlan};
 use crate::plan::worker_share::WorkerShare;
@@ -28,53 +28,80 @@ pub(crate) struct WorkerPool {
     recording_bound: Duration,
 }
 
-/// Number of workers of this process that share a step: the same in each of several processes.
-pub(crate) fn worker_count(plan: &StepPlan) -> u64 {
-    match plan.runtime {
-        RuntimeKind::Shared => 1,
-        // A worker without a session would release arrivals that nobody takes up.
-        RuntimeKind::PerCore => {
-            let sessions = plan.load.sessions() / plan.process.count.max(1);
-            (plan.threads as u64).min(sessions).max(1)
+/// Threads that a pool of workers runs on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolThreads {
+    pub(crate) runtime: RuntimeKind,
+    /// Number of threads over all workers.
+    pub(crate) threads: usize,
+    /// Number of workers in this process, and in each other that makes the load with it.
+    pub(crate) workers: u64,
+    /// Number of sessions over all workers of all processes.
+    pub(crate) sessions: u64,
+    /// Share of the load that this process makes.
+    pub(crate) process: WorkerShare,
+}
+
+impl PoolThreads {
+    /// Returns the threads of a step.
+    pub(crate) fn of_plan(plan: &StepPlan) -> Self {
+        let sessions = plan.load.sessions();
+        let sessions_here = sessions / plan.process.count.max(1);
+        Self {
+            runtime: plan.runtime,
+            threads: plan.threads.max(1),
+            workers: match plan.runtime {
+                RuntimeKind::Shared => 1,
+                // A worker without a session would release arrivals that nobody takes up.
+                RuntimeKind::PerCore => (plan.threads as u64).min(sessions_here).max(1),
+            },
+            sessions,
+            process: plan.process,
         }
+    }
+
+    /// Returns the first worker of this process, of those of all processes.
+    pub(crate) fn first_worker(self) -> WorkerShare {
+        self.process.of_thread(0, self.workers)
+    }
+
+    /// Returns the workers of this process, of those of all processes.
+    pub(crate) fn shares(self) -> impl Iterator<Item = WorkerShare> {
+        (0..self.workers).map(move |thread| self.process.of_thread(thread, self.workers))
     }
 }
 
-/// Shares of the workers of this process, of all that make the step's load.
-pub(crate) fn workers(plan: &StepPlan) -> impl Iterator<Item = WorkerShare> {
-    let (process, count) = (plan.process, worker_count(plan));
-    (0..count).map(move |thread| process.of_thread(thread, count))
-}
-
 impl WorkerPool {
-    /// Starts the workers of a step, each with the future that `work` makes of its share.
+    /// Starts the workers, each with the future that `work` makes of its share; their threads enlist
+    /// with `load_threads`.
     ///
     /// # Errors
     /// Fails if the system gives no thread or no runtime.
     pub(crate) fn start<W>(
-        plan: &StepPlan,
-        shared: &Arc<StepState>,
+        pool: PoolThreads,
+        load_threads: &LoadThreads,
         work: impl Fn(WorkerShare) -> W,
     ) -> io::Result<Self>
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let sessions = u32::try_from(plan.load.sessions()).unwrap_or(u32::MAX);
+        let sessions = u32::try_from(pool.sessions).unwrap_or(u32::MAX);
         let start = |(index, worker)| {
-            let runtime = build_runtime(plan, worker, shared)?;
-            let shared = Arc::clone(shared);
+            let runtime = build_runtime(pool, worker, load_threads)?;
+            let load_threads = load_threads.clone();
             let work = work(worker);
             std::thread::Builder::new()
                 .name(format!("worker-{index}"))
                 .spawn(move || {
                     claim_shard(index + 1);
-                    shared.threads.enlist();
+                    load_threads.enlist();
                     let result = runtime.block_on(work);
                     runtime.shutdown_timeout(SHUTDOWN_BOUND);
                     result
                 })
         };
-        let workers = workers(plan)
+        let workers = pool
+            .shares()
             .enumerate()
             .map(start)
             .collect::<io::Result<_>>()?;
@@ -124,21 +151,21 @@ impl WorkerPool {
 }
 
 fn build_runtime(
-    plan: &StepPlan,
+    pool: PoolThreads,
     worker: WorkerShare,
-    shared: &Arc<StepState>,
+    load_threads: &LoadThreads,
 ) -> io::Result<Runtime> {
-    match plan.runtime {
+    match pool.runtime {
         RuntimeKind::PerCore => Builder::new_current_thread().enable_all().build(),
         RuntimeKind::Shared => {
             let next = AtomicUsize::new(1);
-            let shared = Arc::clone(shared);
+            let load_threads = load_threads.clone();
             Builder::new_multi_thread()
-                .worker_threads(plan.threads.max(1))
+                .worker_threads(pool.threads)
                 .thread_name(format!("load-{}", worker.index))
                 .on_thread_start(move || {
                     claim_shard(next.fetch_add(1, Ordering::Relaxed));
-                    shared.threads.enlist();
+                    load_threads.enlist();
                 })
                 .enable_all()
                 .build()

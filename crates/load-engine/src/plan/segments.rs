@@ -5,8 +5,12 @@ use std::time::Duration;
 use bench_report::Window;
 use serde::{Deserialize, Serialize};
 
+use super::curve_segments::NamedSegment;
+
 /// Measured segment of a step: its position, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct SegmentIndex(u8);
 
 impl SegmentIndex {
@@ -15,46 +19,73 @@ impl SegmentIndex {
     /// Number of segments that a step can measure apart.
     pub(crate) const MOST: usize = 32;
 
+    /// Iterates over all that a step can have.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..Self::MOST).map(|index| Self(index as u8))
+    }
+
     /// Returns its position.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Instants of a step on `CLOCK_MONOTONIC`, in nanoseconds: the start of its warm-up, and one or more
-/// measured segments that follow each other.
+/// Instants of a step on `CLOCK_MONOTONIC`, in nanoseconds: the start of its warm-up, and the spans of
+/// its measured segments, which follow each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Segments {
     start_ns: u64,
     measure_start_ns: u64,
-    /// End of each measured segment, rising.
-    ends: Vec<u64>,
+    /// End of each span, rising, and the segment that it belongs to.
+    spans: Vec<(u64, SegmentIndex)>,
 }
 
 impl Segments {
-    /// Creates the segments of a step that starts at `start_ns`. Lengths beyond the 32nd are added to
-    /// the last segment.
-    pub(crate) fn new(start_ns: u64, warmup: Duration, lengths: &[Duration]) -> Self {
+    /// Creates the segments of a step that starts at `start_ns` and is measured for `measure`: the
+    /// named ones, or a single one where none has a name. Each span lasts until the next one starts;
+    /// segments beyond the 32nd belong to that one.
+    pub(crate) fn new(
+        start_ns: u64,
+        warmup: Duration,
+        measure: Duration,
+        named: &[NamedSegment],
+    ) -> Self {
         let measure_start_ns = start_ns + warmup.as_nanos() as u64;
-        let mut boundary_ns = measure_start_ns;
-        let mut ends = Vec::with_capacity(lengths.len().min(SegmentIndex::MOST));
-        for length in lengths {
-            boundary_ns += length.as_nanos() as u64;
-            if ends.len() == SegmentIndex::MOST {
-                ends.pop();
+        let measure_end_ns = measure_start_ns + measure.as_nanos() as u64;
+        let starts = named.iter().enumerate().flat_map(|(index, segment)| {
+            let index = SegmentIndex(index.min(SegmentIndex::MOST - 1) as u8);
+            segment
+                .spans
+                .iter()
+                .map(move |(start_s, _)| (*start_s, index))
+        });
+        let mut starts: Vec<(f64, SegmentIndex)> = starts.collect();
+        starts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let at =
+            |start_s: f64| (measure_start_ns + (start_s * 1e9).round() as u64).min(measure_end_ns);
+        let mut spans: Vec<(u64, SegmentIndex)> = Vec::with_capacity(starts.len().max(1));
+        for (n, (_, index)) in starts.iter().enumerate() {
+            let end_ns = starts
+                .get(n + 1)
+                .map_or(measure_end_ns, |(start_s, _)| at(*start_s));
+            match spans.last_mut() {
+                Some(last) if last.1 == *index => last.0 = end_ns,
+                _ => spans.push((end_ns, *index)),
             }
-            ends.push(boundary_ns);
+        }
+        if spans.is_empty() {
+            spans.push((measure_end_ns, SegmentIndex::FIRST));
         }
         Self {
             start_ns,
             measure_start_ns,
-            ends,
+            spans,
         }
     }
 
     /// Creates the segments of a step that ended before it began: none of any length.
     pub(crate) fn empty(now_ns: u64) -> Self {
-        Self::new(now_ns, Duration::ZERO, &[])
+        Self::new(now_ns, Duration::ZERO, Duration::ZERO, &[])
     }
 
     /// Returns the instant at which the warm-up starts.
@@ -64,7 +95,27 @@ impl Segments {
 
     /// Returns the instant at which the last measured segment ends.
     pub(crate) fn measure_end_ns(&self) -> u64 {
-        self.ends.last().copied().unwrap_or(self.measure_start_ns)
+        self.spans
+            .last()
+            .map_or(self.measure_start_ns, |(end_ns, _)| *end_ns)
+    }
+
+    /// Returns the instants at which measuring begins and each span ends, rising.
+    pub(crate) fn boundaries(&self) -> Vec<u64> {
+        let ends = self.spans.iter().map(|(end_ns, _)| *end_ns);
+        std::iter::once(self.measure_start_ns).chain(ends).collect()
+    }
+
+    /// Returns the seconds of each measured segment that lie before `until_ns`.
+    pub(crate) fn lengths_s(&self, until_ns: u64) -> Vec<f64> {
+        let count = self.spans.iter().map(|(_, segment)| segment.index() + 1);
+        let mut lengths_ns = vec![0; count.max().unwrap_or(0)];
+        let mut begin_ns = self.measure_start_ns;
+        for (end_ns, segment) in &self.spans {
+            lengths_ns[segment.index()] += (*end_ns).min(until_ns).saturating_sub(begin_ns);
+            begin_ns = *end_ns;
+        }
+        lengths_ns.into_iter().map(|ns| ns as f64 / 1e9).collect()
     }
 
     /// Returns the measured segment that holds `instant_ns`; `None` in the warm-up and after the end.
@@ -72,11 +123,13 @@ impl Segments {
         if instant_ns < self.measure_start_ns || instant_ns >= self.measure_end_ns() {
             return None;
         }
-        let index = match self.ends.len() {
+        let span = match self.spans.len() {
             1 => 0,
-            _ => self.ends.partition_point(|end_ns| *end_ns <= instant_ns),
+            _ => self
+                .spans
+                .partition_point(|(end_ns, _)| *end_ns <= instant_ns),
         };
-        Some(SegmentIndex(index as u8))
+        self.spans.get(span).map(|(_, segment)| *segment)
     }
 
     /// Returns the window that a report shows, with no drain yet.
@@ -96,10 +149,23 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
 
+    fn named(spans: &[&[(f64, f64)]]) -> Vec<NamedSegment> {
+        let segment = |spans: &&[(f64, f64)]| NamedSegment {
+            name: String::new(),
+            spans: spans.to_vec(),
+        };
+        spans.iter().map(segment).collect()
+    }
+
+    fn at(segments: &Segments, instant_s: u64) -> Option<usize> {
+        segments.at(instant_s * S).map(SegmentIndex::index)
+    }
+
     #[test]
     fn each_instant_lies_in_one_segment_or_none() {
-        let lengths = [2, 1, 3].map(Duration::from_secs);
-        let segments = Segments::new(10 * S, Duration::from_secs(5), &lengths);
+        let named = named(&[&[(0.0, 2.0)], &[(2.0, 3.0)], &[(3.0, 6.0)]]);
+        let (warmup, measure) = (Duration::from_secs(5), Duration::from_secs(6));
+        let segments = Segments::new(10 * S, warmup, measure, &named);
         for (instant_s, found) in [
             (10, None),
             (14, None),
@@ -110,20 +176,39 @@ mod tests {
             (20, Some(2)),
             (21, None),
         ] {
-            let index = segments.at(instant_s * S).map(SegmentIndex::index);
-            assert_eq!(index, found, "{instant_s} s");
+            assert_eq!(at(&segments, instant_s), found, "{instant_s} s");
         }
         assert_eq!(segments.measure_end_ns(), 21 * S);
+        assert_eq!(segments.boundaries(), [15, 17, 18, 21].map(|s| s * S));
+        assert_eq!(segments.lengths_s(21 * S), [2.0, 1.0, 3.0]);
+        assert_eq!(segments.lengths_s(17 * S + S / 2), [2.0, 0.5, 0.0]);
         assert_eq!(Segments::empty(7).at(7), None);
     }
 
     #[test]
-    fn lengths_beyond_the_most_belong_to_the_last_segment() {
-        let lengths = [Duration::from_secs(1); SegmentIndex::MOST + 8];
-        let segments = Segments::new(0, Duration::ZERO, &lengths);
-        let last = segments.measure_end_ns() - 1;
+    fn a_segment_may_come_back_and_its_spans_add_up() {
+        let named = named(&[&[(0.0, 1.0), (3.0, 5.0)], &[(1.0, 3.0)]]);
+        let segments = Segments::new(0, Duration::ZERO, Duration::from_secs(5), &named);
+        let found: Vec<_> = (0..6).map(|instant_s| at(&segments, instant_s)).collect();
+        assert_eq!(found, [Some(0), Some(1), Some(1), Some(0), Some(0), None]);
+        assert_eq!(segments.lengths_s(5 * S), [3.0, 2.0]);
+        let single = Segments::new(0, Duration::ZERO, Duration::from_secs(5), &[]);
+        assert_eq!(
+            (at(&single, 4), single.lengths_s(5 * S)),
+            (Some(0), vec![5.0])
+        );
+    }
+
+    #[test]
+    fn segments_beyond_the_most_belong_to_the_last() {
+        let each = (0..SegmentIndex::MOST + 8).map(|n| NamedSegment {
+            name: String::new(),
+            spans: vec![(n as f64, n as f64 + 1.0)],
+        });
+        let each: Vec<_> = each.collect();
+        let segments = Segments::new(0, Duration::ZERO, Duration::from_secs(40), &each);
         assert_eq!(segments.measure_end_ns(), 40 * S);
-        assert_eq!(segments.at(last).map(SegmentIndex::index), Some(31));
-        assert_eq!(segments.at(31 * S), segments.at(last));
+        assert_eq!((at(&segments, 39), at(&segments, 31)), (Some(31), Some(31)));
+        assert_eq!(segments.lengths_s(40 * S).len(), SegmentIndex::MOST);
     }
 }

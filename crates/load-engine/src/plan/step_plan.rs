@@ -6,6 +6,7 @@ use std::time::Duration;
 use bench_report::Parameter;
 use serde::{Deserialize, Serialize};
 
+use super::curve_segments::NamedSegment;
 use super::load_plan::LoadPlan;
 use super::rate_curve::RateCurve;
 use super::stop_rule::StopRule;
@@ -46,6 +47,8 @@ pub struct StepPlan {
     pub warmup: Duration,
     /// Load that is measured.
     pub measure: Duration,
+    /// Segments whose results are told apart; empty where the load does not change.
+    pub segments: Vec<NamedSegment>,
     /// Bound on the wait for answers after the last arrival.
     pub drain: Duration,
     /// Bound on the opening of all sessions.
@@ -75,6 +78,7 @@ impl StepPlan {
             load,
             warmup: Duration::ZERO,
             measure,
+            segments: Vec::new(),
             drain: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(10),
             seed: 0,

@@ -9,7 +9,8 @@ use super::protocol::Order;
 use super::worker_process::WorkerProcess;
 use super::worker_processes::WorkerProcesses;
 use crate::load::cpu_use::CpuReading;
-use crate::load::load_source::{LoadSource, LostWorker, Preparation, RawStep};
+use crate::load::load_source::{CollectedStep, LoadProcesses, LoadSource, LostWorker, Preparation};
+use crate::load::worker_pool::PoolThreads;
 use crate::plan::arrivals::Arrivals;
 use crate::plan::load_plan::LoadPlan;
 use crate::plan::segments::Segments;
@@ -125,7 +126,7 @@ impl<'a> ChildProcesses<'a> {
             ..self.plan.clone()
         };
         let curve = plan.curve()?;
-        let due = crate::load::worker_pool::workers(&plan).map(|worker| {
+        let due = PoolThreads::of_plan(&plan).shares().map(|worker| {
             let arrivals = Arrivals::new(curve.clone(), *pacing, worker, plan.seed);
             let due = arrivals.map(|offset_ns| window.start_ns + offset_ns);
             due.filter(|due_ns| measured.contains(due_ns)).count() as u64
@@ -134,22 +135,30 @@ impl<'a> ChildProcesses<'a> {
     }
 
     /// Adds what the workers measured.
-    fn merged(&self, lost: Vec<LostWorker>) -> RawStep {
-        let workers = self.processes.workers.iter();
-        let raw: Vec<&RawStep> = workers.filter_map(|w| w.step.raw.as_ref()).collect();
-        let first_failure = self.processes.workers.iter().find_map(|worker| {
+    fn merged(&self) -> CollectedStep {
+        let workers = &self.processes.workers;
+        let collected: Vec<&CollectedStep> = workers
+            .iter()
+            .filter_map(|worker| worker.step.collected.as_ref())
+            .collect();
+        let first_failure = workers.iter().find_map(|worker| {
             let reason = worker.step.failure.as_ref()?;
             Some(format!("worker {}: {reason}", worker.share))
         });
-        let mut whole = RawStep::merged(&raw).unwrap_or_else(|error| RawStep {
-            failure: Some(format!(
-                "what the workers measured cannot be added: {error}"
-            )),
-            ..RawStep::default()
+        let (mut whole, failure) = match CollectedStep::merged(&collected) {
+            Ok(whole) => (whole, first_failure),
+            Err(error) => {
+                let told = format!("what the workers measured cannot be added: {error}");
+                (CollectedStep::default(), Some(told))
+            }
+        };
+        let stalls = workers.iter().map(|worker| worker.step.worst_stall_ns);
+        whole.processes = Some(LoadProcesses {
+            threads: Some(workers.iter().map(|worker| worker.step.threads).sum()),
+            worst_stall_ns: stalls.max().unwrap_or(0).max(self.longest_silence_ns()),
+            failure,
+            lost: self.lost(),
         });
-        whole.worst_stall_ns = whole.worst_stall_ns.max(self.longest_silence_ns());
-        whole.failure = whole.failure.or(first_failure);
-        whole.lost = lost;
         whole
     }
 
@@ -254,11 +263,13 @@ impl LoadSource for ChildProcesses<'_> {
         None
     }
 
-    fn collect(&mut self, measured_s: f64) -> RawStep {
+    fn collect(&mut self, segments_s: &[f64]) -> CollectedStep {
         self.processes.take_answers();
         for worker in &mut self.processes.workers {
             if !worker.step.is_idle {
-                worker.order(&Order::Finish { measured_s });
+                worker.order(&Order::Finish {
+                    segments_s: segments_s.to_vec(),
+                });
             }
         }
         let sessions = u32::try_from(self.plan.load.sessions()).unwrap_or(u32::MAX);
@@ -269,7 +280,6 @@ impl LoadSource for ChildProcesses<'_> {
                 worker.give_up(bound);
             }
         }
-        let lost = self.lost();
-        self.merged(lost)
+        self.merged()
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::load::cpu_use::CpuReading;
-use crate::load::load_source::RawStep;
+use crate::load::load_source::CollectedStep;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -42,8 +42,8 @@ pub(super) enum Order {
     Halt,
     /// Cut off what is under way.
     Abort,
-    /// Tell all that was measured in so many seconds; the step is over.
-    Finish { measured_s: f64 },
+    /// Tell all that was measured in segments of so many seconds; the step is over.
+    Finish { segments_s: Vec<f64> },
 }
 
 /// Answer of a worker.
@@ -77,9 +77,11 @@ pub(super) enum Answer {
     EarlyEnd { end: StepEnd },
     /// Nothing is under way.
     Finished,
-    /// All that it measured, and the first error of its load.
-    Raw {
-        raw: Box<RawStep>,
+    /// All that it measured, the longest stall of its own, and the first error of its load.
+    Collected {
+        collected: Box<CollectedStep>,
+        threads: usize,
+        worst_stall_ns: u64,
         failure: Option<String>,
     },
 }

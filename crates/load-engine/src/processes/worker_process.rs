@@ -10,7 +10,7 @@ use bench_report::clock::monotonic_ns;
 
 use super::protocol::{Answer, Order, write_line};
 use crate::load::cpu_use::CpuReading;
-use crate::load::load_source::{Preparation, RawStep};
+use crate::load::load_source::{CollectedStep, Preparation};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::interval::Interval;
 
@@ -46,7 +46,9 @@ pub(super) struct StepOnWorker {
     pub(super) cpu: Option<CpuReading>,
     pub(super) early_end: Option<StepEnd>,
     pub(super) finished: bool,
-    pub(super) raw: Option<RawStep>,
+    pub(super) collected: Option<CollectedStep>,
+    pub(super) threads: usize,
+    pub(super) worst_stall_ns: u64,
     pub(super) failure: Option<String>,
     /// Longest time for which an order waited for its answer.
     pub(super) longest_silence_ns: u64,
@@ -136,8 +138,14 @@ impl WorkerProcess {
             Answer::Cpu { reading } => step.cpu = Some(reading),
             Answer::EarlyEnd { end } => step.early_end = Some(end),
             Answer::Finished => step.finished = true,
-            Answer::Raw { raw, failure } => {
-                step.raw = Some(*raw);
+            Answer::Collected {
+                collected,
+                threads,
+                worst_stall_ns,
+                failure,
+            } => {
+                step.collected = Some(*collected);
+                (step.threads, step.worst_stall_ns) = (threads, worst_stall_ns);
                 step.failure = failure;
                 step.is_idle = true;
             }

@@ -83,7 +83,7 @@ impl<'a> WorkerStep<'a> {
             let beat = if is_busy { BEAT } else { BEAT_PREPARING };
             let due_ns = monotonic_ns() + beat.as_nanos() as u64;
             match self.connection.next_within(beat) {
-                Ok(Order::Finish { measured_s }) => return self.finish(load, measured_s),
+                Ok(Order::Finish { segments_s }) => return self.finish(load, &segments_s),
                 Ok(order) => self.obey(order, load),
                 Err(RecvTimeoutError::Timeout) => {
                     let late_ns = monotonic_ns().saturating_sub(due_ns);
@@ -154,11 +154,14 @@ impl<'a> WorkerStep<'a> {
     }
 
     /// Ends the load and tells all that was measured.
-    fn finish(&mut self, load: &mut dyn LoadSource, measured_s: f64) {
+    fn finish(&mut self, load: &mut dyn LoadSource, segments_s: &[f64]) {
         load.wait_until_recorded();
         let failure = load.join();
-        let mut raw = Box::new(load.collect(measured_s));
-        raw.worst_stall_ns = self.worst_stall_ns;
-        self.connection.answer(&Answer::Raw { raw, failure });
+        self.connection.answer(&Answer::Collected {
+            collected: Box::new(load.collect(segments_s)),
+            threads: self.plan.threads,
+            worst_stall_ns: self.worst_stall_ns,
+            failure,
+        });
     }
 }

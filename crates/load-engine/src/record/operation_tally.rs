@@ -66,6 +66,18 @@ impl OperationTally {
         }
     }
 
+    /// Counts a failure of `kind` after `felt_ns`; returns true if it is the first of its kind.
+    pub(crate) fn failure(&mut self, kind: &str, felt_ns: u64) -> bool {
+        self.failed.record(felt_ns);
+        let known = self.errors.get_mut(kind);
+        let is_first = known.is_none();
+        match known {
+            Some(count) => *count += 1,
+            None => drop(self.errors.insert(kind.to_owned(), 1)),
+        }
+        is_first
+    }
+
     /// Records the phases of a success: each lasts from the end of the one before, the last one until
     /// the request is done.
     fn record_phases(&mut self, timestamps: &Timestamps) {

@@ -7,27 +7,20 @@ use bench_report::Operation;
 use super::lazy_histogram::LazyHistogram;
 use super::operation_tally::gap;
 use super::outcome::Part;
-use super::within::Within;
 
 /// Counts and distributions of one part in one shard.
 #[derive(Debug, Default)]
 pub(crate) struct PartTally {
-    /// Successes whose request was done in the measured part, whenever it was due.
-    carried: u64,
+    /// Successes whose request was done in this segment, whenever it was due.
+    pub(crate) carried: u64,
     errors: BTreeMap<String, u64>,
     call: LazyHistogram,
     failed: LazyHistogram,
 }
 
 impl PartTally {
-    /// Records a part of a request that lies `within` the measured part.
-    pub(crate) fn record(&mut self, part: &Part, within: Within) {
-        if within.done.is_some() && part.failure.is_none() {
-            self.carried += 1;
-        }
-        if within.due.is_none() {
-            return;
-        }
+    /// Records a part of a request that was due in this segment.
+    pub(crate) fn record(&mut self, part: &Part) {
         let took = gap(part.began_ns, part.ended_ns);
         let Some(kind) = &part.failure else {
             return self.call.record(took);

@@ -16,7 +16,7 @@ pub struct PoolSample {
 }
 
 /// Sums of one pool's samples.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PoolSums {
     max_size: u64,
     samples: u64,
@@ -38,6 +38,19 @@ impl PoolSums {
             *self.waiting.get_or_insert(0) += waiting;
             self.waiting_max = Some(self.waiting_max.unwrap_or(0).max(waiting));
         }
+    }
+
+    /// Adds the samples of another segment.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.max_size = self.max_size.max(other.max_size);
+        self.samples += other.samples;
+        self.size += other.size;
+        self.in_use += other.in_use;
+        self.in_use_max = self.in_use_max.max(other.in_use_max);
+        if let Some(waiting) = other.waiting {
+            *self.waiting.get_or_insert(0) += waiting;
+        }
+        self.waiting_max = self.waiting_max.max(other.waiting_max);
     }
 
     pub(crate) fn usage(&self) -> Option<PoolUsage> {

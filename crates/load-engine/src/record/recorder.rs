@@ -19,7 +19,7 @@ use super::operation_table::{OperationId, OperationTable};
 use super::operation_tally::OperationTally;
 use super::outcome::{Outcome, Part};
 use super::part_tally::PartTally;
-use super::shard::{SegmentTallies, Shard};
+use super::shard::{SegmentTally, Shard};
 use super::timestamps::Timestamps;
 use super::within::Within;
 use crate::plan::segments::SegmentIndex;
@@ -33,7 +33,20 @@ pub fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
-/// Measurements of one step, by all threads.
+/// Measurements of a step or of one of its segments, merged over all threads.
+#[derive(Debug)]
+pub(crate) struct Measurements {
+    /// By operation, those without an arrival left out.
+    pub(crate) operations: BTreeMap<String, Operation>,
+    /// By part, those that never came left out.
+    pub(crate) parts: BTreeMap<String, Operation>,
+    /// Parts of the checkouts behind what succeeded.
+    pub(crate) checkout: Option<CheckoutParts>,
+    /// Bounded sample of failures, with one of each kind, in the order in which they happened.
+    pub(crate) failures: Vec<FailureSample>,
+}
+
+/// Recorder of one step, for all threads.
 #[derive(Debug)]
 pub struct Recorder {
     operations: OperationTable,
@@ -67,7 +80,7 @@ impl Recorder {
         self.parts = parts.into_iter().map(|n| n.as_ref().to_owned()).collect();
         for shard in &mut self.shards {
             let shard = shard.get_mut().unwrap_or_else(PoisonError::into_inner);
-            shard.parts = self.parts.iter().map(|_| PartTally::default()).collect();
+            shard.parts = self.parts.len();
         }
         self
     }
@@ -131,68 +144,43 @@ impl Recorder {
         whole
     }
 
-    /// Merges all shards: what came out by part, those that never came left out.
-    pub fn collect_parts(&self, measured_s: f64) -> BTreeMap<String, Operation> {
-        let mut whole: Vec<PartTally> = self.parts.iter().map(|_| PartTally::default()).collect();
-        for shard in &self.shards {
-            let shard = lock(shard);
-            for (sum, tally) in whole.iter_mut().zip(&shard.parts) {
-                sum.merge(tally);
-            }
-        }
-        let named = self.parts.iter().zip(&whole);
-        named
-            .map(|(name, tally)| (name.clone(), tally.operation(measured_s)))
-            .filter(|(_, part)| part.attempted > 0)
-            .collect()
-    }
-
-    /// Merges all shards: the parts of the checkouts behind what succeeded.
-    pub fn collect_checkout(&self) -> Option<CheckoutParts> {
-        let mut whole = CheckoutTally::default();
-        for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            whole.merge(&shard.checkout);
-        }
-        whole.parts()
-    }
-
     /// Merges all shards and segments: what came out by operation (those without an arrival left out),
     /// and a bounded sample of failures, with one of each kind, in the order in which they happened.
     pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
-        let shards = self.shards.iter();
-        let shards: Vec<_> = shards.map(|shard| lock(shard)).collect();
-        let failures = FailureSamples::merged(shards.iter().map(|shard| &shard.failures));
-        let segments = shards.iter().flat_map(|shard| &shard.segments);
-        (self.operations(segments, measured_s), failures)
+        let whole = self.measurements(None, measured_s);
+        (whole.operations, whole.failures)
     }
 
-    /// Merges all shards: what came out by operation in one measured segment of `segment_s` seconds.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "no load has several segments yet")
-    )]
-    pub(crate) fn collect_segment(
-        &self,
-        segment: SegmentIndex,
-        segment_s: f64,
-    ) -> BTreeMap<String, Operation> {
-        let shards = self.shards.iter();
-        let shards: Vec<_> = shards.map(|shard| lock(shard)).collect();
-        let tallies = shards
-            .iter()
-            .filter_map(|s| s.segments.get(segment.index()));
-        self.operations(tallies, segment_s)
+    /// Merges all shards: what was measured in the `seconds` of one segment, or of all of them.
+    pub(crate) fn measurements(&self, of: Option<SegmentIndex>, seconds: f64) -> Measurements {
+        let shards: Vec<_> = self.shards.iter().map(|shard| lock(shard)).collect();
+        let tallies = || {
+            shards.iter().flat_map(|shard| match of {
+                None => shard.segments.as_slice(),
+                Some(segment) => shard
+                    .segments
+                    .get(segment.index()..)
+                    .map_or(&[][..], |from| &from[..from.len().min(1)]),
+            })
+        };
+        let mut checkout = CheckoutTally::default();
+        tallies().for_each(|tally| checkout.merge(&tally.checkout));
+        Measurements {
+            operations: self.operations(tallies(), seconds),
+            parts: self.parts(tallies(), seconds),
+            checkout: checkout.parts(),
+            failures: FailureSamples::merged(tallies().map(|tally| &tally.failures)),
+        }
     }
 
     fn operations<'a>(
         &self,
-        segments: impl Iterator<Item = &'a SegmentTallies>,
+        segments: impl Iterator<Item = &'a SegmentTally>,
         seconds: f64,
     ) -> BTreeMap<String, Operation> {
         let mut whole: BTreeMap<OperationId, OperationTally> = BTreeMap::new();
-        for tallies in segments {
-            for (index, tally) in tallies.iter().enumerate() {
+        for segment in segments {
+            for (index, tally) in segment.operations.iter().enumerate() {
                 if let Some(tally) = tally {
                     let sum = whole.entry(OperationId::nth(index)).or_default();
                     sum.merge(tally);
@@ -204,6 +192,25 @@ impl Recorder {
             Some((name, tally.operation(seconds)))
         });
         named.filter(|(_, sum)| sum.attempted > 0).collect()
+    }
+
+    /// Merges the parts of requests; those that never came are left out.
+    fn parts<'a>(
+        &self,
+        segments: impl Iterator<Item = &'a SegmentTally>,
+        seconds: f64,
+    ) -> BTreeMap<String, Operation> {
+        let mut whole: Vec<PartTally> = self.parts.iter().map(|_| PartTally::default()).collect();
+        for segment in segments {
+            for (sum, tally) in whole.iter_mut().zip(&segment.parts) {
+                sum.merge(tally);
+            }
+        }
+        let named = self.parts.iter().zip(&whole);
+        named
+            .map(|(name, tally)| (name.clone(), tally.operation(seconds)))
+            .filter(|(_, part)| part.attempted > 0)
+            .collect()
     }
 }
 

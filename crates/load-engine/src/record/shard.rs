@@ -15,18 +15,24 @@ use super::timestamps::Timestamps;
 use super::within::Within;
 use crate::plan::segments::SegmentIndex;
 
-/// Tallies of one segment by operation; absent where nothing was recorded.
-pub(crate) type SegmentTallies = Vec<Option<Box<OperationTally>>>;
+/// Measurements of one segment on one thread.
+#[derive(Debug, Default)]
+pub(crate) struct SegmentTally {
+    /// By operation; absent where nothing was recorded.
+    pub(crate) operations: Vec<Option<Box<OperationTally>>>,
+    pub(crate) parts: Vec<PartTally>,
+    pub(crate) checkout: CheckoutTally,
+    pub(crate) failures: FailureSamples,
+}
 
 /// Records of one thread.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    /// By measured segment.
-    pub(crate) segments: Vec<SegmentTallies>,
-    pub(crate) parts: Vec<PartTally>,
-    pub(crate) checkout: CheckoutTally,
+    /// By measured segment; absent from the end where nothing was recorded.
+    pub(crate) segments: Vec<SegmentTally>,
+    /// Number of parts that requests can have.
+    pub(crate) parts: usize,
     pub(crate) interval: Interval,
-    pub(crate) failures: FailureSamples,
     pub(crate) finished: FinishedCounts,
 }
 
@@ -34,10 +40,8 @@ impl Shard {
     pub(crate) fn new() -> Self {
         Self {
             segments: Vec::new(),
-            parts: Vec::new(),
-            checkout: CheckoutTally::default(),
+            parts: 0,
             interval: Interval::new(),
-            failures: FailureSamples::default(),
             finished: FinishedCounts::new(),
         }
     }
@@ -57,38 +61,37 @@ impl Shard {
         }
         let id = outcome.operation;
         if let Some(done) = within.done.filter(|_| outcome.failure.is_none())
-            && let Some(tally) = tally(&mut self.segments, operations, done, id)
+            && let Some(tally) = self.segment(done).operation(operations, id)
         {
             tally.carried += 1;
         }
-        let due = within.due;
-        let Some(tally) = due.and_then(|due| tally(&mut self.segments, operations, due, id)) else {
+        let Some(due) = within.due else { return };
+        let segment = self.segment(due);
+        let Some(tally) = segment.operation(operations, id) else {
             return;
         };
         tally.retries += outcome.retries;
         tally.lag(timestamps);
         let Some(failure) = &outcome.failure else {
-            self.checkout.add(timestamps);
-            return tally.success(timestamps);
+            tally.success(timestamps);
+            return segment.checkout.add(timestamps);
         };
-        tally.failed.record(felt);
-        let known = tally.errors.get_mut(failure.kind.as_ref());
-        let is_first = known.is_none();
-        match known {
-            Some(count) => *count += 1,
-            None => drop(tally.errors.insert(failure.kind.to_string(), 1)),
-        }
+        let is_first = tally.failure(&failure.kind, felt);
         let phase = tally.failed_phase(timestamps);
-        self.failures.offer(is_first, || {
+        segment.failures.offer(is_first, || {
             let operation = operations.name(outcome.operation).unwrap_or_default();
             sample(&operation, phase, timestamps.done_ns, failure)
         });
     }
 
     pub(crate) fn record_parts(&mut self, parts: &[Part], within: Within) {
-        for part in parts {
-            if let Some(tally) = self.parts.get_mut(part.part) {
-                tally.record(part, within);
+        let count = self.parts;
+        for part in parts.iter().filter(|part| part.part < count) {
+            if let Some(done) = within.done.filter(|_| part.failure.is_none()) {
+                self.segment(done).part(part.part).carried += 1;
+            }
+            if let Some(due) = within.due {
+                self.segment(due).part(part.part).record(part);
             }
         }
     }
@@ -102,52 +105,62 @@ impl Shard {
     ) {
         let age_ns = gap(timestamps.begin_ns(), now_ns);
         self.finished.count(timestamps.begin_ns(), age_ns);
-        if let Some(tally) = tally(
-            &mut self.segments,
-            operations,
-            segment,
-            timestamps.operation,
-        ) {
+        let segment = self.segment(segment);
+        if let Some(tally) = segment.operation(operations, timestamps.operation) {
             tally.censored += 1;
             tally.never_started += u64::from(timestamps.started_ns == 0);
             tally.lag(timestamps);
             tally.unfinished.record(age_ns);
         }
     }
+
+    /// Returns the tally of `segment`, created where it is the first record.
+    fn segment(&mut self, segment: SegmentIndex) -> &mut SegmentTally {
+        if self.segments.len() <= segment.index() {
+            self.add_segments(segment);
+        }
+        &mut self.segments[segment.index()]
+    }
+
+    #[cold]
+    fn add_segments(&mut self, last: SegmentIndex) {
+        self.segments
+            .resize_with(last.index() + 1, SegmentTally::default);
+    }
 }
 
-/// Returns the tally of `id` in `segment`, created where it is the first record; `None` where the table
-/// has no such operation.
-fn tally<'a>(
-    segments: &'a mut Vec<SegmentTallies>,
-    operations: &OperationTable,
-    segment: SegmentIndex,
-    id: OperationId,
-) -> Option<&'a mut OperationTally> {
-    let is_new = |tallies: &SegmentTallies| tallies.get(id.index()).is_none_or(Option::is_none);
-    if segments.get(segment.index()).is_none_or(is_new) {
-        add_tally(segments, operations, segment, id)?;
+impl SegmentTally {
+    /// Returns the tally of `id`, created where it is the first record; `None` where the table has no
+    /// such operation.
+    fn operation(
+        &mut self,
+        operations: &OperationTable,
+        id: OperationId,
+    ) -> Option<&mut OperationTally> {
+        let known = self.operations.get(id.index());
+        if known.is_none_or(Option::is_none) {
+            self.add_operation(operations, id)?;
+        }
+        self.operations[id.index()].as_deref_mut()
     }
-    segments[segment.index()][id.index()].as_deref_mut()
-}
 
-#[cold]
-fn add_tally(
-    segments: &mut Vec<SegmentTallies>,
-    operations: &OperationTable,
-    segment: SegmentIndex,
-    id: OperationId,
-) -> Option<()> {
-    let phases = operations.phases(id)?;
-    if segments.len() <= segment.index() {
-        segments.resize_with(segment.index() + 1, Vec::new);
+    #[cold]
+    fn add_operation(&mut self, operations: &OperationTable, id: OperationId) -> Option<()> {
+        let phases = operations.phases(id)?;
+        if self.operations.len() <= id.index() {
+            self.operations.resize_with(id.index() + 1, || None);
+        }
+        self.operations[id.index()] = Some(Box::new(OperationTally::new(phases)));
+        Some(())
     }
-    let tallies = &mut segments[segment.index()];
-    if tallies.len() <= id.index() {
-        tallies.resize_with(id.index() + 1, || None);
+
+    /// Returns the tally of the part at `index`, created where it is the first record.
+    fn part(&mut self, index: usize) -> &mut PartTally {
+        if self.parts.len() <= index {
+            self.parts.resize_with(index + 1, PartTally::default);
+        }
+        &mut self.parts[index]
     }
-    tallies[id.index()] = Some(Box::new(OperationTally::new(phases)));
-    Some(())
 }
 
 /// Masks the secrets of the texts: only what is kept pays for it.

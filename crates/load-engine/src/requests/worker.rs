@@ -103,7 +103,7 @@ async fn make_load<T: Target>(
     }
     while let Some(arrival) = queue.try_next() {
         // Released and never taken up: as censored as what was cut off.
-        shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
+        shared.count_delayed(arrival.due_ns);
         drop(InFlightRequest::never_started(&shared.step, arrival));
     }
     result
@@ -158,7 +158,7 @@ async fn serve_arrivals<T: Target>(
     let (mut session, _) = open(&*target, user, place, &shared).await?;
     while let Some((arrival, waited)) = queue.next().await {
         if waited {
-            shared.delayed_at_cap.fetch_add(1, Ordering::Relaxed);
+            shared.count_delayed(arrival.due_ns);
         }
         let mut request = InFlightRequest::for_arrival(&shared.step, arrival);
         let outcome = session.request(&mut request.timestamps).await;
@@ -277,10 +277,10 @@ async fn watch_pool<T: Target>(
             () = done.cancelled() => return,
             () = tokio::time::sleep(POOL_SAMPLED_EVERY) => {}
         }
-        if shared.step.segment_at(monotonic_ns()).is_none() {
+        let Some(segment) = shared.step.segment_at(monotonic_ns()) else {
             continue;
-        }
+        };
         let Some(sample) = target.pool() else { return };
-        shared.add_pool_sample(worker, sample);
+        shared.add_pool_sample(worker, segment, sample);
     }
 }

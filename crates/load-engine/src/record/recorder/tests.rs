@@ -1,6 +1,9 @@
 use bench_report::Histogram;
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::*;
+use crate::plan::curve_segments::NamedSegment;
 use crate::plan::segments::Segments;
 use crate::record::failure::Failure;
 use crate::record::failure_samples;
@@ -103,39 +106,130 @@ fn phases_add_up_to_the_call_and_name_where_it_failed() {
     assert_eq!(phases, ["tls", "service"]);
 }
 
-#[test]
-fn segments_add_up_to_the_step() {
-    let recorder = Recorder::new(&["get"], 1);
-    let lengths = [1, 2].map(std::time::Duration::from_secs);
-    let segments = Segments::new(0, std::time::Duration::ZERO, &lengths);
-    for n in 0..3_000_u64 {
-        let begin_ns = n * 1_000_000;
-        let timestamps = Timestamps {
-            started_ns: begin_ns.max(1),
-            done_ns: begin_ns + 1_000 * (n + 1),
+/// A step of five seconds in three segments, one of which comes back.
+fn three_segments() -> Segments {
+    let spans: [&[(f64, f64)]; 3] = [&[(0.0, 1.0), (3.0, 4.0)], &[(1.0, 3.0)], &[(4.0, 5.0)]];
+    let named = spans.map(|spans| NamedSegment {
+        name: String::new(),
+        spans: spans.to_vec(),
+    });
+    let second = std::time::Duration::from_secs(1);
+    Segments::new(2_000_000_000, second, 5 * second, &named)
+}
+
+/// Records requests with random times, ends and kinds, some of them in the warm-up.
+fn record_at_random(recorder: &Recorder, segments: &Segments, random: &mut SmallRng) {
+    for _ in 0..20_000 {
+        let begin_ns = random.random_range(2_000_000_000..8_500_000_000);
+        let mut timestamps = Timestamps {
+            due_ns: begin_ns,
+            released_ns: begin_ns + random.random_range(0..50_000),
             ..Timestamps::default()
         };
-        let within = Within {
-            due: segments.at(timestamps.begin_ns()),
-            done: segments.at(timestamps.done_ns),
+        timestamps.started_ns = timestamps.released_ns + random.random_range(0..900_000);
+        timestamps.acquired_ns = timestamps.started_ns + random.random_range(1..9_000_000);
+        timestamps.done_ns = timestamps.acquired_ns + random.random_range(1..2_000_000_000);
+        timestamps.checkout.place_ns = timestamps.started_ns + 1;
+        let operation = OperationId::nth(random.random_range(0..2));
+        timestamps.operation(operation);
+        let due = segments.at(begin_ns);
+        if random.random_bool(0.05) {
+            if let Some(due) = due {
+                recorder.record_censored(&timestamps, due, 9_000_000_000);
+            }
+            continue;
+        }
+        let done = segments.at(timestamps.done_ns);
+        let kind = ["refused", "closed"][random.random_range(0..2)];
+        let outcome = match random.random_bool(0.1) {
+            true => Outcome::failed(operation, Failure::new(kind, kind)),
+            false => Outcome::success(operation),
         };
-        recorder.record(&timestamps, &Outcome::success(OperationId::FIRST), within);
+        recorder.record(&timestamps, &outcome, Within { due, done });
+        let part = Part {
+            part: random.random_range(0..2),
+            began_ns: timestamps.acquired_ns,
+            ended_ns: timestamps.done_ns,
+            failure: outcome.failure.map(|failure| failure.kind),
+        };
+        recorder.record_parts(&[part], Within { due, done });
     }
-    let (whole, _) = recorder.collect(3.0);
-    let parts = [0, 1_000_000_000].map(|at_ns| {
-        let segment = segments.at(at_ns).unwrap();
-        let seconds = lengths[segment.index()].as_secs_f64();
-        recorder.collect_segment(segment, seconds)["get"].clone()
-    });
-    let get = &whole["get"];
-    assert_eq!(parts[0].succeeded, 1_000);
-    assert_eq!(parts[0].succeeded + parts[1].succeeded, get.succeeded);
-    let carried = parts[0].throughput_per_s + 2.0 * parts[1].throughput_per_s;
-    assert!((carried - 3.0 * get.throughput_per_s).abs() < 1e-6);
-    let decode = |operation: &Operation| operation.call.as_ref().unwrap().decode().unwrap();
-    let mut sum = decode(&parts[0]);
-    sum.add(decode(&parts[1])).unwrap();
-    assert!(sum.iter_recorded().eq(decode(get).iter_recorded()));
+}
+
+/// Asserts that the `parts` of an operation add up to the `whole`, value by value.
+fn assert_adds_up(whole: &Operation, parts: &[(&Operation, f64)], seconds: f64) {
+    let sum = |of: fn(&Operation) -> u64| parts.iter().map(|(part, _)| of(part)).sum::<u64>();
+    for of in [
+        (|o| o.attempted) as fn(&Operation) -> u64,
+        |o| o.succeeded,
+        |o| o.censored,
+        |o| o.errors.get("refused").copied().unwrap_or(0),
+        |o| o.errors.get("closed").copied().unwrap_or(0),
+    ] {
+        assert_eq!(sum(of), of(whole));
+    }
+    let carried = |operation: &Operation, seconds: f64| operation.throughput_per_s * seconds;
+    let parts_carried: f64 = parts.iter().map(|(part, s)| carried(part, *s)).sum();
+    assert_eq!(parts_carried.round(), carried(whole, seconds).round());
+    for of in [
+        (|o| o.response.as_ref()) as fn(&Operation) -> Option<&Histogram>,
+        |o| o.call.as_ref(),
+        |o| o.service.as_ref(),
+        |o| o.checkout.as_ref(),
+        |o| o.backlog.as_ref(),
+        |o| o.pacing_lag.as_ref(),
+        |o| o.failed.as_ref(),
+        |o| o.unfinished.as_ref(),
+    ] {
+        let mut merged = bench_report::histogram::recording();
+        for histogram in parts.iter().filter_map(|(part, _)| of(part)) {
+            merged.add(histogram.decode().unwrap()).unwrap();
+        }
+        match of(whole) {
+            None => assert!(merged.is_empty()),
+            Some(whole) => assert!(
+                merged
+                    .iter_recorded()
+                    .eq(whole.decode().unwrap().iter_recorded())
+            ),
+        }
+    }
+}
+
+#[test]
+fn segments_add_up_to_the_step() {
+    for seed in 0..3 {
+        let recorder = Recorder::new(&["get", "set"], 2).with_parts(["begin", "end"]);
+        let segments = three_segments();
+        let mut random = SmallRng::seed_from_u64(seed);
+        for shard in 0..3 {
+            claim_shard(shard);
+            record_at_random(&recorder, &segments, &mut random);
+        }
+        claim_shard(0);
+        let lengths = segments.lengths_s(u64::MAX);
+        let whole = recorder.measurements(None, 5.0);
+        let each: Vec<_> = SegmentIndex::all()
+            .zip(&lengths)
+            .map(|(segment, seconds)| recorder.measurements(Some(segment), *seconds))
+            .collect();
+        for name in ["get", "set"] {
+            let parts = each.iter().map(|part| &part.operations[name]);
+            let parts: Vec<_> = parts.zip(lengths.iter().copied()).collect();
+            assert!(parts.iter().all(|(part, _)| part.censored > 0));
+            assert_adds_up(&whole.operations[name], &parts, 5.0);
+        }
+        for name in ["begin", "end"] {
+            let parts = each.iter().map(|part| &part.parts[name]);
+            let parts: Vec<_> = parts.zip(lengths.iter().copied()).collect();
+            assert_adds_up(&whole.parts[name], &parts, 5.0);
+        }
+        let checkouts = each.iter().map(|part| part.checkout.unwrap().count);
+        assert_eq!(checkouts.sum::<u64>(), whole.checkout.unwrap().count);
+        for sample in &whole.failures {
+            assert!(each.iter().any(|part| part.failures.contains(sample)));
+        }
+    }
 }
 
 #[test]
@@ -180,7 +274,7 @@ fn parts_are_recorded_beside_their_operation_and_failures_apart() {
     );
     recorder.record_parts(&[part(0, 1_200, None), part(1, 1_900, failed)], drained);
     recorder.record_parts(&[part(0, 9_000, None)], carried_over);
-    let parts = recorder.collect_parts(2.0);
+    let parts = recorder.measurements(None, 2.0).parts;
     assert_eq!(parts.keys().collect::<Vec<_>>(), ["begin", "update"]);
     assert_eq!(
         (parts["begin"].succeeded, parts["begin"].throughput_per_s),

@@ -1,0 +1,128 @@
+//! Readings of the CPU time at the boundaries of a step's measured spans.
+
+use crate::load::cpu_use::{CpuReading, CpuUse};
+use crate::plan::segments::Segments;
+
+/// CPU readings where measuring begins and where each measured span ends.
+#[derive(Debug)]
+pub(super) struct BoundaryReadings {
+    boundaries: Vec<u64>,
+    readings: Vec<CpuReading>,
+}
+
+impl BoundaryReadings {
+    /// Creates the readings of a step, none of them taken yet.
+    pub(super) fn new(segments: &Segments) -> Self {
+        let boundaries = segments.boundaries();
+        Self {
+            readings: Vec::with_capacity(boundaries.len()),
+            boundaries,
+        }
+    }
+
+    /// Returns the next boundary; the last one once all have passed.
+    pub(super) fn next_ns(&self) -> u64 {
+        let next = self.boundaries.get(self.readings.len());
+        next.or(self.boundaries.last()).copied().unwrap_or(0)
+    }
+
+    /// Returns true if measuring has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.readings.is_empty()
+    }
+
+    /// Takes a reading for the boundaries that have passed by `now_ns`, if any: one stands for those
+    /// that the controller was too late for.
+    pub(super) fn pass(&mut self, now_ns: u64, mut read: impl FnMut() -> CpuReading) {
+        let passed = self.boundaries.partition_point(|at_ns| *at_ns <= now_ns);
+        if passed > self.readings.len() {
+            self.readings.resize(passed, read());
+        }
+    }
+
+    /// Takes `before` as the first reading: of a step whose measured part never began, the preparation
+    /// is all that can be accounted for.
+    pub(super) fn begin_with(&mut self, before: CpuReading) {
+        self.readings = vec![before];
+    }
+
+    /// Takes the reading of a step that ended before its last boundary, if it did.
+    pub(super) fn end(&mut self, mut read: impl FnMut() -> CpuReading) {
+        if self.readings.is_empty() {
+            self.readings.push(read());
+        }
+        if self.readings.len() < self.boundaries.len() {
+            self.readings.push(read());
+        }
+    }
+
+    /// Returns the instant of the last reading.
+    pub(super) fn last_ns(&self) -> u64 {
+        self.readings.last().map_or(0, |reading| reading.at_ns)
+    }
+
+    /// Returns the CPU time used from the first reading to the last, in nanoseconds.
+    pub(super) fn whole(&self) -> CpuUse {
+        match (self.readings.first(), self.readings.last()) {
+            (Some(first), Some(last)) => last.since(first),
+            _ => CpuUse::default(),
+        }
+    }
+
+    /// Iterates over the CPU time used in each measured span that was begun.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no step is told by span yet"))]
+    pub(super) fn spans(&self) -> impl Iterator<Item = CpuUse> {
+        self.readings.windows(2).map(|pair| pair[1].since(&pair[0]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::load::cpu_use::LoadThreads;
+    use crate::plan::curve_segments::NamedSegment;
+
+    fn readings() -> BoundaryReadings {
+        let named = [(0.0, 1.0), (1.0, 3.0)].map(|span| NamedSegment {
+            name: String::new(),
+            spans: vec![span],
+        });
+        let segments = Segments::new(100, Duration::ZERO, Duration::from_secs(3), &named);
+        BoundaryReadings::new(&segments)
+    }
+
+    fn read() -> CpuReading {
+        CpuReading::read(&LoadThreads::default())
+    }
+
+    #[test]
+    fn each_boundary_has_a_reading_also_where_one_was_missed() {
+        let mut readings = readings();
+        assert!(!readings.has_begun());
+        for (now_ns, next_ns) in [
+            (50, 100),
+            (100, 1_000_000_100),
+            (1_000_000_099, 1_000_000_100),
+            (3_000_000_200, 3_000_000_100),
+        ] {
+            readings.pass(now_ns, read);
+            assert_eq!(readings.next_ns(), next_ns, "after {now_ns}");
+        }
+        readings.end(read);
+        assert_eq!(readings.spans().count(), 2);
+    }
+
+    #[test]
+    fn a_step_that_ends_early_has_the_spans_that_were_begun() {
+        for (passed_ns, spans) in [(&[][..], 1), (&[100], 1), (&[100, 1_000_000_100], 2)] {
+            let mut readings = readings();
+            passed_ns
+                .iter()
+                .for_each(|now_ns| readings.pass(*now_ns, read));
+            readings.end(read);
+            assert_eq!(readings.spans().count(), spans);
+        }
+    }
+}
