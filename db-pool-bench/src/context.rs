@@ -328,6 +328,9 @@ pub(crate) fn not_begun(step: &StepPlan, reason: String) -> Step {
         pool: None,
         server: None,
         generator: Generator::default(),
+        curve: None,
+        segments: Vec::new(),
+        sessions: None,
         figures: BTreeMap::new(),
         end: StepEnd::Failed { reason },
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::histogram::{HistogramError, Recording, recording};
 use crate::{
     CensoredPercentiles, CheckoutParts, FailureSample, Generator, Histogram, Operation, PoolUsage,
+    SessionUse,
 };
 
 /// Number of failures that are kept as samples, beside the first of each kind.
@@ -131,6 +132,29 @@ impl PoolUsage {
             checkout: None,
         })?;
         Some(Self { checkout, ..whole })
+    }
+}
+
+impl SessionUse {
+    /// Adds the sessions that several processes opened; `None` where none did. The most at once of each
+    /// add up to an upper bound.
+    ///
+    /// # Errors
+    /// When a histogram is damaged or has other bounds than ours.
+    pub fn merged<'a>(
+        parts: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<Option<Self>, HistogramError> {
+        let parts: Vec<&Self> = parts.into_iter().collect();
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            opened: parts.iter().map(|part| part.opened).sum(),
+            failed: parts.iter().map(|part| part.failed).sum(),
+            errors: sum_by_name(parts.iter().map(|part| &part.errors)),
+            open: Histogram::merged(parts.iter().filter_map(|part| part.open.as_ref()))?,
+            present_max: parts.iter().map(|part| part.present_max).sum(),
+        }))
     }
 }
 

@@ -176,6 +176,9 @@ fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) ->
         pool: None,
         server: Some(server),
         generator: Generator::default(),
+        curve: None,
+        segments: Vec::new(),
+        sessions: None,
         figures: BTreeMap::new(),
         end,
     }

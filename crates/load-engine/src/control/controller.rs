@@ -92,10 +92,10 @@ impl<'a> Controller<'a> {
             end_ns: monotonic_ns(),
             ..window
         };
-        let collected = self
+        let mut collected = self
             .source
             .collect(&segments.lengths_s(window.measure_end_ns));
-        let processes = collected.processes.unwrap_or_default();
+        let processes = collected.processes.take().unwrap_or_default();
         let end = match (end, processes.reason()) {
             (StepEnd::Completed, Some(reason)) => StepEnd::Failed { reason },
             (end, _) => end,
@@ -111,7 +111,8 @@ impl<'a> Controller<'a> {
         StepResult::new(
             self.plan,
             window,
-            (collected.whole, &generator),
+            &segments,
+            (collected, &generator),
             timeline,
             end,
         )

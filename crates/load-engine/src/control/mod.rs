@@ -9,5 +9,6 @@ mod overdue_requests;
 pub(crate) mod rule_window;
 pub(crate) mod run_requests;
 pub mod self_check;
+mod step_curve;
 pub(crate) mod step_result;
 mod timeline;

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use bench_report::{Generator, Series, Step, StepEnd, Warning, WarningCode, Window};
 
 use super::self_check;
+use super::step_curve;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
-use crate::load::load_source::{LostWorker, RawStep};
+use crate::load::load_source::{CollectedStep, LostWorker};
+use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
@@ -41,10 +43,12 @@ impl StepResult {
     pub(super) fn new(
         plan: &StepPlan,
         window: Window,
-        (raw, generator): (RawStep, &GeneratorUse),
+        segments: &Segments,
+        (collected, generator): (CollectedStep, &GeneratorUse),
         timeline: Timeline,
         end: StepEnd,
     ) -> Self {
+        let raw = collected.whole;
         let loaded = if raw.operations.is_empty() {
             &raw.prepared
         } else {
@@ -66,6 +70,9 @@ impl StepResult {
                 worst_stall_ns: generator.worst_stall_ns,
                 ..generator.cpu.generator(generator.threads, attempted)
             },
+            curve: step_curve::reported(plan),
+            segments: step_curve::segments(plan, segments, window, collected.segments),
+            sessions: collected.sessions,
             figures: BTreeMap::new(),
             end,
         };
@@ -77,11 +84,15 @@ impl StepResult {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
-        let drift = timeline.drift_ratio(measured.0, measured.1);
-        let warnings = self_check::examine(&step, drift);
+        // A load that changes makes throughput change.
+        let is_steady = !plan.changes();
+        let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
+        let warnings = self_check::examine(&step, drift.flatten());
+        let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
+        let series = timeline.into_series().into_iter().chain(intended);
         Self {
             step,
-            series: timeline.into_series(),
+            series: series.collect(),
             warnings,
         }
     }

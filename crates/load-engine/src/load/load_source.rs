@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bench_report::histogram::HistogramError;
-use bench_report::{FailureSample, Operation, PoolUsage, StepEnd};
+use bench_report::{FailureSample, Operation, PoolUsage, SessionUse, StepEnd};
 use serde::{Deserialize, Serialize};
 
 use super::cpu_use::CpuReading;
@@ -89,6 +89,8 @@ pub(crate) struct CollectedStep {
     pub(crate) whole: RawStep,
     /// One for each measured segment; empty where there is a single one, which is the whole.
     pub(crate) segments: Vec<RawStep>,
+    /// Sessions that opened during the step; absent where all were open before it.
+    pub(crate) sessions: Option<SessionUse>,
     /// Account of the processes that made the load; absent where it was this one.
     #[serde(skip)]
     pub(crate) processes: Option<LoadProcesses>,
@@ -145,6 +147,7 @@ impl CollectedStep {
             segments: (0..count.unwrap_or(0))
                 .map(segment)
                 .collect::<Result<_, _>>()?,
+            sessions: SessionUse::merged(parts.iter().filter_map(|part| part.sessions.as_ref()))?,
             processes: None,
         })
     }

@@ -12,6 +12,7 @@ use super::cpu_use::CpuReading;
 use super::load_source::{CollectedStep, LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
 use super::worker_pool::{PoolThreads, WorkerPool};
+use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -24,8 +25,19 @@ use crate::record::recorder::Recorder;
 pub(crate) struct LocalLoad {
     state: Arc<StepState>,
     workers: WorkerPool,
-    /// Number of sessions that must be open before the load begins.
+    /// Number of sessions that must be open before the load begins, or else of workers that must be ready.
     wanted: usize,
+    opening: SessionOpening,
+    /// Name of the series of open sessions.
+    sessions_series: &'static str,
+}
+
+/// Returns the name of the series that has the number of open sessions.
+pub(crate) fn sessions_series(load: &LoadPlan) -> &'static str {
+    match load {
+        LoadPlan::Open { .. } => "load.sessions",
+        LoadPlan::Closed { .. } => "load.users",
+    }
 }
 
 impl LocalLoad {
@@ -44,15 +56,22 @@ impl LocalLoad {
     {
         let pool = PoolThreads::of_plan(plan);
         let state = Arc::new(StepState::new(recorder, pool.first_worker(), pool.workers));
-        let wanted = pool.shares().map(|worker| worker.share_of(pool.sessions));
-        let wanted = wanted.sum::<u64>() as usize;
+        let wanted = match plan.opening {
+            SessionOpening::Upfront => {
+                let shares = pool.shares();
+                shares.map(|worker| worker.share_of(pool.sessions)).sum()
+            }
+            SessionOpening::WhenDue => pool.workers,
+        };
         let workers = WorkerPool::start(pool, &state.threads, |worker| {
             work(worker, Arc::clone(&state))
         })?;
         Ok(Self {
             state,
             workers,
-            wanted,
+            wanted: wanted as usize,
+            opening: plan.opening,
+            sessions_series: sessions_series(&plan.load),
         })
     }
 
@@ -94,6 +113,15 @@ impl LoadSource for LocalLoad {
 
     fn take_interval(&mut self) -> Interval {
         self.state.step.recorder.take_interval()
+    }
+
+    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+        match self.opening {
+            SessionOpening::Upfront => Vec::new(),
+            SessionOpening::WhenDue => {
+                vec![(self.sessions_series, self.state.sessions.present() as f64)]
+            }
+        }
     }
 
     fn read_cpu(&mut self) -> CpuReading {
@@ -147,6 +175,10 @@ impl LoadSource for LocalLoad {
             segments: match segments_s.len() {
                 1 => Vec::new(),
                 _ => segments.collect(),
+            },
+            sessions: match self.opening {
+                SessionOpening::Upfront => None,
+                SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
             },
             processes: None,
         }

@@ -3,6 +3,7 @@
 //! A curve is integrated and the integral inverted: arrival number x is due when the integral
 //! reaches x. That gives exact pacing at any rate, and lets several workers share one curve.
 
+use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub enum CurveError {
     },
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum CurveShape {
     Lines(Vec<StraightLine>),
     Sine {
@@ -52,7 +53,7 @@ enum CurveShape {
 }
 
 /// Arrivals per second over the time of a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RateCurve {
     shape: CurveShape,
 }
@@ -272,6 +273,20 @@ impl RateCurve {
     /// Arrivals in all.
     pub fn total(&self) -> f64 {
         self.cumulative(self.seconds())
+    }
+
+    /// Highest value.
+    pub fn peak(&self) -> f64 {
+        let ends = self
+            .lines()
+            .into_iter()
+            .flat_map(|line| [line.from, line.to]);
+        ends.fold(0.0, f64::max)
+    }
+
+    /// Mean value over the whole curve.
+    pub fn mean(&self) -> f64 {
+        self.total() / self.seconds()
     }
 
     /// Instant at which arrival number `x` is due, in seconds since the start; `None` when the

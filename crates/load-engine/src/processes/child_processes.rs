@@ -10,11 +10,12 @@ use super::worker_process::WorkerProcess;
 use super::worker_processes::WorkerProcesses;
 use crate::load::cpu_use::CpuReading;
 use crate::load::load_source::{CollectedStep, LoadProcesses, LoadSource, LostWorker, Preparation};
+use crate::load::local_load::sessions_series;
 use crate::load::worker_pool::PoolThreads;
-use crate::plan::arrivals::Arrivals;
-use crate::plan::load_plan::LoadPlan;
+use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
+use crate::plan::worker_share::WorkerShare;
 use crate::record::interval::Interval;
 
 /// Time that every worker needs to hear of the first arrival's instant, beside its ping.
@@ -34,6 +35,15 @@ pub(crate) struct ChildProcesses<'a> {
     segments: Option<Segments>,
 }
 
+/// Returns the plan of one worker process, which gets its share of the threads.
+fn share_of(plan: &StepPlan, process: WorkerShare) -> StepPlan {
+    StepPlan {
+        process,
+        threads: (plan.threads / process.count.max(1) as usize).max(1),
+        ..plan.clone()
+    }
+}
+
 impl<'a> ChildProcesses<'a> {
     /// Orders every worker to open the sessions of its share of `plan` on `target`.
     pub(crate) fn prepare(
@@ -42,13 +52,8 @@ impl<'a> ChildProcesses<'a> {
         target: &serde_json::Value,
     ) -> Self {
         processes.forget_step();
-        let count = processes.count().max(1) as usize;
         for worker in &mut processes.workers {
-            let plan = Box::new(StepPlan {
-                process: worker.share,
-                threads: (plan.threads / count).max(1),
-                ..plan.clone()
-            });
+            let plan = Box::new(share_of(plan, worker.share));
             let target = target.clone();
             worker.order(&Order::Prepare { plan, target });
         }
@@ -57,6 +62,10 @@ impl<'a> ChildProcesses<'a> {
             plan,
             segments: None,
         }
+    }
+
+    fn plan_of(&self, worker: &WorkerProcess) -> StepPlan {
+        share_of(self.plan, worker.share)
     }
 
     /// Gives an order that is to be answered at once, and waits for the answers for a short time.
@@ -112,26 +121,16 @@ impl<'a> ChildProcesses<'a> {
     /// Returns the number of arrivals of `worker` that were due after its last interval, and measured;
     /// `None` in a closed loop.
     fn arrivals_not_made(&self, worker: &WorkerProcess) -> Option<u64> {
-        let (LoadPlan::Open { pacing, .. }, Some(segments)) = (&self.plan.load, &self.segments)
-        else {
-            return None;
-        };
-        let window = segments.window();
+        let window = self.segments.as_ref()?.window();
         let heard_ns = worker.step.last_interval_ns.unwrap_or(0);
         let measured = window.measure_start_ns.max(heard_ns)..window.measure_end_ns;
-        let count = self.processes.count().max(1) as usize;
-        let plan = StepPlan {
-            process: worker.share,
-            threads: (self.plan.threads / count).max(1),
-            ..self.plan.clone()
-        };
-        let curve = plan.curve()?;
+        let plan = self.plan_of(worker);
         let due = PoolThreads::of_plan(&plan).shares().map(|worker| {
-            let arrivals = Arrivals::new(curve.clone(), *pacing, worker, plan.seed);
-            let due = arrivals.map(|offset_ns| window.start_ns + offset_ns);
-            due.filter(|due_ns| measured.contains(due_ns)).count() as u64
+            let due = plan.arrivals(worker)?;
+            let due = due.map(|offset_ns| window.start_ns + offset_ns);
+            Some(due.filter(|due_ns| measured.contains(due_ns)).count() as u64)
         });
-        Some(due.sum())
+        due.sum()
     }
 
     /// Adds what the workers measured.
@@ -222,6 +221,15 @@ impl LoadSource for ChildProcesses<'_> {
             }
         }
         whole
+    }
+
+    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+        if self.plan.opening == SessionOpening::Upfront {
+            return Vec::new();
+        }
+        let open = self.processes.workers.iter();
+        let open = open.filter_map(|worker| worker.step.sessions_open);
+        vec![(sessions_series(&self.plan.load), open.sum())]
     }
 
     fn read_cpu(&mut self) -> CpuReading {

@@ -69,8 +69,11 @@ pub(super) enum Answer {
     Failed { reason: String },
     /// Nothing of the step could be started; it waits for the next one.
     CannotBegin { reason: String },
-    /// What finished.
-    Interval { interval: Box<Interval> },
+    /// What finished, and the number of sessions that are open, where that changes.
+    Interval {
+        interval: Box<Interval>,
+        sessions_open: Option<f64>,
+    },
     /// CPU time used.
     Cpu { reading: CpuReading },
     /// Its load ended before its time.

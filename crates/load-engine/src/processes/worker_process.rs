@@ -41,6 +41,8 @@ pub(super) struct StepOnWorker {
     pub(super) is_idle: bool,
     /// What was not taken into the timeline yet.
     pub(super) interval: Option<Interval>,
+    /// Number of sessions that were open at its last interval.
+    pub(super) sessions_open: Option<f64>,
     /// Instant of its last interval.
     pub(super) last_interval_ns: Option<u64>,
     pub(super) cpu: Option<CpuReading>,
@@ -125,7 +127,11 @@ impl WorkerProcess {
                 step.is_idle = true;
                 step.finished = true;
             }
-            Answer::Interval { interval } => {
+            Answer::Interval {
+                interval,
+                sessions_open,
+            } => {
+                step.sessions_open = sessions_open;
                 step.last_interval_ns = Some(now_ns);
                 match &mut step.interval {
                     None => step.interval = Some(*interval),

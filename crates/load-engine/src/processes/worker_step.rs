@@ -10,6 +10,7 @@ use super::parent_connection::ParentConnection;
 use super::protocol::{Answer, Order};
 use crate::control::run_requests::start_requests;
 use crate::load::load_source::{LoadSource, Preparation};
+use crate::load::local_load::sessions_series;
 use crate::plan::step_plan::StepPlan;
 use crate::requests::target::TargetFactory;
 
@@ -108,7 +109,12 @@ impl<'a> WorkerStep<'a> {
             }
             Order::TakeInterval => {
                 let interval = Box::new(load.take_interval());
-                self.connection.answer(&Answer::Interval { interval });
+                let mut gauges = load.gauges().into_iter();
+                let name = sessions_series(&self.plan.load);
+                self.connection.answer(&Answer::Interval {
+                    interval,
+                    sessions_open: gauges.find(|gauge| gauge.0 == name).map(|gauge| gauge.1),
+                });
             }
             Order::ReadCpu => {
                 let reading = load.read_cpu();
