@@ -43,7 +43,8 @@ pub fn run_requests<F: TargetFactory>(
     observer: &mut dyn Observer,
 ) -> Result<StepResult, StartError> {
     let mut load = start_requests(plan, factory)?;
-    Ok(Controller::new(plan, cancel, observer, &mut load).run())
+    let controller = Controller::new(plan, cancel, observer, &mut load);
+    Ok(controller.run().into_step(plan))
 }
 
 /// Starts this process's share of a step of requests, whose sessions open at once.
@@ -56,6 +57,6 @@ pub(crate) fn start_requests<F: TargetFactory>(
     let shared_plan = Arc::new(plan.clone());
     LocalLoad::start(plan, recorder, |worker, state| {
         let (plan, factory) = (Arc::clone(&shared_plan), Arc::clone(factory));
-        worker::work(worker, plan, factory, state)
+        worker::work(worker, plan, factory, state, ())
     })
 }

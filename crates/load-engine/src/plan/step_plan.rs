@@ -73,6 +73,8 @@ pub struct StepPlan {
     pub process: WorkerShare,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
+    /// Least pause of a user after a failure, so that one who is refused at once does not spin.
+    pub failure_pause: Duration,
     /// Rules that end the step early; worker processes are not told of them.
     #[serde(skip)]
     pub stop_rules: Vec<StopRule>,
@@ -99,6 +101,7 @@ impl StepPlan {
             threads: available_threads(),
             process: WorkerShare::ALONE,
             waiting: WaitStrategy::Sleep,
+            failure_pause: Duration::ZERO,
             stop_rules: Vec::new(),
         }
     }

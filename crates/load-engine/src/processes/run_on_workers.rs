@@ -32,5 +32,6 @@ pub fn run_on_workers(
     }
     let target = serde_json::to_value(target).map_err(std::io::Error::from)?;
     let mut load = ChildProcesses::prepare(workers, plan, &target);
-    Ok(Controller::new(plan, cancel, observer, &mut load).run())
+    let controller = Controller::new(plan, cancel, observer, &mut load);
+    Ok(controller.run().into_step(plan))
 }
