@@ -7,6 +7,7 @@ mod heartbeat;
 pub(crate) mod observer;
 mod overdue_requests;
 pub(crate) mod rule_window;
+pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub mod self_check;
 pub(crate) mod step_result;

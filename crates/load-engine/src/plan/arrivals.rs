@@ -35,15 +35,20 @@ impl Arrivals {
             },
             Pacing::Poisson => {
                 let seed = seed ^ (worker.index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                let mut random = SmallRng::seed_from_u64(seed);
-                let first: f64 = Exp1.sample(&mut random);
-                Self {
-                    curve,
-                    position: first * stride,
-                    stride,
-                    random: Some(random),
-                }
+                Self::poisson(curve, stride, seed)
             }
+        }
+    }
+
+    /// Creates Poisson arrivals at the rate of `curve` divided by `stride`.
+    pub(crate) fn poisson(curve: RateCurve, stride: f64, seed: u64) -> Self {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let first: f64 = Exp1.sample(&mut random);
+        Self {
+            curve,
+            position: first * stride,
+            stride,
+            random: Some(random),
         }
     }
 }
