@@ -67,6 +67,9 @@ fn step(name: &str) -> Step {
         pool: None,
         server: None,
         generator: Generator::default(),
+        curve: None,
+        segments: Vec::new(),
+        sessions: None,
         figures: BTreeMap::new(),
         end: StepEnd::default(),
     }

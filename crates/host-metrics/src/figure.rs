@@ -38,7 +38,7 @@ pub struct FigureValue {
 
 impl FigureValue {
     /// Returns `None` if the value is above `most` by more than its error.
-    pub fn at_most(self, most: Option<f64>) -> Option<Self> {
+    pub(crate) fn at_most(self, most: Option<f64>) -> Option<Self> {
         let possible = most.is_none_or(|most| self.value <= most + self.error);
         possible.then_some(self)
     }

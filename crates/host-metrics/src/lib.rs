@@ -17,7 +17,7 @@
     )
 )]
 
-pub mod clock;
+mod clock;
 pub mod derive;
 pub mod figure;
 pub mod follow;

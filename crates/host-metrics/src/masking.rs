@@ -50,7 +50,7 @@ impl CommandLine {
     }
 
     /// Returns the words with secrets masked.
-    pub fn masked(&self) -> Vec<String> {
+    pub(crate) fn masked(&self) -> Vec<String> {
         (self.masking.words)(&self.words)
     }
 
@@ -62,7 +62,7 @@ impl CommandLine {
     }
 
     /// Returns true if `pattern` matches the unmasked words, joined by spaces.
-    pub fn is_match(&self, pattern: &Regex) -> bool {
+    pub(crate) fn is_match(&self, pattern: &Regex) -> bool {
         pattern.is_match(&self.words.join(" "))
     }
 }

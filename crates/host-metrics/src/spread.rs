@@ -11,7 +11,7 @@ pub struct Spread {
 
 impl Spread {
     /// Adds a reading.
-    pub fn add(&mut self, value: f64) {
+    pub(crate) fn add(&mut self, value: f64) {
         self.add_weighted(value, 1.0);
     }
 

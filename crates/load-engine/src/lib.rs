@@ -34,7 +34,7 @@ pub use load::pacer::Pacer;
 pub use plan::arrivals::Arrivals;
 pub use plan::curve_segments::NamedSegment;
 pub use plan::load_curve::{FittedCurve, LoadCurve, LoadCurveError};
-pub use plan::load_plan::LoadPlan;
+pub use plan::load_plan::{LoadPlan, SessionOpening};
 pub use plan::phase::Phase;
 pub use plan::rate_curve::{CurveError, RateCurve};
 pub use plan::rate_goal::{RateGoal, RateGoalError, RateVerdict};

@@ -106,7 +106,7 @@ impl ProgramRunner {
     }
 
     /// Returns true if a signal asked this process to end.
-    pub fn interrupted(&self) -> bool {
+    pub(crate) fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
 
@@ -221,7 +221,7 @@ pub fn command(program: &Path) -> Command {
 }
 
 /// The first of `names` that is a program in one of the directories, or else in `PATH`.
-pub fn find(names: &[&str], directories: &[&Path]) -> Option<PathBuf> {
+pub(crate) fn find(names: &[&str], directories: &[&Path]) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let places: Vec<PathBuf> = directories
         .iter()

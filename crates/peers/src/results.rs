@@ -14,7 +14,7 @@ use crate::recorder::RecorderCost;
 use crate::verdict::BoundVerdict;
 
 /// The form of the results file.
-pub const SCHEMA: &str = "plimsoll.peers/1";
+pub(crate) const SCHEMA: &str = "plimsoll.peers/1";
 
 /// All contests of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

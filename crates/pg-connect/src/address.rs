@@ -55,7 +55,7 @@ impl Address {
     ///
     /// # Errors
     /// Fails as [`Address::parse`] does.
-    pub fn parse_with(
+    pub(crate) fn parse_with(
         text: &str,
         environment: &EnvironmentVariables<'_>,
     ) -> Result<Self, AddressError> {

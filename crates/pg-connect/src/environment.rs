@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Source of environment variables: the process, or a function in its place.
-pub struct EnvironmentVariables<'a>(&'a dyn Fn(&str) -> Option<String>);
+pub(crate) struct EnvironmentVariables<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl std::fmt::Debug for EnvironmentVariables<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -13,12 +13,13 @@ impl std::fmt::Debug for EnvironmentVariables<'_> {
 
 impl<'a> EnvironmentVariables<'a> {
     /// Takes variables from `read`, which is given a name as `PGHOST` or `HOME`.
-    pub fn new(read: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(read: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self(read)
     }
 
     /// Takes the variables of this process.
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         Self(&|name| std::env::var(name).ok())
     }
 

@@ -56,7 +56,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// Returns the server's error code, where it is the server that refused.
-    pub fn code(&self) -> Option<&SqlState> {
+    pub(crate) fn code(&self) -> Option<&SqlState> {
         match self {
             Self::Driver(error) => error.code(),
             Self::TimedOut(_) => None,

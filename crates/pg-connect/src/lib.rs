@@ -46,6 +46,5 @@ mod unsupported;
 
 pub use address::Address;
 pub use causes::{certificate_problem, error_chain, find_cause, is_tls_error};
-pub use environment::EnvironmentVariables;
 pub use error::{AddressError, ConnectError};
 pub use tls_stream::{PgTlsStream, RustlsConnector, TlsHandshake};

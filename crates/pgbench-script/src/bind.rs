@@ -70,7 +70,7 @@ impl ParameterType {
     }
 
     /// Returns the name of the type, as in `int4`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Int2 => "int2",
             Self::Int4 => "int4",

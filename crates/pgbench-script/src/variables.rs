@@ -25,7 +25,7 @@ impl Variables {
     }
 
     /// Returns the value in `slot`; `None` where the variable is not set or is no constant.
-    pub fn get(&self, slot: usize) -> Option<ScriptValue> {
+    pub(crate) fn get(&self, slot: usize) -> Option<ScriptValue> {
         self.values.get(slot).copied().flatten()
     }
 

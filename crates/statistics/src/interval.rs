@@ -24,7 +24,7 @@ impl ConfidenceInterval {
     }
 
     /// From end to end.
-    pub fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         self.high - self.low
     }
 }

@@ -31,7 +31,8 @@ mod blocks;
 mod reason;
 
 use blocks::Blocks;
-pub use reason::{Edge, Reason, Values};
+pub(crate) use reason::Values;
+pub use reason::{Edge, Reason};
 
 use crate::student;
 

@@ -49,7 +49,7 @@ pub fn quantile(all: &[DurationCount], q: f64) -> Option<Quantile> {
 
 /// The lowest that the quantile `q` of `all` can be: as if each that was cut off had ended then;
 /// `None` of nothing.
-pub fn lower_bound(all: &[DurationCount], q: f64) -> Option<u64> {
+pub(crate) fn lower_bound(all: &[DurationCount], q: f64) -> Option<u64> {
     let count = all.iter().map(|l| l.ended + l.cut_off).sum();
     at_rank(all, rank(count, q)?, |l| l.ended + l.cut_off)
 }

@@ -30,16 +30,6 @@ impl IdleProcesses {
         }
         Ok(all)
     }
-
-    /// Number of processes.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Returns true if there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl Drop for IdleProcesses {
@@ -64,7 +54,7 @@ mod tests {
         let idle = IdleProcesses::start(5).unwrap();
         let place = |child: &Child| PathBuf::from(format!("/proc/{}", child.id()));
         let places: Vec<PathBuf> = idle.0.iter().map(place).collect();
-        assert_eq!(idle.len(), 5);
+        assert_eq!(idle.0.len(), 5);
         assert!(cfg!(not(target_os = "linux")) || places.iter().all(|place| place.exists()));
         drop(idle);
         assert!(!places.iter().any(|place| place.exists()));

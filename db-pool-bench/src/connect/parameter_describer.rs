@@ -3,8 +3,9 @@
 
 use tokio_postgres::types::Type;
 
-use super::client::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client};
+use super::open_beside;
 use crate::wire::{BareConnection, WireError};
+use pg_evidence::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client};
 use pgbench_script::ParameterType;
 
 /// Query for the name and the base type of the type with OID `$1`.
@@ -15,16 +16,16 @@ const CANCELED: &str = "57014";
 
 /// Type that a server infers for a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InferredParameter {
+pub(crate) struct InferredParameter {
     /// Name of the type on the server.
-    pub type_name: String,
+    pub(crate) type_name: String,
     /// Type as which values are sent; `None` where no value of a script can be.
-    pub parameter_type: Option<ParameterType>,
+    pub(crate) parameter_type: Option<ParameterType>,
 }
 
 /// Connection within a transaction that is never committed.
 #[derive(Debug)]
-pub struct ParameterDescriber<'a> {
+pub(crate) struct ParameterDescriber<'a> {
     client: &'a Client,
     connection: BareConnection,
 }
@@ -34,8 +35,8 @@ impl<'a> ParameterDescriber<'a> {
     ///
     /// # Errors
     /// Fails with the error of the server or the system.
-    pub async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
-        let connection = client.bare().await?;
+    pub(crate) async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
+        let connection = open_beside(client).await?;
         let mut describer = Self { client, connection };
         describer.begin(settings).await?;
         Ok(describer)
@@ -60,7 +61,10 @@ impl<'a> ParameterDescriber<'a> {
     ///
     /// # Errors
     /// Fails with the error that the server finds in `sql`.
-    pub async fn parameters(&mut self, sql: &str) -> Result<Vec<InferredParameter>, WireError> {
+    pub(crate) async fn parameters(
+        &mut self,
+        sql: &str,
+    ) -> Result<Vec<InferredParameter>, WireError> {
         let mut parameters = Vec::new();
         for oid in self.connection.describe_parameters(sql).await? {
             parameters.push(self.inferred_parameter(oid).await);
@@ -97,7 +101,7 @@ impl<'a> ParameterDescriber<'a> {
 
     /// Rolls the transaction back, because a pooler would otherwise end the session, and closes the
     /// connection.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         // A lost connection needs no rollback.
         let _ = self.connection.simple_query("ROLLBACK").await;
         self.connection.close().await;

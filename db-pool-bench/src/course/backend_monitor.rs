@@ -10,10 +10,10 @@ use load_engine::Failure;
 use tokio::time::{sleep, timeout};
 
 use super::session_tracker::{SessionChanges, SessionKey, SessionTracker};
-use crate::connect::Client;
-use crate::failure::{from_connect, is_server_gone};
 use pg_connect::Address;
 use pg_connect::ConnectError;
+use pg_evidence::Client;
+use pg_evidence::failure::{from_connect, is_server_gone};
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
 /// Time-out of one sample, connecting included.

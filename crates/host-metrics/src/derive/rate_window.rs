@@ -37,12 +37,12 @@ pub struct RateWindow {
 
 impl RateWindow {
     /// Returns the length, in nanoseconds.
-    pub fn ns(&self) -> u64 {
+    pub(crate) fn ns(&self) -> u64 {
         self.period.ns()
     }
 
     /// Returns the growth per second of an exact counter; `None` if the counter fell.
-    pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<FigureValue> {
+    pub(crate) fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<FigureValue> {
         let grown = new?.checked_sub(old?)? as f64;
         let value = grown * NS_PER_S / self.ns() as f64;
         Some(FigureValue {
@@ -66,7 +66,7 @@ impl RateWindow {
     /// Returns the same for a time that cannot pass faster than the clock. Counter and clock are not
     /// read at the same instant, so a little more than one is one; `None` if the counter fell, or grew
     /// by more than twice the window.
-    pub fn share(
+    pub(crate) fn share(
         &self,
         old: Option<u64>,
         new: Option<u64>,

@@ -38,7 +38,7 @@ impl TargetTrees {
     }
 
     /// Returns true if there is no target.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.trees.is_empty()
     }
 
@@ -84,7 +84,7 @@ impl TargetTrees {
     }
 
     /// Returns the targets of which no process was seen yet.
-    pub fn unfound(&self) -> impl Iterator<Item = &ProcessTarget> {
+    pub(crate) fn unfound(&self) -> impl Iterator<Item = &ProcessTarget> {
         self.matcher.unfound()
     }
 }

@@ -272,7 +272,7 @@ impl<S> Metric<S> {
     }
 
     /// Reads a gauge; `None` for what needs an earlier sample.
-    pub fn gauge_value(&self, sample: &S) -> Option<f64> {
+    pub(crate) fn gauge_value(&self, sample: &S) -> Option<f64> {
         match &self.method {
             Method::Gauge(read) => read(sample),
             Method::Level(read) => read(sample).map(|level| level as f64),
@@ -282,7 +282,7 @@ impl<S> Metric<S> {
 
     /// Derives the figure of the time between two samples. `None` for a gauge, and where a counter
     /// fell or is absent.
-    pub fn derive(&self, old: &S, new: &S, window: RateWindow) -> Option<FigureValue> {
+    pub(crate) fn derive(&self, old: &S, new: &S, window: RateWindow) -> Option<FigureValue> {
         match &self.method {
             Method::Rate(read) => window.per_s(read(old), read(new)),
             Method::Growth(read) => read(new)?.checked_sub(read(old)?).map(FigureValue::from),
@@ -321,7 +321,7 @@ impl<S> Metric<S> {
 type SampleLabels<'a> = &'a [(&'static str, &'a str)];
 
 /// Adds the gauges of a sample.
-pub fn put_gauges<S>(
+pub(crate) fn put_gauges<S>(
     metrics: &[&Metric<S>],
     sample: &S,
     labels: SampleLabels<'_>,
@@ -333,7 +333,7 @@ pub fn put_gauges<S>(
 }
 
 /// Adds the figures that are derived from two samples.
-pub fn put_rates<S>(
+pub(crate) fn put_rates<S>(
     metrics: &[&Metric<S>],
     (old, new): (&S, &S),
     window: RateWindow,

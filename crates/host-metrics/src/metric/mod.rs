@@ -18,7 +18,8 @@ pub mod pressure;
 pub mod process;
 mod unit;
 
-pub use definition::{Metric, MetricInfo, MetricKind, put_gauges, put_rates};
+pub use definition::{Metric, MetricInfo, MetricKind};
+pub(crate) use definition::{put_gauges, put_rates};
 pub use unit::Unit;
 
 fn infos<S>(metrics: &'static [&'static Metric<S>]) -> impl Iterator<Item = &'static MetricInfo> {

@@ -95,7 +95,7 @@ metrics! {
 }
 
 /// Tables of one kind of pressure, by resource.
-pub type PressureTables = [(&'static str, &'static [&'static Metric<PressureStall>]); 3];
+pub(crate) type PressureTables = [(&'static str, &'static [&'static Metric<PressureStall>]); 3];
 
 /// Pressure on the machine.
 pub static MACHINE: PressureTables = [("cpu", CPU), ("memory", MEMORY), ("io", IO)];

@@ -30,7 +30,7 @@ pub struct DiskCounters {
 }
 
 /// Counters of every disk, by name.
-pub type DiskSample = BTreeMap<String, DiskCounters>;
+pub(crate) type DiskSample = BTreeMap<String, DiskCounters>;
 
 /// Distinguishes whole disks from partitions, loop devices and memory disks.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ impl Gaps {
     }
 
     /// Notes that `what` is absent for this reason.
-    pub fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
+    pub(crate) fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
         self.reasons
             .entry(what.into())
             .or_insert_with(|| reason.to_string());
@@ -50,7 +50,7 @@ impl Gaps {
     }
 
     /// Removes `what`, which can be read now.
-    pub fn forget(&mut self, what: &str) {
+    pub(crate) fn forget(&mut self, what: &str) {
         self.reasons.remove(what);
     }
 

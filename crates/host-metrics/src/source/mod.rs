@@ -16,14 +16,14 @@ mod gaps;
 pub mod gpu;
 mod kept_file;
 pub mod kernel_limits;
-pub mod load;
+pub(crate) mod load;
 pub mod memory;
 pub mod network;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub mod open_file_limit;
 mod options;
 #[cfg(any(test, not(target_os = "linux")))]
-pub mod portable;
+mod portable;
 pub mod pressure;
 pub mod process;
 #[cfg(target_os = "linux")]

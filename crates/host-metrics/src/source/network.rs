@@ -20,7 +20,7 @@ pub struct InterfaceCounters {
 }
 
 /// Counters of every interface, by name.
-pub type NetworkSample = BTreeMap<String, InterfaceCounters>;
+pub(crate) type NetworkSample = BTreeMap<String, InterfaceCounters>;
 
 /// Parses `/proc/net/dev`. Leaves out interfaces that never carried anything, and malformed lines;
 /// `None` if no line is that of an interface.

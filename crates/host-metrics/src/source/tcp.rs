@@ -36,7 +36,7 @@ pub struct SocketSample {
 }
 
 /// TCP sockets by state, as in `established`.
-pub type SocketStateSample = BTreeMap<&'static str, u64>;
+pub(crate) type SocketStateSample = BTreeMap<&'static str, u64>;
 
 /// Parses `/proc/net/snmp`: a line of names, then a line of numbers in the same order.
 pub fn parse_snmp(text: &str) -> Option<TcpSample> {

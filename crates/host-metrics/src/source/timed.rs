@@ -13,12 +13,12 @@ pub struct ReadSpan {
 
 impl ReadSpan {
     /// Returns the best estimate of the instant at which the kernel took the figures.
-    pub fn midpoint_ns(&self) -> u64 {
+    pub(crate) fn midpoint_ns(&self) -> u64 {
         u64::midpoint(self.begin_ns, self.end_ns)
     }
 
     /// Returns the greatest distance of that instant from the midpoint, in nanoseconds.
-    pub fn slack_ns(&self) -> u64 {
+    pub(crate) fn slack_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.begin_ns).div_ceil(2)
     }
 }
@@ -37,7 +37,7 @@ impl<T> Timed<T> {
     ///
     /// # Errors
     /// Fails as `read` does.
-    pub fn around<E>(read: impl FnOnce() -> Result<T, E>) -> Result<Self, E> {
+    pub(crate) fn around<E>(read: impl FnOnce() -> Result<T, E>) -> Result<Self, E> {
         let begin_ns = monotonic_ns();
         let value = read()?;
         let end_ns = monotonic_ns();
@@ -48,7 +48,7 @@ impl<T> Timed<T> {
     }
 
     /// Converts the value and keeps the time.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Timed<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Timed<U> {
         Timed {
             span: self.span,
             value: change(self.value),

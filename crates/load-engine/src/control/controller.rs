@@ -104,7 +104,8 @@ impl<'a> Controller<'a> {
         StepResult::new(
             self.plan,
             window,
-            (collected.whole, &generator),
+            &segments,
+            (collected, &generator),
             timeline,
             end,
         )

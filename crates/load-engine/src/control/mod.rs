@@ -10,5 +10,6 @@ pub(crate) mod rule_window;
 pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub mod self_check;
+mod step_curve;
 pub(crate) mod step_result;
 mod timeline;

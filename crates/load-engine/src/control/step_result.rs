@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
 
 use super::self_check;
+use super::step_curve;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
-use crate::load::load_source::RawStep;
+use crate::load::load_source::CollectedStep;
+use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
@@ -37,10 +39,12 @@ impl StepResult {
     pub(super) fn new(
         plan: &StepPlan,
         window: Window,
-        (raw, generator): (RawStep, &GeneratorUse),
+        segments: &Segments,
+        (collected, generator): (CollectedStep, &GeneratorUse),
         timeline: Timeline,
         end: StepEnd,
     ) -> Self {
+        let raw = collected.whole;
         let loaded = if raw.operations.is_empty() {
             &raw.prepared
         } else {
@@ -62,6 +66,9 @@ impl StepResult {
                 worst_stall_ns: generator.worst_stall_ns,
                 ..generator.cpu.generator(plan.threads, attempted)
             },
+            curve: step_curve::reported(plan),
+            segments: step_curve::segments(plan, segments, window, collected.segments),
+            sessions: collected.sessions,
             figures: BTreeMap::new(),
             end,
         };
@@ -73,15 +80,19 @@ impl StepResult {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
-        let drift = timeline.drift_ratio(measured.0, measured.1);
+        // A load that changes makes throughput change.
+        let is_steady = !plan.changes();
+        let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
         let warnings = if window.measured_s() > 0.0 {
-            self_check::examine(&step, drift)
+            self_check::examine(&step, drift.flatten())
         } else {
             Vec::new()
         };
+        let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
+        let series = timeline.into_series().into_iter().chain(intended);
         Self {
             step,
-            series: timeline.into_series(),
+            series: series.collect(),
             warnings,
         }
     }

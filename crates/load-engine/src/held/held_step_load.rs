@@ -188,6 +188,7 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
         CollectedStep {
             whole: self.raw_step(segments_s.iter().sum()),
             segments: Vec::new(),
+            sessions: None,
         }
     }
 }

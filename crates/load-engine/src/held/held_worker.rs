@@ -223,13 +223,13 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         own: Range<u64>,
         all: u64,
     ) -> Result<(), Failure> {
-        let (Some(segments), Some(curve), LoadPlan::Open { pacing, .. }) =
-            (step.segments(), step.plan.curve(), &step.plan.load)
+        let arrivals = step.plan.arrivals(WorkerShare::ALONE);
+        let (Some(segments), Some(arrivals), false) = (step.segments(), arrivals, own.is_empty())
         else {
             return Ok(());
         };
         let first = own.start;
-        let arrivals = talker_arrivals(curve, *pacing, step.plan.seed, own, all);
+        let arrivals = talker_arrivals(arrivals, own, all);
         let mut due = arrivals
             .map(|(talker, offset_ns)| ((talker - first) as usize, segments.start_ns() + offset_ns))
             .take_while(|(_, due_ns)| *due_ns < segments.measure_end_ns())

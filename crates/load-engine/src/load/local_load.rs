@@ -12,6 +12,7 @@ use super::cpu_use::CpuReading;
 use super::load_source::{CollectedStep, LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
 use super::worker_pool::{PoolThreads, WorkerPool};
+use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -24,8 +25,11 @@ use crate::record::recorder::Recorder;
 pub(crate) struct LocalLoad {
     state: Arc<StepState>,
     workers: WorkerPool,
-    /// Number of sessions that must be open before the load begins.
+    /// Number of sessions that must be open before the load begins, or else of workers that must be ready.
     wanted: usize,
+    opening: SessionOpening,
+    /// Name of the series of open sessions.
+    sessions_series: &'static str,
 }
 
 impl LocalLoad {
@@ -44,13 +48,22 @@ impl LocalLoad {
     {
         let pool = PoolThreads::of_plan(plan);
         let state = Arc::new(StepState::new(recorder, pool.workers));
+        let wanted = match plan.opening {
+            SessionOpening::Upfront => plan.load.sessions(),
+            SessionOpening::WhenDue => pool.workers,
+        };
         let workers = WorkerPool::start(pool, &state.threads, |worker| {
             work(worker, Arc::clone(&state))
         })?;
         Ok(Self {
             state,
             workers,
-            wanted: plan.load.sessions() as usize,
+            wanted: wanted as usize,
+            opening: plan.opening,
+            sessions_series: match plan.load {
+                LoadPlan::Open { .. } => "load.sessions",
+                LoadPlan::Closed { .. } => "load.users",
+            },
         })
     }
 
@@ -92,6 +105,15 @@ impl LoadSource for LocalLoad {
 
     fn take_interval(&mut self) -> Interval {
         self.state.step.recorder.take_interval()
+    }
+
+    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+        match self.opening {
+            SessionOpening::Upfront => Vec::new(),
+            SessionOpening::WhenDue => {
+                vec![(self.sessions_series, self.state.sessions.present() as f64)]
+            }
+        }
     }
 
     fn read_cpu(&mut self) -> CpuReading {
@@ -145,6 +167,10 @@ impl LoadSource for LocalLoad {
             segments: match segments_s.len() {
                 1 => Vec::new(),
                 _ => segments.collect(),
+            },
+            sessions: match self.opening {
+                SessionOpening::Upfront => None,
+                SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
             },
         }
     }

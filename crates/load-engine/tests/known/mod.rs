@@ -21,6 +21,8 @@ pub(crate) struct Known {
     pub(crate) stall: Option<(u64, u64)>,
     pub(crate) fails_every: u64,
     pub(crate) opens: bool,
+    /// So many openings are refused, the first ones.
+    pub(crate) refuses: u64,
     pub(crate) hangs: bool,
 }
 
@@ -32,6 +34,7 @@ impl Default for Known {
             stall: None,
             fails_every: u64::MAX,
             opens: true,
+            refuses: 0,
             hangs: false,
         }
     }
@@ -42,6 +45,7 @@ pub(crate) struct KnownTarget {
     size: u64,
     places: Arc<Semaphore>,
     hits: Arc<AtomicU64>,
+    openings: AtomicU64,
 }
 
 pub(crate) struct KnownSession {
@@ -64,6 +68,7 @@ impl TargetFactory for KnownFactory {
             size,
             places: Arc::new(Semaphore::new(size as usize)),
             hits: Arc::new(AtomicU64::new(0)),
+            openings: AtomicU64::new(0),
         })
     }
 }
@@ -75,7 +80,8 @@ impl Target for KnownTarget {
     type Session = KnownSession;
 
     async fn open(&self, _user: UserId) -> Result<KnownSession, Failure> {
-        if !self.known.opens {
+        let number = self.openings.fetch_add(1, Ordering::Relaxed);
+        if !self.known.opens || number < self.known.refuses {
             return Err(Failure::new("refused", "connection refused"));
         }
         Ok(KnownSession {

@@ -90,7 +90,7 @@ impl GpuSample {
     }
 
     /// Notes the readings that failed: one by one, or the whole GPU if all did.
-    pub fn note_gaps(&self, gaps: &mut Gaps) {
+    pub(crate) fn note_gaps(&self, gaps: &mut Gaps) {
         let parts = [
             ("gpu.utilisation", self.busy.as_ref().err()),
             ("gpu.memory", self.memory.as_ref().err()),

@@ -37,7 +37,7 @@ impl ProcessDirectory {
     }
 
     /// Names the directory of process `pid` below `proc`.
-    pub fn below(proc: &Path, pid: u32) -> Self {
+    pub(crate) fn below(proc: &Path, pid: u32) -> Self {
         Self {
             path: proc.join(pid.to_string()),
         }
@@ -126,7 +126,7 @@ impl ProcessDirectory {
     ///
     /// # Errors
     /// Fails if the process is gone or another user's.
-    pub fn open_files(&self) -> Result<u64, SourceError> {
+    pub(crate) fn open_files(&self) -> Result<u64, SourceError> {
         let path = self.path.join("fd");
         match std::fs::read_dir(&path) {
             Ok(files) => Ok(files.count() as u64),
