@@ -6,7 +6,8 @@
 //! what it spoilt is named with the figures concerned.
 //!
 //! [`run_requests`] runs one step of requests and answers, [`run_connections`] one of connections that
-//! stay open from step to step; scenarios of another shape take the parts that they need.
+//! stay open from step to step, and [`run_traced`] a load that changes and whose requests are followed
+//! one by one.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod control;
@@ -15,12 +16,14 @@ mod load;
 mod plan;
 mod record;
 mod requests;
+mod traced;
 
 pub use control::cancel::Cancel;
 pub use control::observer::{Observer, Tick};
 pub use control::rule_window::{BrokenRule, RuleWindow};
 pub use control::run_connections::{HeldResult, run_connections};
 pub use control::run_requests::{StartError, run_requests};
+pub use control::run_traced::{TracedResult, run_traced};
 pub use control::self_check;
 pub use control::step_result::{CARRIED_RATIO, StepResult, WORST_INTERVAL_P99_NS};
 pub use held::connection_factory::{
@@ -56,5 +59,8 @@ pub use record::outcome::{Outcome, Part};
 pub use record::pool_sums::PoolSample;
 pub use record::recorder::{Recorder, claim_shard};
 pub use record::timestamps::{CheckoutTimestamps, PhaseEnds, Timestamps};
+pub use record::traced_request::TracedRequest;
 pub use record::within::Within;
 pub use requests::target::{Session, Target, TargetFactory, UserId};
+pub use traced::actor::{Actor, RunView};
+pub use traced::traced_plan::{Excused, TracedPlan};

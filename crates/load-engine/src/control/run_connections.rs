@@ -35,10 +35,10 @@ pub fn run_connections<F: ConnectionFactory>(
     observer: &mut dyn Observer,
 ) -> HeldResult {
     let mut source = HeldStepLoad::new(load, plan, level);
-    let result = Controller::new(plan, cancel, observer, &mut source).run();
+    let account = Controller::new(plan, cancel, observer, &mut source).run();
     let (checks, connects_broke) = (source.checks(), source.has_broken());
     HeldResult {
-        result,
+        result: account.into_step(plan),
         checks,
         open: load.open(),
         connects_broke,
