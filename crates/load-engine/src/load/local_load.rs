@@ -19,6 +19,7 @@ use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::interval::Interval;
 use crate::record::recorder::Recorder;
+use crate::record::traced_request::TracedRequest;
 
 /// Load of one step by worker threads of this process. Its kind is in the futures that they run.
 #[derive(Debug)]
@@ -65,6 +66,11 @@ impl LocalLoad {
                 LoadPlan::Closed { .. } => "load.users",
             },
         })
+    }
+
+    /// Takes all requests that were traced, in the order in which they began.
+    pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
+        self.state.step.recorder.take_trace()
     }
 
     /// Merges what was measured in the `seconds` of one segment, or of all of them.
@@ -145,7 +151,7 @@ impl LoadSource for LocalLoad {
     }
 
     fn is_finished(&mut self) -> bool {
-        self.workers.all_finished()
+        self.workers.all_recorded(&self.state)
     }
 
     fn wait_until_recorded(&mut self) {

@@ -68,6 +68,11 @@ impl StepState {
         self.halt.cancelled()
     }
 
+    /// Returns a token that is cancelled once nothing more is to begin, or on its own.
+    pub(crate) fn halt_child(&self) -> CancellationToken {
+        self.halt.child_token()
+    }
+
     /// Counts a session that is open, and waits for the step to begin.
     pub(crate) async fn count_opened_and_wait(&self) -> &Segments {
         self.opened.fetch_add(1, Ordering::Relaxed);

@@ -70,6 +70,8 @@ pub struct StepPlan {
     pub threads: usize,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
+    /// Least pause of a user after a failure, so that one who is refused at once does not spin.
+    pub failure_pause: Duration,
     /// Rules that end the step early.
     pub stop_rules: Vec<StopRule>,
 }
@@ -94,6 +96,7 @@ impl StepPlan {
             runtime: RuntimeKind::Shared,
             threads: available_threads(),
             waiting: WaitStrategy::Sleep,
+            failure_pause: Duration::ZERO,
             stop_rules: Vec::new(),
         }
     }

@@ -19,4 +19,5 @@ pub(crate) mod session_tally;
 mod shard;
 pub(crate) mod step_recorder;
 pub(crate) mod timestamps;
+pub(crate) mod traced_request;
 pub(crate) mod within;

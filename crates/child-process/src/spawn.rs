@@ -1,4 +1,4 @@
-//! Spawns children that do not outlive this process.
+//! Start of children that get a signal when this process dies.
 //!
 //! Linux can signal a child when its parent dies (`PR_SET_PDEATHSIG`), but 'parent' means the
 //! thread that spawned it, and a change of user forgets the wish. So one thread that lives as long
@@ -16,14 +16,17 @@ use nix::sys::signal::Signal;
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Spawns `command` in a session of its own, so that a terminal's Ctrl-C reaches it through us
-/// alone. When we die it gets `stop_signal`, where the system can do that.
-pub(crate) fn spawn(mut command: Command, stop_signal: Option<Signal>) -> io::Result<Child> {
+/// alone. When we die it gets `death_signal`, where the system can do that.
+///
+/// # Errors
+/// Fails when the system starts no process, or none of that name.
+pub fn spawn(mut command: Command, death_signal: Option<Signal>) -> io::Result<Child> {
     let parent = nix::unistd::getpid();
     // SAFETY: between fork and exec the closure makes system calls only and allocates nothing.
     unsafe {
         command.pre_exec(move || {
             nix::unistd::setsid()?;
-            die_with(parent, stop_signal)
+            die_with(parent, death_signal)
         });
     }
     let (answer, spawned) = channel();
@@ -33,8 +36,8 @@ pub(crate) fn spawn(mut command: Command, stop_signal: Option<Signal>) -> io::Re
 }
 
 #[cfg(target_os = "linux")]
-fn die_with(parent: nix::unistd::Pid, stop_signal: Option<Signal>) -> io::Result<()> {
-    if let Some(signal) = stop_signal {
+fn die_with(parent: nix::unistd::Pid, death_signal: Option<Signal>) -> io::Result<()> {
+    if let Some(signal) = death_signal {
         nix::sys::prctl::set_pdeathsig(signal)?;
         if nix::unistd::getppid() != parent {
             return Err(io::Error::from_raw_os_error(nix::libc::ESRCH));
@@ -55,7 +58,7 @@ fn spawner() -> io::Result<&'static Sender<Job>> {
         let (sender, jobs) = channel::<Job>();
         let work = move || jobs.into_iter().for_each(|job| job());
         thread::Builder::new()
-            .name("testbed-spawner".into())
+            .name("child-spawner".into())
             .spawn(work)
             .ok()?;
         Some(sender)
@@ -64,5 +67,5 @@ fn spawner() -> io::Result<&'static Sender<Job>> {
 }
 
 fn gone() -> io::Error {
-    io::Error::other("the thread that spawns servers is not running")
+    io::Error::other("the thread that spawns child processes is not running")
 }
