@@ -90,6 +90,7 @@ impl<F: ConnectionFactory> HeldLoad<F> {
             threads,
             workers,
             sessions: 0,
+            process: WorkerShare::ALONE,
         };
         let (orders, receivers): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::unbounded_channel()).unzip();

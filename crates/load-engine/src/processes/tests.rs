@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bench_report::{Operation, Pacing, StepEnd, WarningCode};
+use bench_report::{Load, Operation, Pacing, StepEnd, WarningCode};
 use serde_json::{Value, json};
 
 use super::parent_connection::{WorkerScenario, serve_worker};
@@ -159,7 +159,15 @@ fn workers_make_the_planned_number_of_arrivals_exactly_as_one_process_does() {
             assert_eq!(counted.0.load(Ordering::Relaxed), 500, "with the warm-up");
             assert_eq!(step.end, StepEnd::Completed);
         }
-        assert_eq!(result.step.load, one.step.load, "the load is that of all");
+        let Load::Open {
+            rate_per_s,
+            in_flight_cap,
+            ..
+        } = result.step.load
+        else {
+            panic!("{:?}", result.step.load);
+        };
+        assert_eq!((rate_per_s, in_flight_cap), (1_000.0, 64), "that of all");
         let generator = &result.step.generator;
         assert_eq!(generator.threads, 3, "four threads, shared out");
         assert!(generator.parent_cpu_ns.is_some() && one.step.generator.parent_cpu_ns.is_none());
