@@ -25,11 +25,11 @@ mod failure;
 mod group;
 mod guard;
 pub mod info;
-pub mod key_skew;
+mod key_skew;
 mod remedy;
 pub mod run_keys;
 pub mod scenario;
-pub mod server;
+mod server;
 mod summary;
 pub mod throughput;
 

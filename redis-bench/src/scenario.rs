@@ -69,7 +69,7 @@ pub trait RedisScenario {
 ///
 /// # Errors
 /// Returns a sentence with a remedy; a report that was begun is saved as failed.
-pub fn run<S: RedisScenario>(
+pub(crate) fn run<S: RedisScenario>(
     name: &'static str,
     scenario: &S,
     flags: &CommonFlags,
@@ -334,7 +334,7 @@ fn stopped(step: &Step) -> bool {
 ///
 /// # Errors
 /// Fails if `bytes` is too long.
-pub fn check_value_size(bytes: u64) -> Result<(), UsageError> {
+pub(crate) fn check_value_size(bytes: u64) -> Result<(), UsageError> {
     if bytes > crate::cli::LONGEST_VALUE {
         return Err(UsageError(
             "Redis takes values of up to 512 MiB; use a smaller --value-size".to_owned(),

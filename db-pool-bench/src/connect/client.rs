@@ -98,7 +98,7 @@ impl Client {
     }
 
     /// Returns true if the connection has ended.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.inner.is_closed()
     }
 
@@ -123,7 +123,11 @@ impl Client {
     ///
     /// # Errors
     /// Fails with the server's error.
-    pub async fn query_one(&self, sql: &str, values: &[&dyn QueryValue]) -> Result<Row, Error> {
+    pub(crate) async fn query_one(
+        &self,
+        sql: &str,
+        values: &[&dyn QueryValue],
+    ) -> Result<Row, Error> {
         match self.query_opt(sql, values).await? {
             Some(row) => Ok(row),
             // The driver creates the error of a missing row.
@@ -135,7 +139,7 @@ impl Client {
     ///
     /// # Errors
     /// Fails with the server's error.
-    pub async fn query_opt(
+    pub(crate) async fn query_opt(
         &self,
         sql: &str,
         values: &[&dyn QueryValue],
@@ -156,7 +160,7 @@ impl Client {
     ///
     /// # Errors
     /// Fails with the server's error.
-    pub async fn in_transaction(&self, settings: &str, sql: &str) -> Result<(), Error> {
+    pub(crate) async fn in_transaction(&self, settings: &str, sql: &str) -> Result<(), Error> {
         self.begin(settings).await?;
         let done = self.inner.batch_execute(sql).await;
         self.end(done).await

@@ -5,7 +5,7 @@ mod parameter_describer;
 mod statement_check;
 
 pub use client::{Client, QueryValue};
-pub use parameter_describer::{InferredParameter, ParameterDescriber};
+pub(crate) use parameter_describer::{InferredParameter, ParameterDescriber};
 pub(crate) use statement_check::check_prepared_statements;
 
 use tokio_postgres::Error;
@@ -15,7 +15,7 @@ use tokio_postgres::Error;
 ///
 /// # Errors
 /// Fails with the server's error.
-pub async fn tls_in_use(client: &Client) -> Result<String, Error> {
+pub(crate) async fn tls_in_use(client: &Client) -> Result<String, Error> {
     let query = "SELECT /* plimsoll */ version || ' ' || cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
     let row = client.query_opt(query, &[]).await?;
     row.map_or(Ok("none".to_owned()), |row| row.try_get(0))

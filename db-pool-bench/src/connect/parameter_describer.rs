@@ -15,7 +15,7 @@ const CANCELED: &str = "57014";
 
 /// Type that a server infers for a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InferredParameter {
+pub(crate) struct InferredParameter {
     /// Name of the type on the server.
     pub type_name: String,
     /// Type as which values are sent; `None` where no value of a script can be.
@@ -24,7 +24,7 @@ pub struct InferredParameter {
 
 /// Connection within a transaction that is never committed.
 #[derive(Debug)]
-pub struct ParameterDescriber<'a> {
+pub(crate) struct ParameterDescriber<'a> {
     client: &'a Client,
     connection: BareConnection,
 }
@@ -34,7 +34,7 @@ impl<'a> ParameterDescriber<'a> {
     ///
     /// # Errors
     /// Fails with the error of the server or the system.
-    pub async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
+    pub(crate) async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
         let connection = client.bare().await?;
         let mut describer = Self { client, connection };
         describer.begin(settings).await?;
@@ -60,7 +60,10 @@ impl<'a> ParameterDescriber<'a> {
     ///
     /// # Errors
     /// Fails with the error that the server finds in `sql`.
-    pub async fn parameters(&mut self, sql: &str) -> Result<Vec<InferredParameter>, WireError> {
+    pub(crate) async fn parameters(
+        &mut self,
+        sql: &str,
+    ) -> Result<Vec<InferredParameter>, WireError> {
         let mut parameters = Vec::new();
         for oid in self.connection.describe_parameters(sql).await? {
             parameters.push(self.inferred_parameter(oid).await);
@@ -97,7 +100,7 @@ impl<'a> ParameterDescriber<'a> {
 
     /// Rolls the transaction back, because a pooler would otherwise end the session, and closes the
     /// connection.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         // A lost connection needs no rollback.
         let _ = self.connection.simple_query("ROLLBACK").await;
         self.connection.close().await;
