@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use bench_report::clock::process_cpu_ns;
 use clap::{Parser, ValueEnum};
-use db_pool_bench::connect::Client;
 use db_pool_bench::workloads::Tables;
 use deadpool_postgres::{Manager, Pool, Runtime};
 use pg_connect::Address;
+use pg_evidence::Client;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sqlx::postgres::{PgPool, PgPoolOptions};

@@ -19,14 +19,14 @@ use crate::conditions::Conditions;
 use crate::connect;
 use crate::control::{ControlRuntime, clean_up};
 use crate::drivers::{Deadpool, Direct, Driver, DriverSetup, Sqlx, Wire};
-use crate::evidence::time_shares::{self, ExtraUsers};
-use crate::evidence::{EvidenceCollector, settings};
 use crate::failure::from_wire;
 use crate::remedy::{self, Purpose};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
+use crate::time_shares::{self, ExtraUsers};
 use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
 use pg_connect::Address;
+use pg_evidence::{EvidenceCollector, settings};
 
 /// Stop rule for a server that is not a throwaway one, where the user gives no rules.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
@@ -125,7 +125,7 @@ fn prepare(
         versions.insert("postgresql".to_owned(), version);
     }
     let config = &mut bench.report.config;
-    if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client))? {
+    if let Some(Ok(tls)) = control.run(client.tls_in_use())? {
         config.insert("tls".to_owned(), json!(tls));
     }
     if let Some(Ok(settings)) = control.run(settings::read(&client))? {
@@ -328,6 +328,9 @@ pub(crate) fn not_begun(step: &StepPlan, reason: String) -> Step {
         pool: None,
         server: None,
         generator: Generator::default(),
+        curve: None,
+        segments: Vec::new(),
+        sessions: None,
         figures: BTreeMap::new(),
         end: StepEnd::Failed { reason },
     }

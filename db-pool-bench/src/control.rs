@@ -3,17 +3,17 @@
 use std::io;
 use std::time::Duration;
 
-use bench_cli::bench::run_with_timeout;
+use bench_cli::blocking::run_with_timeout;
 use load_engine::{Cancel, Failure};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
-use crate::connect::Client;
-use crate::failure::from_connect;
 use crate::remedy::{self, Purpose, full_message};
 use crate::workloads::Schema;
 use pg_connect::Address;
 use pg_connect::ConnectError;
+use pg_evidence::Client;
+use pg_evidence::failure::from_connect;
 
 /// Time between two checks that the server still answers while work waits for it.
 const CHECKED_EVERY: Duration = Duration::from_secs(10);

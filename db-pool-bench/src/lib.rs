@@ -13,16 +13,14 @@
 mod check;
 mod cli;
 pub mod conditions;
-pub mod connect;
+mod connect;
 mod context;
 mod control;
 mod course;
 mod defaults;
 pub mod drivers;
-pub mod evidence;
 mod exhaust;
 pub mod failure;
-mod fingerprint;
 #[cfg(test)]
 mod golden;
 mod lifecycle;
@@ -37,6 +35,7 @@ mod server;
 mod sweep;
 mod target;
 mod text;
+pub mod time_shares;
 pub mod wire;
 mod workload_commands;
 pub mod workloads;

@@ -6,7 +6,8 @@ use bench_cli::table::{self, Table};
 use bench_report::histogram::Recording;
 use bench_report::{CheckoutParts, Latency, Recommendation, Report, Step, StepEnd};
 
-use crate::evidence::events;
+use pg_evidence::dominant_event;
+
 use crate::recommendation::interval;
 use crate::results::{SettingResults, errors_by_kind};
 
@@ -198,7 +199,8 @@ pub(crate) fn time_sentence<'a>(
     let told: Vec<String> = parts
         .iter()
         .map(|(part, said, share)| {
-            let event = events::dominant_event(part, steps.clone());
+            let evidence = steps.clone().filter_map(|step| step.server.as_ref());
+            let event = dominant_event(part, evidence);
             let event = event.map_or_else(String::new, |event| format!(" ({event})"));
             // A non-breaking space keeps figure and unit on one line.
             format!("{said}{event} {:.0}\u{a0}%", share * 100.0)

@@ -15,15 +15,15 @@ use std::time::Duration;
 
 use bench_cli::bench::EvidenceSource as _;
 use common::{Talk, postgres};
-use db_pool_bench::evidence::EvidenceCollector;
-use db_pool_bench::evidence::time_shares::{self, ExtraUsers};
 use db_pool_bench::failure::{from_pool, from_postgres};
+use db_pool_bench::time_shares::{self, ExtraUsers};
 use deadpool_postgres::{Manager, Pool, PoolError};
 use load_engine::{
     Cancel, Failure, LoadPlan, Observer, OperationId, OperationTable, Outcome, Phase, Session,
     StepPlan, Target, TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
 };
 use pg_connect::Address;
+use pg_evidence::EvidenceCollector;
 use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_planted";

@@ -17,12 +17,12 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
 use db_pool_bench::conditions::Hold;
-use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{Deadpool, DriverSetup, PoolOptions};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, run_requests};
 use pg_connect::Address;
+use pg_evidence::Client;
 use testbed::Postgres;
 
 const RATE_PER_S: u64 = 1_000;

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use common::postgres;
 use counting::allocations;
-use db_pool_bench::connect::Client;
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{ScriptEntry, SqlWorkload, User, WorkloadConnection, WorkloadDraft};
 use load_engine::{Failure, UserId};
 use pg_connect::Address;
+use pg_evidence::Client;
 use pgbench_script::{BoundValue, ScriptSource, ScriptValue, StatementResult};
 
 /// Takes every statement and asks nobody.

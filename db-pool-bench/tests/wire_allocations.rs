@@ -12,12 +12,12 @@ use std::time::Duration;
 use common::postgres;
 use counting::allocations;
 use db_pool_bench::conditions::Hold;
-use db_pool_bench::connect::Client;
 use db_pool_bench::drivers::{DriverSetup, PoolOptions, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
 use load_engine::{Session as _, Target as _, TargetFactory as _, Timestamps, UserId, WorkerShare};
 use pg_connect::Address;
+use pg_evidence::Client;
 
 #[test]
 fn a_request_allocates_nothing() {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::Remedy as _;
+use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use load_engine::Cancel;
 use redis::RedisError;
 use testbed::{Redis, RedisOptions, token};
 
 use crate::address::RedisAddress;
-use crate::blocking_task::{BlockingTask, TaskResult};
 use crate::failure;
 use crate::info::Info;
 use crate::remedy;
@@ -72,11 +72,11 @@ impl RedisServer {
         let remote = self.remote();
         let asked = BlockingTask::start(move |_| Info::read(&mut remote.connect()?))
             .context("cannot ask the server who it is")?;
-        match asked.wait(cancel, PROBE_TIMEOUT) {
+        match asked.wait(cancel, WaitLimits::new(PROBE_TIMEOUT)) {
             TaskResult::Done(Ok(info)) => Ok(Some(info)),
             TaskResult::Done(Err(error)) => connect_error(&self.remote, &error),
             TaskResult::Cancelled => Ok(None),
-            TaskResult::TimedOut => {
+            TaskResult::TimedOut | TaskResult::Lost => {
                 let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
                 connect_error(&self.remote, &RedisError::from(timeout))
             }

@@ -306,6 +306,9 @@ pub(crate) mod tests {
             pool: None,
             server: None,
             generator: Generator::default(),
+            curve: None,
+            segments: Vec::new(),
+            sessions: None,
             figures: BTreeMap::from([("hit_ratio".to_owned(), 0.9)]),
             end: StepEnd::Completed,
         }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::{PoolFlags, PoolWorkload};
 use crate::clients::{RequestResult, Task, Work};
 use crate::run_keys::RunKeys;
-use crate::scenario::RedisScenario;
+use crate::workload::RedisWorkload;
 
 /// Number of keys; more users share them. Bounds the number of commands that are kept ready.
 const KEYS: u64 = 64;
@@ -30,7 +30,7 @@ impl PoolWorkload {
 #[derive(Debug)]
 pub(crate) struct Throughput<'a>(pub &'a PoolFlags);
 
-impl RedisScenario for Throughput<'_> {
+impl RedisWorkload for Throughput<'_> {
     type Work = ThroughputWork;
 
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {

@@ -51,6 +51,9 @@ pub(crate) fn step(name: &str, start_ns: u64) -> Step {
         pool: None,
         server: None,
         generator: Generator::default(),
+        curve: None,
+        segments: Vec::new(),
+        sessions: None,
         figures: std::collections::BTreeMap::new(),
         end: StepEnd::Completed,
     }

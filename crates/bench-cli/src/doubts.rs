@@ -119,6 +119,9 @@ mod tests {
             pool: None,
             server: None,
             generator: Generator::default(),
+            curve: None,
+            segments: Vec::new(),
+            sessions: None,
             figures: BTreeMap::new(),
             end: StepEnd::Completed,
         }

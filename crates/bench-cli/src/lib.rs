@@ -26,6 +26,8 @@
 
 #[cfg(feature = "load")]
 pub mod bench;
+#[cfg(feature = "load")]
+pub mod blocking;
 mod command_line;
 mod counts;
 #[cfg(feature = "load")]
@@ -44,12 +46,15 @@ mod logging;
 pub mod objective;
 pub mod output;
 pub mod progress;
+#[cfg(feature = "load")]
+mod scenario;
 mod screen;
 pub mod signals;
 pub mod table;
-#[cfg(feature = "load")]
-mod timeout;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
+pub use logging::verbose_flag;
+#[cfg(feature = "load")]
+pub use scenario::{Scenario, ScenarioName, run_scenario};
 pub use screen::{HeldLines, hold_lines, show};

@@ -7,6 +7,7 @@
 //! zero, and no secret ever enters a report ([`redaction`]).
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod changing_load;
 pub mod clock;
 pub mod environment;
 mod failure;
@@ -28,6 +29,7 @@ pub mod store;
 mod summary;
 mod warning;
 
+pub use changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan};
 pub use clock::ClockAnchor;
 pub use environment::Environment;
 pub use failure::FailureSample;

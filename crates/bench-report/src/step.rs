@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::unsuccessful_ratio;
-use crate::{FailureSample, Operation, PoolUsage, ServerEvidence};
+use crate::{
+    FailureSample, Operation, PoolUsage, ServerEvidence, SessionUse, StepCurve, StepSegment,
+};
 
 /// A setting of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -110,7 +112,7 @@ pub enum Load {
     },
     /// Users who each wait for their answer.
     Closed {
-        /// Number of connections.
+        /// Number of connections; the most at once, where users come and go.
         users: u64,
         /// Pause of each user between answer and next request.
         think_time_ns: u64,
@@ -210,6 +212,15 @@ pub struct Step {
     pub server: Option<ServerEvidence>,
     /// Our side.
     pub generator: Generator,
+    /// Curve that the load was to follow; absent where it did not change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<StepCurve>,
+    /// Results by segment of the curve; empty where the load did not change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<StepSegment>,
+    /// Sessions that opened during the step; absent where all were open before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<SessionUse>,
     /// Further figures of this step, units in their names, as in `hit_ratio`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,

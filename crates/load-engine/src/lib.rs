@@ -5,8 +5,9 @@
 //! recorded apart, and they add up ([`Recorder`]). The generator accuses itself ([`self_check`]):
 //! what it spoilt is named with the figures concerned.
 //!
-//! [`run_requests`] runs one step of requests and answers; scenarios of another shape (broadcast,
-//! idle connections) take the parts that they need.
+//! [`run_requests`] runs one step of requests and answers, [`run_traced`] a load that changes and whose
+//! requests are followed one by one; scenarios of another shape (broadcast, idle connections) take the
+//! parts that they need.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod control;
@@ -14,11 +15,13 @@ mod load;
 mod plan;
 mod record;
 mod requests;
+mod traced;
 
 pub use control::cancel::Cancel;
 pub use control::observer::{Observer, Tick};
 pub use control::rule_window::{BrokenRule, RuleWindow};
 pub use control::run_requests::{StartError, run_requests};
+pub use control::run_traced::{TracedResult, run_traced};
 pub use control::self_check;
 pub use control::step_result::{CARRIED_RATIO, StepResult, WORST_INTERVAL_P99_NS};
 pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
@@ -27,7 +30,7 @@ pub use load::pacer::Pacer;
 pub use plan::arrivals::Arrivals;
 pub use plan::curve_segments::NamedSegment;
 pub use plan::load_curve::{FittedCurve, LoadCurve, LoadCurveError};
-pub use plan::load_plan::LoadPlan;
+pub use plan::load_plan::{LoadPlan, SessionOpening};
 pub use plan::phase::Phase;
 pub use plan::rate_curve::{CurveError, RateCurve};
 pub use plan::rate_goal::{RateGoal, RateGoalError, RateVerdict};
@@ -49,5 +52,8 @@ pub use record::outcome::{Outcome, Part};
 pub use record::pool_sums::PoolSample;
 pub use record::recorder::{Recorder, claim_shard};
 pub use record::timestamps::{CheckoutTimestamps, PhaseEnds, Timestamps};
+pub use record::traced_request::TracedRequest;
 pub use record::within::Within;
 pub use requests::target::{Session, Target, TargetFactory, UserId};
+pub use traced::actor::{Actor, RunView};
+pub use traced::traced_plan::{Excused, TracedPlan};

@@ -3,8 +3,9 @@
 
 use tokio_postgres::types::Type;
 
-use super::client::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client};
+use super::open_beside;
 use crate::wire::{BareConnection, WireError};
+use pg_evidence::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client};
 use pgbench_script::ParameterType;
 
 /// Query for the name and the base type of the type with OID `$1`.
@@ -17,9 +18,9 @@ const CANCELED: &str = "57014";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InferredParameter {
     /// Name of the type on the server.
-    pub type_name: String,
+    pub(crate) type_name: String,
     /// Type as which values are sent; `None` where no value of a script can be.
-    pub parameter_type: Option<ParameterType>,
+    pub(crate) parameter_type: Option<ParameterType>,
 }
 
 /// Connection within a transaction that is never committed.
@@ -35,7 +36,7 @@ impl<'a> ParameterDescriber<'a> {
     /// # Errors
     /// Fails with the error of the server or the system.
     pub(crate) async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
-        let connection = client.bare().await?;
+        let connection = open_beside(client).await?;
         let mut describer = Self { client, connection };
         describer.begin(settings).await?;
         Ok(describer)

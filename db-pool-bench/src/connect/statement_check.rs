@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::client::Client;
+use pg_evidence::Client;
+
+use super::open_beside;
 use crate::wire::{BareConnection, WireError};
 
 /// Number of executions, so that a pooler which takes its sessions in turn comes to another one.
@@ -29,7 +31,7 @@ pub(crate) async fn check_prepared_statements(
     client: &Client,
     name: &str,
 ) -> Result<(), WireError> {
-    let (mut preparing, mut holding) = (client.bare().await?, client.bare().await?);
+    let (mut preparing, mut holding) = (open_beside(client).await?, open_beside(client).await?);
     preparing
         .prepare(name, "SELECT /* plimsoll */ 1", [])
         .await?;

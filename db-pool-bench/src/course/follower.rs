@@ -14,8 +14,8 @@ use load_engine::{
 };
 
 use super::visit::TracedRequest;
-use crate::evidence::EvidenceCollector;
 use crate::failure::is_checkout_timeout;
+use pg_evidence::EvidenceCollector;
 
 /// Time-out of the drain: a request that takes longer is an error.
 pub(crate) const DRAIN_BOUND: Duration = Duration::from_secs(5);

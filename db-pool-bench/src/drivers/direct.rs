@@ -11,8 +11,9 @@ use tokio_postgres::{Client, Statement};
 
 use super::{DriverSetup, client_calls};
 use crate::conditions::HoldTimer;
-use crate::failure::{from_connect, from_postgres};
+use crate::failure::from_postgres;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
+use pg_evidence::failure::from_connect;
 use pgbench_script::{BoundValue, StatementResult};
 
 /// Creates targets without a pool.

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Postgres};
 
 use super::PoolOptions;
 use crate::failure::{from_pool, from_postgres, from_sqlx};
-use crate::fingerprint;
+use pg_evidence::fingerprint;
 
 /// Target with a pool that other tasks may use.
 pub(crate) trait HasPool {

@@ -3,7 +3,7 @@
 use load_engine::{BrokenRule, CpuUse, Failure};
 
 use crate::course::{SessionChanges, TracedRequest};
-use crate::evidence::time_shares::ExtraUsers;
+use crate::time_shares::ExtraUsers;
 
 /// Start of each part of a run, on the monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -13,8 +13,8 @@ use load_engine::OperationTable;
 
 use crate::context::not_begun;
 use crate::course::{keep, note_gap, note_generator, record};
-use crate::evidence::time_shares;
 use crate::text::headline;
+use crate::time_shares;
 
 /// Users alone, before the holders came.
 pub(super) const BEFORE: &str = "before";

@@ -16,9 +16,10 @@ use tokio_postgres::Client;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
 use crate::course::{Ledger, RunSupervisor, TracedRequest};
-use crate::failure::{from_connect, from_postgres, kind_of_io};
+use crate::failure::from_postgres;
 use pg_connect::Address;
 use pg_connect::ConnectError;
+use pg_evidence::failure::{from_connect, kind_of_io};
 
 /// Number of connections opened one after the other.
 const ONE_BY_ONE: usize = 15;

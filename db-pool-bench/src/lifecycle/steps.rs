@@ -10,7 +10,7 @@ use super::plan::{LifecyclePlan, SPIKE_AGAIN};
 use crate::context::not_begun;
 use crate::course::{TracedRequest, keep, note_gap, note_generator, record};
 use crate::drivers::{Driver, DriverSetup};
-use crate::evidence::time_shares::{self, ExtraUsers};
+use crate::time_shares::{self, ExtraUsers};
 
 /// Part in which connections are opened one after the other.
 pub(super) const COST: &str = "connecting";

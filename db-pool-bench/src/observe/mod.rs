@@ -18,10 +18,10 @@ use serde_json::json;
 pub(crate) use flags::ObserveFlags;
 
 use crate::control::ControlRuntime;
-use crate::evidence::{EvidenceCollector, Scope, settings};
 use crate::remedy::{self, Purpose};
 use crate::server::ServerUnderTest;
-use crate::{connect, workloads::Schema};
+use crate::workloads::Schema;
+use pg_evidence::{EvidenceCollector, Scope, settings};
 
 /// Interval of checks for a signal.
 const LOOK: Duration = Duration::from_millis(20);
@@ -98,7 +98,7 @@ fn describe(bench: &mut Bench, server: &ServerUnderTest) -> anyhow::Result<bool>
         let versions = &mut bench.report.environment.versions;
         versions.insert("postgresql".to_owned(), version);
     }
-    if let Some(Ok(tls)) = control.run(connect::tls_in_use(&client))? {
+    if let Some(Ok(tls)) = control.run(client.tls_in_use())? {
         bench.report.config.insert("tls".to_owned(), json!(tls));
     }
     if let Some(Ok(settings)) = control.run(settings::read(&client))? {
@@ -176,6 +176,9 @@ fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) ->
         pool: None,
         server: Some(server),
         generator: Generator::default(),
+        curve: None,
+        segments: Vec::new(),
+        sessions: None,
         figures: BTreeMap::new(),
         end,
     }

@@ -1,8 +1,8 @@
 //! Limiting factor of the best setting, as far as this report's own figures show.
 
 use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
+use pg_evidence::dominant_event;
 
-use crate::evidence::events;
 use crate::results::{SettingResults, carries_its_rate};
 
 /// Share of CPU above which the processors are the limit.
@@ -77,7 +77,9 @@ fn owner(
     }
     if let Some((class, wait, share)) = dominant_wait(best) {
         let percent = share * 100.0;
-        let event = events::dominant_event(class, best.held.iter().map(|(_, _, step)| *step));
+        let steps = best.held.iter();
+        let evidence = steps.filter_map(|(_, _, step)| step.server.as_ref());
+        let event = dominant_event(class, evidence);
         let event = event.map_or_else(String::new, |event| format!(" ({event})"));
         return Some((
             LimitOwner::Target,

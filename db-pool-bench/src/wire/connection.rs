@@ -66,7 +66,7 @@ impl BareConnection {
     }
 
     /// Returns true if it can still be used.
-    pub(crate) fn is_usable(&self) -> bool {
+    pub fn is_usable(&self) -> bool {
         self.idle
     }
 
@@ -90,7 +90,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the system.
-    pub(crate) async fn describe_parameters(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
+    pub async fn describe_parameters(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
         frontend::parse("", sql, [], &mut self.channel.outgoing)?;
         frontend::describe(b'S', "", &mut self.channel.outgoing)?;
         frontend::sync(&mut self.channel.outgoing);
@@ -129,7 +129,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the system.
-    pub(crate) async fn execute_once(
+    pub async fn execute_once(
         &mut self,
         sql: &str,
         values: &[BoundValue],
@@ -180,7 +180,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the system.
-    pub(crate) async fn simple_query_results(
+    pub async fn simple_query_results(
         &mut self,
         sql: &str,
         results: &mut Vec<StatementResult>,
@@ -190,7 +190,7 @@ impl BareConnection {
     }
 
     /// Tells the server that the connection ends, and closes it.
-    pub(crate) async fn close(mut self) {
+    pub async fn close(mut self) {
         self.channel.outgoing.clear();
         frontend::terminate(&mut self.channel.outgoing);
         // Fails where the server has closed the connection before, which is no matter.

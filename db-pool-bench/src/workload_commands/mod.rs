@@ -14,11 +14,11 @@ use load_engine::Cancel;
 
 pub(crate) use flags::{WorkloadCommand, WorkloadCommandFlags};
 
-use crate::connect::Client;
 use crate::control::ControlRuntime;
 use crate::server::ServerUnderTest;
 use crate::workloads::Schema;
 use pg_connect::Address;
+use pg_evidence::Client;
 
 /// Runs a `workload` command from flags to exit code.
 ///

@@ -3,7 +3,7 @@
 //! `pg_stat_statements` itself replaces constants by `$1`, except where an entry was evicted while
 //! its statement ran; values that are left are removed here.
 
-use crate::fingerprint;
+use pg_evidence::fingerprint;
 use pgbench_script::is_single_statement;
 
 /// First words of statements that a workload can consist of; others are not normalised by the

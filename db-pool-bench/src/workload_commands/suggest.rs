@@ -15,10 +15,11 @@ use tokio_postgres::error::SqlState;
 use super::ServerConnection;
 use super::flags::SuggestFlags;
 use super::query_template::QueryTemplate;
-use crate::connect::{Client, ParameterDescriber};
+use crate::connect::ParameterDescriber;
 use crate::failure::from_postgres;
-use crate::fingerprint;
 use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
+use pg_evidence::Client;
+use pg_evidence::fingerprint;
 
 /// Query of the extension's schema, if this database has it.
 const PLACE: &str = "SELECT /* plimsoll */ n.nspname::text FROM pg_extension e

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Error;
 use tokio_postgres::error::{Severity, SqlState};
 
-use crate::connect::Client;
+use pg_evidence::Client;
 
 use super::tables::{ROWS_PER_SCALE, Tables};
 

@@ -11,8 +11,8 @@ use serde_json::{Value as Json, json};
 use super::flags::{ScriptFlag, WorkloadFlags};
 use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft, WorkloadError};
 use super::{Builtin, Schema, Tables};
-use crate::connect::Client;
 use crate::protocol::Protocol;
+use pg_evidence::Client;
 use pgbench_script::{ScriptSource, ScriptValue};
 
 /// Largest size of a script; keeps a wrong file from being read in full.

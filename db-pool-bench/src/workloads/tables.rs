@@ -3,7 +3,7 @@
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::connect::Client;
+use pg_evidence::Client;
 
 /// Rows of `pgbench_accounts` for each step of the scale, as `pgbench -i` has it.
 pub(super) const ROWS_PER_SCALE: u64 = 100_000;

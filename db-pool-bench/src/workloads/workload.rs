@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use load_engine::{Failure, OperationId, OperationTable};
 
-use crate::connect::{Client, InferredParameter, ParameterDescriber};
+use crate::connect::{InferredParameter, ParameterDescriber};
 use crate::failure::from_wire;
-use crate::fingerprint;
 use crate::protocol::Protocol;
 use crate::remedy;
 use crate::wire::WireError;
+use pg_evidence::Client;
+use pg_evidence::fingerprint;
 use pgbench_script::{
     Capture, CompiledScripts, Diagnostic, ParameterType, Position, Program, ScriptError,
     ScriptSource, ScriptStatement, ScriptValue, TransactionEffect, VariableTable, compile,

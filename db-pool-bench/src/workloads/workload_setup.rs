@@ -8,11 +8,11 @@ use tokio_postgres::Error;
 use super::{
     Schema, SchemaState, SqlWorkload, Tables, TablesError, WorkloadError, WorkloadSelection,
 };
-use crate::connect::Client;
 use crate::control::ControlRuntime;
 use crate::failure::from_postgres;
 use crate::remedy::{self, Purpose};
 use pg_connect::Address;
+use pg_evidence::Client;
 
 /// Failure kind of a read-only session.
 const READ_ONLY: &str = "sqlstate.25006";

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::common::{PASSWORD, Talk, postgres};
 use crate::reaching::{tls, tried};
 use crate::variants::runtime;
-use db_pool_bench::connect::Client;
 use pg_connect::Address;
+use pg_evidence::Client;
 use test_support::TestDirectory;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";

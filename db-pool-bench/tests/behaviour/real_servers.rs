@@ -8,9 +8,9 @@ use crate::common::{PASSWORD, Talk, bench, complete, postgres};
 use crate::variants::{Variants, ask_nothing, setup};
 use bench_report::{Report, Status, WarningCode};
 use db_pool_bench::drivers::PoolOptions;
-use db_pool_bench::failure::is_server_gone;
 use load_engine::Failure;
 use pg_connect::Address;
+use pg_evidence::failure::is_server_gone;
 use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 use testbed::Postgres;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use bench_report::{Report, Step};
-use db_pool_bench::connect::Client;
 use pg_connect::Address;
+use pg_evidence::Client;
 use test_support::{TestDirectory, eventually};
 use testbed::{Postgres, PostgresOptions};
 

@@ -36,7 +36,8 @@ pub fn run_requests<F: TargetFactory>(
     let shared_plan = Arc::new(plan.clone());
     let mut load = LocalLoad::start(plan, recorder, |worker, state| {
         let (plan, factory) = (Arc::clone(&shared_plan), Arc::clone(factory));
-        worker::work(worker, plan, factory, state)
+        worker::work(worker, plan, factory, state, ())
     })?;
-    Ok(Controller::new(plan, cancel, observer, &mut load).run())
+    let controller = Controller::new(plan, cancel, observer, &mut load);
+    Ok(controller.run().into_step(plan))
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
+use bench_report::{Generator, Series, SessionUse, Step, StepEnd, StepSegment, Warning, Window};
 
 use super::self_check;
+use super::step_curve;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::RawStep;
@@ -26,21 +27,46 @@ pub struct StepResult {
     pub warnings: Vec<Warning>,
 }
 
-/// Account of the generator over the measured part of a step.
-pub(super) struct GeneratorUse {
-    pub(super) cpu: CpuUse,
+/// Figures over time and stalls of one step of the report.
+#[derive(Debug)]
+pub(super) struct StepWatch {
+    pub(super) timeline: Timeline,
     pub(super) worst_stall_ns: u64,
+}
+
+impl StepWatch {
+    /// Creates the watch of a step that begins at `begin_ns`.
+    pub(super) fn new(begin_ns: u64) -> Self {
+        Self {
+            timeline: Timeline::new(begin_ns),
+            worst_stall_ns: 0,
+        }
+    }
+}
+
+/// Account of one step of the report.
+#[derive(Debug)]
+pub(super) struct StepAccount {
+    pub(super) window: Window,
+    pub(super) raw: RawStep,
+    /// CPU time of the generator over the measured part.
+    pub(super) cpu: CpuUse,
+    pub(super) watch: StepWatch,
+    /// Threads that made the load.
+    pub(super) threads: usize,
+    /// True if the load was to stay as it was: throughput that drifts is then a doubt.
+    pub(super) holds_its_load: bool,
+    /// Results by segment of the load's curve.
+    pub(super) segments: Vec<StepSegment>,
+    pub(super) sessions: Option<SessionUse>,
+    pub(super) end: StepEnd,
 }
 
 impl StepResult {
     /// Puts the result of a step together, and examines it.
-    pub(super) fn new(
-        plan: &StepPlan,
-        window: Window,
-        (raw, generator): (RawStep, &GeneratorUse),
-        timeline: Timeline,
-        end: StepEnd,
-    ) -> Self {
+    pub(super) fn new(plan: &StepPlan, account: StepAccount) -> Self {
+        let (window, raw) = (account.window, account.raw);
+        let timeline = account.watch.timeline;
         let loaded = if raw.operations.is_empty() {
             &raw.prepared
         } else {
@@ -59,11 +85,14 @@ impl StepResult {
             pool: raw.pool,
             server: None,
             generator: Generator {
-                worst_stall_ns: generator.worst_stall_ns,
-                ..generator.cpu.generator(plan.threads, attempted)
+                worst_stall_ns: account.watch.worst_stall_ns,
+                ..account.cpu.generator(account.threads, attempted)
             },
+            curve: step_curve::reported(plan),
+            segments: account.segments,
+            sessions: account.sessions,
             figures: BTreeMap::new(),
-            end,
+            end: account.end,
         };
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
@@ -73,11 +102,15 @@ impl StepResult {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
-        let drift = timeline.drift_ratio(measured.0, measured.1);
-        let warnings = self_check::examine(&step, drift);
+        // A load that changes makes throughput change.
+        let is_steady = account.holds_its_load && !plan.changes();
+        let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
+        let warnings = self_check::examine(&step, drift.flatten());
+        let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
+        let series = timeline.into_series().into_iter().chain(intended);
         Self {
             step,
-            series: timeline.into_series(),
+            series: series.collect(),
             warnings,
         }
     }

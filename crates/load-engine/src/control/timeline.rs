@@ -64,6 +64,11 @@ impl Timeline {
         }
     }
 
+    /// The instants at which its intervals ended.
+    pub(crate) fn ends_ns(&self) -> &[u64] {
+        &self.throughput.at_ns
+    }
+
     /// The 99th percentile of the last interval.
     pub(crate) fn last_p99_ns(&self) -> Option<f64> {
         self.p99.mean.last().copied().flatten()

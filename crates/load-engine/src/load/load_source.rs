@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{FailureSample, Operation, PoolUsage, StepEnd};
+use bench_report::{FailureSample, Operation, PoolUsage, SessionUse, StepEnd};
 
 use super::cpu_use::CpuReading;
 use crate::plan::segments::Segments;
@@ -79,6 +79,8 @@ pub(crate) struct CollectedStep {
     pub(crate) whole: RawStep,
     /// One for each measured segment; empty where there is a single one, which is the whole.
     pub(crate) segments: Vec<RawStep>,
+    /// Sessions that opened during the step; absent where all were open before it.
+    pub(crate) sessions: Option<SessionUse>,
 }
 
 /// Measurements of one step or of one of its segments, merged over all threads.

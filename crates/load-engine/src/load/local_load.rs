@@ -12,20 +12,25 @@ use super::cpu_use::CpuReading;
 use super::load_source::{CollectedStep, LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
 use super::worker_pool::{PoolThreads, WorkerPool};
+use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::interval::Interval;
 use crate::record::recorder::Recorder;
+use crate::record::traced_request::TracedRequest;
 
 /// Load of one step by worker threads of this process. Its kind is in the futures that they run.
 #[derive(Debug)]
 pub(crate) struct LocalLoad {
     state: Arc<StepState>,
     workers: WorkerPool,
-    /// Number of sessions that must be open before the load begins.
+    /// Number of sessions that must be open before the load begins, or else of workers that must be ready.
     wanted: usize,
+    opening: SessionOpening,
+    /// Name of the series of open sessions.
+    sessions_series: &'static str,
 }
 
 impl LocalLoad {
@@ -44,14 +49,28 @@ impl LocalLoad {
     {
         let pool = PoolThreads::of_plan(plan);
         let state = Arc::new(StepState::new(recorder, pool.workers));
+        let wanted = match plan.opening {
+            SessionOpening::Upfront => plan.load.sessions(),
+            SessionOpening::WhenDue => pool.workers,
+        };
         let workers = WorkerPool::start(pool, &state.threads, |worker| {
             work(worker, Arc::clone(&state))
         })?;
         Ok(Self {
             state,
             workers,
-            wanted: plan.load.sessions() as usize,
+            wanted: wanted as usize,
+            opening: plan.opening,
+            sessions_series: match plan.load {
+                LoadPlan::Open { .. } => "load.sessions",
+                LoadPlan::Closed { .. } => "load.users",
+            },
         })
+    }
+
+    /// Takes all requests that were traced, in the order in which they began.
+    pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
+        self.state.step.recorder.take_trace()
     }
 
     /// Merges what was measured in the `seconds` of one segment, or of all of them.
@@ -94,6 +113,15 @@ impl LoadSource for LocalLoad {
         self.state.step.recorder.take_interval()
     }
 
+    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+        match self.opening {
+            SessionOpening::Upfront => Vec::new(),
+            SessionOpening::WhenDue => {
+                vec![(self.sessions_series, self.state.sessions.present() as f64)]
+            }
+        }
+    }
+
     fn read_cpu(&mut self) -> CpuReading {
         CpuReading::read(&self.state.threads)
     }
@@ -123,7 +151,7 @@ impl LoadSource for LocalLoad {
     }
 
     fn is_finished(&mut self) -> bool {
-        self.workers.all_finished()
+        self.workers.all_recorded(&self.state)
     }
 
     fn wait_until_recorded(&mut self) {
@@ -145,6 +173,10 @@ impl LoadSource for LocalLoad {
             segments: match segments_s.len() {
                 1 => Vec::new(),
                 _ => segments.collect(),
+            },
+            sessions: match self.opening {
+                SessionOpening::Upfront => None,
+                SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
             },
         }
     }

@@ -2,14 +2,17 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bench_report::PoolUsage;
+use bench_report::clock::monotonic_ns;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
-use crate::plan::segments::SegmentIndex;
+use crate::plan::segments::{SegmentIndex, Segments};
 use crate::record::pool_sums::{PoolSample, PoolSums};
 use crate::record::recorder::Recorder;
+use crate::record::session_tally::SessionTally;
 use crate::record::step_recorder::StepRecorder;
 
 /// State that all workers share with the controller of a step.
@@ -20,8 +23,11 @@ pub(crate) struct StepState {
     halt: CancellationToken,
     /// Token that cuts off whatever is still under way.
     pub(crate) abort: CancellationToken,
-    /// Number of sessions that are open.
+    /// Number of sessions that are open before the step; where they open during it, of workers that are
+    /// ready.
     pub(crate) opened: AtomicUsize,
+    /// Sessions that open during the step.
+    pub(crate) sessions: SessionTally,
     /// Number of arrivals that waited because all sessions of their worker were busy, by the segment in
     /// which they were due; those of the warm-up count for the first.
     delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
@@ -42,6 +48,7 @@ impl StepState {
             halt: CancellationToken::new(),
             abort: CancellationToken::new(),
             opened: AtomicUsize::new(0),
+            sessions: SessionTally::default(),
             delayed_at_cap: [const { AtomicU64::new(0) }; SegmentIndex::MOST],
             pacer_error: OnceLock::new(),
             pools: (0..workers).map(|_| Mutex::default()).collect(),
@@ -59,6 +66,26 @@ impl StepState {
     /// Returns once nothing more is to begin.
     pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
         self.halt.cancelled()
+    }
+
+    /// Returns a token that is cancelled once nothing more is to begin, or on its own.
+    pub(crate) fn halt_child(&self) -> CancellationToken {
+        self.halt.child_token()
+    }
+
+    /// Counts a session that is open, and waits for the step to begin.
+    pub(crate) async fn count_opened_and_wait(&self) -> &Segments {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        self.step.segments.wait().await
+    }
+
+    /// Returns at `instant_ns`, or once nothing more is to begin.
+    pub(crate) async fn sleep_until(&self, instant_ns: u64) {
+        let left = Duration::from_nanos(instant_ns.saturating_sub(monotonic_ns()));
+        tokio::select! {
+            () = tokio::time::sleep(left) => {}
+            () = self.halted() => {}
+        }
     }
 
     /// Notes that `worker` has recorded all its requests.

@@ -100,6 +100,12 @@ impl WorkerPool {
         self.workers.iter().all(JoinHandle::is_finished)
     }
 
+    /// Returns true if no worker has a request under way: each has recorded all of them, or finished.
+    pub(crate) fn all_recorded(&self, shared: &StepState) -> bool {
+        let mut workers = self.workers.iter().enumerate();
+        workers.all(|(index, worker)| worker.is_finished() || shared.has_recorded(index))
+    }
+
     /// Returns true if at least one worker has finished.
     pub(crate) fn any_finished(&self) -> bool {
         self.workers.iter().any(JoinHandle::is_finished)
@@ -109,12 +115,7 @@ impl WorkerPool {
     /// was due counts, and the next step must not share the machine with this one's remains.
     pub(crate) fn wait_until_recorded(&self, shared: &StepState) {
         let started = Instant::now();
-        let has_recorded = |worker| shared.has_recorded(worker);
-        let over = || {
-            let mut workers = self.workers.iter().enumerate();
-            workers.all(|(index, worker)| worker.is_finished() || has_recorded(index))
-        };
-        while !over() && started.elapsed() < self.recording_bound {
+        while !self.all_recorded(shared) && started.elapsed() < self.recording_bound {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

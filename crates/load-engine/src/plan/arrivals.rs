@@ -1,6 +1,8 @@
 //! Instants at which arrivals are due: a rate curve, drawn evenly or at random, shared among
 //! workers.
 
+use std::time::Duration;
+
 use bench_report::Pacing;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
@@ -16,6 +18,8 @@ use super::worker_share::WorkerShare;
 /// of n, each worker with a k-th of the rate and a seed of its own, whose union is Poisson again.
 #[derive(Debug, Clone)]
 pub struct Arrivals {
+    /// Time for which the curve's first value is held before it, in seconds.
+    held_s: f64,
     curve: RateCurve,
     position: f64,
     stride: f64,
@@ -25,9 +29,21 @@ pub struct Arrivals {
 impl Arrivals {
     /// The arrivals of `worker` on `curve`.
     pub fn new(curve: RateCurve, pacing: Pacing, worker: WorkerShare, seed: u64) -> Self {
-        let stride = worker.count as f64;
+        Self::after(Duration::ZERO, curve, pacing, worker, seed)
+    }
+
+    /// The arrivals of `worker` on `curve`, whose first value is held for `held` before it.
+    pub(crate) fn after(
+        held: Duration,
+        curve: RateCurve,
+        pacing: Pacing,
+        worker: WorkerShare,
+        seed: u64,
+    ) -> Self {
+        let (held_s, stride) = (held.as_secs_f64(), worker.count as f64);
         match pacing {
             Pacing::Constant => Self {
+                held_s,
                 curve,
                 position: worker.index as f64,
                 stride,
@@ -38,6 +54,7 @@ impl Arrivals {
                 let mut random = SmallRng::seed_from_u64(seed);
                 let first: f64 = Exp1.sample(&mut random);
                 Self {
+                    held_s,
                     curve,
                     position: first * stride,
                     stride,
@@ -46,13 +63,23 @@ impl Arrivals {
             }
         }
     }
+
+    /// Returns the instant at which arrival number `x` is due, in seconds since the start.
+    fn due_s(&self, x: f64) -> Option<f64> {
+        let held_per_s = self.curve.value(0.0);
+        let held = held_per_s * self.held_s;
+        if x < held {
+            return Some(x / held_per_s);
+        }
+        Some(self.held_s + self.curve.inverse(x - held)?)
+    }
 }
 
 impl Iterator for Arrivals {
     type Item = u64;
 
     fn next(&mut self) -> Option<u64> {
-        let due_s = self.curve.inverse(self.position)?;
+        let due_s = self.due_s(self.position)?;
         let gap: f64 = self
             .random
             .as_mut()
@@ -65,7 +92,6 @@ impl Iterator for Arrivals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn curve(per_s: f64, s: u64) -> RateCurve {
         RateCurve::constant(per_s, Duration::from_secs(s)).unwrap()
@@ -85,6 +111,33 @@ mod tests {
         assert_eq!(alone.len(), 1000);
         assert_eq!(together, alone);
         assert_eq!(alone[1], 1_000_000);
+    }
+
+    #[test]
+    fn each_part_of_a_curve_gets_as_many_arrivals_as_its_area_says() {
+        let s = Duration::from_secs;
+        let spike = RateCurve::spike(20.0, 200.0, s(3), s(3), s(6)).unwrap();
+        let wave = RateCurve::sine(100.0, 100.0, s(4), s(8)).unwrap();
+        for (curve, parts) in [
+            (
+                spike,
+                vec![(0, 2, 40), (2, 5, 60), (5, 8, 600), (8, 14, 120)],
+            ),
+            (wave, vec![(0, 2, 200), (2, 6, 400), (6, 10, 400)]),
+        ] {
+            let workers = (0..3).map(|index| WorkerShare { index, count: 3 });
+            let due: Vec<u64> = workers
+                .flat_map(|worker| {
+                    Arrivals::after(s(2), curve.clone(), Pacing::Constant, worker, 0)
+                })
+                .collect();
+            for (from_s, to_s, arrivals) in parts {
+                let part = from_s * 1_000_000_000..to_s * 1_000_000_000_u64;
+                let count = due.iter().filter(|at| part.contains(at)).count();
+                // The one at the boundary may be rounded to either side.
+                assert!(count.abs_diff(arrivals) <= 1, "{from_s}..{to_s}: {count}");
+            }
+        }
     }
 
     #[test]

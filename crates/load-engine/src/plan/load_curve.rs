@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::curve_file::read_points;
 use super::curve_segments::{self, MOST_SEGMENTS, NamedSegment};
 use super::rate_curve::{CurveError, RateCurve};
 
 /// Length of a spike's step, in spikes, where no duration is given: one before, two after.
 const SPIKES_IN_A_STEP: u32 = 4;
-/// Written at the start of a file by some spreadsheets.
-const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Length of a wave's step, in periods, where no duration is given.
 const PERIODS_IN_A_STEP: u32 = 2;
 
@@ -69,6 +68,8 @@ pub enum LoadCurve {
 /// A curve that is fitted to the measured part of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FittedCurve {
+    /// Curve as it was written.
+    pub written: String,
     /// Value at each instant of the measured part.
     pub curve: RateCurve,
     /// Segments that cover the measured part; empty for a constant.
@@ -232,7 +233,11 @@ impl LoadCurve {
             }
             Self::Points { points, .. } => curve_segments::points(points, length)?,
         };
-        Ok(FittedCurve { curve, segments })
+        Ok(FittedCurve {
+            written: self.to_string(),
+            curve,
+            segments,
+        })
     }
 }
 
@@ -318,7 +323,7 @@ impl LoadCurve {
 }
 
 /// Parses a number of zero or more; `10k`, `2M` and `500/s` are understood.
-fn value(text: &str) -> Result<f64, LoadCurveError> {
+pub(super) fn value(text: &str) -> Result<f64, LoadCurveError> {
     let digits = text.trim();
     let digits = digits.strip_suffix("/s").unwrap_or(digits);
     let (digits, factor) = match digits.char_indices().last() {
@@ -341,57 +346,4 @@ fn time(text: &str) -> Result<Duration, LoadCurveError> {
         .ok()
         .filter(|time| !time.is_zero())
         .ok_or_else(|| LoadCurveError::Time(text.trim().to_owned()))
-}
-
-/// Reads a file of `seconds,value` lines; a heading, blank lines and comments after `#` are passed
-/// over. Two lines with the same time are a jump.
-fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
-    let text = std::fs::read_to_string(path).map_err(|error| LoadCurveError::File {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
-    let mut points = Vec::new();
-    for (index, line) in text.trim_start_matches(BYTE_ORDER_MARK).lines().enumerate() {
-        let content = line.split('#').next().unwrap_or_default().trim();
-        if content.is_empty() {
-            continue;
-        }
-        match point(content) {
-            Some(point) => points.push(point),
-            None if points.is_empty() && is_heading(content) => {}
-            None => {
-                return Err(LoadCurveError::Point {
-                    path: path.to_owned(),
-                    line: index + 1,
-                    text: line.trim().to_owned(),
-                });
-            }
-        }
-    }
-    // The value before the first point is the first point's.
-    if let Some((_, first)) = points.first().copied().filter(|(at, _)| !at.is_zero()) {
-        points.insert(0, (Duration::ZERO, first));
-    }
-    let curve = LoadCurve::Points {
-        path: path.to_owned(),
-        points,
-    };
-    match curve.length().filter(|length| !length.is_zero()) {
-        Some(length) => curve.over(length).map(|_| curve),
-        None => Err(LoadCurveError::NoTime(path.to_owned())),
-    }
-}
-
-/// Returns true for names of two columns.
-fn is_heading(line: &str) -> bool {
-    let is_name = |text: &str| text.trim().starts_with(char::is_alphabetic);
-    line.split_once(',')
-        .is_some_and(|(first, second)| is_name(first) && is_name(second))
-}
-
-fn point(line: &str) -> Option<(Duration, f64)> {
-    let (seconds, value_text) = line.split_once(',')?;
-    let seconds = seconds.trim().parse::<f64>().ok()?;
-    let at = Duration::try_from_secs_f64(seconds).ok()?;
-    Some((at, value(value_text).ok()?))
 }

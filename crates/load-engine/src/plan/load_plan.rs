@@ -26,6 +26,17 @@ pub enum LoadPlan {
     },
 }
 
+/// Instant at which the sessions of a step open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SessionOpening {
+    /// All before the first arrival: a session that cannot open fails the step.
+    #[default]
+    Upfront,
+    /// Each when its user comes (closed loop), or when an arrival finds none that is idle (open loop).
+    /// An opening that fails is a result, as with a log-in storm or a cold start.
+    WhenDue,
+}
+
 impl LoadPlan {
     /// Sessions it takes.
     pub fn sessions(&self) -> u64 {

@@ -1,7 +1,9 @@
 //! Plan of a step, as arithmetic: no clock, no thread.
 
 pub(crate) mod arrivals;
+mod curve_file;
 pub(crate) mod curve_segments;
+pub(crate) mod intended_load;
 pub(crate) mod load_curve;
 pub(crate) mod load_plan;
 pub(crate) mod phase;

@@ -274,6 +274,20 @@ impl RateCurve {
         self.cumulative(self.seconds())
     }
 
+    /// Highest value.
+    pub fn peak(&self) -> f64 {
+        let ends = self
+            .lines()
+            .into_iter()
+            .flat_map(|line| [line.from, line.to]);
+        ends.fold(0.0, f64::max)
+    }
+
+    /// Mean value over the whole curve.
+    pub fn mean(&self) -> f64 {
+        self.total() / self.seconds()
+    }
+
     /// Instant at which arrival number `x` is due, in seconds since the start; `None` when the
     /// curve ends before. The inverse of [`RateCurve::cumulative`].
     pub fn inverse(&self, x: f64) -> Option<f64> {

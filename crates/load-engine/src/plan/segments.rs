@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bench_report::Window;
+use bench_report::{StepSpan, Window};
 
 use super::curve_segments::NamedSegment;
 
@@ -101,6 +101,23 @@ impl Segments {
     pub(crate) fn boundaries(&self) -> Vec<u64> {
         let ends = self.spans.iter().map(|(end_ns, _)| *end_ns);
         std::iter::once(self.measure_start_ns).chain(ends).collect()
+    }
+
+    /// Returns the stretches of the measured segment at position `index` that lie before `until_ns`.
+    pub(crate) fn spans_until(&self, index: usize, until_ns: u64) -> Vec<StepSpan> {
+        let mut start_ns = self.measure_start_ns;
+        let mut spans = Vec::new();
+        for (end_ns, segment) in &self.spans {
+            let span = StepSpan {
+                start_ns,
+                end_ns: (*end_ns).min(until_ns),
+            };
+            if segment.index() == index && span.start_ns < span.end_ns {
+                spans.push(span);
+            }
+            start_ns = *end_ns;
+        }
+        spans
     }
 
     /// Returns the seconds of each measured segment that lie before `until_ns`.

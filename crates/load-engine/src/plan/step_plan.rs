@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use bench_report::Parameter;
 
+use super::arrivals::Arrivals;
 use super::curve_segments::NamedSegment;
-use super::load_plan::LoadPlan;
+use super::load_curve::FittedCurve;
+use super::load_plan::{LoadPlan, SessionOpening};
 use super::rate_curve::RateCurve;
 use super::stop_rule::StopRule;
+use super::user_schedule::UserSchedule;
+use super::worker_share::WorkerShare;
 
 /// Kind of runtime that the load is made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,8 +43,15 @@ pub struct StepPlan {
     pub parameters: BTreeMap<String, Parameter>,
     /// Number of the repeat, from 0.
     pub repeat: u64,
-    /// Load that is to be made on the target.
+    /// Load that is to be made on the target; where it changes, its mean rate or its most users.
     pub load: LoadPlan,
+    /// Curve that the load follows over the measured part: arrivals per second of an open loop, users
+    /// of a closed loop. The warm-up holds its first value. Absent where the load does not change.
+    pub curve: Option<FittedCurve>,
+    /// Most users started per second in a closed loop; absent where all come when they are due.
+    pub spawn_per_s: Option<f64>,
+    /// Instant at which sessions open.
+    pub opening: SessionOpening,
     /// Load that is not measured, first.
     pub warmup: Duration,
     /// Load that is measured.
@@ -59,6 +70,8 @@ pub struct StepPlan {
     pub threads: usize,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
+    /// Least pause of a user after a failure, so that one who is refused at once does not spin.
+    pub failure_pause: Duration,
     /// Rules that end the step early.
     pub stop_rules: Vec<StopRule>,
 }
@@ -71,6 +84,9 @@ impl StepPlan {
             parameters: BTreeMap::new(),
             repeat: 0,
             load,
+            curve: None,
+            spawn_per_s: None,
+            opening: SessionOpening::Upfront,
             warmup: Duration::ZERO,
             measure,
             segments: Vec::new(),
@@ -80,6 +96,7 @@ impl StepPlan {
             runtime: RuntimeKind::Shared,
             threads: available_threads(),
             waiting: WaitStrategy::Sleep,
+            failure_pause: Duration::ZERO,
             stop_rules: Vec::new(),
         }
     }
@@ -91,14 +108,67 @@ impl StepPlan {
         self
     }
 
-    /// The rate curve over warm-up and measured part, for an open loop.
-    pub(crate) fn curve(&self) -> Option<RateCurve> {
-        match self.load {
-            LoadPlan::Open { rate_per_s, .. } => {
-                RateCurve::constant(rate_per_s, self.warmup + self.measure).ok()
+    /// Makes the load follow `curve`, which must be fitted to the measured part. Users of a closed loop
+    /// then open their sessions when they come.
+    #[must_use]
+    pub fn following(mut self, curve: FittedCurve) -> Self {
+        match &mut self.load {
+            LoadPlan::Open { rate_per_s, .. } => *rate_per_s = curve.curve.mean(),
+            LoadPlan::Closed { users, .. } => {
+                *users = UserSchedule::new(&curve.curve, Duration::ZERO, None).peak();
+                self.opening = SessionOpening::WhenDue;
             }
-            LoadPlan::Closed { .. } => None,
         }
+        self.segments.clone_from(&curve.segments);
+        self.curve = Some(curve);
+        self
+    }
+
+    /// Limits the users of a closed loop who are started per second; they open their sessions when they
+    /// come.
+    #[must_use]
+    pub fn spawning(mut self, per_s: f64) -> Self {
+        if let LoadPlan::Closed { .. } = self.load {
+            self.spawn_per_s = Some(per_s);
+            self.opening = SessionOpening::WhenDue;
+        }
+        self
+    }
+
+    /// Returns true if the load is not the same over the whole measured part.
+    pub(crate) fn changes(&self) -> bool {
+        self.curve.is_some() || self.spawn_per_s.is_some()
+    }
+
+    /// Returns the arrivals of one worker of an open loop, over warm-up and measured part.
+    pub(crate) fn arrivals(&self, worker: WorkerShare) -> Option<Arrivals> {
+        let LoadPlan::Open {
+            rate_per_s, pacing, ..
+        } = self.load
+        else {
+            return None;
+        };
+        let (curve, held) = match &self.curve {
+            Some(fitted) => (fitted.curve.clone(), self.warmup),
+            None => {
+                let whole = self.warmup + self.measure;
+                (RateCurve::constant(rate_per_s, whole).ok()?, Duration::ZERO)
+            }
+        };
+        Some(Arrivals::after(held, curve, pacing, worker, self.seed))
+    }
+
+    /// Returns the coming and going of the users of a closed loop whose sessions open when due.
+    pub(crate) fn user_schedule(&self) -> Option<UserSchedule> {
+        let (LoadPlan::Closed { users, .. }, SessionOpening::WhenDue) = (&self.load, self.opening)
+        else {
+            return None;
+        };
+        let curve = match &self.curve {
+            Some(fitted) => fitted.curve.clone(),
+            None => RateCurve::constant(*users as f64, self.measure).ok()?,
+        };
+        Some(UserSchedule::new(&curve, self.warmup, self.spawn_per_s))
     }
 }
 

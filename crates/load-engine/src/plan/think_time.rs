@@ -36,6 +36,8 @@ pub enum ThinkTime {
 pub struct Pauses {
     think_time: ThinkTime,
     random: SmallRng,
+    /// Least pause after a failure; `None` where a failure changes nothing.
+    after_failure: Option<Duration>,
 }
 
 /// Text that is no think time.
@@ -84,7 +86,20 @@ impl Pauses {
         Self {
             think_time,
             random: SmallRng::seed_from_u64(seed),
+            after_failure: None,
         }
+    }
+
+    /// Sets the least pause after a failure.
+    #[must_use]
+    pub(crate) fn after_failure(mut self, least: Duration) -> Self {
+        self.after_failure = Some(least).filter(|least| !least.is_zero());
+        self
+    }
+
+    /// Length of the pause after a request that has `failed` or not; `None` if there is none.
+    pub(crate) fn next_after(&mut self, failed: bool) -> Option<Duration> {
+        self.next_pause().max(self.after_failure.filter(|_| failed))
     }
 
     /// Length of the next pause; `None` if users never pause.
@@ -190,5 +205,18 @@ mod tests {
         assert_eq!(first(0), first(0));
         assert_ne!(first(0), first(1));
         assert_eq!(Pauses::new(ThinkTime::NONE, 7, 0).next_pause(), None);
+    }
+
+    #[test]
+    fn a_user_whose_requests_fail_at_once_pauses_all_the_same() {
+        let least = Duration::from_millis(1);
+        let mut eager = Pauses::new(ThinkTime::NONE, 1, 0).after_failure(least);
+        assert_eq!(
+            (eager.next_after(false), eager.next_after(true)),
+            (None, Some(least))
+        );
+        let second = ThinkTime::Constant(Duration::from_secs(1));
+        let mut calm = Pauses::new(second, 1, 0).after_failure(least);
+        assert_eq!(calm.next_after(true), Some(Duration::from_secs(1)));
     }
 }

@@ -12,6 +12,10 @@ pub struct Interval {
     pub latency: Recording,
     /// Requests that failed.
     pub failed: u64,
+    /// Requests among them that failed as was planned: stop rules leave them out.
+    pub(crate) excused: u64,
+    /// Failures beside the load, which count for stop rules alone.
+    pub(crate) beside: u64,
     /// Requests under way at its end.
     pub in_flight: InFlightAges,
 }
@@ -22,6 +26,8 @@ impl Interval {
         Self {
             latency: bounds.unwrap_or_else(|_| recording()),
             failed: 0,
+            excused: 0,
+            beside: 0,
             in_flight: InFlightAges::default(),
         }
     }
@@ -52,5 +58,23 @@ impl Interval {
         // Equal bounds on both sides: adding cannot fail.
         let _ = self.latency.add(&other.latency);
         self.failed += other.failed;
+        self.excused += other.excused;
+        self.beside += other.beside;
+    }
+
+    /// Sets everything but the requests under way to zero.
+    pub(crate) fn clear(&mut self) {
+        self.latency.reset();
+        (self.failed, self.excused, self.beside) = (0, 0, 0);
+    }
+
+    /// Failures that count for stop rules.
+    pub(crate) fn judged_failures(&self) -> u64 {
+        self.failed - self.excused + self.beside
+    }
+
+    /// Successes and failures that count for stop rules.
+    pub(crate) fn judged(&self) -> u64 {
+        self.succeeded() + self.judged_failures()
     }
 }

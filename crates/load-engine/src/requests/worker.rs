@@ -9,23 +9,38 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::arrival_queue::{ARRIVAL_QUEUE_CAPACITY, ArrivalQueue};
-use super::target::{Session, Target, TargetFactory, UserId};
+use super::arrival_server::{self, IdleSessions};
+use super::target::{Target, TargetFactory, UserId};
+use super::user;
 use crate::load::opening_order::OpeningOrder;
 use crate::load::pacer::Pacer;
 use crate::load::step_state::{PacerError, StepState};
-use crate::plan::arrivals::Arrivals;
-use crate::plan::load_plan::LoadPlan;
-use crate::plan::segments::Segments;
+use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::step_plan::StepPlan;
 use crate::plan::think_time::Pauses;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
-use crate::record::in_flight_request::Arrival;
-use crate::record::in_flight_request::InFlightRequest;
+use crate::record::in_flight_request::{Arrival, InFlightRequest};
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const RELEASED_AT_A_STRETCH: usize = 32;
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
+
+/// Work beside the load of one worker, on its target.
+pub(crate) trait BesideLoad<T>: Send {
+    /// Begins the work, before any session is open.
+    fn begin(&mut self, target: &Arc<T>, state: &Arc<StepState>);
+
+    /// Ends the work, within a bound, once all requests are recorded.
+    fn end(self, target: &Arc<T>) -> impl Future<Output = ()> + Send;
+}
+
+/// Does nothing beside the load.
+impl<T: Send + Sync> BesideLoad<T> for () {
+    fn begin(&mut self, _: &Arc<T>, _: &Arc<StepState>) {}
+
+    async fn end(self, _: &Arc<T>) {}
+}
 
 /// Runs one worker's share of a step to its end.
 ///
@@ -36,6 +51,7 @@ pub(crate) async fn work<F: TargetFactory>(
     plan: Arc<StepPlan>,
     factory: Arc<F>,
     shared: Arc<StepState>,
+    mut beside: impl BesideLoad<F::Target>,
 ) -> Result<(), Failure> {
     let target = tokio::select! {
         biased;
@@ -49,8 +65,10 @@ pub(crate) async fn work<F: TargetFactory>(
         Arc::clone(&shared),
         done.clone(),
     ));
+    beside.begin(&target, &shared);
     let result = make_load(worker, &plan, &target, &shared).await;
     shared.mark_recorded(worker.index as usize);
+    beside.end(&target).await;
     done.cancel();
     let _ = watch.await;
     let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
@@ -65,27 +83,19 @@ async fn make_load<T: Target>(
     target: &Arc<T>,
     shared: &Arc<StepState>,
 ) -> Result<(), Failure> {
-    let sessions = worker.share_of(plan.load.sessions());
     let queue = Arc::new(ArrivalQueue::new());
-    let mut tasks = JoinSet::new();
-    for (index, place) in (0..).zip(OpeningOrder::places(sessions)) {
-        let user = UserId(index * worker.count + worker.index);
-        let (target, shared) = (Arc::clone(target), Arc::clone(shared));
-        match plan.load {
-            LoadPlan::Open { .. } => {
-                tasks.spawn(serve_arrivals(
-                    target,
-                    user,
-                    place,
-                    Arc::clone(&queue),
-                    shared,
-                ));
-            }
-            LoadPlan::Closed { think_time, .. } => {
-                let pauses = Pauses::new(think_time, plan.seed, user.0);
-                tasks.spawn(run_user(target, user, place, pauses, shared));
-            }
+    let idle = Arc::new(IdleSessions::new(worker, plan.load.sessions()));
+    let mut tasks = match (plan.opening, &plan.load) {
+        (SessionOpening::Upfront, _) => open_upfront(worker, plan, target, &queue, shared),
+        (SessionOpening::WhenDue, LoadPlan::Closed { .. }) => {
+            expect_users(worker, plan, target, shared)
         }
+        (SessionOpening::WhenDue, LoadPlan::Open { .. }) => {
+            expect_arrivals(worker, plan, (target, &idle), &queue, shared)
+        }
+    };
+    if plan.opening == SessionOpening::WhenDue {
+        shared.opened.fetch_add(1, Ordering::Relaxed);
     }
     let pacer = match plan.load {
         LoadPlan::Open { .. } => {
@@ -106,14 +116,81 @@ async fn make_load<T: Target>(
         shared.count_delayed(arrival.due_ns);
         drop(InFlightRequest::never_started(&shared.step, arrival));
     }
+    let _ = tokio::time::timeout(CLOSE_BOUND, idle.close()).await;
     result
 }
 
+type SessionTasks = JoinSet<Result<(), Failure>>;
+
+/// Starts the tasks of sessions that open before the step, one after the other.
+fn open_upfront<T: Target>(
+    worker: WorkerShare,
+    plan: &StepPlan,
+    target: &Arc<T>,
+    queue: &Arc<ArrivalQueue>,
+    shared: &Arc<StepState>,
+) -> SessionTasks {
+    let mut tasks = JoinSet::new();
+    let sessions = worker.share_of(plan.load.sessions());
+    for (index, place) in (0..).zip(OpeningOrder::places(sessions)) {
+        let user = UserId(index * worker.count + worker.index);
+        let (target, shared) = (Arc::clone(target), Arc::clone(shared));
+        match plan.load {
+            LoadPlan::Open { .. } => {
+                let queue = Arc::clone(queue);
+                tasks.spawn(arrival_server::serve(target, user, place, queue, shared));
+            }
+            LoadPlan::Closed { think_time, .. } => {
+                let pauses =
+                    Pauses::new(think_time, plan.seed, user.0).after_failure(plan.failure_pause);
+                tasks.spawn(user::stay(target, user, place, pauses, shared));
+            }
+        }
+    }
+    tasks
+}
+
+/// Starts the tasks of users who come and go.
+fn expect_users<T: Target>(
+    worker: WorkerShare,
+    plan: &StepPlan,
+    target: &Arc<T>,
+    shared: &Arc<StepState>,
+) -> SessionTasks {
+    let mut tasks = JoinSet::new();
+    let (LoadPlan::Closed { think_time, .. }, Some(schedule)) = (&plan.load, plan.user_schedule())
+    else {
+        return tasks;
+    };
+    for index in 0..worker.share_of(schedule.peak()) {
+        let user = UserId(index * worker.count + worker.index);
+        let presences = schedule.presences(user.0);
+        let pauses = Pauses::new(*think_time, plan.seed, user.0).after_failure(plan.failure_pause);
+        let (target, shared) = (Arc::clone(target), Arc::clone(shared));
+        tasks.spawn(user::come_and_go(target, user, presences, pauses, shared));
+    }
+    tasks
+}
+
+/// Starts the tasks that take up arrivals with sessions that open when they are needed.
+fn expect_arrivals<T: Target>(
+    worker: WorkerShare,
+    plan: &StepPlan,
+    (target, idle): (&Arc<T>, &Arc<IdleSessions<T::Session>>),
+    queue: &Arc<ArrivalQueue>,
+    shared: &Arc<StepState>,
+) -> SessionTasks {
+    let mut tasks = JoinSet::new();
+    for _ in 0..worker.share_of(plan.load.sessions()) {
+        let (target, idle) = (Arc::clone(target), Arc::clone(idle));
+        let (queue, shared) = (Arc::clone(queue), Arc::clone(shared));
+        tasks.spawn(arrival_server::serve_when_due(target, idle, queue, shared));
+    }
+    tasks
+}
+
 /// Waits for all sessions, or cuts them off when told to.
-async fn finish(
-    tasks: &mut JoinSet<Result<(), Failure>>,
-    shared: &StepState,
-) -> Result<(), Failure> {
+async fn finish(tasks: &mut SessionTasks, shared: &StepState) -> Result<(), Failure> {
     let mut first_failure = None;
     loop {
         let joined = tokio::select! {
@@ -136,69 +213,6 @@ async fn finish(
     }
 }
 
-/// Opens a session at its place in the order, counts it, and waits for the step to begin.
-async fn open<'a, T: Target>(
-    target: &T,
-    user: UserId,
-    place: OpeningOrder,
-    shared: &'a StepState,
-) -> Result<(T::Session, &'a Segments), Failure> {
-    let session = place.open(target.open(user)).await?;
-    shared.opened.fetch_add(1, Ordering::Relaxed);
-    Ok((session, shared.step.segments.wait().await))
-}
-
-async fn serve_arrivals<T: Target>(
-    target: Arc<T>,
-    user: UserId,
-    place: OpeningOrder,
-    queue: Arc<ArrivalQueue>,
-    shared: Arc<StepState>,
-) -> Result<(), Failure> {
-    let (mut session, _) = open(&*target, user, place, &shared).await?;
-    while let Some((arrival, waited)) = queue.next().await {
-        if waited {
-            shared.count_delayed(arrival.due_ns);
-        }
-        let mut request = InFlightRequest::for_arrival(&shared.step, arrival);
-        let outcome = session.request(&mut request.timestamps).await;
-        request.finish(&outcome, session.parts());
-    }
-    session.close().await;
-    Ok(())
-}
-
-async fn run_user<T: Target>(
-    target: Arc<T>,
-    user: UserId,
-    place: OpeningOrder,
-    mut pauses: Pauses,
-    shared: Arc<StepState>,
-) -> Result<(), Failure> {
-    let (mut session, segments) = open(&*target, user, place, &shared).await?;
-    sleep_until(segments.start_ns()).await;
-    let mut now_ns = monotonic_ns();
-    while now_ns < segments.measure_end_ns() && !shared.step.is_halted() {
-        let mut request = InFlightRequest::for_user(&shared.step, now_ns);
-        let outcome = session.request(&mut request.timestamps).await;
-        now_ns = request.finish(&outcome, session.parts());
-        if let Some(pause) = pauses.next_pause() {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shared.halted() => {}
-            }
-            now_ns = monotonic_ns();
-        }
-    }
-    session.close().await;
-    Ok(())
-}
-
-async fn sleep_until(instant_ns: u64) {
-    let left = instant_ns.saturating_sub(monotonic_ns());
-    tokio::time::sleep(Duration::from_nanos(left)).await;
-}
-
 /// Releases each arrival when it is due, until the curve or the step ends.
 async fn pace(
     worker: WorkerShare,
@@ -207,10 +221,9 @@ async fn pace(
     shared: Arc<StepState>,
 ) {
     let segments = shared.step.segments.wait().await;
-    let (Some(curve), LoadPlan::Open { pacing, .. }) = (plan.curve(), &plan.load) else {
+    let Some(arrivals) = plan.arrivals(worker) else {
         return;
     };
-    let arrivals = Arrivals::new(curve, *pacing, worker, plan.seed);
     let mut due = arrivals.map(|offset_ns| segments.start_ns() + offset_ns);
     tokio::select! {
         biased;

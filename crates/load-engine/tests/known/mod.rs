@@ -11,7 +11,7 @@ use load_engine::{
     Cancel, Failure, LoadPlan, OperationId, OperationTable, Outcome, PoolSample, Session, StepPlan,
     StepResult, Target, TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Serves `at_once` hits at once, each in `takes`; between `stalls` (of the monotonic clock) it
 /// answers nobody; every `fails_every`-th hit fails.
@@ -21,6 +21,8 @@ pub(crate) struct Known {
     pub(crate) stall: Option<(u64, u64)>,
     pub(crate) fails_every: u64,
     pub(crate) opens: bool,
+    /// So many openings are refused, the first ones.
+    pub(crate) refuses: u64,
     pub(crate) hangs: bool,
 }
 
@@ -32,6 +34,7 @@ impl Default for Known {
             stall: None,
             fails_every: u64::MAX,
             opens: true,
+            refuses: 0,
             hangs: false,
         }
     }
@@ -42,6 +45,7 @@ pub(crate) struct KnownTarget {
     size: u64,
     places: Arc<Semaphore>,
     hits: Arc<AtomicU64>,
+    openings: AtomicU64,
 }
 
 pub(crate) struct KnownSession {
@@ -64,6 +68,7 @@ impl TargetFactory for KnownFactory {
             size,
             places: Arc::new(Semaphore::new(size as usize)),
             hits: Arc::new(AtomicU64::new(0)),
+            openings: AtomicU64::new(0),
         })
     }
 }
@@ -71,11 +76,24 @@ impl TargetFactory for KnownFactory {
 /// The factory of a known target.
 pub(crate) struct KnownFactory(pub(crate) Arc<Known>);
 
+impl KnownTarget {
+    /// Takes one of its places, as a request does.
+    pub(crate) async fn place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.places).acquire_owned().await.unwrap()
+    }
+
+    /// Returns the number of places that nobody has.
+    pub(crate) fn free(&self) -> usize {
+        self.places.available_permits()
+    }
+}
+
 impl Target for KnownTarget {
     type Session = KnownSession;
 
     async fn open(&self, _user: UserId) -> Result<KnownSession, Failure> {
-        if !self.known.opens {
+        let number = self.openings.fetch_add(1, Ordering::Relaxed);
+        if !self.known.opens || number < self.known.refuses {
             return Err(Failure::new("refused", "connection refused"));
         }
         Ok(KnownSession {

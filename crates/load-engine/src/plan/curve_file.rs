@@ -1,0 +1,62 @@
+//! Files of curves: lines of `seconds,value`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::load_curve::{LoadCurve, LoadCurveError, value};
+
+/// Written at the start of a file by some spreadsheets.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Reads a file of `seconds,value` lines; a heading, blank lines and comments after `#` are passed
+/// over. Two lines with the same time are a jump.
+pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
+    let text = std::fs::read_to_string(path).map_err(|error| LoadCurveError::File {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let mut points = Vec::new();
+    for (index, line) in text.trim_start_matches(BYTE_ORDER_MARK).lines().enumerate() {
+        let content = line.split('#').next().unwrap_or_default().trim();
+        if content.is_empty() {
+            continue;
+        }
+        match point(content) {
+            Some(point) => points.push(point),
+            None if points.is_empty() && is_heading(content) => {}
+            None => {
+                return Err(LoadCurveError::Point {
+                    path: path.to_owned(),
+                    line: index + 1,
+                    text: line.trim().to_owned(),
+                });
+            }
+        }
+    }
+    // The value before the first point is the first point's.
+    if let Some((_, first)) = points.first().copied().filter(|(at, _)| !at.is_zero()) {
+        points.insert(0, (Duration::ZERO, first));
+    }
+    let curve = LoadCurve::Points {
+        path: path.to_owned(),
+        points,
+    };
+    match curve.length().filter(|length| !length.is_zero()) {
+        Some(length) => curve.over(length).map(|_| curve),
+        None => Err(LoadCurveError::NoTime(path.to_owned())),
+    }
+}
+
+/// Returns true for names of two columns.
+fn is_heading(line: &str) -> bool {
+    let is_name = |text: &str| text.trim().starts_with(char::is_alphabetic);
+    line.split_once(',')
+        .is_some_and(|(first, second)| is_name(first) && is_name(second))
+}
+
+fn point(line: &str) -> Option<(Duration, f64)> {
+    let (seconds, value_text) = line.split_once(',')?;
+    let seconds = seconds.trim().parse::<f64>().ok()?;
+    let at = Duration::try_from_secs_f64(seconds).ok()?;
+    Some((at, value(value_text).ok()?))
+}

@@ -1,0 +1,101 @@
+//! Sessions that open during a step, and count as open until they are dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+
+use super::target::{Session, Target, UserId};
+use crate::load::step_state::StepState;
+use crate::record::failure::Failure;
+
+/// Pause after the first opening that fails; each further one waits twice as long as the one before.
+const FIRST_RETRY: Duration = Duration::from_millis(10);
+/// Longest pause between two attempts.
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
+
+/// Session that opened during the step.
+pub(super) struct OpenSession<S> {
+    pub(super) session: S,
+    open: OpenCount,
+}
+
+/// Counts one session as open until it is dropped.
+struct OpenCount(Arc<StepState>);
+
+impl Drop for OpenCount {
+    fn drop(&mut self) {
+        self.0.sessions.closed();
+    }
+}
+
+impl<S: Session> OpenSession<S> {
+    /// Opens the session of `user`, and counts what became of it.
+    ///
+    /// # Errors
+    /// Fails if the target refuses it.
+    pub(super) async fn open<T: Target<Session = S>>(
+        target: &T,
+        user: UserId,
+        shared: &Arc<StepState>,
+    ) -> Result<Self, Failure> {
+        let began_ns = monotonic_ns();
+        match target.open(user).await {
+            Ok(session) => {
+                let took_ns = monotonic_ns().saturating_sub(began_ns);
+                shared.sessions.opened(took_ns.max(1));
+                let open = OpenCount(Arc::clone(shared));
+                Ok(Self { session, open })
+            }
+            Err(failure) => {
+                shared.sessions.failed(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Opens the session of `user`, as often as it takes; `None` where `until_ns` or the end of the load
+    /// comes first.
+    pub(super) async fn open_until<T: Target<Session = S>>(
+        target: &T,
+        user: UserId,
+        until_ns: u64,
+        shared: &Arc<StepState>,
+    ) -> Option<Self> {
+        for attempt in 0.. {
+            if monotonic_ns() >= until_ns || shared.step.is_halted() {
+                return None;
+            }
+            if let Ok(opened) = Self::open(target, user, shared).await {
+                return Some(opened);
+            }
+            let resume_ns = monotonic_ns() + retry_pause(attempt).as_nanos() as u64;
+            shared.sleep_until(resume_ns.min(until_ns)).await;
+        }
+        None
+    }
+
+    /// Closes the session.
+    pub(super) async fn close(self) {
+        self.session.close().await;
+        drop(self.open);
+    }
+}
+
+/// Returns the pause after attempt number `attempt`, from 0, has failed.
+fn retry_pause(attempt: u32) -> Duration {
+    FIRST_RETRY
+        .saturating_mul(1 << attempt.min(16))
+        .min(LONGEST_RETRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_come_ever_more_rarely_up_to_one_a_second() {
+        let pauses_ms = [0, 1, 2, 6, 7, 40].map(|attempt| retry_pause(attempt).as_millis());
+        assert_eq!(pauses_ms, [10, 20, 40, 640, 1_000, 1_000]);
+    }
+}

@@ -1,0 +1,85 @@
+//! Users of a closed loop: each asks, waits for the answer, pauses, and asks again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+
+use super::open_session::OpenSession;
+use super::target::{Session, Target, UserId};
+use crate::load::opening_order::OpeningOrder;
+use crate::load::step_state::StepState;
+use crate::plan::think_time::Pauses;
+use crate::plan::user_schedule::Presence;
+use crate::record::failure::Failure;
+use crate::record::in_flight_request::InFlightRequest;
+
+/// Runs a user who is there from the start of the step to its end.
+///
+/// # Errors
+/// Fails if the session cannot be opened.
+pub(super) async fn stay<T: Target>(
+    target: Arc<T>,
+    user: UserId,
+    place: OpeningOrder,
+    mut pauses: Pauses,
+    shared: Arc<StepState>,
+) -> Result<(), Failure> {
+    let mut session = place.open(target.open(user)).await?;
+    let segments = shared.count_opened_and_wait().await;
+    shared.sleep_until(segments.start_ns()).await;
+    ask_until(
+        &mut session,
+        segments.measure_end_ns(),
+        &mut pauses,
+        &shared,
+    )
+    .await;
+    session.close().await;
+    Ok(())
+}
+
+/// Runs a user who comes and goes: each time with a session of its own, which opens when the user comes.
+/// One who is to leave has its answer first.
+pub(super) async fn come_and_go<T: Target>(
+    target: Arc<T>,
+    user: UserId,
+    presences: Vec<Presence>,
+    mut pauses: Pauses,
+    shared: Arc<StepState>,
+) -> Result<(), Failure> {
+    let segments = shared.step.segments.wait().await;
+    let instant_ns = |seconds: f64| segments.start_ns() + (seconds * 1e9).round() as u64;
+    for presence in presences {
+        shared.sleep_until(instant_ns(presence.from)).await;
+        let until_ns = instant_ns(presence.until).min(segments.measure_end_ns());
+        let opened = OpenSession::open_until(&*target, user, until_ns, &shared).await;
+        let Some(mut opened) = opened else { continue };
+        ask_until(&mut opened.session, until_ns, &mut pauses, &shared).await;
+        opened.close().await;
+    }
+    Ok(())
+}
+
+/// Makes one request after the other; none begins from `until_ns` on.
+async fn ask_until<S: Session>(
+    session: &mut S,
+    until_ns: u64,
+    pauses: &mut Pauses,
+    shared: &StepState,
+) {
+    let mut now_ns = monotonic_ns();
+    while now_ns < until_ns && !shared.step.is_halted() {
+        let mut request = InFlightRequest::for_user(&shared.step, now_ns);
+        let outcome = session.request(&mut request.timestamps).await;
+        now_ns = request.finish(&outcome, session.parts());
+        if let Some(pause) = pauses.next_after(outcome.failure.is_some()) {
+            let left = Duration::from_nanos(until_ns.saturating_sub(now_ns));
+            tokio::select! {
+                () = tokio::time::sleep(pause.min(left)) => {}
+                () = shared.halted() => {}
+            }
+            now_ns = monotonic_ns();
+        }
+    }
+}

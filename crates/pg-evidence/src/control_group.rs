@@ -1,0 +1,64 @@
+//! CPU quota of the server's control group, and the number of times that it held the server back.
+
+use bench_report::ServerEvidence;
+use host_metrics::source::cgroup::QuotaUse;
+
+/// Counters of the nearest group with a quota; zero where there is none in sight.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct ServerThrottling {
+    periods: f64,
+    throttled: f64,
+    throttled_ns: f64,
+    quota_cores: Option<f64>,
+}
+
+impl From<Option<QuotaUse>> for ServerThrottling {
+    fn from(quota: Option<QuotaUse>) -> Self {
+        quota.map_or_else(Self::default, |quota| Self {
+            periods: quota.throttling.periods as f64,
+            throttled: quota.throttling.throttled_periods as f64,
+            throttled_ns: quota.throttling.throttled_ns as f64,
+            quota_cores: Some(quota.cores),
+        })
+    }
+}
+
+impl ServerThrottling {
+    /// Writes what was counted since `before` into `evidence`.
+    pub(crate) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
+        let mut grown = |name: &str, now: f64, then: f64| {
+            evidence.figure(format!("server.cgroup.{name}"), (now - then).max(0.0));
+        };
+        grown("periods", self.periods, before.periods);
+        grown("throttled_periods", self.throttled, before.throttled);
+        grown("throttled_ns", self.throttled_ns, before.throttled_ns);
+        if let Some(cores) = self.quota_cores {
+            evidence.figure("server.cgroup.quota_cores", cores);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_metrics::source::cgroup::Throttling;
+
+    #[test]
+    fn counters_are_told_since_the_reading_before() {
+        let quota = QuotaUse {
+            cores: 0.5,
+            throttling: Throttling {
+                periods: 150,
+                throttled_periods: 148,
+                throttled_ns: 7_000,
+            },
+        };
+        let after = ServerThrottling::from(Some(quota));
+        let mut evidence = ServerEvidence::default();
+        after.report_since(&ServerThrottling::from(None), &mut evidence);
+        assert_eq!(evidence.figures["server.cgroup.throttled_periods"], 148.0);
+        assert_eq!(evidence.figures["server.cgroup.periods"], 150.0);
+        assert_eq!(evidence.figures["server.cgroup.throttled_ns"], 7_000.0);
+        assert_eq!(evidence.figures["server.cgroup.quota_cores"], 0.5);
+    }
+}

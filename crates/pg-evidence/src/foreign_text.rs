@@ -1,0 +1,42 @@
+//! Text of other sessions, which may be in the encoding of another database.
+
+use std::error::Error;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type};
+
+/// Text whose bytes need not be UTF-8; invalid bytes become `�`.
+struct Foreign(String);
+
+impl<'a> FromSql<'a> for Foreign {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(String::from_utf8_lossy(raw).into_owned()))
+    }
+
+    fn accepts(of: &Type) -> bool {
+        <&str>::accepts(of)
+    }
+}
+
+/// Reads a column that may be NULL.
+pub(crate) fn optional(row: &Row, at: usize) -> Result<Option<String>, tokio_postgres::Error> {
+    Ok(row.try_get::<_, Option<Foreign>>(at)?.map(|text| text.0))
+}
+
+/// Reads a column; NULL is empty.
+pub(crate) fn text(row: &Row, at: usize) -> Result<String, tokio_postgres::Error> {
+    Ok(optional(row, at)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_another_encoding_are_no_error() {
+        let latin = Foreign::from_sql(&Type::TEXT, b"SELECT 'caf\xe9'").unwrap();
+        assert_eq!(latin.0, "SELECT 'caf\u{fffd}'");
+        assert!(Foreign::accepts(&Type::TEXT) && Foreign::accepts(&Type::NAME));
+        assert!(!Foreign::accepts(&Type::INT4));
+    }
+}

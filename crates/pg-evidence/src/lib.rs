@@ -1,0 +1,78 @@
+//! Watches a PostgreSQL server beside a load: activity of its sessions, waits and locks, statements,
+//! counters of its views, CPU time of its processes. Whatever sends the load, a pool, a script or a
+//! service in front of the database, the evidence is the same.
+//!
+//! ```no_run
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use bench_cli::bench::EvidenceSource as _;
+//! use load_engine::Cancel;
+//! use pg_connect::Address;
+//! use pg_evidence::{EvidenceCollector, Scope};
+//!
+//! let address = Address::parse("postgres://app@db/shop")?;
+//! let mut watch = EvidenceCollector::over(Scope::Everyone, address, "example", Cancel::default())?;
+//! if let Some(capacity) = watch.begin_step() {
+//!     capacity?;
+//!     watch.measure_begins();
+//!     std::thread::sleep(std::time::Duration::from_secs(5));
+//!     watch.measure_ends();
+//!     let evidence = watch.end_step();
+//!     println!("{:?}", evidence.figures.get("sessions.lock_mean"));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A figure that cannot be read is `unavailable` with its reason, and never zero. Nothing on the
+//! server is changed, no statement shows its values, and no message the data of a row.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::float_cmp
+    )
+)]
+
+mod activity;
+mod backend_monitor;
+mod backends;
+mod blockers;
+mod budget;
+mod capacity;
+mod client;
+mod collector;
+mod command;
+mod connection;
+mod control_group;
+mod counters;
+mod events;
+pub mod failure;
+pub mod fingerprint;
+mod foreign_text;
+pub mod gap;
+mod lock_table;
+mod locks;
+mod objects;
+mod processes;
+mod running;
+mod sampler;
+mod scope;
+mod server_message;
+mod session;
+mod session_seconds;
+mod session_tracker;
+pub mod settings;
+mod standby;
+mod statements;
+mod views;
+
+pub use backend_monitor::{BackendMonitor, Leaked};
+pub use capacity::Capacity;
+pub use client::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client, QueryValue};
+pub use collector::EvidenceCollector;
+pub use events::dominant_event;
+pub use scope::Scope;
+pub use server_message::ServerMessage;
+pub use session_tracker::SessionChanges;

@@ -1,0 +1,63 @@
+//! Work that a statement on a table causes elsewhere: its triggers, and tables that refer to it by
+//! a foreign key without an index.
+
+use bench_report::{EvidenceRow, ServerEvidence};
+
+use super::message;
+use crate::client::Client;
+use crate::foreign_text::text;
+
+const TRIGGERS: &str = "SELECT /* plimsoll evidence */ t.tgrelid::regclass::text, t.tgname::text,
+           t.tgfoid::regproc::text
+      FROM pg_trigger t
+     WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgrelid::int8 = ANY ($1)
+     ORDER BY 1, 2 LIMIT 20";
+/// An index fits if its first columns are those of the key, in any order.
+const UNINDEXED: &str = "SELECT /* plimsoll evidence */ k.conrelid::regclass::text,
+           (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.at)
+              FROM unnest(k.conkey) WITH ORDINALITY AS u(number, at)
+              JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number),
+           k.confrelid::regclass::text
+      FROM pg_constraint k
+     WHERE k.contype = 'f' AND (k.conrelid::int8 = ANY ($1) OR k.confrelid::int8 = ANY ($1))
+       AND NOT EXISTS (
+           SELECT FROM pg_index i
+            WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL
+              AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
+     ORDER BY 1, 2 LIMIT 20";
+
+/// Writes the dependents of the `touched` tables into `evidence`.
+pub(super) async fn report(client: &Client, touched: &[i64], evidence: &mut ServerEvidence) {
+    let tables: [(&str, &str, [&str; 3]); 2] = [
+        ("triggers", TRIGGERS, ["relation", "trigger", "function"]),
+        (
+            "unindexed_foreign_keys",
+            UNINDEXED,
+            ["child", "columns", "parent"],
+        ),
+    ];
+    for (name, query, labels) in tables {
+        match rows(client, query, touched, labels).await {
+            Ok(rows) => drop(evidence.tables.insert(name.to_owned(), rows)),
+            Err(reason) => drop(evidence.unavailable.insert(name.to_owned(), reason)),
+        }
+    }
+}
+
+async fn rows(
+    client: &Client,
+    query: &str,
+    touched: &[i64],
+    labels: [&str; 3],
+) -> Result<Vec<EvidenceRow>, String> {
+    let mut rows = Vec::new();
+    for row in client.query(query, &[&touched]).await.map_err(message)? {
+        let mut named = EvidenceRow::default();
+        for (at, label) in labels.iter().enumerate() {
+            let value = text(&row, at).map_err(message)?;
+            named.labels.insert((*label).to_owned(), value);
+        }
+        rows.push(named);
+    }
+    Ok(rows)
+}

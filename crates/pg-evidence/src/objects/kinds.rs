@@ -1,0 +1,163 @@
+//! Kinds of objects with counters, and the columns that are read.
+
+use super::message;
+use crate::client::Client;
+
+/// Name of the kind that foreign keys and triggers belong to.
+pub(super) const TABLES: &str = "tables";
+
+/// Objects of one kind.
+#[derive(Debug)]
+pub(super) struct ObjectKind {
+    /// Name of the table in the evidence.
+    pub(super) name: &'static str,
+    /// Label that names an object.
+    pub(super) label: &'static str,
+    /// Number and name of an object, as SQL.
+    pub(super) identity: &'static str,
+    /// SQL of the relation to select from.
+    pub(super) source: &'static str,
+    /// Counts the objects, where there may be very many.
+    pub(super) count: Option<&'static str>,
+    /// Setting that turns counting off, and the value that does so.
+    pub(super) needs: Option<(&'static str, &'static str)>,
+    pub(super) columns: &'static [ObjectColumn],
+}
+
+/// One figure of an object.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ObjectColumn {
+    pub(super) name: &'static str,
+    sql: &'static str,
+    /// True if it is a state and not a counter.
+    pub(super) is_state: bool,
+    /// True if the objects are sorted by it.
+    pub(super) weighs: bool,
+}
+
+impl ObjectColumn {
+    pub(super) const fn count(name: &'static str, sql: &'static str) -> Self {
+        Self {
+            name,
+            sql,
+            is_state: false,
+            weighs: false,
+        }
+    }
+
+    /// A counter by which the objects are sorted.
+    pub(super) const fn work(name: &'static str, sql: &'static str) -> Self {
+        Self {
+            weighs: true,
+            ..Self::count(name, sql)
+        }
+    }
+
+    pub(super) const fn state(name: &'static str, sql: &'static str) -> Self {
+        Self {
+            is_state: true,
+            ..Self::count(name, sql)
+        }
+    }
+}
+
+impl ObjectKind {
+    pub(super) fn query(&self) -> String {
+        let columns = self
+            .columns
+            .iter()
+            .map(|c| format!(", ({})::float8", c.sql));
+        format!(
+            "SELECT /* plimsoll evidence */ {}{} FROM {}",
+            self.identity,
+            columns.collect::<String>(),
+            self.source
+        )
+    }
+
+    /// Returns why nothing is counted; `None` if it is counted.
+    pub(super) async fn off(&self, client: &Client) -> Result<Option<String>, String> {
+        let Some((setting, off)) = self.needs else {
+            return Ok(None);
+        };
+        let query = format!("SELECT /* plimsoll evidence */ current_setting('{setting}')");
+        let row = client.query_one(&query, &[]).await.map_err(message)?;
+        let value: String = row.try_get(0).map_err(message)?;
+        Ok((value == off).then(|| format!("{setting} is {off}")))
+    }
+}
+
+pub(super) const KINDS: [ObjectKind; 3] = [
+    ObjectKind {
+        name: TABLES,
+        label: "relation",
+        identity: "t.relid::int8, t.relid::regclass::text",
+        source: "pg_stat_user_tables t JOIN pg_statio_user_tables i USING (relid)
+                   JOIN pg_class c ON c.oid = t.relid",
+        count: Some(
+            "SELECT /* plimsoll evidence */ count(*) FROM pg_class WHERE relkind IN ('r', 'm', 'p')",
+        ),
+        needs: None,
+        columns: &[
+            ObjectColumn::count("seq_scan", "t.seq_scan"),
+            ObjectColumn::work("seq_tup_read", "t.seq_tup_read"),
+            ObjectColumn::work("idx_scan", "t.idx_scan"),
+            // Entries of all indexes of the table, index-only scans included.
+            ObjectColumn::count(
+                "idx_entries_read",
+                "(SELECT sum(x.idx_tup_read) FROM pg_stat_user_indexes x WHERE x.relid = t.relid)",
+            ),
+            ObjectColumn::work("inserted", "t.n_tup_ins"),
+            ObjectColumn::work("updated", "t.n_tup_upd"),
+            ObjectColumn::count("hot_updated", "t.n_tup_hot_upd"),
+            ObjectColumn::work("deleted", "t.n_tup_del"),
+            ObjectColumn::state("live", "t.n_live_tup"),
+            ObjectColumn::state("dead", "t.n_dead_tup"),
+            ObjectColumn::work(
+                "blocks_read",
+                "i.heap_blks_read + coalesce(i.idx_blks_read, 0)",
+            ),
+            ObjectColumn::count(
+                "blocks_hit",
+                "i.heap_blks_hit + coalesce(i.idx_blks_hit, 0)",
+            ),
+            ObjectColumn::count(
+                "toast_blocks",
+                "i.toast_blks_read + i.toast_blks_hit + i.tidx_blks_read + i.tidx_blks_hit",
+            ),
+            // As estimated by the last VACUUM or ANALYZE; 0 where there was none.
+            ObjectColumn::state("pages", "nullif(c.relpages, 0)"),
+            ObjectColumn::state("rows_estimated", "nullif(c.reltuples, -1)"),
+            ObjectColumn::state(
+                "seconds_since_analyze",
+                "extract(epoch FROM clock_timestamp() - greatest(t.last_analyze, t.last_autoanalyze))",
+            ),
+        ],
+    },
+    ObjectKind {
+        name: "functions",
+        label: "function",
+        identity: "funcid::int8, schemaname || '.' || funcname",
+        source: "pg_stat_user_functions",
+        count: None,
+        needs: Some(("track_functions", "none")),
+        columns: &[
+            ObjectColumn::count("calls", "calls"),
+            ObjectColumn::work("total_ns", "total_time * 1e6"),
+            ObjectColumn::count("self_ns", "self_time * 1e6"),
+        ],
+    },
+    ObjectKind {
+        name: "slru",
+        label: "name",
+        identity: "hashtext(name)::int8, name",
+        source: "pg_stat_slru",
+        count: None,
+        needs: None,
+        columns: &[
+            ObjectColumn::work("blocks_read", "blks_read"),
+            ObjectColumn::work("blocks_hit", "blks_hit"),
+            ObjectColumn::work("blocks_zeroed", "blks_zeroed"),
+        ],
+    },
+];

@@ -1,0 +1,39 @@
+//! Session-seconds by labels of the sessions.
+
+use std::collections::BTreeMap;
+
+use bench_report::EvidenceRow;
+
+/// Most rows of a table of the evidence.
+const MOST_ROWS: usize = 20;
+
+/// Session-seconds by the labels `K`.
+#[derive(Debug, Default)]
+pub(crate) struct SessionSeconds<K>(BTreeMap<K, f64>);
+
+impl<K: Ord> SessionSeconds<K> {
+    pub(crate) fn add(&mut self, key: K, session_seconds: f64) {
+        *self.0.entry(key).or_default() += session_seconds;
+    }
+
+    /// Iterates over the means over `seconds`, in the order of the keys.
+    pub(crate) fn means(&self, seconds: f64) -> impl Iterator<Item = (&K, f64)> {
+        self.0.iter().map(move |(key, sum)| (key, sum / seconds))
+    }
+}
+
+impl<const N: usize> SessionSeconds<[String; N]> {
+    /// Returns the largest means over `seconds` as table rows with these labels.
+    pub(crate) fn rows(&self, labels: [&str; N], seconds: f64) -> Vec<EvidenceRow> {
+        let mut means: Vec<_> = self.means(seconds).collect();
+        means.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let row = |(key, mean): (&[String; N], f64)| {
+            let mut named = labels.into_iter().zip(key.iter().cloned());
+            EvidenceRow::new(
+                std::array::from_fn::<_, N, _>(|_| named.next().unwrap_or_default()),
+                [("sessions_mean", mean)],
+            )
+        };
+        means.into_iter().take(MOST_ROWS).map(row).collect()
+    }
+}

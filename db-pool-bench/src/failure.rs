@@ -1,0 +1,127 @@
+//! Kinds of failures. They are short and the same for all drivers, so that error rates compare; the
+//! differences show in the message.
+
+use deadpool_postgres::{PoolError, TimeoutType};
+use load_engine::Failure;
+use sqlx::postgres::PgDatabaseError;
+
+use pg_connect::{error_chain, is_tls_error};
+use pg_evidence::ServerMessage;
+use pg_evidence::failure::{explained, kind_of_io};
+
+use crate::wire::WireError;
+
+/// Kinds of a checkout that timed out while waiting.
+const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
+
+/// Returns true if `kind` is a checkout that timed out while waiting.
+pub(crate) fn is_checkout_timeout(kind: &str) -> bool {
+    CHECKOUT.contains(&kind)
+}
+
+/// Converts an error of tokio-postgres, from connecting or from a statement.
+pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
+    match error.as_db_error() {
+        Some(told) => from_server(told.into()),
+        None => pg_evidence::failure::from_postgres(error),
+    }
+}
+
+/// Converts an error that the server itself reported.
+fn from_server(server_message: ServerMessage<'_>) -> Failure {
+    let is_of_pooler = matches!(server_message.code, "26000" | "42P05");
+    server_message.failure(if is_of_pooler { POOLED } else { "" })
+}
+
+/// Explanation of a prepared statement that is missing or already exists.
+const POOLED: &str = "; a pooler in transaction mode hands each transaction another session: \
+    PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
+    before, use --protocol simple or extended, or pool_mode = session";
+
+/// Converts an error of a bare protocol connection.
+pub fn from_wire(error: &WireError) -> Failure {
+    let kind = match error {
+        WireError::Server(error) => {
+            return from_server(ServerMessage {
+                code: &error.code,
+                message: &error.message,
+                detail: error.detail.as_deref(),
+                hint: error.hint.as_deref(),
+                context: error.context.as_deref(),
+            });
+        }
+        error if is_tls_error(error) => "tls".into(),
+        WireError::Tls(_) => "tls".into(),
+        WireError::Connect(error) | WireError::Io(error) => kind_of_io(error),
+        WireError::Login(_) => "auth".into(),
+    };
+    explained(kind, error.to_string(), error)
+}
+
+/// Converts an error of deadpool, whose time-outs name their phase.
+pub fn from_pool(error: &PoolError) -> Failure {
+    match error {
+        PoolError::Timeout(phase) => {
+            let kind = match phase {
+                TimeoutType::Wait => "timeout.wait",
+                TimeoutType::Create => "timeout.create",
+                TimeoutType::Recycle => "timeout.recycle",
+            };
+            Failure::new(kind, &error.to_string())
+        }
+        PoolError::Backend(error) => from_postgres(error),
+        PoolError::Closed => Failure::new("pool_closed", &error.to_string()),
+        PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+            Failure::new("driver", &error.to_string())
+        }
+    }
+}
+
+/// Converts an error of sqlx, which does not say why a checkout took too long.
+pub(crate) fn from_sqlx(error: &sqlx::Error) -> Failure {
+    if let sqlx::Error::Database(told) = error
+        && let Some(told) = told.try_downcast_ref::<PgDatabaseError>()
+    {
+        return from_server(ServerMessage {
+            code: told.code(),
+            message: told.message(),
+            detail: told.detail(),
+            hint: told.hint(),
+            context: told.r#where(),
+        });
+    }
+    let kind = match error {
+        error if is_tls_error(error) => "tls".into(),
+        sqlx::Error::Tls(_) => "tls".into(),
+        sqlx::Error::Io(error) => kind_of_io(error),
+        sqlx::Error::PoolTimedOut => "timeout.checkout".into(),
+        sqlx::Error::PoolClosed => "pool_closed".into(),
+        _ => "driver".into(),
+    };
+    explained(kind, error_chain(error), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn the_phase_that_timed_out_is_the_kind() {
+        let kind = |phase| from_pool(&PoolError::Timeout(phase)).kind;
+        assert_eq!(kind(TimeoutType::Wait), "timeout.wait");
+        assert_eq!(kind(TimeoutType::Create), "timeout.create");
+        assert_eq!(
+            from_sqlx(&sqlx::Error::PoolTimedOut).kind,
+            "timeout.checkout"
+        );
+    }
+
+    #[test]
+    fn a_lost_connection_is_a_reset_whatever_the_system_calls_it() {
+        for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof] {
+            assert_eq!(from_sqlx(&sqlx::Error::Io(kind.into())).kind, "reset");
+        }
+    }
+}
