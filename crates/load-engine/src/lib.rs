@@ -5,12 +5,13 @@
 //! recorded apart, and they add up ([`Recorder`]). The generator accuses itself ([`self_check`]):
 //! what it spoilt is named with the figures concerned.
 //!
-//! [`run_requests`] runs one step of requests and answers, [`run_traced`] a load that changes and whose
-//! requests are followed one by one; scenarios of another shape (broadcast, idle connections) take the
-//! parts that they need.
+//! [`run_requests`] runs one step of requests and answers, [`run_connections`] one of connections that
+//! stay open from step to step, and [`run_traced`] a load that changes and whose requests are followed
+//! one by one.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod control;
+mod held;
 mod load;
 mod plan;
 mod record;
@@ -20,10 +21,16 @@ mod traced;
 pub use control::cancel::Cancel;
 pub use control::observer::{Observer, Tick};
 pub use control::rule_window::{BrokenRule, RuleWindow};
+pub use control::run_connections::{HeldResult, run_connections};
 pub use control::run_requests::{StartError, run_requests};
 pub use control::run_traced::{TracedResult, run_traced};
 pub use control::self_check;
 pub use control::step_result::{CARRIED_RATIO, StepResult, WORST_INTERVAL_P99_NS};
+pub use held::connection_factory::{
+    ConnectionFactory, ConnectionId, HeldConnection, HeldOperations, Received,
+};
+pub use held::held_load::{HeldLoad, HeldSettings, WorkerGone};
+pub use held::held_step::HeldLevel;
 pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
 pub use load::opening_order::OpeningOrder;
 pub use load::pacer::Pacer;

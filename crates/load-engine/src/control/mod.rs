@@ -9,6 +9,7 @@ mod overdue_requests;
 mod rule_checks;
 pub(crate) mod rule_window;
 mod run_account;
+pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub(crate) mod run_traced;
 pub mod self_check;

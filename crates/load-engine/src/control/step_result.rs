@@ -105,7 +105,11 @@ impl StepResult {
         // A load that changes makes throughput change.
         let is_steady = account.holds_its_load && !plan.changes();
         let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
-        let warnings = self_check::examine(&step, drift.flatten());
+        let warnings = if window.measured_s() > 0.0 {
+            self_check::examine(&step, drift.flatten())
+        } else {
+            Vec::new()
+        };
         let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
         let series = timeline.into_series().into_iter().chain(intended);
         Self {

@@ -66,7 +66,7 @@ impl WorkerPool {
     pub(crate) fn start<W>(
         pool: PoolThreads,
         load_threads: &LoadThreads,
-        work: impl Fn(WorkerShare) -> W,
+        mut work: impl FnMut(WorkerShare) -> W,
     ) -> io::Result<Self>
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
