@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use bench_report::ClockAnchor;
 use bench_report::clock::monotonic_ns;
 use serde_json::Value;
 
@@ -82,7 +81,6 @@ pub fn serve_worker<S: WorkerScenario>(
         protocol: PROTOCOL,
         version: version.to_owned(),
         pid: std::process::id(),
-        boot_id: ClockAnchor::now().boot_id,
     });
     connection.serve(&mut scenario);
     Ok(())

@@ -55,7 +55,6 @@ pub(super) enum Answer {
         protocol: u32,
         version: String,
         pid: u32,
-        boot_id: Option<String>,
     },
     /// It does not take orders of this parent.
     Refused { reason: String },
