@@ -9,7 +9,10 @@ use anyhow::Context as _;
 use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
-use load_engine::{Cancel, Phase, StepPlan, TargetFactory, run_requests, self_check};
+use load_engine::{
+    Actor, Cancel, Phase, StepPlan, TargetFactory, TracedPlan, TracedResult, run_requests,
+    run_traced, self_check,
+};
 
 use crate::Exit;
 use crate::ending;
@@ -131,19 +134,48 @@ impl Bench {
         factory: &Arc<F>,
         evidence: &mut dyn EvidenceSource,
     ) -> anyhow::Result<usize> {
-        self.plan.step += 1;
-        let mut follower = StepFollower {
-            progress: &mut self.progress,
-            plan: &self.plan,
-            name: &plan.name,
-            evidence,
-            measuring: false,
-            server: None,
-        };
-        let mut result = run_requests(plan, factory, &self.cancel, &mut follower)?;
+        let cancel = self.cancel.clone();
+        let mut follower = self.follower(&plan.name, evidence);
+        let mut result = run_requests(plan, factory, &cancel, &mut follower)?;
         result.step.server = follower.server;
         self.plan.done += plan.warmup + plan.measure;
         Ok(self.push_step(result.step, result.series, result.warnings))
+    }
+
+    /// Runs a load that changes, with `actors` beside it. Its steps are not in the report yet: the
+    /// scenario adds its own figures to each, and then [`push_step`](Self::push_step) adds them.
+    ///
+    /// # Errors
+    /// When no load can be made at all.
+    pub fn traced<F: TargetFactory, A: Actor<F::Target>>(
+        &mut self,
+        plan: &TracedPlan,
+        factory: &Arc<F>,
+        actors: Vec<A>,
+        evidence: &mut dyn EvidenceSource,
+    ) -> anyhow::Result<TracedResult> {
+        let (whole, cancel) = (plan.whole(), self.cancel.clone());
+        let mut follower = self.follower(&whole.name, evidence);
+        let result = run_traced(plan, factory, actors, &cancel, &mut follower)?;
+        self.plan.done += whole.warmup + whole.measure;
+        Ok(result)
+    }
+
+    /// Returns the follower of the next step, which shows its progress.
+    fn follower<'a>(
+        &'a mut self,
+        name: &'a str,
+        evidence: &'a mut dyn EvidenceSource,
+    ) -> StepFollower<'a> {
+        self.plan.step += 1;
+        StepFollower {
+            progress: &mut self.progress,
+            plan: &self.plan,
+            name,
+            evidence,
+            measuring: false,
+            server: None,
+        }
     }
 
     /// Adds a step that another kind of driver has run, with its series and warnings, whose

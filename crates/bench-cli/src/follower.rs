@@ -24,6 +24,11 @@ pub trait EvidenceSource {
     fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
+
+    /// Returns whether the server is away, as in a restart; `None` where nobody watches for that.
+    fn absence(&mut self) -> Option<bool> {
+        None
+    }
 }
 
 /// No server to take evidence from.
@@ -59,8 +64,18 @@ impl Observer for StepFollower<'_> {
         }
     }
 
+    /// The evidence of each segment is the source's to keep.
+    fn segment_begins(&mut self) {
+        self.evidence.measure_ends();
+        self.evidence.measure_begins();
+    }
+
     fn broken_rule(&mut self) -> Option<BrokenRule> {
         self.evidence.broken_rule()
+    }
+
+    fn absence(&mut self) -> Option<bool> {
+        self.evidence.absence()
     }
 
     fn tick(&mut self, tick: &Tick) {

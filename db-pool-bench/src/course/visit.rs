@@ -8,7 +8,7 @@ use load_engine::{
     available_threads, self_check,
 };
 
-use super::gap;
+use pg_evidence::gap;
 
 /// One recorded request.
 #[derive(Debug, Clone, PartialEq)]
