@@ -158,7 +158,7 @@ pub enum PoolWorkload {
 
 impl PoolWorkload {
     /// Its command, by which operations are named and which the server counts.
-    pub fn operations(self) -> &'static [&'static str] {
+    pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Set => &["set"],
             Self::Get => &["get"],
@@ -167,7 +167,7 @@ impl PoolWorkload {
 }
 
 /// The longest value that Redis takes.
-pub const LONGEST_VALUE: u64 = 512 << 20;
+pub(crate) const LONGEST_VALUE: u64 = 512 << 20;
 
 fn share(text: &str) -> Result<f64, String> {
     let (digits, divisor) = match text.strip_suffix('%') {

@@ -18,7 +18,7 @@ const KEYS: u64 = 64;
 
 impl PoolWorkload {
     /// Name on the command line and in reports.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Set => "set",
             Self::Get => "get",
@@ -28,7 +28,7 @@ impl PoolWorkload {
 
 /// The scenario, as its flags describe it.
 #[derive(Debug)]
-pub struct Throughput<'a>(pub &'a PoolFlags);
+pub(crate) struct Throughput<'a>(pub &'a PoolFlags);
 
 impl RedisWorkload for Throughput<'_> {
     type Work = ThroughputWork;

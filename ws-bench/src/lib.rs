@@ -41,9 +41,10 @@ mod thread_pool;
 mod verdict;
 mod worker_thread;
 
-use bench_cli::{Exit, Remedy as _};
+use bench_cli::{Exit, Remedy as _, run_scenario};
 
 use crate::cli::{LimitArgs, WsCli, WsCommand};
+use crate::limit::LimitRun;
 use crate::serve::{ServeError, ServeOptions};
 use crate::settings::DEFAULTS;
 
@@ -67,8 +68,11 @@ pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
 }
 
 fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
-    let target = args.target()?;
     let seed = args.load.step.draw_seed();
-    let config = args.load.config(seed, DEFAULTS);
-    limit::run(target, &args.settings(seed), &args.output, config)
+    let scenario = LimitRun {
+        url: args.target()?,
+        settings: args.settings(seed),
+        config: args.load.config(seed, DEFAULTS),
+    };
+    run_scenario(&scenario, &args.output)
 }

@@ -7,9 +7,8 @@ use std::sync::atomic::AtomicU64;
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
-use bench_cli::flags::OutputFlags;
-use bench_cli::{Exit, Remedy as _};
-use bench_report::{Limit, LimitOwner, Status};
+use bench_cli::{Remedy as _, Scenario, ScenarioName};
+use bench_report::{Limit, LimitOwner, Report};
 use load_engine::{Failure, LoadThreads, available_threads};
 use serde_json::Value;
 use testbed::WebSocketServer;
@@ -28,104 +27,157 @@ use crate::step_runner::{StepRunner, StepVerdict};
 use crate::thread_pool::{ThreadPool, ThreadPoolError};
 use crate::verdict::BreakReason;
 
-/// Searches the limit of `target`, or of a throwaway server where there is none.
-///
-/// # Errors
-/// Fails when the report cannot be written, no server answers, or the machine gives no threads.
-pub(crate) fn run(
-    target: Option<TargetUrl>,
-    settings: &LimitSettings,
-    output: &OutputFlags,
-    mut config: BTreeMap<String, Value>,
-) -> anyhow::Result<Exit> {
-    settings.describe(&mut config);
-    let mut bench = Bench::begin(
-        "ws-bench",
-        env!("CARGO_PKG_VERSION"),
-        "limit",
-        output,
-        config,
-    )?;
-    bench.seek_limit();
-    bench.show_figures(ShownFigures {
-        merged: false,
-        ..ShownFigures::default()
-    });
-    let searched = with_server(&mut bench, target, settings);
-    if let Err(error) = searched {
-        bench.report.status = Status::Failed;
-        bench.save();
-        return Err(error);
-    }
-    let text = render::text(&bench.report);
-    bench.finish(&text)
+/// Search for the limit of a server, or of a throwaway one where there is none.
+pub(crate) struct LimitRun {
+    /// Server that the flags name.
+    pub(crate) url: Option<TargetUrl>,
+    /// Settings of the search.
+    pub(crate) settings: LimitSettings,
+    /// Entries of the report's `config` for the flags of the load.
+    pub(crate) config: BTreeMap<String, Value>,
 }
 
-/// Starts a server where none is given, and ends it before the report is finished.
-fn with_server(
-    bench: &mut Bench,
-    target: Option<TargetUrl>,
-    settings: &LimitSettings,
-) -> anyhow::Result<()> {
-    if let Some(target) = target {
-        return search(bench, &target, None, settings);
+/// Server under test.
+pub(crate) struct LimitTarget {
+    url: TargetUrl,
+    /// The server, where this run has started it.
+    throwaway: Option<WebSocketServer>,
+}
+
+/// Server that has answered, and the worker threads that will connect to it.
+pub(crate) struct LimitSetup {
+    setup: Arc<RunSetup>,
+    watch: ServerProcessReader,
+    pool: ThreadPool,
+    /// Limit of this machine below the most connections to try.
+    shortage: Option<Shortage>,
+}
+
+impl Scenario for LimitRun {
+    type Target = LimitTarget;
+    type Prepared = LimitSetup;
+
+    fn name(&self) -> ScenarioName {
+        ScenarioName {
+            tool: "ws-bench",
+            version: env!("CARGO_PKG_VERSION"),
+            scenario: "limit",
+        }
     }
+
+    fn config(&self) -> BTreeMap<String, Value> {
+        let mut config = self.config.clone();
+        self.settings.describe(&mut config);
+        config
+    }
+
+    fn shown_figures(&self) -> ShownFigures {
+        ShownFigures {
+            merged: false,
+            ..ShownFigures::default()
+        }
+    }
+
+    fn seeks_limit(&self) -> bool {
+        true
+    }
+
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<LimitTarget>> {
+        let target = match &self.url {
+            Some(url) => LimitTarget {
+                url: url.clone(),
+                throwaway: None,
+            },
+            None => throwaway()?,
+        };
+        let url = Value::from(target.url.masked());
+        bench.report.config.insert("url".to_owned(), url);
+        Ok(Some(target))
+    }
+
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut LimitTarget,
+    ) -> anyhow::Result<Option<LimitSetup>> {
+        let settings = &self.settings;
+        let endpoint = match probe(&target.url, settings.timeout, &bench.cancel)? {
+            ProbeResult::Echo(endpoint) => endpoint,
+            ProbeResult::Interrupted => return Ok(None),
+            ProbeResult::Nothing(failure) => return Err(unreachable(&target.url, &failure)),
+        };
+        let shortage = plan(bench, &endpoint, settings.max);
+        let setup = Arc::new(setup(endpoint, settings));
+        let watch = target.throwaway.as_ref().map_or_else(
+            || ServerProcessReader::of_endpoint(&setup.endpoint),
+            |server| ServerProcessReader::of_process(server.pid()),
+        );
+        if let Some(process) = watch.server_process() {
+            let config = &mut bench.report.config;
+            config.insert("server_process".to_owned(), process);
+        }
+        let pool = ThreadPool::start(&setup, settings.runtime, available_threads(), &bench.cancel)
+            .context("cannot start the load generator's threads")?;
+        Ok(Some(LimitSetup {
+            setup,
+            watch,
+            pool,
+            shortage,
+        }))
+    }
+
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut LimitTarget,
+        prepared: LimitSetup,
+    ) -> anyhow::Result<()> {
+        let settings = &self.settings;
+        let shortage = prepared.shortage;
+        let mut runner = StepRunner {
+            bench,
+            pool: prepared.pool,
+            setup: prepared.setup,
+            settings,
+            watch: prepared.watch,
+            steps_left: 0,
+        };
+        let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
+        let mut search = LimitSearch::new(settings.start, settings.factor, highest);
+        let found = run_steps(&mut runner, &mut search, &target.url)?;
+        if !runner.bench.interrupted() {
+            // A signal that comes now has nothing more to stop.
+            let _ = runner.close_surplus(0);
+        }
+        runner.pool.shut_down();
+        conclude(bench, &search, found, shortage.as_ref());
+        Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: LimitTarget) {
+        let Some(server) = target.throwaway else {
+            return;
+        };
+        let directory = server.directory().display().to_string();
+        if let Err(error) = server.stop() {
+            bench.left_behind(&error.to_string(), &format!("rm -r {directory}"));
+        }
+    }
+
+    fn text(&self, report: &Report) -> String {
+        render::text(report)
+    }
+}
+
+fn throwaway() -> anyhow::Result<LimitTarget> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let server = WebSocketServer::start(&program, &[])
         .context("cannot start a throwaway server")
         .remedy("ws-bench serve in another terminal, and its address as --url here")?;
-    let directory = server.directory().display().to_string();
-    let target = TargetUrl::parse(server.url())?;
-    let searched = search(bench, &target, Some(server.pid()), settings);
-    if let Err(error) = server.stop() {
-        bench.left_behind(&error.to_string(), &format!("rm -r {directory}"));
-    }
-    searched
-}
-
-fn search(
-    bench: &mut Bench,
-    target: &TargetUrl,
-    server_pid: Option<u32>,
-    settings: &LimitSettings,
-) -> anyhow::Result<()> {
-    let url = Value::from(target.masked());
-    bench.report.config.insert("url".to_owned(), url);
-    let endpoint = match probe(target, settings.timeout, &bench.cancel)? {
-        ProbeResult::Echo(endpoint) => endpoint,
-        ProbeResult::Interrupted => return Ok(()),
-        ProbeResult::Nothing(failure) => return Err(unreachable(target, &failure)),
-    };
-    let shortage = plan(bench, &endpoint, settings.max);
-    let setup = Arc::new(setup(endpoint, settings));
-    let watch = server_pid.map_or_else(
-        || ServerProcessReader::of_endpoint(&setup.endpoint),
-        ServerProcessReader::of_process,
-    );
-    if let Some(process) = watch.server_process() {
-        let config = &mut bench.report.config;
-        config.insert("server_process".to_owned(), process);
-    }
-    let pool = ThreadPool::start(&setup, settings.runtime, available_threads(), &bench.cancel)
-        .context("cannot start the load generator's threads")?;
-    let mut runner = StepRunner {
-        bench,
-        pool,
-        setup,
-        settings,
-        watch,
-        steps_left: 0,
-    };
-    let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
-    let mut search = LimitSearch::new(settings.start, settings.factor, highest);
-    let found = run_steps(&mut runner, &mut search, target)?;
-    if !runner.bench.interrupted() {
-        // A signal that comes now has nothing more to stop.
-        let _ = runner.close_surplus(0);
-    }
-    runner.pool.shut_down();
-    conclude(bench, &search, found, shortage.as_ref());
-    Ok(())
+    Ok(LimitTarget {
+        url: TargetUrl::parse(server.url())?,
+        throwaway: Some(server),
+    })
 }
 
 fn setup(endpoint: WsEndpoint, settings: &LimitSettings) -> RunSetup {

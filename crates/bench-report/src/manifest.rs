@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{StoreError, redaction, store};
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "plimsoll.manifest/1";
+pub(crate) const SCHEMA: &str = "plimsoll.manifest/1";
 
 /// The directory in a run's directory that holds its parts.
 pub const DIRECTORY: &str = "manifest";

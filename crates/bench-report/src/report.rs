@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ClockAnchor, Environment, Mark, Series, Step, Summary, Warning};
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "plimsoll.report/1";
+pub(crate) const SCHEMA: &str = "plimsoll.report/1";
 
 /// Program that wrote the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -141,6 +141,10 @@ pub struct Generator {
     pub cpu_per_operation_ns: Option<f64>,
     /// Longest time by which the generator's own 10 ms heartbeat came late.
     pub worst_stall_ns: u64,
+    /// CPU time of the process that leads the worker processes, which makes no load itself and is not
+    /// in `cpu_ns`, in nanoseconds. Absent where one process makes the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_cpu_ns: Option<u64>,
 }
 
 impl Generator {

@@ -169,11 +169,6 @@ impl Ledger {
         self.enter(&visit.timestamps, visit.failure.as_ref());
     }
 
-    /// Records a failure beside the load.
-    pub(crate) fn note_failure(&self, failure: &Failure) {
-        self.enter(&Timestamps::default(), Some(failure));
-    }
-
     fn enter(&self, timestamps: &Timestamps, failure: Option<&Failure>) {
         if self.planted && failure.is_some_and(|failure| is_checkout_timeout(&failure.kind)) {
             return;

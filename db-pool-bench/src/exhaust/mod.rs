@@ -12,9 +12,10 @@ mod text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bench_cli::Exit;
-use bench_cli::bench::ShownFigures;
+use bench_cli::bench::{Bench, ShownFigures};
+use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
 use bench_report::{Report, Summary};
+use pg_evidence::TracedEvidence;
 use serde_json::Value;
 
 pub(crate) use flags::ExhaustFlags;
@@ -24,9 +25,8 @@ use plan::{ExhaustPlan, ExhaustSetting};
 
 use crate::context::{self, ScenarioContext};
 use crate::drivers::{Deadpool, Driver, Sqlx};
-use crate::one_pool::PoolScenario;
-use crate::traced::TracedEvidence;
-use crate::workloads::WorkloadSelection;
+use crate::run_server::{RunServer, scenario_name};
+use crate::workloads::SqlWorkload;
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -34,25 +34,53 @@ use crate::workloads::WorkloadSelection;
 /// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
     let plan = ExhaustPlan::new(flags)?;
-    flags.pool.run("exhaust", flags.pool.size, &plan)
+    run_scenario(&plan, &flags.pool.output)
 }
 
-impl PoolScenario for ExhaustPlan<'_> {
+impl Scenario for ExhaustPlan<'_> {
+    type Target = RunServer;
+    type Prepared = Arc<SqlWorkload>;
+
+    fn name(&self) -> ScenarioName {
+        scenario_name("exhaust")
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.flags.pool.check()
+    }
+
     fn config(&self) -> BTreeMap<String, Value> {
         self.config()
     }
 
-    fn selection(&self) -> &WorkloadSelection {
-        &self.selection
-    }
-
-    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
-        let order = self.planned_steps();
-        context.bench.announce(self.total(), order.len());
-        context.bench.show_figures(ShownFigures {
+    fn shown_figures(&self) -> ShownFigures {
+        ShownFigures {
             percentiles: &["p50", "p99", "max_ns"],
             merged: true,
-        });
+        }
+    }
+
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
+        self.flags.pool.open(bench, self.flags.pool.size)
+    }
+
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+    ) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
+        target.prepare(bench, &self.selection)
+    }
+
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+        workload: Arc<SqlWorkload>,
+    ) -> anyhow::Result<()> {
+        let context = &mut target.context(bench, &self.flags.pool.target, workload)?;
+        let order = self.planned_steps();
+        context.bench.announce(self.total(), order.len());
         for planned in order {
             if context.bench.interrupted() {
                 break;
@@ -65,6 +93,10 @@ impl PoolScenario for ExhaustPlan<'_> {
             )?;
         }
         Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: RunServer) {
+        target.clean_up(bench);
     }
 
     fn summary(&self, report: &Report) -> Summary {
@@ -100,7 +132,13 @@ fn one(
     let holders = ConnectionHolder::several(plan.holders(), setting.holder, &attempts);
     let cancel = context.bench.cancel.clone();
     let bench = &mut *context.bench;
-    let Some(started) = TracedEvidence::start(&mut context.collector, &setup, &cancel)? else {
+    let Some(started) = TracedEvidence::start(
+        &mut context.collector,
+        &setup.address,
+        &setup.application,
+        &cancel,
+    )?
+    else {
         return Ok(());
     };
     let mut evidence = match started {

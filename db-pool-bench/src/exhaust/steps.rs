@@ -5,14 +5,13 @@ use bench_cli::bench::Bench;
 use bench_cli::table;
 use bench_report::{Report, Step, Summary};
 use load_engine::StepResult;
+use pg_evidence::{SegmentEvidence, gap};
 
 use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
 use super::plan::{ExhaustPlan, ExhaustSetting};
-use crate::course::{gap_doubt, note_gap};
 use crate::text::headline;
 use crate::time_shares;
-use crate::traced::SegmentEvidence;
 
 /// Users alone, before the holders came.
 pub(super) const BEFORE: &str = "before";
@@ -49,9 +48,9 @@ impl RecordedRun<'_> {
                 time_shares::record(&mut step, server, self.log.holders(window.0, window.1));
             }
             if let Some(sessions) = &seen.sessions {
-                note_gap(&mut step, sessions);
+                gap::record(&mut step, sessions);
             }
-            warnings.extend(gap_doubt(&step));
+            warnings.extend(gap::doubt(&step));
             bench.push_step(step, series, warnings);
         }
     }

@@ -11,9 +11,11 @@ mod text;
 mod usage;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bench_cli::Exit;
+use bench_cli::bench::Bench;
+use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
 use bench_report::{Report, Summary};
 use load_engine::{Failure, Phase};
 use serde_json::Value;
@@ -24,8 +26,8 @@ use plan::LifecyclePlan;
 use crate::context::{self, ScenarioContext};
 use crate::course::{RunSupervisor, on_threads};
 use crate::drivers::{Deadpool, Driver, DriverSetup, Sqlx};
-use crate::one_pool::PoolScenario;
-use crate::workloads::WorkloadSelection;
+use crate::run_server::{RunServer, scenario_name};
+use crate::workloads::SqlWorkload;
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -33,20 +35,46 @@ use crate::workloads::WorkloadSelection;
 /// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
     let plan = LifecyclePlan::new(flags)?;
-    let connections = flags.pool.size.max(plan.storm());
-    flags.pool.run("lifecycle", connections, &plan)
+    run_scenario(&plan, &flags.pool.output)
 }
 
-impl PoolScenario for LifecyclePlan<'_> {
+impl Scenario for LifecyclePlan<'_> {
+    type Target = RunServer;
+    type Prepared = Arc<SqlWorkload>;
+
+    fn name(&self) -> ScenarioName {
+        scenario_name("lifecycle")
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.flags.pool.check()
+    }
+
     fn config(&self) -> BTreeMap<String, Value> {
         self.config()
     }
 
-    fn selection(&self) -> &WorkloadSelection {
-        &self.selection
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
+        self.flags
+            .pool
+            .open(bench, self.flags.pool.size.max(self.storm()))
     }
 
-    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+    ) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
+        target.prepare(bench, &self.selection)
+    }
+
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+        workload: Arc<SqlWorkload>,
+    ) -> anyhow::Result<()> {
+        let context = &mut target.context(bench, &self.flags.pool.target, workload)?;
         connect(context, self)?;
         for &driver in &self.drivers {
             if context.bench.interrupted() {
@@ -55,6 +83,10 @@ impl PoolScenario for LifecyclePlan<'_> {
             live(context, self, driver)?;
         }
         Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: RunServer) {
+        target.clean_up(bench);
     }
 
     fn summary(&self, report: &Report) -> Summary {

@@ -4,10 +4,10 @@
 //! keys ([`keys`]) only change the state; this module joins them with the sampler, the terminal
 //! ([`screen`]) and the clock. Rates are derived by the same code as in `record`.
 
-pub mod cli;
-pub mod history;
-pub mod keys;
-pub mod latest;
+pub(crate) mod cli;
+pub(crate) mod history;
+pub(crate) mod keys;
+pub(crate) mod latest;
 pub mod model;
 pub mod process;
 pub mod screen;

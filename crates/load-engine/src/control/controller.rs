@@ -19,8 +19,6 @@ use crate::plan::phase::Phase;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
-/// Time between the opening of the last session and the first arrival.
-const HEAD_START_NS: u64 = 2_000_000;
 /// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 /// Time between two looks at the state of a load that is being prepared.
@@ -28,7 +26,7 @@ const GAUGED_EVERY_NS: u64 = 200_000_000;
 
 /// Controller of one run of a load, the same for every kind: of a step, or of a traced run, whose
 /// measured segments are steps of the report each.
-pub(super) struct Controller<'a> {
+pub(crate) struct Controller<'a> {
     plan: &'a StepPlan,
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
@@ -45,7 +43,7 @@ pub(super) struct Controller<'a> {
 
 impl<'a> Controller<'a> {
     /// Creates the controller of a step whose load `source` makes.
-    pub(super) fn new(
+    pub(crate) fn new(
         plan: &'a StepPlan,
         cancel: &'a Cancel,
         observer: &'a mut dyn Observer,
@@ -73,7 +71,7 @@ impl<'a> Controller<'a> {
     }
 
     /// Runs the load to its end, and returns the account of it.
-    pub(super) fn run(mut self) -> RunAccount {
+    pub(crate) fn run(mut self) -> RunAccount {
         self.observer.phase(Phase::Connect);
         let before = self.source.read_cpu();
         let mut end = self.prepare();
@@ -161,7 +159,7 @@ impl<'a> Controller<'a> {
         if ended {
             return Segments::empty(now_ns);
         }
-        let start_ns = now_ns + HEAD_START_NS;
+        let start_ns = now_ns + self.source.head_start_ns();
         let (warmup, measure) = (self.plan.warmup, self.plan.measure);
         let segments = Segments::new(start_ns, warmup, measure, &self.plan.segments);
         self.source.begin(&segments);

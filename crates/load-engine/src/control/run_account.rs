@@ -12,7 +12,7 @@ use crate::plan::step_plan::StepPlan;
 
 /// Account of a run from its preparation to the end of its drain.
 #[derive(Debug)]
-pub(super) struct RunAccount {
+pub(crate) struct RunAccount {
     pub(super) segments: Segments,
     pub(super) readings: BoundaryReadings,
     /// One for the whole run, or one for each measured segment that was begun.
@@ -25,14 +25,21 @@ pub(super) struct RunAccount {
 
 impl RunAccount {
     /// Makes one step of the whole run.
-    pub(super) fn into_step(mut self, plan: &StepPlan) -> StepResult {
+    pub(crate) fn into_step(mut self, plan: &StepPlan) -> StepResult {
+        let processes = self.collected.processes.take().unwrap_or_default();
+        let end = match (self.end, processes.reason()) {
+            (StepEnd::Completed, Some(reason)) => StepEnd::Failed { reason },
+            (end, _) => end,
+        };
         let watch = self.watches.pop();
+        let mut watch = watch.unwrap_or_else(|| StepWatch::new(self.window.start_ns));
+        watch.worst_stall_ns = watch.worst_stall_ns.max(processes.worst_stall_ns);
         let account = StepAccount {
             window: self.window,
             raw: self.collected.whole,
             cpu: self.readings.whole(),
-            watch: watch.unwrap_or_else(|| StepWatch::new(self.window.start_ns)),
-            threads: plan.threads,
+            watch,
+            threads: processes.threads.unwrap_or(plan.threads),
             holds_its_load: true,
             segments: step_curve::segments(
                 plan,
@@ -41,9 +48,9 @@ impl RunAccount {
                 self.collected.segments,
             ),
             sessions: self.collected.sessions,
-            end: self.end,
+            end,
         };
-        StepResult::new(plan, account)
+        StepResult::new(plan, account).with_lost_workers(&processes.lost)
     }
 
     /// Makes a step of each measured segment that was begun, told as in `plans`. All but the last were

@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Generator, Series, SessionUse, Step, StepEnd, StepSegment, Warning, Window};
+use bench_report::{
+    Generator, Series, SessionUse, Step, StepEnd, StepSegment, Warning, WarningCode, Window,
+};
 
 use super::self_check;
 use super::step_curve;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
-use crate::load::load_source::RawStep;
+use crate::load::load_source::{LostWorker, RawStep};
 use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
 pub const CARRIED_RATIO: &str = "carried_ratio";
+/// Name of a step's figure: arrivals that lost worker processes were to make and did not.
+const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 /// Name of a step's figure: highest 99th percentile of a single interval.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
@@ -78,7 +82,7 @@ impl StepResult {
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
-            load: plan.load.reported(raw.delayed_at_cap),
+            load: plan.load.share(plan.process).reported(raw.delayed_at_cap),
             operations: raw.operations.into_iter().chain(raw.prepared).collect(),
             parts: raw.parts,
             failures: raw.failures,
@@ -105,7 +109,11 @@ impl StepResult {
         // A load that changes makes throughput change.
         let is_steady = account.holds_its_load && !plan.changes();
         let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
-        let warnings = self_check::examine(&step, drift.flatten());
+        let warnings = if window.measured_s() > 0.0 {
+            self_check::examine(&step, drift.flatten())
+        } else {
+            Vec::new()
+        };
         let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
         let series = timeline.into_series().into_iter().chain(intended);
         Self {
@@ -114,4 +122,23 @@ impl StepResult {
             warnings,
         }
     }
+
+    /// Adds a warning for each worker process that was lost, and what is known of its load.
+    pub(super) fn with_lost_workers(mut self, lost: &[LostWorker]) -> Self {
+        let not_made = lost.iter().filter_map(|lost| lost.arrivals_not_made);
+        if let Some(count) = not_made.reduce(|a, b| a + b) {
+            let name = ARRIVALS_NOT_MADE.to_owned();
+            self.step.figures.insert(name, count as f64);
+        }
+        self.warnings.extend(lost.iter().map(lost_worker));
+        self
+    }
+}
+
+/// Warns that the figures of step 0 hold nothing of a worker process.
+fn lost_worker(lost: &LostWorker) -> Warning {
+    let spoilt = ["operations", "parts", "pool", "generator", "figures"];
+    let mut warning = Warning::new(WarningCode::WorkerLost, &lost.message).about_step(0, &spoilt);
+    warning.value = lost.arrivals_not_made.map(|count| count as f64);
+    warning
 }

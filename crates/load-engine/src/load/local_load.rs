@@ -33,6 +33,14 @@ pub(crate) struct LocalLoad {
     sessions_series: &'static str,
 }
 
+/// Returns the name of the series that has the number of open sessions.
+pub(crate) fn sessions_series(load: &LoadPlan) -> &'static str {
+    match load {
+        LoadPlan::Open { .. } => "load.sessions",
+        LoadPlan::Closed { .. } => "load.users",
+    }
+}
+
 impl LocalLoad {
     /// Starts the workers of a step, each with the future that `work` makes of its share; they open
     /// their sessions and wait for the step to begin.
@@ -48,9 +56,12 @@ impl LocalLoad {
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let pool = PoolThreads::of_plan(plan);
-        let state = Arc::new(StepState::new(recorder, pool.workers));
+        let state = Arc::new(StepState::new(recorder, pool.first_worker(), pool.workers));
         let wanted = match plan.opening {
-            SessionOpening::Upfront => plan.load.sessions(),
+            SessionOpening::Upfront => {
+                let shares = pool.shares();
+                shares.map(|worker| worker.share_of(pool.sessions)).sum()
+            }
             SessionOpening::WhenDue => pool.workers,
         };
         let workers = WorkerPool::start(pool, &state.threads, |worker| {
@@ -61,10 +72,7 @@ impl LocalLoad {
             workers,
             wanted: wanted as usize,
             opening: plan.opening,
-            sessions_series: match plan.load {
-                LoadPlan::Open { .. } => "load.sessions",
-                LoadPlan::Closed { .. } => "load.users",
-            },
+            sessions_series: sessions_series(&plan.load),
         })
     }
 
@@ -178,6 +186,7 @@ impl LoadSource for LocalLoad {
                 SessionOpening::Upfront => None,
                 SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
             },
+            processes: None,
         }
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Exp1};
+use serde::{Deserialize, Serialize};
 
 /// Longest pause that a draw gives, in means: one of 10⁹ exponential draws is longer.
 const LONGEST_IN_MEANS: f64 = 20.0;
 
 /// Distribution of the pauses that a user makes between an answer and the next request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThinkTime {
     /// Every pause has the same length; zero is none.
     Constant(Duration),

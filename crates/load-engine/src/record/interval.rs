@@ -2,13 +2,17 @@
 
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
 
+use serde::{Deserialize, Serialize};
+
 use super::cohort_counts::InFlightAges;
+use super::recording_text;
 
 /// All that finished since the last look, measured or not: for time charts and guards.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Interval {
     /// Response times (call times in a closed loop) of successes; one significant digit less
     /// than a step's, so that taking it is cheap.
+    #[serde(with = "recording_text")]
     pub latency: Recording,
     /// Requests that failed.
     pub failed: u64,
@@ -51,6 +55,12 @@ impl Interval {
         }
         // Rounded down: a bound that is above what was waited for would be no bound.
         (!all.is_empty()).then(|| all.lowest_equivalent(all.value_at_quantile(q)))
+    }
+
+    /// Adds what finished in another process, and what is under way there.
+    pub(crate) fn add_process(&mut self, other: &Self) {
+        self.add(other);
+        self.in_flight.add(&other.in_flight);
     }
 
     /// Adds what finished in another.

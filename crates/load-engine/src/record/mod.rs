@@ -15,6 +15,7 @@ pub(crate) mod outcome;
 pub(crate) mod part_tally;
 pub(crate) mod pool_sums;
 pub(crate) mod recorder;
+mod recording_text;
 pub(crate) mod session_tally;
 mod shard;
 pub(crate) mod step_recorder;

@@ -67,7 +67,7 @@ pub(crate) async fn work<F: TargetFactory>(
     ));
     beside.begin(&target, &shared);
     let result = make_load(worker, &plan, &target, &shared).await;
-    shared.mark_recorded(worker.index as usize);
+    shared.mark_recorded(worker);
     beside.end(&target).await;
     done.cancel();
     let _ = watch.await;
@@ -294,6 +294,6 @@ async fn watch_pool<T: Target>(
             continue;
         };
         let Some(sample) = target.pool() else { return };
-        shared.add_pool_sample(worker.index as usize, segment, sample);
+        shared.add_pool_sample(worker, segment, sample);
     }
 }

@@ -13,7 +13,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::course::{BackendMonitor, Leaked, SessionChanges};
+use super::backend_monitor::{BackendMonitor, Leaked};
+use super::session_tracker::SessionChanges;
 
 /// Longest wait for the first connection; longer than its own time-out.
 const OPENING_BOUND: Duration = Duration::from_secs(60);
@@ -25,7 +26,7 @@ const ANSWER_LIMITS: WaitLimits = WaitLimits {
 
 /// Counts the backends of one application on a thread of its own, which ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct BackendWatch {
+pub(crate) struct BackendWatch {
     commands: UnboundedSender<WatchCommand>,
     away: Arc<AtomicBool>,
 }
@@ -47,7 +48,7 @@ impl BackendWatch {
     /// # Errors
     /// Fails when the system gives no thread, and with a [`Failure`] inside when the server cannot be
     /// reached.
-    pub(super) fn start(
+    pub(crate) fn start(
         address: &Address,
         application: &str,
         cancel: &Cancel,
@@ -82,17 +83,17 @@ impl BackendWatch {
     }
 
     /// Returns true while the server is away, as in a restart.
-    pub(super) fn is_away(&self) -> bool {
+    pub(crate) fn is_away(&self) -> bool {
         self.away.load(Ordering::Relaxed)
     }
 
     /// Ends a segment.
-    pub(super) fn segment_ends(&self) {
+    pub(crate) fn segment_ends(&self) {
         let _ = self.commands.send(WatchCommand::SegmentEnds);
     }
 
     /// Returns the changes of each segment; none where they do not come in time.
-    pub(super) fn changes(&self, cancel: &Cancel) -> Vec<SessionChanges> {
+    pub(crate) fn changes(&self, cancel: &Cancel) -> Vec<SessionChanges> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(WatchCommand::Changes(reply));
         match wait_for(&answer, cancel, ANSWER_LIMITS) {
@@ -102,18 +103,18 @@ impl BackendWatch {
     }
 
     /// Returns the way to ask for the sessions that exist.
-    pub(super) fn sessions_left(&self) -> SessionsLeft {
+    pub(crate) fn sessions_left(&self) -> SessionsLeft {
         SessionsLeft(self.commands.clone())
     }
 }
 
 /// Asks for the sessions of the application that exist.
 #[derive(Debug, Clone)]
-pub(crate) struct SessionsLeft(UnboundedSender<WatchCommand>);
+pub struct SessionsLeft(UnboundedSender<WatchCommand>);
 
 impl SessionsLeft {
     /// Returns the sessions; `None` where the server does not answer.
-    pub(crate) async fn ask(&self) -> Option<Vec<Leaked>> {
+    pub async fn ask(&self) -> Option<Vec<Leaked>> {
         let (reply, answer) = oneshot::channel();
         self.0.send(WatchCommand::SessionsLeft(reply)).ok()?;
         answer.await.ok()?

@@ -3,7 +3,7 @@
 use bench_cli::table;
 use bench_report::{Step, Warning, WarningCode};
 
-use super::session_tracker::SessionChanges;
+use crate::session_tracker::SessionChanges;
 
 const UNCOUNTED: &str = "server.uncounted_ns";
 const LOST: &str = "server.lost";
@@ -12,7 +12,7 @@ const REESTABLISHED: &str = "server.reestablished";
 const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
 
 /// Records the time and the lost connections, if any.
-pub(crate) fn figures(step: &mut Step, server: &SessionChanges) {
+pub fn record(step: &mut Step, server: &SessionChanges) {
     for (name, value) in [
         (UNCOUNTED, server.uncounted_ns),
         (LOST, server.lost),
@@ -25,7 +25,7 @@ pub(crate) fn figures(step: &mut Step, server: &SessionChanges) {
 }
 
 /// Returns the warning that spoils the figures of requests in `step`, as step 0.
-pub(crate) fn doubt(step: &Step) -> Option<Warning> {
+pub fn doubt(step: &Step) -> Option<Warning> {
     let uncounted_ns = *step.figures.get(UNCOUNTED)?;
     let message = format!(
         "the server could not be asked for {}: what waited, failed or was late then says nothing of \
@@ -47,7 +47,7 @@ pub(crate) fn doubt(step: &Step) -> Option<Warning> {
 
 /// Returns a sentence on the time in which the server could not be queried, by part, and on the
 /// lost connections; `None` where it always answered.
-pub(crate) fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
+pub fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
     let told: Vec<String> = parts
         .iter()
         .filter_map(|(name, step)| {

@@ -9,11 +9,11 @@ use bench_report::clock::monotonic_ns;
 use load_engine::Failure;
 use tokio::time::{sleep, timeout};
 
-use super::session_tracker::{SessionChanges, SessionKey, SessionTracker};
+use crate::client::Client;
+use crate::failure::{from_connect, is_server_gone};
+use crate::session_tracker::{SessionChanges, SessionKey, SessionTracker};
 use pg_connect::Address;
 use pg_connect::ConnectError;
-use pg_evidence::Client;
-use pg_evidence::failure::{from_connect, is_server_gone};
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
 /// Time-out of one sample, connecting included.
@@ -26,34 +26,26 @@ const QUERY: &str = "
 
 /// Session that should not exist any more.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Leaked {
+pub struct Leaked {
     /// Process id on the server.
-    pub(crate) pid: i32,
+    pub pid: i32,
     /// Time for which it has been idle, in seconds.
-    pub(crate) idle_s: f64,
+    pub idle_s: f64,
 }
 
 /// Counts the sessions of one application, on its own connection, and reconnects after the server
 /// restarts.
 #[derive(Debug)]
-pub(crate) struct BackendMonitor {
+pub struct BackendMonitor {
     address: Address,
     application: String,
-    link: Option<MonitorConnection>,
+    client: Option<Client>,
     session_tracker: SessionTracker,
     away: Arc<AtomicBool>,
 }
 
-#[derive(Debug)]
-struct MonitorConnection {
-    client: Client,
-}
-
-impl MonitorConnection {
-    async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
-        let client = Client::open(address, &format!("{application}.census")).await?;
-        Ok(Self { client })
-    }
+async fn connect(address: &Address, application: &str) -> Result<Client, ConnectError> {
+    Client::open(address, &format!("{application}.census")).await
 }
 
 impl BackendMonitor {
@@ -61,16 +53,16 @@ impl BackendMonitor {
     ///
     /// # Errors
     /// Fails when the server cannot be reached.
-    pub(crate) async fn open(
+    pub async fn open(
         address: &Address,
         application: &str,
         away: Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
-        let link = MonitorConnection::open(address, application).await;
+        let client = connect(address, application).await;
         Ok(Self {
             address: address.clone(),
             application: application.to_owned(),
-            link: Some(link.map_err(|error| from_connect(&error))?),
+            client: Some(client.map_err(|error| from_connect(&error))?),
             session_tracker: SessionTracker::new(monotonic_ns()),
             away,
         })
@@ -80,26 +72,24 @@ impl BackendMonitor {
     /// server.
     async fn look(&mut self) -> Result<BTreeMap<SessionKey, f64>, Failure> {
         let looking = async {
-            let link = match &mut self.link {
-                Some(link) => link,
-                none => {
-                    none.insert(MonitorConnection::open(&self.address, &self.application).await?)
-                }
+            let client = match &mut self.client {
+                Some(client) => client,
+                none => none.insert(connect(&self.address, &self.application).await?),
             };
-            Ok::<_, ConnectError>(ask(link, &self.application).await?)
+            Ok::<_, ConnectError>(ask(client, &self.application).await?)
         };
         let seen = match timeout(LOOK_BOUND, looking).await {
             Ok(seen) => seen.map_err(|error| from_connect(&error)),
             Err(_) => Err(Failure::new("timeout", "the server did not answer in time")),
         };
         if seen.is_err() {
-            self.link = None;
+            self.client = None;
         }
         seen
     }
 
     /// Takes one sample.
-    pub(crate) async fn count(&mut self) {
+    pub async fn count(&mut self) {
         let seen = self.look().await;
         let absence = |failure: &Failure| is_server_gone(&failure.kind);
         let away = seen.as_ref().err().is_some_and(absence);
@@ -113,7 +103,7 @@ impl BackendMonitor {
     }
 
     /// Takes samples until it is dropped.
-    pub(crate) async fn keep_counting(&mut self) {
+    pub async fn keep_counting(&mut self) {
         loop {
             self.count().await;
             sleep(COUNTED_EVERY).await;
@@ -121,12 +111,12 @@ impl BackendMonitor {
     }
 
     /// Returns the changes since the last call.
-    pub(crate) fn take(&mut self) -> SessionChanges {
+    pub fn take(&mut self) -> SessionChanges {
         self.session_tracker.take(monotonic_ns())
     }
 
     /// Returns the sessions that exist now; `None` where the server does not answer.
-    pub(crate) async fn left(&mut self) -> Option<Vec<Leaked>> {
+    pub async fn left(&mut self) -> Option<Vec<Leaked>> {
         let left = self.look().await.ok()?.into_iter();
         Some(
             left.map(|((pid, _), idle_s)| Leaked { pid, idle_s })
@@ -136,10 +126,10 @@ impl BackendMonitor {
 }
 
 async fn ask(
-    link: &MonitorConnection,
+    client: &Client,
     application: &str,
 ) -> Result<BTreeMap<SessionKey, f64>, tokio_postgres::Error> {
-    let rows = link.client.query(QUERY, &[&application]).await?;
+    let rows = client.query(QUERY, &[&application]).await?;
     let read = rows.iter().map(|row| {
         let started_s: f64 = row.try_get(1)?;
         // The state of a starting session is not known yet.

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 /// Identity of a session: its process id and its start in microseconds.
-pub(super) type SessionKey = (i32, u64);
+pub(crate) type SessionKey = (i32, u64);
 
 /// Tracks the sessions of the last sample.
 #[derive(Debug)]
-pub(super) struct SessionTracker {
+pub(crate) struct SessionTracker {
     present: BTreeSet<SessionKey>,
     known: BTreeSet<SessionKey>,
     /// Time of the last successful sample, in nanoseconds.
@@ -24,24 +24,26 @@ pub(super) struct SessionTracker {
 
 /// Changes of sessions since the last call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct SessionChanges {
-    pub(crate) opened: u64,
-    pub(crate) closed: u64,
+pub struct SessionChanges {
+    /// Number of sessions opened.
+    pub opened: u64,
+    /// Number of sessions closed.
+    pub closed: u64,
     /// Number of sessions now; `None` where the server cannot be queried.
-    pub(crate) present: Option<u64>,
+    pub present: Option<u64>,
     /// Most sessions at once.
-    pub(crate) most: u64,
+    pub most: u64,
     /// Number of sessions closed by a restart or while the server could not be queried.
-    pub(crate) lost: u64,
+    pub lost: u64,
     /// Number of sessions opened in place of those.
-    pub(crate) reestablished: u64,
+    pub reestablished: u64,
     /// Time in which the server could not be queried, in nanoseconds.
-    pub(crate) uncounted_ns: u64,
+    pub uncounted_ns: u64,
 }
 
 impl SessionTracker {
     /// Creates an empty tracker that counts from `now_ns`.
-    pub(super) fn new(now_ns: u64) -> Self {
+    pub(crate) fn new(now_ns: u64) -> Self {
         Self {
             present: BTreeSet::new(),
             known: BTreeSet::new(),
@@ -54,7 +56,7 @@ impl SessionTracker {
     }
 
     /// Adds a sample of the sessions at `now_ns`.
-    pub(super) fn seen(&mut self, now_ns: u64, now: BTreeSet<SessionKey>) {
+    pub(crate) fn seen(&mut self, now_ns: u64, now: BTreeSet<SessionKey>) {
         let closed = self.present.difference(&now).count() as u64;
         let opened = now.difference(&self.known).count() as u64;
         self.tally.closed += closed;
@@ -76,7 +78,7 @@ impl SessionTracker {
 
     /// Adds a failed sample. A server that shuts down closes sessions one by one, so those closed
     /// in the last sample count as lost.
-    pub(super) fn unseen(&mut self) {
+    pub(crate) fn unseen(&mut self) {
         if !std::mem::replace(&mut self.blind, true) {
             let first = std::mem::take(&mut self.just_closed);
             self.lose(first);
@@ -90,7 +92,7 @@ impl SessionTracker {
     }
 
     /// Returns the changes since the last call, as of `now_ns`.
-    pub(super) fn take(&mut self, now_ns: u64) -> SessionChanges {
+    pub(crate) fn take(&mut self, now_ns: u64) -> SessionChanges {
         if self.blind {
             self.tally.uncounted_ns += now_ns.saturating_sub(self.counted_ns);
             self.counted_ns = now_ns;
