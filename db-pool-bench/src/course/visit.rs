@@ -33,13 +33,6 @@ impl TracedRequest {
             failure: outcome.failure.map(|failure| *failure),
         }
     }
-
-    /// Returns the response time, in nanoseconds.
-    pub(crate) fn felt_ns(&self) -> u64 {
-        self.timestamps
-            .done_ns
-            .saturating_sub(self.timestamps.begin_ns())
-    }
 }
 
 /// Records `visits` in `step`: those that began in its window count for its figures, those that

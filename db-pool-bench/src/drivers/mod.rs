@@ -21,13 +21,13 @@ use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
-use load_engine::{Failure, OperationTable, UserId};
+use load_engine::{Failure, UserId};
 use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
 pub use options::{PoolOptions, Recycle};
-pub(crate) use pool_handle::{HasPool, Lease, PoolHandle};
+pub(crate) use pool_handle::{HasPool, PoolHandle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
@@ -102,11 +102,6 @@ pub struct DriverSetup {
 }
 
 impl DriverSetup {
-    /// Returns the names of the operations that outcomes index.
-    pub(crate) fn operations(&self) -> OperationTable {
-        self.workload.operations()
-    }
-
     fn user(&self, user: UserId) -> User {
         User::new(&self.workload, self.seed, user)
     }

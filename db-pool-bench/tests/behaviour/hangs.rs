@@ -180,7 +180,6 @@ fn a_rule_ends_exhaust_too_when_its_server_freezes() {
 }
 
 #[test]
-#[ignore = "needs the common engine: the traced runs drop what is cut off"]
 fn what_lifecycle_cuts_off_is_censored_and_not_forgotten() {
     let args =
         "--driver deadpool --pool-size 4 --peak-rate 200 --duration 3s --idle 1s --script one.sql";
