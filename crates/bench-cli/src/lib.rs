@@ -52,6 +52,9 @@ mod screen;
 pub mod signals;
 pub mod table;
 
+#[cfg(feature = "load")]
+pub mod workers;
+
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
 pub use logging::verbose_flag;
