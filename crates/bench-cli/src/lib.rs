@@ -51,6 +51,7 @@ mod scenario;
 mod screen;
 pub mod signals;
 pub mod table;
+pub mod terminal_text;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
