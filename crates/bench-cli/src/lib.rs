@@ -51,6 +51,7 @@ mod scenario;
 mod screen;
 pub mod signals;
 pub mod table;
+pub mod terminal_text;
 
 #[cfg(feature = "load")]
 pub mod workers;
