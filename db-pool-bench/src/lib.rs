@@ -12,7 +12,7 @@
 
 mod check;
 mod cli;
-pub mod conditions;
+mod conditions;
 mod connect;
 mod context;
 mod control;

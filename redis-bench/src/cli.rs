@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::LoadFlags;
+use bench_cli::workers::WorkerFlags;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clients::ClientKind;
@@ -33,6 +34,9 @@ pub enum RedisBenchCommand {
     /// Compare ways to connect by plain SET or GET throughput
     #[command(after_help = POOL_HELP)]
     Pool(Box<PoolFlags>),
+    /// Make a share of the load, as the process that started this one orders on stdin
+    #[command(hide = true)]
+    Worker,
 }
 
 const CACHE_HELP: &str = "\
@@ -89,6 +93,10 @@ pub struct CommonFlags {
     /// Flags of the load.
     #[command(flatten)]
     pub load: LoadFlags,
+
+    /// Flags of worker processes.
+    #[command(flatten)]
+    pub workers: WorkerFlags,
 
     /// Flags of the output.
     #[command(flatten)]

@@ -32,6 +32,7 @@ mod scenario;
 pub mod server;
 mod summary;
 pub mod throughput;
+mod worker;
 pub mod workload;
 
 use std::time::Duration;
@@ -44,6 +45,7 @@ use crate::cache::Cache;
 use crate::cli::{RedisBenchCli, RedisBenchCommand};
 use crate::scenario::RedisRun;
 use crate::throughput::Throughput;
+use crate::worker::RedisWorker;
 
 /// Runs the command of the command line.
 ///
@@ -61,6 +63,9 @@ pub fn run(cli: &RedisBenchCli) -> anyhow::Result<Exit> {
             // The cheapest generator: here it is the client that is measured.
             let defaults = defaults(RuntimeKind::PerCore);
             RedisRun::new("pool", &Throughput(flags), &flags.common, defaults)?.run()
+        }
+        RedisBenchCommand::Worker => {
+            bench_cli::workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(RedisWorker(cli)))
         }
     }
 }

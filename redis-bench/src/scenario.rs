@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::load::Defaults;
-use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
+use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario, workers};
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
 use load_engine::{LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
 use serde_json::json;
@@ -23,6 +23,7 @@ use crate::run_keys::{self, RunKeys};
 use crate::run_target::RunTarget;
 use crate::server::RedisServer;
 use crate::summary;
+use crate::worker::StepTarget;
 use crate::workload::RedisWorkload;
 
 /// Users where neither `--users` nor `--rate` is given.
@@ -87,10 +88,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        self.flags.url.as_deref().map_or(Ok(()), |url| {
+        if let Some(url) = &self.flags.url {
             RedisAddress::parse(url)?;
-            Ok(())
-        })
+        }
+        self.check_workers()
     }
 
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
@@ -99,6 +100,9 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         config.extend(self.workload.config());
         let names: Vec<&str> = self.clients.iter().map(|client| client.name()).collect();
         let url = flags.url.as_deref().map(redaction::url);
+        if let Some(workers) = flags.workers.workers {
+            config.insert("workers".to_owned(), json!(workers));
+        }
         config.insert("clients".to_owned(), json!(names));
         config.insert("pool_size".to_owned(), json!(flags.pool_size));
         config.insert("connections".to_owned(), json!(flags.connections));
@@ -165,6 +169,9 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         let one = self.flags.load.step.measure(self.defaults)
             + self.flags.load.step.warmup(self.defaults);
         bench.announce(one * planned.len() as u32, planned.len());
+        if let Some(count) = self.flags.workers.workers {
+            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
+        }
         target.begun = true;
         for next in planned {
             let client = self.clients[next.setting];
@@ -174,8 +181,9 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             if !target.fill(bench, keys.clone())? {
                 return Ok(());
             }
+            let index = self.run_step(bench, target, (client, next.repeat), keys, &mut evidence)?;
+            bench.check_workers()?;
             let server = &target.server;
-            let index = self.run_step(bench, server, (client, next.repeat), keys, &mut evidence)?;
             let step = &bench.report.steps[index];
             if bench.interrupted() || (!server.is_ours() && stopped(step)) {
                 return Ok(());
@@ -229,25 +237,25 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
     fn run_step(
         &self,
         bench: &mut Bench,
-        server: &RedisServer,
+        target: &RunTarget,
         (client, repeat): (ClientKind, u64),
         keys: RunKeys,
         evidence: &mut ServerSampler,
     ) -> anyhow::Result<usize> {
         let mut plan = self.plan(client, repeat);
+        let server = &target.server;
         plan.stop_rules = self.stop_rules(server);
-        let remote = server.remote();
-        let (info, count) = (remote.info().clone(), self.connections(client));
-        let work = self.workload.work(keys);
-        let index = match client {
-            ClientKind::Pooled => {
-                let factory = Arc::new(Pooled::new(info, count, work));
-                bench.step(&plan, &factory, evidence)?
-            }
-            ClientKind::Multiplexed => {
-                let factory = Arc::new(Multiplexed::new(info, count, work));
-                bench.step(&plan, &factory, evidence)?
-            }
+        let index = if bench.has_workers() {
+            let target = StepTarget {
+                throwaway_url: server.throwaway_url().map(str::to_owned),
+                client,
+                connections: self.connections(client),
+                prefix: keys.prefix,
+                seed: keys.seed,
+            };
+            bench.step_on_workers(&plan, &target, evidence)?
+        } else {
+            self.step_here(bench, &plan, (server, client), keys, evidence)?
         };
         let bound = if bench.interrupted() {
             EVIDENCE_TIMEOUT_INTERRUPTED
@@ -272,6 +280,47 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
         bench.save();
         Ok(index)
+    }
+
+    /// Makes the load of a step in this process.
+    fn step_here(
+        &self,
+        bench: &mut Bench,
+        plan: &StepPlan,
+        (server, client): (&RedisServer, ClientKind),
+        keys: RunKeys,
+        evidence: &mut ServerSampler,
+    ) -> anyhow::Result<usize> {
+        let (info, count) = (server.remote().info().clone(), self.connections(client));
+        let work = self.workload.work(keys);
+        match client {
+            ClientKind::Pooled => {
+                let factory = Arc::new(Pooled::new(info, count, work));
+                bench.step(plan, &factory, evidence)
+            }
+            ClientKind::Multiplexed => {
+                let factory = Arc::new(Multiplexed::new(info, count, work));
+                bench.step(plan, &factory, evidence)
+            }
+        }
+    }
+
+    /// Refuses workers who would share a connection: each has its own.
+    fn check_workers(&self) -> anyhow::Result<()> {
+        let Some(workers) = self.flags.workers.workers else {
+            return Ok(());
+        };
+        let few = |client: &&ClientKind| self.connections(**client) < workers;
+        let Some(client) = self.clients.iter().find(few) else {
+            return Ok(());
+        };
+        let (name, count) = (client.name(), self.connections(*client));
+        let flag = client.parameter().replace('_', "-");
+        Err(UsageError(format!(
+            "{workers} workers cannot share {count} connections of the {name} client: each needs one \
+             of its own; use --{flag} {workers} or more, or --client"
+        ))
+        .into())
     }
 
     fn plan(&self, client: ClientKind, repeat: u64) -> StepPlan {

@@ -59,6 +59,11 @@ impl RedisServer {
         self.ours
     }
 
+    /// Returns the URL of the throwaway server that this run started; it may hold a password.
+    pub(crate) fn throwaway_url(&self) -> Option<&str> {
+        self.throwaway.as_ref().map(Redis::url)
+    }
+
     /// Returns true if this run started the server, whose keys end with it.
     pub(crate) fn is_throwaway(&self) -> bool {
         self.throwaway.is_some()

@@ -10,9 +10,11 @@ use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
 use load_engine::{
-    Actor, Cancel, Phase, StepPlan, TargetFactory, TracedPlan, TracedResult, run_requests,
-    run_traced, self_check,
+    Actor, Cancel, Phase, StepPlan, TargetFactory, TracedPlan, TracedResult, WorkerProcesses,
+    run_on_workers, run_requests, run_traced, self_check,
 };
+
+use serde::Serialize;
 
 use crate::Exit;
 use crate::ending;
@@ -42,6 +44,8 @@ pub struct Bench {
     warnings: Vec<Warning>,
     shown: ShownFigures,
     seeks_limit: bool,
+    /// Worker processes that make the load; absent where this process makes it.
+    workers: Option<WorkerProcesses>,
     ended: bool,
 }
 
@@ -72,6 +76,7 @@ impl Bench {
             warnings: Vec::new(),
             shown: ShownFigures::default(),
             seeks_limit: false,
+            workers: None,
             ended: false,
         };
         bench.phase(Phase::Start);
@@ -138,6 +143,53 @@ impl Bench {
         let mut follower = self.follower(&plan.name, evidence);
         let mut result = run_requests(plan, factory, &cancel, &mut follower)?;
         result.step.server = follower.server;
+        self.plan.done += plan.warmup + plan.measure;
+        Ok(self.push_step(result.step, result.series, result.warnings))
+    }
+
+    /// Lets `workers` make the load of all steps that [`step_on_workers`](Self::step_on_workers) runs.
+    pub fn lead(&mut self, workers: WorkerProcesses) {
+        self.workers = Some(workers);
+    }
+
+    /// Returns true if worker processes make the load.
+    pub fn has_workers(&self) -> bool {
+        self.workers.is_some()
+    }
+
+    /// Fails if a worker process was lost: no further step can be made.
+    ///
+    /// # Errors
+    /// Returns a sentence that names the worker.
+    pub fn check_workers(&self) -> anyhow::Result<()> {
+        match self.workers.as_ref().and_then(WorkerProcesses::lost) {
+            Some(lost) => Err(anyhow::anyhow!("{lost}; what was measured is kept")),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs one step on the worker processes and adds its result to the report; returns its index
+    /// there. `target` is what a worker needs to make the step's target.
+    ///
+    /// # Errors
+    /// When no load can be made at all.
+    pub fn step_on_workers(
+        &mut self,
+        plan: &StepPlan,
+        target: &impl Serialize,
+        evidence: &mut dyn EvidenceSource,
+    ) -> anyhow::Result<usize> {
+        let mut workers = self
+            .workers
+            .take()
+            .context("there are no worker processes")?;
+        let cancel = self.cancel.clone();
+        let mut follower = self.follower(&plan.name, evidence);
+        let ran = run_on_workers(plan, target, &mut workers, &cancel, &mut follower);
+        let server = follower.server;
+        self.workers = Some(workers);
+        let mut result = ran?;
+        result.step.server = server;
         self.plan.done += plan.warmup + plan.measure;
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
@@ -274,6 +326,8 @@ impl Bench {
     fn status(&self) -> Status {
         if self.interrupted() {
             Status::Interrupted
+        } else if self.check_workers().is_err() {
+            Status::Failed
         } else {
             ending::status(&self.report, self.seeks_limit)
         }

@@ -51,6 +51,10 @@ mod scenario;
 mod screen;
 pub mod signals;
 pub mod table;
+pub mod terminal_text;
+
+#[cfg(feature = "load")]
+pub mod workers;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};

@@ -19,7 +19,7 @@ const VERBOSE: &str = "verbose";
 const VARIABLE: &str = "RUST_LOG";
 
 /// Crates whose messages are ours; those of all others are shown from one level higher on.
-const OWN_CRATES: [&str; 18] = [
+const OWN_CRATES: [&str; 19] = [
     "bench_cli",
     "bench_report",
     "bottleneck_analyzer",
@@ -29,6 +29,7 @@ const OWN_CRATES: [&str; 18] = [
     "load_engine",
     "peers",
     "pg_connect",
+    "pg_evidence",
     "pgbench_script",
     "plimsoll",
     "redis_bench",

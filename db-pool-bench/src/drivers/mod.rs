@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
-use load_engine::{Failure, UserId};
+use load_engine::{Failure, ThinkTime, UserId};
 use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
@@ -31,7 +31,7 @@ pub(crate) use pool_handle::{HasPool, PoolHandle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
-use crate::conditions::{Hold, HoldTimer};
+use crate::conditions::HoldTimer;
 use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
@@ -96,7 +96,7 @@ pub struct DriverSetup {
     /// Seed of the requests.
     pub seed: u64,
     /// Time for which the application holds the connection after the answer.
-    pub hold: Hold,
+    pub hold: ThinkTime,
     /// Number of connections that the pool has opened so far.
     pub opened: Arc<AtomicU64>,
 }

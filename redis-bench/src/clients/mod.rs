@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use load_engine::{OperationId, OperationTable, Outcome, Timestamps, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError};
+use serde::{Deserialize, Serialize};
 
 use crate::failure;
 
@@ -28,7 +29,7 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 
 /// A way to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 pub enum ClientKind {
     /// deadpool-redis: a request checks a connection out and gives it back.
     Pooled,

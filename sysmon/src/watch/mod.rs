@@ -11,7 +11,6 @@ pub(crate) mod latest;
 pub mod model;
 pub mod process;
 pub mod screen;
-mod text;
 pub mod view;
 
 use std::io::{self, IsTerminal as _};

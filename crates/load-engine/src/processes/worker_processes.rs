@@ -1,5 +1,6 @@
 //! Worker processes of a run: started together, kept from step to step, ended together.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::Child;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -61,6 +62,14 @@ pub struct WorkerProcesses {
     pub(super) workers: Vec<WorkerProcess>,
     received: Receiver<(usize, Received)>,
     worst_ping_ns: u64,
+}
+
+impl fmt::Debug for WorkerProcesses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerProcesses")
+            .field("count", &self.workers.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl WorkerProcesses {

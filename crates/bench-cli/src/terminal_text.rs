@@ -1,13 +1,13 @@
-//! Text for the terminal. Names of processes and interfaces may contain escape sequences, or
-//! characters without width that shift the rest of a line.
+//! Text for the terminal: its width, and how it is shortened. Names of processes and interfaces may
+//! contain escape sequences, or characters without width that shift the rest of a line.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Text in place of a figure that could not be read.
-pub(super) const ABSENT: &str = "–";
+pub const ABSENT: &str = "–";
 
 /// Replaces each character that is not visible by itself with a question mark.
-pub(super) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let seen = |c: char| c.width().is_some_and(|columns| columns > 0);
     text.chars()
         .map(|c| if seen(c) { c } else { '?' })
@@ -15,12 +15,12 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Number of columns that `text` takes.
-pub(super) fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     text.width()
 }
 
 /// Makes `text` printable and shortens it to at most so many columns, with an ellipsis.
-pub(super) fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     // No character takes less than a byte, so the rest can never be shown.
     let text = printable(&text.chars().take(most + 1).collect::<String>());
     if columns(&text) <= most {
@@ -43,7 +43,7 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 }
 
 /// Shortens or pads `text` to exactly so many columns.
-pub(super) fn fitted(text: &str, exactly: usize) -> String {
+pub fn fitted(text: &str, exactly: usize) -> String {
     let mut text = shortened(text, exactly);
     let short = exactly.saturating_sub(columns(&text));
     text.extend(std::iter::repeat_n(' ', short));
@@ -51,14 +51,14 @@ pub(super) fn fitted(text: &str, exactly: usize) -> String {
 }
 
 /// Shortens or pads `text` to exactly so many columns, aligned to the right.
-pub(super) fn right(text: &str, exactly: usize) -> String {
+pub fn right(text: &str, exactly: usize) -> String {
     let text = shortened(text, exactly);
     let short = exactly.saturating_sub(columns(&text));
     " ".repeat(short) + &text
 }
 
 /// Formats a figure by `unit`; [`ABSENT`] where there is none.
-pub(super) fn figure(value: Option<f64>, unit: impl Fn(f64) -> String) -> String {
+pub fn figure(value: Option<f64>, unit: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| ABSENT.to_owned(), unit)
 }
 
