@@ -17,7 +17,7 @@ use super::backend_monitor::{BackendMonitor, Leaked};
 use super::session_tracker::SessionChanges;
 
 /// Longest wait for the first connection; longer than its own time-out.
-const OPENING_BOUND: Duration = Duration::from_secs(60);
+const OPENING_BOUND: Duration = Duration::from_mins(1);
 /// Longest wait for the counts of a run, and after a signal.
 const ANSWER_LIMITS: WaitLimits = WaitLimits {
     timeout: Duration::from_secs(4),

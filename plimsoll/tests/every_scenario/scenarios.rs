@@ -94,21 +94,11 @@ pub(crate) const WITHOUT_LOAD: [&str; 7] = [
 ];
 
 /// Checks that do not hold yet, as scenario, check, and the assertion that is missing.
-pub(crate) const KNOWN_GAPS: [(&str, &str, &str); 5] = [
+pub(crate) const KNOWN_GAPS: [(&str, &str, &str); 3] = [
     (
         "db-pool-bench lifecycle",
         "stall",
         "generator.worst_stall_ns > 0: none is kept in the login storm",
-    ),
-    (
-        "db-pool-bench lifecycle",
-        "timeline",
-        "throughput_per_s, errors_per_s and latency.p99_ns cover each step: there is none of the login storm",
-    ),
-    (
-        "db-pool-bench lifecycle",
-        "timeline of all percentiles",
-        "latency.p50_ns and latency.max_ns cover each step: there is none of the login storm",
     ),
     (
         "ws-bench limit",
