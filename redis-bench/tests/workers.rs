@@ -86,7 +86,7 @@ fn workers_send_the_planned_number_of_requests_exactly_as_one_process_does() {
             "as the server counts them, with the warm-up"
         );
         assert_eq!(step.generator.parent_cpu_ns.is_some(), workers > 1);
-        assert_eq!(report.config.get("workers").is_some(), workers > 1);
+        assert_eq!(report.config.contains_key("workers"), workers > 1);
         let connections = step.pool.as_ref().map_or(8, |pool| pool.max_size);
         assert_eq!(connections, 8, "all pools together");
         assert!(step.server.is_some() && common::keys(&redis).is_empty());

@@ -74,8 +74,8 @@ impl Operation {
         };
         let names: BTreeSet<&String> = parts.iter().flat_map(|part| part.phases.keys()).collect();
         for name in names {
-            let named = parts.iter().filter_map(|part| part.phases.get(name));
-            let merged = Histogram::merged(named)?;
+            let phases = parts.iter().filter_map(|part| part.phases.get(name));
+            let merged = Histogram::merged(phases)?;
             whole
                 .phases
                 .extend(merged.map(|phase| (name.clone(), phase)));
@@ -208,9 +208,9 @@ mod tests {
 
     fn histogram(durations: &[u64]) -> Option<Histogram> {
         let mut recorded = recording();
-        durations
-            .iter()
-            .for_each(|ns| recorded.saturating_record(*ns));
+        for ns in durations {
+            recorded.saturating_record(*ns);
+        }
         Histogram::from_recording(&recorded)
     }
 

@@ -153,12 +153,11 @@ impl StepPlan {
         else {
             return None;
         };
-        let (curve, held) = match &self.curve {
-            Some(fitted) => (fitted.curve.clone(), self.warmup),
-            None => {
-                let whole = self.warmup + self.measure;
-                (RateCurve::constant(rate_per_s, whole).ok()?, Duration::ZERO)
-            }
+        let (curve, held) = if let Some(fitted) = &self.curve {
+            (fitted.curve.clone(), self.warmup)
+        } else {
+            let whole = self.warmup + self.measure;
+            (RateCurve::constant(rate_per_s, whole).ok()?, Duration::ZERO)
         };
         Some(Arrivals::after(held, curve, pacing, worker, self.seed))
     }

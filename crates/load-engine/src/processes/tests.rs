@@ -326,7 +326,8 @@ fn through_the_pipe(collected: CollectedStep) -> CollectedStep {
         failure: None,
     };
     write_line(&mut line, &answer).unwrap();
-    assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+    let lines = line.split_inclusive(|byte| *byte == b'\n');
+    assert_eq!(lines.count(), 1, "one line");
     match serde_json::from_slice(&line).unwrap() {
         Answer::Collected { collected, .. } => *collected,
         other => panic!("{other:?}"),
