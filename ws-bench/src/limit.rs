@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::{Remedy as _, Scenario, ScenarioName};
 use bench_report::{Limit, LimitOwner, Report};
-use load_engine::{Failure, LoadThreads, available_threads};
+use load_engine::{Failure, HeldLoad, HeldSettings, available_threads};
 use serde_json::Value;
 use testbed::WebSocketServer;
 
-use crate::connection_step::RunSetup;
+use crate::connection::WsConnector;
 use crate::endpoint::{TargetUrl, WsEndpoint};
 use crate::evidence::ServerProcessReader;
 use crate::failure;
@@ -23,9 +23,11 @@ use crate::remedy;
 use crate::render;
 use crate::search::LimitSearch;
 use crate::settings::LimitSettings;
-use crate::step_runner::{StepRunner, StepVerdict};
-use crate::thread_pool::{ThreadPool, ThreadPoolError};
+use crate::step_runner::{BrokenStep, StepRunner, StepVerdict};
 use crate::verdict::BreakReason;
+
+/// Time that a server has for a new connection and its echo, each, after a rule ended a step.
+const PROBE_AFTER_RULE: Duration = Duration::from_secs(1);
 
 /// Search for the limit of a server, or of a throwaway one where there is none.
 pub(crate) struct LimitRun {
@@ -44,11 +46,10 @@ pub(crate) struct LimitTarget {
     throwaway: Option<WebSocketServer>,
 }
 
-/// Server that has answered, and the worker threads that will connect to it.
+/// Server that has answered, and the load that will connect to it.
 pub(crate) struct LimitSetup {
-    setup: Arc<RunSetup>,
     watch: ServerProcessReader,
-    pool: ThreadPool,
+    load: HeldLoad<WsConnector>,
     /// Limit of this machine below the most connections to try.
     shortage: Option<Shortage>,
 }
@@ -107,21 +108,31 @@ impl Scenario for LimitRun {
             ProbeResult::Nothing(failure) => return Err(unreachable(&target.url, &failure)),
         };
         let shortage = plan(bench, &endpoint, settings.max);
-        let setup = Arc::new(setup(endpoint, settings));
         let watch = target.throwaway.as_ref().map_or_else(
-            || ServerProcessReader::of_endpoint(&setup.endpoint),
+            || ServerProcessReader::of_endpoint(&endpoint),
             |server| ServerProcessReader::of_process(server.pid()),
         );
         if let Some(process) = watch.server_process() {
             let config = &mut bench.report.config;
             config.insert("server_process".to_owned(), process);
         }
-        let pool = ThreadPool::start(&setup, settings.runtime, available_threads(), &bench.cancel)
+        let connector = WsConnector {
+            endpoint,
+            timeout: settings.timeout,
+            message_bytes: settings.message_bytes,
+        };
+        let held = HeldSettings {
+            connects_per_s: settings.spawn_rate_per_s,
+            timeout: settings.timeout,
+            runtime: settings.runtime,
+            threads: available_threads(),
+            waiting: settings.waiting,
+        };
+        let load = HeldLoad::start(Arc::new(connector), held)
             .context("cannot start the load generator's threads")?;
         Ok(Some(LimitSetup {
-            setup,
             watch,
-            pool,
+            load,
             shortage,
         }))
     }
@@ -136,8 +147,7 @@ impl Scenario for LimitRun {
         let shortage = prepared.shortage;
         let mut runner = StepRunner {
             bench,
-            pool: prepared.pool,
-            setup: prepared.setup,
+            load: prepared.load,
             settings,
             watch: prepared.watch,
             steps_left: 0,
@@ -145,12 +155,14 @@ impl Scenario for LimitRun {
         let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
         let mut search = LimitSearch::new(settings.start, settings.factor, highest);
         let found = run_steps(&mut runner, &mut search, &target.url)?;
-        if !runner.bench.interrupted() {
-            // A signal that comes now has nothing more to stop.
-            let _ = runner.close_surplus(0);
+        let is_gone = matches!(found, Some(Found::Gone(_)));
+        if !is_gone && !runner.bench.interrupted() {
+            // A worker that is gone now has nothing more to do.
+            let _ = runner.close_beyond(0);
         }
-        runner.pool.shut_down();
-        conclude(bench, &search, found, shortage.as_ref());
+        drop(runner);
+        let why = found.map(|(Found::Broke(why) | Found::Gone(why))| why);
+        conclude(bench, &search, why, shortage.as_ref());
         Ok(())
     }
 
@@ -180,20 +192,6 @@ fn throwaway() -> anyhow::Result<LimitTarget> {
     })
 }
 
-fn setup(endpoint: WsEndpoint, settings: &LimitSettings) -> RunSetup {
-    RunSetup {
-        endpoint,
-        timeout: settings.timeout,
-        spawn_rate_per_s: settings.spawn_rate_per_s,
-        message_bytes: settings.message_bytes,
-        load: settings.load.clone(),
-        seed: settings.seed,
-        waiting: settings.waiting,
-        open: AtomicU64::new(0),
-        threads: LoadThreads::default(),
-    }
-}
-
 /// Returns the limit of this machine below `max` connections, and warns of it before the first is
 /// opened.
 fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> {
@@ -209,29 +207,36 @@ fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> 
     Some(shortage)
 }
 
-/// Runs steps until the limit is known; returns the reason for which the lowest broken step broke.
+/// Reason for which the lowest broken step broke.
+enum Found {
+    /// The server still answers others.
+    Broke(BreakReason),
+    /// The server answered nobody any more.
+    Gone(BreakReason),
+}
+
+/// Runs steps until the limit is known, or there is no server left to look at.
 fn run_steps(
     runner: &mut StepRunner<'_>,
     search: &mut LimitSearch,
     target: &TargetUrl,
-) -> anyhow::Result<Option<BreakReason>> {
+) -> anyhow::Result<Option<Found>> {
     let mut found = None;
     while let Some(step) = search.next() {
-        runner.steps_left = search.steps_after();
-        match runner.close_surplus(step) {
-            Ok(()) => {}
-            Err(ThreadPoolError::Cancelled) => return Ok(found),
-            Err(gone) => return Err(gone.into()),
+        if runner.bench.interrupted() {
+            return Ok(found);
         }
+        runner.steps_left = search.steps_after();
+        runner.close_beyond(step)?;
         match hold(runner, step)? {
             StepVerdict::Held => search.held(step),
             StepVerdict::Interrupted => return Ok(found),
-            StepVerdict::Broken { why, open } => {
-                search.broke(step, open);
-                found = Some(why);
-                if open == 0 && is_gone(runner, target)? {
-                    return Ok(found.map(gone));
+            StepVerdict::Broken(broken) => {
+                search.broke(step, broken.open);
+                if let Some(gone) = server_gone(runner, &broken, target)? {
+                    return Ok(Some(Found::Gone(gone)));
                 }
+                found = Some(Found::Broke(broken.why));
             }
         }
     }
@@ -254,36 +259,44 @@ fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Res
     const TRIES: usize = 3;
     for _ in 1..TRIES {
         match runner.run_step(step, repeat)? {
-            StepVerdict::Broken { why, .. } if why.may_pass => {}
+            StepVerdict::Broken(broken) if broken.why.may_pass => {}
             other => return Ok(other),
         }
         runner
             .bench
             .line("the generator itself was late: this step is tried again");
-        match runner.close_surplus(step) {
-            Ok(()) => {}
-            Err(ThreadPoolError::Cancelled) => return Ok(StepVerdict::Interrupted),
-            Err(gone) => return Err(gone.into()),
+        runner.close_beyond(step)?;
+        if runner.bench.interrupted() {
+            return Ok(StepVerdict::Interrupted);
         }
     }
     runner.run_step(step, repeat)
 }
 
-/// Returns true if the server no longer answers anybody, so that no limit is left to look for.
-fn is_gone(runner: &StepRunner<'_>, target: &TargetUrl) -> anyhow::Result<bool> {
-    let found = probe(target, runner.settings.timeout, &runner.bench.cancel)?;
+/// Returns the reason of a broken step if the server answers nobody any more, so that no limit is left
+/// to look for: all its connections are lost, or a rule ended the step, as it does where a server hangs.
+fn server_gone(
+    runner: &StepRunner<'_>,
+    broken: &BrokenStep,
+    target: &TargetUrl,
+) -> anyhow::Result<Option<BreakReason>> {
+    let timeout = runner.settings.timeout;
+    let (bound, observed) = match broken {
+        BrokenStep { open: 0, .. } => (timeout, "the server answered nobody any more".to_owned()),
+        BrokenStep { by_rule: true, .. } => {
+            let bound = timeout.min(PROBE_AFTER_RULE);
+            let text = humantime::format_duration(bound);
+            (bound, format!("a new connection got no echo within {text}"))
+        }
+        BrokenStep { .. } => return Ok(None),
+    };
+    let found = probe(target, bound, &runner.bench.cancel)?;
     let of_target = |failure: &Failure| failure::owner(&failure.kind) == LimitOwner::Target;
-    Ok(matches!(found, ProbeResult::Nothing(failure) if of_target(&failure)))
-}
-
-fn gone(why: BreakReason) -> BreakReason {
-    BreakReason {
-        reason: format!(
-            "{}; after that the server answered nobody any more",
-            why.reason
-        ),
-        ..why
-    }
+    let is_gone = matches!(found, ProbeResult::Nothing(failure) if of_target(&failure));
+    Ok(is_gone.then(|| BreakReason {
+        reason: format!("{}; after that {observed}", broken.why.reason),
+        ..broken.why.clone()
+    }))
 }
 
 fn conclude(

@@ -10,8 +10,9 @@ use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
 use load_engine::{
-    Actor, Cancel, Phase, StepPlan, TargetFactory, TracedPlan, TracedResult, WorkerProcesses,
-    run_on_workers, run_requests, run_traced, self_check,
+    Actor, Cancel, ConnectionFactory, HeldLevel, HeldLoad, HeldResult, Phase, StepPlan,
+    TargetFactory, TracedPlan, TracedResult, WorkerProcesses, run_connections, run_on_workers,
+    run_requests, run_traced, self_check,
 };
 
 use serde::Serialize;
@@ -100,6 +101,13 @@ impl Bench {
             steps,
             ..RunProgress::default()
         };
+    }
+
+    /// Sets the expected duration and number of the steps that are still to come, the next one included,
+    /// of a run that finds its steps as it goes.
+    pub fn expect(&mut self, left: Duration, steps: usize) {
+        self.plan.total = self.plan.done + left;
+        self.plan.steps = self.plan.step + steps;
     }
 
     /// Makes a rule that ends a step the result that this run looks for, and no failure.
@@ -211,6 +219,23 @@ impl Bench {
         let result = run_traced(plan, factory, actors, &cancel, &mut follower)?;
         self.plan.done += whole.warmup + whole.measure;
         Ok(result)
+    }
+
+    /// Runs one step on connections that stay open. It is not in the report yet: the scenario judges it
+    /// and adds its own figures, and then [`push_step`](Self::push_step) adds it.
+    pub fn held<F: ConnectionFactory>(
+        &mut self,
+        load: &mut HeldLoad<F>,
+        plan: &StepPlan,
+        level: HeldLevel,
+        evidence: &mut dyn EvidenceSource,
+    ) -> HeldResult {
+        let cancel = self.cancel.clone();
+        let mut follower = self.follower(&plan.name, evidence);
+        let mut held = run_connections(load, plan, level, &cancel, &mut follower);
+        held.result.step.server = follower.server;
+        self.plan.done += plan.warmup + plan.measure;
+        held
     }
 
     /// Returns the follower of the next step, which shows its progress.

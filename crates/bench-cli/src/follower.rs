@@ -70,6 +70,12 @@ impl Observer for StepFollower<'_> {
         self.evidence.measure_begins();
     }
 
+    fn opening(&mut self, opened: usize, wanted: usize) {
+        let message = format!("{}: {opened} of {wanted} open", self.name);
+        let total = self.plan.total.max(self.plan.done);
+        self.progress.tick(self.plan.done, total, &message);
+    }
+
     fn broken_rule(&mut self) -> Option<BrokenRule> {
         self.evidence.broken_rule()
     }

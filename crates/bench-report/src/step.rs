@@ -161,6 +161,14 @@ impl Generator {
     pub fn full_thread(&self, bound: f64) -> Option<f64> {
         self.busiest_thread_ratio.filter(|ratio| *ratio >= bound)
     }
+
+    /// Returns the share of their time for which the threads were at work or waited for a CPU, where it
+    /// was `bound` or more: a generator whose CPUs others take is as late as one that needs them itself.
+    pub fn starved(&self, bound: f64) -> Option<f64> {
+        let ready_ns = self.ready_ns.filter(|_| self.cpu_ns > 0)?;
+        let wanted = self.cpu_ratio * (1.0 + ready_ns as f64 / self.cpu_ns as f64);
+        (wanted >= bound).then_some(wanted.min(1.0))
+    }
 }
 
 /// End of a step.

@@ -49,7 +49,7 @@ fn connections_live_on_from_step_to_step_and_every_message_counts_once() {
             assert!(!series.is_empty(), "{name}");
         }
     }
-    load.close_beyond(30).unwrap();
+    load.close_beyond(30, || false).unwrap();
     assert_eq!(
         (load.open(), endpoint.closed.load(Ordering::SeqCst)),
         (30, 60)
@@ -128,7 +128,7 @@ fn connections_that_are_lost_are_found_by_the_check_and_not_charged_to_the_next_
     let checks = held.checks.unwrap();
     assert_eq!((checks.attempted, checks.succeeded), (20, 15));
     assert_eq!((checks.errors, held.open), (errors("gone", 5), 15));
-    load.close_beyond(15).unwrap();
+    load.close_beyond(15, || false).unwrap();
     let held = hold(&mut load, &closed_loop(2, SHORT), 15);
     let checks = held.checks.unwrap();
     assert_eq!((checks.attempted, checks.succeeded), (15, 15));

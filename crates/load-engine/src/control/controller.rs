@@ -289,14 +289,17 @@ impl<'a> Controller<'a> {
 
     /// Waits until the load has verified what it holds; returns how the step ended meanwhile, if it did.
     fn verify(&mut self) -> Option<StepEnd> {
-        while !self.source.is_verified() {
-            if self.cancel.is_cancelled() {
+        loop {
+            let cancelled = self.cancel.is_cancelled();
+            if self.source.verify(cancelled) {
+                return None;
+            }
+            if cancelled {
                 self.source.abort();
                 return Some(StepEnd::Interrupted);
             }
             self.heartbeat.short_beat();
         }
-        None
     }
 
     /// Returns the failure of the load, if it failed; what still runs is cut off.

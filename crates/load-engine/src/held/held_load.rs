@@ -117,14 +117,21 @@ impl<F: ConnectionFactory> HeldLoad<F> {
     }
 
     /// Closes the connections beyond `most`, and forgets those that were lost: a step is charged with
-    /// its own losses only. Each connection has a second to be closed.
+    /// its own losses only. Each connection has a second to be closed. Nobody waits for that once
+    /// `cancelled` returns true.
     ///
     /// # Errors
     /// Fails when a worker is gone.
-    pub fn close_beyond(&mut self, most: u64) -> Result<(), WorkerGone> {
+    pub fn close_beyond(
+        &mut self,
+        most: u64,
+        cancelled: impl Fn() -> bool,
+    ) -> Result<(), WorkerGone> {
         let surplus = self.open().saturating_sub(most);
         self.order(&WorkerCommand::Close(Arc::new(AtomicU64::new(surplus))));
-        self.wait_until_idle(Duration::MAX);
+        while !self.is_idle() && !cancelled() {
+            std::thread::sleep(LOOKED_EVERY);
+        }
         self.gone().map_or(Ok(()), Err)
     }
 

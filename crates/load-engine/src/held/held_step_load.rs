@@ -162,9 +162,9 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
         self.load.is_idle()
     }
 
-    fn is_verified(&mut self) -> bool {
+    fn verify(&mut self, cancelled: bool) -> bool {
         if self.stage == Stage::Hold {
-            if !self.load.is_idle() {
+            if cancelled || !self.load.is_idle() {
                 return false;
             }
             self.stage = Stage::Check;

@@ -42,9 +42,10 @@ pub(crate) trait LoadSource {
         Vec::new()
     }
 
-    /// Starts to verify what the load still holds, and returns true once that is over; called after the
-    /// drain of a step that nothing ended early.
-    fn is_verified(&mut self) -> bool {
+    /// Verifies what the load still holds, and returns true once that is over; called after the drain of
+    /// a step that nothing ended early. Begins nothing once the step is `cancelled`.
+    fn verify(&mut self, cancelled: bool) -> bool {
+        let _ = cancelled;
         true
     }
 
