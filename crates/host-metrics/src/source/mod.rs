@@ -23,8 +23,7 @@ pub mod network;
 pub mod open_file_limit;
 mod options;
 #[cfg(any(test, not(target_os = "linux")))]
-#[cfg_attr(target_os = "linux", allow(dead_code, unreachable_pub))]
-mod portable;
+pub mod portable;
 pub mod pressure;
 pub mod process;
 #[cfg(target_os = "linux")]
