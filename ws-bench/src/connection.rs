@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use load_engine::{
-    ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldOperations, OperationSpec,
-    Received, Timestamps,
+    ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldOperations, Incoming,
+    OperationSpec, Timestamps,
 };
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -94,7 +94,7 @@ impl HeldConnection for WsConnection {
         sent.map_err(|error| failure::from_session(&error))
     }
 
-    async fn receive(&mut self) -> Result<Received, Failure> {
+    async fn receive(&mut self) -> Result<Incoming, Failure> {
         match self.socket.next().await {
             None => Err(failure::from_end()),
             Some(Err(error)) => Err(failure::from_session(&error)),
@@ -117,19 +117,19 @@ impl HeldConnection for WsConnection {
 }
 
 impl WsConnection {
-    fn received(&self, message: Message) -> Result<Received, Failure> {
+    fn received(&self, message: Message) -> Result<Incoming, Failure> {
         match message {
             Message::Close(frame) => Err(failure::from_close(frame.as_ref())),
             // The library answers pings.
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Received::Other),
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Incoming::Other),
             Message::Binary(_) | Message::Text(_) => {
                 let echo = message.into_data();
                 Ok(match self.messages.kind(&echo) {
-                    EchoKind::Last => Received::Answer,
-                    EchoKind::Earlier => Received::Other,
+                    EchoKind::Last => Incoming::Answer,
+                    EchoKind::Earlier => Incoming::Other,
                     EchoKind::Unknown => {
                         let text = "the answer was not what had been sent";
-                        Received::Wrong(Failure::new(failure::WRONG_ECHO, text))
+                        Incoming::Wrong(Failure::new(failure::WRONG_ECHO, text))
                     }
                 })
             }
@@ -142,9 +142,9 @@ pub(crate) async fn exchange_echo(connection: &mut WsConnection) -> Result<(), F
     connection.send().await?;
     loop {
         match connection.receive().await? {
-            Received::Answer => return Ok(()),
-            Received::Wrong(failure) => return Err(failure),
-            Received::Other => {}
+            Incoming::Answer => return Ok(()),
+            Incoming::Wrong(failure) => return Err(failure),
+            Incoming::Other => {}
         }
     }
 }

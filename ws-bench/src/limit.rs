@@ -23,7 +23,7 @@ use crate::remedy;
 use crate::render;
 use crate::search::LimitSearch;
 use crate::settings::LimitSettings;
-use crate::step_runner::{BrokenStep, StepRunner, StepVerdict};
+use crate::step_runner::{StepBreak, StepRunner, StepVerdict};
 use crate::verdict::BreakReason;
 
 /// Time that a server has for a new connection and its echo, each, after a rule ended a step.
@@ -277,18 +277,18 @@ fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Res
 /// to look for: all its connections are lost, or a rule ended the step, as it does where a server hangs.
 fn server_gone(
     runner: &StepRunner<'_>,
-    broken: &BrokenStep,
+    broken: &StepBreak,
     target: &TargetUrl,
 ) -> anyhow::Result<Option<BreakReason>> {
     let timeout = runner.settings.timeout;
     let (bound, observed) = match broken {
-        BrokenStep { open: 0, .. } => (timeout, "the server answered nobody any more".to_owned()),
-        BrokenStep { by_rule: true, .. } => {
+        StepBreak { open: 0, .. } => (timeout, "the server answered nobody any more".to_owned()),
+        StepBreak { by_rule: true, .. } => {
             let bound = timeout.min(PROBE_AFTER_RULE);
             let text = humantime::format_duration(bound);
             (bound, format!("a new connection got no echo within {text}"))
         }
-        BrokenStep { .. } => return Ok(None),
+        StepBreak { .. } => return Ok(None),
     };
     let found = probe(target, bound, &runner.bench.cancel)?;
     let of_target = |failure: &Failure| failure::owner(&failure.kind) == LimitOwner::Target;

@@ -26,14 +26,14 @@ pub(crate) enum StepVerdict {
     /// All bounds were kept.
     Held,
     /// A bound was broken.
-    Broken(BrokenStep),
+    Broken(StepBreak),
     /// A signal came.
     Interrupted,
 }
 
-/// A step that broke.
+/// Break of a step.
 #[derive(Debug)]
-pub(crate) struct BrokenStep {
+pub(crate) struct StepBreak {
     pub(crate) why: BreakReason,
     /// Connections that were open then.
     pub(crate) open: u64,
@@ -115,7 +115,7 @@ impl StepRunner<'_> {
         let end = step.end.clone();
         self.bench.push_step(step, result.series, result.warnings);
         match (end, why) {
-            (_, Some(why)) => Ok(StepVerdict::Broken(BrokenStep { why, open, by_rule })),
+            (_, Some(why)) => Ok(StepVerdict::Broken(StepBreak { why, open, by_rule })),
             (StepEnd::Interrupted, None) => Ok(StepVerdict::Interrupted),
             (StepEnd::Failed { reason }, None) => Err(anyhow::Error::msg(reason)),
             (StepEnd::Completed | StepEnd::Stopped { .. }, None) => Ok(StepVerdict::Held),

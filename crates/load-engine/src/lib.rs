@@ -28,7 +28,7 @@ pub use control::run_traced::{TracedResult, run_traced};
 pub use control::self_check;
 pub use control::step_result::{CARRIED_RATIO, StepResult, WORST_INTERVAL_P99_NS};
 pub use held::connection_factory::{
-    ConnectionFactory, ConnectionId, HeldConnection, HeldOperations, Received,
+    ConnectionFactory, ConnectionId, HeldConnection, HeldOperations, Incoming,
 };
 pub use held::held_load::{HeldLoad, HeldSettings, WorkerGone};
 pub use held::held_step::HeldLevel;

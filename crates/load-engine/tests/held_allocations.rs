@@ -10,7 +10,7 @@ use std::time::Duration;
 use bench_report::{Pacing, StepEnd};
 use load_engine::{
     Cancel, ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldLevel, HeldLoad,
-    HeldOperations, HeldSettings, LoadPlan, OperationSpec, Received, RuntimeKind, StepPlan,
+    HeldOperations, HeldSettings, Incoming, LoadPlan, OperationSpec, RuntimeKind, StepPlan,
     ThinkTime, Timestamps, WaitStrategy, run_connections,
 };
 
@@ -90,13 +90,13 @@ impl HeldConnection for Connection {
         Ok(())
     }
 
-    async fn receive(&mut self) -> Result<Received, Failure> {
+    async fn receive(&mut self) -> Result<Incoming, Failure> {
         if !self.waits {
             std::future::pending::<()>().await;
         }
         tokio::task::yield_now().await;
         self.waits = false;
-        Ok(Received::Answer)
+        Ok(Incoming::Answer)
     }
 
     fn unanswered(_: Duration) -> Failure {

@@ -48,7 +48,7 @@ pub trait HeldConnection: Send + Sized + 'static {
     ///
     /// # Errors
     /// Fails when the connection has ended.
-    fn receive(&mut self) -> impl Future<Output = Result<Received, Failure>> + Send;
+    fn receive(&mut self) -> impl Future<Output = Result<Incoming, Failure>> + Send;
 
     /// Makes the failure of a message that was not answered within `timeout`.
     fn unanswered(timeout: Duration) -> Failure;
@@ -61,7 +61,7 @@ pub trait HeldConnection: Send + Sized + 'static {
 
 /// Result of one reading from a connection.
 #[derive(Debug)]
-pub enum Received {
+pub enum Incoming {
     /// The answer to the last message.
     Answer,
     /// An answer that is wrong; the connection is still good.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use tokio::time::{sleep, timeout};
 
-use super::connection_factory::{HeldConnection, Received};
+use super::connection_factory::{HeldConnection, Incoming};
 use super::connection_handle::{CompletionToken, ConnectionCommand, ConnectionHandle};
 use super::held_step::HeldStep;
 use super::talk_schedule::{TalkSchedule, TalkerQueue};
@@ -270,9 +270,9 @@ async fn send_and_receive(
     connection.send().await?;
     loop {
         match connection.receive().await? {
-            Received::Answer => return Ok(None),
-            Received::Wrong(failure) => return Ok(Some(failure)),
-            Received::Other => {}
+            Incoming::Answer => return Ok(None),
+            Incoming::Wrong(failure) => return Ok(Some(failure)),
+            Incoming::Other => {}
         }
     }
 }
@@ -294,7 +294,7 @@ mod tests {
             Ok(())
         }
 
-        async fn receive(&mut self) -> Result<Received, Failure> {
+        async fn receive(&mut self) -> Result<Incoming, Failure> {
             std::future::pending().await
         }
 

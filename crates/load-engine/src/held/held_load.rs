@@ -42,7 +42,7 @@ pub struct HeldSettings {
 pub struct WorkerGone(String);
 
 /// Command to one worker, and its end.
-struct Order {
+struct WorkerOrder {
     command: WorkerCommand,
     cut_off: CancellationToken,
     /// Dropped when the command has been carried out.
@@ -55,7 +55,7 @@ struct Order {
 pub struct HeldLoad<F: ConnectionFactory> {
     state: Arc<HeldState<F>>,
     workers: WorkerPool,
-    orders: Vec<mpsc::UnboundedSender<Order>>,
+    orders: Vec<mpsc::UnboundedSender<WorkerOrder>>,
     threads: LoadThreads,
     /// Token that cuts off what the last command has under way.
     cut_off: CancellationToken,
@@ -170,7 +170,7 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         self.pending = Arc::new(());
         for worker in &self.orders {
             // A worker that is gone is found by whoever waits for the command.
-            let _ = worker.send(Order {
+            let _ = worker.send(WorkerOrder {
                 command: command.clone(),
                 cut_off: self.cut_off.clone(),
                 pending: Arc::clone(&self.pending),
@@ -208,7 +208,7 @@ impl<F: ConnectionFactory> Drop for HeldLoad<F> {
 async fn run_worker<F: ConnectionFactory>(
     worker: WorkerShare,
     state: Arc<HeldState<F>>,
-    orders: Option<mpsc::UnboundedReceiver<Order>>,
+    orders: Option<mpsc::UnboundedReceiver<WorkerOrder>>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let mut worker = HeldWorker::new(worker, state)?;

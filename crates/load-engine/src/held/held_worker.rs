@@ -78,7 +78,8 @@ pub(crate) struct HeldWorker<F: ConnectionFactory> {
     opened: u64,
 }
 
-type Attempted<C> = Result<Result<(ConnectionId, C), ()>, JoinError>;
+/// Result of an attempt to connect, whose failure is recorded.
+type Attempted<C> = Result<Option<C>, JoinError>;
 
 impl<F: ConnectionFactory> HeldWorker<F> {
     /// Creates a worker without connections.
@@ -131,7 +132,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         &mut self,
         step: &Arc<HeldStep>,
         missing: u64,
-        attempts: &mut JoinSet<Result<(ConnectionId, F::Connection), ()>>,
+        attempts: &mut JoinSet<Option<F::Connection>>,
     ) -> Result<(), Failure> {
         let wanted = self.connections.len() + self.worker.share_of(missing) as usize;
         let at_once = self.worker.share_of(ATTEMPTS_AT_ONCE).max(1) as usize;
@@ -159,7 +160,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
     }
 
     fn add_connection(&mut self, attempted: Attempted<F::Connection>, step: &HeldStep) {
-        let Ok(Ok((_, connection))) = attempted else {
+        let Ok(Some(connection)) = attempted else {
             return step.count_failed_connect();
         };
         let handle = Arc::new(ConnectionHandle::default());
@@ -354,18 +355,18 @@ async fn attempt<F: ConnectionFactory>(
     id: ConnectionId,
     state: Arc<HeldState<F>>,
     step: Arc<HeldStep>,
-) -> Result<(ConnectionId, F::Connection), ()> {
+) -> Option<F::Connection> {
     let mut request = InFlightRequest::for_user(&step.connects, monotonic_ns());
     let connected = state.factory.connect(id, &mut request.timestamps).await;
     let operation = OperationId::FIRST;
     match connected {
         Ok(connection) => {
             request.finish(&Outcome::success(operation), &[]);
-            Ok((id, connection))
+            Some(connection)
         }
         Err(failure) => {
             request.finish(&Outcome::failed(operation, failure), &[]);
-            Err(())
+            None
         }
     }
 }

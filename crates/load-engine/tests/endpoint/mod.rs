@@ -8,7 +8,7 @@ use std::time::Duration;
 use bench_report::Pacing;
 use load_engine::{
     Cancel, ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldLevel, HeldLoad,
-    HeldOperations, HeldResult, HeldSettings, LoadPlan, OperationSpec, Received, RuntimeKind,
+    HeldOperations, HeldResult, HeldSettings, Incoming, LoadPlan, OperationSpec, RuntimeKind,
     StepPlan, ThinkTime, Timestamps, WaitStrategy, run_connections,
 };
 use tokio::sync::Notify;
@@ -97,21 +97,21 @@ impl HeldConnection for EndpointConnection {
         Ok(())
     }
 
-    async fn receive(&mut self) -> Result<Received, Failure> {
+    async fn receive(&mut self) -> Result<Incoming, Failure> {
         let lose = self.endpoint.lose.notified();
         if self.id < self.endpoint.lost_below.load(Ordering::SeqCst) {
             return Err(Failure::new("gone", "it went away"));
         }
         if !self.waits || self.endpoint.hangs.load(Ordering::SeqCst) {
             lose.await;
-            return Ok(Received::Other);
+            return Ok(Incoming::Other);
         }
         tokio::task::yield_now().await;
         self.waits = false;
         if self.endpoint.is_wrong.load(Ordering::SeqCst) {
-            return Ok(Received::Wrong(Failure::new("wrong", "not what was sent")));
+            return Ok(Incoming::Wrong(Failure::new("wrong", "not what was sent")));
         }
-        Ok(Received::Answer)
+        Ok(Incoming::Answer)
     }
 
     fn unanswered(_: Duration) -> Failure {
