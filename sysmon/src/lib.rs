@@ -2,7 +2,7 @@
 //! that into figures over time, and the commands around it.
 //!
 //! The crate `host-metrics` reads and derives; a [`recording`] holds what comes of it in bounded
-//! memory, and writes it into a report, which [`mod@show`] reads back. [`marks`] reach it from
+//! memory, and writes it into a report, which `show` reads back. `marks` reach it from
 //! outside.
 #![cfg_attr(
     test,

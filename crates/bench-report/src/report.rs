@@ -41,7 +41,7 @@ pub enum Status {
 /// A report of schema 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// Always [`SCHEMA`] in what this version writes.
+    /// Always `plimsoll.report/1` in what this version writes.
     pub schema: String,
     /// Program that wrote it.
     pub tool: Tool,

@@ -1,7 +1,7 @@
 //! `sysmon export`: metrics of the machine for Prometheus, over HTTP.
 //!
 //! One sampler reads at its own interval and puts each page into the [`page_store`]; the
-//! [`server`], on a thread of its own, serves it. A page is encoded at most once in each format,
+//! `server`, on a thread of its own, serves it. A page is encoded at most once in each format,
 //! when it is first requested, so that fifty scrapers cost no more sampling and encoding than one.
 
 pub(crate) mod cgroups;

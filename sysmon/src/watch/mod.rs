@@ -1,7 +1,7 @@
 //! `sysmon watch`: a live view of the machine on the terminal.
 //!
 //! The state ([`model`]) is independent of the terminal, drawing ([`view`]) samples nothing, and
-//! keys ([`keys`]) only change the state; this module joins them with the sampler, the terminal
+//! keys (`keys`) only change the state; this module joins them with the sampler, the terminal
 //! ([`screen`]) and the clock. Rates are derived by the same code as in `record`.
 
 pub(crate) mod cli;
