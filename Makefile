@@ -59,6 +59,7 @@ test-postgres-matrix:
 lint: deny
 	$(CARGO) fmt --all --check
 	scripts/plain-words
+	scripts/one-engine
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked -p sysmon --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items

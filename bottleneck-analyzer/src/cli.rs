@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use bench_cli::flags::Format;
 use bench_cli::{Exit, Remedy as _, UsageError};
-use bench_report::{Tool, store};
+use bench_report::{ReportFile, Status, StoreError, Tool, store};
 use clap::{Parser, Subcommand};
 
+use crate::merge;
 use crate::render::{html, terminal};
 use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
@@ -25,6 +26,10 @@ enum AnalyzerCommand {
     /// Rank what limits a run, and recommend what to promise
     #[command(after_help = EXAMPLES)]
     Analyze(Analyze),
+    /// Join the reports of workers that made one load on several hosts
+    // Hidden until a bench writes such reports.
+    #[command(hide = true)]
+    Merge(Merge),
 }
 
 const EXAMPLES: &str = "\
@@ -69,6 +74,42 @@ struct Analyze {
     thresholds: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+struct Merge {
+    /// Report of each worker
+    #[arg(required = true, value_name = "FILE")]
+    reports: Vec<PathBuf>,
+    /// File of the joined report
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+impl Merge {
+    fn run(&self) -> anyhow::Result<Exit> {
+        let read = |path: &PathBuf| Ok((path.clone(), store::load(path)?));
+        let reports = self
+            .reports
+            .iter()
+            .map(read)
+            .collect::<Result<_, StoreError>>();
+        let reports = reports.remedy("give the reports of workers, and leave out the rest")?;
+        let merged = merge::merge(reports)
+            .remedy("give one report of each worker of one load, as --worker I/N wrote it")?;
+        if self.reports.contains(&self.output) {
+            let sentence = format!("{} is one of the reports to join", self.output.display());
+            return Err(UsageError(sentence)).remedy("another file for the result");
+        }
+        ReportFile::create(&self.output, &merged)
+            .remedy("--output with a path that can be written")?;
+        bench_cli::show(&format!("Wrote {}", self.output.display()));
+        Ok(if merged.status == Status::Complete {
+            Exit::Done
+        } else {
+            Exit::Code(1)
+        })
+    }
+}
+
 /// Treatment of a gate that could not be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Strictness {
@@ -95,6 +136,7 @@ impl AnalyzerCli {
     pub fn run(&self) -> anyhow::Result<Exit> {
         match &self.command {
             AnalyzerCommand::Analyze(analyze) => analyze.run(),
+            AnalyzerCommand::Merge(merge) => merge.run(),
         }
     }
 }

@@ -25,6 +25,7 @@ mod gates;
 mod json_pointer;
 mod limiting_factor;
 mod machine_recording;
+mod merge;
 mod operating_point;
 mod participants;
 mod postgres;

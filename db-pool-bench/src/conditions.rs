@@ -3,25 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use bench_cli::flags;
 use bench_report::clock::monotonic_ns;
 use clap::Args;
-use load_engine::{Failure, Pacer, UserId, WaitStrategy};
+use load_engine::{Failure, Pacer, ThinkTime, UserId, WaitStrategy};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
-use rand_distr::{Distribution as _, Exp1};
 use serde_json::{Value, json};
 
 /// Flags of the conditions that hold for a whole scenario.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Conditions")]
 pub(crate) struct ConditionFlags {
-    /// Time the application holds the connection after the answer, as in 5ms or exp:5ms
-    #[arg(long, value_parser = str::parse::<Hold>, value_name = "TIME", default_value = "0")]
-    pub(crate) hold: Hold,
+    /// Time the application holds the connection after the answer, as in 5ms, 1ms..9ms or exp:5ms
+    #[arg(long, value_parser = hold, value_name = "TIME", default_value = "0")]
+    pub(crate) hold: ThinkTime,
 
     /// Delay added to each direction of the network, in whole milliseconds
     #[arg(long, value_parser = network_delay, value_name = "TIME", default_value = "0")]
@@ -52,7 +50,7 @@ impl ConditionFlags {
     pub(crate) fn config(self) -> BTreeMap<String, Value> {
         let delay_ns = self.network_delay.as_nanos() as u64;
         BTreeMap::from([
-            ("hold".to_owned(), json!(self.hold.to_string())),
+            ("hold".to_owned(), json!(hold_text(self.hold))),
             ("network_delay_ns".to_owned(), json!(delay_ns)),
         ])
     }
@@ -62,7 +60,7 @@ impl ConditionFlags {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Conditions {
     /// The application's own work while it holds a connection.
-    pub(crate) hold: Hold,
+    pub(crate) hold: ThinkTime,
     /// Delay of each direction: a round trip takes twice this longer.
     pub(crate) network_delay: Duration,
 }
@@ -77,59 +75,35 @@ impl Conditions {
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let delay = humantime::format_duration(self.network_delay);
-        match (self.hold, self.network_delay) {
-            (Hold::None, Duration::ZERO) => write!(f, "no hold, no delay"),
-            (hold, Duration::ZERO) => write!(f, "hold {hold}"),
-            (Hold::None, _) => write!(f, "delay {delay}"),
-            (hold, _) => write!(f, "hold {hold}, delay {delay}"),
+        match (self.hold.is_none(), self.network_delay.is_zero()) {
+            (true, true) => write!(f, "no hold, no delay"),
+            (false, true) => write!(f, "hold {}", self.hold),
+            (true, false) => write!(f, "delay {delay}"),
+            (false, false) => write!(f, "hold {}, delay {delay}", self.hold),
         }
     }
 }
 
-/// Time for which the application holds a connection after the server's last answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Hold {
-    /// The connection is released at once.
-    #[default]
-    None,
-    /// The same time for every request.
-    Fixed(Duration),
-    /// Exponentially distributed times with this mean.
-    Exponential(Duration),
+/// Parses the time for which the application holds a connection after the server's last answer.
+pub(crate) fn hold(text: &str) -> Result<ThinkTime, String> {
+    let hold: ThinkTime = text.parse().map_err(|_| {
+        format!(
+            "{text:?} is no time; write 5ms, 1ms..9ms (evenly between) or exp:5ms (around a mean)"
+        )
+    })?;
+    Ok(if hold.is_none() {
+        ThinkTime::NONE
+    } else {
+        hold
+    })
 }
 
-impl Hold {
-    /// Returns the mean hold time.
-    pub(crate) fn mean(self) -> Duration {
-        match self {
-            Self::None => Duration::ZERO,
-            Self::Fixed(time) | Self::Exponential(time) => time,
-        }
-    }
-}
-
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("0"),
-            Self::Fixed(time) => write!(f, "{}", humantime::format_duration(*time)),
-            Self::Exponential(mean) => write!(f, "exp:{}", humantime::format_duration(*mean)),
-        }
-    }
-}
-
-impl FromStr for Hold {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let distributed = text.trim().strip_prefix("exp:");
-        let time = flags::duration_or_zero(distributed.unwrap_or(text))
-            .map_err(|said| format!("{said}; exp:5ms draws it around a mean"))?;
-        Ok(match (time, distributed) {
-            (Duration::ZERO, _) => Self::None,
-            (time, None) => Self::Fixed(time),
-            (time, Some(_)) => Self::Exponential(time),
-        })
+/// Returns a hold time as it is written in reports: `0` where the connection is released at once.
+pub(crate) fn hold_text(hold: ThinkTime) -> String {
+    if hold.is_none() {
+        "0".to_owned()
+    } else {
+        hold.to_string()
     }
 }
 
@@ -137,7 +111,7 @@ impl FromStr for Hold {
 /// at one millisecond, as long as a typical hold.
 #[derive(Debug)]
 pub(crate) struct HoldTimer {
-    hold: Hold,
+    hold: ThinkTime,
     timer: Option<(Pacer, SmallRng)>,
 }
 
@@ -146,9 +120,9 @@ impl HoldTimer {
     ///
     /// # Errors
     /// Fails when the system provides no timer.
-    pub(crate) fn new(hold: Hold, seed: u64, user: UserId) -> Result<Self, Failure> {
+    pub(crate) fn new(hold: ThinkTime, seed: u64, user: UserId) -> Result<Self, Failure> {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
-        let timer = if hold == Hold::None {
+        let timer = if hold.is_none() {
             None
         } else {
             let pacer = Pacer::new(WaitStrategy::Sleep)
@@ -163,15 +137,7 @@ impl HoldTimer {
         let Some((pacer, random)) = &mut self.timer else {
             return;
         };
-        let length_ns = match self.hold {
-            Hold::None => return,
-            Hold::Fixed(time) => time.as_nanos() as u64,
-            Hold::Exponential(mean) => {
-                let drawn: f64 = Exp1.sample(random);
-                (mean.as_nanos() as f64 * drawn) as u64
-            }
-        };
-        let until_ns = monotonic_ns() + length_ns;
+        let until_ns = monotonic_ns() + self.hold.draw(random).as_nanos() as u64;
         if pacer.wait_until(until_ns).await.is_err() {
             // Sleeps the rest where the timer failed.
             let left_ns = until_ns.saturating_sub(monotonic_ns());
@@ -186,16 +152,33 @@ mod tests {
 
     #[test]
     fn holds_read_as_they_are_written() {
-        for (text, hold) in [
-            ("0", Hold::None),
-            ("5ms", Hold::Fixed(Duration::from_millis(5))),
-            ("exp:5ms", Hold::Exponential(Duration::from_millis(5))),
+        let (short, long) = (Duration::from_millis(1), Duration::from_millis(5));
+        for (text, read) in [
+            ("0", ThinkTime::NONE),
+            ("5ms", ThinkTime::Constant(long)),
+            ("exp:5ms", ThinkTime::Exponential { mean: long }),
+            (
+                "1ms..5ms",
+                ThinkTime::Uniform {
+                    low: short,
+                    high: long,
+                },
+            ),
         ] {
-            assert_eq!(text.parse::<Hold>(), Ok(hold));
-            assert_eq!(hold.to_string(), text);
+            assert_eq!(hold(text), Ok(read));
+            assert_eq!(hold_text(read), text);
         }
-        for text in ["", "5", "exp:", "exp:-5ms", "normal:5ms", "-5ms"] {
-            let said = text.parse::<Hold>().expect_err(text);
+        assert_eq!(hold("exp:0s"), Ok(ThinkTime::NONE));
+        for text in [
+            "",
+            "5",
+            "exp:",
+            "exp:-5ms",
+            "normal:5ms",
+            "-5ms",
+            "5ms..1ms",
+        ] {
+            let said = hold(text).expect_err(text);
             assert!(said.contains("exp:5ms"), "{said}");
         }
     }
@@ -203,7 +186,7 @@ mod tests {
     #[test]
     fn conditions_are_named_by_what_they_change() {
         let conditions = Conditions {
-            hold: "exp:5ms".parse().unwrap(),
+            hold: hold("exp:5ms").unwrap(),
             network_delay: Duration::from_millis(2),
         };
         assert_eq!(conditions.to_string(), "hold exp:5ms, delay 2ms");
@@ -212,7 +195,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_hold_is_never_shorter_than_asked() {
-        let hold = Hold::Fixed(Duration::from_micros(300));
+        let hold = ThinkTime::Constant(Duration::from_micros(300));
         let mut hold_timer = HoldTimer::new(hold, 1, UserId(0)).unwrap();
         let began_ns = monotonic_ns();
         for _ in 0..10 {

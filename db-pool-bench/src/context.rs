@@ -1,5 +1,5 @@
 //! Context of a scenario: a server, the run's tables on it, the evidence collector, and steps that
-//! run one after the other. Whatever happens, the run's schema is dropped at the end.
+//! run one after the other.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,22 +11,17 @@ use bench_cli::Remedy as _;
 use bench_cli::bench::Bench;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Step, StepEnd, Warning, WarningCode, Window};
-use load_engine::{Phase, StepPlan, StopRule};
-use serde_json::json;
+use load_engine::{StepPlan, StopRule};
 use testbed::{Faults, Proxy};
 
 use crate::conditions::Conditions;
-use crate::connect;
-use crate::control::{ControlRuntime, clean_up};
 use crate::drivers::{Deadpool, Direct, Driver, DriverSetup, Sqlx, Wire};
-use crate::failure::from_wire;
-use crate::remedy::{self, Purpose};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
 use crate::time_shares::{self, ExtraUsers};
-use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
+use crate::workloads::{Schema, SqlWorkload};
 use pg_connect::Address;
-use pg_evidence::{EvidenceCollector, settings};
+use pg_evidence::EvidenceCollector;
 
 /// Stop rule for a server that is not a throwaway one, where the user gives no rules.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
@@ -58,114 +53,12 @@ pub(crate) struct ScenarioContext<'a> {
     proxies: BTreeMap<Duration, Proxy>,
 }
 
-/// Finds or starts a server with room for `connections`, prepares `selection` there, runs `work` on
-/// it, and drops what was created, also after an error. A signal ends it without an error.
-///
-/// # Errors
-/// Fails when no server is found, the workload cannot be prepared, or `work` fails.
-pub(crate) fn run(
-    bench: &mut Bench,
-    flags: &TargetFlags,
-    selection: &WorkloadSelection,
-    given: Option<ServerUnderTest>,
-    connections: u64,
-    work: impl FnOnce(&mut ScenarioContext) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let started = match given {
-        Some(server) => Some(server),
-        None => ServerUnderTest::start(connections, &bench.cancel)?,
-    };
-    let Some(server) = started else { return Ok(()) };
-    if let Some(note) = server.address.password_file_note() {
-        bench.line(note);
-    }
-    let shown = server.address.redacted();
-    bench.report.config.insert("url".to_owned(), json!(shown));
-    let throwaway = json!(server.throwaway);
-    bench
-        .report
-        .config
-        .insert("throwaway".to_owned(), throwaway);
-    let schema = Schema::for_run(&bench.own_name());
-    let mut begun = false;
-    let outcome = match prepare(bench, selection, &server, &schema, &mut begun) {
-        Ok(Some(workload)) => ScenarioContext::begin(bench, flags, &server, &schema, workload)
-            .and_then(|mut context| work(&mut context)),
-        Ok(None) => Ok(()),
-        Err(error) => Err(error),
-    };
-    bench.phase(Phase::Save);
-    if begun && !server.is_started_here() {
-        remove(bench, &server.address, &schema);
-    }
-    // A throwaway server ends here, before the last save: a signal until then still counts.
-    drop(server);
-    outcome
-}
-
-/// Creates or finds the tables and verifies the statements; `None` when a signal came. `begun` is
-/// set once the run's schema may exist.
-fn prepare(
-    bench: &mut Bench,
-    selection: &WorkloadSelection,
-    server: &ServerUnderTest,
-    schema: &Schema,
-    begun: &mut bool,
-) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
-    bench.phase(Phase::Connect);
-    let control = ControlRuntime::new(bench.cancel.clone(), &server.address, schema)
-        .context("cannot start a runtime")?;
-    let Some(client) = control.connect()? else {
-        return Ok(None);
-    };
-    bench.phase(Phase::Prepare);
-    let version = control.run(client.query_one("SHOW server_version", &[]))?;
-    if let Some(Ok(version)) = version.map(|row| row.and_then(|row| row.try_get::<_, String>(0))) {
-        let versions = &mut bench.report.environment.versions;
-        versions.insert("postgresql".to_owned(), version);
-    }
-    let config = &mut bench.report.config;
-    if let Some(Ok(tls)) = control.run(client.tls_in_use())? {
-        config.insert("tls".to_owned(), json!(tls));
-    }
-    if let Some(Ok(settings)) = control.run(settings::read(&client))? {
-        config.insert("server_settings".to_owned(), json!(settings));
-    }
-    if selection.prepares_statements() && !server.throwaway {
-        let checked = control.run(connect::check_prepared_statements(&client, schema.name()))?;
-        if let Some(Err(error)) = checked {
-            let what = format!("keep prepared statements at {}", server.address.redacted());
-            return remedy::cannot(
-                &what,
-                &from_wire(&error),
-                Purpose::Checking,
-                &server.address,
-            );
-        }
-    }
-    let mut workload_setup = WorkloadSetup {
-        control: &control,
-        address: &server.address,
-        client: &client,
-        schema,
-        throwaway: server.throwaway,
-        schema_begun: false,
-    };
-    let prepared = workload_setup.prepare(selection);
-    *begun = workload_setup.schema_begun;
-    Ok(prepared?.map(Arc::new))
-}
-
-fn remove(bench: &mut Bench, address: &Address, schema: &Schema) {
-    if let Err(reason) = clean_up(address, schema, bench.interrupted()) {
-        let name = schema.name();
-        let command = address.psql_command(&format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
-        bench.left_behind(&format!("the schema {name} ({reason})"), &command);
-    }
-}
-
 impl<'a> ScenarioContext<'a> {
-    fn begin(
+    /// Starts to watch `server` and creates the context of steps on it.
+    ///
+    /// # Errors
+    /// Fails when the system starts no thread.
+    pub(crate) fn begin(
         bench: &'a mut Bench,
         flags: &'a TargetFlags,
         server: &'a ServerUnderTest,

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bench_cli::bench::run_with_timeout;
+use bench_cli::blocking::run_with_timeout;
 use load_engine::{Cancel, Failure};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};

@@ -12,7 +12,7 @@
 
 mod check;
 mod cli;
-pub mod conditions;
+mod conditions;
 mod connect;
 mod context;
 mod control;
@@ -30,6 +30,7 @@ pub mod protocol;
 mod recommendation;
 mod remedy;
 mod results;
+mod run_server;
 mod scale;
 mod server;
 mod sweep;

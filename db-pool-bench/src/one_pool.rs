@@ -1,19 +1,18 @@
-//! Shared part of `scale`, `exhaust` and `lifecycle`, which test one pool at one size: flags,
-//! configuration, and the run from plan to exit code.
+//! Flags of `scale`, `exhaust` and `lifecycle`, which test one pool at one size.
 
 use std::collections::BTreeMap;
 
 use bench_cli::bench::Bench;
 use bench_cli::flags::{self, OutputFlags};
-use bench_cli::{Exit, UsageError, load};
-use bench_report::{Report, Summary};
+use bench_cli::{UsageError, load};
 use clap::Args;
 use load_engine::StopRule;
 use serde_json::{Value, json};
 
 use crate::conditions::ConditionFlags;
-use crate::context::{self, ScenarioContext, Variant};
+use crate::context::Variant;
 use crate::drivers::Driver;
+use crate::run_server::RunServer;
 use crate::target::TargetFlags;
 use crate::workloads::WorkloadSelection;
 
@@ -98,42 +97,25 @@ impl OnePoolFlags {
         config
     }
 
-    /// Runs a scenario that opens up to `connections`, from its plan to its exit code.
+    /// Checks that the drivers can connect to the server that the flags name.
     ///
     /// # Errors
-    /// Fails without a server, or when the report cannot be written.
-    pub(crate) fn run(
-        &self,
-        scenario: &str,
-        connections: u64,
-        plan: &impl PoolScenario,
-    ) -> anyhow::Result<Exit> {
-        let given = self.target.server(&self.drivers)?;
-        let version = env!("CARGO_PKG_VERSION");
-        let config = plan.config();
-        let mut bench = Bench::begin("db-pool-bench", version, scenario, &self.output, config)?;
-        // On an error the bench saves what there is, as failed.
-        let work = |context: &mut ScenarioContext| plan.steps(context);
-        let (target, selection) = (&self.target, plan.selection());
-        context::run(&mut bench, target, selection, given, connections, work)?;
-        bench.report.summary = plan.summary(&bench.report);
-        let text = plan.text(&bench.report);
-        bench.finish(&text)
+    /// Fails with a [`UsageError`].
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        self.target.server(&self.drivers).map(drop)
     }
-}
 
-/// Scenario on one pool: its steps and its conclusions.
-pub(crate) trait PoolScenario {
-    /// Returns the settings as entries of the report's `config`.
-    fn config(&self) -> BTreeMap<String, Value>;
-    /// Workload of the requests.
-    fn selection(&self) -> &WorkloadSelection;
-    /// Runs the steps.
-    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()>;
-    /// Returns the scenario's conclusions about its own data.
-    fn summary(&self, report: &Report) -> Summary;
-    /// Text of the result.
-    fn text(&self, report: &Report) -> String;
+    /// Returns the server of the run, with room for `connections`; `None` when a signal came.
+    ///
+    /// # Errors
+    /// Fails when no server is found.
+    pub(crate) fn open(
+        &self,
+        bench: &mut Bench,
+        connections: u64,
+    ) -> anyhow::Result<Option<RunServer>> {
+        RunServer::open(bench, &self.target, &self.drivers, connections)
+    }
 }
 
 /// Flags of a traced run: a load that changes, with every request recorded one by one.

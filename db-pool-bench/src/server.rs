@@ -1,9 +1,9 @@
 //! Server under test: the user's, or a throwaway one that is stopped when this value is dropped.
 
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use bench_cli::{Remedy as _, UsageError};
 use load_engine::Cancel;
 use testbed::{Postgres, PostgresOptions, TestbedError, token};
@@ -12,7 +12,6 @@ use pg_connect::Address;
 
 /// Connections that a throwaway server has beyond the largest setting.
 const SPARE_CONNECTIONS: u64 = 20;
-const LOOK: Duration = Duration::from_millis(10);
 /// Time to wait, after a signal, for a throwaway server that is still starting, so that it can be
 /// stopped in order; later its guardian process stops it.
 const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
@@ -82,27 +81,21 @@ impl ServerUnderTest {
 type Started = Result<Postgres, TestbedError>;
 
 fn start(options: PostgresOptions, cancel: &Cancel) -> anyhow::Result<Option<Started>> {
-    let (sender, receiver) = sync_channel(1);
-    std::thread::Builder::new()
-        .name("throwaway".to_owned())
-        // When the receiver is gone, the server is dropped here.
-        .spawn(move || sender.send(Postgres::start(&options)).ok())
-        .context("cannot start a thread")?;
-    let mut cancelled = None;
-    loop {
-        match receiver.recv_timeout(LOOK) {
-            Ok(_) if cancel.is_cancelled() => return Ok(None),
-            Ok(started) => return Ok(Some(started)),
-            Err(RecvTimeoutError::Disconnected) => {
-                anyhow::bail!("the start of PostgreSQL broke off")
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        if cancel.is_cancelled() {
-            let since: &Instant = cancelled.get_or_insert_with(Instant::now);
-            if since.elapsed() > START_BOUND_WHEN_CANCELLED {
-                return Ok(None);
-            }
+    // A server that nobody waits for any more is dropped by its thread.
+    let starting = BlockingTask::start(move |_| Postgres::start(&options));
+    let limits = WaitLimits {
+        timeout: Duration::MAX,
+        after_cancel: START_BOUND_WHEN_CANCELLED,
+    };
+    match starting
+        .context("cannot start a thread")?
+        .wait(cancel, limits)
+    {
+        TaskResult::Done(_) if cancel.is_cancelled() => Ok(None),
+        TaskResult::Done(started) => Ok(Some(started)),
+        TaskResult::Cancelled => Ok(None),
+        TaskResult::TimedOut | TaskResult::Lost => {
+            anyhow::bail!("the start of PostgreSQL broke off")
         }
     }
 }

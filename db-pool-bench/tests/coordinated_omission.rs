@@ -16,11 +16,10 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
 use common::postgres;
-use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, DriverSetup, PoolOptions};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
-use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, run_requests};
+use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, ThinkTime, run_requests};
 use pg_connect::Address;
 use pg_evidence::Client;
 use testbed::Postgres;
@@ -53,7 +52,7 @@ fn setup(server: &Postgres) -> DriverSetup {
         checkout_timeout: Duration::from_secs(30),
         workload: Arc::new(workload),
         seed: 1,
-        hold: Hold::None,
+        hold: ThinkTime::NONE,
         opened: Arc::default(),
     }
 }

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use common::postgres;
 use counting::allocations;
-use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{DriverSetup, PoolOptions, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Schema};
-use load_engine::{Session as _, Target as _, TargetFactory as _, Timestamps, UserId, WorkerShare};
+use load_engine::{
+    Session as _, Target as _, TargetFactory as _, ThinkTime, Timestamps, UserId, WorkerShare,
+};
 use pg_connect::Address;
 use pg_evidence::Client;
 
@@ -44,7 +45,7 @@ fn a_request_allocates_nothing() {
             checkout_timeout: Duration::from_secs(5),
             workload: Arc::new(workload),
             seed: 7,
-            hold: Hold::None,
+            hold: ThinkTime::NONE,
             opened: Arc::default(),
         };
         let target = Wire(setup).build(WorkerShare::ALONE).await.unwrap();

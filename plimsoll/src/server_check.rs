@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bench_report::redaction;
+use child_process::{ChildProcess, Signal};
 use redis::RedisError;
 use url::Url;
 
@@ -16,8 +17,6 @@ use crate::tool_process::sibling;
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time of the bench that checks PostgreSQL, its start and end included.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
-/// Time between two polls of that bench.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Result of a check.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,20 +75,18 @@ pub(crate) fn postgres(url: &str) -> ServerCheck {
 
 /// Runs `command` and returns its success and its stderr; `None` where it had to be killed after
 /// `bound`.
-fn stderr_within(mut command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
-    let mut child = command.spawn()?;
-    let started = Instant::now();
-    while child.try_wait()?.is_none() {
-        if started.elapsed() > bound {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(POLL_INTERVAL);
+fn stderr_within(command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
+    let mut child = ChildProcess::start(command, Signal::SIGTERM)?;
+    let stderr = child.take_stderr();
+    let Some(status) = child.wait(bound) else {
+        return Ok(None);
+    };
+    let mut said = Vec::new();
+    if let Some(mut stderr) = stderr {
+        stderr.read_to_end(&mut said)?;
     }
-    let output = child.wait_with_output()?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Ok(Some((output.status.success(), said)))
+    let said = String::from_utf8_lossy(&said).into_owned();
+    Ok(Some((status.success(), said)))
 }
 
 /// Name of a key that does not exist.

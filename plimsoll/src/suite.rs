@@ -2,6 +2,7 @@
 //! anything is started, and the state of each part as it changes.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use bench_cli::{Exit, Remedy as _};
 use bench_report::manifest::STARTED_BY_ENV;
 use bench_report::report::{RUN_ID_ENV, new_run_id};
 use bench_report::{StoreError, store};
+use child_process::{ChildProcess, Signal};
 
 use crate::cli::RunFlags;
 use crate::failure_cause;
@@ -201,7 +203,9 @@ impl Suite<'_> {
     ) -> Option<ToolProcess> {
         let written = self.parts.mark_started(stem);
         self.warn_unwritten(written);
-        match ToolProcess::start(tool, args, environment, &self.log(stem)) {
+        let mut args = args.to_vec();
+        args.extend(bench_cli::verbose_flag());
+        match ToolProcess::start(tool, &args, environment, &self.log(stem)) {
             Ok(tool) => Some(tool),
             Err(error) => {
                 let written = self.parts.skip(stem, &error.to_string());
@@ -306,18 +310,18 @@ impl Suite<'_> {
     fn analyze(mut self) -> anyhow::Result<Exit> {
         self.progress.phase("analyze", "");
         self.progress.finish();
-        let mut analyzer = std::process::Command::new(sibling("bottleneck-analyzer")?)
-            .arg("analyze")
-            .arg(&self.directory)
-            .spawn()
+        let mut command = Command::new(sibling("bottleneck-analyzer")?);
+        command.arg("analyze").arg(&self.directory);
+        command.args(bench_cli::verbose_flag());
+        let mut analyzer = ChildProcess::start(command, Signal::SIGKILL)
             .context("cannot run bottleneck-analyzer")?;
         let status = loop {
-            if let Some(status) = analyzer.try_wait()? {
-                break status;
+            if let Some(status) = analyzer.exit_status()? {
+                break Some(status);
             }
             if self.is_interrupted() {
-                analyzer.kill()?;
-                break analyzer.wait()?;
+                analyzer.kill();
+                break None;
             }
             std::thread::sleep(POLL_INTERVAL);
         };
@@ -327,7 +331,7 @@ impl Suite<'_> {
         if self.is_interrupted() {
             return Ok(self.interrupted());
         }
-        let code = status.code();
+        let code = status.and_then(|status| status.code());
         // After another code a page in the directory would be that of an earlier analysis.
         if matches!(code, Some(0 | GATE_FAILED)) {
             let page = self.directory.join("report.html");

@@ -3,16 +3,14 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use child_process::{ChildProcess, Signal};
 
 /// Time between two polls of a child.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -69,18 +67,19 @@ pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
     }
 }
 
-/// Running tool, which is killed when this is dropped before it has ended.
+/// Running tool, which is killed when this is dropped before it has exited.
 #[derive(Debug)]
 pub(crate) struct ToolProcess {
-    child: Child,
+    child: ChildProcess,
     lines: Receiver<String>,
     spoke: Arc<AtomicBool>,
 }
 
 impl ToolProcess {
     /// Starts `tool`. Its output goes to `log`; its progress lines are also kept to be shown. It gets
-    /// a process group of its own, so that a terminal's Ctrl-C reaches it through this program, once:
-    /// a second signal would make it leave without cleaning up.
+    /// a session of its own, so that a terminal's Ctrl-C reaches it through this program, once: a
+    /// second signal would make it leave without cleaning up. When this program is killed it gets
+    /// SIGTERM: a recorder without a duration would otherwise go on for ever.
     ///
     /// # Errors
     /// Fails when the tool cannot be found or started, or its log cannot be written.
@@ -97,8 +96,7 @@ impl ToolProcess {
         let mut file = File::create(log).map_err(failed)?;
         let result = file.try_clone().map_err(failed)?;
         let mut command = Command::new(sibling(tool)?);
-        end_with_us(&mut command);
-        let mut child = command
+        command
             .args(args)
             .envs(
                 environment
@@ -107,17 +105,16 @@ impl ToolProcess {
             )
             .stdin(Stdio::null())
             .stdout(Stdio::from(result))
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(|source| ToolError::Start {
-                tool: tool.to_owned(),
-                source,
-            })?;
+            .stderr(Stdio::piped());
+        let started = ChildProcess::start(command, Signal::SIGTERM);
+        let mut child = started.map_err(|source| ToolError::Start {
+            tool: tool.to_owned(),
+            source,
+        })?;
         let (sender, lines) = mpsc::channel();
         let spoke = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoke);
-        if let Some(stderr) = child.stderr.take() {
+        if let Some(stderr) = child.take_stderr() {
             std::thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                     // A tool masks secrets in its own words, and not in those of its libraries.
@@ -143,7 +140,7 @@ impl ToolProcess {
 
     /// Returns the exit status; `None` while it runs.
     pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        self.child.exit_status().ok().flatten()
     }
 
     /// Sends SIGINT once the tool has printed its first line: before that it may not handle signals
@@ -156,51 +153,11 @@ impl ToolProcess {
         {
             std::thread::sleep(POLL_INTERVAL);
         }
-        // It may be gone already.
-        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT);
+        self.child.signal(Signal::SIGINT);
     }
 
     /// Waits for its end for at most `bound`, then kills it; `None` when it had to be killed.
     pub(crate) fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
-        let started = Instant::now();
-        while started.elapsed() < bound {
-            if let Some(status) = self.exit_status() {
-                return Some(status);
-            }
-            std::thread::sleep(POLL_INTERVAL);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        None
-    }
-}
-
-/// Has the kernel send SIGTERM to the child when this process is killed: a recorder without a
-/// duration would otherwise go on for ever. The signal depends on the thread that starts the child,
-/// which is the main thread.
-#[cfg(target_os = "linux")]
-fn end_with_us(command: &mut Command) {
-    let parent = nix::unistd::getpid();
-    let prepare = move || {
-        nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
-        if nix::unistd::getppid() == parent {
-            Ok(())
-        } else {
-            Err(std::io::Error::other(
-                "plimsoll ended while it started this",
-            ))
-        }
-    };
-    // SAFETY: between fork and exec it makes two system calls and allocates only to fail.
-    unsafe { command.pre_exec(prepare) };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn end_with_us(_command: &mut Command) {}
-
-impl Drop for ToolProcess {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.child.wait(bound)
     }
 }

@@ -74,7 +74,7 @@ impl RedisAddress {
     }
 
     /// Returns the beginning of a `redis-cli` command for this server, without the password.
-    pub fn cli(&self) -> String {
+    pub(crate) fn cli(&self) -> String {
         let database = match self.info.redis_settings().db() {
             0 => String::new(),
             db => format!(" -n {db}"),
@@ -95,7 +95,7 @@ impl RedisAddress {
     }
 
     /// Returns true if the URL has a password.
-    pub fn has_password(&self) -> bool {
+    pub(crate) fn has_password(&self) -> bool {
         self.info.redis_settings().password().is_some()
     }
 }

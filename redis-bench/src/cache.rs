@@ -15,7 +15,7 @@ use crate::cli::CacheFlags;
 use crate::clients::{RequestResult, Task, Work};
 use crate::key_skew::KeySampler;
 use crate::run_keys::{Expiry, RunKeys};
-use crate::scenario::RedisScenario;
+use crate::workload::RedisWorkload;
 
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
 /// A read that found its key.
@@ -42,7 +42,7 @@ impl Cache<'_> {
     }
 }
 
-impl RedisScenario for Cache<'_> {
+impl RedisWorkload for Cache<'_> {
     type Work = CacheWork;
 
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {

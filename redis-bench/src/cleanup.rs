@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bench_cli::bench::Bench;
+use bench_cli::blocking::{BlockingTask, TaskState};
 use redis::RedisResult;
 
 use crate::address::RedisAddress;
-use crate::blocking_task::{BlockingTask, TaskState};
 use crate::failure;
 use crate::run_keys;
 

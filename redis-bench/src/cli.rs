@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bench_cli::curve_flags::{CURVES_HELP, CurveLoadFlags};
 use bench_cli::flags::{self, OutputFlags};
+use bench_cli::workers::WorkerFlags;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clients::ClientKind;
@@ -33,6 +34,9 @@ pub enum RedisBenchCommand {
     /// Compare ways to connect by plain SET or GET throughput
     #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
     Pool(Box<PoolFlags>),
+    /// Make a share of the load, as the process that started this one orders on stdin
+    #[command(hide = true)]
+    Worker,
 }
 
 const CACHE_HELP: &str = "\
@@ -52,8 +56,7 @@ Examples:
   redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB
   redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
-  redis-bench cache --users ramp:10..500/1m --think-time exp:20ms
-  redis-bench cache --client pooled --find-rate 'p99<5ms'";
+  redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
 
 const POOL_HELP: &str = "\
 50 users call for 5 s after 1 s of warm-up, 3 times with each client, unless --users or --rate, \
@@ -92,6 +95,10 @@ pub struct CommonFlags {
     /// Flags of the load.
     #[command(flatten)]
     pub load: CurveLoadFlags,
+
+    /// Flags of worker processes.
+    #[command(flatten)]
+    pub workers: WorkerFlags,
 
     /// Flags of the output.
     #[command(flatten)]
@@ -161,7 +168,7 @@ pub enum PoolWorkload {
 
 impl PoolWorkload {
     /// Its command, by which operations are named and which the server counts.
-    pub fn operations(self) -> &'static [&'static str] {
+    pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Set => &["set"],
             Self::Get => &["get"],
@@ -170,7 +177,7 @@ impl PoolWorkload {
 }
 
 /// The longest value that Redis takes.
-pub const LONGEST_VALUE: u64 = 512 << 20;
+pub(crate) const LONGEST_VALUE: u64 = 512 << 20;
 
 fn share(text: &str) -> Result<f64, String> {
     let (digits, divisor) = match text.strip_suffix('%') {

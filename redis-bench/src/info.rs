@@ -35,13 +35,13 @@ impl Info {
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
-    pub fn section(connection: &mut Connection, name: &str) -> RedisResult<Self> {
+    pub(crate) fn section(connection: &mut Connection, name: &str) -> RedisResult<Self> {
         let text: String = redis::cmd("INFO").arg(name).query(connection)?;
         Ok(Self::parse(&text))
     }
 
     /// Reads the answer's text: `name:value` lines; comments and what is no such line are skipped.
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let fields = text.lines().filter(|line| !line.starts_with('#'));
         let pairs = fields.filter_map(|line| line.trim_end().split_once(':'));
         Self(
@@ -52,7 +52,7 @@ impl Info {
     }
 
     /// Returns a field as text.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
@@ -82,7 +82,7 @@ impl Info {
     }
 
     /// Returns the number of error answers by their code; since 6.2.
-    pub fn errors(&self) -> BTreeMap<&str, f64> {
+    pub(crate) fn errors(&self) -> BTreeMap<&str, f64> {
         let lines = self.0.iter();
         lines
             .filter_map(|(name, value)| {
@@ -92,7 +92,7 @@ impl Info {
     }
 
     /// Returns the version, as in `7.0.15`, or `valkey 8.1.0` with Valkey.
-    pub fn version(&self) -> Option<String> {
+    pub(crate) fn version(&self) -> Option<String> {
         if let Some(version) = self.text("valkey_version") {
             return Some(format!("valkey {version}"));
         }

@@ -24,7 +24,7 @@ impl Skew {
     ///
     /// # Errors
     /// Returns a sentence when the text is neither.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text == "uniform" {
             return Ok(Self::Uniform);
         }
@@ -38,7 +38,7 @@ impl Skew {
     }
 
     /// Creates a sampler over `keys` keys (1 or more).
-    pub fn sampler(self, keys: u64) -> KeySampler {
+    pub(crate) fn sampler(self, keys: u64) -> KeySampler {
         let zipf = match self {
             Self::Uniform => None,
             Self::Zipf { exponent } if (exponent - 1.0).abs() < NEAR_ONE => {
@@ -62,7 +62,7 @@ impl std::fmt::Display for Skew {
 /// Draws keys: constant memory, no allocation, some tens of nanoseconds a draw (rejection
 /// sampling, which needs no table however many keys there are).
 #[derive(Debug, Clone, Copy)]
-pub struct KeySampler {
+pub(crate) struct KeySampler {
     keys: u64,
     /// Absent for uniform draws.
     zipf: Option<Zipf<f64>>,
@@ -70,7 +70,7 @@ pub struct KeySampler {
 
 impl KeySampler {
     /// Draws the index of a key; 0 is the most wanted one.
-    pub fn draw(&self, random: &mut SmallRng) -> u64 {
+    pub(crate) fn draw(&self, random: &mut SmallRng) -> u64 {
         match &self.zipf {
             None => random.random_range(0..self.keys),
             // Rounding may give a rank of one too many.

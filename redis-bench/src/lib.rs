@@ -1,7 +1,7 @@
 //! Loads Redis as applications use it, and measures the cost of the way to connect.
 //!
 //! A scenario defines the requests of users ([`cache`], [`throughput`]), a client the way in which
-//! they are sent ([`clients`]). [`scenario`] runs each client in a shuffled order, adds the server's
+//! they are sent ([`clients`]). `scenario` runs each client in a shuffled order, adds the server's
 //! evidence to each step, and removes the run's keys.
 #![cfg_attr(
     test,
@@ -15,7 +15,6 @@
 
 pub mod address;
 mod advice;
-mod blocking_task;
 pub mod cache;
 mod cleanup;
 pub mod cli;
@@ -29,10 +28,13 @@ pub mod key_skew;
 mod load_text;
 mod remedy;
 pub mod run_keys;
-pub mod scenario;
+mod run_target;
+mod scenario;
 pub mod server;
 mod summary;
 pub mod throughput;
+mod worker;
+pub mod workload;
 
 use std::time::Duration;
 
@@ -42,7 +44,9 @@ use load_engine::RuntimeKind;
 
 use crate::cache::Cache;
 use crate::cli::{RedisBenchCli, RedisBenchCommand};
+use crate::scenario::RedisRun;
 use crate::throughput::Throughput;
+use crate::worker::RedisWorker;
 
 /// Runs the command of the command line.
 ///
@@ -51,15 +55,18 @@ use crate::throughput::Throughput;
 pub fn run(cli: &RedisBenchCli) -> anyhow::Result<Exit> {
     match &cli.command {
         RedisBenchCommand::Cache(flags) => {
-            scenario::check_value_size(flags.value_size)?;
+            workload::check_value_size(flags.value_size)?;
             let defaults = defaults(RuntimeKind::Shared);
-            scenario::run("cache", &Cache(flags), &flags.common, defaults)
+            RedisRun::new("cache", &Cache(flags), &flags.common, defaults)?.run()
         }
         RedisBenchCommand::Pool(flags) => {
-            scenario::check_value_size(flags.value_size)?;
+            workload::check_value_size(flags.value_size)?;
             // The cheapest generator: here it is the client that is measured.
             let defaults = defaults(RuntimeKind::PerCore);
-            scenario::run("pool", &Throughput(flags), &flags.common, defaults)
+            RedisRun::new("pool", &Throughput(flags), &flags.common, defaults)?.run()
+        }
+        RedisBenchCommand::Worker => {
+            bench_cli::workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(RedisWorker(cli)))
         }
     }
 }

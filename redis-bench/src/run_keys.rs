@@ -47,34 +47,34 @@ pub struct Expiry {
 
 impl Expiry {
     /// A time to live for a key that is written now, in milliseconds, 1 or more.
-    pub fn draw_ms(&self, random: &mut SmallRng) -> u64 {
+    pub(crate) fn draw_ms(&self, random: &mut SmallRng) -> u64 {
         let swing = self.jitter_ratio * (random.random::<f64>() * 2.0 - 1.0);
         ((self.ttl.as_secs_f64() * 1e3 * (1.0 + swing)) as u64).max(1)
     }
 }
 
 /// Prefix of a run's keys.
-pub fn prefix(run_id: &str) -> String {
+pub(crate) fn prefix(run_id: &str) -> String {
     format!("plimsoll:{run_id}:")
 }
 
 impl RunKeys {
     /// Writes the name of key `index` over what is in `buffer`.
-    pub fn name_into(&self, index: u64, buffer: &mut Vec<u8>) {
+    pub(crate) fn name_into(&self, index: u64, buffer: &mut Vec<u8>) {
         buffer.clear();
         // Writing to memory cannot fail.
         let _ = write!(buffer, "{}k:{index}", self.prefix);
     }
 
     /// Returns the value of all keys: printable text of the length asked for.
-    pub fn value(&self) -> Vec<u8> {
+    pub(crate) fn value(&self) -> Vec<u8> {
         (0..self.value_bytes)
             .map(|i| b'a' + (i % 26) as u8)
             .collect()
     }
 
     /// Estimates the memory in bytes that all keys take.
-    pub fn estimated_bytes(&self) -> u64 {
+    pub(crate) fn estimated_bytes(&self) -> u64 {
         let name = self.prefix.len() as u64 + 22;
         self.keys
             .saturating_mul(self.value_bytes + name + OVERHEAD_BYTES)

@@ -1,4 +1,4 @@
-//! Run of any scenario: server, guards, settings in a shuffled order, clean-up.
+//! Run of any workload: server, guards, settings in a shuffled order, clean-up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,178 +7,216 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::load::Defaults;
-use bench_cli::{Exit, Remedy as _, UsageError};
-use bench_report::{Status, Step, StepEnd, Warning, WarningCode, redaction};
+use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario, workers};
+use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
 use load_engine::{LoadCurve, LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
 use serde_json::json;
 
-use crate::blocking_task::{BlockingTask, TaskResult};
-use crate::cleanup::{self, KeyWriter};
+use crate::address::RedisAddress;
+use crate::cleanup;
 use crate::cli::CommonFlags;
-use crate::clients::{self, ClientKind, Multiplexed, Pooled, Work};
+use crate::clients::{self, ClientKind, Multiplexed, Pooled};
 use crate::evidence::ServerSampler;
-use crate::failure;
 use crate::group;
 use crate::guard::{self, Demand};
-use crate::remedy;
 use crate::run_keys::{self, RunKeys};
+use crate::run_target::RunTarget;
 use crate::server::RedisServer;
 use crate::summary;
+use crate::worker::StepTarget;
+use crate::workload::RedisWorkload;
 
-const TOOL: &str = "redis-bench";
 /// Users where neither `--users` nor `--rate` is given.
 const DEFAULT_USERS: u64 = 50;
 /// Lowest cap of arrivals in flight: far above any pool, or requests would wait for the cap and not
 /// for the pool.
 const MIN_IN_FLIGHT_CAP: u64 = 1_024;
-/// Longest time that writing the keys may take.
-const FILL_TIMEOUT: Duration = Duration::from_mins(10);
 /// Longest waits for the server's evidence: after an interrupt, and otherwise.
 const EVIDENCE_TIMEOUT_INTERRUPTED: Duration = Duration::from_millis(150);
 const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Scenario of redis-bench: keys, requests and figures.
-pub trait RedisScenario {
-    /// Requests that users make.
-    type Work: Work;
-
-    /// Returns the keys of a step.
-    fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys;
-
-    /// Makes the requests of users on these keys.
-    fn work(&self, keyspace: RunKeys) -> Self::Work;
-
-    /// Returns the commands that requests consist of, in lower case as in the server's statistics.
-    fn commands(&self) -> &'static [&'static str];
-
-    /// Returns the scenario's flags for the report's configuration.
-    fn config(&self) -> BTreeMap<String, serde_json::Value>;
-
-    /// Adds the scenario's own parameters to a step's plan.
-    fn describe(&self, plan: StepPlan) -> StepPlan {
-        plan
-    }
-
-    /// Adds the scenario's own figures to a finished step.
-    fn conclude(&self, step: &mut Step) {
-        let _ = step;
-    }
-}
-
-/// Runs `scenario` from its flags to its report.
-///
-/// # Errors
-/// Returns a sentence with a remedy; a report that was begun is saved as failed.
-pub fn run<S: RedisScenario>(
-    name: &'static str,
-    scenario: &S,
-    flags: &CommonFlags,
-    defaults: Defaults,
-) -> anyhow::Result<Exit> {
-    if let Some(url) = &flags.url {
-        crate::address::RedisAddress::parse(url)?;
-    }
-    let clients = clients::selected(&flags.client)?;
-    flags.load.check(defaults)?;
-    let seed = flags.load.step.draw_seed();
-    let config = config(scenario, flags, &clients, seed, defaults);
-    let mut bench = Bench::begin(TOOL, env!("CARGO_PKG_VERSION"), name, &flags.output, config)?;
-    bench.show_figures(ShownFigures {
-        percentiles: &["p50", "p99", "p999"],
-        merged: true,
-    });
-    let mut run = ScenarioRun {
-        scenario,
-        flags,
-        clients,
-        seed,
-        defaults,
-        prefix: run_keys::prefix(&bench.own_name()),
-        writer: None,
-    };
-    let ran = run.run(&mut bench);
-    bench.report.summary = summary::conclude(&bench.report);
-    if let Err(error) = ran
-        && !bench.interrupted()
-    {
-        bench.report.status = Status::Failed;
-        bench.save();
-        return Err(error);
-    }
-    let text = summary::text(&bench.report);
-    bench.finish(&text)
-}
-
-fn config<S: RedisScenario>(
-    scenario: &S,
-    flags: &CommonFlags,
-    clients: &[ClientKind],
-    seed: u64,
-    defaults: Defaults,
-) -> BTreeMap<String, serde_json::Value> {
-    let mut config = flags.load.config(seed, defaults);
-    config.extend(scenario.config());
-    let names: Vec<&str> = clients.iter().map(|client| client.name()).collect();
-    let url = flags.url.as_deref().map(redaction::url);
-    config.insert("clients".to_owned(), json!(names));
-    config.insert("pool_size".to_owned(), json!(flags.pool_size));
-    config.insert("connections".to_owned(), json!(flags.connections));
-    config.insert(
-        "url".to_owned(),
-        json!(url.as_deref().unwrap_or("throwaway")),
-    );
-    let load = &flags.load;
-    if load.rate.is_none() && load.find_rate.is_none() && load.curve().is_none() {
-        let users = load.users.as_ref().and_then(LoadCurve::constant);
-        let users = users.map_or(DEFAULT_USERS, |users| users as u64);
-        config.insert("users".to_owned(), json!(users));
-    }
-    config
-}
-
-struct ScenarioRun<'a, S> {
-    scenario: &'a S,
+/// Run of one workload on each client, from its flags to its report.
+pub(crate) struct RedisRun<'a, W> {
+    scenario: &'static str,
+    workload: &'a W,
     flags: &'a CommonFlags,
     clients: Vec<ClientKind>,
     seed: u64,
     defaults: Defaults,
-    prefix: String,
-    /// Filling of the keys that had not ended when it was given up.
-    writer: Option<KeyWriter>,
 }
 
-impl<S: RedisScenario> ScenarioRun<'_, S> {
-    fn run(&mut self, bench: &mut Bench) -> anyhow::Result<()> {
-        let server = RedisServer::open(self.flags.url.as_deref())?;
+impl<'a, W: RedisWorkload> RedisRun<'a, W> {
+    /// Plans the run of a scenario.
+    ///
+    /// # Errors
+    /// Fails with a [`UsageError`] when the flags contradict each other.
+    pub(crate) fn new(
+        scenario: &'static str,
+        workload: &'a W,
+        flags: &'a CommonFlags,
+        defaults: Defaults,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            scenario,
+            workload,
+            flags,
+            clients: clients::selected(&flags.client)?,
+            seed: flags.load.step.draw_seed(),
+            defaults,
+        })
+    }
+
+    /// Runs it to its exit code.
+    ///
+    /// # Errors
+    /// Returns a sentence with a remedy; a report that was begun is saved as failed.
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+        run_scenario(self, &self.flags.output)
+    }
+}
+
+impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
+    type Target = RunTarget;
+    type Prepared = ServerSampler;
+
+    fn name(&self) -> ScenarioName {
+        ScenarioName {
+            tool: "redis-bench",
+            version: env!("CARGO_PKG_VERSION"),
+            scenario: self.scenario,
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if let Some(url) = &self.flags.url {
+            RedisAddress::parse(url)?;
+        }
+        self.flags.load.check(self.defaults)?;
+        self.check_workers()
+    }
+
+    fn config(&self) -> BTreeMap<String, serde_json::Value> {
+        let flags = self.flags;
+        let mut config = flags.load.config(self.seed, self.defaults);
+        config.extend(self.workload.config());
+        let names: Vec<&str> = self.clients.iter().map(|client| client.name()).collect();
+        let url = flags.url.as_deref().map(redaction::url);
+        if let Some(workers) = flags.workers.workers {
+            config.insert("workers".to_owned(), json!(workers));
+        }
+        config.insert("clients".to_owned(), json!(names));
+        config.insert("pool_size".to_owned(), json!(flags.pool_size));
+        config.insert("connections".to_owned(), json!(flags.connections));
+        config.insert(
+            "url".to_owned(),
+            json!(url.as_deref().unwrap_or("throwaway")),
+        );
+        let load = &flags.load;
+        if load.rate.is_none() && load.curve().is_none() {
+            let users = load.users.as_ref().and_then(LoadCurve::constant);
+            let users = users.map_or(DEFAULT_USERS, |users| users as u64);
+            config.insert("users".to_owned(), json!(users));
+        }
+        config
+    }
+
+    fn shown_figures(&self) -> ShownFigures {
+        ShownFigures {
+            percentiles: &["p50", "p99", "p999"],
+            merged: true,
+        }
+    }
+
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunTarget>> {
+        Ok(Some(RunTarget {
+            server: RedisServer::open(self.flags.url.as_deref())?,
+            prefix: run_keys::prefix(&bench.own_name()),
+            begun: false,
+            writer: None,
+        }))
+    }
+
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunTarget,
+    ) -> anyhow::Result<Option<ServerSampler>> {
+        let server = &target.server;
         bench.phase(Phase::Connect);
         let Some(info) = server.probe(&bench.cancel)? else {
-            return Ok(());
+            return Ok(None);
         };
         if let Some(version) = info.version() {
             let versions = &mut bench.report.environment.versions;
             versions.insert("redis".to_owned(), version);
         }
-        guard::check(&info, self.demand(bench))?;
-        let rules = self.stop_rules(&server);
+        guard::check(&info, self.demand(bench, &target.prefix))?;
+        let rules = self.stop_rules(server);
         let told: Vec<String> = rules.iter().map(ToString::to_string).collect();
         bench
             .report
             .config
             .insert("stop_on".to_owned(), json!(told));
-        let measured = self.measure(bench, &server);
-        if !server.is_throwaway() {
-            bench.phase(Phase::Save);
-            let writer = self.writer.as_ref();
-            cleanup::clear(bench, &server.remote(), &self.prefix, writer);
-        }
-        measured
+        let evidence = ServerSampler::start(server.remote(), self.workload.commands());
+        evidence.context("cannot watch the server").map(Some)
     }
 
-    fn demand(&self, bench: &Bench) -> Demand {
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunTarget,
+        mut evidence: ServerSampler,
+    ) -> anyhow::Result<()> {
+        let repeats = self.flags.load.step.repeats(self.defaults);
+        let planned = shuffled_steps(self.clients.len(), repeats, self.seed);
+        let load = &self.flags.load;
+        let one = load.measure(self.defaults) + load.step.warmup(self.defaults);
+        bench.announce(one * planned.len() as u32, planned.len());
+        if let Some(count) = self.flags.workers.workers {
+            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
+        }
+        target.begun = true;
+        for next in planned {
+            let client = self.clients[next.setting];
+            bench.phase(Phase::Prepare);
+            let seed = self.seed.wrapping_add(next.repeat);
+            let keys = self.workload.keyspace(&target.prefix, seed);
+            if !target.fill(bench, keys.clone())? {
+                return Ok(());
+            }
+            let index = self.run_step(bench, target, (client, next.repeat), keys, &mut evidence)?;
+            bench.check_workers()?;
+            let server = &target.server;
+            let step = &bench.report.steps[index];
+            if bench.interrupted() || (!server.is_ours() && stopped(step)) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: RunTarget) {
+        if target.begun && !target.server.is_throwaway() {
+            let remote = target.server.remote();
+            cleanup::clear(bench, &remote, &target.prefix, target.writer.as_ref());
+        }
+    }
+
+    fn summary(&self, report: &Report) -> Summary {
+        summary::conclude(report)
+    }
+
+    fn text(&self, report: &Report) -> String {
+        summary::text(report)
+    }
+}
+
+impl<W: RedisWorkload> RedisRun<'_, W> {
+    fn demand(&self, bench: &Bench, prefix: &str) -> Demand {
         let connections = self.clients.iter().map(|client| self.connections(*client));
         Demand {
             connections: connections.max().unwrap_or(0),
-            bytes: self.scenario.keyspace(&self.prefix, 0).estimated_bytes(),
+            bytes: self.workload.keyspace(prefix, 0).estimated_bytes(),
             descriptors: bench.report.environment.nofile_soft,
         }
     }
@@ -199,54 +237,28 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
         }
     }
 
-    fn measure(&mut self, bench: &mut Bench, server: &RedisServer) -> anyhow::Result<()> {
-        let repeats = self.flags.load.step.repeats(self.defaults);
-        let planned = shuffled_steps(self.clients.len(), repeats, self.seed);
-        let one =
-            self.flags.load.measure(self.defaults) + self.flags.load.step.warmup(self.defaults);
-        bench.announce(one * planned.len() as u32, planned.len());
-        let mut evidence = ServerSampler::start(server.remote(), self.scenario.commands())
-            .context("cannot watch the server")?;
-        for next in planned {
-            let client = self.clients[next.setting];
-            bench.phase(Phase::Prepare);
-            let keys = self
-                .scenario
-                .keyspace(&self.prefix, self.seed.wrapping_add(next.repeat));
-            if !self.fill(bench, server, keys.clone())? {
-                return Ok(());
-            }
-            let index = self.run_step(bench, server, (client, next.repeat), keys, &mut evidence)?;
-            let step = &bench.report.steps[index];
-            if bench.interrupted() || (!server.is_ours() && stopped(step)) {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
     fn run_step(
         &self,
         bench: &mut Bench,
-        server: &RedisServer,
+        target: &RunTarget,
         (client, repeat): (ClientKind, u64),
         keys: RunKeys,
         evidence: &mut ServerSampler,
     ) -> anyhow::Result<usize> {
         let mut plan = self.plan(client, repeat)?;
+        let server = &target.server;
         plan.stop_rules = self.stop_rules(server);
-        let remote = server.remote();
-        let (info, count) = (remote.info().clone(), self.connections(client));
-        let work = self.scenario.work(keys);
-        let index = match client {
-            ClientKind::Pooled => {
-                let factory = Arc::new(Pooled::new(info, count, work));
-                bench.step(&plan, &factory, evidence)?
-            }
-            ClientKind::Multiplexed => {
-                let factory = Arc::new(Multiplexed::new(info, count, work));
-                bench.step(&plan, &factory, evidence)?
-            }
+        let index = if bench.has_workers() {
+            let target = StepTarget {
+                throwaway_url: server.throwaway_url().map(str::to_owned),
+                client,
+                connections: self.connections(client),
+                prefix: keys.prefix,
+                seed: keys.seed,
+            };
+            bench.step_on_workers(&plan, &target, evidence)?
+        } else {
+            self.step_here(bench, &plan, (server, client), keys, evidence)?
         };
         let bound = if bench.interrupted() {
             EVIDENCE_TIMEOUT_INTERRUPTED
@@ -255,7 +267,7 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
         };
         let step = &mut bench.report.steps[index];
         step.server = evidence.collect(bound);
-        self.scenario.conclude(step);
+        self.workload.conclude(step);
         // Other parts that this server does not tell are listed in the evidence and make none of its
         // figures doubtful.
         let why = step
@@ -271,6 +283,47 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
         }
         bench.save();
         Ok(index)
+    }
+
+    /// Makes the load of a step in this process.
+    fn step_here(
+        &self,
+        bench: &mut Bench,
+        plan: &StepPlan,
+        (server, client): (&RedisServer, ClientKind),
+        keys: RunKeys,
+        evidence: &mut ServerSampler,
+    ) -> anyhow::Result<usize> {
+        let (info, count) = (server.remote().info().clone(), self.connections(client));
+        let work = self.workload.work(keys);
+        match client {
+            ClientKind::Pooled => {
+                let factory = Arc::new(Pooled::new(info, count, work));
+                bench.step(plan, &factory, evidence)
+            }
+            ClientKind::Multiplexed => {
+                let factory = Arc::new(Multiplexed::new(info, count, work));
+                bench.step(plan, &factory, evidence)
+            }
+        }
+    }
+
+    /// Refuses workers who would share a connection: each has its own.
+    fn check_workers(&self) -> anyhow::Result<()> {
+        let Some(workers) = self.flags.workers.workers else {
+            return Ok(());
+        };
+        let few = |client: &&ClientKind| self.connections(**client) < workers;
+        let Some(client) = self.clients.iter().find(few) else {
+            return Ok(());
+        };
+        let (name, count) = (client.name(), self.connections(*client));
+        let flag = client.parameter().replace('_', "-");
+        Err(UsageError(format!(
+            "{workers} workers cannot share {count} connections of the {name} client: each needs one \
+             of its own; use --{flag} {workers} or more, or --client"
+        ))
+        .into())
     }
 
     fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
@@ -296,56 +349,10 @@ impl<S: RedisScenario> ScenarioRun<'_, S> {
             Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
             None => plan,
         };
-        Ok(self.scenario.describe(plan))
-    }
-
-    /// Brings the keys into the state in which a step begins; `false` when cancelled meanwhile.
-    fn fill(&mut self, bench: &Bench, server: &RedisServer, keys: RunKeys) -> anyhow::Result<bool> {
-        let remote = server.remote();
-        let writer = BlockingTask::start(move |stop| keys.fill(&mut remote.connect()?, stop))
-            .context("cannot write the keys of a run")?;
-        let mut remedy = None;
-        let why = match writer.wait(&bench.cancel, FILL_TIMEOUT) {
-            TaskResult::Done(Ok(filled)) => return Ok(filled),
-            TaskResult::Done(Err(error)) => {
-                remedy = remedy::for_error(&error, &server.remote());
-                failure::from_redis(&error).to_string()
-            }
-            TaskResult::Cancelled => {
-                self.writer = Some(writer);
-                return Ok(false);
-            }
-            TaskResult::TimedOut => {
-                self.writer = Some(writer);
-                format!("no end after {FILL_TIMEOUT:?}")
-            }
-        };
-        let (done, shown) = (
-            bench.report.steps.len(),
-            server.remote().masked_url().to_owned(),
-        );
-        let told = "see what the server says of itself (its log, INFO)";
-        Err(anyhow::anyhow!(why))
-            .with_context(|| {
-                format!("cannot write the keys of a run to {shown} (after {done} steps)")
-            })
-            .remedy(remedy.unwrap_or_else(|| told.to_owned()))
+        Ok(self.workload.describe(plan))
     }
 }
 
 fn stopped(step: &Step) -> bool {
     matches!(step.end, StepEnd::Stopped { .. })
-}
-
-/// Values longer than Redis takes are refused before anything is begun.
-///
-/// # Errors
-/// Fails if `bytes` is too long.
-pub fn check_value_size(bytes: u64) -> Result<(), UsageError> {
-    if bytes > crate::cli::LONGEST_VALUE {
-        return Err(UsageError(
-            "Redis takes values of up to 512 MiB; use a smaller --value-size".to_owned(),
-        ));
-    }
-    Ok(())
 }

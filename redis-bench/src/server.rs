@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::Remedy as _;
+use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use load_engine::Cancel;
 use redis::RedisError;
 use testbed::{Redis, RedisOptions, token};
 
 use crate::address::RedisAddress;
-use crate::blocking_task::{BlockingTask, TaskResult};
 use crate::failure;
 use crate::info::Info;
 use crate::remedy;
@@ -19,7 +19,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Server of a run. A throwaway server that this run started is stopped when this is dropped.
 #[derive(Debug)]
-pub struct RedisServer {
+pub(crate) struct RedisServer {
     remote: RedisAddress,
     ours: bool,
     throwaway: Option<Redis>,
@@ -30,7 +30,7 @@ impl RedisServer {
     ///
     /// # Errors
     /// Fails if the URL cannot be read or no server can be started.
-    pub fn open(url: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) fn open(url: Option<&str>) -> anyhow::Result<Self> {
         if let Some(url) = url {
             let mark = std::env::var(token::ENV).unwrap_or_default();
             return Ok(Self {
@@ -50,17 +50,22 @@ impl RedisServer {
     }
 
     /// Address of the server.
-    pub fn remote(&self) -> RedisAddress {
+    pub(crate) fn remote(&self) -> RedisAddress {
         self.remote.clone()
     }
 
     /// Returns true if it is a throwaway server, of this run or of its parent, which needs no guards.
-    pub fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         self.ours
     }
 
+    /// Returns the URL of the throwaway server that this run started; it may hold a password.
+    pub(crate) fn throwaway_url(&self) -> Option<&str> {
+        self.throwaway.as_ref().map(Redis::url)
+    }
+
     /// Returns true if this run started the server, whose keys end with it.
-    pub fn is_throwaway(&self) -> bool {
+    pub(crate) fn is_throwaway(&self) -> bool {
         self.throwaway.is_some()
     }
 
@@ -68,15 +73,15 @@ impl RedisServer {
     ///
     /// # Errors
     /// Returns a sentence with a remedy.
-    pub fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
+    pub(crate) fn probe(&self, cancel: &Cancel) -> anyhow::Result<Option<Info>> {
         let remote = self.remote();
         let asked = BlockingTask::start(move |_| Info::read(&mut remote.connect()?))
             .context("cannot ask the server who it is")?;
-        match asked.wait(cancel, PROBE_TIMEOUT) {
+        match asked.wait(cancel, WaitLimits::new(PROBE_TIMEOUT)) {
             TaskResult::Done(Ok(info)) => Ok(Some(info)),
             TaskResult::Done(Err(error)) => connect_error(&self.remote, &error),
             TaskResult::Cancelled => Ok(None),
-            TaskResult::TimedOut => {
+            TaskResult::TimedOut | TaskResult::Lost => {
                 let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
                 connect_error(&self.remote, &RedisError::from(timeout))
             }

@@ -11,14 +11,14 @@ use serde_json::json;
 use crate::cli::{PoolFlags, PoolWorkload};
 use crate::clients::{RequestResult, Task, Work};
 use crate::run_keys::RunKeys;
-use crate::scenario::RedisScenario;
+use crate::workload::RedisWorkload;
 
 /// Number of keys; more users share them. Bounds the number of commands that are kept ready.
 const KEYS: u64 = 64;
 
 impl PoolWorkload {
     /// Name on the command line and in reports.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Set => "set",
             Self::Get => "get",
@@ -28,9 +28,9 @@ impl PoolWorkload {
 
 /// The scenario, as its flags describe it.
 #[derive(Debug)]
-pub struct Throughput<'a>(pub &'a PoolFlags);
+pub(crate) struct Throughput<'a>(pub &'a PoolFlags);
 
-impl RedisScenario for Throughput<'_> {
+impl RedisWorkload for Throughput<'_> {
     type Work = ThroughputWork;
 
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys {

@@ -11,7 +11,7 @@ use load_engine::{Cancel, LoadPlan, StepPlan, run_requests};
 use redis_bench::address::RedisAddress;
 use redis_bench::cache::Cache;
 use redis_bench::clients::{ClientKind, Multiplexed, Pooled};
-use redis_bench::scenario::RedisScenario as _;
+use redis_bench::workload::RedisWorkload as _;
 use testbed::Redis;
 
 const CLIENTS: [ClientKind; 2] = [ClientKind::Pooled, ClientKind::Multiplexed];

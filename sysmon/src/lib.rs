@@ -2,7 +2,7 @@
 //! that into figures over time, and the commands around it.
 //!
 //! The crate `host-metrics` reads and derives; a [`recording`] holds what comes of it in bounded
-//! memory, and writes it into a report, which [`mod@show`] reads back. [`marks`] reach it from
+//! memory, and writes it into a report, which `show` reads back. `marks` reach it from
 //! outside.
 #![cfg_attr(
     test,
@@ -15,29 +15,29 @@
 )]
 
 pub mod cli;
-pub mod command;
+mod command;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod growth;
 pub mod label_text;
-pub mod mark;
-pub mod marks;
+mod mark;
+mod marks;
 pub mod masking;
 pub mod own_cost;
-pub mod points;
+mod points;
 pub mod process_history;
-pub mod record;
+mod record;
 pub mod recording;
 pub mod render;
 pub mod rolling;
 pub mod sampler;
-pub mod sampling_flags;
-pub mod saver;
+mod sampling_flags;
+mod saver;
 pub mod series_store;
 pub mod settings;
-pub mod show;
-pub mod signals;
+mod show;
+mod signals;
 pub mod stream;
-pub mod wall_clock;
+mod wall_clock;
 #[cfg(feature = "watch")]
 pub mod watch;

@@ -1,15 +1,6 @@
-//! Exchange of one message and its echo.
-
-use std::time::Duration;
+//! Messages of one connection, and what an echo belongs to.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use futures_util::{SinkExt as _, StreamExt as _};
-use load_engine::Failure;
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{Error, Message};
-
-use crate::failure;
-use crate::socket::WsSocket;
 
 /// Bytes of the connection number and sequence number, which tell each message from all others.
 pub(crate) const SMALLEST_BYTES: usize = 16;
@@ -21,6 +12,17 @@ pub(crate) struct MessageSource {
     sequence: u64,
     size: usize,
     scratch: BytesMut,
+}
+
+/// Message that an echo belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EchoKind {
+    /// The last one.
+    Last,
+    /// An earlier one, whose time had run out.
+    Earlier,
+    /// None that was sent.
+    Unknown,
 }
 
 impl MessageSource {
@@ -35,7 +37,7 @@ impl MessageSource {
     }
 
     /// Makes the next message, in the memory of the last one, which has been sent by then.
-    fn next(&mut self) -> Bytes {
+    pub(crate) fn next(&mut self) -> Bytes {
         self.sequence += 1;
         self.scratch.reserve(self.size);
         self.scratch.put_u64(self.connection);
@@ -44,76 +46,20 @@ impl MessageSource {
         self.scratch.split().freeze()
     }
 
-    /// Returns true if `answer` belongs to an earlier message, whose time had run out.
-    fn is_late(&self, answer: &[u8]) -> bool {
+    /// Returns the message that `echo` belongs to.
+    pub(crate) fn kind(&self, echo: &[u8]) -> EchoKind {
         let number = |at: usize| {
-            let bytes = answer.get(at..at + 8)?;
+            let bytes = echo.get(at..at + 8)?;
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
-        answer.len() == self.size
+        let is_ours = echo.len() == self.size
             && number(0) == Some(self.connection)
-            && number(8).is_some_and(|sequence| sequence < self.sequence)
-    }
-}
-
-/// Result of one message.
-#[derive(Debug)]
-pub(crate) enum EchoResult {
-    /// Its echo came.
-    Answered,
-    /// No echo came in time, or a different one; the connection is still open.
-    Unanswered(Failure),
-    /// The connection was lost.
-    Lost(Failure),
-}
-
-/// Sends one message and waits for its echo for at most `bound`.
-pub(crate) async fn exchange_echo(
-    socket: &mut WsSocket,
-    messages: &mut MessageSource,
-    bound: Duration,
-) -> EchoResult {
-    let message = messages.next();
-    match timeout(bound, send_and_receive(socket, messages, message)).await {
-        Ok(Ok(true)) => EchoResult::Answered,
-        Ok(Ok(false)) => {
-            let text = "the answer was not what had been sent";
-            EchoResult::Unanswered(Failure::new(failure::WRONG_ECHO, text))
+            && echo.iter().skip(SMALLEST_BYTES).all(|byte| *byte == 0);
+        match number(8).filter(|_| is_ours) {
+            Some(sequence) if sequence == self.sequence => EchoKind::Last,
+            Some(sequence) if sequence < self.sequence => EchoKind::Earlier,
+            _ => EchoKind::Unknown,
         }
-        Ok(Err(failure)) => EchoResult::Lost(failure),
-        Err(_) => {
-            let text = format!("no echo within {}", humantime::format_duration(bound));
-            EchoResult::Unanswered(Failure::new(failure::ECHO_TIMEOUT, &text))
-        }
-    }
-}
-
-async fn send_and_receive(
-    socket: &mut WsSocket,
-    messages: &MessageSource,
-    message: Bytes,
-) -> Result<bool, Failure> {
-    let sent = socket.send(Message::Binary(message.clone())).await;
-    sent.map_err(|error| failure::from_session(&error))?;
-    loop {
-        let Some(answer) = read_data(socket.next().await)? else {
-            continue;
-        };
-        if !messages.is_late(&answer) {
-            return Ok(answer == message);
-        }
-    }
-}
-
-/// Returns the data of a received item; `None` for control frames, of which the library answers
-/// pings.
-pub(crate) fn read_data(item: Option<Result<Message, Error>>) -> Result<Option<Bytes>, Failure> {
-    match item {
-        None => Err(failure::from_end()),
-        Some(Err(error)) => Err(failure::from_session(&error)),
-        Some(Ok(Message::Close(frame))) => Err(failure::from_close(frame.as_ref())),
-        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
-        Some(Ok(message)) => Ok(Some(message.into_data())),
     }
 }
 
@@ -142,9 +88,13 @@ mod tests {
         let mut messages = MessageSource::new(7, 20);
         let first = messages.next();
         let second = messages.next();
-        assert!(messages.is_late(&first));
-        assert!(!messages.is_late(&second));
-        assert!(!messages.is_late(b"something else"));
-        assert!(!messages.is_late(&MessageSource::new(8, 20).next()));
+        assert_eq!(messages.kind(&first), EchoKind::Earlier);
+        assert_eq!(messages.kind(&second), EchoKind::Last);
+        let mut changed = second.to_vec();
+        changed[19] = 1;
+        let (other, shorter) = (MessageSource::new(8, 20).next(), &second[..19]);
+        for wrong in [&changed[..], &other, shorter, b"something else"] {
+            assert_eq!(messages.kind(wrong), EchoKind::Unknown, "{wrong:?}");
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! Finds how many WebSocket connections a server holds, and whose limit it was.
 //!
 //! Scenario `limit` raises the number of open connections step by step. Each connection stays open
-//! from step to step in a task of its own (`connection_task`), some of them send messages, and all
-//! are checked before a step counts as held. The result names the owner of the limit: the server,
+//! from step to step, some of them send messages, and all are checked before a step counts as held. The result names the owner of the limit: the server,
 //! the network, or this generator. `serve` is an echo server to try it on.
 #![cfg_attr(
     test,
@@ -15,15 +14,11 @@
 )]
 
 pub mod cli;
-mod connect;
-mod connection_handle;
-mod connection_step;
-mod connection_task;
+mod connection;
 mod echo;
 pub(crate) mod endpoint;
 mod evidence;
 mod failure;
-mod in_flight;
 pub(crate) mod limit;
 mod machine_limits;
 mod open_files;
@@ -34,16 +29,13 @@ mod search;
 pub(crate) mod serve;
 pub(crate) mod settings;
 mod socket;
-mod step_record;
 mod step_runner;
-mod step_timeline;
-mod thread_pool;
 mod verdict;
-mod worker_thread;
 
-use bench_cli::{Exit, Remedy as _};
+use bench_cli::{Exit, Remedy as _, run_scenario};
 
 use crate::cli::{LimitArgs, WsCli, WsCommand};
+use crate::limit::LimitRun;
 use crate::serve::{ServeError, ServeOptions};
 use crate::settings::DEFAULTS;
 
@@ -67,8 +59,11 @@ pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
 }
 
 fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
-    let target = args.target()?;
     let seed = args.load.step.draw_seed();
-    let config = args.load.config(seed, DEFAULTS);
-    limit::run(target, &args.settings(seed), &args.output, config)
+    let scenario = LimitRun {
+        url: args.target()?,
+        settings: args.settings(seed),
+        config: args.load.config(seed, DEFAULTS),
+    };
+    run_scenario(&scenario, &args.output)
 }

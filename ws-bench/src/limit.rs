@@ -3,18 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
-use bench_cli::flags::OutputFlags;
-use bench_cli::{Exit, Remedy as _};
-use bench_report::{Limit, LimitOwner, Status};
-use load_engine::{Failure, LoadThreads, available_threads};
+use bench_cli::{Remedy as _, Scenario, ScenarioName};
+use bench_report::{Limit, LimitOwner, Report};
+use load_engine::{Failure, HeldLoad, HeldSettings, available_threads};
 use serde_json::Value;
 use testbed::WebSocketServer;
 
-use crate::connection_step::RunSetup;
+use crate::connection::WsConnector;
 use crate::endpoint::{TargetUrl, WsEndpoint};
 use crate::evidence::ServerProcessReader;
 use crate::failure;
@@ -24,122 +23,173 @@ use crate::remedy;
 use crate::render;
 use crate::search::LimitSearch;
 use crate::settings::LimitSettings;
-use crate::step_runner::{StepRunner, StepVerdict};
-use crate::thread_pool::{ThreadPool, ThreadPoolError};
+use crate::step_runner::{StepBreak, StepRunner, StepVerdict};
 use crate::verdict::BreakReason;
 
-/// Searches the limit of `target`, or of a throwaway server where there is none.
-///
-/// # Errors
-/// Fails when the report cannot be written, no server answers, or the machine gives no threads.
-pub(crate) fn run(
-    target: Option<TargetUrl>,
-    settings: &LimitSettings,
-    output: &OutputFlags,
-    mut config: BTreeMap<String, Value>,
-) -> anyhow::Result<Exit> {
-    settings.describe(&mut config);
-    let mut bench = Bench::begin(
-        "ws-bench",
-        env!("CARGO_PKG_VERSION"),
-        "limit",
-        output,
-        config,
-    )?;
-    bench.seek_limit();
-    bench.show_figures(ShownFigures {
-        merged: false,
-        ..ShownFigures::default()
-    });
-    let searched = with_server(&mut bench, target, settings);
-    if let Err(error) = searched {
-        bench.report.status = Status::Failed;
-        bench.save();
-        return Err(error);
-    }
-    let text = render::text(&bench.report);
-    bench.finish(&text)
+/// Time that a server has for a new connection and its echo, each, after a rule ended a step.
+const PROBE_AFTER_RULE: Duration = Duration::from_secs(1);
+
+/// Search for the limit of a server, or of a throwaway one where there is none.
+pub(crate) struct LimitRun {
+    /// Server that the flags name.
+    pub(crate) url: Option<TargetUrl>,
+    /// Settings of the search.
+    pub(crate) settings: LimitSettings,
+    /// Entries of the report's `config` for the flags of the load.
+    pub(crate) config: BTreeMap<String, Value>,
 }
 
-/// Starts a server where none is given, and ends it before the report is finished.
-fn with_server(
-    bench: &mut Bench,
-    target: Option<TargetUrl>,
-    settings: &LimitSettings,
-) -> anyhow::Result<()> {
-    if let Some(target) = target {
-        return search(bench, &target, None, settings);
+/// Server under test.
+pub(crate) struct LimitTarget {
+    url: TargetUrl,
+    /// The server, where this run has started it.
+    throwaway: Option<WebSocketServer>,
+}
+
+/// Server that has answered, and the load that will connect to it.
+pub(crate) struct LimitSetup {
+    watch: ServerProcessReader,
+    load: HeldLoad<WsConnector>,
+    /// Limit of this machine below the most connections to try.
+    shortage: Option<Shortage>,
+}
+
+impl Scenario for LimitRun {
+    type Target = LimitTarget;
+    type Prepared = LimitSetup;
+
+    fn name(&self) -> ScenarioName {
+        ScenarioName {
+            tool: "ws-bench",
+            version: env!("CARGO_PKG_VERSION"),
+            scenario: "limit",
+        }
     }
+
+    fn config(&self) -> BTreeMap<String, Value> {
+        let mut config = self.config.clone();
+        self.settings.describe(&mut config);
+        config
+    }
+
+    fn shown_figures(&self) -> ShownFigures {
+        ShownFigures {
+            merged: false,
+            ..ShownFigures::default()
+        }
+    }
+
+    fn seeks_limit(&self) -> bool {
+        true
+    }
+
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<LimitTarget>> {
+        let target = match &self.url {
+            Some(url) => LimitTarget {
+                url: url.clone(),
+                throwaway: None,
+            },
+            None => throwaway()?,
+        };
+        let url = Value::from(target.url.masked());
+        bench.report.config.insert("url".to_owned(), url);
+        Ok(Some(target))
+    }
+
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut LimitTarget,
+    ) -> anyhow::Result<Option<LimitSetup>> {
+        let settings = &self.settings;
+        let endpoint = match probe(&target.url, settings.timeout, &bench.cancel)? {
+            ProbeResult::Echo(endpoint) => endpoint,
+            ProbeResult::Interrupted => return Ok(None),
+            ProbeResult::Nothing(failure) => return Err(unreachable(&target.url, &failure)),
+        };
+        let shortage = plan(bench, &endpoint, settings.max);
+        let watch = target.throwaway.as_ref().map_or_else(
+            || ServerProcessReader::of_endpoint(&endpoint),
+            |server| ServerProcessReader::of_process(server.pid()),
+        );
+        if let Some(process) = watch.server_process() {
+            let config = &mut bench.report.config;
+            config.insert("server_process".to_owned(), process);
+        }
+        let connector = WsConnector {
+            endpoint,
+            timeout: settings.timeout,
+            message_bytes: settings.message_bytes,
+        };
+        let held = HeldSettings {
+            connects_per_s: settings.spawn_rate_per_s,
+            timeout: settings.timeout,
+            runtime: settings.runtime,
+            threads: available_threads(),
+            waiting: settings.waiting,
+        };
+        let load = HeldLoad::start(Arc::new(connector), held)
+            .context("cannot start the load generator's threads")?;
+        Ok(Some(LimitSetup {
+            watch,
+            load,
+            shortage,
+        }))
+    }
+
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut LimitTarget,
+        prepared: LimitSetup,
+    ) -> anyhow::Result<()> {
+        let settings = &self.settings;
+        let shortage = prepared.shortage;
+        let mut runner = StepRunner {
+            bench,
+            load: prepared.load,
+            settings,
+            watch: prepared.watch,
+            steps_left: 0,
+        };
+        let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
+        let mut search = LimitSearch::new(settings.start, settings.factor, highest);
+        let found = run_steps(&mut runner, &mut search, &target.url)?;
+        let is_gone = matches!(found, Some(Found::Gone(_)));
+        if !is_gone && !runner.bench.interrupted() {
+            // A worker that is gone now has nothing more to do.
+            let _ = runner.close_beyond(0);
+        }
+        drop(runner);
+        let why = found.map(|(Found::Broke(why) | Found::Gone(why))| why);
+        conclude(bench, &search, why, shortage.as_ref());
+        Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: LimitTarget) {
+        let Some(server) = target.throwaway else {
+            return;
+        };
+        let directory = server.directory().display().to_string();
+        if let Err(error) = server.stop() {
+            bench.left_behind(&error.to_string(), &format!("rm -r {directory}"));
+        }
+    }
+
+    fn text(&self, report: &Report) -> String {
+        render::text(report)
+    }
+}
+
+fn throwaway() -> anyhow::Result<LimitTarget> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let server = WebSocketServer::start(&program, &[])
         .context("cannot start a throwaway server")
         .remedy("ws-bench serve in another terminal, and its address as --url here")?;
-    let directory = server.directory().display().to_string();
-    let target = TargetUrl::parse(server.url())?;
-    let searched = search(bench, &target, Some(server.pid()), settings);
-    if let Err(error) = server.stop() {
-        bench.left_behind(&error.to_string(), &format!("rm -r {directory}"));
-    }
-    searched
-}
-
-fn search(
-    bench: &mut Bench,
-    target: &TargetUrl,
-    server_pid: Option<u32>,
-    settings: &LimitSettings,
-) -> anyhow::Result<()> {
-    let url = Value::from(target.masked());
-    bench.report.config.insert("url".to_owned(), url);
-    let endpoint = match probe(target, settings.timeout, &bench.cancel)? {
-        ProbeResult::Echo(endpoint) => endpoint,
-        ProbeResult::Interrupted => return Ok(()),
-        ProbeResult::Nothing(failure) => return Err(unreachable(target, &failure)),
-    };
-    let shortage = plan(bench, &endpoint, settings.max);
-    let setup = Arc::new(setup(endpoint, settings));
-    let watch = server_pid.map_or_else(
-        || ServerProcessReader::of_endpoint(&setup.endpoint),
-        ServerProcessReader::of_process,
-    );
-    if let Some(process) = watch.server_process() {
-        let config = &mut bench.report.config;
-        config.insert("server_process".to_owned(), process);
-    }
-    let pool = ThreadPool::start(&setup, settings.runtime, available_threads(), &bench.cancel)
-        .context("cannot start the load generator's threads")?;
-    let mut runner = StepRunner {
-        bench,
-        pool,
-        setup,
-        settings,
-        watch,
-        steps_left: 0,
-    };
-    let highest = shortage.as_ref().map_or(settings.max, |s| s.fits.max(1));
-    let mut search = LimitSearch::new(settings.start, settings.factor, highest);
-    let found = run_steps(&mut runner, &mut search, target)?;
-    if !runner.bench.interrupted() {
-        // A signal that comes now has nothing more to stop.
-        let _ = runner.close_surplus(0);
-    }
-    runner.pool.shut_down();
-    conclude(bench, &search, found, shortage.as_ref());
-    Ok(())
-}
-
-fn setup(endpoint: WsEndpoint, settings: &LimitSettings) -> RunSetup {
-    RunSetup {
-        endpoint,
-        timeout: settings.timeout,
-        spawn_rate_per_s: settings.spawn_rate_per_s,
-        message_bytes: settings.message_bytes,
-        load: settings.load.clone(),
-        seed: settings.seed,
-        waiting: settings.waiting,
-        open: AtomicU64::new(0),
-        threads: LoadThreads::default(),
-    }
+    Ok(LimitTarget {
+        url: TargetUrl::parse(server.url())?,
+        throwaway: Some(server),
+    })
 }
 
 /// Returns the limit of this machine below `max` connections, and warns of it before the first is
@@ -157,29 +207,36 @@ fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> 
     Some(shortage)
 }
 
-/// Runs steps until the limit is known; returns the reason for which the lowest broken step broke.
+/// Reason for which the lowest broken step broke.
+enum Found {
+    /// The server still answers others.
+    Broke(BreakReason),
+    /// The server answered nobody any more.
+    Gone(BreakReason),
+}
+
+/// Runs steps until the limit is known, or there is no server left to look at.
 fn run_steps(
     runner: &mut StepRunner<'_>,
     search: &mut LimitSearch,
     target: &TargetUrl,
-) -> anyhow::Result<Option<BreakReason>> {
+) -> anyhow::Result<Option<Found>> {
     let mut found = None;
     while let Some(step) = search.next() {
-        runner.steps_left = search.steps_after();
-        match runner.close_surplus(step) {
-            Ok(()) => {}
-            Err(ThreadPoolError::Cancelled) => return Ok(found),
-            Err(gone) => return Err(gone.into()),
+        if runner.bench.interrupted() {
+            return Ok(found);
         }
+        runner.steps_left = search.steps_after();
+        runner.close_beyond(step)?;
         match hold(runner, step)? {
             StepVerdict::Held => search.held(step),
             StepVerdict::Interrupted => return Ok(found),
-            StepVerdict::Broken { why, open } => {
-                search.broke(step, open);
-                found = Some(why);
-                if open == 0 && is_gone(runner, target)? {
-                    return Ok(found.map(gone));
+            StepVerdict::Broken(broken) => {
+                search.broke(step, broken.open);
+                if let Some(gone) = server_gone(runner, &broken, target)? {
+                    return Ok(Some(Found::Gone(gone)));
                 }
+                found = Some(Found::Broke(broken.why));
             }
         }
     }
@@ -202,36 +259,44 @@ fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Res
     const TRIES: usize = 3;
     for _ in 1..TRIES {
         match runner.run_step(step, repeat)? {
-            StepVerdict::Broken { why, .. } if why.may_pass => {}
+            StepVerdict::Broken(broken) if broken.why.may_pass => {}
             other => return Ok(other),
         }
         runner
             .bench
             .line("the generator itself was late: this step is tried again");
-        match runner.close_surplus(step) {
-            Ok(()) => {}
-            Err(ThreadPoolError::Cancelled) => return Ok(StepVerdict::Interrupted),
-            Err(gone) => return Err(gone.into()),
+        runner.close_beyond(step)?;
+        if runner.bench.interrupted() {
+            return Ok(StepVerdict::Interrupted);
         }
     }
     runner.run_step(step, repeat)
 }
 
-/// Returns true if the server no longer answers anybody, so that no limit is left to look for.
-fn is_gone(runner: &StepRunner<'_>, target: &TargetUrl) -> anyhow::Result<bool> {
-    let found = probe(target, runner.settings.timeout, &runner.bench.cancel)?;
+/// Returns the reason of a broken step if the server answers nobody any more, so that no limit is left
+/// to look for: all its connections are lost, or a rule ended the step, as it does where a server hangs.
+fn server_gone(
+    runner: &StepRunner<'_>,
+    broken: &StepBreak,
+    target: &TargetUrl,
+) -> anyhow::Result<Option<BreakReason>> {
+    let timeout = runner.settings.timeout;
+    let (bound, observed) = match broken {
+        StepBreak { open: 0, .. } => (timeout, "the server answered nobody any more".to_owned()),
+        StepBreak { by_rule: true, .. } => {
+            let bound = timeout.min(PROBE_AFTER_RULE);
+            let text = humantime::format_duration(bound);
+            (bound, format!("a new connection got no echo within {text}"))
+        }
+        StepBreak { .. } => return Ok(None),
+    };
+    let found = probe(target, bound, &runner.bench.cancel)?;
     let of_target = |failure: &Failure| failure::owner(&failure.kind) == LimitOwner::Target;
-    Ok(matches!(found, ProbeResult::Nothing(failure) if of_target(&failure)))
-}
-
-fn gone(why: BreakReason) -> BreakReason {
-    BreakReason {
-        reason: format!(
-            "{}; after that the server answered nobody any more",
-            why.reason
-        ),
-        ..why
-    }
+    let is_gone = matches!(found, ProbeResult::Nothing(failure) if of_target(&failure));
+    Ok(is_gone.then(|| BreakReason {
+        reason: format!("{}; after that {observed}", broken.why.reason),
+        ..broken.why.clone()
+    }))
 }
 
 fn conclude(

@@ -3,16 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use load_engine::{Cancel, Failure, Timestamps};
+use load_engine::{
+    Cancel, ConnectionFactory as _, ConnectionId, Failure, HeldConnection as _, Timestamps,
+};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::connect::open_connection;
-use crate::echo::{EchoResult, MessageSource, exchange_echo};
+use crate::connection::{WsConnection, WsConnector, exchange_echo};
 use crate::endpoint::{TargetUrl, WsEndpoint};
 
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Number of the probe's connection, which comes from the same address as the load's first ones.
+const PROBE: ConnectionId = ConnectionId(0);
 
 /// Result of a probe.
 #[derive(Debug)]
@@ -52,22 +55,17 @@ pub(crate) fn probe(
 
 async fn echo_once(target: &TargetUrl, bound: Duration) -> Result<WsEndpoint, Failure> {
     let endpoint = target.resolved_to(resolve(target, bound).await?);
-    let mut timestamps = Timestamps::default();
-    let mut socket = open_connection(&endpoint, endpoint.source(0), bound, &mut timestamps).await?;
-    let mut messages = MessageSource::new(u64::MAX, 0);
-    match exchange_echo(&mut socket, &mut messages, bound).await {
-        EchoResult::Answered => {}
-        EchoResult::Unanswered(failure) | EchoResult::Lost(failure) => return Err(failure),
-    }
+    let connector = WsConnector {
+        endpoint,
+        timeout: bound,
+        message_bytes: 0,
+    };
+    let mut connection = connector.connect(PROBE, &mut Timestamps::default()).await?;
+    let echoed = timeout(bound, exchange_echo(&mut connection)).await;
+    echoed.map_err(|_| WsConnection::unanswered(bound))??;
     // An unanswered closing changes nothing here.
-    let _ = timeout(CLOSE_TIMEOUT, async {
-        use futures_util::StreamExt as _;
-        if socket.close(None).await.is_ok() {
-            while let Some(Ok(_)) = socket.next().await {}
-        }
-    })
-    .await;
-    Ok(endpoint)
+    let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
+    Ok(connector.endpoint)
 }
 
 async fn resolve(target: &TargetUrl, bound: Duration) -> Result<SocketAddr, Failure> {

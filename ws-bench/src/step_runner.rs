@@ -1,47 +1,50 @@
-//! Runs the steps of the search one after the other on the connections that are open, and adds each
-//! to the report.
+//! Runs the steps of the search one after the other on the connections that are open, judges each, and
+//! adds it to the report.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
-use bench_cli::bench::Bench;
-use bench_report::clock::monotonic_ns;
-use bench_report::{Step, StepEnd, Window};
-use load_engine::{CpuReading, LoadThreads, Phase, self_check};
+use bench_cli::bench::{Bench, EvidenceSource};
+use bench_report::{Operation, ServerEvidence, Step, StepEnd};
+use load_engine::{
+    HeldLevel, HeldLoad, HeldResult, LoadPlan, StepPlan, WorkerGone, available_threads,
+};
 
-use crate::connection_step::{ConnectionStep, RunSetup};
-use crate::evidence::{ServerProcessReader, own_rss_bytes};
+use crate::connection::WsConnector;
+use crate::evidence::{ProcessUsage, ServerProcessReader, own_rss_bytes};
 use crate::open_files::ReservedFiles;
 use crate::settings::LimitSettings;
-use crate::step_record::StepRecord;
-use crate::step_timeline::{StepTimeline, UsageSnapshot};
-use crate::thread_pool::{ThreadPool, ThreadPoolError};
-use crate::verdict::{BreakReason, StepBounds};
-use crate::worker_thread::ThreadCommand;
+use crate::verdict::{BreakReason, StepBounds, StepEvidence, judge};
 
-/// Time from the command to hold a step to its first message.
-const HEAD_START_NS: u64 = 2_000_000;
-/// Attempts to reach the step's number of connections: a server that accepts connections only to
-/// drop them would otherwise be asked for ever.
-const MAX_FILL_ROUNDS: usize = 3;
+/// Time by which an echo may come after its time-out, so that it is a failure and not cut off.
+const DRAIN_SLACK: Duration = Duration::from_millis(500);
+/// Bound on opening all connections: each attempt has a bound of its own.
+const CONNECT_BOUND: Duration = Duration::from_hours(24);
 
 /// Result of a step.
 #[derive(Debug)]
 pub(crate) enum StepVerdict {
     /// All bounds were kept.
     Held,
-    /// A bound was broken, with `open` connections open.
-    Broken { why: BreakReason, open: u64 },
+    /// A bound was broken.
+    Broken(StepBreak),
     /// A signal came.
     Interrupted,
+}
+
+/// Break of a step.
+#[derive(Debug)]
+pub(crate) struct StepBreak {
+    pub(crate) why: BreakReason,
+    /// Connections that were open then.
+    pub(crate) open: u64,
+    /// True if a rule ended it before its time.
+    pub(crate) by_rule: bool,
 }
 
 /// Runs steps.
 pub(crate) struct StepRunner<'a> {
     pub(crate) bench: &'a mut Bench,
-    pub(crate) pool: ThreadPool,
-    pub(crate) setup: Arc<RunSetup>,
+    pub(crate) load: HeldLoad<WsConnector>,
     pub(crate) settings: &'a LimitSettings,
     pub(crate) watch: ServerProcessReader,
     /// Steps after this one, if none breaks.
@@ -53,184 +56,80 @@ impl StepRunner<'_> {
     /// the report.
     ///
     /// # Errors
-    /// Fails when a worker thread is gone, or the report cannot be saved.
+    /// Fails when a worker thread is gone.
     pub(crate) fn run_step(
         &mut self,
         connections: u64,
         repeat: u64,
     ) -> anyhow::Result<StepVerdict> {
+        let settings = self.settings;
         let bounds = StepBounds {
-            error_ratio: self.settings.error_ratio(),
-            p99: self.settings.p99_bound(),
-            timeout: self.settings.timeout,
+            error_ratio: settings.error_ratio(),
+            p99: settings.p99_bound(),
+            timeout: settings.timeout,
         };
-        let threads = self.pool.threads();
-        let missing = connections.saturating_sub(self.open());
-        let step = Arc::new(
-            ConnectionStep::new(connections, repeat, threads).with_allowance(missing, bounds),
-        );
-        let mut timeline = StepTimeline::new();
-        let mut record = StepRecord::start(self.reading());
-        record.ended = self.run(&step, &mut timeline, &mut record);
-        record.open = self.open();
-        let (ended, open, measured) = (record.ended, record.open, record.was_measured());
-        if ended.is_err() {
-            // Messages in flight record themselves as censored when they are dropped.
-            self.pool.shut_down();
+        let plan = plan(settings, connections, repeat);
+        let missing = connections.saturating_sub(self.load.open());
+        let level = HeldLevel {
+            connections,
+            allowed_failures: (missing as f64 * bounds.error_ratio) as u64,
+        };
+        let steps = self.steps_left + 1;
+        let each = (plan.warmup + plan.measure) * settings.repeats as u32;
+        self.bench.expect(each * steps as u32, steps);
+        let mut evidence = LimitEvidence {
+            watch: &self.watch,
+            reserve: Some(ReservedFiles::open()),
+            began: None,
+            rss_bytes: None,
+        };
+        let held = self.bench.held(&mut self.load, &plan, level, &mut evidence);
+        let rss_bytes = evidence.rss_bytes;
+        let why = reason(&held, bounds);
+        self.push(held, why, rss_bytes)
+    }
+
+    /// Adds a step to the report, with its figures and the reason for which it broke, if it did.
+    fn push(
+        &mut self,
+        held: HeldResult,
+        why: Option<BreakReason>,
+        rss_bytes: Option<u64>,
+    ) -> anyhow::Result<StepVerdict> {
+        let HeldResult {
+            result,
+            checks,
+            open,
+            ..
+        } = held;
+        let mut step = result.step;
+        let by_rule = matches!(step.end, StepEnd::Stopped { .. });
+        add_figures(&mut step, checks.as_ref(), open, rss_bytes);
+        if let Some(why) = &why {
+            step.end = StepEnd::Stopped {
+                rule: why.rule.clone(),
+                reason: why.reason.clone(),
+            };
         }
-        timeline.push_point(open, &step.echoes);
-        let (reported, why) = record.into_step(&step, &self.setup.load, &timeline, threads, bounds);
-        let warnings = if measured && ended.is_ok() {
-            self_check::examine(&reported, None)
-        } else {
-            Vec::new()
-        };
-        self.print_result(&reported);
-        self.bench
-            .push_step(reported, timeline.into_series(), warnings);
-        match (ended, why) {
-            (Err(ThreadPoolError::Cancelled), _) => Ok(StepVerdict::Interrupted),
-            (Err(gone), _) => Err(gone.into()),
-            (Ok(()), None) => Ok(StepVerdict::Held),
-            (Ok(()), Some(why)) => Ok(StepVerdict::Broken { why, open }),
+        self.print_result(&step);
+        let end = step.end.clone();
+        self.bench.push_step(step, result.series, result.warnings);
+        match (end, why) {
+            (_, Some(why)) => Ok(StepVerdict::Broken(StepBreak { why, open, by_rule })),
+            (StepEnd::Interrupted, None) => Ok(StepVerdict::Interrupted),
+            (StepEnd::Failed { reason }, None) => Err(anyhow::Error::msg(reason)),
+            (StepEnd::Completed | StepEnd::Stopped { .. }, None) => Ok(StepVerdict::Held),
         }
     }
 
-    /// Closes the connections beyond `target`, and forgets those that were lost: a step is charged
-    /// with its own losses only.
+    /// Closes the connections beyond `most`, and forgets those that were lost: a step is charged with
+    /// its own losses only.
     ///
     /// # Errors
-    /// Fails when a signal came first, or a worker thread is gone.
-    pub(crate) fn close_surplus(&mut self, target: u64) -> Result<(), ThreadPoolError> {
-        let surplus = self.open().saturating_sub(target);
-        let surplus = Arc::new(AtomicU64::new(surplus));
-        self.pool
-            .run_command(&ThreadCommand::Close(surplus), |_| {})
-    }
-
-    fn reading(&self) -> CpuReading {
-        CpuReading::read(&self.setup.threads)
-    }
-
-    fn open(&self) -> u64 {
-        self.setup.open.load(Ordering::Relaxed)
-    }
-
-    /// Has all worker threads carry out `command`, keeping the timeline and the progress meanwhile.
-    fn run_command(
-        &mut self,
-        command: &ThreadCommand,
-        step: &ConnectionStep,
-        timeline: &mut StepTimeline,
-    ) -> Result<(), ThreadPoolError> {
-        let each = (self.settings.warmup + self.settings.measure) * self.settings.repeats as u32;
-        let ahead = each * self.steps_left as u32;
-        let (setup, bench) = (&self.setup, &mut self.bench);
-        let began = Instant::now();
-        let (watch, holds) = (
-            &mut self.watch,
-            matches!(command, ThreadCommand::Hold { .. }),
-        );
-        self.pool.run_command(command, |late| {
-            if holds
-                && timeline.read_at_window_ends(step.window(), || read_usage(watch, &setup.threads))
-            {
-                bench.phase(Phase::Measure);
-            }
-            let open = setup.open.load(Ordering::Relaxed);
-            if timeline.heartbeat(late, open, &step.echoes) {
-                let done = began.elapsed().min(each);
-                let message = format!("{open} of {} connections open", step.connections);
-                bench.tick(done, each + ahead, &message);
-            }
-        })
-    }
-
-    /// Fills, holds and checks the step.
-    fn run(
-        &mut self,
-        step: &Arc<ConnectionStep>,
-        timeline: &mut StepTimeline,
-        record: &mut StepRecord,
-    ) -> Result<(), ThreadPoolError> {
-        self.bench.phase(Phase::Connect);
-        let opened = self.fill(step, timeline);
-        record.mark_connected(self.reading());
-        opened?;
-        if step.has_broken() {
-            return Ok(());
-        }
-        self.hold(step, timeline, record)?;
-        self.bench.phase(Phase::Drain);
-        let checked = self.run_command(&ThreadCommand::Check(Arc::clone(step)), step, timeline);
-        record.window.end_ns = monotonic_ns();
-        checked
-    }
-
-    /// Opens the connections that are missing; again, if some were lost meanwhile.
-    fn fill(
-        &mut self,
-        step: &Arc<ConnectionStep>,
-        timeline: &mut StepTimeline,
-    ) -> Result<(), ThreadPoolError> {
-        let _reserve = ReservedFiles::open();
-        for _ in 0..MAX_FILL_ROUNDS {
-            let missing = step.connections.saturating_sub(self.open());
-            if missing == 0 || step.has_broken() {
-                break;
-            }
-            let command = ThreadCommand::Open {
-                step: Arc::clone(step),
-                missing,
-            };
-            self.run_command(&command, step, timeline)?;
-        }
-        Ok(())
-    }
-
-    /// Holds the connections while the talkers send messages, and reads the use of generator and
-    /// server at both ends of the measured part.
-    fn hold(
-        &mut self,
-        step: &Arc<ConnectionStep>,
-        timeline: &mut StepTimeline,
-        record: &mut StepRecord,
-    ) -> Result<(), ThreadPoolError> {
-        self.bench.phase(if self.settings.warmup.is_zero() {
-            Phase::Measure
-        } else {
-            Phase::WarmUp
-        });
-        record.rss_bytes = own_rss_bytes();
-        let first = read_usage(&mut self.watch, &self.setup.threads);
-        let hold_ns = monotonic_ns() + HEAD_START_NS;
-        if self.settings.warmup.is_zero() {
-            timeline.set_measuring_start(first.clone());
-        }
-        let measure_start_ns = hold_ns + self.settings.warmup.as_nanos() as u64;
-        let measure_end_ns = measure_start_ns + self.settings.measure.as_nanos() as u64;
-        let window = Window {
-            start_ns: hold_ns,
-            measure_start_ns,
-            measure_end_ns,
-            end_ns: measure_end_ns,
-        };
-        step.set_window(window);
-        let command = ThreadCommand::Hold {
-            step: Arc::clone(step),
-            talkers: self.pool.shares(step.talkers(&self.setup.load)),
-        };
-        let held = self.run_command(&command, step, timeline);
-        let over_ns = monotonic_ns();
-        let (began, ended) = timeline.window_usage();
-        let began = began.unwrap_or(first);
-        let ended = ended.unwrap_or_else(|| read_usage(&mut self.watch, &self.setup.threads));
-        record.readings = (began.own, ended.own);
-        record.server = Some(self.watch.evidence(began.server, ended.server));
-        record.window.measure_start_ns = measure_start_ns.min(over_ns);
-        record.window.measure_end_ns = measure_end_ns.min(over_ns);
-        record.window.end_ns = over_ns;
-        held
+    /// Fails when a worker thread is gone.
+    pub(crate) fn close_beyond(&mut self, most: u64) -> Result<(), WorkerGone> {
+        let bench = &*self.bench;
+        self.load.close_beyond(most, || bench.interrupted())
     }
 
     fn print_result(&mut self, reported: &Step) {
@@ -244,11 +143,104 @@ impl StepRunner<'_> {
     }
 }
 
-fn read_usage(watch: &mut ServerProcessReader, threads: &LoadThreads) -> UsageSnapshot {
-    // The server first: its CPU time takes longer to read than ours.
-    let server = watch.read();
-    UsageSnapshot {
-        own: CpuReading::read(threads),
-        server,
+/// Returns the plan of a step of so many connections.
+fn plan(settings: &LimitSettings, connections: u64, repeat: u64) -> StepPlan {
+    let mut load = settings.load.clone();
+    match &mut load {
+        LoadPlan::Open { in_flight_cap, .. } => *in_flight_cap = connections.min(*in_flight_cap),
+        LoadPlan::Closed { users, .. } => *users = connections.min(*users),
+    }
+    let plan = StepPlan {
+        repeat,
+        warmup: settings.warmup,
+        drain: settings.timeout + DRAIN_SLACK,
+        connect_timeout: CONNECT_BOUND,
+        seed: settings.seed,
+        runtime: settings.runtime,
+        threads: available_threads(),
+        waiting: settings.waiting,
+        stop_rules: settings.stop_on.clone(),
+        ..StepPlan::new(
+            &format!("{connections} connections"),
+            load,
+            settings.measure,
+        )
+    };
+    plan.parameter("connections", connections)
+}
+
+/// Returns the reason for which a step broke; `None` where it held, or was not carried to its end.
+fn reason(held: &HeldResult, bounds: StepBounds) -> Option<BreakReason> {
+    let step = &held.result.step;
+    let rule = match &step.end {
+        StepEnd::Interrupted => return None,
+        StepEnd::Failed { .. } if !held.connects_broke => return None,
+        StepEnd::Stopped { rule, reason } => Some((rule.as_str(), reason.as_str())),
+        StepEnd::Failed { .. } | StepEnd::Completed => None,
+    };
+    let seen = StepEvidence {
+        operations: &step.operations,
+        check: held.checks.as_ref(),
+        failures: &step.failures,
+        connects_broke: held.connects_broke,
+        rule,
+        generator: &step.generator,
+    };
+    judge(&seen, bounds)
+}
+
+fn add_figures(step: &mut Step, check: Option<&Operation>, open: u64, rss_bytes: Option<u64>) {
+    let figures = &mut step.figures;
+    let mut add = |name: String, value: f64| {
+        figures.insert(name, value);
+    };
+    add("open_connections".to_owned(), open as f64);
+    if let Some(bytes) = rss_bytes {
+        add("client.rss_bytes".to_owned(), bytes as f64);
+    }
+    if let Some(check) = check {
+        // A check that a signal cut off says nothing about its connection.
+        let checked = check.attempted - check.censored;
+        let lost = checked - check.succeeded;
+        add("checked_connections".to_owned(), checked as f64);
+        add("lost_connections".to_owned(), lost as f64);
+        for (kind, count) in &check.errors {
+            add(format!("lost_connections.{kind}"), *count as f64);
+        }
+    }
+    let Some(connect) = step.operations.get("connect") else {
+        return;
+    };
+    add("established_per_s".to_owned(), connect.throughput_per_s);
+    for (phase, times) in &connect.phases {
+        let percentiles = times.percentiles_ns;
+        for (label, ns) in [
+            ("p50", percentiles.p50),
+            ("p95", percentiles.p95),
+            ("p99", percentiles.p99),
+        ] {
+            add(format!("connect.{phase}_{label}_ns"), ns as f64);
+        }
+    }
+}
+
+/// Evidence of the server's process and of our own memory. Keeps some open files in reserve until all
+/// connections are open.
+struct LimitEvidence<'a> {
+    watch: &'a ServerProcessReader,
+    reserve: Option<ReservedFiles>,
+    began: Option<ProcessUsage>,
+    rss_bytes: Option<u64>,
+}
+
+impl EvidenceSource for LimitEvidence<'_> {
+    fn measure_begins(&mut self) {
+        self.reserve = None;
+        self.rss_bytes = own_rss_bytes();
+        self.began = self.watch.read();
+    }
+
+    fn measure_ends(&mut self) -> Option<ServerEvidence> {
+        Some(self.watch.evidence(self.began, self.watch.read()))
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct StepEvidence<'a> {
     pub(crate) failures: &'a [FailureSample],
     /// True if so many connects failed that no further ones were made.
     pub(crate) connects_broke: bool,
+    /// Rule that ended the step before its time, and how it was broken.
+    pub(crate) rule: Option<(&'a str, &'a str)>,
     pub(crate) generator: &'a Generator,
 }
 
@@ -53,10 +55,11 @@ struct Excuse {
     may_pass: bool,
 }
 
-/// Returns the first bound that a step broke: connections that could not be opened, that were lost,
-/// echoes that failed, echoes that came late.
+/// Returns the first bound that a step broke: a rule that ended it, connections that could not be opened,
+/// that were lost, echoes that failed, echoes that came late.
 pub(crate) fn judge(seen: &StepEvidence<'_>, bounds: StepBounds) -> Option<BreakReason> {
-    seen.connects(bounds)
+    seen.stopped(bounds)
+        .or_else(|| seen.connects(bounds))
         .or_else(|| seen.share("check", seen.check?, "open connections were lost", bounds))
         .or_else(|| {
             let echo = seen.operations.get("echo")?;
@@ -66,6 +69,30 @@ pub(crate) fn judge(seen: &StepEvidence<'_>, bounds: StepBounds) -> Option<Break
 }
 
 impl StepEvidence<'_> {
+    fn stopped(&self, bounds: StepBounds) -> Option<BreakReason> {
+        let (rule, reason) = self.rule?;
+        let errors = self.operations.get("echo").map(|echo| kinds(echo));
+        let errors = errors
+            .filter(|_| rule.starts_with("errors"))
+            .unwrap_or_default();
+        let found = BreakReason {
+            rule: rule.to_owned(),
+            reason: reason.to_owned(),
+            owner: owner(&errors),
+            may_pass: false,
+        };
+        let late_ns = if rule.starts_with("p99") {
+            bounds.p99.as_nanos() as u64
+        } else {
+            bounds.timeout.as_nanos() as u64 / 2
+        };
+        Some(if are_late(&errors) {
+            self.unless_ours(found, late_ns)
+        } else {
+            found
+        })
+    }
+
     fn connects(&self, bounds: StepBounds) -> Option<BreakReason> {
         let connect = self
             .operations
@@ -110,12 +137,7 @@ impl StepEvidence<'_> {
         what: &str,
         bounds: StepBounds,
     ) -> BreakReason {
-        let mut kinds: Vec<(&str, u64)> = operation
-            .errors
-            .iter()
-            .map(|(kind, count)| (kind.as_str(), *count))
-            .collect();
-        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let kinds = kinds(operation);
         let listed = kinds
             .iter()
             .map(|(kind, count)| format!("{count} × {kind}"));
@@ -137,8 +159,7 @@ impl StepEvidence<'_> {
             owner: owner(&kinds),
             may_pass: false,
         };
-        let late = !kinds.is_empty() && kinds.iter().all(|(kind, _)| failure::is_lateness(kind));
-        if late {
+        if !kinds.is_empty() && are_late(&kinds) {
             // An answer takes some of the time that it may: half of it must be ours.
             let most_ns = bounds.timeout.as_nanos() as u64 / 2;
             self.unless_ours(found, most_ns)
@@ -180,6 +201,12 @@ impl StepEvidence<'_> {
                 format!("a thread of the generator was at work for {used} of the time"),
                 false,
             )
+        } else if let Some(ratio) = generator.starved(busy) {
+            let wanted = table::ratio(ratio);
+            (
+                format!("the generator was at work or waited for a CPU for {wanted} of the time"),
+                false,
+            )
         } else if stall_ns > STALL_BOUND_NS && stall_ns >= late_ns {
             let stall = table::duration_ns(stall_ns);
             (
@@ -197,6 +224,19 @@ impl StepEvidence<'_> {
         };
         Some(Excuse { what, may_pass })
     }
+}
+
+/// Returns the failures of an operation by kind, the most frequent first.
+fn kinds(operation: &Operation) -> Vec<(&str, u64)> {
+    let errors = operation.errors.iter();
+    let mut kinds: Vec<(&str, u64)> = errors.map(|(kind, n)| (kind.as_str(), *n)).collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    kinds
+}
+
+/// Returns true if all failures may come of a generator that is late.
+fn are_late(kinds: &[(&str, u64)]) -> bool {
+    kinds.iter().all(|(kind, _)| failure::is_lateness(kind))
 }
 
 /// Returns the owner of the failures: the generator where a single one is its own, as the others may
@@ -254,6 +294,7 @@ mod tests {
             check: operations.get("check"),
             failures: &[],
             connects_broke: name == "connect",
+            rule: None,
             generator,
         };
         judge(&seen, BOUNDS)
@@ -389,5 +430,52 @@ mod tests {
         };
         let seen = found_by("echo", operation(100, &[], SLOW), &full).unwrap();
         assert_eq!((seen.owner, seen.may_pass), (LimitOwner::Generator, false));
+    }
+
+    #[test]
+    fn a_generator_that_waits_for_a_cpu_may_be_the_slow_one() {
+        // Two threads at work for half of 2 s, which is 2 s of CPU time in all.
+        let waited = |ms: u64| Generator {
+            threads: 2,
+            cpu_ns: 2_000_000_000,
+            ready_ns: Some(ms * 1_000_000),
+            ..busy(0.5)
+        };
+        let owner = |ms| {
+            let seen = found_by("echo", operation(100, &[], SLOW), &waited(ms));
+            seen.unwrap().owner
+        };
+        assert_eq!(owner(1_700), LimitOwner::Generator);
+        assert_eq!(owner(1_500), LimitOwner::Target);
+    }
+
+    #[test]
+    fn a_rule_that_ended_the_step_is_the_bound_that_it_broke() {
+        let echo = operation(900, &[("timeout.echo", 100)], QUICK);
+        let operations = BTreeMap::from([("echo".to_owned(), echo)]);
+        let found = |rule, generator: &Generator| {
+            let seen = StepEvidence {
+                operations: &operations,
+                check: None,
+                failures: &[],
+                connects_broke: false,
+                rule: Some((rule, "as observed")),
+                generator,
+            };
+            judge(&seen, BOUNDS).unwrap()
+        };
+        for rule in ["p99>1s", "errors>5%"] {
+            let broken = found(rule, &busy(0.2));
+            assert_eq!(
+                (broken.rule.as_str(), broken.owner),
+                (rule, LimitOwner::Target)
+            );
+            assert_eq!(broken.reason, "as observed");
+            assert_eq!(
+                found(rule, &busy(0.97)).owner,
+                LimitOwner::Generator,
+                "{rule}"
+            );
+        }
     }
 }

@@ -374,9 +374,54 @@ fn the_busiest_thread_of_the_generator_is_told() {
     }
 }
 
+/// A generator with one thread that never sleeps is at work, or waits for a CPU, all the time, whatever
+/// the speed of the machine: a bound that no server keeps is then not the server's to answer for.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_generator_whose_only_thread_is_full_accuses_itself() {
+    let server = server(&[]);
+    let place = TestDirectory::new();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mut lines = status.lines();
+    let allowed = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let first = allowed.unwrap().trim().split([',', '-']).next().unwrap();
+    // It spins for half a millisecond before each message, and messages come every quarter of one.
+    let args = [
+        "limit",
+        "--run-dir",
+        "run",
+        "--url",
+        server.url(),
+        "--start",
+        "20",
+        "--max",
+        "20",
+        "--rate",
+        "4000",
+        "--spin",
+        "--duration",
+        "1s",
+        "--latency-bound",
+        "1ns",
+    ];
+    let mut command = std::process::Command::new("taskset");
+    command.args(["-c", first]).arg(common::binary()).args(args);
+    let output = finish(command.current_dir(place.path()));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = report(&place);
+    let generator = &report.steps[0].generator;
+    assert_eq!(generator.threads, 1);
+    assert!(generator.starved(0.9).is_some(), "{generator:?}");
+    let (value, owner, reason) = limit(&report);
+    assert_eq!((value, owner), (0, LimitOwner::Generator), "{reason}");
+    assert!(
+        reason.contains("the target may not be the slow one"),
+        "{reason}"
+    );
+}
+
 /// A rule that the user set must end a step soon after the server hangs, however long it is.
 #[test]
-#[ignore = "a step is judged at its end only; the common engine looks at what is overdue"]
 fn a_stop_rule_ends_a_step_whose_server_hangs() {
     let server = server(&[]);
     let place = TestDirectory::new();

@@ -80,6 +80,7 @@ pub(crate) fn generator(machine_ratio: f64) -> Generator {
         ready_ns: None,
         cpu_per_operation_ns: Some(40_000.0),
         worst_stall_ns: 2_000_000,
+        parent_cpu_ns: None,
     }
 }
 

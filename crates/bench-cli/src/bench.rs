@@ -9,7 +9,13 @@ use anyhow::Context as _;
 use bench_report::clock::monotonic_ns;
 use bench_report::report::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
-use load_engine::{Cancel, Phase, StepPlan, TargetFactory, run_requests, self_check};
+use load_engine::{
+    Actor, Cancel, ConnectionFactory, HeldLevel, HeldLoad, HeldResult, Phase, StepPlan,
+    TargetFactory, TracedPlan, TracedResult, WorkerProcesses, run_connections, run_on_workers,
+    run_requests, run_traced, self_check,
+};
+
+use serde::Serialize;
 
 use crate::Exit;
 use crate::ending;
@@ -21,7 +27,6 @@ use crate::signals;
 
 pub use crate::doubts::ShownFigures;
 pub use crate::follower::EvidenceSource;
-pub use crate::timeout::run_with_timeout;
 
 /// Points that a series of the whole run keeps.
 const SERIES_BOUND: usize = 4_000;
@@ -40,6 +45,8 @@ pub struct Bench {
     warnings: Vec<Warning>,
     shown: ShownFigures,
     seeks_limit: bool,
+    /// Worker processes that make the load; absent where this process makes it.
+    workers: Option<WorkerProcesses>,
     ended: bool,
 }
 
@@ -70,6 +77,7 @@ impl Bench {
             warnings: Vec::new(),
             shown: ShownFigures::default(),
             seeks_limit: false,
+            workers: None,
             ended: false,
         };
         bench.phase(Phase::Start);
@@ -93,6 +101,13 @@ impl Bench {
             steps,
             ..RunProgress::default()
         };
+    }
+
+    /// Sets the expected duration and number of the steps that are still to come, the next one included,
+    /// of a run that finds its steps as it goes.
+    pub fn expect(&mut self, left: Duration, steps: usize) {
+        self.plan.total = self.plan.done + left;
+        self.plan.steps = self.plan.step + steps;
     }
 
     /// Makes a rule that ends a step the result that this run looks for, and no failure.
@@ -132,19 +147,112 @@ impl Bench {
         factory: &Arc<F>,
         evidence: &mut dyn EvidenceSource,
     ) -> anyhow::Result<usize> {
-        self.plan.step += 1;
-        let mut follower = StepFollower {
-            progress: &mut self.progress,
-            plan: &self.plan,
-            name: &plan.name,
-            evidence,
-            measuring: false,
-            server: None,
-        };
-        let mut result = run_requests(plan, factory, &self.cancel, &mut follower)?;
+        let cancel = self.cancel.clone();
+        let mut follower = self.follower(&plan.name, evidence);
+        let mut result = run_requests(plan, factory, &cancel, &mut follower)?;
         result.step.server = follower.server;
         self.plan.done += plan.warmup + plan.measure;
         Ok(self.push_step(result.step, result.series, result.warnings))
+    }
+
+    /// Lets `workers` make the load of all steps that [`step_on_workers`](Self::step_on_workers) runs.
+    pub fn lead(&mut self, workers: WorkerProcesses) {
+        self.workers = Some(workers);
+    }
+
+    /// Returns true if worker processes make the load.
+    pub fn has_workers(&self) -> bool {
+        self.workers.is_some()
+    }
+
+    /// Fails if a worker process was lost: no further step can be made.
+    ///
+    /// # Errors
+    /// Returns a sentence that names the worker.
+    pub fn check_workers(&self) -> anyhow::Result<()> {
+        match self.workers.as_ref().and_then(WorkerProcesses::lost) {
+            Some(lost) => Err(anyhow::anyhow!("{lost}; what was measured is kept")),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs one step on the worker processes and adds its result to the report; returns its index
+    /// there. `target` is what a worker needs to make the step's target.
+    ///
+    /// # Errors
+    /// When no load can be made at all.
+    pub fn step_on_workers(
+        &mut self,
+        plan: &StepPlan,
+        target: &impl Serialize,
+        evidence: &mut dyn EvidenceSource,
+    ) -> anyhow::Result<usize> {
+        let mut workers = self
+            .workers
+            .take()
+            .context("there are no worker processes")?;
+        let cancel = self.cancel.clone();
+        let mut follower = self.follower(&plan.name, evidence);
+        let ran = run_on_workers(plan, target, &mut workers, &cancel, &mut follower);
+        let server = follower.server;
+        self.workers = Some(workers);
+        let mut result = ran?;
+        result.step.server = server;
+        self.plan.done += plan.warmup + plan.measure;
+        Ok(self.push_step(result.step, result.series, result.warnings))
+    }
+
+    /// Runs a load that changes, with `actors` beside it. Its steps are not in the report yet: the
+    /// scenario adds its own figures to each, and then [`push_step`](Self::push_step) adds them.
+    ///
+    /// # Errors
+    /// When no load can be made at all.
+    pub fn traced<F: TargetFactory, A: Actor<F::Target>>(
+        &mut self,
+        plan: &TracedPlan,
+        factory: &Arc<F>,
+        actors: Vec<A>,
+        evidence: &mut dyn EvidenceSource,
+    ) -> anyhow::Result<TracedResult> {
+        let (whole, cancel) = (plan.whole(), self.cancel.clone());
+        let mut follower = self.follower(&whole.name, evidence);
+        let result = run_traced(plan, factory, actors, &cancel, &mut follower)?;
+        self.plan.done += whole.warmup + whole.measure;
+        Ok(result)
+    }
+
+    /// Runs one step on connections that stay open. It is not in the report yet: the scenario judges it
+    /// and adds its own figures, and then [`push_step`](Self::push_step) adds it.
+    pub fn held<F: ConnectionFactory>(
+        &mut self,
+        load: &mut HeldLoad<F>,
+        plan: &StepPlan,
+        level: HeldLevel,
+        evidence: &mut dyn EvidenceSource,
+    ) -> HeldResult {
+        let cancel = self.cancel.clone();
+        let mut follower = self.follower(&plan.name, evidence);
+        let mut held = run_connections(load, plan, level, &cancel, &mut follower);
+        held.result.step.server = follower.server;
+        self.plan.done += plan.warmup + plan.measure;
+        held
+    }
+
+    /// Returns the follower of the next step, which shows its progress.
+    fn follower<'a>(
+        &'a mut self,
+        name: &'a str,
+        evidence: &'a mut dyn EvidenceSource,
+    ) -> StepFollower<'a> {
+        self.plan.step += 1;
+        StepFollower {
+            progress: &mut self.progress,
+            plan: &self.plan,
+            name,
+            evidence,
+            measuring: false,
+            server: None,
+        }
     }
 
     /// Adds a step that another kind of driver has run, with its series and warnings, whose
@@ -243,6 +351,8 @@ impl Bench {
     fn status(&self) -> Status {
         if self.interrupted() {
             Status::Interrupted
+        } else if self.check_workers().is_err() {
+            Status::Failed
         } else {
             ending::status(&self.report, self.seeks_limit)
         }

@@ -44,6 +44,24 @@ pub fn parse<C: Parser>() -> C {
     }
 }
 
+/// Parses the command line of another process of this program; `None` where it asks for completions or
+/// manual pages.
+///
+/// # Errors
+/// Fails on wrong usage.
+#[cfg(feature = "load")]
+pub(crate) fn read_words<C: Parser>(
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<C, clap::Error> {
+    match read(words)? {
+        Request::Run(cli, _) => Ok(cli),
+        Request::Generate(mut command, _) => Err(command.error(
+            clap::error::ErrorKind::InvalidSubcommand,
+            "this command makes no load",
+        )),
+    }
+}
+
 fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<Request<C>, clap::Error> {
     let mut command = careful(with_shared(C::command()));
     let mut matches = command.try_get_matches_from_mut(words)?;

@@ -1,11 +1,11 @@
-//! Flags of scenarios whose load may change during a step, or is searched.
+//! Flags of scenarios whose load may change during a step.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_report::Pacing;
 use clap::Args;
-use load_engine::{LoadCurve, LoadPlan, RateGoal, StepPlan};
+use load_engine::{LoadCurve, LoadPlan, StepPlan};
 use serde_json::{Value, json};
 
 use crate::curve_values;
@@ -19,8 +19,7 @@ Curves, for --rate and --users; results are told by segment:
   ramp:10..200/5m      from 10 to 200 in five minutes
   stairs:10,50,100/1m  each for a minute
   spike:20,200/30s     20, then 200 for thirty seconds, then 20 again: the spike
-                       comes after a third of the time left, and how long the
-                       target takes to recover is told
+                       comes after a third of the time left
   sine:100,50/1m       100, up and down by 50, each wave a minute long
   file:curve.csv       straight lines between its lines of seconds,value";
 
@@ -45,11 +44,6 @@ pub struct CurveLoadFlags {
     #[arg(long, value_parser = flags::rate, value_name = "PER_S")]
     pub spawn_rate: Option<f64>,
 
-    /// Find the highest rate that keeps a goal, as in p99<50ms or errors<1%: rates are tried one after
-    /// the other, from --rate on
-    #[arg(long, value_name = "GOAL", value_parser = str::parse::<RateGoal>)]
-    pub find_rate: Option<RateGoal>,
-
     /// Distribution of the gaps between arrivals
     #[arg(long, value_enum, default_value_t)]
     pub pacing: PacingFlag,
@@ -66,29 +60,11 @@ impl CurveLoadFlags {
     /// Fails with a sentence that says what to change.
     pub fn check(&self, defaults: Defaults) -> Result<(), UsageError> {
         let refuse = |why: &str| Err(UsageError(why.to_owned()));
-        if self.spawn_rate.is_some() && (self.rate.is_some() || self.find_rate.is_some()) {
+        if self.spawn_rate.is_some() && self.rate.is_some() {
             return refuse(
                 "--spawn-rate starts users, and with a rate there are none: arrivals wait for \
                  nobody; leave one of the two out",
             );
-        }
-        if self.find_rate.is_some() {
-            if self.users.is_some() {
-                return refuse(
-                    "--find-rate tries arrivals per second, and --users wait for their answers; \
-                     leave one of the two out",
-                );
-            }
-            if self
-                .rate
-                .as_ref()
-                .is_some_and(|rate| rate.constant().is_none())
-            {
-                return refuse(
-                    "--find-rate holds one rate after the other; give a number as --rate, which it \
-                     begins with, or none",
-                );
-            }
         }
         match self.curve() {
             Some(curve) => curve
@@ -168,11 +144,7 @@ impl CurveLoadFlags {
         let name = if self.rate.is_some() { "rate" } else { "users" };
         add(name, self.curve().map(|curve| json!(curve.to_string())));
         add("spawn_rate_per_s", self.spawn_rate.map(|rate| json!(rate)));
-        add(
-            "find_rate",
-            self.find_rate.map(|goal| json!(goal.to_string())),
-        );
-        if self.rate.is_some() || self.find_rate.is_some() {
+        if self.rate.is_some() {
             let pacing = serde_json::to_value(Pacing::from(self.pacing)).unwrap_or_default();
             config.insert("pacing".to_owned(), pacing);
             config.remove("think_time_ns");
@@ -230,14 +202,6 @@ mod tests {
         for (args, part) in [
             ("t --rate 5 --spawn-rate 2", "leave one of the two out"),
             (
-                "t --find-rate p99<5ms --users 3",
-                "leave one of the two out",
-            ),
-            (
-                "t --find-rate p99<5ms --rate ramp:1..2/5s",
-                "give a number as --rate",
-            ),
-            (
                 "t --rate ramp:1..2/50s --duration 5s",
                 "longer than the 5s of --duration",
             ),
@@ -249,12 +213,7 @@ mod tests {
             let UsageError(said) = flags(args).check(DEFAULTS).unwrap_err();
             assert!(said.contains(part), "{args}: {said}");
         }
-        for args in [
-            "t",
-            "t --rate sine:10,10/5s",
-            "t --users 5 --spawn-rate 1",
-            "t --find-rate p99<5ms --rate 100",
-        ] {
+        for args in ["t", "t --rate sine:10,10/5s", "t --users 5 --spawn-rate 1"] {
             assert!(flags(args).check(DEFAULTS).is_ok(), "{args}");
         }
         let both = CurveFlagsCli::try_parse_from("t --rate 5 --users 5".split(' '));

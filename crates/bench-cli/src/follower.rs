@@ -24,6 +24,11 @@ pub trait EvidenceSource {
     fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
+
+    /// Returns whether the server is away, as in a restart; `None` where nobody watches for that.
+    fn absence(&mut self) -> Option<bool> {
+        None
+    }
 }
 
 /// No server to take evidence from.
@@ -59,8 +64,24 @@ impl Observer for StepFollower<'_> {
         }
     }
 
+    /// The evidence of each segment is the source's to keep.
+    fn segment_begins(&mut self) {
+        self.evidence.measure_ends();
+        self.evidence.measure_begins();
+    }
+
+    fn opening(&mut self, opened: usize, wanted: usize) {
+        let message = format!("{}: {opened} of {wanted} open", self.name);
+        let total = self.plan.total.max(self.plan.done);
+        self.progress.tick(self.plan.done, total, &message);
+    }
+
     fn broken_rule(&mut self) -> Option<BrokenRule> {
         self.evidence.broken_rule()
+    }
+
+    fn absence(&mut self) -> Option<bool> {
+        self.evidence.absence()
     }
 
     fn tick(&mut self, tick: &Tick) {

@@ -26,6 +26,8 @@
 
 #[cfg(feature = "load")]
 pub mod bench;
+#[cfg(feature = "load")]
+pub mod blocking;
 mod command_line;
 mod counts;
 #[cfg(feature = "load")]
@@ -48,16 +50,23 @@ mod logging;
 pub mod objective;
 pub mod output;
 pub mod progress;
+#[cfg(feature = "load")]
+mod scenario;
 mod screen;
 #[cfg(feature = "load")]
 mod segment_table;
 pub mod signals;
 pub mod table;
+pub mod terminal_text;
+
 #[cfg(feature = "load")]
-mod timeout;
+pub mod workers;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
+pub use logging::verbose_flag;
+#[cfg(feature = "load")]
+pub use scenario::{Scenario, ScenarioName, run_scenario};
 pub use screen::{HeldLines, hold_lines, show};
 #[cfg(feature = "load")]
 pub use segment_table::segment_table;

@@ -12,10 +12,6 @@ use serde_json::{Value, json};
 use crate::curve_values;
 use crate::flags;
 
-/// Refusal of `--find-rate`.
-const NO_SEARCH: &str = "this scenario compares its settings at the same load, and each would be \
-                         searched at rates of its own; give --rate, or use redis-bench cache or pool";
-
 /// Flags that say how load is made.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
@@ -31,10 +27,6 @@ pub struct LoadFlags {
     /// Arrivals per second, whatever the answers do (open loop)
     #[arg(long, value_parser = curve_values::held_rate, value_name = "PER_S")]
     pub rate: Option<f64>,
-
-    /// Refused: the settings of this scenario are compared at the same load.
-    #[arg(long, hide = true, value_name = "GOAL", value_parser = flags::renamed::<String>(NO_SEARCH))]
-    _find_rate: Option<String>,
 
     /// Distribution of the gaps between arrivals
     #[arg(long, value_enum, default_value_t)]

@@ -5,6 +5,7 @@
 //! never has a log message.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use tracing::field::{Field, Visit};
@@ -18,15 +19,17 @@ const VERBOSE: &str = "verbose";
 const VARIABLE: &str = "RUST_LOG";
 
 /// Crates whose messages are ours; those of all others are shown from one level higher on.
-const OWN_CRATES: [&str; 17] = [
+const OWN_CRATES: [&str; 19] = [
     "bench_cli",
     "bench_report",
     "bottleneck_analyzer",
+    "child_process",
     "db_pool_bench",
     "host_metrics",
     "load_engine",
     "peers",
     "pg_connect",
+    "pg_evidence",
     "pgbench_script",
     "plimsoll",
     "redis_bench",
@@ -88,6 +91,11 @@ impl Verbosity {
         }
     }
 
+    /// Returns the flag that asks another of our programs for as many messages, if there is one.
+    fn flag(self) -> Option<String> {
+        (self.verbose > 0).then(|| format!("-{}", "v".repeat(usize::from(self.verbose))))
+    }
+
     fn targets(self) -> Targets {
         let own = match (self.verbose, self.quiet) {
             (0, true) => 0,
@@ -100,8 +108,16 @@ impl Verbosity {
     }
 }
 
+static STARTED: OnceLock<Verbosity> = OnceLock::new();
+
+/// Returns the flag `-v` as it was given to this program, for the programs that it starts.
+pub fn verbose_flag() -> Option<String> {
+    STARTED.get().and_then(|verbosity| verbosity.flag())
+}
+
 /// Shows log messages from here on. A second call changes nothing.
 pub(crate) fn start(verbosity: Verbosity) {
+    STARTED.get_or_init(|| verbosity);
     let named = std::env::var(VARIABLE).unwrap_or_default();
     let parsed = (!named.trim().is_empty()).then(|| named.parse::<Targets>());
     let (targets, refusal) = match parsed {
@@ -218,6 +234,20 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_program_is_told_of_as_many_messages_as_its_parent_shows() {
+        for (words, flag) in [
+            (&["go"][..], None),
+            (&["-v", "go"], Some("-v")),
+            (&["go", "-vv"], Some("-vv")),
+        ] {
+            let passed_on = verbosity(words).flag();
+            assert_eq!(passed_on.as_deref(), flag, "{words:?}");
+            let again: Vec<&str> = ["go"].into_iter().chain(passed_on.as_deref()).collect();
+            assert_eq!(verbosity(&again), verbosity(words));
         }
     }
 

@@ -4,29 +4,79 @@
 use bench_report::{CheckoutParts, QuantileEstimate, QuantileKind};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Drawn, presets};
 
+use crate::terminal_text::{columns as text_columns, fitted, printable, right};
+
+/// Space between the columns of a table with names above.
+const GAP: usize = 2;
+
 /// A table: first column to the left, all others to the right.
 #[derive(Debug)]
-pub struct Table(Drawn);
+pub struct Table {
+    /// The header, then the rows.
+    rows: Vec<Vec<String>>,
+}
 
 impl Table {
-    /// Creates an empty table.
+    /// Creates a table without rows.
     pub fn new(header: &[&str]) -> Self {
+        let mut table = Self { rows: Vec::new() };
+        table.row(header);
+        table
+    }
+
+    /// Adds a row; missing cells at its end are blank.
+    pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
+        let cells = cells.iter().map(|text| printable(text.as_ref()));
+        self.rows.push(cells.collect());
+    }
+
+    /// Renders it for a terminal of so many columns, for names that would be hard to read in
+    /// pieces: one that does not fit beside its figures stands on a line of its own above them.
+    pub fn with_names_above(&self, columns: Option<usize>) -> String {
+        let count = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let wide = |i: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(i));
+            cells.map(|cell| text_columns(cell)).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (1..count).map(wide).collect();
+        let figures: usize = widths.iter().map(|wide| wide + GAP).sum();
+        let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(figures));
+        let names = wide(0).min(room);
+        let mut text = String::new();
+        for row in &self.rows {
+            let Some((name, cells)) = row.split_first() else {
+                continue;
+            };
+            let mut line = if text_columns(name) <= names {
+                fitted(name, names)
+            } else {
+                text.push_str(&format!("{name}\n"));
+                " ".repeat(names)
+            };
+            for (cell, wide) in cells.iter().zip(&widths) {
+                line.push_str(&" ".repeat(GAP));
+                line.push_str(&right(cell, *wide));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn drawn(&self) -> Drawn {
         let mut drawn = Drawn::new();
         drawn
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic);
-        drawn.set_header(header.iter().enumerate().map(|(i, text)| cell(i, text)));
-        Self(drawn)
-    }
-
-    /// Adds a row.
-    pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
-        self.0.add_row(
-            cells
-                .iter()
-                .enumerate()
-                .map(|(i, text)| cell(i, text.as_ref())),
-        );
+        let mut rows = self.rows.iter().map(|row| {
+            let cells = row.iter().enumerate();
+            cells.map(|(i, text)| cell(i, text)).collect::<Vec<_>>()
+        });
+        if let Some(header) = rows.next() {
+            drawn.set_header(header);
+        }
+        drawn.add_rows(rows);
+        drawn
     }
 }
 
@@ -39,12 +89,17 @@ fn cell(column: usize, text: &str) -> Cell {
     Cell::new(text).set_alignment(side)
 }
 
+fn lines_of(drawn: &Drawn) -> String {
+    let lines: Vec<String> = drawn
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect();
+    lines.concat()
+}
+
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for line in self.0.lines() {
-            writeln!(f, "{}", line.trim_end())?;
-        }
-        Ok(())
+        f.write_str(&lines_of(&self.drawn()))
     }
 }
 
@@ -302,8 +357,9 @@ mod tests {
         let words = "a sentence of many words that says why it is so, at some length";
         let mut table = Table::new(&["finding", "evidence", "impact"]);
         table.row(&[words, words, "12.3 ms"]);
-        table.0.set_width(80);
-        let text = table.to_string();
+        let mut drawn = table.drawn();
+        drawn.set_width(80);
+        let text = lines_of(&drawn);
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
             "{text}"
@@ -311,5 +367,33 @@ mod tests {
         for word in words.split(' ') {
             assert!(text.contains(word), "{word}: {text}");
         }
+    }
+
+    fn named() -> Table {
+        let mut table = Table::new(&["series", "unit", "mean"]);
+        table.row(&["cpu.busy", "%", "12.5"]);
+        table.row(&["process.rss a\u{1b}[2J\nlong name (4711)", "MiB", "97.5"]);
+        table
+    }
+
+    #[test]
+    fn a_name_that_does_not_fit_stands_above_its_figures() {
+        assert_eq!(
+            named().with_names_above(Some(28)),
+            "series            unit  mean\n\
+             cpu.busy             %  12.5\n\
+             process.rss a?[2J?long name (4711)\n\
+             \u{20}                  MiB  97.5\n"
+        );
+        let narrow = named().with_names_above(Some(3));
+        assert!(narrow.contains("12.5") && narrow.contains("97.5"));
+    }
+
+    #[test]
+    fn in_a_pipe_a_row_is_a_line() {
+        let text = named().with_names_above(None);
+        assert_eq!(text.lines().count(), 3);
+        let ends: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+        assert!(ends.windows(2).all(|w| w[0] == w[1]), "{text}");
     }
 }

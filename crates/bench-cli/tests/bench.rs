@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use bench_cli::Exit;
-use bench_cli::bench::{Bench, run_with_timeout};
+use bench_cli::bench::Bench;
 use bench_cli::flags::OutputFlags;
 use bench_report::manifest::PartStatus;
 use bench_report::{Generator, Load, Status, Step, StepEnd, Warning, WarningCode, Window, store};
@@ -112,13 +110,4 @@ fn a_directory_that_is_removed_meanwhile_is_made_again() {
         parts.iter().map(|part| &part.status).collect::<Vec<_>>(),
         [&done]
     );
-}
-
-#[test]
-fn work_that_takes_too_long_is_given_up() {
-    let (hold, released) = mpsc::channel::<()>();
-    let stuck = run_with_timeout(Duration::from_millis(20), move || released.recv());
-    assert!(stuck.is_none());
-    drop(hold);
-    assert_eq!(run_with_timeout(Duration::from_mins(1), || 7), Some(7));
 }

@@ -20,7 +20,7 @@ pub struct ClockAnchor {
 
 impl ClockAnchor {
     /// Reads the anchor of this instant on this host.
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .ok()
             .map(|id| id.trim().to_owned());

@@ -34,6 +34,16 @@ pub enum HistogramError {
     /// `hdr` is not an HdrHistogram V2 payload.
     #[error("the histogram's `hdr` is not an HdrHistogram V2 payload: {0}")]
     Payload(#[from] hdrhistogram::serialization::DeserializeError),
+    /// It has other bounds than those of this schema.
+    #[error(
+        "the histogram's bounds are not this schema's: up to {high_ns} ns with {digits} digits"
+    )]
+    Bounds {
+        /// Longest duration that it holds.
+        high_ns: u64,
+        /// Significant digits.
+        digits: u8,
+    },
 }
 
 /// The percentiles a report spells out, in nanoseconds.
@@ -116,10 +126,6 @@ impl Histogram {
         if recording.is_empty() {
             return None;
         }
-        let mut bytes = Vec::new();
-        V2DeflateSerializer::new()
-            .serialize(recording, &mut bytes)
-            .ok()?;
         Some(Self {
             count: recording.len(),
             min_ns: recording.min(),
@@ -127,7 +133,7 @@ impl Histogram {
             mean_ns: recording.mean(),
             stdev_ns: recording.stdev(),
             percentiles_ns: Percentiles::of(|_, q| Some(recording.value_at_quantile(q)))?,
-            hdr: BASE64.encode(bytes),
+            hdr: encode(recording)?,
         })
     }
 
@@ -136,9 +142,25 @@ impl Histogram {
     /// # Errors
     /// When `hdr` is damaged.
     pub fn decode(&self) -> Result<Recording, HistogramError> {
-        let bytes = BASE64.decode(&self.hdr)?;
-        Ok(HdrDeserializer::new().deserialize(&mut bytes.as_slice())?)
+        decode(&self.hdr)
     }
+}
+
+/// Encodes all buckets as HdrHistogram V2 + DEFLATE in base64; `None` where the encoder fails.
+pub fn encode(recording: &Recording) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut encoder = V2DeflateSerializer::new();
+    encoder.serialize(recording, &mut bytes).ok()?;
+    Some(BASE64.encode(bytes))
+}
+
+/// Decodes what [`encode`] made.
+///
+/// # Errors
+/// When `hdr` is damaged.
+pub fn decode(hdr: &str) -> Result<Recording, HistogramError> {
+    let bytes = BASE64.decode(hdr)?;
+    Ok(HdrDeserializer::new().deserialize(&mut bytes.as_slice())?)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 ///
 /// # Errors
 /// When it cannot be written, or is no JSON.
-pub fn write(to: impl Write, document: &impl Serialize) -> serde_json::Result<()> {
+pub(crate) fn write(to: impl Write, document: &impl Serialize) -> serde_json::Result<()> {
     document.serialize(&mut Serializer::with_formatter(to, Lines::default()))
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{StoreError, redaction, store};
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "plimsoll.manifest/1";
+pub(crate) const SCHEMA: &str = "plimsoll.manifest/1";
 
 /// The directory in a run's directory that holds its parts.
 pub const DIRECTORY: &str = "manifest";
@@ -29,7 +29,7 @@ pub const RUN_DIR_ENV: &str = "PLIMSOLL_RUN_DIR";
 /// One program of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// Always [`SCHEMA`] in what this version writes.
+    /// Always `plimsoll.manifest/1` in what this version writes.
     pub schema: String,
     /// The run that it belongs to.
     pub run_id: String,

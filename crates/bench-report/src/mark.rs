@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::redaction;
 
 /// Most characters of a name: more do not fit a label of a chart.
-pub const LONGEST_NAME: usize = 120;
+pub(crate) const LONGEST_NAME: usize = 120;
 
 /// A named instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

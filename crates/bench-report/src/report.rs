@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ClockAnchor, Environment, Mark, Series, Step, Summary, Warning};
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "plimsoll.report/1";
+pub(crate) const SCHEMA: &str = "plimsoll.report/1";
 
 /// Program that wrote the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,7 +41,7 @@ pub enum Status {
 /// A report of schema 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// Always [`SCHEMA`] in what this version writes.
+    /// Always `plimsoll.report/1` in what this version writes.
     pub schema: String,
     /// Program that wrote it.
     pub tool: Tool,

@@ -141,6 +141,10 @@ pub struct Generator {
     pub cpu_per_operation_ns: Option<f64>,
     /// Longest time by which the generator's own 10 ms heartbeat came late.
     pub worst_stall_ns: u64,
+    /// CPU time of the process that leads the worker processes, which makes no load itself and is not
+    /// in `cpu_ns`, in nanoseconds. Absent where one process makes the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_cpu_ns: Option<u64>,
 }
 
 impl Generator {
@@ -156,6 +160,14 @@ impl Generator {
     /// one full thread among idle ones, as where all users share a connection that one task drives.
     pub fn full_thread(&self, bound: f64) -> Option<f64> {
         self.busiest_thread_ratio.filter(|ratio| *ratio >= bound)
+    }
+
+    /// Returns the share of their time for which the threads were at work or waited for a CPU, where it
+    /// was `bound` or more: a generator whose CPUs others take is as late as one that needs them itself.
+    pub fn starved(&self, bound: f64) -> Option<f64> {
+        let ready_ns = self.ready_ns.filter(|_| self.cpu_ns > 0)?;
+        let wanted = self.cpu_ratio * (1.0 + ready_ns as f64 / self.cpu_ns as f64);
+        (wanted >= bound).then_some(wanted.min(1.0))
     }
 }
 

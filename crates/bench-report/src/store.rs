@@ -121,7 +121,7 @@ impl ReportFile {
     /// # Errors
     /// When the file cannot be written or would not be readable again; what was there before
     /// stays.
-    pub fn save(&self, report: &Report) -> Result<(), StoreError> {
+    pub(crate) fn save(&self, report: &Report) -> Result<(), StoreError> {
         // A column of a series may lack any value, so a series reads back whatever it holds.
         readable_text(&self.path, &report.without_series())?;
         if let Some(directory) = self.path.parent() {
@@ -135,7 +135,7 @@ impl ReportFile {
     }
 
     /// Its place.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -43,6 +43,11 @@ pub enum WarningCode {
     TargetAway,
     /// The wall clock was set meanwhile; times of day in the report go on as from its start.
     ClockStepped,
+    /// A worker process ended, or fell silent, before it had told what it measured; or the report of a
+    /// worker is missing: its share of the load is not in the figures.
+    WorkerLost,
+    /// A worker process on a host of its own began late: its load is missing at the start.
+    WorkerLate,
 }
 
 impl WarningCode {
@@ -50,7 +55,7 @@ impl WarningCode {
     /// wrong, then what made some of them too large, then what is uncertain only.
     pub fn gravity(self) -> u8 {
         match self {
-            Self::TargetAway => 0,
+            Self::TargetAway | Self::WorkerLost | Self::WorkerLate => 0,
             Self::GeneratorSaturated => 1,
             Self::GeneratorStalled => 2,
             Self::Censored => 3,

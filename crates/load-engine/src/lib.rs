@@ -5,22 +5,33 @@
 //! recorded apart, and they add up ([`Recorder`]). The generator accuses itself ([`self_check`]):
 //! what it spoilt is named with the figures concerned.
 //!
-//! [`run_requests`] runs one step of requests and answers; scenarios of another shape (broadcast,
-//! idle connections) take the parts that they need.
+//! [`run_requests`] runs one step of requests and answers, [`run_connections`] one of connections that
+//! stay open from step to step, and [`run_traced`] a load that changes and whose requests are followed
+//! one by one.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod control;
+mod held;
 mod load;
 mod plan;
+mod processes;
 mod record;
 mod requests;
+mod traced;
 
 pub use control::cancel::Cancel;
 pub use control::observer::{Observer, Tick};
 pub use control::rule_window::{BrokenRule, RuleWindow};
+pub use control::run_connections::{HeldResult, run_connections};
 pub use control::run_requests::{StartError, run_requests};
+pub use control::run_traced::{TracedResult, run_traced};
 pub use control::self_check;
 pub use control::step_result::{CARRIED_RATIO, StepResult, WORST_INTERVAL_P99_NS};
+pub use held::connection_factory::{
+    ConnectionFactory, ConnectionId, HeldConnection, HeldOperations, Incoming,
+};
+pub use held::held_load::{HeldLoad, HeldSettings, WorkerGone};
+pub use held::held_step::HeldLevel;
 pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
 pub use load::opening_order::OpeningOrder;
 pub use load::pacer::Pacer;
@@ -38,7 +49,11 @@ pub use plan::step_plan::{RuntimeKind, StepPlan, WaitStrategy, available_threads
 pub use plan::stop_rule::StopRule;
 pub use plan::think_time::{Pauses, ThinkTime, ThinkTimeError};
 pub use plan::user_schedule::{Presence, UserSchedule};
-pub use plan::worker_share::WorkerShare;
+pub use plan::worker_share::{WorkerShare, WorkerShareError};
+pub use processes::parent_connection::{WorkerError, WorkerScenario, serve_worker};
+pub use processes::run_on_workers::run_on_workers;
+pub use processes::worker_processes::{WorkerProcesses, WorkersError};
+pub use processes::worker_step::WorkerStep;
 pub use record::checkout;
 pub use record::cohort_counts::InFlightAges;
 pub use record::failure::{Failure, SensitiveText};
@@ -49,5 +64,8 @@ pub use record::outcome::{Outcome, Part};
 pub use record::pool_sums::PoolSample;
 pub use record::recorder::{Recorder, claim_shard};
 pub use record::timestamps::{CheckoutTimestamps, PhaseEnds, Timestamps};
+pub use record::traced_request::TracedRequest;
 pub use record::within::Within;
 pub use requests::target::{Session, Target, TargetFactory, UserId};
+pub use traced::actor::{Actor, RunView};
+pub use traced::traced_plan::{Excused, TracedPlan};

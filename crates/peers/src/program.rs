@@ -4,18 +4,16 @@ use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use child_process::{ChildProcess, Signal};
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::{Signal, kill};
 use nix::sys::time::TimeValLike as _;
-use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// Time between two checks for the program's exit: too rare to cost it anything.
@@ -132,12 +130,10 @@ impl ProgramRunner {
         command
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).map_err(started)?)
-            .stderr(File::create(&stderr).map_err(started)?)
-            // A terminal's Ctrl-C reaches it through us, once.
-            .process_group(0);
+            .stderr(File::create(&stderr).map_err(started)?);
         let cpu_before = children_cpu_ns().map_err(started)?;
-        let child = command.spawn().map_err(started)?;
-        let status = self.follow(GuardedChild(child), &program, bound)?;
+        let child = ChildProcess::start(command, Signal::SIGTERM).map_err(started)?;
+        let status = self.follow(child, &program, bound)?;
         let cpu_ns = children_cpu_ns()
             .map_err(started)?
             .saturating_sub(cpu_before);
@@ -155,18 +151,19 @@ impl ProgramRunner {
 
     fn follow(
         &self,
-        mut child: GuardedChild,
+        mut child: ChildProcess,
         program: &Path,
         bound: Duration,
     ) -> Result<ExitStatus, ProgramError> {
         let begun = Instant::now();
         loop {
-            let ended = child.0.try_wait().map_err(|source| ProgramError::Start {
+            let ended = child.exit_status().map_err(|source| ProgramError::Start {
                 program: program.to_owned(),
                 source,
             })?;
             if self.interrupted() {
-                child.interrupt();
+                child.signal(Signal::SIGINT);
+                child.wait(INTERRUPT_TIMEOUT);
                 return Err(ProgramError::Interrupted);
             }
             if let Some(status) = ended {
@@ -180,32 +177,6 @@ impl ProgramRunner {
             }
             thread::sleep(POLL_INTERVAL);
         }
-    }
-}
-
-/// A child process that is killed when this value is dropped.
-struct GuardedChild(Child);
-
-impl GuardedChild {
-    /// Sends SIGINT and waits for its exit, up to a time-out.
-    fn interrupt(&mut self) {
-        if !matches!(self.0.try_wait(), Ok(None)) {
-            return;
-        }
-        // It may be gone already.
-        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGINT);
-        let asked = Instant::now();
-        while asked.elapsed() < INTERRUPT_TIMEOUT && matches!(self.0.try_wait(), Ok(None)) {
-            thread::sleep(POLL_INTERVAL);
-        }
-    }
-}
-
-impl Drop for GuardedChild {
-    fn drop(&mut self) {
-        // Both do nothing once it has been waited for.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) const SCHEMA: &str = "plimsoll.peers/1";
 /// All contests of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PeerResults {
-    /// [`SCHEMA`].
+    /// Name and version of this form of file.
     pub schema: String,
     /// Program that measured.
     pub tool: Tool,

@@ -11,13 +11,15 @@ impl std::fmt::Debug for EnvironmentVariables<'_> {
     }
 }
 
+#[cfg(test)]
 impl<'a> EnvironmentVariables<'a> {
     /// Takes variables from `read`, which is given a name as `PGHOST` or `HOME`.
-    #[cfg(test)]
     pub(crate) fn new(read: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self(read)
     }
+}
 
+impl EnvironmentVariables<'_> {
     /// Takes the variables of this process.
     pub(crate) fn of_process() -> Self {
         Self(&|name| std::env::var(name).ok())

@@ -36,6 +36,8 @@
 )]
 
 mod activity;
+mod backend_monitor;
+mod backend_watch;
 mod backends;
 mod blockers;
 mod budget;
@@ -50,6 +52,7 @@ mod events;
 pub mod failure;
 pub mod fingerprint;
 mod foreign_text;
+pub mod gap;
 mod lock_table;
 mod locks;
 mod objects;
@@ -60,14 +63,20 @@ mod scope;
 mod server_message;
 mod session;
 mod session_seconds;
+mod session_tracker;
 pub mod settings;
 mod standby;
 mod statements;
+mod traced_evidence;
 mod views;
 
+pub use backend_monitor::{BackendMonitor, Leaked};
+pub use backend_watch::SessionsLeft;
 pub use capacity::Capacity;
 pub use client::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client, QueryValue};
 pub use collector::EvidenceCollector;
 pub use events::dominant_event;
 pub use scope::Scope;
 pub use server_message::ServerMessage;
+pub use session_tracker::SessionChanges;
+pub use traced_evidence::{SegmentEvidence, TracedEvidence};

@@ -4,7 +4,7 @@
 //! The estimate is that of Kaplan & Meier, 'Nonparametric Estimation from Incomplete Observations',
 //! JASA 53 (1958). It assumes that what was cut off does not depend on how long it would have taken.
 //! Under overload the arrivals that were due last wait longest and are cut off youngest: the
-//! estimate is then too low. [`lower_bound`] holds whatever was cut off.
+//! estimate is then too low. `lower_bound` holds whatever was cut off.
 
 /// Durations of one length: how many ended after `value`, and how many were cut off at that age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use nix::sys::signal::Signal;
 
 use crate::server_user::ServerUser;
-use crate::spawn::spawn;
+use child_process::spawn;
 
 /// Arguments: the private directory, the server's working directory below it, the name of the
 /// signal that asks it to end. We may die before the guardian says that it is ready, hence the

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::spawn::spawn;
+use child_process::spawn;
 
 /// Life of an idle process in seconds, should this program not end it.
 const LONGEST: &str = "3600";

@@ -22,7 +22,6 @@ mod server;
 mod server_directory;
 mod server_user;
 mod shared_memory;
-mod spawn;
 pub mod token;
 mod websocket;
 

@@ -11,7 +11,7 @@ use crate::TestbedError;
 use crate::process::{server_processes, signal, stop, wait_until, wait_until_gone};
 use crate::server_directory::ServerDirectory;
 use crate::shared_memory::SharedMemory;
-use crate::spawn::spawn;
+use child_process::spawn;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const END_TIMEOUT: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use crate::TestbedError;
 use crate::guardian::Guardian;
 use crate::process::wait_until;
 use crate::server_user::ServerUser;
-use crate::spawn::spawn;
+use child_process::spawn;
 
 const LOG_TAIL_BYTES: usize = 2048;
 

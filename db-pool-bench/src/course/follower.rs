@@ -18,7 +18,7 @@ use crate::failure::is_checkout_timeout;
 use pg_evidence::EvidenceCollector;
 
 /// Time-out of the drain: a request that takes longer is an error.
-pub(crate) const DRAIN_BOUND: Duration = Duration::from_secs(5);
+const DRAIN_BOUND: Duration = Duration::from_secs(5);
 /// Interval of checks of the rules.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -83,12 +83,6 @@ impl<'a> RunSupervisor<'a> {
     /// Returns the ledger for finished requests.
     pub(crate) fn ledger(&self) -> Ledger {
         self.ledger.clone()
-    }
-
-    /// Returns the flag that is set while the server is away, as in a restart. Failures then say
-    /// nothing about the load, and the rules are not checked.
-    pub(crate) fn absence(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.away)
     }
 
     /// Begins a part.
@@ -167,11 +161,6 @@ impl Ledger {
     /// Records a finished request.
     pub(crate) fn note(&self, visit: &TracedRequest) {
         self.enter(&visit.timestamps, visit.failure.as_ref());
-    }
-
-    /// Records a failure beside the load.
-    pub(crate) fn note_failure(&self, failure: &Failure) {
-        self.enter(&Timestamps::default(), Some(failure));
     }
 
     fn enter(&self, timestamps: &Timestamps, failure: Option<&Failure>) {

@@ -8,7 +8,7 @@ use load_engine::{
     available_threads, self_check,
 };
 
-use super::gap;
+use pg_evidence::gap;
 
 /// One recorded request.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,34 +32,6 @@ impl TracedRequest {
             retries: outcome.retries,
             failure: outcome.failure.map(|failure| *failure),
         }
-    }
-
-    /// Returns the time that it waited for a connection, successful or not, in nanoseconds.
-    pub(crate) fn waited_ns(&self) -> u64 {
-        let Timestamps {
-            started_ns,
-            acquired_ns,
-            done_ns,
-            ..
-        } = self.timestamps;
-        let until_ns = if acquired_ns > 0 {
-            acquired_ns
-        } else {
-            done_ns
-        };
-        until_ns.saturating_sub(started_ns)
-    }
-
-    /// Returns the response time, in nanoseconds.
-    pub(crate) fn felt_ns(&self) -> u64 {
-        self.timestamps
-            .done_ns
-            .saturating_sub(self.timestamps.begin_ns())
-    }
-
-    /// Returns true if it gave up before it had a connection.
-    pub(crate) fn gave_up(&self) -> bool {
-        self.timestamps.acquired_ns == 0
     }
 }
 

@@ -21,17 +21,17 @@ use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
-use load_engine::{Failure, OperationTable, UserId};
+use load_engine::{Failure, ThinkTime, UserId};
 use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
 pub use options::{PoolOptions, Recycle};
-pub(crate) use pool_handle::{HasPool, Lease, PoolHandle};
+pub(crate) use pool_handle::{HasPool, PoolHandle};
 pub use sqlx::Sqlx;
 pub use wire::Wire;
 
-use crate::conditions::{Hold, HoldTimer};
+use crate::conditions::HoldTimer;
 use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
@@ -96,17 +96,12 @@ pub struct DriverSetup {
     /// Seed of the requests.
     pub seed: u64,
     /// Time for which the application holds the connection after the answer.
-    pub hold: Hold,
+    pub hold: ThinkTime,
     /// Number of connections that the pool has opened so far.
     pub opened: Arc<AtomicU64>,
 }
 
 impl DriverSetup {
-    /// Returns the names of the operations that outcomes index.
-    pub(crate) fn operations(&self) -> OperationTable {
-        self.workload.operations()
-    }
-
     fn user(&self, user: UserId) -> User {
         User::new(&self.workload, self.seed, user)
     }

@@ -1,8 +1,9 @@
 //! Conclusions of a traced run: fairness of waiting, recovery time, and deadlocks of requests that
 //! wait for a second connection.
 
+use load_engine::TracedRequest;
+
 use super::log::Log;
-use crate::course::TracedRequest;
 
 /// Smallest difference of two instants whose order is certain: tasks wake on different threads.
 const SLACK_NS: u64 = 1_000_000;
@@ -75,7 +76,9 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let bound = *waits.get(waits.len().saturating_mul(99) / 100)?;
     let bound = bound.max(SLACK_NS);
     let after = log.started_in(log.parts.released_ns, log.parts.ended_ns);
-    let as_before = |visit: &&TracedRequest| visit.waited_ns() <= bound;
+    // Who was cut off while it waited would have waited for longer.
+    let was_served = |visit: &TracedRequest| visit.timestamps.acquired_ns > 0 || visit.gave_up();
+    let as_before = |visit: &&TracedRequest| was_served(visit) && visit.waited_ns() <= bound;
     let recovered = after
         .windows(IN_A_ROW)
         .find(|row| row.iter().filter(as_before).count() + 1 >= IN_A_ROW)?;
@@ -143,7 +146,7 @@ pub(super) fn deadlock_free_size(requests: u64, each: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use load_engine::{Failure, OperationId, Timestamps};
+    use load_engine::{Failure, Timestamps};
 
     use super::super::log::{HolderAttempt, PartTimes, Second};
     use super::*;
@@ -159,9 +162,10 @@ mod tests {
                 done_ns: done_ms * MS,
                 ..Timestamps::default()
             },
-            operation: OperationId::FIRST,
+            segment: None,
             retries: 0,
             failure: gave_up.then(|| Failure::new("timeout.wait", "too long")),
+            cut_off: false,
         }
     }
 
@@ -198,6 +202,22 @@ mod tests {
         assert_eq!((fairness.gave_up, fairness.starved), (1, 1));
         assert_eq!(fairness.passed_over, 2, "the second was, by the third");
         assert_eq!(fairness.longest_ns, 90 * MS);
+    }
+
+    #[test]
+    fn who_is_cut_off_while_it_waits_has_not_given_up_and_is_no_recovery() {
+        let cut_off = |came_ms: u64| TracedRequest {
+            cut_off: true,
+            failure: None,
+            ..visit(came_ms, None, came_ms + 1)
+        };
+        let mut visits: Vec<TracedRequest> = (0..99).map(|n| visit(n, Some(n), n + 1)).collect();
+        visits.push(cut_off(150));
+        visits.extend((0..40).map(|n| cut_off(200 + n)));
+        let log = log(visits);
+        let fairness = Fairness::of(&log);
+        assert_eq!((fairness.visits, fairness.gave_up), (1, 0));
+        assert_eq!(recovery_ns(&log), None);
     }
 
     #[test]

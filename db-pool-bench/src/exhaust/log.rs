@@ -1,8 +1,7 @@
 //! Recorded events of one traced run.
 
-use load_engine::{BrokenRule, CpuUse, Failure};
+use load_engine::{Failure, TracedRequest};
 
-use crate::course::{SessionChanges, TracedRequest};
 use crate::time_shares::ExtraUsers;
 
 /// Start of each part of a run, on the monotonic clock, in nanoseconds.
@@ -42,26 +41,28 @@ pub(super) struct Second {
     pub(super) granted: bool,
 }
 
-/// Observation of one part beside its requests.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct PartObservation {
-    /// CPU time that the load generator used.
-    pub(super) cpu: CpuUse,
-    /// Sessions that came and went.
-    pub(super) server: SessionChanges,
-}
-
 /// Recorded events of one traced run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Log {
     pub(super) parts: PartTimes,
-    /// Requests, sorted by start.
+    /// Requests, sorted by start; those that were cut off are among them.
     pub(super) visits: Vec<TracedRequest>,
     pub(super) holds: Vec<HolderAttempt>,
-    /// Observation of each part that was reached.
-    pub(super) seen: Vec<PartObservation>,
-    /// Time and rule that ended the run, in nanoseconds.
-    pub(super) stopped: Option<(u64, BrokenRule)>,
+}
+
+impl PartTimes {
+    /// Returns the times of a run whose segments meet at `boundaries_ns`; `None` where it never began.
+    pub(super) fn new(boundaries_ns: &[u64]) -> Option<Self> {
+        let [began_ns, held_ns, released_ns, ended_ns] = *boundaries_ns else {
+            return None;
+        };
+        Some(Self {
+            began_ns,
+            held_ns,
+            released_ns,
+            ended_ns,
+        })
+    }
 }
 
 impl Log {

@@ -1,32 +1,32 @@
 //! Scenario `exhaust`: more users than connections, and holders that keep connections. Waiting
 //! times, time-outs, recovery, and requests that block each other.
 
-mod course;
 mod findings;
 mod flags;
+mod holders;
 mod log;
 mod plan;
 mod steps;
 mod text;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use bench_cli::Exit;
-use bench_cli::bench::ShownFigures;
-use bench_report::{Report, ServerEvidence, Summary};
-use load_engine::{Cancel, Failure, Phase, TargetFactory};
+use bench_cli::bench::{Bench, ShownFigures};
+use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
+use bench_report::{Report, Summary};
+use pg_evidence::TracedEvidence;
 use serde_json::Value;
 
-use course::ExhaustRun;
 pub(crate) use flags::ExhaustFlags;
-use log::Log;
+use holders::{ConnectionHolder, HolderAttempts};
+use log::{Log, PartTimes};
 use plan::{ExhaustPlan, ExhaustSetting};
 
 use crate::context::{self, ScenarioContext};
-use crate::course::{BackendMonitor, RunSupervisor, on_threads};
-use crate::drivers::{Deadpool, Driver, DriverSetup, HasPool, Sqlx};
-use crate::one_pool::PoolScenario;
-use crate::workloads::WorkloadSelection;
+use crate::drivers::{Deadpool, Driver, Sqlx};
+use crate::run_server::{RunServer, scenario_name};
+use crate::workloads::SqlWorkload;
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -34,25 +34,53 @@ use crate::workloads::WorkloadSelection;
 /// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &ExhaustFlags) -> anyhow::Result<Exit> {
     let plan = ExhaustPlan::new(flags)?;
-    flags.pool.run("exhaust", flags.pool.size, &plan)
+    run_scenario(&plan, &flags.pool.output)
 }
 
-impl PoolScenario for ExhaustPlan<'_> {
+impl Scenario for ExhaustPlan<'_> {
+    type Target = RunServer;
+    type Prepared = Arc<SqlWorkload>;
+
+    fn name(&self) -> ScenarioName {
+        scenario_name("exhaust")
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.flags.pool.check()
+    }
+
     fn config(&self) -> BTreeMap<String, Value> {
         self.config()
     }
 
-    fn selection(&self) -> &WorkloadSelection {
-        &self.selection
-    }
-
-    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
-        let order = self.planned_steps();
-        context.bench.announce(self.total(), order.len());
-        context.bench.show_figures(ShownFigures {
+    fn shown_figures(&self) -> ShownFigures {
+        ShownFigures {
             percentiles: &["p50", "p99", "max_ns"],
             merged: true,
-        });
+        }
+    }
+
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
+        self.flags.pool.open(bench, self.flags.pool.size)
+    }
+
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+    ) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
+        target.prepare(bench, &self.selection)
+    }
+
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+        workload: Arc<SqlWorkload>,
+    ) -> anyhow::Result<()> {
+        let context = &mut target.context(bench, &self.flags.pool.target, workload)?;
+        let order = self.planned_steps();
+        context.bench.announce(self.total(), order.len());
         for planned in order {
             if context.bench.interrupted() {
                 break;
@@ -65,6 +93,10 @@ impl PoolScenario for ExhaustPlan<'_> {
             )?;
         }
         Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: RunServer) {
+        target.clean_up(bench);
     }
 
     fn summary(&self, report: &Report) -> Summary {
@@ -89,63 +121,55 @@ fn one(
         return Ok(());
     }
     let setup = context.setup(pool.variant(setting.driver), plan.seed ^ (repeat << 32))?;
-    let operations = setup.operations();
-    context.bench.phase(Phase::WarmUp);
     let (driver, holder) = (setting.driver.name(), setting.holder.name());
     context.bench.line(&format!("{driver}, {holder}"));
+    let traced = plan.traced(
+        setting,
+        repeat,
+        context.stop_rules(&plan.flags.course.stop_on),
+    );
+    let attempts = HolderAttempts::default();
+    let holders = ConnectionHolder::several(plan.holders(), setting.holder, &attempts);
     let cancel = context.bench.cancel.clone();
-    let course = plan.course(setting, repeat);
-    let rules = context.stop_rules(&plan.flags.course.stop_on);
-    // Checkouts that time out are planted here.
-    let follower = RunSupervisor::new(&mut context.collector, rules, plan.course_length(), true);
-    let made = setup.clone();
-    let ran = match setting.driver {
-        Driver::Deadpool => follow(course, &Deadpool(made), &setup, &cancel, follower)?,
-        Driver::Sqlx => follow(course, &Sqlx(made), &setup, &cancel, follower)?,
-        // The plan lets no driver without a pool through.
-        Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
+    let bench = &mut *context.bench;
+    let Some(started) = TracedEvidence::start(
+        &mut context.collector,
+        &setup.address,
+        &setup.application,
+        &cancel,
+    )?
+    else {
+        return Ok(());
     };
-    match ran {
-        Ok((log, seen)) => steps::RecordedRun {
-            plan,
-            setting,
-            repeat,
-            log: &log,
-            operations,
-        }
-        .keep(context.bench, seen),
+    let mut evidence = match started {
+        Ok(evidence) => evidence,
         Err(failure) => {
             let step = context::not_begun(&refused, failure.to_string());
-            context.bench.push_step(step, Vec::new(), Vec::new());
+            bench.push_step(step, Vec::new(), Vec::new());
+            return Ok(());
         }
+    };
+    let ran = match setting.driver {
+        Driver::Deadpool => {
+            bench.traced(&traced, &Arc::new(Deadpool(setup)), holders, &mut evidence)
+        }
+        Driver::Sqlx => bench.traced(&traced, &Arc::new(Sqlx(setup)), holders, &mut evidence),
+        // The plan lets no driver without a pool through.
+        Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
+    }?;
+    if ran.trace.is_empty() && bench.interrupted() {
+        // A signal came before the first request.
+        return Ok(());
     }
+    let log = Log {
+        parts: PartTimes::new(&ran.boundaries_ns).unwrap_or_default(),
+        visits: ran.trace,
+        holds: attempts.take(),
+    };
+    let recorded = steps::RecordedRun {
+        pool_size: pool.size,
+        log: &log,
+    };
+    recorded.keep(bench, ran.steps, evidence.end(&cancel));
     Ok(())
-}
-
-/// Recorded events, and the evidence of each part.
-type Ran = Result<(Log, Vec<ServerEvidence>), Failure>;
-
-/// Executes `course` on the pool that `factory` creates with `setup`.
-fn follow<F: TargetFactory>(
-    course: ExhaustRun,
-    factory: &F,
-    setup: &DriverSetup,
-    cancel: &Cancel,
-    mut follower: RunSupervisor,
-) -> anyhow::Result<Ran>
-where
-    F::Target: HasPool,
-{
-    let (address, application) = (&setup.address, &setup.application);
-    let ran = on_threads(&follower.threads(), async {
-        let away = follower.absence();
-        let mut backend_monitor = tokio::select! {
-            () = cancel.cancelled() => return Ok(Log::default()),
-            backend_monitor = BackendMonitor::open(address, application, away) => backend_monitor?,
-        };
-        course
-            .run(factory, &mut backend_monitor, cancel, &mut follower)
-            .await
-    })?;
-    Ok(ran.map(|log| (log, follower.evidence())))
 }

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::load::think_time_config;
-use load_engine::{LoadPlan, PlannedStep, StepPlan, shuffled_steps};
+use load_engine::{Excused, LoadPlan, PlannedStep, StepPlan, StopRule, TracedPlan, shuffled_steps};
 use serde_json::{Value, json};
 
-use super::course::ExhaustRun;
 use super::flags::{ExhaustFlags, Holder};
+use super::steps::{AFTER, BEFORE, HELD};
 use crate::drivers::Driver;
+use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
 /// Default number of users for each connection; clearly more than one.
 const USERS_PER_CONNECTION: u64 = 4;
+
+/// Pause of a user after a failure, so that one whose checkout fails at once does not spin.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 
 /// One driver's pool under one kind of holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,16 +95,24 @@ impl<'a> ExhaustPlan<'a> {
         2 * self.flags.duration + self.flags.keep
     }
 
-    pub(super) fn course(&self, setting: ExhaustSetting, repeat: u64) -> ExhaustRun {
-        ExhaustRun {
-            users: self.users(),
-            think_time: self.flags.think_time,
-            seed: self.seed ^ (repeat << 32),
-            holders: self.holders(),
-            holder: setting.holder,
-            alone: self.flags.duration,
-            keep: self.flags.keep,
-        }
+    /// Returns the plan of one run, which `rules` may end early. Checkouts that time out are planted:
+    /// they break no rule.
+    pub(super) fn traced(
+        &self,
+        setting: ExhaustSetting,
+        repeat: u64,
+        rules: Vec<StopRule>,
+    ) -> TracedPlan {
+        let parts = [BEFORE, HELD, AFTER].map(|part| self.step(setting, repeat, part));
+        let mut whole = self.step(setting, repeat, HELD);
+        whole.name = setting.name();
+        whole.seed = self.seed ^ (repeat << 32);
+        whole.stop_rules = rules;
+        whole.failure_pause = PAUSE_AFTER_FAILURE;
+        TracedPlan::new(whole, parts.into()).excusing(Excused {
+            failures: Some(is_checkout_timeout),
+            wait: self.flags.pool.target.checkout_timeout,
+        })
     }
 
     /// Returns the plan of one part as a step.
@@ -110,7 +122,12 @@ impl<'a> ExhaustPlan<'a> {
             think_time: self.flags.think_time,
         };
         let name = format!("{}, {part}", setting.name());
-        let mut step = StepPlan::new(&name, load, self.flags.duration)
+        let length = if part == HELD {
+            self.flags.keep
+        } else {
+            self.flags.duration
+        };
+        let mut step = StepPlan::new(&name, load, length)
             .parameter("driver", setting.driver.name())
             .parameter("workload", self.selection.name().as_str())
             .parameter("holder", setting.holder.name())

@@ -3,16 +3,13 @@
 
 use bench_cli::bench::Bench;
 use bench_cli::table;
-use bench_report::clock::monotonic_ns;
-use bench_report::{Report, ServerEvidence, Step, StepEnd, Summary, Window};
+use bench_report::{Report, Step, Summary};
+use load_engine::StepResult;
+use pg_evidence::{SegmentEvidence, gap};
 
 use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
 use super::plan::{ExhaustPlan, ExhaustSetting};
-use load_engine::OperationTable;
-
-use crate::context::not_begun;
-use crate::course::{keep, note_gap, note_generator, record};
 use crate::text::headline;
 use crate::time_shares;
 
@@ -25,76 +22,49 @@ pub(super) const AFTER: &str = "after";
 
 /// One traced run that was executed.
 pub(super) struct RecordedRun<'a> {
-    pub(super) plan: &'a ExhaustPlan<'a>,
-    pub(super) setting: ExhaustSetting,
-    pub(super) repeat: u64,
+    /// Number of the pool's connections.
+    pub(super) pool_size: u64,
     pub(super) log: &'a Log,
-    pub(super) operations: OperationTable,
 }
 
 impl RecordedRun<'_> {
-    /// Records its parts as steps; `seen` holds the evidence of each.
-    pub(super) fn keep(self, bench: &mut Bench, seen: Vec<ServerEvidence>) {
-        if self.log.visits.is_empty() {
-            // A signal came before the first request.
-            return;
-        }
-        let stopped_ns = self.log.stopped.as_ref().map(|(at_ns, _)| *at_ns);
-        let until_ns = stopped_ns.unwrap_or_else(monotonic_ns);
-        let at = self.log.parts;
-        let spans = [
-            (BEFORE, at.began_ns, at.held_ns),
-            (HELD, at.held_ns, at.released_ns),
-            (AFTER, at.released_ns, at.ended_ns),
-        ];
-        let mut seen = seen.into_iter();
-        for ((part, from_ns, to_ns), beside) in spans.into_iter().zip(&self.log.seen) {
-            if from_ns >= until_ns {
-                // It ended before this part began.
-                break;
-            }
-            let mut step = self.step(part, (from_ns, to_ns), until_ns);
-            note_generator(&mut step, &beside.cpu);
+    /// Adds its parts to the report as steps; `evidence` holds that of each.
+    pub(super) fn keep(
+        &self,
+        bench: &mut Bench,
+        parts: Vec<StepResult>,
+        evidence: impl Iterator<Item = SegmentEvidence>,
+    ) {
+        let named = parts.into_iter().zip([BEFORE, HELD, AFTER]);
+        for ((result, part), seen) in named.zip(evidence) {
+            let StepResult {
+                mut step,
+                series,
+                mut warnings,
+            } = result;
+            self.add_figures(&mut step, part);
             let window = (step.window.measure_start_ns, step.window.measure_end_ns);
-            if let Some(seen) = seen.next() {
-                time_shares::record(&mut step, seen, self.log.holders(window.0, window.1));
+            if let Some(server) = seen.server {
+                time_shares::record(&mut step, server, self.log.holders(window.0, window.1));
             }
-            note_gap(&mut step, &beside.server);
-            keep(bench, step);
+            if let Some(sessions) = &seen.sessions {
+                gap::record(&mut step, sessions);
+            }
+            warnings.extend(gap::doubt(&step));
+            bench.push_step(step, series, warnings);
         }
     }
 
-    /// Creates the step of a part planned for `(from_ns, to_ns)`, in a run that ended at
-    /// `until_ns`.
-    fn step(&self, part: &str, (from_ns, to_ns): (u64, u64), until_ns: u64) -> Step {
-        let planned = self.plan.step(self.setting, self.repeat, part);
-        let mut step = not_begun(&planned, String::new());
-        step.end = match &self.log.stopped {
-            _ if to_ns <= until_ns => StepEnd::Completed,
-            Some((_, broken)) => StepEnd::Stopped {
-                rule: broken.rule.clone(),
-                reason: broken.reason.clone(),
-            },
-            None => StepEnd::Interrupted,
-        };
-        let end_ns = to_ns.min(until_ns);
-        step.window = Window {
-            start_ns: from_ns,
-            measure_start_ns: from_ns,
-            measure_end_ns: end_ns,
-            end_ns,
-        };
-        record(&mut step, &self.log.visits, self.operations.clone());
+    fn add_figures(&self, step: &mut Step, part: &str) {
         if part == HELD {
-            held_figures(&mut step, self.log, self.plan.flags.pool.size);
+            held_figures(step, self.log, self.pool_size);
         }
         if part == AFTER
             && let Some(recovery_ns) = findings::recovery_ns(self.log)
         {
-            step.figures
-                .insert("recovery_ns".to_owned(), recovery_ns as f64);
+            let recovery_ns = recovery_ns as f64;
+            step.figures.insert("recovery_ns".to_owned(), recovery_ns);
         }
-        step
     }
 }
 

@@ -2,11 +2,12 @@
 
 use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
+use pg_evidence::gap;
 
 use super::findings::Fairness;
 use super::plan::{ExhaustPlan, ExhaustSetting};
 use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
-use crate::course::{gap_sentence, whole};
+use crate::course::whole;
 use crate::text::{append_early_end, quantile_text, time_sentence};
 
 const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
@@ -108,7 +109,7 @@ fn gap_sentences(report: &Report, setting: ExhaustSetting, repeats: u64) -> Vec<
             steps.map(move |step| (part, step))
         });
         let of_one = steps.filter(move |(_, step)| step.repeat == repeat);
-        gap_sentence(&of_one.collect::<Vec<_>>())
+        gap::sentence(&of_one.collect::<Vec<_>>())
     };
     (0..repeats).filter_map(of).collect()
 }

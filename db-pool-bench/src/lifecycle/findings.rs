@@ -3,10 +3,10 @@
 use bench_cli::table;
 use bench_report::{Report, Step, StepEnd, Summary};
 use humantime::format_duration;
+use pg_evidence::gap;
 
 use super::plan::{IDLE, LifecyclePlan, RAMP, SPIKE, SPIKE_AGAIN};
 use super::steps::{COST, NO_POOL};
-use crate::course;
 use crate::text::headline;
 
 /// Ratio of response times above which the first requests after an idle time paid for it.
@@ -88,7 +88,7 @@ pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     let parts: Vec<_> = parts
         .filter_map(|name| Some((name, part(report, who, name)?)))
         .collect();
-    course::gap_sentence(&parts)
+    gap::sentence(&parts)
 }
 
 /// Returns a sentence on the effect of the idle time on the pool of `who`, and on the first

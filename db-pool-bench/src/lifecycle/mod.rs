@@ -2,30 +2,37 @@
 //! under a varying load, the price of the first requests after an idle time, and leaks.
 
 mod connecting;
-mod course;
+mod evidence;
 mod findings;
 mod flags;
+mod leaking;
 mod plan;
+mod pool_keeper;
 mod steps;
 mod text;
-mod usage;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bench_cli::Exit;
+use bench_cli::bench::Bench;
+use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
 use bench_report::{Report, Summary};
-use load_engine::{Failure, Phase};
+use load_engine::Phase;
+use pg_evidence::TracedEvidence;
 use serde_json::Value;
 
+use evidence::LifecycleEvidence;
 pub(crate) use flags::LifecycleFlags;
+use leaking::Leaking;
 use plan::LifecyclePlan;
+use pool_keeper::{FoundLeaks, PoolKeeper};
 
 use crate::context::{self, ScenarioContext};
 use crate::course::{RunSupervisor, on_threads};
 use crate::drivers::{Deadpool, Driver, DriverSetup, Sqlx};
-use crate::one_pool::PoolScenario;
-use crate::workloads::WorkloadSelection;
+use crate::run_server::{RunServer, scenario_name};
+use crate::workloads::SqlWorkload;
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -33,20 +40,46 @@ use crate::workloads::WorkloadSelection;
 /// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &LifecycleFlags) -> anyhow::Result<Exit> {
     let plan = LifecyclePlan::new(flags)?;
-    let connections = flags.pool.size.max(plan.storm());
-    flags.pool.run("lifecycle", connections, &plan)
+    run_scenario(&plan, &flags.pool.output)
 }
 
-impl PoolScenario for LifecyclePlan<'_> {
+impl Scenario for LifecyclePlan<'_> {
+    type Target = RunServer;
+    type Prepared = Arc<SqlWorkload>;
+
+    fn name(&self) -> ScenarioName {
+        scenario_name("lifecycle")
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.flags.pool.check()
+    }
+
     fn config(&self) -> BTreeMap<String, Value> {
         self.config()
     }
 
-    fn selection(&self) -> &WorkloadSelection {
-        &self.selection
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
+        self.flags
+            .pool
+            .open(bench, self.flags.pool.size.max(self.storm()))
     }
 
-    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+    ) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
+        target.prepare(bench, &self.selection)
+    }
+
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+        workload: Arc<SqlWorkload>,
+    ) -> anyhow::Result<()> {
+        let context = &mut target.context(bench, &self.flags.pool.target, workload)?;
         connect(context, self)?;
         for &driver in &self.drivers {
             if context.bench.interrupted() {
@@ -55,6 +88,10 @@ impl PoolScenario for LifecyclePlan<'_> {
             live(context, self, driver)?;
         }
         Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: RunServer) {
+        target.clean_up(bench);
     }
 
     fn summary(&self, report: &Report) -> Summary {
@@ -105,47 +142,51 @@ fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> 
         return Ok(());
     }
     let setup = setup(context, plan, driver)?;
-    context.bench.phase(Phase::Measure);
     context
         .bench
         .line(&format!("{}: {}", driver.name(), plan.outline()));
     let cancel = context.bench.cancel.clone();
-    let (parts, leak) = (&plan.parts, plan.flags.leak_every);
-    let rules = context.stop_rules(&plan.flags.course.stop_on);
-    // With planted leaks, checkouts that time out are expected.
-    let planted = leak.is_some();
-    let mut follower =
-        RunSupervisor::new(&mut context.collector, rules, plan.course_length(), planted);
-    let made = setup.clone();
-    let (threads, follow) = (follower.threads(), &mut follower);
-    let lived: Result<_, Failure> = match driver {
+    let traced = plan.traced(driver, context.stop_rules(&plan.flags.course.stop_on));
+    let (bench, collector) = (&mut *context.bench, &mut context.collector);
+    let started = TracedEvidence::start(collector, &setup.address, &setup.application, &cancel)?;
+    let server = match started {
+        None => return Ok(()),
+        Some(Ok(server)) => server,
+        Some(Err(failure)) => {
+            let step = context::not_begun(&refused, failure.to_string());
+            bench.push_step(step, Vec::new(), Vec::new());
+            return Ok(());
+        }
+    };
+    let found = FoundLeaks::default();
+    let keeper = vec![PoolKeeper {
+        options: setup.pool.clone(),
+        sessions_left: server.sessions_left(),
+        cancel: cancel.clone(),
+        found: found.clone(),
+    }];
+    let mut evidence = LifecycleEvidence::new(server, Arc::clone(&setup.opened));
+    let every = plan.flags.leak_every;
+    let ran = match driver {
         Driver::Deadpool => {
-            let pool = Deadpool(made);
-            let lives = course::run(&pool, &setup, parts, leak, &cancel, follow);
-            on_threads(&threads, lives)?
+            let factory = Deadpool(setup);
+            let factory = Arc::new(Leaking { factory, every });
+            bench.traced(&traced, &factory, keeper, &mut evidence)
         }
         Driver::Sqlx => {
-            let pool = Sqlx(made);
-            let lives = course::run(&pool, &setup, parts, leak, &cancel, follow);
-            on_threads(&threads, lives)?
+            let factory = Sqlx(setup);
+            let factory = Arc::new(Leaking { factory, every });
+            bench.traced(&traced, &factory, keeper, &mut evidence)
         }
         // The plan lets no driver without a pool through.
         Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool that could live"),
+    }?;
+    let lived = steps::Lived {
+        ran,
+        opened: evidence.opened(),
+        leaks: found.take(),
     };
-    match lived {
-        Ok((seen, leaks)) => {
-            let lived = steps::Lived {
-                seen,
-                leaks,
-                evidence: follower.evidence(),
-            };
-            steps::keep_course(context.bench, plan, driver, &setup, lived);
-        }
-        Err(failure) => {
-            let step = context::not_begun(&refused, failure.to_string());
-            context.bench.push_step(step, Vec::new(), Vec::new());
-        }
-    }
+    steps::keep_parts(bench, plan, lived, evidence.server.end(&cancel));
     Ok(())
 }
 

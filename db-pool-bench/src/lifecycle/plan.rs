@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use bench_cli::UsageError;
 use bench_report::Pacing;
-use load_engine::{CurveError, LoadPlan, RateCurve, StepPlan};
+use load_engine::{
+    CurveError, Excused, FittedCurve, LoadPlan, RateCurve, SessionOpening, StepPlan, StopRule,
+    TracedPlan,
+};
 use serde_json::{Value, json};
 
-use super::course::LifecyclePart;
 use super::flags::LifecycleFlags;
 use crate::drivers::Driver;
+use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
 pub(super) const RAMP: &str = "ramp";
@@ -18,12 +21,24 @@ pub(super) const SPIKE: &str = "spike";
 pub(super) const IDLE: &str = "idle";
 pub(super) const SPIKE_AGAIN: &str = "spike after idle";
 
+/// Most requests at once; arrivals beyond them wait, and are counted.
+const MOST_AT_ONCE: u64 = 10_000;
+
+/// Planned part of the run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LifecyclePart {
+    pub(super) name: &'static str,
+    pub(super) length: Duration,
+}
+
 /// Settled plan: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct LifecyclePlan<'a> {
     pub(super) flags: &'a LifecycleFlags,
     pub(super) drivers: Vec<Driver>,
     pub(super) parts: Vec<LifecyclePart>,
+    /// Arrivals per second over all parts.
+    curve: RateCurve,
     /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
@@ -38,12 +53,13 @@ impl<'a> LifecyclePlan<'a> {
         let drivers = flags.pool.drivers(|driver| {
             format!("{driver} has no pool whose connections could come and go")
         })?;
-        let parts = parts(flags).map_err(|error| UsageError(error.to_string()))?;
+        let curve = curve(flags).map_err(|error| UsageError(error.to_string()))?;
         let seed = flags.course.draw_seed();
         Ok(Self {
             flags,
             drivers,
-            parts,
+            parts: parts(flags),
+            curve,
             selection: WorkloadSelection::new(&flags.pool.target.workload, seed)?,
             seed,
         })
@@ -58,17 +74,34 @@ impl<'a> LifecyclePlan<'a> {
         self.flags.peak_rate * self.flags.spike as f64
     }
 
-    /// Returns the planned time of the run.
-    pub(super) fn course_length(&self) -> Duration {
-        self.parts.iter().map(|part| part.length).sum()
-    }
-
     /// Returns the parts of the run in words.
     pub(super) fn outline(&self) -> String {
         let each = self.parts.iter();
         let each =
             each.map(|part| format!("{} {}", part.name, humantime::format_duration(part.length)));
         each.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the plan of the run on the pool of `driver`, which `rules` may end early. With planted
+    /// leaks checkouts that time out are expected: they break no rule.
+    pub(super) fn traced(&self, driver: Driver, rules: Vec<StopRule>) -> TracedPlan {
+        let name = driver.name();
+        let parts = self.parts.iter().map(|part| self.step(name, part.name));
+        let mut whole = self.step(name, SPIKE);
+        name.clone_into(&mut whole.name);
+        whole.curve = Some(FittedCurve {
+            written: self.outline(),
+            curve: self.curve.clone(),
+            segments: Vec::new(),
+        });
+        whole.opening = SessionOpening::WhenDue;
+        whole.seed = self.seed;
+        whole.stop_rules = rules;
+        let planted = self.flags.leak_every.map(|_| Excused {
+            failures: Some(is_checkout_timeout),
+            wait: self.flags.pool.target.checkout_timeout,
+        });
+        TracedPlan::new(whole, parts.collect()).excusing(planted.unwrap_or_default())
     }
 
     /// Returns the plan of one part of the run of `who` as a step.
@@ -80,10 +113,14 @@ impl<'a> LifecyclePlan<'a> {
                 _ => 0.0,
             },
             pacing: Pacing::Poisson,
-            // Each arrival is a task of its own.
-            in_flight_cap: u64::from(u32::MAX),
+            in_flight_cap: MOST_AT_ONCE,
         };
-        StepPlan::new(&format!("{who}, {part}"), load, self.flags.duration)
+        let length = if part == IDLE {
+            self.flags.idle
+        } else {
+            self.flags.duration
+        };
+        StepPlan::new(&format!("{who}, {part}"), load, length)
             .parameter("driver", who)
             .parameter("workload", self.selection.name().as_str())
             .parameter("part", part)
@@ -108,22 +145,30 @@ impl<'a> LifecyclePlan<'a> {
     }
 }
 
-fn parts(flags: &LifecycleFlags) -> Result<Vec<LifecyclePart>, CurveError> {
+fn parts(flags: &LifecycleFlags) -> Vec<LifecyclePart> {
+    let part = |(name, length)| LifecyclePart { name, length };
+    let parts = [
+        (RAMP, flags.duration),
+        (SPIKE, flags.duration),
+        (IDLE, flags.idle),
+        (SPIKE_AGAIN, flags.duration),
+    ];
+    parts.map(part).into()
+}
+
+/// Returns the arrivals over all parts: a ramp, a spike, nothing, a spike.
+fn curve(flags: &LifecycleFlags) -> Result<RateCurve, CurveError> {
     let spike_per_s = flags.peak_rate * flags.spike as f64;
-    let part = |name, curve, length| LifecyclePart {
-        name,
-        curve,
-        length,
-    };
-    let spike = || RateCurve::constant(spike_per_s, flags.duration).map(Some);
-    Ok(vec![
-        part(
-            RAMP,
-            Some(RateCurve::ramp(0.0, flags.peak_rate, flags.duration)?),
-            flags.duration,
-        ),
-        part(SPIKE, spike()?, flags.duration),
-        part(IDLE, None, flags.idle),
-        part(SPIKE_AGAIN, spike()?, flags.duration),
+    let (ramped, spiked) = (flags.duration, 2 * flags.duration);
+    let rested = spiked + flags.idle;
+    RateCurve::points(&[
+        (Duration::ZERO, 0.0),
+        (ramped, flags.peak_rate),
+        (ramped, spike_per_s),
+        (spiked, spike_per_s),
+        (spiked, 0.0),
+        (rested, 0.0),
+        (rested, spike_per_s),
+        (rested + flags.duration, spike_per_s),
     ])
 }

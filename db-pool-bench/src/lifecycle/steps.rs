@@ -2,14 +2,14 @@
 
 use bench_cli::bench::Bench;
 use bench_report::{ServerEvidence, Step, StepEnd, Window};
-use load_engine::Failure;
+use load_engine::{Failure, SegmentIndex, StepResult, TracedResult};
+use pg_evidence::{SegmentEvidence, SessionChanges, gap};
 
 use super::connecting::{ConnectCost, Storm, StormLogin};
-use super::course::{Leaks, PartResult};
 use super::plan::{LifecyclePlan, SPIKE_AGAIN};
+use super::pool_keeper::Leaks;
 use crate::context::not_begun;
-use crate::course::{TracedRequest, keep, note_gap, note_generator, record};
-use crate::drivers::{Driver, DriverSetup};
+use crate::course::{TracedRequest, keep, note_generator, record};
 use crate::time_shares::{self, ExtraUsers};
 
 /// Part in which connections are opened one after the other.
@@ -125,69 +125,86 @@ fn note_logins(step: &mut Step, logins: &[StormLogin]) {
 
 /// Result of a traced run on a pool.
 pub(super) struct Lived {
-    pub(super) seen: Vec<PartResult>,
+    pub(super) ran: TracedResult,
+    /// Number of connections that the pool opened in each part.
+    pub(super) opened: Vec<u64>,
     /// Leaked connections; `None` where the run ended early.
     pub(super) leaks: Option<Leaks>,
-    /// Evidence of each part.
-    pub(super) evidence: Vec<ServerEvidence>,
 }
 
-/// Records the parts of a run and, with the last, leaked connections.
-pub(super) fn keep_course(
+/// Adds the parts of a run to the report, with its last the leaked connections.
+pub(super) fn keep_parts(
     bench: &mut Bench,
     plan: &LifecyclePlan,
-    driver: Driver,
-    setup: &DriverSetup,
     lived: Lived,
+    evidence: impl Iterator<Item = SegmentEvidence>,
 ) {
-    let last = lived.seen.len().saturating_sub(1);
-    let mut evidence = lived.evidence.into_iter();
-    for (n, part) in lived.seen.iter().enumerate() {
-        let window = (part.began_ns, part.ended_ns);
-        let mut step = step(plan, driver.name(), part.part.name, window);
-        step.end = part.end.clone();
-        record(&mut step, &part.visits, setup.operations());
-        note_generator(&mut step, &part.cpu);
-        if let Some(seen) = evidence.next() {
-            time_shares::record(&mut step, seen, ExtraUsers::default());
+    let last = lived.ran.steps.len().saturating_sub(1);
+    let results = lived.ran.steps.into_iter().zip(evidence).enumerate();
+    for (n, (result, seen)) in results {
+        let StepResult {
+            mut step,
+            series,
+            mut warnings,
+        } = result;
+        if let Some(server) = seen.server {
+            time_shares::record(&mut step, server, ExtraUsers::default());
         }
-        if part.unfinished > 0 {
-            figure(&mut step, "unfinished", part.unfinished as f64);
+        if step.censored() > 0 {
+            let unfinished = step.censored() as f64;
+            figure(&mut step, "unfinished", unfinished);
         }
-        step.pool.clone_from(&part.pool);
-        figure(&mut step, "pool.opened", part.opened as f64);
-        figure(&mut step, "server.opened", part.server.opened as f64);
-        figure(&mut step, "server.closed", part.server.closed as f64);
-        if let Some(present) = part.server.present {
-            figure(&mut step, "server.open_at_end", present as f64);
+        if let Some(opened) = lived.opened.get(n) {
+            figure(&mut step, "pool.opened", *opened as f64);
         }
-        figure(&mut step, "server.open_most", part.server.most as f64);
-        note_gap(&mut step, &part.server);
-        if part.part.name == SPIKE_AGAIN {
-            warm_up(&mut step, &part.visits, plan.flags.pool.size as usize);
+        if let Some(sessions) = &seen.sessions {
+            note_sessions(&mut step, sessions);
+        }
+        if plan
+            .parts
+            .get(n)
+            .is_some_and(|part| part.name == SPIKE_AGAIN)
+        {
+            let finished = lived.ran.trace.iter().filter(|request| {
+                request.segment.map(SegmentIndex::index) == Some(n) && !request.cut_off
+            });
+            let felt_ns: Vec<f64> = finished.map(|r| r.felt_ns() as f64).collect();
+            warm_up(&mut step, &felt_ns, plan.flags.pool.size as usize);
         }
         if let Some(leaks) = lived.leaks.as_ref().filter(|_| n == last) {
-            figure(&mut step, "leaks.in_use", leaks.in_use as f64);
-            figure(&mut step, "leaks.sessions", leaks.sessions.len() as f64);
-            for leaked in &leaks.sessions {
-                let name = format!("leaks.idle_s.pid_{}", leaked.pid);
-                figure(&mut step, &name, leaked.idle_s);
-            }
+            note_leaks(&mut step, leaks);
         }
-        keep(bench, step);
+        warnings.extend(gap::doubt(&step));
+        bench.push_step(step, series, warnings);
+    }
+}
+
+/// Records the sessions that came and went.
+fn note_sessions(step: &mut Step, sessions: &SessionChanges) {
+    figure(step, "server.opened", sessions.opened as f64);
+    figure(step, "server.closed", sessions.closed as f64);
+    if let Some(present) = sessions.present {
+        figure(step, "server.open_at_end", present as f64);
+    }
+    figure(step, "server.open_most", sessions.most as f64);
+    gap::record(step, sessions);
+}
+
+fn note_leaks(step: &mut Step, leaks: &Leaks) {
+    figure(step, "leaks.in_use", leaks.in_use as f64);
+    figure(step, "leaks.sessions", leaks.sessions.len() as f64);
+    for leaked in &leaks.sessions {
+        let name = format!("leaks.idle_s.pid_{}", leaked.pid);
+        figure(step, &name, leaked.idle_s);
     }
 }
 
 /// Records the response time of the first requests after the idle time, as many as the pool has
-/// connections, and that of the second half.
-fn warm_up(step: &mut Step, visits: &[TracedRequest], first: usize) {
-    let median = |visits: &[TracedRequest]| {
-        let each: Vec<f64> = visits.iter().map(|visit| visit.felt_ns() as f64).collect();
-        statistics::median(&each)
-    };
+/// connections, and that of the second half; `felt_ns` holds all in the order in which they were due.
+fn warm_up(step: &mut Step, felt_ns: &[f64], first: usize) {
     let (Some(early), Some(late)) = (
-        median(&visits[..first.min(visits.len())]),
-        median(&visits[visits.len() / 2..]),
+        statistics::median(&felt_ns[..first.min(felt_ns.len())]),
+        statistics::median(&felt_ns[felt_ns.len() / 2..]),
     ) else {
         return;
     };

@@ -9,19 +9,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource as _};
-use bench_cli::{Exit, UsageError};
+use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario};
 use bench_report::clock::monotonic_ns;
-use bench_report::{Generator, Load, Operation, ServerEvidence, Step, StepEnd, Summary, Window};
+use bench_report::{
+    Generator, Load, Operation, Report, ServerEvidence, Step, StepEnd, Summary, Window,
+};
 use load_engine::Phase;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) use flags::ObserveFlags;
 
 use crate::control::ControlRuntime;
 use crate::remedy::{self, Purpose};
+use crate::run_server::{describe, scenario_name};
 use crate::server::ServerUnderTest;
 use crate::workloads::Schema;
-use pg_evidence::{EvidenceCollector, Scope, settings};
+use pg_evidence::{EvidenceCollector, Scope};
 
 /// Interval of checks for a signal.
 const LOOK: Duration = Duration::from_millis(20);
@@ -34,78 +37,95 @@ pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     let missing =
         || UsageError("there is no server to watch; name it with --url or DATABASE_URL".to_owned());
     let server = ServerUnderTest::at(flags.url.as_deref().ok_or_else(missing)?)?;
-    let nanoseconds = |time: Duration| json!(time.as_nanos() as u64);
-    let config = BTreeMap::from([
-        ("url".to_owned(), json!(server.address.redacted())),
-        ("throwaway".to_owned(), json!(server.throwaway)),
-        ("duration_ns".to_owned(), nanoseconds(flags.duration)),
-        ("interval_ns".to_owned(), nanoseconds(flags.interval)),
-    ]);
-    let version = env!("CARGO_PKG_VERSION");
-    let mut bench = Bench::begin("db-pool-bench", version, "observe", &flags.output, config)?;
-    watch(&mut bench, flags, &server)?;
-    bench.report.summary = summary(&bench.report.steps);
-    let text = text::render(&bench.report);
-    bench.finish(&text)
+    run_scenario(&ObservedServer { flags, server }, &flags.output)
 }
 
-fn watch(bench: &mut Bench, flags: &ObserveFlags, server: &ServerUnderTest) -> anyhow::Result<()> {
-    bench.phase(Phase::Connect);
-    // Only its name is used; no schema is created.
-    let name = Schema::for_run(&bench.own_name()).name().to_owned();
-    if !describe(bench, server)? {
-        return Ok(());
+/// Server that is watched, and the flags that say how.
+struct ObservedServer<'a> {
+    flags: &'a ObserveFlags,
+    server: ServerUnderTest,
+}
+
+impl Scenario for ObservedServer<'_> {
+    /// Nothing is made on the server.
+    type Target = ();
+    type Prepared = EvidenceCollector;
+
+    fn name(&self) -> ScenarioName {
+        scenario_name("observe")
     }
-    let (address, cancel) = (server.address.clone(), bench.cancel.clone());
-    let mut watch = EvidenceCollector::over(Scope::Everyone, address, &name, cancel)
-        .context("cannot start the thread that watches the server")?;
-    match watch.begin_step() {
-        None => return Ok(()),
-        Some(Err(failure)) => {
-            let shown = server.address.redacted();
-            let what = format!("watch {shown}");
-            return remedy::cannot(&what, &failure, Purpose::Watching, &server.address);
+
+    fn config(&self) -> BTreeMap<String, Value> {
+        let nanoseconds = |time: Duration| json!(time.as_nanos() as u64);
+        BTreeMap::from([
+            ("url".to_owned(), json!(self.server.address.redacted())),
+            ("throwaway".to_owned(), json!(self.server.throwaway)),
+            ("duration_ns".to_owned(), nanoseconds(self.flags.duration)),
+            ("interval_ns".to_owned(), nanoseconds(self.flags.interval)),
+        ])
+    }
+
+    fn open(&self, _bench: &mut Bench) -> anyhow::Result<Option<()>> {
+        Ok(Some(()))
+    }
+
+    fn prepare(&self, bench: &mut Bench, (): &mut ()) -> anyhow::Result<Option<EvidenceCollector>> {
+        bench.phase(Phase::Connect);
+        // Only its name is used; no schema is created.
+        let schema = Schema::for_run(&bench.own_name());
+        let address = &self.server.address;
+        let control = ControlRuntime::new(bench.cancel.clone(), address, &schema)
+            .context("cannot start a runtime")?;
+        let Some(client) = control.connect()? else {
+            return Ok(None);
+        };
+        describe(bench, &control, &client)?;
+        if bench.interrupted() {
+            return Ok(None);
         }
-        Some(Ok(_)) => {}
+        let cancel = bench.cancel.clone();
+        let watch =
+            EvidenceCollector::over(Scope::Everyone, address.clone(), schema.name(), cancel)
+                .context("cannot start the thread that watches the server")?;
+        match watch.begin_step() {
+            None => Ok(None),
+            Some(Err(failure)) => {
+                let what = format!("watch {}", address.redacted());
+                remedy::cannot(&what, &failure, Purpose::Watching, address)
+            }
+            Some(Ok(_)) => Ok(Some(watch)),
+        }
     }
-    bench.phase(Phase::Measure);
-    let begun = (monotonic_ns(), Instant::now());
-    watch.measure_begins();
-    let series = follow(bench, flags, &watch, begun.1);
-    let ended_ns = monotonic_ns();
-    watch.measure_ends();
-    let end = if bench.interrupted() {
-        StepEnd::Interrupted
-    } else {
-        StepEnd::Completed
-    };
-    let step = step(watch.end_step(), (begun.0, ended_ns), end);
-    bench.push_step(step, series, Vec::new());
-    Ok(())
-}
 
-/// Records version, settings and TLS of the server on a connection of its own; returns false when a
-/// signal came.
-fn describe(bench: &mut Bench, server: &ServerUnderTest) -> anyhow::Result<bool> {
-    let schema = Schema::for_run(&bench.own_name());
-    let control = ControlRuntime::new(bench.cancel.clone(), &server.address, &schema)
-        .context("cannot start a runtime")?;
-    let Some(client) = control.connect()? else {
-        return Ok(false);
-    };
-    let version = control.run(client.query_one("SHOW server_version", &[]))?;
-    if let Some(Ok(Ok(version))) = version.map(|row| row.map(|row| row.try_get(0))) {
-        let versions = &mut bench.report.environment.versions;
-        versions.insert("postgresql".to_owned(), version);
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        (): &mut (),
+        mut watch: EvidenceCollector,
+    ) -> anyhow::Result<()> {
+        bench.phase(Phase::Measure);
+        let begun = (monotonic_ns(), Instant::now());
+        watch.measure_begins();
+        let series = follow(bench, self.flags, &watch, begun.1);
+        let ended_ns = monotonic_ns();
+        watch.measure_ends();
+        let end = if bench.interrupted() {
+            StepEnd::Interrupted
+        } else {
+            StepEnd::Completed
+        };
+        let step = step(watch.end_step(), (begun.0, ended_ns), end);
+        bench.push_step(step, series, Vec::new());
+        Ok(())
     }
-    if let Some(Ok(tls)) = control.run(client.tls_in_use())? {
-        bench.report.config.insert("tls".to_owned(), json!(tls));
+
+    fn summary(&self, report: &Report) -> Summary {
+        summary(&report.steps)
     }
-    if let Some(Ok(settings)) = control.run(settings::read(&client))? {
-        let config = &mut bench.report.config;
-        config.insert("server_settings".to_owned(), json!(settings));
+
+    fn text(&self, report: &Report) -> String {
+        text::render(report)
     }
-    Ok(!bench.interrupted())
 }
 
 /// Prints a line and records a point per interval until the time is over or a signal comes.

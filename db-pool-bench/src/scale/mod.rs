@@ -7,8 +7,10 @@ mod plan;
 mod text;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use bench_cli::Exit;
+use bench_cli::bench::Bench;
+use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
 use bench_report::{Report, Summary};
 use load_engine::shuffled_steps;
 use serde_json::Value;
@@ -16,9 +18,8 @@ use serde_json::Value;
 pub(crate) use flags::ScaleFlags;
 use plan::ScalePlan;
 
-use crate::context::ScenarioContext;
-use crate::one_pool::PoolScenario;
-use crate::workloads::WorkloadSelection;
+use crate::run_server::{RunServer, scenario_name};
+use crate::workloads::SqlWorkload;
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -26,19 +27,44 @@ use crate::workloads::WorkloadSelection;
 /// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &ScaleFlags) -> anyhow::Result<Exit> {
     let plan = ScalePlan::new(flags)?;
-    flags.pool.run("scale", flags.pool.size, &plan)
+    run_scenario(&plan, &flags.pool.output)
 }
 
-impl PoolScenario for ScalePlan<'_> {
+impl Scenario for ScalePlan<'_> {
+    type Target = RunServer;
+    type Prepared = Arc<SqlWorkload>;
+
+    fn name(&self) -> ScenarioName {
+        scenario_name("scale")
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.flags.pool.check()
+    }
+
     fn config(&self) -> BTreeMap<String, Value> {
         self.config()
     }
 
-    fn selection(&self) -> &WorkloadSelection {
-        &self.selection
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
+        self.flags.pool.open(bench, self.flags.pool.size)
     }
 
-    fn steps(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+    ) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
+        target.prepare(bench, &self.selection)
+    }
+
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+        workload: Arc<SqlWorkload>,
+    ) -> anyhow::Result<()> {
+        let context = &mut target.context(bench, &self.flags.pool.target, workload)?;
         let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
         context.bench.announce(self.total(), order.len());
         for planned in order {
@@ -52,6 +78,10 @@ impl PoolScenario for ScalePlan<'_> {
             context.step(&self.step(planned), variant)?;
         }
         Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: RunServer) {
+        target.clean_up(bench);
     }
 
     fn summary(&self, report: &Report) -> Summary {

@@ -6,8 +6,9 @@ use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
 use bench_cli::objective::Objective;
 use clap::Args;
+use load_engine::ThinkTime;
 
-use crate::conditions::{Conditions, Hold, network_delay};
+use crate::conditions::{Conditions, hold, network_delay};
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
 use crate::target::TargetFlags;
@@ -66,12 +67,12 @@ pub(crate) struct SweepFlags {
     /// 0,5ms,exp:5ms
     #[arg(
         long,
-        value_parser = str::parse::<Hold>,
+        value_parser = hold,
         value_delimiter = ',',
         value_name = "TIME,…",
         default_value = "0"
     )]
-    pub(crate) hold: Vec<Hold>,
+    pub(crate) hold: Vec<ThinkTime>,
 
     /// Delay added to each direction of the network, one or several, in whole milliseconds
     #[arg(
@@ -112,7 +113,7 @@ impl SweepFlags {
         holds.dedup();
         delays.sort_unstable();
         delays.dedup();
-        let of = |hold: Hold| {
+        let of = |hold: ThinkTime| {
             let delays = delays.iter();
             delays.map(move |&network_delay| Conditions {
                 hold,

@@ -14,21 +14,25 @@ mod summary;
 mod text;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use bench_cli::Exit;
 use bench_cli::bench::Bench;
-use bench_report::{Warning, WarningCode};
+use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
+use bench_report::{Report, Summary, Warning, WarningCode};
 use load_engine::shuffled_steps;
+use serde_json::Value;
 
 pub(crate) use flags::SweepFlags;
 use group::SettingGroup;
 pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting};
 
 use crate::conditions::Conditions;
-use crate::context::{self, ScenarioContext, Variant};
+use crate::context::{ScenarioContext, Variant};
 use crate::control::ControlRuntime;
 use crate::drivers::{Driver, round_trips};
+use crate::run_server::{RunServer, scenario_name};
+use crate::workloads::SqlWorkload;
 
 /// Figure of a step: round trips of its driver per request beyond those of the statement.
 const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
@@ -39,49 +43,77 @@ const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 /// Fails on wrong usage, without a server, or when the report cannot be written.
 pub(crate) fn run(flags: &SweepFlags) -> anyhow::Result<Exit> {
     let plan = PoolSweepPlan::new(flags)?;
-    let given = flags.target.server(&flags.driver)?;
-    let version = env!("CARGO_PKG_VERSION");
-    let mut bench = Bench::begin(
-        "db-pool-bench",
-        version,
-        "sweep",
-        &flags.output,
-        plan.config(),
-    )?;
-    // On an error the bench saves what was measured, as failed.
-    context::run(
-        &mut bench,
-        &flags.target,
-        &plan.selection,
-        given,
-        plan.largest(),
-        |context| steps(context, &plan),
-    )?;
-    bench.report.summary = summary::summarize(&bench.report, &plan);
-    let text = text::render(&bench.report, &plan);
-    bench.finish(&text)
+    run_scenario(&plan, &flags.output)
 }
 
-fn steps(context: &mut ScenarioContext, plan: &PoolSweepPlan) -> anyhow::Result<()> {
-    let round_trips = round_trips(context, plan)?;
-    let order = shuffled_steps(plan.settings.len(), plan.repeats(), plan.seed);
-    context.bench.announce(plan.total(), order.len());
-    for planned in order {
-        if context.bench.interrupted() {
-            break;
-        }
-        let step = plan.step(planned);
-        let variant = plan.settings[planned.setting].variant();
-        let Some(index) = context.step(&step, variant)? else {
-            continue;
-        };
-        if let Some(extra) = round_trips.get(&variant.driver) {
-            let figures = &mut context.bench.report.steps[index].figures;
-            figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
-            context.bench.save();
-        }
+impl Scenario for PoolSweepPlan<'_> {
+    type Target = RunServer;
+    type Prepared = Arc<SqlWorkload>;
+
+    fn name(&self) -> ScenarioName {
+        scenario_name("sweep")
     }
-    Ok(())
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.flags.target.server(&self.flags.driver).map(drop)
+    }
+
+    fn config(&self) -> BTreeMap<String, Value> {
+        self.config()
+    }
+
+    fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
+        let flags = self.flags;
+        RunServer::open(bench, &flags.target, &flags.driver, self.largest())
+    }
+
+    fn prepare(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+    ) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
+        target.prepare(bench, &self.selection)
+    }
+
+    fn steps(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunServer,
+        workload: Arc<SqlWorkload>,
+    ) -> anyhow::Result<()> {
+        let context = &mut target.context(bench, &self.flags.target, workload)?;
+        let round_trips = round_trips(context, self)?;
+        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
+        context.bench.announce(self.total(), order.len());
+        for planned in order {
+            if context.bench.interrupted() {
+                break;
+            }
+            let step = self.step(planned);
+            let variant = self.settings[planned.setting].variant();
+            let Some(index) = context.step(&step, variant)? else {
+                continue;
+            };
+            if let Some(extra) = round_trips.get(&variant.driver) {
+                let figures = &mut context.bench.report.steps[index].figures;
+                figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
+                context.bench.save();
+            }
+        }
+        Ok(())
+    }
+
+    fn clean_up(&self, bench: &mut Bench, target: RunServer) {
+        target.clean_up(bench);
+    }
+
+    fn summary(&self, report: &Report) -> Summary {
+        summary::summarize(report, self)
+    }
+
+    fn text(&self, report: &Report) -> String {
+        text::render(report, self)
+    }
 }
 
 /// Counts the extra round trips of each driver; a count that fails is absent and leaves a warning.

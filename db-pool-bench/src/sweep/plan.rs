@@ -7,7 +7,7 @@ use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_thread
 use serde_json::{Value, json};
 
 use super::SweepFlags;
-use crate::conditions::Conditions;
+use crate::conditions::{Conditions, hold_text};
 use crate::context::Variant;
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
@@ -54,7 +54,7 @@ impl PoolSweepSetting {
     pub(super) fn condition_parameters(self) -> [(&'static str, String); 2] {
         let delay = humantime::format_duration(self.conditions.network_delay);
         [
-            ("hold", self.conditions.hold.to_string()),
+            ("hold", hold_text(self.conditions.hold)),
             ("network_delay", delay.to_string()),
         ]
     }
@@ -204,11 +204,12 @@ impl<'a> PoolSweepPlan<'a> {
             .iter()
             .map(|delay| delay.as_nanos() as u64)
             .collect();
+        let holds: Vec<String> = flags.hold.iter().copied().map(hold_text).collect();
         let mut config = flags.load.config(self.seed, DEFAULTS);
         config.extend([
             ("pool_sizes".to_owned(), json!(flags.pool_sizes.0)),
             ("drivers".to_owned(), json!(drivers)),
-            ("holds".to_owned(), json!(texts(&flags.hold))),
+            ("holds".to_owned(), json!(holds)),
             ("network_delays_ns".to_owned(), json!(delays)),
             ("objectives".to_owned(), json!(texts(&flags.objective))),
         ]);

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use crate::common::{Talk, postgres, report, sweep};
 use bench_report::{Report, StepEnd};
-use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Driver, DriverSetup, PoolOptions, Recycle, round_trips};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, Tables};
-use load_engine::Failure;
+use load_engine::{Failure, ThinkTime};
 use pg_connect::Address;
 use test_support::TestDirectory;
 
@@ -41,7 +40,7 @@ fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Fai
         checkout_timeout: Duration::from_secs(5),
         workload: Arc::new(workload.without_parameters()),
         seed: 7,
-        hold: Hold::None,
+        hold: ThinkTime::NONE,
         opened: Arc::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -173,8 +173,6 @@ fn a_rule_ends_every_load_whose_server_freezes() {
 }
 
 #[test]
-#[ignore = "needs the common engine: a request of exhaust that hangs cannot be told from one that \
-            waits for a planted holder"]
 fn a_rule_ends_exhaust_too_when_its_server_freezes() {
     let args = "--holder slow-query --pool-size 4 --duration 60s --keep 1s --stop-on p99>500ms";
     let (ended, report) = frozen("exhaust", args, "deadpool");
@@ -182,7 +180,6 @@ fn a_rule_ends_exhaust_too_when_its_server_freezes() {
 }
 
 #[test]
-#[ignore = "needs the common engine: the traced runs drop what is cut off"]
 fn what_lifecycle_cuts_off_is_censored_and_not_forgotten() {
     let args =
         "--driver deadpool --pool-size 4 --peak-rate 200 --duration 3s --idle 1s --script one.sql";

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use db_pool_bench::conditions::Hold;
 use db_pool_bench::drivers::{Deadpool, Direct, DriverSetup, PoolOptions, Sqlx, Wire};
 use db_pool_bench::protocol::Protocol;
 use db_pool_bench::workloads::{Builtin, SqlWorkload, Tables};
 use load_engine::{
-    Failure, Session as _, Target as _, TargetFactory, Timestamps, UserId, WorkerShare,
+    Failure, Session as _, Target as _, TargetFactory, ThinkTime, Timestamps, UserId, WorkerShare,
 };
 use pg_connect::Address;
 use tokio::runtime::Runtime;
@@ -29,7 +28,7 @@ pub(crate) fn setup(address: Address, workload: Arc<SqlWorkload>) -> DriverSetup
         checkout_timeout: Duration::from_secs(5),
         workload,
         seed: 7,
-        hold: Hold::None,
+        hold: ThinkTime::NONE,
         opened: Arc::default(),
     }
 }

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use load_engine::{OperationId, OperationTable, Outcome, Timestamps, UserId};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError};
+use serde::{Deserialize, Serialize};
 
 use crate::failure;
 
@@ -22,13 +23,13 @@ pub use pooled::Pooled;
 /// cut the tail off the latencies.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time limit for one attempt to open a connection.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause of a user after a connection broke, so that neither the server is flooded with attempts nor
 /// the generator spins. It is part of no latency.
 const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 
 /// A way to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 pub enum ClientKind {
     /// deadpool-redis: a request checks a connection out and gives it back.
     Pooled,
@@ -38,7 +39,7 @@ pub enum ClientKind {
 
 impl ClientKind {
     /// Name on the command line and in reports.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pooled => "pooled",
             Self::Multiplexed => "multiplexed",
@@ -46,7 +47,7 @@ impl ClientKind {
     }
 
     /// Name of the parameter that holds the number of connections.
-    pub fn parameter(self) -> &'static str {
+    pub(crate) fn parameter(self) -> &'static str {
         match self {
             Self::Pooled => "pool_size",
             Self::Multiplexed => "connections",
@@ -128,7 +129,7 @@ async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
 ///
 /// # Errors
 /// Fails if there is none.
-pub fn selected(kinds: &[ClientKind]) -> Result<Vec<ClientKind>, UsageError> {
+pub(crate) fn selected(kinds: &[ClientKind]) -> Result<Vec<ClientKind>, UsageError> {
     let mut kinds = kinds.to_vec();
     kinds.sort_unstable();
     kinds.dedup();

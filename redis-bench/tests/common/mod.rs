@@ -59,7 +59,7 @@ pub(crate) fn cache_flags(args: &[&str]) -> CacheFlags {
     let args = ["redis-bench", "cache"].iter().chain(args);
     match RedisBenchCli::parse_from(args).command {
         Scenario::Cache(flags) => *flags,
-        Scenario::Pool(flags) => panic!("{flags:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

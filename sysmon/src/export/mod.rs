@@ -1,20 +1,20 @@
 //! `sysmon export`: metrics of the machine for Prometheus, over HTTP.
 //!
 //! One sampler reads at its own interval and puts each page into the [`page_store`]; the
-//! [`server`], on a thread of its own, serves it. A page is encoded at most once in each format,
+//! `server`, on a thread of its own, serves it. A page is encoded at most once in each format,
 //! when it is first requested, so that fifty scrapers cost no more sampling and encoding than one.
 
-pub mod cgroups;
+pub(crate) mod cgroups;
 pub mod exporter;
 pub mod exposition;
-pub mod flags;
+pub(crate) mod flags;
 pub mod host;
-pub mod listen;
-pub mod monotonic;
-pub mod negotiation;
+pub(crate) mod listen;
+pub(crate) mod monotonic;
+pub(crate) mod negotiation;
 pub mod page_store;
-pub mod processes;
-pub mod server;
+pub(crate) mod processes;
+pub(crate) mod server;
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::TcpListener;

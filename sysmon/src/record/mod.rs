@@ -1,6 +1,6 @@
 //! `sysmon record`: records for a time, until a signal, or around a command.
 
-pub mod flags;
+pub(crate) mod flags;
 mod session;
 
 use std::io::Write as _;

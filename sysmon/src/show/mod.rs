@@ -2,7 +2,6 @@
 
 mod collector;
 mod compare;
-mod figure_table;
 mod files;
 mod loaded;
 mod locate;

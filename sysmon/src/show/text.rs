@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use bench_cli::table::{Table, duration_ns, paragraph, ratio, three_digits};
 use bench_report::Series;
 
-use super::figure_table::FigureTable;
 use super::scale::scale;
 use super::{LoadedRecording, SeriesPair, SeriesSummary, SummaryRow};
 use crate::render;
@@ -27,7 +26,7 @@ pub(super) fn one(recorded: &LoadedRecording, all: bool, columns: Option<usize>)
     let cores = |row: &&SummaryRow| !all && row.labels.contains_key("core");
     let (left_out, rows): (Vec<&SummaryRow>, Vec<&SummaryRow>) =
         recorded.series.iter().partition(cores);
-    text += &summaries(&rows).render(columns);
+    text += &summaries(&rows).with_names_above(columns);
     text += &left_out_note(left_out.len());
     text + &around(recorded, "")
 }
@@ -48,7 +47,7 @@ pub(super) fn two(
     text.push('\n');
     let cores = |pair: &&SeriesPair| !all && pair.labels.contains_key("core");
     let (left_out, shown): (Vec<&SeriesPair>, Vec<&SeriesPair>) = pairs.iter().partition(cores);
-    text += &comparison(&shown).render(columns);
+    text += &comparison(&shown).with_names_above(columns);
     text += &left_out_note(left_out.len());
     text += &around(first, "A: ");
     text + &around(second, "B: ")
@@ -59,7 +58,7 @@ pub(super) fn points(recorded: &LoadedRecording, columns: Option<usize>) -> Stri
     let mut text = head(recorded);
     for series in &recorded.points {
         text.push('\n');
-        text += &over_time(recorded, series).render(columns);
+        text += &over_time(recorded, series).with_names_above(columns);
     }
     text
 }
@@ -81,13 +80,13 @@ fn head(recorded: &LoadedRecording) -> String {
     text
 }
 
-fn summaries(rows: &[&SummaryRow]) -> FigureTable {
+fn summaries(rows: &[&SummaryRow]) -> Table {
     let missing = rows.iter().any(|row| row.summary.missing_ratio > 0.0);
     let mut columns = vec!["unit", "min", "mean", "p50", "p95", "p99", "max"];
     if missing {
         columns.push("missing");
     }
-    let mut sheet = FigureTable::new("series", &columns);
+    let mut sheet = Table::new(&[&["series"], columns.as_slice()].concat());
     for row in rows {
         let SeriesSummary {
             min,
@@ -106,14 +105,15 @@ fn summaries(rows: &[&SummaryRow]) -> FigureTable {
             .into_iter()
             .chain(figures)
             .chain(missing);
-        sheet.row(&title(&row.name, &row.labels), &cells.collect::<Vec<_>>());
+        let name = [title(&row.name, &row.labels)];
+        sheet.row(&name.into_iter().chain(cells).collect::<Vec<_>>());
     }
     sheet
 }
 
-fn comparison(pairs: &[&SeriesPair]) -> FigureTable {
+fn comparison(pairs: &[&SeriesPair]) -> Table {
     let columns = ["unit", "A mean", "B mean", "B-A", "B/A", "A p99", "B p99"];
-    let mut sheet = FigureTable::new("series", &columns);
+    let mut sheet = Table::new(&[&["series"], columns.as_slice()].concat());
     for pair in pairs {
         let sides = [pair.first, pair.second];
         let most = |s: &SeriesSummary| {
@@ -129,24 +129,22 @@ fn comparison(pairs: &[&SeriesPair]) -> FigureTable {
         };
         let difference = pair.difference.map(|d| scale.write_signed(d.mean));
         let ratio = pair.ratio.and_then(|r| r.mean).map(three_digits);
-        sheet.row(
-            &title(&pair.name, &pair.labels),
-            &[
-                scale.symbol.to_owned(),
-                of(pair.first, |s| s.mean),
-                of(pair.second, |s| s.mean),
-                difference.unwrap_or_else(|| NO_RATIO.to_owned()),
-                ratio.unwrap_or_else(|| NO_RATIO.to_owned()),
-                of(pair.first, |s| s.p99),
-                of(pair.second, |s| s.p99),
-            ],
-        );
+        sheet.row(&[
+            title(&pair.name, &pair.labels),
+            scale.symbol.to_owned(),
+            of(pair.first, |s| s.mean),
+            of(pair.second, |s| s.mean),
+            difference.unwrap_or_else(|| NO_RATIO.to_owned()),
+            ratio.unwrap_or_else(|| NO_RATIO.to_owned()),
+            of(pair.first, |s| s.p99),
+            of(pair.second, |s| s.p99),
+        ]);
     }
     sheet
 }
 
 /// Table with a line for each point, and one for each mark between two.
-fn over_time(recorded: &LoadedRecording, series: &Series) -> FigureTable {
+fn over_time(recorded: &LoadedRecording, series: &Series) -> Table {
     let most = series
         .max
         .iter()
@@ -166,7 +164,7 @@ fn over_time(recorded: &LoadedRecording, series: &Series) -> FigureTable {
     } else {
         &["value"]
     };
-    let mut sheet = FigureTable::new(&heading, columns);
+    let mut sheet = Table::new(&[&[heading.as_str()], columns].concat());
     let written =
         |figure: Option<f64>| figure.map_or_else(|| ABSENT.to_owned(), |f| scale.write(f));
     let after = |at_ns| format!("{:>10.3} s", recorded.seconds(at_ns));
@@ -174,11 +172,7 @@ fn over_time(recorded: &LoadedRecording, series: &Series) -> FigureTable {
     let extremes = series.min.iter().zip(&series.max);
     for ((at_ns, mean), (min, max)) in series.at_ns.iter().zip(&series.mean).zip(extremes) {
         while let Some(mark) = marks.next_if(|mark| mark.at_ns <= *at_ns) {
-            let none: [&str; 0] = [];
-            sheet.row(
-                &format!("{}  mark: {}", after(mark.at_ns), mark.name),
-                &none,
-            );
+            sheet.row(&[format!("{}  mark: {}", after(mark.at_ns), mark.name)]);
         }
         let figures = if rolled_up {
             vec![*mean, *min, *max]
@@ -186,7 +180,8 @@ fn over_time(recorded: &LoadedRecording, series: &Series) -> FigureTable {
             vec![*mean]
         };
         let cells: Vec<String> = figures.into_iter().map(written).collect();
-        sheet.row(&after(*at_ns), &cells);
+        let at = [after(*at_ns)];
+        sheet.row(&at.into_iter().chain(cells).collect::<Vec<_>>());
     }
     sheet
 }

@@ -1,17 +1,16 @@
 //! `sysmon watch`: a live view of the machine on the terminal.
 //!
 //! The state ([`model`]) is independent of the terminal, drawing ([`view`]) samples nothing, and
-//! keys ([`keys`]) only change the state; this module joins them with the sampler, the terminal
+//! keys (`keys`) only change the state; this module joins them with the sampler, the terminal
 //! ([`screen`]) and the clock. Rates are derived by the same code as in `record`.
 
-pub mod cli;
-pub mod history;
-pub mod keys;
-pub mod latest;
+pub(crate) mod cli;
+pub(crate) mod history;
+pub(crate) mod keys;
+pub(crate) mod latest;
 pub mod model;
 pub mod process;
 pub mod screen;
-mod text;
 pub mod view;
 
 use std::io::{self, IsTerminal as _};

@@ -23,7 +23,7 @@ pub mod network;
 pub mod open_file_limit;
 mod options;
 #[cfg(any(test, not(target_os = "linux")))]
-mod portable;
+pub mod portable;
 pub mod pressure;
 pub mod process;
 #[cfg(target_os = "linux")]

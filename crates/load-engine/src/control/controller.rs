@@ -10,33 +10,40 @@ use super::boundary_readings::BoundaryReadings;
 use super::cancel::Cancel;
 use super::heartbeat::{Heartbeat, TickGrid};
 use super::observer::{Observer, Tick};
-use super::rule_window::RuleWindow;
-use super::step_result::{GeneratorUse, StepResult};
-use super::timeline::Timeline;
+use super::rule_checks::RuleChecks;
+use super::rule_window::BrokenRule;
+use super::run_account::RunAccount;
+use super::step_result::StepWatch;
 use crate::load::load_source::{LoadSource, Preparation};
 use crate::plan::phase::Phase;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
-/// Time between the opening of the last session and the first arrival.
-const HEAD_START_NS: u64 = 2_000_000;
 /// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
 /// Time between two looks at the state of a load that is being prepared.
 const GAUGED_EVERY_NS: u64 = 200_000_000;
 
-/// Controller of one step: the same for every kind of load.
-pub(super) struct Controller<'a> {
+/// Controller of one run of a load, the same for every kind: of a step, or of a traced run, whose
+/// measured segments are steps of the report each.
+pub(crate) struct Controller<'a> {
     plan: &'a StepPlan,
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
     source: &'a mut dyn LoadSource,
     heartbeat: Heartbeat,
+    /// Watch of the current step.
+    watch: StepWatch,
+    /// Watches of the steps before it.
+    watched: Vec<StepWatch>,
+    /// True if each measured segment is a step of the report.
+    tells_segments: bool,
+    excused_wait: Duration,
 }
 
 impl<'a> Controller<'a> {
     /// Creates the controller of a step whose load `source` makes.
-    pub(super) fn new(
+    pub(crate) fn new(
         plan: &'a StepPlan,
         cancel: &'a Cancel,
         observer: &'a mut dyn Observer,
@@ -48,22 +55,33 @@ impl<'a> Controller<'a> {
             observer,
             source,
             heartbeat: Heartbeat::default(),
+            watch: StepWatch::new(monotonic_ns()),
+            watched: Vec::new(),
+            tells_segments: false,
+            excused_wait: Duration::ZERO,
         }
     }
 
-    /// Runs the step to its end, and returns its result.
-    pub(super) fn run(&mut self) -> StepResult {
+    /// Makes each measured segment a step of the report, in a run in which requests may wait for
+    /// `excused_wait` by plan.
+    pub(super) fn by_segment(mut self, excused_wait: Duration) -> Self {
+        self.tells_segments = true;
+        self.excused_wait = excused_wait;
+        self
+    }
+
+    /// Runs the load to its end, and returns the account of it.
+    pub(crate) fn run(mut self) -> RunAccount {
         self.observer.phase(Phase::Connect);
-        let mut timeline = Timeline::new(monotonic_ns());
         let before = self.source.read_cpu();
-        let mut end = self.prepare(&mut timeline);
+        let mut end = self.prepare();
         let segments = self.begin(end.is_some());
         let window = segments.window();
-        timeline.start_at(window.start_ns);
         let mut readings = BoundaryReadings::new(&segments);
+        self.watch.timeline.start_at(window.start_ns);
         if end.is_none() {
             self.heartbeat = Heartbeat::default();
-            end = self.hold(window, &mut timeline, &mut readings);
+            end = self.hold(window, &mut readings);
         } else {
             readings.begin_with(before);
         }
@@ -79,12 +97,14 @@ impl<'a> Controller<'a> {
             (false, false) => self.plan.drain,
             _ => DRAIN_WHEN_CANCELLED,
         };
-        self.drain(bound, &mut timeline);
+        self.drain(bound);
         if matches!(end, None | Some(StepEnd::Completed)) {
             end = self.verify();
         }
-        timeline.push_gauges(monotonic_ns(), &self.source.gauges());
+        let gauges = self.source.gauges();
+        self.watch.timeline.push_gauges(monotonic_ns(), &gauges);
         self.source.wait_until_recorded();
+        self.note_stall();
         let end = end.or_else(|| self.failure()).unwrap_or(StepEnd::Completed);
         let window = Window {
             measure_end_ns: window
@@ -94,25 +114,19 @@ impl<'a> Controller<'a> {
             end_ns: monotonic_ns(),
             ..window
         };
-        let collected = self
-            .source
-            .collect(&segments.lengths_s(window.measure_end_ns));
-        let generator = GeneratorUse {
-            cpu: readings.whole(),
-            worst_stall_ns: self.heartbeat.worst_stall_ns(),
-        };
-        StepResult::new(
-            self.plan,
+        let lengths_s = segments.lengths_s(window.measure_end_ns);
+        RunAccount {
+            collected: self.source.collect(&lengths_s),
+            segments,
+            readings,
+            watches: self.watched.into_iter().chain([self.watch]).collect(),
             window,
-            &segments,
-            (collected, &generator),
-            timeline,
             end,
-        )
+        }
     }
 
     /// Waits until the load can begin; returns how the step ended before, if it did.
-    fn prepare(&mut self, timeline: &mut Timeline) -> Option<StepEnd> {
+    fn prepare(&mut self) -> Option<StepEnd> {
         let mut gauged_ns = 0;
         let deadline_ns = monotonic_ns() + self.plan.connect_timeout.as_nanos() as u64;
         loop {
@@ -125,7 +139,8 @@ impl<'a> Controller<'a> {
             let now_ns = self.heartbeat.short_beat();
             if now_ns >= gauged_ns {
                 gauged_ns = now_ns + GAUGED_EVERY_NS;
-                timeline.push_gauges(now_ns, &self.source.gauges());
+                let gauges = self.source.gauges();
+                self.watch.timeline.push_gauges(now_ns, &gauges);
                 self.observer.opening(opened, wanted);
             }
             if now_ns > deadline_ns {
@@ -144,7 +159,7 @@ impl<'a> Controller<'a> {
         if ended {
             return Segments::empty(now_ns);
         }
-        let start_ns = now_ns + HEAD_START_NS;
+        let start_ns = now_ns + self.source.head_start_ns();
         let (warmup, measure) = (self.plan.warmup, self.plan.measure);
         let segments = Segments::new(start_ns, warmup, measure, &self.plan.segments);
         self.source.begin(&segments);
@@ -153,15 +168,9 @@ impl<'a> Controller<'a> {
 
     /// Watches warm-up and measured part, and reads the CPU time at each boundary; returns how they
     /// ended early, if they did.
-    fn hold(
-        &mut self,
-        window: Window,
-        timeline: &mut Timeline,
-        readings: &mut BoundaryReadings,
-    ) -> Option<StepEnd> {
+    fn hold(&mut self, window: Window, readings: &mut BoundaryReadings) -> Option<StepEnd> {
         let mut grid = TickGrid::new(window.start_ns, self.plan.measure);
-        let mut rules =
-            RuleWindow::new(window.measure_start_ns, self.plan.measure).with_drain(self.plan.drain);
+        let mut rules = RuleChecks::new(self.plan, self.excused_wait, window.measure_start_ns);
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
         } else {
@@ -169,20 +178,46 @@ impl<'a> Controller<'a> {
         });
         loop {
             let now_ns = self.heartbeat.beat(readings.next_ns());
-            let begins = !readings.has_begun() && now_ns >= window.measure_start_ns;
+            let had_begun = readings.has_begun();
             readings.pass(now_ns, || self.source.read_cpu());
-            if begins && !self.plan.warmup.is_zero() {
+            if !had_begun && readings.has_begun() && !self.plan.warmup.is_zero() {
                 self.observer.phase(Phase::Measure);
             }
+            rules.note_absence(self.observer.absence());
+            let is_over = now_ns >= window.measure_end_ns;
+            let next_begins = self.is_behind(readings);
             let mut end = None;
-            if let Some(elapsed) = grid.tick(now_ns) {
-                end = self.tick(window, (now_ns, elapsed), timeline, &mut rules);
+            if let Some(elapsed) = grid.tick(now_ns, next_begins) {
+                end = self.tick(window, (now_ns, elapsed), &mut rules);
             }
-            let end = end.or_else(|| self.ended_early());
-            if end.is_some() || now_ns >= window.measure_end_ns {
+            let end = end
+                .or_else(|| rules.confirmed(now_ns).map(stopped))
+                .or_else(|| self.ended_early());
+            while self.is_behind(readings) {
+                self.begin_segment(now_ns);
+            }
+            if end.is_some() || is_over {
                 return end;
             }
         }
+    }
+
+    /// Returns true if a segment has begun that is told as a step, and is not watched yet.
+    fn is_behind(&self, readings: &BoundaryReadings) -> bool {
+        self.tells_segments && self.watched.len() + 1 < readings.spans_begun()
+    }
+
+    /// Begins the watch of the next step of the report.
+    fn begin_segment(&mut self, now_ns: u64) {
+        self.note_stall();
+        let ended = std::mem::replace(&mut self.watch, StepWatch::new(now_ns));
+        self.watched.push(ended);
+        self.observer.segment_begins();
+    }
+
+    /// Notes the longest stall since the current step of the report began.
+    fn note_stall(&mut self) {
+        self.watch.worst_stall_ns = self.heartbeat.take_worst_stall_ns();
     }
 
     fn ended_early(&mut self) -> Option<StepEnd> {
@@ -196,41 +231,36 @@ impl<'a> Controller<'a> {
         &mut self,
         window: Window,
         (now_ns, elapsed): (u64, Duration),
-        timeline: &mut Timeline,
-        rules: &mut RuleWindow,
+        rules: &mut RuleChecks,
     ) -> Option<StepEnd> {
         let interval = self.source.take_interval();
+        let gauges = self.source.gauges();
+        let timeline = &mut self.watch.timeline;
         timeline.push(now_ns, &interval);
-        timeline.push_gauges(now_ns, &self.source.gauges());
+        timeline.push_gauges(now_ns, &gauges);
+        let p99_ns = timeline.last_p99_ns();
         let seconds = elapsed.as_secs_f64();
         self.observer.tick(&Tick {
             elapsed: Duration::from_nanos(now_ns.saturating_sub(window.start_ns)),
             planned: self.plan.warmup + self.plan.measure,
             throughput_per_s: interval.succeeded() as f64 / seconds,
             errors_per_s: interval.failed as f64 / seconds,
-            p99: timeline
-                .last_p99_ns()
-                .map(|ns| Duration::from_nanos(ns as u64)),
+            p99: p99_ns.map(|ns| Duration::from_nanos(ns as u64)),
         });
         if now_ns < window.measure_start_ns {
             rules.note_latencies(&interval);
             return None;
         }
-        let broken = rules
-            .check(now_ns, &interval, &self.plan.stop_rules)
-            .or_else(|| self.observer.broken_rule())?;
-        Some(StepEnd::Stopped {
-            rule: broken.rule,
-            reason: broken.reason,
-        })
+        rules.check(now_ns, &interval, self.observer).map(stopped)
     }
 
     /// Waits for the workers, for at most `bound`, adds what came to the timeline, then cuts off
     /// what is still under way.
-    fn drain(&mut self, bound: Duration, timeline: &mut Timeline) {
+    fn drain(&mut self, bound: Duration) {
         let finished = self.await_workers(bound);
         // Before anything is cut off: who hangs until then must show.
-        timeline.push(monotonic_ns(), &self.source.take_interval());
+        let interval = self.source.take_interval();
+        self.watch.timeline.push(monotonic_ns(), &interval);
         if !finished {
             self.source.halt();
             self.source.abort();
@@ -259,19 +289,29 @@ impl<'a> Controller<'a> {
 
     /// Waits until the load has verified what it holds; returns how the step ended meanwhile, if it did.
     fn verify(&mut self) -> Option<StepEnd> {
-        while !self.source.is_verified() {
-            if self.cancel.is_cancelled() {
+        loop {
+            let cancelled = self.cancel.is_cancelled();
+            if self.source.verify(cancelled) {
+                return None;
+            }
+            if cancelled {
                 self.source.abort();
                 return Some(StepEnd::Interrupted);
             }
             self.heartbeat.short_beat();
         }
-        None
     }
 
     /// Returns the failure of the load, if it failed; what still runs is cut off.
     fn failure(&mut self) -> Option<StepEnd> {
         let reason = self.source.join()?;
         Some(StepEnd::Failed { reason })
+    }
+}
+
+fn stopped(broken: BrokenRule) -> StepEnd {
+    StepEnd::Stopped {
+        rule: broken.rule,
+        reason: broken.reason,
     }
 }

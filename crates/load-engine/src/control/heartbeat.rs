@@ -30,9 +30,9 @@ impl Heartbeat {
         self.beat(monotonic_ns() + SHORT_BEAT_NS)
     }
 
-    /// Returns the longest time by which a beat was late, in nanoseconds.
-    pub(super) fn worst_stall_ns(&self) -> u64 {
-        self.worst_stall_ns
+    /// Returns the longest time by which a beat was late since the last call, in nanoseconds.
+    pub(super) fn take_worst_stall_ns(&mut self) -> u64 {
+        std::mem::take(&mut self.worst_stall_ns)
     }
 }
 
@@ -59,10 +59,10 @@ impl TickGrid {
         }
     }
 
-    /// Returns the time since the last tick, if one is due at `now_ns`. Ticks that were missed are
-    /// left out: this one stands for them.
-    pub(super) fn tick(&mut self, now_ns: u64) -> Option<Duration> {
-        if now_ns < self.next_ns {
+    /// Returns the time since the last tick, if one is due at `now_ns`, or `wanted` then. Ticks that
+    /// were missed are left out: this one stands for them.
+    pub(super) fn tick(&mut self, now_ns: u64, wanted: bool) -> Option<Duration> {
+        if now_ns < self.next_ns && !wanted {
             return None;
         }
         let interval_ns = self.interval.as_nanos() as u64;
@@ -85,7 +85,7 @@ mod tests {
         let start_ns = 7_000 * MS;
         let mut grid = TickGrid::new(start_ns, Duration::from_secs(4));
         let tick = |at_ms: u64| {
-            let elapsed = grid.tick(start_ns + at_ms * MS)?;
+            let elapsed = grid.tick(start_ns + at_ms * MS, false)?;
             Some((at_ms, elapsed.as_millis() as u64))
         };
         beats_ms.into_iter().filter_map(tick).collect()

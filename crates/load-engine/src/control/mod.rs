@@ -2,12 +2,16 @@
 
 mod boundary_readings;
 pub(crate) mod cancel;
-mod controller;
+pub(crate) mod controller;
 mod heartbeat;
 pub(crate) mod observer;
 mod overdue_requests;
+mod rule_checks;
 pub(crate) mod rule_window;
+mod run_account;
+pub(crate) mod run_connections;
 pub(crate) mod run_requests;
+pub(crate) mod run_traced;
 pub mod self_check;
 mod step_curve;
 pub(crate) mod step_result;

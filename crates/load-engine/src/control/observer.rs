@@ -17,6 +17,9 @@ pub trait Observer {
         let _ = (opened, wanted);
     }
 
+    /// Notes that the measured segment of a traced run that follows another one begins.
+    fn segment_begins(&mut self) {}
+
     /// Notes that an interval is over.
     fn tick(&mut self, tick: &Tick) {
         let _ = tick;
@@ -24,6 +27,12 @@ pub trait Observer {
 
     /// Returns an observation that must end the step; called after each interval of the measured part.
     fn broken_rule(&mut self) -> Option<BrokenRule> {
+        None
+    }
+
+    /// Returns whether the target is away, as in a restart; `None` where nobody watches for that.
+    /// Failures then say nothing about the load, and rules rest. Called on every beat.
+    fn absence(&mut self) -> Option<bool> {
         None
     }
 }

@@ -21,6 +21,8 @@ pub struct RuleWindow {
     asked_every_ns: u64,
     /// Time that the step waits for answers at its end.
     drain_ns: Option<u64>,
+    /// Time for which requests may wait by plan, beyond what the rules allow.
+    excused_ns: u64,
     /// The longest success so far.
     longest_ns: u64,
     /// Instant at which something was last over.
@@ -37,6 +39,7 @@ impl RuleWindow {
             began_ns: now_ns,
             asked_every_ns: (measured / 4).min(ASKED_EVERY).as_nanos() as u64,
             drain_ns: None,
+            excused_ns: 0,
             longest_ns: 0,
             finished_ns: now_ns,
             overdue: Vec::new(),
@@ -48,6 +51,14 @@ impl RuleWindow {
     #[must_use]
     pub fn with_drain(mut self, drain: Duration) -> Self {
         self.drain_ns = Some(drain.as_nanos() as u64);
+        self
+    }
+
+    /// Allows requests to wait `wait` longer than the rules say before they are overdue, as where a
+    /// wait of that length is planned.
+    #[must_use]
+    pub(crate) fn with_excused_wait(mut self, wait: Duration) -> Self {
+        self.excused_ns = wait.as_nanos() as u64;
         self
     }
 
@@ -67,7 +78,7 @@ impl RuleWindow {
     ) -> Option<BrokenRule> {
         self.pending.add(interval);
         self.note_latencies(interval);
-        if interval.finished() > 0 {
+        if interval.judged() > 0 {
             self.finished_ns = now_ns;
         }
         let stalled = now_ns.saturating_sub(self.finished_ns) >= ASKED_EVERY.as_nanos() as u64;
@@ -88,7 +99,7 @@ impl RuleWindow {
         }
         let mut judged = rules.iter().zip(&self.overdue);
         let broken = judged.find_map(|(rule, overdue)| rule.judge(&self.pending, overdue));
-        if broken.is_some() || self.pending.finished() >= FEWEST {
+        if broken.is_some() || self.pending.judged() >= FEWEST {
             self.pending = Interval::new();
             self.began_ns = now_ns;
             self.overdue
@@ -102,13 +113,14 @@ impl RuleWindow {
     /// long as requests take far less: where the target takes its time, or has answered nothing yet, a
     /// request that waits for longer may still succeed.
     fn overdue_after_ns(&self, rule: StopRule) -> Option<u64> {
-        match rule {
+        let allowed_ns = match rule {
             StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
             StopRule::ErrorRatio { .. } => self.drain_ns.map(|drain_ns| match self.longest_ns {
                 0 => 2 * drain_ns,
                 longest_ns => drain_ns.max(2 * longest_ns),
             }),
-        }
+        };
+        allowed_ns.map(|allowed_ns| allowed_ns + self.excused_ns)
     }
 }
 
@@ -129,7 +141,7 @@ impl StopRule {
 
     fn judge(&self, interval: &Interval, overdue: &OverdueRequests) -> Option<BrokenRule> {
         let unanswered = overdue.count.max(overdue.stalled);
-        let enough = interval.finished() + unanswered >= FEWEST || overdue.stalled > 0;
+        let enough = interval.judged() + unanswered >= FEWEST || overdue.stalled > 0;
         let reason = match *self {
             _ if !enough => None,
             Self::ErrorRatio { above } => errors_above(above, interval, unanswered, overdue),
@@ -149,8 +161,8 @@ fn errors_above(
     overdue: &OverdueRequests,
 ) -> Option<String> {
     let (failed, all) = (
-        interval.failed + unanswered,
-        interval.finished() + unanswered,
+        interval.judged_failures() + unanswered,
+        interval.judged() + unanswered,
     );
     let ratio = failed as f64 / all as f64;
     let how = match unanswered {

@@ -19,6 +19,17 @@ pub enum StartError {
     /// The system gave no thread or no runtime.
     #[error("cannot start the load generator's threads: {0}")]
     Runtime(#[from] io::Error),
+    /// A worker process was lost in an earlier step.
+    #[error("{0}")]
+    WorkerLost(String),
+    /// There are more worker processes than sessions.
+    #[error("{count} workers cannot share {sessions} sessions: each needs one at least")]
+    TooManyWorkers {
+        /// Number of users, or of arrivals that may be in flight.
+        sessions: u64,
+        /// Number of worker processes.
+        count: u64,
+    },
 }
 
 /// Runs one step of requests to its end: its plan's, a rule's, or `cancel`'s.
@@ -31,12 +42,21 @@ pub fn run_requests<F: TargetFactory>(
     cancel: &Cancel,
     observer: &mut dyn Observer,
 ) -> Result<StepResult, StartError> {
+    let mut load = start_requests(plan, factory)?;
+    let controller = Controller::new(plan, cancel, observer, &mut load);
+    Ok(controller.run().into_step(plan))
+}
+
+/// Starts this process's share of a step of requests, whose sessions open at once.
+pub(crate) fn start_requests<F: TargetFactory>(
+    plan: &StepPlan,
+    factory: &Arc<F>,
+) -> io::Result<LocalLoad> {
     let threads = plan.threads.max(1);
     let recorder = Recorder::new(factory.operations(), threads).with_parts(factory.parts());
     let shared_plan = Arc::new(plan.clone());
-    let mut load = LocalLoad::start(plan, recorder, |worker, state| {
+    LocalLoad::start(plan, recorder, |worker, state| {
         let (plan, factory) = (Arc::clone(&shared_plan), Arc::clone(factory));
-        worker::work(worker, plan, factory, state)
-    })?;
-    Ok(Controller::new(plan, cancel, observer, &mut load).run())
+        worker::work(worker, plan, factory, state, ())
+    })
 }

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Generator, Series, Step, StepEnd, Warning, Window};
+use bench_report::{
+    Generator, Series, SessionUse, Step, StepEnd, StepSegment, Warning, WarningCode, Window,
+};
 
 use super::self_check;
 use super::step_curve;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
-use crate::load::load_source::CollectedStep;
-use crate::plan::segments::Segments;
+use crate::load::load_source::{LostWorker, RawStep};
 use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
 pub const CARRIED_RATIO: &str = "carried_ratio";
+/// Name of a step's figure: arrivals that lost worker processes were to make and did not.
+const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 /// Name of a step's figure: highest 99th percentile of a single interval.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
@@ -28,23 +31,46 @@ pub struct StepResult {
     pub warnings: Vec<Warning>,
 }
 
-/// Account of the generator over the measured part of a step.
-pub(super) struct GeneratorUse {
-    pub(super) cpu: CpuUse,
+/// Figures over time and stalls of one step of the report.
+#[derive(Debug)]
+pub(super) struct StepWatch {
+    pub(super) timeline: Timeline,
     pub(super) worst_stall_ns: u64,
+}
+
+impl StepWatch {
+    /// Creates the watch of a step that begins at `begin_ns`.
+    pub(super) fn new(begin_ns: u64) -> Self {
+        Self {
+            timeline: Timeline::new(begin_ns),
+            worst_stall_ns: 0,
+        }
+    }
+}
+
+/// Account of one step of the report.
+#[derive(Debug)]
+pub(super) struct StepAccount {
+    pub(super) window: Window,
+    pub(super) raw: RawStep,
+    /// CPU time of the generator over the measured part.
+    pub(super) cpu: CpuUse,
+    pub(super) watch: StepWatch,
+    /// Threads that made the load.
+    pub(super) threads: usize,
+    /// True if the load was to stay as it was: throughput that drifts is then a doubt.
+    pub(super) holds_its_load: bool,
+    /// Results by segment of the load's curve.
+    pub(super) segments: Vec<StepSegment>,
+    pub(super) sessions: Option<SessionUse>,
+    pub(super) end: StepEnd,
 }
 
 impl StepResult {
     /// Puts the result of a step together, and examines it.
-    pub(super) fn new(
-        plan: &StepPlan,
-        window: Window,
-        segments: &Segments,
-        (collected, generator): (CollectedStep, &GeneratorUse),
-        timeline: Timeline,
-        end: StepEnd,
-    ) -> Self {
-        let raw = collected.whole;
+    pub(super) fn new(plan: &StepPlan, account: StepAccount) -> Self {
+        let (window, raw) = (account.window, account.raw);
+        let timeline = account.watch.timeline;
         let loaded = if raw.operations.is_empty() {
             &raw.prepared
         } else {
@@ -56,21 +82,21 @@ impl StepResult {
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
-            load: plan.load.reported(raw.delayed_at_cap),
+            load: plan.load.share(plan.process).reported(raw.delayed_at_cap),
             operations: raw.operations.into_iter().chain(raw.prepared).collect(),
             parts: raw.parts,
             failures: raw.failures,
             pool: raw.pool,
             server: None,
             generator: Generator {
-                worst_stall_ns: generator.worst_stall_ns,
-                ..generator.cpu.generator(plan.threads, attempted)
+                worst_stall_ns: account.watch.worst_stall_ns,
+                ..account.cpu.generator(account.threads, attempted)
             },
             curve: step_curve::reported(plan),
-            segments: step_curve::segments(plan, segments, window, collected.segments),
-            sessions: collected.sessions,
+            segments: account.segments,
+            sessions: account.sessions,
             figures: BTreeMap::new(),
-            end,
+            end: account.end,
         };
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
@@ -81,9 +107,13 @@ impl StepResult {
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
         // A load that changes makes throughput change.
-        let is_steady = !plan.changes();
+        let is_steady = account.holds_its_load && !plan.changes();
         let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
-        let warnings = self_check::examine(&step, drift.flatten());
+        let warnings = if window.measured_s() > 0.0 {
+            self_check::examine(&step, drift.flatten())
+        } else {
+            Vec::new()
+        };
         let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
         let series = timeline.into_series().into_iter().chain(intended);
         Self {
@@ -92,4 +122,23 @@ impl StepResult {
             warnings,
         }
     }
+
+    /// Adds a warning for each worker process that was lost, and what is known of its load.
+    pub(super) fn with_lost_workers(mut self, lost: &[LostWorker]) -> Self {
+        let not_made = lost.iter().filter_map(|lost| lost.arrivals_not_made);
+        if let Some(count) = not_made.reduce(|a, b| a + b) {
+            let name = ARRIVALS_NOT_MADE.to_owned();
+            self.step.figures.insert(name, count as f64);
+        }
+        self.warnings.extend(lost.iter().map(lost_worker));
+        self
+    }
+}
+
+/// Warns that the figures of step 0 hold nothing of a worker process.
+fn lost_worker(lost: &LostWorker) -> Warning {
+    let spoilt = ["operations", "parts", "pool", "generator", "figures"];
+    let mut warning = Warning::new(WarningCode::WorkerLost, &lost.message).about_step(0, &spoilt);
+    warning.value = lost.arrivals_not_made.map(|count| count as f64);
+    warning
 }

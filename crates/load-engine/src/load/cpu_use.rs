@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use bench_report::Generator;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use host_metrics::source::process::{ScheduleFile, ScheduleTimes};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::worker_share::WorkerShare;
 
 /// The threads that make a step's load. The times of a thread that has ended are those at its end:
 /// it may end before the measured part is read to its end.
@@ -80,6 +83,7 @@ impl LoadThreads {
         let read = |(id, thread): (usize, &LoadThread)| {
             let times = thread.times()?;
             Some(ThreadTimes {
+                process: 0,
                 id,
                 cpu_ns: times.ran_ns,
                 ready_ns: times.ready_ns,
@@ -90,9 +94,11 @@ impl LoadThreads {
 }
 
 /// Times of one thread since it began, in nanoseconds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct ThreadTimes {
-    /// Index among the load threads.
+    /// Worker process that it belongs to; 0 where there is one process.
+    process: u64,
+    /// Index among the load threads of its process.
     id: usize,
     cpu_ns: u64,
     ready_ns: u64,
@@ -101,21 +107,24 @@ struct ThreadTimes {
 impl ThreadTimes {
     /// Growth since the earlier reading of this thread.
     fn since(&self, earlier: &[Self]) -> Option<Self> {
-        let before = earlier.iter().find(|thread| thread.id == self.id)?;
+        let same = |thread: &&Self| (thread.process, thread.id) == (self.process, self.id);
+        let before = earlier.iter().find(same)?;
         Some(Self {
-            id: self.id,
             cpu_ns: self.cpu_ns.saturating_sub(before.cpu_ns),
             ready_ns: self.ready_ns.saturating_sub(before.ready_ns),
+            ..*self
         })
     }
 }
 
 /// CPU time used and the instant at which it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CpuReading {
     pub(crate) at_ns: u64,
     cpu_ns: u64,
     threads: Vec<ThreadTimes>,
+    /// CPU time of the process that leads the worker processes, where there are any.
+    parent_cpu_ns: Option<u64>,
 }
 
 /// CPU time used between two readings.
@@ -125,6 +134,7 @@ pub struct CpuUse {
     busiest_thread_ratio: Option<f64>,
     ready_ns: Option<u64>,
     wall_ns: u64,
+    parent_cpu_ns: Option<u64>,
 }
 
 impl CpuReading {
@@ -134,7 +144,29 @@ impl CpuReading {
             at_ns: monotonic_ns(),
             cpu_ns: process_cpu_ns(),
             threads: threads.read_all(),
+            parent_cpu_ns: None,
         }
+    }
+
+    /// Adds the readings of worker processes, each the last one of its process; this process, which
+    /// leads them, is told apart.
+    pub(crate) fn of_processes<'a>(
+        readings: impl Iterator<Item = (WorkerShare, &'a Self)>,
+    ) -> Self {
+        let mut whole = Self {
+            at_ns: monotonic_ns(),
+            cpu_ns: 0,
+            threads: Vec::new(),
+            parent_cpu_ns: Some(process_cpu_ns()),
+        };
+        for (worker, reading) in readings {
+            let process = worker.index;
+            whole.cpu_ns += reading.cpu_ns;
+            let threads = reading.threads.iter();
+            let threads = threads.map(|thread| ThreadTimes { process, ..*thread });
+            whole.threads.extend(threads);
+        }
+        whole
     }
 
     /// Use since `earlier`; of single threads those count that were read both times.
@@ -151,6 +183,10 @@ impl CpuReading {
             busiest_thread_ratio: busiest.map(|ns| ns as f64 / wall_ns as f64),
             ready_ns: busiest.map(|_| ready.sum()),
             wall_ns,
+            parent_cpu_ns: self
+                .parent_cpu_ns
+                .zip(earlier.parent_cpu_ns)
+                .map(|(now, before)| now.saturating_sub(before)),
         }
     }
 }
@@ -167,6 +203,7 @@ impl CpuUse {
             busiest_thread_ratio: self.busiest_thread_ratio,
             ready_ns: self.ready_ns,
             cpu_per_operation_ns: (attempted > 0).then(|| cpu_ns / attempted as f64),
+            parent_cpu_ns: self.parent_cpu_ns,
             ..Generator::default()
         }
     }

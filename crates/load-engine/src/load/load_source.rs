@@ -2,17 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use bench_report::histogram::HistogramError;
 use bench_report::{FailureSample, Operation, PoolUsage, SessionUse, StepEnd};
+use serde::{Deserialize, Serialize};
 
 use super::cpu_use::CpuReading;
 use crate::plan::segments::Segments;
 use crate::record::interval::Interval;
+
+/// Time between the last preparation and the first arrival, within one process.
+pub(crate) const HEAD_START_NS: u64 = 2_000_000;
 
 /// Makes the load of one step. The controller decides when, and calls each of these at most once per
 /// beat; users, sessions and connections lie behind it.
 pub(crate) trait LoadSource {
     /// Returns the state of what must be ready before the load begins.
     fn preparation(&mut self) -> Preparation;
+
+    /// Time from `begin` to the first arrival that everybody needs to get ready.
+    fn head_start_ns(&self) -> u64 {
+        HEAD_START_NS
+    }
 
     /// Fixes every instant of the step, and lets everybody go.
     fn begin(&mut self, segments: &Segments);
@@ -32,9 +42,10 @@ pub(crate) trait LoadSource {
         Vec::new()
     }
 
-    /// Starts to verify what the load still holds, and returns true once that is over; called after the
-    /// drain of a step that nothing ended early.
-    fn is_verified(&mut self) -> bool {
+    /// Verifies what the load still holds, and returns true once that is over; called after the drain of
+    /// a step that nothing ended early. Begins nothing once the step is `cancelled`.
+    fn verify(&mut self, cancelled: bool) -> bool {
+        let _ = cancelled;
         true
     }
 
@@ -74,17 +85,33 @@ pub(crate) enum Preparation {
 }
 
 /// Measurements of one step, of the whole and by segment.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct CollectedStep {
     pub(crate) whole: RawStep,
     /// One for each measured segment; empty where there is a single one, which is the whole.
     pub(crate) segments: Vec<RawStep>,
     /// Sessions that opened during the step; absent where all were open before it.
     pub(crate) sessions: Option<SessionUse>,
+    /// Account of the processes that made the load; absent where it was this one.
+    #[serde(skip)]
+    pub(crate) processes: Option<LoadProcesses>,
+}
+
+/// Account of the processes that made a load.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct LoadProcesses {
+    /// Number of their threads that made load.
+    pub(crate) threads: Option<usize>,
+    /// Longest stall of any.
+    pub(crate) worst_stall_ns: u64,
+    /// First error of the load of any.
+    pub(crate) failure: Option<String>,
+    /// Those that were lost, whose measurements are missing.
+    pub(crate) lost: Vec<LostWorker>,
 }
 
 /// Measurements of one step or of one of its segments, merged over all threads.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct RawStep {
     pub(crate) operations: BTreeMap<String, Operation>,
     /// Operations that came before the load began, as connecting does; no CPU time of the measured part
@@ -95,4 +122,57 @@ pub(crate) struct RawStep {
     pub(crate) pool: Option<PoolUsage>,
     /// Number of arrivals that waited because all sessions of their worker were busy.
     pub(crate) delayed_at_cap: u64,
+}
+
+impl LoadProcesses {
+    /// Returns the reason for which the figures are not those of the whole load, if they are not.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let lost = self.lost.first().map(|lost| lost.message.clone());
+        lost.or_else(|| self.failure.clone())
+    }
+}
+
+impl CollectedStep {
+    /// Adds what several processes measured of one step, segment by segment and bucket by bucket.
+    ///
+    /// # Errors
+    /// Fails if a histogram is damaged or has other bounds than ours.
+    pub(crate) fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
+        let count = parts.iter().map(|part| part.segments.len()).max();
+        let segment = |index: usize| {
+            let segments = parts.iter().filter_map(|part| part.segments.get(index));
+            RawStep::merged(&segments.collect::<Vec<_>>())
+        };
+        Ok(Self {
+            whole: RawStep::merged(&parts.iter().map(|part| &part.whole).collect::<Vec<_>>())?,
+            segments: (0..count.unwrap_or(0))
+                .map(segment)
+                .collect::<Result<_, _>>()?,
+            sessions: SessionUse::merged(parts.iter().filter_map(|part| part.sessions.as_ref()))?,
+            processes: None,
+        })
+    }
+}
+
+impl RawStep {
+    fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
+        let failures = parts.iter().flat_map(|raw| raw.failures.iter().cloned());
+        Ok(Self {
+            operations: Operation::merged_by_name(parts.iter().map(|raw| &raw.operations))?,
+            prepared: Operation::merged_by_name(parts.iter().map(|raw| &raw.prepared))?,
+            parts: Operation::merged_by_name(parts.iter().map(|raw| &raw.parts))?,
+            failures: FailureSample::merged(failures.collect()),
+            pool: PoolUsage::merged(parts.iter().filter_map(|raw| raw.pool.as_ref())),
+            delayed_at_cap: parts.iter().map(|raw| raw.delayed_at_cap).sum(),
+        })
+    }
+}
+
+/// Worker process that was lost during a step.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LostWorker {
+    /// Sentence that names it, how it ended, and the load that it did not make.
+    pub(crate) message: String,
+    /// Number of arrivals due after its last interval; absent in a closed loop, where nobody knows.
+    pub(crate) arrivals_not_made: Option<u64>,
 }

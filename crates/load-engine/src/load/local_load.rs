@@ -19,6 +19,7 @@ use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::interval::Interval;
 use crate::record::recorder::Recorder;
+use crate::record::traced_request::TracedRequest;
 
 /// Load of one step by worker threads of this process. Its kind is in the futures that they run.
 #[derive(Debug)]
@@ -30,6 +31,14 @@ pub(crate) struct LocalLoad {
     opening: SessionOpening,
     /// Name of the series of open sessions.
     sessions_series: &'static str,
+}
+
+/// Returns the name of the series that has the number of open sessions.
+pub(crate) fn sessions_series(load: &LoadPlan) -> &'static str {
+    match load {
+        LoadPlan::Open { .. } => "load.sessions",
+        LoadPlan::Closed { .. } => "load.users",
+    }
 }
 
 impl LocalLoad {
@@ -47,9 +56,12 @@ impl LocalLoad {
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let pool = PoolThreads::of_plan(plan);
-        let state = Arc::new(StepState::new(recorder, pool.workers));
+        let state = Arc::new(StepState::new(recorder, pool.first_worker(), pool.workers));
         let wanted = match plan.opening {
-            SessionOpening::Upfront => plan.load.sessions(),
+            SessionOpening::Upfront => {
+                let shares = pool.shares();
+                shares.map(|worker| worker.share_of(pool.sessions)).sum()
+            }
             SessionOpening::WhenDue => pool.workers,
         };
         let workers = WorkerPool::start(pool, &state.threads, |worker| {
@@ -60,11 +72,13 @@ impl LocalLoad {
             workers,
             wanted: wanted as usize,
             opening: plan.opening,
-            sessions_series: match plan.load {
-                LoadPlan::Open { .. } => "load.sessions",
-                LoadPlan::Closed { .. } => "load.users",
-            },
+            sessions_series: sessions_series(&plan.load),
         })
+    }
+
+    /// Takes all requests that were traced, in the order in which they began.
+    pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
+        self.state.step.recorder.take_trace()
     }
 
     /// Merges what was measured in the `seconds` of one segment, or of all of them.
@@ -145,7 +159,7 @@ impl LoadSource for LocalLoad {
     }
 
     fn is_finished(&mut self) -> bool {
-        self.workers.all_finished()
+        self.workers.all_recorded(&self.state)
     }
 
     fn wait_until_recorded(&mut self) {
@@ -172,6 +186,7 @@ impl LoadSource for LocalLoad {
                 SessionOpening::Upfront => None,
                 SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
             },
+            processes: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
 use crate::plan::segments::{SegmentIndex, Segments};
+use crate::plan::worker_share::WorkerShare;
 use crate::record::pool_sums::{PoolSample, PoolSums};
 use crate::record::recorder::Recorder;
 use crate::record::session_tally::SessionTally;
@@ -33,6 +34,8 @@ pub(crate) struct StepState {
     delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
     /// Error that ended the release of arrivals before its time.
     pub(crate) pacer_error: OnceLock<PacerError>,
+    /// Index of this process's first worker among those of all processes.
+    first_worker: u64,
     /// By worker, each of which has a pool of its own, and by segment.
     pools: Vec<Mutex<Vec<PoolSums>>>,
     /// Threads whose CPU time is watched.
@@ -42,7 +45,8 @@ pub(crate) struct StepState {
 }
 
 impl StepState {
-    pub(crate) fn new(recorder: Recorder, workers: u64) -> Self {
+    /// Creates the state of `workers` workers in this process, the first of whom is `first`.
+    pub(crate) fn new(recorder: Recorder, first: WorkerShare, workers: u64) -> Self {
         Self {
             step: StepRecorder::new(recorder),
             halt: CancellationToken::new(),
@@ -51,6 +55,7 @@ impl StepState {
             sessions: SessionTally::default(),
             delayed_at_cap: [const { AtomicU64::new(0) }; SegmentIndex::MOST],
             pacer_error: OnceLock::new(),
+            first_worker: first.index,
             pools: (0..workers).map(|_| Mutex::default()).collect(),
             threads: LoadThreads::default(),
             recorded: (0..workers).map(|_| AtomicBool::new(false)).collect(),
@@ -66,6 +71,11 @@ impl StepState {
     /// Returns once nothing more is to begin.
     pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
         self.halt.cancelled()
+    }
+
+    /// Returns a token that is cancelled once nothing more is to begin, or on its own.
+    pub(crate) fn halt_child(&self) -> CancellationToken {
+        self.halt.child_token()
     }
 
     /// Counts a session that is open, and waits for the step to begin.
@@ -84,11 +94,16 @@ impl StepState {
     }
 
     /// Notes that `worker` has recorded all its requests.
-    pub(crate) fn mark_recorded(&self, worker: usize) {
-        self.recorded[worker].store(true, Ordering::Release);
+    pub(crate) fn mark_recorded(&self, worker: WorkerShare) {
+        self.recorded[self.local(worker)].store(true, Ordering::Release);
     }
 
-    /// Returns true if `worker` has recorded all its requests.
+    /// Position of a worker among those of this process.
+    fn local(&self, worker: WorkerShare) -> usize {
+        worker.index.saturating_sub(self.first_worker) as usize
+    }
+
+    /// Returns true if the worker at position `worker` of this process has recorded all its requests.
     pub(crate) fn has_recorded(&self, worker: usize) -> bool {
         self.recorded[worker].load(Ordering::Acquire)
     }
@@ -109,8 +124,13 @@ impl StepState {
     }
 
     /// Adds a sample of the pool of `worker`, taken in `segment`.
-    pub(crate) fn add_pool_sample(&self, worker: usize, segment: SegmentIndex, sample: PoolSample) {
-        let mut sums = lock(&self.pools[worker]);
+    pub(crate) fn add_pool_sample(
+        &self,
+        worker: WorkerShare,
+        segment: SegmentIndex,
+        sample: PoolSample,
+    ) {
+        let mut sums = lock(&self.pools[self.local(worker)]);
         if sums.len() <= segment.index() {
             sums.resize_with(segment.index() + 1, PoolSums::default);
         }
@@ -128,17 +148,7 @@ impl StepState {
             wanted.for_each(|(_, sums)| whole.merge(sums));
             whole.usage()
         };
-        let watched = self.pools.iter().filter_map(sums);
-        watched.reduce(|sum, one| PoolUsage {
-            max_size: sum.max_size + one.max_size,
-            size_mean: sum.size_mean + one.size_mean,
-            in_use_mean: sum.in_use_mean + one.in_use_mean,
-            in_use_max: sum.in_use_max + one.in_use_max,
-            waiting_mean: sum.waiting_mean.zip(one.waiting_mean).map(|(a, b)| a + b),
-            waiting_max: sum.waiting_max.zip(one.waiting_max).map(|(a, b)| a + b),
-            samples: sum.samples.max(one.samples),
-            checkout: None,
-        })
+        PoolUsage::merged(&self.pools.iter().filter_map(sums).collect::<Vec<_>>())
     }
 
     /// Notes the error that ended the release of arrivals; the first one stays.

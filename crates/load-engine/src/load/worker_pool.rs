@@ -34,26 +34,40 @@ pub(crate) struct PoolThreads {
     pub(crate) runtime: RuntimeKind,
     /// Number of threads over all workers.
     pub(crate) threads: usize,
-    /// Number of workers.
+    /// Number of workers in this process, and in each other that makes the load with it.
     pub(crate) workers: u64,
-    /// Number of sessions over all workers.
+    /// Number of sessions over all workers of all processes.
     pub(crate) sessions: u64,
+    /// Share of the load that this process makes.
+    pub(crate) process: WorkerShare,
 }
 
 impl PoolThreads {
     /// Returns the threads of a step.
     pub(crate) fn of_plan(plan: &StepPlan) -> Self {
         let sessions = plan.load.sessions();
+        let sessions_here = sessions / plan.process.count.max(1);
         Self {
             runtime: plan.runtime,
             threads: plan.threads.max(1),
             workers: match plan.runtime {
                 RuntimeKind::Shared => 1,
                 // A worker without a session would release arrivals that nobody takes up.
-                RuntimeKind::PerCore => (plan.threads as u64).min(sessions).max(1),
+                RuntimeKind::PerCore => (plan.threads as u64).min(sessions_here).max(1),
             },
             sessions,
+            process: plan.process,
         }
+    }
+
+    /// Returns the first worker of this process, of those of all processes.
+    pub(crate) fn first_worker(self) -> WorkerShare {
+        self.process.of_thread(0, self.workers)
+    }
+
+    /// Returns the workers of this process, of those of all processes.
+    pub(crate) fn shares(self) -> impl Iterator<Item = WorkerShare> {
+        (0..self.workers).map(move |thread| self.process.of_thread(thread, self.workers))
     }
 }
 
@@ -66,29 +80,31 @@ impl WorkerPool {
     pub(crate) fn start<W>(
         pool: PoolThreads,
         load_threads: &LoadThreads,
-        work: impl Fn(WorkerShare) -> W,
+        mut work: impl FnMut(WorkerShare) -> W,
     ) -> io::Result<Self>
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let count = pool.workers;
         let sessions = u32::try_from(pool.sessions).unwrap_or(u32::MAX);
-        let start = |index| {
-            let worker = WorkerShare { index, count };
+        let start = |(index, worker)| {
             let runtime = build_runtime(pool, worker, load_threads)?;
             let load_threads = load_threads.clone();
             let work = work(worker);
             std::thread::Builder::new()
                 .name(format!("worker-{index}"))
                 .spawn(move || {
-                    claim_shard(index as usize + 1);
+                    claim_shard(index + 1);
                     load_threads.enlist();
                     let result = runtime.block_on(work);
                     runtime.shutdown_timeout(SHUTDOWN_BOUND);
                     result
                 })
         };
-        let workers = (0..count).map(start).collect::<io::Result<_>>()?;
+        let workers = pool
+            .shares()
+            .enumerate()
+            .map(start)
+            .collect::<io::Result<_>>()?;
         Ok(Self {
             workers,
             recording_bound: RECORDING_BOUND + RECORDING_BOUND_PER_SESSION.saturating_mul(sessions),
@@ -100,6 +116,12 @@ impl WorkerPool {
         self.workers.iter().all(JoinHandle::is_finished)
     }
 
+    /// Returns true if no worker has a request under way: each has recorded all of them, or finished.
+    pub(crate) fn all_recorded(&self, shared: &StepState) -> bool {
+        let mut workers = self.workers.iter().enumerate();
+        workers.all(|(index, worker)| worker.is_finished() || shared.has_recorded(index))
+    }
+
     /// Returns true if at least one worker has finished.
     pub(crate) fn any_finished(&self) -> bool {
         self.workers.iter().any(JoinHandle::is_finished)
@@ -109,12 +131,7 @@ impl WorkerPool {
     /// was due counts, and the next step must not share the machine with this one's remains.
     pub(crate) fn wait_until_recorded(&self, shared: &StepState) {
         let started = Instant::now();
-        let has_recorded = |worker| shared.has_recorded(worker);
-        let over = || {
-            let mut workers = self.workers.iter().enumerate();
-            workers.all(|(index, worker)| worker.is_finished() || has_recorded(index))
-        };
-        while !over() && started.elapsed() < self.recording_bound {
+        while !self.all_recorded(shared) && started.elapsed() < self.recording_bound {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -79,6 +79,20 @@ impl Iterator for Arrivals {
     type Item = u64;
 
     fn next(&mut self) -> Option<u64> {
+        self.nth(0)
+    }
+
+    /// Passes over `n` arrivals without working out when they are due.
+    fn nth(&mut self, n: usize) -> Option<u64> {
+        match &mut self.random {
+            None => self.position += n as f64 * self.stride,
+            Some(random) => {
+                for _ in 0..n {
+                    let gap: f64 = Exp1.sample(random);
+                    self.position += gap * self.stride;
+                }
+            }
+        }
         let due_s = self.due_s(self.position)?;
         let gap: f64 = self
             .random

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::rate_curve::{CurveError, RateCurve};
 
 /// Most segments that a step tells apart; each has histograms of its own.
 pub(super) const MOST_SEGMENTS: usize = 16;
 
 /// A stretch of a step whose results are told apart, such as the spike of `spike:…`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NamedSegment {
     /// Name, such as `before`, `spike`, `after`.
     pub name: String,

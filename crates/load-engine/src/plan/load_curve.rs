@@ -3,6 +3,7 @@
 //! A written curve ([`LoadCurve`]) has no length of its own in every form. [`LoadCurve::over`] fits
 //! it to the length of a step, and gives the arithmetic curve and its named segments.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -66,7 +67,7 @@ pub enum LoadCurve {
 }
 
 /// A curve that is fitted to the measured part of a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedCurve {
     /// Curve as it was written.
     pub written: String,

@@ -1,11 +1,13 @@
 //! Load of one step: arrivals at a rate, or users who wait for their answers.
 
 use bench_report::{Load, Pacing};
+use serde::{Deserialize, Serialize};
 
 use super::think_time::ThinkTime;
+use super::worker_share::WorkerShare;
 
 /// Load that is to be made on the target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LoadPlan {
     /// Arrivals come when due, whatever the answers do.
     Open {
@@ -27,7 +29,7 @@ pub enum LoadPlan {
 }
 
 /// Instant at which the sessions of a step open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SessionOpening {
     /// All before the first arrival: a session that cannot open fails the step.
     #[default]
@@ -44,6 +46,23 @@ impl LoadPlan {
             Self::Open { in_flight_cap, .. } => *in_flight_cap,
             Self::Closed { users, .. } => *users,
         }
+    }
+
+    /// Returns the share of `process`, of the processes that make this load together.
+    pub(crate) fn share(&self, process: WorkerShare) -> Self {
+        let mut share = self.clone();
+        match &mut share {
+            Self::Open {
+                rate_per_s,
+                in_flight_cap,
+                ..
+            } => {
+                *rate_per_s /= process.count as f64;
+                *in_flight_cap = process.share_of(*in_flight_cap);
+            }
+            Self::Closed { users, .. } => *users = process.share_of(*users),
+        }
+        share
     }
 
     /// Load as a report tells it, where so many arrivals waited at the in-flight cap.

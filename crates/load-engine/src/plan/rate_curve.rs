@@ -3,6 +3,7 @@
 //! A curve is integrated and the integral inverted: arrival number x is due when the integral
 //! reaches x. That gives exact pacing at any rate, and lets several workers share one curve.
 
+use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub enum CurveError {
     },
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum CurveShape {
     Lines(Vec<StraightLine>),
     Sine {
@@ -52,7 +53,7 @@ enum CurveShape {
 }
 
 /// Arrivals per second over the time of a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RateCurve {
     shape: CurveShape,
 }

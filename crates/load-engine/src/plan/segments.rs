@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use bench_report::{StepSpan, Window};
+use serde::{Deserialize, Serialize};
 
 use super::curve_segments::NamedSegment;
 
 /// Measured segment of a step: its position, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct SegmentIndex(u8);
 
 impl SegmentIndex {
@@ -29,7 +32,7 @@ impl SegmentIndex {
 
 /// Instants of a step on `CLOCK_MONOTONIC`, in nanoseconds: the start of its warm-up, and the spans of
 /// its measured segments, which follow each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Segments {
     start_ns: u64,
     measure_start_ns: u64,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_report::Parameter;
+use serde::{Deserialize, Serialize};
 
 use super::arrivals::Arrivals;
 use super::curve_segments::NamedSegment;
@@ -15,7 +16,7 @@ use super::user_schedule::UserSchedule;
 use super::worker_share::WorkerShare;
 
 /// Kind of runtime that the load is made on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum RuntimeKind {
     /// One multi-thread runtime: what applications have.
     #[default]
@@ -25,7 +26,7 @@ pub enum RuntimeKind {
 }
 
 /// Way in which a pacer waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum WaitStrategy {
     /// Sleeps, as exactly as the system can.
     #[default]
@@ -35,7 +36,7 @@ pub enum WaitStrategy {
 }
 
 /// One setting, to be held for a while.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepPlan {
     /// For people.
     pub name: String,
@@ -66,11 +67,16 @@ pub struct StepPlan {
     pub seed: u64,
     /// Kind of runtime.
     pub runtime: RuntimeKind,
-    /// Threads that make the load.
+    /// Threads of this process that make the load.
     pub threads: usize,
+    /// Share of the load that this process makes; the plan's load is that of all together.
+    pub process: WorkerShare,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
-    /// Rules that end the step early.
+    /// Least pause of a user after a failure, so that one who is refused at once does not spin.
+    pub failure_pause: Duration,
+    /// Rules that end the step early; worker processes are not told of them.
+    #[serde(skip)]
     pub stop_rules: Vec<StopRule>,
 }
 
@@ -93,7 +99,9 @@ impl StepPlan {
             seed: 0,
             runtime: RuntimeKind::Shared,
             threads: available_threads(),
+            process: WorkerShare::ALONE,
             waiting: WaitStrategy::Sleep,
+            failure_pause: Duration::ZERO,
             stop_rules: Vec::new(),
         }
     }
@@ -145,12 +153,11 @@ impl StepPlan {
         else {
             return None;
         };
-        let (curve, held) = match &self.curve {
-            Some(fitted) => (fitted.curve.clone(), self.warmup),
-            None => {
-                let whole = self.warmup + self.measure;
-                (RateCurve::constant(rate_per_s, whole).ok()?, Duration::ZERO)
-            }
+        let (curve, held) = if let Some(fitted) = &self.curve {
+            (fitted.curve.clone(), self.warmup)
+        } else {
+            let whole = self.warmup + self.measure;
+            (RateCurve::constant(rate_per_s, whole).ok()?, Duration::ZERO)
         };
         Some(Arrivals::after(held, curve, pacing, worker, self.seed))
     }

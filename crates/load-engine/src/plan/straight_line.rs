@@ -1,7 +1,9 @@
 //! A straight line of a curve, its integral and the inverse of that.
 
+use serde::{Deserialize, Serialize};
+
 /// A straight line of a curve: from `from` to `to` over `seconds`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StraightLine {
     pub(crate) seconds: f64,
     pub(crate) from: f64,

@@ -7,12 +7,13 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Exp1};
+use serde::{Deserialize, Serialize};
 
 /// Longest pause that a draw gives, in means: one of 10⁹ exponential draws is longer.
 const LONGEST_IN_MEANS: f64 = 20.0;
 
 /// Distribution of the pauses that a user makes between an answer and the next request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThinkTime {
     /// Every pause has the same length; zero is none.
     Constant(Duration),
@@ -36,6 +37,8 @@ pub enum ThinkTime {
 pub struct Pauses {
     think_time: ThinkTime,
     random: SmallRng,
+    /// Least pause after a failure; `None` where a failure changes nothing.
+    after_failure: Option<Duration>,
 }
 
 /// Text that is no think time.
@@ -84,7 +87,20 @@ impl Pauses {
         Self {
             think_time,
             random: SmallRng::seed_from_u64(seed),
+            after_failure: None,
         }
+    }
+
+    /// Sets the least pause after a failure.
+    #[must_use]
+    pub(crate) fn after_failure(mut self, least: Duration) -> Self {
+        self.after_failure = Some(least).filter(|least| !least.is_zero());
+        self
+    }
+
+    /// Length of the pause after a request that has `failed` or not; `None` if there is none.
+    pub(crate) fn next_after(&mut self, failed: bool) -> Option<Duration> {
+        self.next_pause().max(self.after_failure.filter(|_| failed))
     }
 
     /// Length of the next pause; `None` if users never pause.
@@ -190,5 +206,18 @@ mod tests {
         assert_eq!(first(0), first(0));
         assert_ne!(first(0), first(1));
         assert_eq!(Pauses::new(ThinkTime::NONE, 7, 0).next_pause(), None);
+    }
+
+    #[test]
+    fn a_user_whose_requests_fail_at_once_pauses_all_the_same() {
+        let least = Duration::from_millis(1);
+        let mut eager = Pauses::new(ThinkTime::NONE, 1, 0).after_failure(least);
+        assert_eq!(
+            (eager.next_after(false), eager.next_after(true)),
+            (None, Some(least))
+        );
+        let second = ThinkTime::Constant(Duration::from_secs(1));
+        let mut calm = Pauses::new(second, 1, 0).after_failure(least);
+        assert_eq!(calm.next_after(true), Some(Duration::from_secs(1)));
     }
 }

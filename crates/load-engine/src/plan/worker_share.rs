@@ -1,7 +1,12 @@
 //! Shares of a load that several workers make together.
 
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
 /// One worker out of several that share the load of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerShare {
     /// From 0.
     pub index: u64,
@@ -17,11 +22,69 @@ impl WorkerShare {
     pub fn share_of(self, whole: u64) -> u64 {
         whole / self.count + u64::from(self.index < whole % self.count)
     }
+
+    /// The share of thread `thread` of the `threads` that each process of this kind has.
+    pub(crate) fn of_thread(self, thread: u64, threads: u64) -> Self {
+        Self {
+            index: self.index * threads + thread,
+            count: self.count * threads,
+        }
+    }
+}
+
+/// Text that names no worker.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no worker: write I/N, of N workers 0/N to N-1/N, as in 0/2")]
+pub struct WorkerShareError(String);
+
+impl fmt::Display for WorkerShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+impl FromStr for WorkerShare {
+    type Err = WorkerShareError;
+
+    fn from_str(text: &str) -> Result<Self, WorkerShareError> {
+        let numbers = text.trim().split_once('/');
+        let read = |number: &str| number.parse::<u64>().ok();
+        let share = numbers.and_then(|(index, count)| {
+            Some(Self {
+                index: read(index)?,
+                count: read(count)?,
+            })
+        });
+        share
+            .filter(|share| share.index < share.count)
+            .ok_or_else(|| WorkerShareError(text.to_owned()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_are_numbered_from_nought_and_nonsense_is_refused() {
+        let last: WorkerShare = "3/4".parse().unwrap();
+        assert_eq!(
+            (last.index, last.count, last.to_string()),
+            (3, 4, "3/4".to_owned())
+        );
+        for text in ["", "4/4", "0/0", "1", "-1/2", "1/2/3", "a/b"] {
+            assert!(text.parse::<WorkerShare>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn threads_of_processes_are_workers_of_one_load() {
+        let process = |index| WorkerShare { index, count: 3 };
+        let all = (0..3).flat_map(|p| (0..2).map(move |t| process(p).of_thread(t, 2)));
+        let indices: Vec<u64> = all.clone().map(|worker| worker.index).collect();
+        assert_eq!(indices, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(all.map(|worker| worker.share_of(100)).sum::<u64>(), 100);
+    }
 
     #[test]
     fn shares_add_up() {

@@ -8,7 +8,10 @@
 //! Counters are never reset. A bucket is used again after 69 s; before that its balance moves to the
 //! `old`, and stays as the level from which the next round counts.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde::{Deserialize, Serialize};
 
 /// Both are powers of two, so that no request pays for a division.
 const BUCKET_NS: u64 = 1 << 23;
@@ -156,7 +159,7 @@ impl CohortHistory {
 }
 
 /// Requests that began within the same bucket and are under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Cohort {
     /// None of them began later.
     latest_begin_ns: u64,
@@ -164,7 +167,7 @@ struct Cohort {
 }
 
 /// Requests under way at one instant, by when they began (were due, in an open loop).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlightAges {
     at_ns: u64,
     cohorts: Vec<Cohort>,
@@ -176,6 +179,25 @@ impl InFlightAges {
     /// All of them.
     pub fn count(&self) -> u64 {
         self.old + self.cohorts.iter().map(|c| c.count).sum::<u64>()
+    }
+
+    /// Adds those of another process, seen at about the same instant: at the earlier one, so that none
+    /// seems older than it is.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.at_ns = match self.at_ns {
+            0 => other.at_ns,
+            at_ns => at_ns.min(other.at_ns),
+        };
+        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
+        for cohort in self.cohorts.iter().chain(&other.cohorts) {
+            *counts.entry(cohort.latest_begin_ns).or_default() += cohort.count;
+        }
+        let cohort = |(latest_begin_ns, count)| Cohort {
+            latest_begin_ns,
+            count,
+        };
+        self.cohorts = counts.into_iter().map(cohort).collect();
+        self.old += other.old;
     }
 
     /// Those that have surely lasted `age_ns` or longer.

@@ -1,12 +1,8 @@
 //! Failures of a step that are kept with their messages: the earliest, and of each kind the
 //! first, so that none is counted without an example.
 
-use std::collections::BTreeSet;
-
 use bench_report::FailureSample;
-
-/// Kept beside the first of each kind.
-pub(crate) const KEPT: usize = 32;
+pub(crate) use bench_report::merge::FAILURES_KEPT as KEPT;
 
 /// Samples of one shard, in the order in which they came.
 #[derive(Debug)]
@@ -29,16 +25,7 @@ impl FailureSamples {
 
     /// Merges the samples of all shards, by time.
     pub(crate) fn merged<'a>(shards: impl Iterator<Item = &'a Self>) -> Vec<FailureSample> {
-        let mut all: Vec<FailureSample> = shards.flat_map(|shard| &shard.0).cloned().collect();
-        all.sort_by_key(|failure| failure.at_ns);
-        let mut kinds = BTreeSet::new();
-        let mut room = KEPT;
-        all.retain(|failure| {
-            let is_early = room > 0;
-            room = room.saturating_sub(1);
-            kinds.insert(failure.kind.clone()) || is_early
-        });
-        all
+        FailureSample::merged(shards.flat_map(|shard| &shard.0).cloned().collect())
     }
 }
 

@@ -2,16 +2,24 @@
 
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
 
+use serde::{Deserialize, Serialize};
+
 use super::cohort_counts::InFlightAges;
+use super::recording_text;
 
 /// All that finished since the last look, measured or not: for time charts and guards.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Interval {
     /// Response times (call times in a closed loop) of successes; one significant digit less
     /// than a step's, so that taking it is cheap.
+    #[serde(with = "recording_text")]
     pub latency: Recording,
     /// Requests that failed.
     pub failed: u64,
+    /// Requests among them that failed as was planned: stop rules leave them out.
+    pub(crate) excused: u64,
+    /// Failures beside the load, which count for stop rules alone.
+    pub(crate) beside: u64,
     /// Requests under way at its end.
     pub in_flight: InFlightAges,
 }
@@ -22,6 +30,8 @@ impl Interval {
         Self {
             latency: bounds.unwrap_or_else(|_| recording()),
             failed: 0,
+            excused: 0,
+            beside: 0,
             in_flight: InFlightAges::default(),
         }
     }
@@ -47,10 +57,34 @@ impl Interval {
         (!all.is_empty()).then(|| all.lowest_equivalent(all.value_at_quantile(q)))
     }
 
+    /// Adds what finished in another process, and what is under way there.
+    pub(crate) fn add_process(&mut self, other: &Self) {
+        self.add(other);
+        self.in_flight.add(&other.in_flight);
+    }
+
     /// Adds what finished in another.
     pub(crate) fn add(&mut self, other: &Self) {
         // Equal bounds on both sides: adding cannot fail.
         let _ = self.latency.add(&other.latency);
         self.failed += other.failed;
+        self.excused += other.excused;
+        self.beside += other.beside;
+    }
+
+    /// Sets everything but the requests under way to zero.
+    pub(crate) fn clear(&mut self) {
+        self.latency.reset();
+        (self.failed, self.excused, self.beside) = (0, 0, 0);
+    }
+
+    /// Failures that count for stop rules.
+    pub(crate) fn judged_failures(&self) -> u64 {
+        self.failed - self.excused + self.beside
+    }
+
+    /// Successes and failures that count for stop rules.
+    pub(crate) fn judged(&self) -> u64 {
+        self.succeeded() + self.judged_failures()
     }
 }

@@ -13,6 +13,7 @@ use crossbeam_utils::CachePadded;
 
 use super::checkout_tally::CheckoutTally;
 use super::cohort_counts::{BegunCounts, CohortHistory, InFlightBalance};
+use super::failure::Failure;
 use super::failure_samples::FailureSamples;
 use super::interval::Interval;
 use super::operation_table::{OperationId, OperationTable};
@@ -21,6 +22,7 @@ use super::outcome::{Outcome, Part};
 use super::part_tally::PartTally;
 use super::shard::{SegmentTally, Shard};
 use super::timestamps::Timestamps;
+use super::traced_request::TracedRequest;
 use super::within::Within;
 use crate::plan::segments::SegmentIndex;
 
@@ -85,6 +87,35 @@ impl Recorder {
         self
     }
 
+    /// Leaves failures of the kinds for which `excused` returns true out of what stop rules see.
+    #[must_use]
+    pub(crate) fn with_excused(mut self, excused: Option<fn(&str) -> bool>) -> Self {
+        for shard in &mut self.shards {
+            let shard = shard.get_mut().unwrap_or_else(PoisonError::into_inner);
+            shard.excused = excused;
+        }
+        self
+    }
+
+    /// Keeps each request apart, for [`Recorder::take_trace`].
+    #[must_use]
+    pub(crate) fn with_trace(mut self) -> Self {
+        for shard in &mut self.shards {
+            let shard = shard.get_mut().unwrap_or_else(PoisonError::into_inner);
+            shard.trace = Some(Vec::new());
+        }
+        self
+    }
+
+    /// Takes all requests that were traced, in the order in which they began.
+    pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
+        let shards = self.shards.iter();
+        let traces = shards.filter_map(|shard| lock(shard).trace.as_mut().map(std::mem::take));
+        let mut all: Vec<TracedRequest> = traces.flatten().collect();
+        all.sort_by_key(|request| request.timestamps.begin_ns());
+        all
+    }
+
     fn index(&self) -> usize {
         SHARD.get().min(self.shards.len() - 1)
     }
@@ -118,6 +149,11 @@ impl Recorder {
             .record_censored(&self.operations, timestamps, segment, now_ns);
     }
 
+    /// Counts a failure beside the load: stop rules see it, the result does not.
+    pub(crate) fn note_failure(&self, failure: &Failure) {
+        self.shard().note_failure(failure);
+    }
+
     /// Counts a request that began at `begin_ns` as under way no longer, without recording it.
     pub fn forget(&self, begin_ns: u64) {
         let age_ns = monotonic_ns().saturating_sub(begin_ns);
@@ -135,8 +171,7 @@ impl Recorder {
         for shard in &self.shards {
             let mut shard = lock(shard);
             whole.add(&shard.interval);
-            shard.interval.latency.reset();
-            shard.interval.failed = 0;
+            shard.interval.clear();
             balance.subtract(&shard.finished);
         }
         self.begun.iter().for_each(|begun| balance.add(begun));

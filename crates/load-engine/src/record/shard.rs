@@ -12,6 +12,7 @@ use super::operation_tally::{OperationTally, gap};
 use super::outcome::{Outcome, Part};
 use super::part_tally::PartTally;
 use super::timestamps::Timestamps;
+use super::traced_request::TracedRequest;
 use super::within::Within;
 use crate::plan::segments::SegmentIndex;
 
@@ -34,6 +35,10 @@ pub(crate) struct Shard {
     pub(crate) parts: usize,
     pub(crate) interval: Interval,
     pub(crate) finished: FinishedCounts,
+    /// Kinds of failures that stop rules leave out.
+    pub(crate) excused: Option<fn(&str) -> bool>,
+    /// Requests one by one, where they are traced.
+    pub(crate) trace: Option<Vec<TracedRequest>>,
 }
 
 impl Shard {
@@ -43,6 +48,8 @@ impl Shard {
             parts: 0,
             interval: Interval::new(),
             finished: FinishedCounts::new(),
+            excused: None,
+            trace: None,
         }
     }
 
@@ -57,7 +64,19 @@ impl Shard {
         self.finished.count(timestamps.begin_ns(), felt);
         match &outcome.failure {
             None => self.interval.latency.saturating_record(felt),
-            Some(_) => self.interval.failed += 1,
+            Some(failure) => {
+                self.interval.failed += 1;
+                self.interval.excused += u64::from(self.is_excused(failure));
+            }
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.push(TracedRequest {
+                segment: within.due,
+                timestamps: *timestamps,
+                retries: outcome.retries,
+                failure: outcome.failure.as_deref().cloned(),
+                cut_off: false,
+            });
         }
         let id = outcome.operation;
         if let Some(done) = within.done.filter(|_| outcome.failure.is_none())
@@ -105,6 +124,18 @@ impl Shard {
     ) {
         let age_ns = gap(timestamps.begin_ns(), now_ns);
         self.finished.count(timestamps.begin_ns(), age_ns);
+        if let Some(trace) = &mut self.trace {
+            trace.push(TracedRequest {
+                segment: Some(segment),
+                timestamps: Timestamps {
+                    done_ns: now_ns,
+                    ..*timestamps
+                },
+                retries: 0,
+                failure: None,
+                cut_off: true,
+            });
+        }
         let segment = self.segment(segment);
         if let Some(tally) = segment.operation(operations, timestamps.operation) {
             tally.censored += 1;
@@ -112,6 +143,16 @@ impl Shard {
             tally.lag(timestamps);
             tally.unfinished.record(age_ns);
         }
+    }
+
+    /// Counts a failure beside the load, for stop rules alone.
+    pub(crate) fn note_failure(&mut self, failure: &Failure) {
+        self.interval.beside += u64::from(!self.is_excused(failure));
+    }
+
+    fn is_excused(&self, failure: &Failure) -> bool {
+        self.excused
+            .is_some_and(|is_excused| is_excused(&failure.kind))
     }
 
     /// Returns the tally of `segment`, created where it is the first record.

@@ -1,6 +1,7 @@
 //! Recorder of one step, with the segments that say what counts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::SetOnce;
 
@@ -24,6 +25,16 @@ impl StepRecorder {
             recorder,
             segments: SetOnce::new(),
             halted: AtomicBool::new(false),
+        }
+    }
+
+    /// Creates a recorder for which all counts, whenever it comes.
+    pub(crate) fn of_all(recorder: Recorder) -> Self {
+        let always = Duration::from_nanos(u64::MAX);
+        let segments = Segments::new(0, Duration::ZERO, always, &[]);
+        Self {
+            segments: SetOnce::new_with(Some(segments)),
+            ..Self::new(recorder)
         }
     }
 

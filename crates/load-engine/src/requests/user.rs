@@ -73,7 +73,7 @@ async fn ask_until<S: Session>(
         let mut request = InFlightRequest::for_user(&shared.step, now_ns);
         let outcome = session.request(&mut request.timestamps).await;
         now_ns = request.finish(&outcome, session.parts());
-        if let Some(pause) = pauses.next_pause() {
+        if let Some(pause) = pauses.next_after(outcome.failure.is_some()) {
             let left = Duration::from_nanos(until_ns.saturating_sub(now_ns));
             tokio::select! {
                 () = tokio::time::sleep(pause.min(left)) => {}

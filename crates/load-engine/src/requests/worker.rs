@@ -26,6 +26,22 @@ const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const RELEASED_AT_A_STRETCH: usize = 32;
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 
+/// Work beside the load of one worker, on its target.
+pub(crate) trait BesideLoad<T>: Send {
+    /// Begins the work, before any session is open.
+    fn begin(&mut self, target: &Arc<T>, state: &Arc<StepState>);
+
+    /// Ends the work, within a bound, once all requests are recorded.
+    fn end(self, target: &Arc<T>) -> impl Future<Output = ()> + Send;
+}
+
+/// Does nothing beside the load.
+impl<T: Send + Sync> BesideLoad<T> for () {
+    fn begin(&mut self, _: &Arc<T>, _: &Arc<StepState>) {}
+
+    async fn end(self, _: &Arc<T>) {}
+}
+
 /// Runs one worker's share of a step to its end.
 ///
 /// # Errors
@@ -35,6 +51,7 @@ pub(crate) async fn work<F: TargetFactory>(
     plan: Arc<StepPlan>,
     factory: Arc<F>,
     shared: Arc<StepState>,
+    mut beside: impl BesideLoad<F::Target>,
 ) -> Result<(), Failure> {
     let target = tokio::select! {
         biased;
@@ -48,8 +65,10 @@ pub(crate) async fn work<F: TargetFactory>(
         Arc::clone(&shared),
         done.clone(),
     ));
+    beside.begin(&target, &shared);
     let result = make_load(worker, &plan, &target, &shared).await;
-    shared.mark_recorded(worker.index as usize);
+    shared.mark_recorded(worker);
+    beside.end(&target).await;
     done.cancel();
     let _ = watch.await;
     let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
@@ -122,7 +141,8 @@ fn open_upfront<T: Target>(
                 tasks.spawn(arrival_server::serve(target, user, place, queue, shared));
             }
             LoadPlan::Closed { think_time, .. } => {
-                let pauses = Pauses::new(think_time, plan.seed, user.0);
+                let pauses =
+                    Pauses::new(think_time, plan.seed, user.0).after_failure(plan.failure_pause);
                 tasks.spawn(user::stay(target, user, place, pauses, shared));
             }
         }
@@ -145,7 +165,7 @@ fn expect_users<T: Target>(
     for index in 0..worker.share_of(schedule.peak()) {
         let user = UserId(index * worker.count + worker.index);
         let presences = schedule.presences(user.0);
-        let pauses = Pauses::new(*think_time, plan.seed, user.0);
+        let pauses = Pauses::new(*think_time, plan.seed, user.0).after_failure(plan.failure_pause);
         let (target, shared) = (Arc::clone(target), Arc::clone(shared));
         tasks.spawn(user::come_and_go(target, user, presences, pauses, shared));
     }
@@ -274,6 +294,6 @@ async fn watch_pool<T: Target>(
             continue;
         };
         let Some(sample) = target.pool() else { return };
-        shared.add_pool_sample(worker.index as usize, segment, sample);
+        shared.add_pool_sample(worker, segment, sample);
     }
 }

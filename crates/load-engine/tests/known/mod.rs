@@ -11,7 +11,7 @@ use load_engine::{
     Cancel, Failure, LoadPlan, OperationId, OperationTable, Outcome, PoolSample, Session, StepPlan,
     StepResult, Target, TargetFactory, Timestamps, UserId, WorkerShare, run_requests,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Serves `at_once` hits at once, each in `takes`; between `stalls` (of the monotonic clock) it
 /// answers nobody; every `fails_every`-th hit fails.
@@ -75,6 +75,18 @@ impl TargetFactory for KnownFactory {
 
 /// The factory of a known target.
 pub(crate) struct KnownFactory(pub(crate) Arc<Known>);
+
+impl KnownTarget {
+    /// Takes one of its places, as a request does.
+    pub(crate) async fn place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.places).acquire_owned().await.unwrap()
+    }
+
+    /// Returns the number of places that nobody has.
+    pub(crate) fn free(&self) -> usize {
+        self.places.available_permits()
+    }
+}
 
 impl Target for KnownTarget {
     type Session = KnownSession;

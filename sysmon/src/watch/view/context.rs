@@ -10,7 +10,7 @@ use super::palette::Palette;
 use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
 use crate::watch::model::Model;
-use crate::watch::text::{columns, figure, fitted, right};
+use bench_cli::terminal_text::{columns, figure, fitted, right};
 
 /// Columns of a line's label.
 pub(super) const LABEL: usize = 9;

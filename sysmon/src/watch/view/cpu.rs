@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::context::{DrawContext, Item, LABEL, OverviewLine, item, row, solid};
 use super::glyph::{self, BarPart};
 use crate::watch::history::Trend;
-use crate::watch::text::{columns, figure, fitted, right};
+use bench_cli::terminal_text::{columns, figure, fitted, right};
 
 /// Least columns of a core's number, bar and share.
 const CORE: usize = 20;

@@ -9,7 +9,7 @@ use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, s
 use super::memory::size;
 use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
-use crate::watch::text::{figure, fitted, right, shortened};
+use bench_cli::terminal_text::{figure, fitted, right, shortened};
 
 /// Columns between the two halves.
 const GAP: usize = 2;

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::palette::Palette;
 use crate::watch::keys;
 use crate::watch::model::Model;
-use crate::watch::text::{fitted, printable};
+use bench_cli::terminal_text::{fitted, printable};
 
 /// Columns of a key.
 const KEY: usize = 24;

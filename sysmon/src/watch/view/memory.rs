@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
 use crate::watch::history::{STALLED, Trend};
-use crate::watch::text::{columns, figure, fitted};
+use bench_cli::terminal_text::{columns, figure, fitted};
 
 /// Columns of `memory 100.0 %`.
 const STALL: usize = 14;

@@ -25,7 +25,7 @@ use ratatui::text::{Line, Span};
 use self::context::{DrawContext, OverviewLine, fit, row};
 use self::palette::Palette;
 use super::model::Model;
-use super::text::{ABSENT, columns, fitted, printable, shortened};
+use bench_cli::terminal_text::{ABSENT, columns, fitted, printable, shortened};
 
 /// Least columns and lines of a usable terminal.
 pub(crate) const LEAST: (u16, u16) = (60, 16);

@@ -11,7 +11,7 @@ use super::cpu::count;
 use super::palette::Palette;
 use crate::watch::model::Model;
 use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, ProcessView, Sort};
-use crate::watch::text::{columns, figure, fitted, right, shortened};
+use bench_cli::terminal_text::{columns, figure, fitted, right, shortened};
 
 /// Columns of a process id and a name.
 const PID: usize = 7;

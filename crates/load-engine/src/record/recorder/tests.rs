@@ -141,9 +141,10 @@ fn record_at_random(recorder: &Recorder, segments: &Segments, random: &mut Small
         }
         let done = segments.at(timestamps.done_ns);
         let kind = ["refused", "closed"][random.random_range(0..2)];
-        let outcome = match random.random_bool(0.1) {
-            true => Outcome::failed(operation, Failure::new(kind, kind)),
-            false => Outcome::success(operation),
+        let outcome = if random.random_bool(0.1) {
+            Outcome::failed(operation, Failure::new(kind, kind))
+        } else {
+            Outcome::success(operation)
         };
         recorder.record(&timestamps, &outcome, Within { due, done });
         let part = Part {

@@ -1,0 +1,216 @@
+//! Blocking work on a thread of its own with a time-out, so that a server that stops answering keeps
+//! no run from ending.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use load_engine::Cancel;
+
+/// Time for which one poll waits.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Longest waits for a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitLimits {
+    /// From the beginning of the wait.
+    pub timeout: Duration,
+    /// From the cancellation of the run.
+    pub after_cancel: Duration,
+}
+
+impl WaitLimits {
+    /// Creates limits of a wait that ends at once when the run is cancelled.
+    pub fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            after_cancel: Duration::ZERO,
+        }
+    }
+}
+
+/// Blocking work under way on its own thread. Dropping it asks the work to stop and does not wait
+/// for it.
+#[derive(Debug)]
+pub struct BlockingTask<T> {
+    result: Receiver<T>,
+    stop: Cancel,
+}
+
+/// State of the work at one poll.
+#[derive(Debug)]
+pub enum TaskState<T> {
+    /// The work is done.
+    Done(T),
+    /// The work goes on.
+    Running,
+    /// The thread ended without a result.
+    Lost,
+}
+
+/// Result of work that was waited for.
+#[derive(Debug)]
+pub enum TaskResult<T> {
+    /// The work is done.
+    Done(T),
+    /// The run was cancelled first.
+    Cancelled,
+    /// The time-out passed first.
+    TimedOut,
+    /// The thread ended without a result.
+    Lost,
+}
+
+impl<T: Send + 'static> BlockingTask<T> {
+    /// Starts `work`, which is to end soon after the token that it gets is cancelled.
+    ///
+    /// # Errors
+    /// Fails if the system gives no thread.
+    pub fn start(work: impl FnOnce(&Cancel) -> T + Send + 'static) -> io::Result<Self> {
+        let (done, result) = mpsc::sync_channel(1);
+        let stop = Cancel::new();
+        let asked = stop.clone();
+        std::thread::Builder::new()
+            .name("blocking-task".to_owned())
+            .spawn(move || {
+                // Nobody may be waiting any more.
+                let _ = done.send(work(&asked));
+            })?;
+        Ok(Self { result, stop })
+    }
+
+    /// Waits up to 20 ms for the result.
+    pub fn poll(&self) -> TaskState<T> {
+        match self.result.recv_timeout(POLL_INTERVAL) {
+            Ok(value) => TaskState::Done(value),
+            Err(RecvTimeoutError::Timeout) => TaskState::Running,
+            Err(RecvTimeoutError::Disconnected) => TaskState::Lost,
+        }
+    }
+
+    /// Waits for the result, for the cancellation of the run, or for the time-out, whichever comes
+    /// first; work that is not done by then is asked to stop.
+    pub fn wait(&self, cancel: &Cancel, limits: WaitLimits) -> TaskResult<T> {
+        let result = wait_for(&self.result, cancel, limits);
+        self.stop.cancel();
+        result
+    }
+}
+
+impl<T> Drop for BlockingTask<T> {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Waits for a value of another thread, for the cancellation of the run, or for the time-out,
+/// whichever comes first.
+pub fn wait_for<T>(result: &Receiver<T>, cancel: &Cancel, limits: WaitLimits) -> TaskResult<T> {
+    let started = Instant::now();
+    let mut cancelled: Option<Instant> = None;
+    loop {
+        match result.recv_timeout(POLL_INTERVAL.min(limits.timeout)) {
+            Ok(value) => return TaskResult::Done(value),
+            Err(RecvTimeoutError::Disconnected) => return TaskResult::Lost,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if cancel.is_cancelled() {
+            let since = *cancelled.get_or_insert_with(Instant::now);
+            if since.elapsed() >= limits.after_cancel {
+                return TaskResult::Cancelled;
+            }
+        }
+        if started.elapsed() >= limits.timeout {
+            return TaskResult::TimedOut;
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own and gives up after `timeout`: a server that is stopped must
+/// not keep us from saving. `None` = not done in time; the thread is then left to the process's end.
+pub fn run_with_timeout<T: Send + 'static>(
+    timeout: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let task = BlockingTask::start(|_| work()).ok()?;
+    match task.wait(&Cancel::new(), WaitLimits::new(timeout)) {
+        TaskResult::Done(value) => Some(value),
+        TaskResult::Cancelled | TaskResult::TimedOut | TaskResult::Lost => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn stuck() -> BlockingTask<()> {
+        BlockingTask::start(|_| std::thread::sleep(LONG)).unwrap()
+    }
+
+    #[test]
+    fn attended_work_keeps_nobody_from_leaving() {
+        let (cancel, long) = (Cancel::new(), WaitLimits::new(LONG));
+        let quick = BlockingTask::start(|_| 7).unwrap();
+        assert!(matches!(quick.wait(&cancel, long), TaskResult::Done(7)));
+        let late = stuck().wait(&cancel, WaitLimits::new(Duration::ZERO));
+        assert!(matches!(late, TaskResult::TimedOut));
+        let broken = BlockingTask::<()>::start(|_| std::panic::resume_unwind(Box::new(())));
+        assert!(matches!(
+            broken.unwrap().wait(&cancel, long),
+            TaskResult::Lost
+        ));
+        cancel.cancel();
+        let left = stuck().wait(&cancel, long);
+        assert!(matches!(left, TaskResult::Cancelled));
+    }
+
+    #[test]
+    fn a_cancelled_run_still_takes_a_result_that_comes_within_its_grace() {
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let limits = WaitLimits {
+            timeout: LONG,
+            after_cancel: LONG,
+        };
+        let slow = BlockingTask::start(|_| {
+            std::thread::sleep(3 * POLL_INTERVAL);
+            7
+        });
+        let result = slow.unwrap().wait(&cancel, limits);
+        assert!(matches!(result, TaskResult::Done(7)));
+    }
+
+    #[test]
+    fn work_that_is_not_waited_for_any_more_is_asked_to_stop_and_can_still_be_seen_to_end() {
+        let until_stopped = |stop: &Cancel| {
+            while !stop.is_cancelled() {
+                std::thread::yield_now();
+            }
+            7
+        };
+        let work = BlockingTask::start(until_stopped).unwrap();
+        let cancel = Cancel::new();
+        assert!(matches!(
+            work.wait(&cancel, WaitLimits::new(Duration::ZERO)),
+            TaskResult::TimedOut
+        ));
+        loop {
+            match work.poll() {
+                TaskState::Done(value) => return assert_eq!(value, 7),
+                TaskState::Running => {}
+                TaskState::Lost => panic!("it ended without a result"),
+            }
+        }
+    }
+
+    #[test]
+    fn work_that_takes_too_long_is_given_up() {
+        let (hold, released) = mpsc::channel::<()>();
+        let stuck = run_with_timeout(Duration::from_millis(20), move || released.recv());
+        assert!(stuck.is_none());
+        drop(hold);
+        assert_eq!(run_with_timeout(LONG, || 7), Some(7));
+    }
+}

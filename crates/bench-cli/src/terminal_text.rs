@@ -1,0 +1,112 @@
+//! Text for the terminal: its width, and how it is shortened. Names of processes and interfaces may
+//! contain escape sequences, or characters without width that shift the rest of a line.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// Text in place of a figure that could not be read.
+pub const ABSENT: &str = "–";
+
+/// Replaces each character that is not visible by itself with a question mark.
+pub fn printable(text: &str) -> String {
+    let seen = |c: char| c.width().is_some_and(|columns| columns > 0);
+    text.chars()
+        .map(|c| if seen(c) { c } else { '?' })
+        .collect()
+}
+
+/// Number of columns that `text` takes.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// Makes `text` printable and shortens it to at most so many columns, with an ellipsis.
+pub fn shortened(text: &str, most: usize) -> String {
+    // No character takes less than a byte, so the rest can never be shown.
+    let text = printable(&text.chars().take(most + 1).collect::<String>());
+    if columns(&text) <= most {
+        return text;
+    }
+    let mut short = String::new();
+    let mut left = most.saturating_sub(1);
+    for c in text.chars() {
+        let takes = c.width().unwrap_or(0);
+        if takes > left {
+            break;
+        }
+        left -= takes;
+        short.push(c);
+    }
+    if most > 0 {
+        short.push('…');
+    }
+    short
+}
+
+/// Shortens or pads `text` to exactly so many columns.
+pub fn fitted(text: &str, exactly: usize) -> String {
+    let mut text = shortened(text, exactly);
+    let short = exactly.saturating_sub(columns(&text));
+    text.extend(std::iter::repeat_n(' ', short));
+    text
+}
+
+/// Shortens or pads `text` to exactly so many columns, aligned to the right.
+pub fn right(text: &str, exactly: usize) -> String {
+    let text = shortened(text, exactly);
+    let short = exactly.saturating_sub(columns(&text));
+    " ".repeat(short) + &text
+}
+
+/// Formats a figure by `unit`; [`ABSENT`] where there is none.
+pub fn figure(value: Option<f64>, unit: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| ABSENT.to_owned(), unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_would_obey_is_left() {
+        for (hostile, shown) in [
+            ("a\u{1b}[2Jb", "a?[2Jb"),
+            ("a\nb\tc\rd", "a?b?c?d"),
+            ("\u{9b}31m", "?31m"),
+            ("\u{202e}gpj.exe", "?gpj.exe"),
+            ("e\u{301}", "e?"),
+            ("a\u{200d}b\u{feff}", "a?b?"),
+            ("\0", "?"),
+            ("数据库", "数据库"),
+        ] {
+            assert_eq!(printable(hostile), shown, "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_the_text_it_takes_the_columns_it_was_given() {
+        let long = "x".repeat(100_000);
+        for text in [
+            "",
+            "a",
+            "postgres",
+            "数据库服务器",
+            "数a据",
+            "\u{1b}[31mred",
+            &long,
+        ] {
+            for width in 0..20 {
+                assert_eq!(columns(&fitted(text, width)), width, "{text:.10} {width}");
+                assert_eq!(columns(&right(text, width)), width, "{text:.10} {width}");
+            }
+        }
+        assert_eq!(fitted("postgres", 6), "postg…");
+        assert_eq!(fitted("数据库服务器", 6), "数据… ");
+        assert_eq!(right("12", 4), "  12");
+    }
+
+    #[test]
+    fn an_absent_figure_is_no_zero() {
+        assert_eq!(figure(None, |v| v.to_string()), "–");
+        assert_eq!(figure(Some(0.0), |v| format!("{v:.1}")), "0.0");
+    }
+}

@@ -1,0 +1,101 @@
+//! Account of a run, as its controller saw it, from which the steps of the report are made.
+
+use bench_report::{StepEnd, Window};
+
+use super::boundary_readings::BoundaryReadings;
+use super::step_curve;
+use super::step_result::{StepAccount, StepResult, StepWatch};
+use crate::load::cpu_use::CpuUse;
+use crate::load::load_source::{CollectedStep, RawStep};
+use crate::plan::segments::Segments;
+use crate::plan::step_plan::StepPlan;
+
+/// Account of a run from its preparation to the end of its drain.
+#[derive(Debug)]
+pub(crate) struct RunAccount {
+    pub(super) segments: Segments,
+    pub(super) readings: BoundaryReadings,
+    /// One for the whole run, or one for each measured segment that was begun.
+    pub(super) watches: Vec<StepWatch>,
+    /// Times of the whole run.
+    pub(super) window: Window,
+    pub(super) collected: CollectedStep,
+    pub(super) end: StepEnd,
+}
+
+impl RunAccount {
+    /// Makes one step of the whole run.
+    pub(crate) fn into_step(mut self, plan: &StepPlan) -> StepResult {
+        let processes = self.collected.processes.take().unwrap_or_default();
+        let end = match (self.end, processes.reason()) {
+            (StepEnd::Completed, Some(reason)) => StepEnd::Failed { reason },
+            (end, _) => end,
+        };
+        let watch = self.watches.pop();
+        let mut watch = watch.unwrap_or_else(|| StepWatch::new(self.window.start_ns));
+        watch.worst_stall_ns = watch.worst_stall_ns.max(processes.worst_stall_ns);
+        let account = StepAccount {
+            window: self.window,
+            raw: self.collected.whole,
+            cpu: self.readings.whole(),
+            watch,
+            threads: processes.threads.unwrap_or(plan.threads),
+            holds_its_load: true,
+            segments: step_curve::segments(
+                plan,
+                &self.segments,
+                self.window,
+                self.collected.segments,
+            ),
+            sessions: self.collected.sessions,
+            end,
+        };
+        StepResult::new(plan, account).with_lost_workers(&processes.lost)
+    }
+
+    /// Makes a step of each measured segment that was begun, told as in `plans`. All but the last were
+    /// completed.
+    pub(super) fn into_steps(self, plan: &StepPlan, plans: &[StepPlan]) -> Vec<StepResult> {
+        let cpu: Vec<CpuUse> = self.readings.spans().collect();
+        let (whole, boundaries) = (self.window, self.segments.boundaries());
+        let begun = self.watches.len();
+        let mut raw: Vec<RawStep> = self.collected.segments;
+        if raw.is_empty() {
+            raw.push(self.collected.whole);
+        }
+        let mut results = Vec::with_capacity(begun);
+        for (n, ((watch, raw), told)) in self.watches.into_iter().zip(raw).zip(plans).enumerate() {
+            let (is_first, is_last) = (n == 0, n + 1 == begun);
+            let begin_ns = boundaries.get(n).copied().unwrap_or(whole.measure_start_ns);
+            let planned_end_ns = boundaries.get(n + 1).copied().unwrap_or(begin_ns);
+            let measure_end_ns = planned_end_ns.min(whole.measure_end_ns).max(begin_ns);
+            let window = Window {
+                start_ns: if is_first { whole.start_ns } else { begin_ns },
+                measure_start_ns: begin_ns,
+                measure_end_ns,
+                end_ns: if is_last {
+                    whole.end_ns
+                } else {
+                    measure_end_ns
+                },
+            };
+            let account = StepAccount {
+                window,
+                raw,
+                cpu: cpu.get(n).copied().unwrap_or_default(),
+                watch,
+                threads: plan.threads,
+                holds_its_load: false,
+                segments: Vec::new(),
+                sessions: None,
+                end: if is_last {
+                    self.end.clone()
+                } else {
+                    StepEnd::Completed
+                },
+            };
+            results.push(StepResult::new(told, account));
+        }
+        results
+    }
+}

@@ -1,0 +1,116 @@
+//! Handle of one open connection: its worker sends commands through it, and its task stores the
+//! failure by which the connection ended.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+
+use super::held_step::HeldStep;
+use super::talk_schedule::TalkSchedule;
+use crate::record::failure::Failure;
+
+/// Sender that is dropped when a command has been carried out: the receiver's end of the channel
+/// closes once all clones are gone.
+pub(crate) type CompletionToken = mpsc::Sender<()>;
+
+/// Command to one connection.
+#[derive(Debug)]
+pub(crate) enum ConnectionCommand {
+    /// Exchange messages until the step is over. Boxed: most connections never talk.
+    Talk {
+        step: Arc<HeldStep>,
+        schedule: Box<TalkSchedule>,
+        token: CompletionToken,
+    },
+    /// Exchange one message, which shows that the connection is alive.
+    Check {
+        step: Arc<HeldStep>,
+        token: CompletionToken,
+    },
+    /// Close the connection.
+    Close { token: CompletionToken },
+}
+
+#[derive(Debug, Default)]
+struct HandleState {
+    command: Option<ConnectionCommand>,
+    closed: Option<Arc<Failure>>,
+}
+
+/// Handle of one open connection. Small: there is one for each of up to 100,000 connections.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionHandle {
+    state: Mutex<HandleState>,
+    /// True while the last command is to be left unfinished.
+    ceased: AtomicBool,
+    wake: Notify,
+}
+
+impl ConnectionHandle {
+    fn state(&self) -> MutexGuard<'_, HandleState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends `command` to the connection.
+    ///
+    /// # Errors
+    /// Returns the failure by which the connection ended, if it is not open any more.
+    pub(crate) fn send(&self, command: ConnectionCommand) -> Result<(), Arc<Failure>> {
+        let mut state = self.state();
+        if let Some(failure) = &state.closed {
+            return Err(Arc::clone(failure));
+        }
+        self.ceased.store(false, Ordering::Relaxed);
+        state.command = Some(command);
+        drop(state);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Waits for the next command.
+    pub(crate) async fn next_command(&self) -> ConnectionCommand {
+        loop {
+            if let Some(command) = self.state().command.take() {
+                return command;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// Has the connection leave its last command unfinished and stay open: what waits for an answer is
+    /// recorded as censored.
+    pub(crate) fn cease(&self) {
+        self.ceased.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Returns once the last command is to be left unfinished.
+    pub(crate) async fn ceased(&self) {
+        while !self.ceased.load(Ordering::Relaxed) {
+            self.wake.notified().await;
+        }
+    }
+
+    /// Stores the failure by which the connection ended; returns the command that it had not begun.
+    pub(crate) fn mark_closed(&self, failure: Failure) -> Option<ConnectionCommand> {
+        let mut state = self.state();
+        state.closed = Some(Arc::new(failure));
+        state.command.take()
+    }
+
+    /// Returns true if the connection is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state().closed.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_thousand_handles_are_small() {
+        assert!(size_of::<ConnectionHandle>() <= 128);
+    }
+}

@@ -1,0 +1,314 @@
+//! Task of one open connection. It reads for as long as it runs, and carries out the commands that come
+//! through the connection's handle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+use tokio::time::{sleep, timeout};
+
+use super::connection_factory::{HeldConnection, Incoming};
+use super::connection_handle::{CompletionToken, ConnectionCommand, ConnectionHandle};
+use super::held_step::HeldStep;
+use super::talk_schedule::{TalkSchedule, TalkerQueue};
+use crate::plan::think_time::Pauses;
+use crate::record::failure::Failure;
+use crate::record::in_flight_request::{Arrival, InFlightRequest};
+use crate::record::operation_table::OperationId;
+use crate::record::outcome::Outcome;
+
+/// Time that a peer may take to answer our closing.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Counts an open connection for as long as it exists.
+#[derive(Debug)]
+struct OpenGuard(Arc<AtomicU64>);
+
+impl Drop for OpenGuard {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// State of an open connection.
+pub(crate) struct ConnectionTask<C> {
+    connection: C,
+    handle: Arc<ConnectionHandle>,
+    /// Time that an answer may take.
+    timeout: Duration,
+    guard: OpenGuard,
+}
+
+/// Reason for which a connection's task ends.
+enum TaskEnd {
+    /// The connection was lost.
+    Lost(Failure),
+    /// It is to be closed.
+    Closed,
+}
+
+impl From<Failure> for TaskEnd {
+    fn from(failure: Failure) -> Self {
+        Self::Lost(failure)
+    }
+}
+
+/// Result of one message.
+enum Exchange {
+    Answered,
+    /// No answer came in time, or a wrong one; the connection is still open.
+    Unanswered(Failure),
+    /// The connection was lost.
+    Lost(Failure),
+    /// The answer is not waited for any longer.
+    Ceased,
+}
+
+impl<C: HeldConnection> ConnectionTask<C> {
+    /// Takes over a connection that has just been opened, and counts it in `open`.
+    pub(crate) fn new(
+        connection: C,
+        handle: Arc<ConnectionHandle>,
+        timeout: Duration,
+        open: &Arc<AtomicU64>,
+    ) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self {
+            connection,
+            handle,
+            timeout,
+            guard: OpenGuard(Arc::clone(open)),
+        }
+    }
+
+    /// Runs until the peer or the worker ends the connection.
+    pub(crate) async fn run(mut self) {
+        let (end, token) = self.follow_commands().await;
+        let failure = match end {
+            TaskEnd::Lost(failure) => failure,
+            TaskEnd::Closed => {
+                // Either way it is over.
+                let _ = timeout(CLOSE_TIMEOUT, self.connection.close()).await;
+                Failure::new("left", "closed by the bench")
+            }
+        };
+        let not_begun = self.handle.mark_closed(failure.clone());
+        if let Some(ConnectionCommand::Check { step, .. }) = &not_begun {
+            record_lost(step, failure);
+        }
+        // Whoever waits for the token may count the open connections.
+        drop(self.guard);
+        drop((token, not_begun));
+    }
+
+    async fn follow_commands(&mut self) -> (TaskEnd, Option<CompletionToken>) {
+        loop {
+            let command = tokio::select! {
+                biased;
+                received = self.connection.receive() => match received {
+                    Ok(_) => continue,
+                    Err(failure) => return (failure.into(), None),
+                },
+                command = self.handle.next_command() => command,
+            };
+            let (result, token) = self.execute(command).await;
+            if let Err(end) = result {
+                return (end, Some(token));
+            }
+        }
+    }
+
+    async fn execute(
+        &mut self,
+        command: ConnectionCommand,
+    ) -> (Result<(), TaskEnd>, CompletionToken) {
+        match command {
+            ConnectionCommand::Talk {
+                step,
+                mut schedule,
+                token,
+            } => {
+                let talked = match &mut *schedule {
+                    TalkSchedule::Paused { pauses, offset } => {
+                        self.talk_with_pauses(&step, pauses, *offset).await
+                    }
+                    TalkSchedule::Arrivals(queue) => self.talk_on_arrivals(&step, queue).await,
+                };
+                (talked.map_err(TaskEnd::from), token)
+            }
+            ConnectionCommand::Check { step, token } => {
+                let checked = self.check(&step).await;
+                (checked.map_err(TaskEnd::from), token)
+            }
+            ConnectionCommand::Close { token } => (Err(TaskEnd::Closed), token),
+        }
+    }
+
+    /// Closed loop: sends a message, waits for its answer, pauses, until measuring ends.
+    async fn talk_with_pauses(
+        &mut self,
+        step: &HeldStep,
+        pauses: &mut Pauses,
+        offset: Duration,
+    ) -> Result<(), Failure> {
+        let Some(segments) = step.segments() else {
+            return Ok(());
+        };
+        let end_ns = segments.measure_end_ns();
+        let mut next_ns = segments.start_ns() + offset.as_nanos() as u64;
+        loop {
+            let now_ns = monotonic_ns();
+            if now_ns < next_ns {
+                let pause_ns = next_ns.min(end_ns).saturating_sub(now_ns);
+                if self.read_for(Duration::from_nanos(pause_ns)).await? {
+                    return Ok(());
+                }
+            }
+            let now_ns = monotonic_ns();
+            if now_ns >= end_ns || step.is_halted() {
+                return Ok(());
+            }
+            let request = InFlightRequest::for_user(&step.messages, now_ns);
+            match self.exchange(request).await {
+                Exchange::Answered | Exchange::Unanswered(_) => {}
+                Exchange::Lost(failure) => return Err(failure),
+                Exchange::Ceased => return Ok(()),
+            }
+            let pause = pauses.next_pause();
+            next_ns = pause.map_or(0, |pause| monotonic_ns() + pause.as_nanos() as u64);
+        }
+    }
+
+    /// Open loop: sends a message for each arrival, one at a time, until no more can come.
+    async fn talk_on_arrivals(
+        &mut self,
+        step: &HeldStep,
+        queue: &mut TalkerQueue,
+    ) -> Result<(), Failure> {
+        let mut free_since_ns = 0;
+        while let Some(arrival) = self.await_arrival(queue).await? {
+            if arrival.released_ns < free_since_ns {
+                step.delayed.fetch_add(1, Ordering::Relaxed);
+            }
+            let request = InFlightRequest::for_arrival(&step.messages, arrival);
+            match self.exchange(request).await {
+                Exchange::Answered | Exchange::Unanswered(_) => {}
+                Exchange::Lost(failure) => return Err(failure),
+                Exchange::Ceased => break,
+            }
+            free_since_ns = monotonic_ns();
+        }
+        Ok(())
+    }
+
+    /// Reads until an arrival comes; `None` when no more can, or nothing more is to be sent.
+    async fn await_arrival(&mut self, queue: &mut TalkerQueue) -> Result<Option<Arrival>, Failure> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.handle.ceased() => return Ok(None),
+                arrival = queue.next() => return Ok(arrival),
+                received = self.connection.receive() => drop(received?),
+            }
+        }
+    }
+
+    /// Reads for the length of `pause`; returns true if nothing more is to be sent.
+    async fn read_for(&mut self, pause: Duration) -> Result<bool, Failure> {
+        let pause = sleep(pause);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.handle.ceased() => return Ok(true),
+                received = self.connection.receive() => drop(received?),
+                () = &mut pause => return Ok(false),
+            }
+        }
+    }
+
+    /// Exchanges one message. A connection that does not answer in time counts as lost and is closed.
+    async fn check(&mut self, step: &HeldStep) -> Result<(), Failure> {
+        let request = InFlightRequest::for_user(&step.checks, monotonic_ns());
+        match self.exchange(request).await {
+            Exchange::Answered | Exchange::Ceased => Ok(()),
+            Exchange::Unanswered(failure) | Exchange::Lost(failure) => Err(failure),
+        }
+    }
+
+    /// Sends a message, waits for its answer, and records it.
+    async fn exchange(&mut self, request: InFlightRequest<'_>) -> Exchange {
+        let (connection, bound) = (&mut self.connection, self.timeout);
+        let exchanged = tokio::select! {
+            biased;
+            exchanged = timeout(bound, send_and_receive(connection)) => exchanged,
+            // Dropping the request records it as censored.
+            () = self.handle.ceased() => return Exchange::Ceased,
+        };
+        let exchange = match exchanged {
+            Ok(Ok(None)) => Exchange::Answered,
+            Ok(Ok(Some(wrong))) => Exchange::Unanswered(wrong),
+            Ok(Err(lost)) => Exchange::Lost(lost),
+            Err(_) => Exchange::Unanswered(C::unanswered(bound)),
+        };
+        let outcome = match &exchange {
+            Exchange::Unanswered(failure) | Exchange::Lost(failure) => {
+                Outcome::failed(OperationId::FIRST, failure.clone())
+            }
+            Exchange::Answered | Exchange::Ceased => Outcome::success(OperationId::FIRST),
+        };
+        request.finish(&outcome, &[]);
+        exchange
+    }
+}
+
+/// Sends a message and waits for its answer; returns the failure of a wrong one.
+async fn send_and_receive(
+    connection: &mut impl HeldConnection,
+) -> Result<Option<Failure>, Failure> {
+    connection.send().await?;
+    loop {
+        match connection.receive().await? {
+            Incoming::Answer => return Ok(None),
+            Incoming::Wrong(failure) => return Ok(Some(failure)),
+            Incoming::Other => {}
+        }
+    }
+}
+
+/// Records the check of a connection that was lost before.
+pub(crate) fn record_lost(step: &HeldStep, failure: Failure) {
+    let request = InFlightRequest::for_user(&step.checks, monotonic_ns());
+    request.finish(&Outcome::failed(OperationId::FIRST, failure), &[]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Tiny;
+
+    impl HeldConnection for Tiny {
+        async fn send(&mut self) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        async fn receive(&mut self) -> Result<Incoming, Failure> {
+            std::future::pending().await
+        }
+
+        fn unanswered(_: Duration) -> Failure {
+            Failure::new("timeout", "no answer")
+        }
+    }
+
+    /// There are up to 100,000 tasks: what the engine adds to a connection must stay small.
+    #[test]
+    fn a_task_is_small() {
+        let (handle, open) = (Arc::default(), Arc::default());
+        let task = ConnectionTask::new(Tiny, handle, Duration::from_secs(1), &open);
+        let bytes = size_of_val(&task.run());
+        assert!(bytes <= 1_024, "{bytes}");
+    }
+}

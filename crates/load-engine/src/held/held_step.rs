@@ -1,0 +1,96 @@
+//! State of one step of held connections.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use super::connection_factory::HeldOperations;
+use crate::plan::segments::Segments;
+use crate::plan::step_plan::StepPlan;
+use crate::record::operation_table::{OperationSpec, OperationTable};
+use crate::record::recorder::Recorder;
+use crate::record::step_recorder::StepRecorder;
+
+/// Number of connections that a step holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldLevel {
+    /// Connections to have open.
+    pub connections: u64,
+    /// Attempts to connect that may fail; after more of them no further ones are made, and the step
+    /// fails.
+    pub allowed_failures: u64,
+}
+
+/// State of one step that its connections and workers share with its controller.
+#[derive(Debug)]
+pub(crate) struct HeldStep {
+    pub(crate) plan: StepPlan,
+    pub(crate) level: HeldLevel,
+    /// Recorder of attempts to connect, which all count.
+    pub(crate) connects: StepRecorder,
+    /// Recorder of messages while the connections are held.
+    pub(crate) messages: StepRecorder,
+    /// Recorder of the last message on each connection, which all count.
+    pub(crate) checks: StepRecorder,
+    failed_connects: AtomicU64,
+    /// Number of arrivals that found their connection still waiting for an earlier answer.
+    pub(crate) delayed: AtomicU64,
+    halt: CancellationToken,
+}
+
+impl HeldStep {
+    /// Creates the state of a step that has not begun.
+    pub(crate) fn new(plan: &StepPlan, level: HeldLevel, operations: HeldOperations) -> Self {
+        let recorder = |operation: OperationSpec| {
+            let table = OperationTable::default();
+            table.add(operation);
+            Recorder::new(table, plan.threads.max(1))
+        };
+        Self {
+            plan: plan.clone(),
+            level,
+            connects: StepRecorder::of_all(recorder(operations.connect)),
+            messages: StepRecorder::new(recorder(operations.message)),
+            checks: StepRecorder::of_all(recorder(operations.check)),
+            failed_connects: AtomicU64::new(0),
+            delayed: AtomicU64::new(0),
+            halt: CancellationToken::new(),
+        }
+    }
+
+    /// Returns the instants of the step, which are fixed before anybody talks.
+    pub(crate) fn segments(&self) -> Option<&Segments> {
+        self.messages.segments.get()
+    }
+
+    /// Number of connections that send messages.
+    pub(crate) fn talkers(&self) -> u64 {
+        self.plan.load.sessions().min(self.level.connections)
+    }
+
+    /// Counts one failed attempt to connect.
+    pub(crate) fn count_failed_connect(&self) {
+        self.failed_connects.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns true if more attempts failed than are allowed.
+    pub(crate) fn has_broken(&self) -> bool {
+        self.failed_connects.load(Ordering::Relaxed) > self.level.allowed_failures
+    }
+
+    /// Lets nothing more begin.
+    pub(crate) fn halt(&self) {
+        self.messages.halt();
+        self.halt.cancel();
+    }
+
+    /// Returns true if nothing more is to begin.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halt.is_cancelled()
+    }
+
+    /// Returns once nothing more is to begin.
+    pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
+        self.halt.cancelled()
+    }
+}

@@ -1,0 +1,10 @@
+//! Load of held connections: many stay open, obey commands, and talk now and then.
+
+pub(crate) mod connection_factory;
+pub(crate) mod connection_handle;
+pub(crate) mod connection_task;
+pub(crate) mod held_load;
+pub(crate) mod held_step;
+pub(crate) mod held_step_load;
+pub(crate) mod held_worker;
+pub(crate) mod talk_schedule;

@@ -1,0 +1,103 @@
+//! Schedules of the messages that one connection sends.
+
+use std::iter;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::held_step::HeldStep;
+use crate::plan::arrivals::Arrivals;
+use crate::plan::think_time::Pauses;
+use crate::record::in_flight_request::{Arrival, InFlightRequest};
+
+/// Schedule of the messages of one connection.
+#[derive(Debug)]
+pub(crate) enum TalkSchedule {
+    /// A pause after each answer; the first message `offset` after the start.
+    Paused { pauses: Pauses, offset: Duration },
+    /// A message for each arrival in the queue.
+    Arrivals(TalkerQueue),
+}
+
+/// Queue of arrivals that wait for one connection. Those left in it when it is dropped are recorded as
+/// censored.
+#[derive(Debug)]
+pub(crate) struct TalkerQueue {
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    step: Arc<HeldStep>,
+}
+
+impl TalkerQueue {
+    /// Creates an empty queue and its sender.
+    pub(crate) fn new(step: &Arc<HeldStep>) -> (mpsc::UnboundedSender<Arrival>, Self) {
+        let (sender, arrivals) = mpsc::unbounded_channel();
+        let queue = Self {
+            arrivals,
+            step: Arc::clone(step),
+        };
+        (sender, queue)
+    }
+
+    /// Waits for the next arrival; `None` once no more can come.
+    pub(crate) async fn next(&mut self) -> Option<Arrival> {
+        self.arrivals.recv().await
+    }
+}
+
+impl Drop for TalkerQueue {
+    fn drop(&mut self) {
+        self.arrivals.close();
+        while let Ok(arrival) = self.arrivals.try_recv() {
+            drop(InFlightRequest::never_started(&self.step.messages, arrival));
+        }
+    }
+}
+
+/// Picks from `arrivals` those of the talkers `own` out of `all`: arrival n belongs to talker n modulo
+/// `all`, however the talkers are shared among workers. Returns the number of the talker and the
+/// instant at which each is due, in nanoseconds since the start.
+pub(crate) fn talker_arrivals(
+    mut arrivals: Arrivals,
+    own: Range<u64>,
+    all: u64,
+) -> impl Iterator<Item = (u64, u64)> {
+    let others = (all - (own.end - own.start)) as usize;
+    let (mut passed_over, end) = (own.start as usize, own.end);
+    let talkers = iter::repeat(own).flatten();
+    talkers.map_while(move |talker| {
+        let due_ns = arrivals.nth(passed_over)?;
+        passed_over = if talker + 1 == end { others } else { 0 };
+        Some((talker, due_ns))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_report::Pacing;
+
+    use super::*;
+    use crate::plan::rate_curve::RateCurve;
+    use crate::plan::worker_share::WorkerShare;
+
+    fn arrivals(pacing: Pacing, own: Range<u64>, all: u64) -> Vec<(u64, u64)> {
+        let curve = RateCurve::constant(1_000.0, Duration::from_secs(10)).unwrap();
+        let arrivals = Arrivals::new(curve, pacing, WorkerShare::ALONE, 7);
+        talker_arrivals(arrivals, own, all).collect()
+    }
+
+    #[test]
+    fn workers_together_release_what_one_alone_would() {
+        for pacing in [Pacing::Constant, Pacing::Poisson] {
+            let alone = arrivals(pacing, 0..7, 7);
+            let turns: Vec<u64> = alone.iter().take(9).map(|(talker, _)| *talker).collect();
+            assert_eq!(turns, [0, 1, 2, 3, 4, 5, 6, 0, 1]);
+            let mut together = arrivals(pacing, 0..5, 7);
+            together.extend(arrivals(pacing, 5..7, 7));
+            together.sort_by_key(|(_, due_ns)| *due_ns);
+            assert_eq!(together, alone, "{pacing:?}");
+        }
+        assert_eq!(arrivals(Pacing::Constant, 0..7, 7)[8], (1, 8_000_000));
+    }
+}

@@ -1,0 +1,293 @@
+//! Load of one step by worker processes, as a load source of the controller.
+
+use std::time::Duration;
+
+use bench_report::StepEnd;
+use bench_report::clock::monotonic_ns;
+
+use super::protocol::Order;
+use super::worker_process::WorkerProcess;
+use super::worker_processes::WorkerProcesses;
+use crate::load::cpu_use::CpuReading;
+use crate::load::load_source::{CollectedStep, LoadProcesses, LoadSource, LostWorker, Preparation};
+use crate::load::local_load::sessions_series;
+use crate::load::worker_pool::PoolThreads;
+use crate::plan::load_plan::{LoadPlan, SessionOpening};
+use crate::plan::segments::Segments;
+use crate::plan::step_plan::StepPlan;
+use crate::plan::worker_share::WorkerShare;
+use crate::record::interval::Interval;
+
+/// Time that every worker needs to hear of the first arrival's instant, beside its ping.
+const HEAD_START_NS: u64 = 20_000_000;
+/// Longest wait for answers at a tick; what comes later counts at the next one.
+const ANSWER_BOUND: Duration = Duration::from_millis(50);
+/// Time after which a worker that owes an answer is lost.
+const SILENCE_BOUND: Duration = Duration::from_secs(10);
+/// Longest wait for the measurements of a step, and more of it for each session.
+const RAW_BOUND: Duration = Duration::from_secs(2);
+const RAW_BOUND_PER_SESSION: Duration = Duration::from_micros(100);
+
+/// Worker processes as the source of one step's load.
+pub(crate) struct ChildProcesses<'a> {
+    processes: &'a mut WorkerProcesses,
+    plan: &'a StepPlan,
+    segments: Option<Segments>,
+}
+
+/// Returns the plan of one worker process, which gets its share of the threads.
+fn share_of(plan: &StepPlan, process: WorkerShare) -> StepPlan {
+    StepPlan {
+        process,
+        threads: (plan.threads / process.count.max(1) as usize).max(1),
+        ..plan.clone()
+    }
+}
+
+impl<'a> ChildProcesses<'a> {
+    /// Orders every worker to open the sessions of its share of `plan` on `target`.
+    pub(crate) fn prepare(
+        processes: &'a mut WorkerProcesses,
+        plan: &'a StepPlan,
+        target: &serde_json::Value,
+    ) -> Self {
+        processes.forget_step();
+        for worker in &mut processes.workers {
+            let plan = Box::new(share_of(plan, worker.share));
+            let target = target.clone();
+            worker.order(&Order::Prepare { plan, target });
+        }
+        Self {
+            processes,
+            plan,
+            segments: None,
+        }
+    }
+
+    fn plan_of(&self, worker: &WorkerProcess) -> StepPlan {
+        share_of(self.plan, worker.share)
+    }
+
+    /// Gives an order that is to be answered at once, and waits for the answers for a short time.
+    fn ask(&mut self, order: &Order) {
+        let workers = self.processes.workers.iter_mut();
+        workers.for_each(|worker| worker.ask(order));
+        self.processes
+            .wait(ANSWER_BOUND, |worker| worker.asked_ns.is_none());
+        let now_ns = monotonic_ns();
+        for worker in &mut self.processes.workers {
+            if u128::from(worker.silent_ns(now_ns)) > SILENCE_BOUND.as_nanos() {
+                worker.give_up(SILENCE_BOUND);
+            }
+        }
+    }
+
+    /// Tells of each worker that was lost in this step.
+    fn lost(&self) -> Vec<LostWorker> {
+        let workers = self.processes.workers.iter();
+        let lost = workers.filter(|worker| worker.lost.is_some());
+        lost.map(|worker| self.lost_worker(worker)).collect()
+    }
+
+    fn lost_worker(&self, worker: &WorkerProcess) -> LostWorker {
+        let heard_ns = worker.step.last_interval_ns;
+        let start_ns = self.segments.as_ref().map(Segments::start_ns);
+        let when = match (heard_ns, start_ns) {
+            (Some(heard_ns), Some(start_ns)) => format!(
+                "its last interval ended {:.2} s after the start of the step",
+                heard_ns.saturating_sub(start_ns) as f64 / 1e9
+            ),
+            _ => "before it had told of an interval".to_owned(),
+        };
+        let arrivals_not_made = self.arrivals_not_made(worker);
+        let not_made = match (arrivals_not_made, &self.plan.load) {
+            (Some(count), _) => format!("{count} arrivals that were to follow were not made"),
+            (None, LoadPlan::Closed { users, .. }) => format!(
+                "its {} of {users} users made no load from then on",
+                worker.share.share_of(*users)
+            ),
+            (None, LoadPlan::Open { .. }) => "its share of the load was not made".to_owned(),
+        };
+        let message = format!(
+            "{}; {when}; {not_made}, and what it measured is not in the figures of this step",
+            worker.sentence()
+        );
+        LostWorker {
+            message,
+            arrivals_not_made,
+        }
+    }
+
+    /// Returns the number of arrivals of `worker` that were due after its last interval, and measured;
+    /// `None` in a closed loop.
+    fn arrivals_not_made(&self, worker: &WorkerProcess) -> Option<u64> {
+        let window = self.segments.as_ref()?.window();
+        let heard_ns = worker.step.last_interval_ns.unwrap_or(0);
+        let measured = window.measure_start_ns.max(heard_ns)..window.measure_end_ns;
+        let plan = self.plan_of(worker);
+        let due = PoolThreads::of_plan(&plan).shares().map(|worker| {
+            let due = plan.arrivals(worker)?;
+            let due = due.map(|offset_ns| window.start_ns + offset_ns);
+            Some(due.filter(|due_ns| measured.contains(due_ns)).count() as u64)
+        });
+        due.sum()
+    }
+
+    /// Adds what the workers measured.
+    fn merged(&self) -> CollectedStep {
+        let workers = &self.processes.workers;
+        let collected: Vec<&CollectedStep> = workers
+            .iter()
+            .filter_map(|worker| worker.step.collected.as_ref())
+            .collect();
+        let first_failure = workers.iter().find_map(|worker| {
+            let reason = worker.step.failure.as_ref()?;
+            Some(format!("worker {}: {reason}", worker.share))
+        });
+        let (mut whole, failure) = match CollectedStep::merged(&collected) {
+            Ok(whole) => (whole, first_failure),
+            Err(error) => {
+                let told = format!("what the workers measured cannot be added: {error}");
+                (CollectedStep::default(), Some(told))
+            }
+        };
+        let stalls = workers.iter().map(|worker| worker.step.worst_stall_ns);
+        whole.processes = Some(LoadProcesses {
+            threads: Some(workers.iter().map(|worker| worker.step.threads).sum()),
+            worst_stall_ns: stalls.max().unwrap_or(0).max(self.longest_silence_ns()),
+            failure,
+            lost: self.lost(),
+        });
+        whole
+    }
+
+    /// Returns the longest time that an answer was overdue by: 0 where all came in time.
+    fn longest_silence_ns(&self) -> u64 {
+        let now_ns = monotonic_ns();
+        let workers = self.processes.workers.iter();
+        let silences = workers.map(|w| w.step.longest_silence_ns.max(w.silent_ns(now_ns)));
+        let overdue = silences.filter(|ns| u128::from(*ns) > ANSWER_BOUND.as_nanos());
+        overdue.max().unwrap_or(0)
+    }
+}
+
+impl LoadSource for ChildProcesses<'_> {
+    fn preparation(&mut self) -> Preparation {
+        self.processes.take_answers();
+        if let Some(lost) = self.processes.lost() {
+            return Preparation::Failed(lost);
+        }
+        let (mut all_opened, mut all_wanted, mut are_ready) = (0, 0, true);
+        for worker in &self.processes.workers {
+            match &worker.step.preparation {
+                Some(Preparation::Ready) => {}
+                Some(Preparation::Failed(reason)) => {
+                    return Preparation::Failed(format!("worker {}: {reason}", worker.share));
+                }
+                Some(Preparation::Opening { opened, wanted }) => {
+                    (all_opened, all_wanted) = (all_opened + opened, all_wanted + wanted);
+                    are_ready = false;
+                }
+                None => are_ready = false,
+            }
+        }
+        if are_ready {
+            return Preparation::Ready;
+        }
+        // Of those that are ready only the number is known that they needed: all of it is open.
+        let sessions = self.plan.load.sessions() as usize;
+        Preparation::Opening {
+            opened: sessions.saturating_sub(all_wanted.saturating_sub(all_opened)),
+            wanted: sessions,
+        }
+    }
+
+    fn head_start_ns(&self) -> u64 {
+        HEAD_START_NS + 4 * self.processes.worst_ping_ns()
+    }
+
+    fn begin(&mut self, segments: &Segments) {
+        self.segments = Some(segments.clone());
+        let segments = segments.clone();
+        self.processes.order(&Order::Start { segments });
+    }
+
+    fn take_interval(&mut self) -> Interval {
+        self.ask(&Order::TakeInterval);
+        let mut whole = Interval::new();
+        for worker in &mut self.processes.workers {
+            if let Some(interval) = worker.step.interval.take() {
+                whole.add_process(&interval);
+            }
+        }
+        whole
+    }
+
+    fn gauges(&mut self) -> Vec<(&'static str, f64)> {
+        if self.plan.opening == SessionOpening::Upfront {
+            return Vec::new();
+        }
+        let open = self.processes.workers.iter();
+        let open = open.filter_map(|worker| worker.step.sessions_open);
+        vec![(sessions_series(&self.plan.load), open.sum())]
+    }
+
+    fn read_cpu(&mut self) -> CpuReading {
+        self.ask(&Order::ReadCpu);
+        let workers = self.processes.workers.iter();
+        CpuReading::of_processes(workers.filter_map(|w| Some((w.share, w.step.cpu.as_ref()?))))
+    }
+
+    fn early_end(&mut self) -> Option<StepEnd> {
+        self.processes.take_answers();
+        let workers = &self.processes.workers;
+        if workers.iter().all(|worker| worker.lost.is_some()) {
+            return Some(StepEnd::Failed {
+                reason: self.processes.lost()?,
+            });
+        }
+        workers.iter().find_map(|w| w.step.early_end.clone())
+    }
+
+    fn halt(&mut self) {
+        self.processes.order(&Order::Halt);
+    }
+
+    fn abort(&mut self) {
+        self.processes.order(&Order::Abort);
+    }
+
+    fn is_finished(&mut self) -> bool {
+        self.processes.take_answers();
+        let mut workers = self.processes.workers.iter();
+        workers.all(|worker| worker.lost.is_some() || worker.step.finished)
+    }
+
+    /// Each worker waits by itself before it tells what it measured.
+    fn wait_until_recorded(&mut self) {}
+
+    /// The end of each worker's load comes with what it measured.
+    fn join(&mut self) -> Option<String> {
+        None
+    }
+
+    fn collect(&mut self, segments_s: &[f64]) -> CollectedStep {
+        self.processes.take_answers();
+        for worker in &mut self.processes.workers {
+            if !worker.step.is_idle {
+                worker.order(&Order::Finish {
+                    segments_s: segments_s.to_vec(),
+                });
+            }
+        }
+        let sessions = u32::try_from(self.plan.load.sessions()).unwrap_or(u32::MAX);
+        let bound = RAW_BOUND + RAW_BOUND_PER_SESSION.saturating_mul(sessions);
+        self.processes.wait(bound, |worker| worker.step.is_idle);
+        for worker in &mut self.processes.workers {
+            if !worker.step.is_idle {
+                worker.give_up(bound);
+            }
+        }
+        self.merged()
+    }
+}

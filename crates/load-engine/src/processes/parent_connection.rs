@@ -1,0 +1,151 @@
+//! Worker's connection to its parent: orders come in, answers go out.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use bench_report::clock::monotonic_ns;
+use serde_json::Value;
+
+use super::protocol::{Answer, Order, PROTOCOL, write_line};
+use super::worker_step::WorkerStep;
+use crate::plan::worker_share::WorkerShare;
+
+/// Steps of one bench, as a worker process makes them.
+pub trait WorkerScenario {
+    /// Makes the worker's share of a step on `target`, as its parent describes it, with one of the
+    /// methods of `step`.
+    ///
+    /// # Errors
+    /// Returns the reason for which the step could not begin.
+    fn run_step(&mut self, target: Value, step: WorkerStep<'_>) -> Result<(), String>;
+}
+
+/// Reason for which a process cannot be a worker.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// No order came, or one that is none.
+    #[error("this command is for worker processes of --workers, which take orders on stdin")]
+    NoOrders,
+    /// The parent is of another version.
+    #[error("{0}")]
+    Refused(String),
+    /// The parent is gone.
+    #[error("the parent of this worker cannot be reached: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Connection to the parent.
+pub(super) struct ParentConnection<'a> {
+    orders: Receiver<Order>,
+    output: &'a mut dyn Write,
+    is_closed: bool,
+}
+
+/// Takes orders from `input` and answers on `output` until the parent closes it: a worker process.
+/// `begin` makes the scenario from what the parent tells every worker.
+///
+/// # Errors
+/// Fails if the parent is of another version, or `begin` fails.
+pub fn serve_worker<S: WorkerScenario>(
+    input: impl Read + Send + 'static,
+    output: &mut dyn Write,
+    version: &str,
+    begin: impl FnOnce(Value, WorkerShare) -> Result<S, String>,
+) -> Result<(), WorkerError> {
+    let mut connection = ParentConnection {
+        orders: read_orders(input)?,
+        output,
+        is_closed: false,
+    };
+    let Ok(Order::Begin {
+        protocol,
+        version: parents,
+        worker,
+        setup,
+    }) = connection.orders.recv()
+    else {
+        return Err(WorkerError::NoOrders);
+    };
+    if (protocol, parents.as_str()) != (PROTOCOL, version) {
+        return connection.refuse(format!(
+            "worker {worker} is version {version} (protocol {PROTOCOL}), its parent {parents} \
+             (protocol {protocol}): start both from one program"
+        ));
+    }
+    let mut scenario = match begin(setup, worker) {
+        Ok(scenario) => scenario,
+        Err(reason) => return connection.refuse(reason),
+    };
+    connection.send(&Answer::Hello {
+        protocol: PROTOCOL,
+        version: version.to_owned(),
+        pid: std::process::id(),
+    });
+    connection.serve(&mut scenario);
+    Ok(())
+}
+
+/// Reads orders on a thread of its own, until the parent closes the pipe or sends what is none.
+fn read_orders(input: impl Read + Send + 'static) -> std::io::Result<Receiver<Order>> {
+    let (sender, orders) = mpsc::channel();
+    std::thread::Builder::new()
+        .name("orders".to_owned())
+        .spawn(move || {
+            for line in BufReader::new(input).lines().map_while(Result::ok) {
+                let Ok(order) = serde_json::from_str(&line) else {
+                    return;
+                };
+                if sender.send(order).is_err() {
+                    return;
+                }
+            }
+        })?;
+    Ok(orders)
+}
+
+impl ParentConnection<'_> {
+    fn refuse(&mut self, reason: String) -> Result<(), WorkerError> {
+        self.send(&Answer::Refused {
+            reason: reason.clone(),
+        });
+        Err(WorkerError::Refused(reason))
+    }
+
+    /// Sends an answer; a parent that is gone is found out when the next order is waited for.
+    pub(super) fn send(&mut self, answer: &Answer) {
+        self.is_closed |= write_line(self.output, answer).is_err();
+    }
+
+    /// Returns the next order that comes within `bound`.
+    ///
+    /// # Errors
+    /// Fails if none comes, or the parent is gone.
+    pub(super) fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError> {
+        if self.is_closed {
+            return Err(RecvTimeoutError::Disconnected);
+        }
+        self.orders.recv_timeout(bound)
+    }
+
+    fn serve<S: WorkerScenario>(&mut self, scenario: &mut S) {
+        while let Ok(order) = self.orders.recv() {
+            match order {
+                Order::Ping => self.send(&Answer::Pong {
+                    at_ns: monotonic_ns(),
+                }),
+                Order::Prepare { plan, target } => {
+                    let step = WorkerStep::new(self, *plan);
+                    if let Err(reason) = scenario.run_step(target, step) {
+                        self.send(&Answer::CannotBegin { reason });
+                    }
+                }
+                // Orders that came too late for the step that they were for.
+                _ => {}
+            }
+            if self.is_closed {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Runs one step on worker processes.
+
+use serde::Serialize;
+
+use super::child_processes::ChildProcesses;
+use super::worker_processes::WorkerProcesses;
+use crate::control::cancel::Cancel;
+use crate::control::controller::Controller;
+use crate::control::observer::Observer;
+use crate::control::run_requests::StartError;
+use crate::control::step_result::StepResult;
+use crate::plan::step_plan::StepPlan;
+
+/// Runs one step on worker processes to its end: its plan's, a rule's, or `cancel`'s. `target` is
+/// what they need to make the step's target; it goes through a pipe and may hold secrets.
+///
+/// # Errors
+/// Fails if the load cannot be shared among the workers, or one was lost before.
+pub fn run_on_workers(
+    plan: &StepPlan,
+    target: &impl Serialize,
+    workers: &mut WorkerProcesses,
+    cancel: &Cancel,
+    observer: &mut dyn Observer,
+) -> Result<StepResult, StartError> {
+    if let Some(lost) = workers.lost() {
+        return Err(StartError::WorkerLost(lost));
+    }
+    let (sessions, count) = (plan.load.sessions(), workers.count());
+    if sessions < count {
+        return Err(StartError::TooManyWorkers { sessions, count });
+    }
+    let target = serde_json::to_value(target).map_err(std::io::Error::from)?;
+    let mut load = ChildProcesses::prepare(workers, plan, &target);
+    let controller = Controller::new(plan, cancel, observer, &mut load);
+    Ok(controller.run().into_step(plan))
+}

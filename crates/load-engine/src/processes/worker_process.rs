@@ -1,0 +1,229 @@
+//! One worker process, as its parent sees it.
+
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use bench_report::StepEnd;
+use bench_report::clock::monotonic_ns;
+
+use super::protocol::{Answer, Order, write_line};
+use crate::load::cpu_use::CpuReading;
+use crate::load::load_source::{CollectedStep, Preparation};
+use crate::plan::worker_share::WorkerShare;
+use crate::record::interval::Interval;
+
+/// Longest wait for the exit status of a process that has closed its pipe.
+const EXIT_BOUND: Duration = Duration::from_millis(200);
+
+/// Worker process.
+pub(super) struct WorkerProcess {
+    pub(super) share: WorkerShare,
+    pub(super) pid: u32,
+    output: Box<dyn Write + Send>,
+    /// Absent in tests, whose workers are threads.
+    process: Option<Child>,
+    /// How it ended, once it is lost.
+    pub(super) lost: Option<String>,
+    /// Instant of the order that it has not answered yet.
+    pub(super) asked_ns: Option<u64>,
+    pub(super) step: StepOnWorker,
+}
+
+/// What a worker has told of the present step.
+#[derive(Debug, Default)]
+pub(super) struct StepOnWorker {
+    pub(super) greeted: bool,
+    pub(super) pong_ns: Option<u64>,
+    pub(super) preparation: Option<Preparation>,
+    /// True if the worker waits for the next step.
+    pub(super) is_idle: bool,
+    /// What was not taken into the timeline yet.
+    pub(super) interval: Option<Interval>,
+    /// Number of sessions that were open at its last interval.
+    pub(super) sessions_open: Option<f64>,
+    /// Instant of its last interval.
+    pub(super) last_interval_ns: Option<u64>,
+    pub(super) cpu: Option<CpuReading>,
+    pub(super) early_end: Option<StepEnd>,
+    pub(super) finished: bool,
+    pub(super) collected: Option<CollectedStep>,
+    pub(super) threads: usize,
+    pub(super) worst_stall_ns: u64,
+    pub(super) failure: Option<String>,
+    /// Longest time for which an order waited for its answer.
+    pub(super) longest_silence_ns: u64,
+}
+
+impl WorkerProcess {
+    pub(super) fn new(
+        share: WorkerShare,
+        output: Box<dyn Write + Send>,
+        process: Option<Child>,
+    ) -> Self {
+        let pid = process.as_ref().map_or_else(std::process::id, Child::id);
+        Self {
+            share,
+            pid,
+            output,
+            process,
+            lost: None,
+            asked_ns: None,
+            step: StepOnWorker::default(),
+        }
+    }
+
+    /// Returns a sentence that names it and how it was lost.
+    pub(super) fn sentence(&self) -> String {
+        let how = self.lost.as_deref().unwrap_or("is at work");
+        format!("worker {} (pid {}) {how}", self.share, self.pid)
+    }
+
+    /// Gives an order; a worker that is gone is found out by its answers.
+    pub(super) fn order(&mut self, order: &Order) {
+        if self.lost.is_none() {
+            let _ = write_line(&mut self.output, order);
+        }
+    }
+
+    /// Gives an order that is to be answered at once, unless one of them is not answered yet.
+    pub(super) fn ask(&mut self, order: &Order) {
+        if self.lost.is_none() && self.asked_ns.is_none() {
+            self.asked_ns = Some(monotonic_ns());
+            self.order(order);
+        }
+    }
+
+    /// Returns the time for which it has owed an answer, at `now_ns`.
+    pub(super) fn silent_ns(&self, now_ns: u64) -> u64 {
+        self.asked_ns
+            .map_or(0, |asked_ns| now_ns.saturating_sub(asked_ns))
+    }
+
+    /// Takes note of an answer.
+    pub(super) fn receive(&mut self, answer: Answer) {
+        let now_ns = monotonic_ns();
+        if matches!(
+            answer,
+            Answer::Pong { .. } | Answer::Interval { .. } | Answer::Cpu { .. }
+        ) {
+            let silent_ns = self.silent_ns(now_ns);
+            self.step.longest_silence_ns = self.step.longest_silence_ns.max(silent_ns);
+            self.asked_ns = None;
+        }
+        let step = &mut self.step;
+        match answer {
+            Answer::Hello { .. } => step.greeted = true,
+            Answer::Pong { at_ns } => step.pong_ns = Some(at_ns),
+            Answer::Refused { reason } => self.lost = Some(reason),
+            Answer::Opening { opened, wanted } => {
+                step.preparation = Some(Preparation::Opening { opened, wanted });
+            }
+            Answer::Ready => step.preparation = Some(Preparation::Ready),
+            Answer::Failed { reason } => step.preparation = Some(Preparation::Failed(reason)),
+            Answer::CannotBegin { reason } => {
+                step.preparation = Some(Preparation::Failed(reason));
+                step.is_idle = true;
+                step.finished = true;
+            }
+            Answer::Interval {
+                interval,
+                sessions_open,
+            } => {
+                step.sessions_open = sessions_open;
+                step.last_interval_ns = Some(now_ns);
+                match &mut step.interval {
+                    None => step.interval = Some(*interval),
+                    Some(pending) => {
+                        pending.add(&interval);
+                        pending.in_flight = interval.in_flight;
+                    }
+                }
+            }
+            Answer::Cpu { reading } => step.cpu = Some(reading),
+            Answer::EarlyEnd { end } => step.early_end = Some(end),
+            Answer::Finished => step.finished = true,
+            Answer::Collected {
+                collected,
+                threads,
+                worst_stall_ns,
+                failure,
+            } => {
+                step.collected = Some(*collected);
+                (step.threads, step.worst_stall_ns) = (threads, worst_stall_ns);
+                step.failure = failure;
+                step.is_idle = true;
+            }
+        }
+    }
+
+    /// Notes that it has ended by itself: its pipe is closed, or says what no worker says.
+    pub(super) fn note_end(&mut self, unreadable: Option<String>) {
+        if self.lost.is_some() {
+            return;
+        }
+        let how = match (unreadable, self.exit_status()) {
+            (Some(said), _) => {
+                self.kill();
+                format!("said what no worker says ({said}) and was ended")
+            }
+            (None, Some(status)) => ending(status),
+            (None, None) => {
+                self.kill();
+                "closed its pipe and was ended".to_owned()
+            }
+        };
+        self.lost = Some(how);
+    }
+
+    /// Ends a worker that does not answer.
+    pub(super) fn give_up(&mut self, bound: Duration) {
+        if self.lost.is_none() {
+            self.kill();
+            let bound = humantime::format_duration(bound);
+            self.lost = Some(format!("did not answer for {bound} and was ended"));
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// Returns the exit status of a process that is about to end.
+    fn exit_status(&mut self) -> Option<ExitStatus> {
+        let process = self.process.as_mut()?;
+        let started = Instant::now();
+        loop {
+            if let Ok(Some(status)) = process.try_wait() {
+                return Some(status);
+            }
+            if started.elapsed() > EXIT_BOUND {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for WorkerProcess {
+    /// Closes the pipe, upon which a worker exits by itself; one that does not is killed.
+    fn drop(&mut self) {
+        self.output = Box::new(std::io::sink());
+        if self.exit_status().is_none() {
+            self.kill();
+        }
+    }
+}
+
+/// Describes how a process ended.
+fn ending(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("was killed by signal {signal}"),
+        (None, Some(code)) => format!("exited with code {code}"),
+        (None, None) => "ended".to_owned(),
+    }
+}

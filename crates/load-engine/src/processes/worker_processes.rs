@@ -1,0 +1,284 @@
+//! Worker processes of a run: started together, kept from step to step, ended together.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::Child;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use bench_report::clock::monotonic_ns;
+use serde_json::Value;
+
+use super::protocol::{Answer, Order, PROTOCOL};
+use super::worker_process::{StepOnWorker, WorkerProcess};
+use crate::plan::worker_share::WorkerShare;
+
+/// Longest wait for workers to say hello, all of them together.
+const HELLO_BOUND: Duration = Duration::from_secs(10);
+/// Number of pings to each worker, which compare clocks and tell how far away it is.
+const PINGS: usize = 3;
+/// Longest wait for the answer to a ping.
+const PING_BOUND: Duration = Duration::from_secs(2);
+
+/// Reason for which worker processes cannot make a load.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkersError {
+    /// The system did not start one.
+    #[error("cannot start worker {worker}: {source}")]
+    Start {
+        /// Number of the worker.
+        worker: WorkerShare,
+        /// Error of the system.
+        source: io::Error,
+    },
+    /// One ended, refused, or did not answer.
+    #[error("worker {worker} (pid {pid}) is of no use: {reason}")]
+    Unusable {
+        /// Number of the worker.
+        worker: WorkerShare,
+        /// Its process.
+        pid: u32,
+        /// Observation.
+        reason: String,
+    },
+}
+
+/// What the reader of one worker's pipe has found.
+enum Received {
+    Answer(Box<Answer>),
+    Unreadable(String),
+    Ended,
+}
+
+/// Pipes of a worker, and its process where it is one.
+pub(super) struct WorkerPipes {
+    pub(super) answers: Box<dyn Read + Send>,
+    pub(super) orders: Box<dyn Write + Send>,
+    pub(super) process: Option<Child>,
+}
+
+/// Worker processes of a run. They end when this is dropped.
+pub struct WorkerProcesses {
+    pub(super) workers: Vec<WorkerProcess>,
+    received: Receiver<(usize, Received)>,
+    worst_ping_ns: u64,
+}
+
+impl fmt::Debug for WorkerProcesses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerProcesses")
+            .field("count", &self.workers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl WorkerProcesses {
+    /// Starts `count` workers with `spawn`, which gives each a pipe as stdin and stdout, and tells
+    /// them `setup`; `version` is that of this program.
+    ///
+    /// # Errors
+    /// Fails if one cannot be started, refuses, does not answer, or has another clock.
+    pub fn start(
+        count: u64,
+        version: &str,
+        setup: &Value,
+        mut spawn: impl FnMut(WorkerShare) -> io::Result<Child>,
+    ) -> Result<Self, WorkersError> {
+        let shares = (0..count).map(|index| WorkerShare { index, count });
+        let pipes = shares.map(|worker| {
+            let start = |source| WorkersError::Start { worker, source };
+            let mut process = spawn(worker).map_err(start)?;
+            let (answers, orders) = (process.stdout.take(), process.stdin.take());
+            let (Some(answers), Some(orders)) = (answers, orders) else {
+                return Err(start(io::Error::other("it has no pipes")));
+            };
+            Ok(WorkerPipes {
+                answers: Box::new(answers),
+                orders: Box::new(orders),
+                process: Some(process),
+            })
+        });
+        let pipes = pipes.collect::<Result<Vec<_>, _>>()?;
+        Self::over(pipes, version, setup)
+    }
+
+    /// Leads the workers at the other ends of `pipes`.
+    pub(super) fn over(
+        pipes: Vec<WorkerPipes>,
+        version: &str,
+        setup: &Value,
+    ) -> Result<Self, WorkersError> {
+        let (sender, received) = mpsc::channel();
+        let count = pipes.len() as u64;
+        let mut workers = Vec::with_capacity(pipes.len());
+        for (index, pipes) in pipes.into_iter().enumerate() {
+            let worker = WorkerShare {
+                index: index as u64,
+                count,
+            };
+            read_answers(index, pipes.answers, sender.clone())
+                .map_err(|source| WorkersError::Start { worker, source })?;
+            workers.push(WorkerProcess::new(worker, pipes.orders, pipes.process));
+        }
+        let mut all = Self {
+            workers,
+            received,
+            worst_ping_ns: 0,
+        };
+        all.greet(version, setup)?;
+        all.compare_clocks()?;
+        Ok(all)
+    }
+
+    fn greet(&mut self, version: &str, setup: &Value) -> Result<(), WorkersError> {
+        for worker in &mut self.workers {
+            let share = worker.share;
+            worker.order(&Order::Begin {
+                protocol: PROTOCOL,
+                version: version.to_owned(),
+                worker: share,
+                setup: setup.clone(),
+            });
+        }
+        self.wait(HELLO_BOUND, |worker| worker.step.greeted);
+        self.all_usable(|worker| (!worker.step.greeted).then(|| "it did not answer".to_owned()))
+    }
+
+    /// Requires that all read one monotonic clock: instants are told as they are.
+    fn compare_clocks(&mut self) -> Result<(), WorkersError> {
+        for index in 0..self.workers.len() {
+            for _ in 0..PINGS {
+                let sent_ns = monotonic_ns();
+                self.workers[index].step.pong_ns = None;
+                self.workers[index].ask(&Order::Ping);
+                let answered =
+                    |w: &WorkerProcess| w.share.index != index as u64 || w.step.pong_ns.is_some();
+                self.wait(PING_BOUND, answered);
+                let received_ns = monotonic_ns();
+                self.worst_ping_ns = self.worst_ping_ns.max(received_ns - sent_ns);
+                self.all_usable(|worker| {
+                    let at_ns = worker.step.pong_ns?;
+                    let is_off = worker.share.index == index as u64
+                        && !(sent_ns..=received_ns).contains(&at_ns);
+                    is_off.then(|| {
+                        "its monotonic clock differs from its parent's (another time namespace)"
+                            .to_owned()
+                    })
+                })?;
+                if self.workers[index].step.pong_ns.is_none() {
+                    return Err(self.workers[index].unusable("it did not answer"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn all_usable(
+        &self,
+        fault: impl Fn(&WorkerProcess) -> Option<String>,
+    ) -> Result<(), WorkersError> {
+        let faulty = self.workers.iter().find_map(|worker| {
+            let reason = worker.lost.clone().or_else(|| fault(worker))?;
+            Some(worker.unusable(&reason))
+        });
+        faulty.map_or(Ok(()), Err)
+    }
+
+    /// Returns the number of workers.
+    pub fn count(&self) -> u64 {
+        self.workers.len() as u64
+    }
+
+    /// Returns a sentence about the first worker that was lost, if any was: no further step can be
+    /// made.
+    pub fn lost(&self) -> Option<String> {
+        let lost = self.workers.iter().find(|worker| worker.lost.is_some())?;
+        Some(lost.sentence())
+    }
+
+    /// Returns the longest time that a worker took to answer.
+    pub(super) fn worst_ping_ns(&self) -> u64 {
+        self.worst_ping_ns
+    }
+
+    /// Forgets what was told of the last step.
+    pub(super) fn forget_step(&mut self) {
+        self.take_answers();
+        for worker in &mut self.workers {
+            worker.step = StepOnWorker::default();
+        }
+    }
+
+    pub(super) fn order(&mut self, order: &Order) {
+        for worker in &mut self.workers {
+            worker.order(order);
+        }
+    }
+
+    /// Takes note of what has been answered, without waiting.
+    pub(super) fn take_answers(&mut self) {
+        while let Ok((index, received)) = self.received.try_recv() {
+            self.receive(index, received);
+        }
+    }
+
+    /// Waits until each worker is lost or `is_done`, for at most `bound`.
+    pub(super) fn wait(&mut self, bound: Duration, is_done: impl Fn(&WorkerProcess) -> bool) {
+        let started = Instant::now();
+        loop {
+            self.take_answers();
+            let over = |worker: &WorkerProcess| worker.lost.is_some() || is_done(worker);
+            let left = bound.saturating_sub(started.elapsed());
+            if left.is_zero() || self.workers.iter().all(over) {
+                return;
+            }
+            if let Ok((index, received)) = self.received.recv_timeout(left) {
+                self.receive(index, received);
+            }
+        }
+    }
+
+    fn receive(&mut self, index: usize, received: Received) {
+        let worker = &mut self.workers[index];
+        match received {
+            Received::Answer(answer) => worker.receive(*answer),
+            Received::Unreadable(said) => worker.note_end(Some(said)),
+            Received::Ended => worker.note_end(None),
+        }
+    }
+}
+
+impl WorkerProcess {
+    fn unusable(&self, reason: &str) -> WorkersError {
+        WorkersError::Unusable {
+            worker: self.share,
+            pid: self.pid,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// Reads the answers of worker `index` on a thread of its own.
+fn read_answers(
+    index: usize,
+    answers: Box<dyn Read + Send>,
+    sender: Sender<(usize, Received)>,
+) -> io::Result<()> {
+    let read = move || {
+        for line in BufReader::new(answers).lines().map_while(Result::ok) {
+            let received = match serde_json::from_str(&line) {
+                Ok(answer) => Received::Answer(Box::new(answer)),
+                Err(error) => Received::Unreadable(error.to_string()),
+            };
+            let is_readable = matches!(received, Received::Answer(_));
+            if sender.send((index, received)).is_err() || !is_readable {
+                return;
+            }
+        }
+        let _ = sender.send((index, Received::Ended));
+    };
+    std::thread::Builder::new()
+        .name(format!("answers-{index}"))
+        .spawn(read)?;
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Recordings as text: all buckets, as HdrHistogram V2 + DEFLATE in base64.
+
+use bench_report::histogram::{Recording, decode, encode};
+use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
+
+/// Writes a recording as text.
+pub(super) fn serialize<S: Serializer>(
+    recording: &Recording,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = encode(recording).ok_or_else(|| ser::Error::custom("histogram without a form"))?;
+    serializer.serialize_str(&text)
+}
+
+/// Reads a recording from its text.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Recording, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    decode(&text).map_err(de::Error::custom)
+}

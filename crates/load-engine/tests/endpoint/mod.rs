@@ -1,0 +1,185 @@
+//! An endpoint of held connections whose answers are known, and steps against it.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bench_report::Pacing;
+use load_engine::{
+    Cancel, ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldLevel, HeldLoad,
+    HeldOperations, HeldResult, HeldSettings, Incoming, LoadPlan, OperationSpec, RuntimeKind,
+    StepPlan, ThinkTime, Timestamps, WaitStrategy, run_connections,
+};
+use tokio::sync::Notify;
+
+/// Behaviour of the endpoint, which may change while connections are open.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// Connections that it takes; further ones are refused.
+    pub(crate) most: AtomicU64,
+    taken: AtomicU64,
+    /// True while it answers nothing.
+    pub(crate) hangs: AtomicBool,
+    /// True while its answers are wrong.
+    pub(crate) is_wrong: AtomicBool,
+    /// Connections with numbers below this one are lost as soon as they are told.
+    lost_below: AtomicU64,
+    lose: Notify,
+    /// Messages that it got.
+    pub(crate) messages: AtomicU64,
+    pub(crate) closed: AtomicU64,
+}
+
+impl Endpoint {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            most: AtomicU64::new(u64::MAX),
+            taken: AtomicU64::new(0),
+            hangs: AtomicBool::new(false),
+            is_wrong: AtomicBool::new(false),
+            lost_below: AtomicU64::new(0),
+            lose: Notify::new(),
+            messages: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
+        })
+    }
+
+    /// Loses the connections with numbers below `id`.
+    pub(crate) fn lose_below(&self, id: u64) {
+        self.lost_below.store(id, Ordering::SeqCst);
+        self.lose.notify_waiters();
+    }
+}
+
+/// Opens connections to an [`Endpoint`].
+pub(crate) struct EndpointFactory(pub(crate) Arc<Endpoint>);
+
+pub(crate) struct EndpointConnection {
+    endpoint: Arc<Endpoint>,
+    id: u64,
+    waits: bool,
+}
+
+impl ConnectionFactory for EndpointFactory {
+    type Connection = EndpointConnection;
+
+    fn operations(&self) -> HeldOperations {
+        HeldOperations {
+            connect: OperationSpec::new("connect").with_phases(&["reach", "greet"]),
+            message: OperationSpec::new("echo"),
+            check: OperationSpec::new("check"),
+        }
+    }
+
+    async fn connect(
+        &self,
+        id: ConnectionId,
+        timestamps: &mut Timestamps,
+    ) -> Result<EndpointConnection, Failure> {
+        let endpoint = &self.0;
+        timestamps.phase_ended();
+        if endpoint.taken.fetch_add(1, Ordering::SeqCst) >= endpoint.most.load(Ordering::SeqCst) {
+            return Err(Failure::new("full", "no place is left"));
+        }
+        Ok(EndpointConnection {
+            endpoint: Arc::clone(endpoint),
+            id: id.0,
+            waits: false,
+        })
+    }
+}
+
+impl HeldConnection for EndpointConnection {
+    async fn send(&mut self) -> Result<(), Failure> {
+        self.endpoint.messages.fetch_add(1, Ordering::Relaxed);
+        self.waits = true;
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<Incoming, Failure> {
+        let lose = self.endpoint.lose.notified();
+        if self.id < self.endpoint.lost_below.load(Ordering::SeqCst) {
+            return Err(Failure::new("gone", "it went away"));
+        }
+        if !self.waits || self.endpoint.hangs.load(Ordering::SeqCst) {
+            lose.await;
+            return Ok(Incoming::Other);
+        }
+        tokio::task::yield_now().await;
+        self.waits = false;
+        if self.endpoint.is_wrong.load(Ordering::SeqCst) {
+            return Ok(Incoming::Wrong(Failure::new("wrong", "not what was sent")));
+        }
+        Ok(Incoming::Answer)
+    }
+
+    fn unanswered(_: Duration) -> Failure {
+        Failure::new("timeout.echo", "no echo")
+    }
+
+    async fn close(self) {
+        self.endpoint.closed.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
+
+pub(crate) fn start(endpoint: &Arc<Endpoint>, timeout: Duration) -> HeldLoad<EndpointFactory> {
+    start_with(endpoint, timeout, 2)
+}
+
+pub(crate) fn start_with(
+    endpoint: &Arc<Endpoint>,
+    timeout: Duration,
+    threads: usize,
+) -> HeldLoad<EndpointFactory> {
+    let settings = HeldSettings {
+        connects_per_s: 1e6,
+        timeout,
+        runtime: RuntimeKind::PerCore,
+        threads,
+        waiting: WaitStrategy::Sleep,
+    };
+    HeldLoad::start(Arc::new(EndpointFactory(Arc::clone(endpoint))), settings).unwrap()
+}
+
+/// A step in which `talkers` connections share 500 messages per second.
+pub(crate) fn open_loop(talkers: u64, measure: Duration) -> StepPlan {
+    let load = LoadPlan::Open {
+        rate_per_s: 500.0,
+        pacing: Pacing::Constant,
+        in_flight_cap: talkers,
+    };
+    plan(load, measure)
+}
+
+/// A step in which `talkers` connections talk without a pause.
+pub(crate) fn closed_loop(talkers: u64, measure: Duration) -> StepPlan {
+    let load = LoadPlan::Closed {
+        users: talkers,
+        think_time: ThinkTime::NONE,
+    };
+    plan(load, measure)
+}
+
+fn plan(load: LoadPlan, measure: Duration) -> StepPlan {
+    StepPlan {
+        threads: 2,
+        drain: TIMEOUT,
+        connect_timeout: TIMEOUT,
+        ..StepPlan::new("held", load, measure)
+    }
+}
+
+pub(crate) fn hold(
+    load: &mut HeldLoad<EndpointFactory>,
+    plan: &StepPlan,
+    connections: u64,
+) -> HeldResult {
+    let level = HeldLevel {
+        connections,
+        allowed_failures: 0,
+    };
+    run_connections(load, plan, level, &Cancel::new(), &mut ())
+}

@@ -1,0 +1,144 @@
+//! Talking on a held connection allocates nothing per message.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bench_report::{Pacing, StepEnd};
+use load_engine::{
+    Cancel, ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldLevel, HeldLoad,
+    HeldOperations, HeldSettings, Incoming, LoadPlan, OperationSpec, RuntimeKind, StepPlan,
+    ThinkTime, Timestamps, WaitStrategy, run_connections,
+};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting the calls of each thread.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator as it came; the count touches no memory that is
+// allocated.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+/// Messages after which histograms and queues have their memory, and those that are counted after them.
+const FIRST: u64 = 200;
+const COUNTED: u64 = 200;
+
+/// Allocations of the only load thread before the first and after the last message that is counted.
+#[derive(Debug, Default)]
+struct Counts {
+    messages: AtomicU64,
+    before: AtomicU64,
+    after: AtomicU64,
+}
+
+struct Factory(Arc<Counts>);
+
+struct Connection {
+    counts: Arc<Counts>,
+    waits: bool,
+}
+
+impl ConnectionFactory for Factory {
+    type Connection = Connection;
+
+    fn operations(&self) -> HeldOperations {
+        HeldOperations {
+            connect: OperationSpec::new("connect"),
+            message: OperationSpec::new("message"),
+            check: OperationSpec::new("check"),
+        }
+    }
+
+    async fn connect(&self, _: ConnectionId, _: &mut Timestamps) -> Result<Connection, Failure> {
+        let counts = Arc::clone(&self.0);
+        Ok(Connection {
+            counts,
+            waits: false,
+        })
+    }
+}
+
+impl HeldConnection for Connection {
+    async fn send(&mut self) -> Result<(), Failure> {
+        let count = match self.counts.messages.fetch_add(1, Ordering::Relaxed) {
+            FIRST => &self.counts.before,
+            n if n == FIRST + COUNTED => &self.counts.after,
+            _ => &AtomicU64::new(0),
+        };
+        count.store(ALLOCATIONS.get(), Ordering::Relaxed);
+        self.waits = true;
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<Incoming, Failure> {
+        if !self.waits {
+            std::future::pending::<()>().await;
+        }
+        tokio::task::yield_now().await;
+        self.waits = false;
+        Ok(Incoming::Answer)
+    }
+
+    fn unanswered(_: Duration) -> Failure {
+        Failure::new("timeout", "no answer")
+    }
+}
+
+fn allocations_of(load: LoadPlan) -> u64 {
+    let counts = Arc::new(Counts::default());
+    let settings = HeldSettings {
+        connects_per_s: 1e6,
+        timeout: Duration::from_secs(20),
+        runtime: RuntimeKind::PerCore,
+        threads: 1,
+        waiting: WaitStrategy::Sleep,
+    };
+    let mut held = HeldLoad::start(Arc::new(Factory(Arc::clone(&counts))), settings).unwrap();
+    let plan = StepPlan {
+        threads: 1,
+        ..StepPlan::new("allocations", load, Duration::from_millis(500))
+    };
+    let level = HeldLevel {
+        connections: 4,
+        allowed_failures: 0,
+    };
+    let result = run_connections(&mut held, &plan, level, &Cancel::new(), &mut ());
+    assert_eq!(result.result.step.end, StepEnd::Completed);
+    assert!(counts.messages.load(Ordering::Relaxed) > FIRST + COUNTED);
+    counts.after.load(Ordering::Relaxed) - counts.before.load(Ordering::Relaxed)
+}
+
+#[test]
+fn talking_allocates_nothing_per_message() {
+    let closed = LoadPlan::Closed {
+        users: 2,
+        think_time: ThinkTime::NONE,
+    };
+    assert_eq!(allocations_of(closed), 0, "closed loop");
+    let open = LoadPlan::Open {
+        rate_per_s: 2_000.0,
+        pacing: Pacing::Constant,
+        in_flight_cap: 2,
+    };
+    assert_eq!(allocations_of(open), 0, "open loop");
+}

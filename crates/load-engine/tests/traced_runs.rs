@@ -1,0 +1,216 @@
+//! Traced runs: what actors plant shows in the segment in which they plant it, and every request is
+//! in the trace, those that were cut off among them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod known;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bench_report::{Step, StepEnd};
+use known::{Known, KnownFactory, KnownTarget, closed};
+use load_engine::{
+    Actor, Cancel, Failure, Observer, RunView, StepPlan, TracedPlan, TracedResult, run_traced,
+};
+
+const SEGMENT: Duration = Duration::from_millis(400);
+const PLACES: usize = 2;
+
+/// A run of four users, alone, with holders, alone again, each for 400 ms.
+fn plan(rule: Option<&str>) -> TracedPlan {
+    let mut whole = closed(4, SEGMENT);
+    whole.stop_rules = rule.map(|rule| rule.parse().unwrap()).into_iter().collect();
+    whole.drain = Duration::from_millis(300);
+    let segment = |part: &str| StepPlan {
+        name: part.to_owned(),
+        ..closed(4, SEGMENT).parameter("part", part)
+    };
+    TracedPlan::new(whole, ["before", "held", "after"].map(segment).into())
+}
+
+fn known() -> Known {
+    Known {
+        at_once: PLACES,
+        takes: Duration::from_millis(2),
+        ..Known::default()
+    }
+}
+
+fn run(plan: &TracedPlan, known: Known, actors: Vec<Holder>) -> TracedResult {
+    let factory = Arc::new(KnownFactory(Arc::new(known)));
+    run_traced(plan, &factory, actors, &Cancel::new(), &mut ()).unwrap()
+}
+
+/// Holds a place for the whole second segment, and examines the target afterwards.
+struct Holder {
+    fails: u64,
+    /// Number of free places that each holder found afterwards.
+    free: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Holder {
+    fn new(fails: u64) -> Self {
+        Self {
+            fails,
+            free: Arc::default(),
+        }
+    }
+}
+
+impl Actor<KnownTarget> for Holder {
+    async fn act(&mut self, target: &Arc<KnownTarget>, run: &RunView) {
+        for _ in 0..self.fails {
+            run.note_failure(&Failure::new("refused", "refused"));
+        }
+        if run.ends_before(run.segment_start_ns(1)).await {
+            return;
+        }
+        let _place = target.place().await;
+        run.ends_before(run.segment_start_ns(2)).await;
+    }
+
+    async fn examine(self, target: &Arc<KnownTarget>) {
+        self.free.lock().unwrap().push(target.free());
+    }
+}
+
+fn attempted(step: &Step) -> u64 {
+    step.operations.values().map(|o| o.attempted).sum()
+}
+
+#[test]
+fn what_is_planted_in_a_segment_shows_there_alone() {
+    let free = Arc::default();
+    let holder = |_| Holder {
+        fails: 0,
+        free: Arc::clone(&free),
+    };
+    let result = run(&plan(None), known(), (0..PLACES).map(holder).collect());
+    let steps: Vec<&Step> = result.steps.iter().map(|result| &result.step).collect();
+    let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["before", "held", "after"]);
+    assert!(steps.iter().all(|step| step.end == StepEnd::Completed));
+    let rates = [0, 1, 2].map(|n| steps[n].throughput_per_s());
+    assert!(rates[1] < 0.2 * rates[0].min(rates[2]), "{rates:?}");
+    for (n, step) in steps.iter().enumerate() {
+        let window = step.window;
+        assert_eq!(window.measure_start_ns, result.boundaries_ns[n]);
+        assert_eq!(window.measure_end_ns, result.boundaries_ns[n + 1]);
+        assert!(step.generator.worst_stall_ns > 0 && step.generator.cpu_ns > 0);
+        assert!(step.pool.is_some());
+        for series in &result.steps[n].series {
+            let within = |at_ns: &u64| (window.start_ns..).contains(at_ns);
+            assert!(series.at_ns.len() >= 2, "{}", series.name);
+            assert!(series.at_ns.iter().all(within), "{}", series.name);
+        }
+        let traced = result.trace.iter();
+        let traced = traced.filter(|r| r.segment.map(load_engine::SegmentIndex::index) == Some(n));
+        assert_eq!(traced.count() as u64, attempted(step), "{}", step.name);
+    }
+    let begins: Vec<u64> = result
+        .trace
+        .iter()
+        .map(|r| r.timestamps.begin_ns())
+        .collect();
+    assert!(begins.is_sorted());
+    assert_eq!(*free.lock().unwrap(), [PLACES; PLACES], "all gave back");
+}
+
+#[test]
+fn what_hangs_ends_the_run_and_is_censored_in_the_trace() {
+    let hung = Known {
+        hangs: true,
+        ..known()
+    };
+    let begun = Instant::now();
+    let result = run(&plan(Some("p99>50ms")), hung, Vec::new());
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "the drain is bounded"
+    );
+    assert_eq!(result.boundaries_ns.len(), 4, "also of what was not begun");
+    let last = &result.steps.last().unwrap().step;
+    let StepEnd::Stopped { rule, .. } = &last.end else {
+        panic!("{:?}", last.end);
+    };
+    assert_eq!(rule, "p99>50ms");
+    let censored: u64 = result
+        .steps
+        .iter()
+        .map(|result| result.step.censored())
+        .sum();
+    assert_eq!(censored, 4);
+    assert_eq!(result.trace.len(), 4);
+    for request in &result.trace {
+        assert!(request.cut_off && !request.gave_up() && request.failure.is_none());
+        assert!(
+            request.felt_ns() >= 50_000_000,
+            "it waited until it was cut off"
+        );
+    }
+}
+
+#[test]
+fn an_actor_that_fails_breaks_a_rule_though_all_requests_succeed() {
+    let holder = Holder::new(1_000_000);
+    let free = Arc::clone(&holder.free);
+    let result = run(&plan(Some("errors>50%")), known(), vec![holder]);
+    let last = &result.steps.last().unwrap().step;
+    assert!(
+        matches!(last.end, StepEnd::Stopped { .. }),
+        "{:?}",
+        last.end
+    );
+    assert!(result.trace.iter().all(|request| request.failure.is_none()));
+    assert!(
+        free.lock().unwrap().is_empty(),
+        "a run that ended early is not examined"
+    );
+}
+
+/// Says that the target is away, and counts the segments that follow another one.
+struct Away(AtomicUsize);
+
+impl Observer for Away {
+    fn absence(&mut self) -> Option<bool> {
+        Some(true)
+    }
+
+    fn segment_begins(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn rules_rest_while_the_target_is_away() {
+    let failing = Known {
+        fails_every: 1,
+        ..known()
+    };
+    let factory = Arc::new(KnownFactory(Arc::new(failing)));
+    let mut away = Away(AtomicUsize::new(0));
+    let (plan, nobody) = (plan(Some("errors>50%")), Vec::<Holder>::new());
+    let result = run_traced(&plan, &factory, nobody, &Cancel::new(), &mut away).unwrap();
+    let ends = result.steps.iter().map(|result| &result.step.end);
+    assert!(ends.clone().all(|end| *end == StepEnd::Completed));
+    assert_eq!((ends.count(), away.0.into_inner()), (3, 2));
+}
+
+#[test]
+fn a_run_whose_target_refuses_is_one_step_that_failed() {
+    let closed = Known {
+        opens: false,
+        ..known()
+    };
+    let result = run(&plan(None), closed, vec![Holder::new(0)]);
+    let [only] = &result.steps[..] else {
+        panic!("{} steps", result.steps.len());
+    };
+    assert!(
+        matches!(only.step.end, StepEnd::Failed { .. }),
+        "{:?}",
+        only.step.end
+    );
+    assert_eq!((only.step.name.as_str(), result.trace.len()), ("before", 0));
+}

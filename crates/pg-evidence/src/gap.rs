@@ -1,0 +1,72 @@
+//! Report of a time in which the server could not be queried, as in a restart.
+
+use bench_cli::table;
+use bench_report::{Step, Warning, WarningCode};
+
+use crate::session_tracker::SessionChanges;
+
+const UNCOUNTED: &str = "server.uncounted_ns";
+const LOST: &str = "server.lost";
+const REESTABLISHED: &str = "server.reestablished";
+/// Prefixes of figures that do not come from requests.
+const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
+
+/// Records the time and the lost connections, if any.
+pub fn record(step: &mut Step, server: &SessionChanges) {
+    for (name, value) in [
+        (UNCOUNTED, server.uncounted_ns),
+        (LOST, server.lost),
+        (REESTABLISHED, server.reestablished),
+    ] {
+        if value > 0 {
+            step.figures.insert(name.to_owned(), value as f64);
+        }
+    }
+}
+
+/// Returns the warning that spoils the figures of requests in `step`, as step 0.
+pub fn doubt(step: &Step) -> Option<Warning> {
+    let uncounted_ns = *step.figures.get(UNCOUNTED)?;
+    let message = format!(
+        "the server could not be asked for {}: what waited, failed or was late then says nothing of \
+         the load",
+        table::duration_ns(uncounted_ns as u64)
+    );
+    let of_requests = |name: &&String| !NOT_OF_REQUESTS.iter().any(|kind| name.starts_with(kind));
+    let figures = step.figures.keys().filter(of_requests);
+    let spoilt: Vec<String> = figures.map(|name| format!("figures/{name}")).collect();
+    let mut spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
+    spoilt.push("operations");
+    let warning = Warning::new(WarningCode::TargetAway, message);
+    Some(
+        warning
+            .with_figures(uncounted_ns, 0.0)
+            .about_step(0, &spoilt),
+    )
+}
+
+/// Returns a sentence on the time in which the server could not be queried, by part, and on the
+/// lost connections; `None` where it always answered.
+pub fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
+    let told: Vec<String> = parts
+        .iter()
+        .filter_map(|(name, step)| {
+            let uncounted_ns = step.figures.get(UNCOUNTED)?;
+            let uncounted = table::duration_ns(*uncounted_ns as u64);
+            Some(format!("{uncounted} of the part {name}"))
+        })
+        .collect();
+    let sum = |figure: &str| -> f64 {
+        let each = parts.iter().filter_map(|(_, s)| s.figures.get(figure));
+        each.sum()
+    };
+    (!told.is_empty()).then(|| {
+        format!(
+            "the server could not be asked for {}, as in a restart: {} connections were lost there, \
+             {} re-established after it; sessions that came and went in between are not counted",
+            told.join(" and "),
+            sum(LOST),
+            sum(REESTABLISHED)
+        )
+    })
+}

@@ -1,0 +1,58 @@
+//! Evidence of a run, with the number of connections that its pool opened in each segment.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bench_cli::bench::EvidenceSource;
+use bench_report::ServerEvidence;
+use load_engine::BrokenRule;
+use pg_evidence::TracedEvidence;
+
+/// Evidence of the server and of the pool.
+#[derive(Debug)]
+pub(super) struct LifecycleEvidence<'a> {
+    pub(super) server: TracedEvidence<'a>,
+    /// Number of connections that the pool has opened so far.
+    opened: Arc<AtomicU64>,
+    /// That number at the beginning of each segment.
+    at_begin: Vec<u64>,
+}
+
+impl<'a> LifecycleEvidence<'a> {
+    /// Creates the evidence of a pool that counts what it has `opened`.
+    pub(super) fn new(server: TracedEvidence<'a>, opened: Arc<AtomicU64>) -> Self {
+        Self {
+            server,
+            opened,
+            at_begin: Vec::new(),
+        }
+    }
+
+    /// Returns the number of connections that were opened in each segment, the drain counted with the
+    /// last.
+    pub(super) fn opened(&self) -> Vec<u64> {
+        let ends = self.at_begin.iter().skip(1).copied();
+        let ends = ends.chain([self.opened.load(Ordering::Relaxed)]);
+        let begins = self.at_begin.iter();
+        begins.zip(ends).map(|(begin, end)| end - begin).collect()
+    }
+}
+
+impl EvidenceSource for LifecycleEvidence<'_> {
+    fn measure_begins(&mut self) {
+        self.at_begin.push(self.opened.load(Ordering::Relaxed));
+        self.server.measure_begins();
+    }
+
+    fn measure_ends(&mut self) -> Option<ServerEvidence> {
+        self.server.measure_ends()
+    }
+
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
+        self.server.broken_rule()
+    }
+
+    fn absence(&mut self) -> Option<bool> {
+        self.server.absence()
+    }
+}

@@ -1,0 +1,171 @@
+//! Server of a run: found or started, prepared with the run's schema, and left as it was found.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bench_cli::ScenarioName;
+use bench_cli::bench::Bench;
+use load_engine::Phase;
+use pg_evidence::{Client, settings};
+use serde_json::json;
+
+use crate::connect;
+use crate::context::ScenarioContext;
+use crate::control::{ControlRuntime, clean_up};
+use crate::drivers::Driver;
+use crate::failure::from_wire;
+use crate::remedy::{self, Purpose};
+use crate::server::ServerUnderTest;
+use crate::target::TargetFlags;
+use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
+
+/// Server of a run, with the schema that the run may create there.
+#[derive(Debug)]
+pub(crate) struct RunServer {
+    /// Server under test.
+    pub(crate) server: ServerUnderTest,
+    /// The run's schema; its name is also that of the run's connections.
+    pub(crate) schema: Schema,
+    /// True once the schema may exist.
+    begun: bool,
+}
+
+/// Returns the names under which a scenario of this program is reported.
+pub(crate) fn scenario_name(scenario: &'static str) -> ScenarioName {
+    ScenarioName {
+        tool: "db-pool-bench",
+        version: env!("CARGO_PKG_VERSION"),
+        scenario,
+    }
+}
+
+impl RunServer {
+    /// Returns the server that the flags name, or starts one with room for `connections`; `None`
+    /// when a signal came.
+    ///
+    /// # Errors
+    /// Fails when no server is found.
+    pub(crate) fn open(
+        bench: &mut Bench,
+        flags: &TargetFlags,
+        drivers: &[Driver],
+        connections: u64,
+    ) -> anyhow::Result<Option<Self>> {
+        let server = match flags.server(drivers)? {
+            Some(server) => server,
+            None => match ServerUnderTest::start(connections, &bench.cancel)? {
+                Some(server) => server,
+                None => return Ok(None),
+            },
+        };
+        if let Some(note) = server.address.password_file_note() {
+            bench.line(note);
+        }
+        let config = &mut bench.report.config;
+        config.insert("url".to_owned(), json!(server.address.redacted()));
+        config.insert("throwaway".to_owned(), json!(server.throwaway));
+        Ok(Some(Self {
+            server,
+            schema: Schema::for_run(&bench.own_name()),
+            begun: false,
+        }))
+    }
+
+    /// Creates or finds the tables and verifies the statements; `None` when a signal came.
+    ///
+    /// # Errors
+    /// Fails with a remedy when the workload cannot be prepared.
+    pub(crate) fn prepare(
+        &mut self,
+        bench: &mut Bench,
+        selection: &WorkloadSelection,
+    ) -> anyhow::Result<Option<Arc<SqlWorkload>>> {
+        bench.phase(Phase::Connect);
+        let cancel = bench.cancel.clone();
+        let control = ControlRuntime::new(cancel, &self.server.address, &self.schema)
+            .context("cannot start a runtime")?;
+        let Some(client) = control.connect()? else {
+            return Ok(None);
+        };
+        bench.phase(Phase::Prepare);
+        describe(bench, &control, &client)?;
+        if selection.prepares_statements() && !self.server.throwaway {
+            self.check_prepared_statements(&control, &client)?;
+        }
+        let mut workload_setup = WorkloadSetup {
+            control: &control,
+            address: &self.server.address,
+            client: &client,
+            schema: &self.schema,
+            throwaway: self.server.throwaway,
+            schema_begun: false,
+        };
+        let prepared = workload_setup.prepare(selection);
+        self.begun = workload_setup.schema_begun;
+        Ok(prepared?.map(Arc::new))
+    }
+
+    fn check_prepared_statements(
+        &self,
+        control: &ControlRuntime,
+        client: &Client,
+    ) -> anyhow::Result<()> {
+        let checked = connect::check_prepared_statements(client, self.schema.name());
+        let Some(Err(error)) = control.run(checked)? else {
+            return Ok(());
+        };
+        let address = &self.server.address;
+        let what = format!("keep prepared statements at {}", address.redacted());
+        remedy::cannot(&what, &from_wire(&error), Purpose::Checking, address)
+    }
+
+    /// Starts to watch the server and returns the context in which steps run.
+    ///
+    /// # Errors
+    /// Fails when the system starts no thread.
+    pub(crate) fn context<'a>(
+        &'a self,
+        bench: &'a mut Bench,
+        flags: &'a TargetFlags,
+        workload: Arc<SqlWorkload>,
+    ) -> anyhow::Result<ScenarioContext<'a>> {
+        ScenarioContext::begin(bench, flags, &self.server, &self.schema, workload)
+    }
+
+    /// Drops the run's schema on a server that goes on; one that the run has started ends here.
+    pub(crate) fn clean_up(self, bench: &mut Bench) {
+        if !self.begun || self.server.is_started_here() {
+            return;
+        }
+        let address = &self.server.address;
+        if let Err(reason) = clean_up(address, &self.schema, bench.interrupted()) {
+            let name = self.schema.name();
+            let command = address.psql_command(&format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
+            bench.left_behind(&format!("the schema {name} ({reason})"), &command);
+        }
+    }
+}
+
+/// Records version, TLS and settings of the server in the report.
+///
+/// # Errors
+/// Fails with a remedy when the server stops answering.
+pub(crate) fn describe(
+    bench: &mut Bench,
+    control: &ControlRuntime,
+    client: &Client,
+) -> anyhow::Result<()> {
+    let version = control.run(client.query_one("SHOW server_version", &[]))?;
+    if let Some(Ok(version)) = version.map(|row| row.and_then(|row| row.try_get::<_, String>(0))) {
+        let versions = &mut bench.report.environment.versions;
+        versions.insert("postgresql".to_owned(), version);
+    }
+    let config = &mut bench.report.config;
+    if let Some(Ok(tls)) = control.run(client.tls_in_use())? {
+        config.insert("tls".to_owned(), json!(tls));
+    }
+    if let Some(Ok(settings)) = control.run(settings::read(client))? {
+        config.insert("server_settings".to_owned(), json!(settings));
+    }
+    Ok(())
+}

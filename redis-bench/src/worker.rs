@@ -1,0 +1,64 @@
+//! Worker process: its share of the steps that its parent orders.
+
+use std::sync::Arc;
+
+use load_engine::{WorkerScenario, WorkerStep};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::RedisAddress;
+use crate::cache::Cache;
+use crate::cli::{CommonFlags, RedisBenchCli, RedisBenchCommand};
+use crate::clients::{ClientKind, Multiplexed, Pooled};
+use crate::throughput::Throughput;
+use crate::workload::RedisWorkload;
+
+/// Target of one step, as the parent tells its workers through a pipe.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StepTarget {
+    /// URL of the throwaway server that the parent has started; absent where flags or environment,
+    /// which are the parent's, have that of the user's.
+    pub(crate) throwaway_url: Option<String>,
+    /// Way to connect.
+    pub(crate) client: ClientKind,
+    /// Connections over all workers.
+    pub(crate) connections: u64,
+    /// Prefix of the run's keys.
+    pub(crate) prefix: String,
+    /// Seed of the step's keys.
+    pub(crate) seed: u64,
+}
+
+/// Scenario of the parent, of which this process makes a share.
+pub(crate) struct RedisWorker(pub(crate) RedisBenchCli);
+
+impl WorkerScenario for RedisWorker {
+    fn run_step(&mut self, target: Value, step: WorkerStep<'_>) -> Result<(), String> {
+        let target: StepTarget =
+            serde_json::from_value(target).map_err(|error| error.to_string())?;
+        match &self.0.command {
+            RedisBenchCommand::Cache(flags) => run(&Cache(flags), &flags.common, &target, step),
+            RedisBenchCommand::Pool(flags) => run(&Throughput(flags), &flags.common, &target, step),
+            RedisBenchCommand::Worker => Err("a worker leads no workers".to_owned()),
+        }
+    }
+}
+
+fn run<W: RedisWorkload>(
+    workload: &W,
+    flags: &CommonFlags,
+    target: &StepTarget,
+    step: WorkerStep<'_>,
+) -> Result<(), String> {
+    let url = target.throwaway_url.as_ref().or(flags.url.as_ref());
+    let url = url.ok_or("the parent named no server")?;
+    let address = RedisAddress::parse(url).map_err(|error| error.to_string())?;
+    let (info, count) = (address.info().clone(), target.connections);
+    let work = workload.work(workload.keyspace(&target.prefix, target.seed));
+    match target.client {
+        ClientKind::Pooled => step.run_requests(&Arc::new(Pooled::new(info, count, work))),
+        ClientKind::Multiplexed => {
+            step.run_requests(&Arc::new(Multiplexed::new(info, count, work)))
+        }
+    }
+}

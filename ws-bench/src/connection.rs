@@ -1,0 +1,150 @@
+//! Connections of the load: how one is opened, sends a message and knows its echo.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use load_engine::{
+    ConnectionFactory, ConnectionId, Failure, HeldConnection, HeldOperations, Incoming,
+    OperationSpec, Timestamps,
+};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::echo::{EchoKind, MessageSource};
+use crate::endpoint::WsEndpoint;
+use crate::failure;
+use crate::socket::{self, WsSocket};
+
+/// Opens connections to a server.
+#[derive(Debug)]
+pub(crate) struct WsConnector {
+    pub(crate) endpoint: WsEndpoint,
+    /// Time that TCP and the upgrade may take, each.
+    pub(crate) timeout: Duration,
+    /// Size of a message in bytes.
+    pub(crate) message_bytes: usize,
+}
+
+/// An open connection to a server that echoes.
+#[derive(Debug)]
+pub(crate) struct WsConnection {
+    socket: WsSocket,
+    messages: MessageSource,
+}
+
+impl ConnectionFactory for WsConnector {
+    type Connection = WsConnection;
+
+    fn operations(&self) -> HeldOperations {
+        HeldOperations {
+            connect: OperationSpec::new("connect").with_phases(&["tcp", "upgrade"]),
+            message: OperationSpec::new("echo"),
+            check: OperationSpec::new("check"),
+        }
+    }
+
+    async fn connect(
+        &self,
+        id: ConnectionId,
+        timestamps: &mut Timestamps,
+    ) -> Result<WsConnection, Failure> {
+        let late = |kind: &'static str, what: &str| {
+            let bound = humantime::format_duration(self.timeout);
+            Failure::new(kind, &format!("{what} within {bound}"))
+        };
+        let tcp = connect_tcp(self.endpoint.address, self.endpoint.source(id.0));
+        let stream = timeout(self.timeout, tcp)
+            .await
+            .map_err(|_| late(failure::TCP_TIMEOUT, "no TCP connection"))?
+            .map_err(|error| failure::from_io(&error))?;
+        timestamps.phase_ended();
+        let config = Some(socket::config());
+        let upgrade = client_async_with_config(self.endpoint.uri.clone(), stream, config);
+        let (socket, _) = timeout(self.timeout, upgrade)
+            .await
+            .map_err(|_| late(failure::UPGRADE_TIMEOUT, "no answer to the upgrade"))?
+            .map_err(|error| failure::from_upgrade(&error))?;
+        timestamps.done();
+        Ok(WsConnection {
+            socket,
+            messages: MessageSource::new(id.0, self.message_bytes),
+        })
+    }
+}
+
+async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> std::io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_nodelay(true)?;
+    if let Some(source) = source {
+        socket.bind(SocketAddr::new(source, 0))?;
+    }
+    socket.connect(address).await
+}
+
+impl HeldConnection for WsConnection {
+    async fn send(&mut self) -> Result<(), Failure> {
+        let message = Message::Binary(self.messages.next());
+        let sent = self.socket.send(message).await;
+        sent.map_err(|error| failure::from_session(&error))
+    }
+
+    async fn receive(&mut self) -> Result<Incoming, Failure> {
+        match self.socket.next().await {
+            None => Err(failure::from_end()),
+            Some(Err(error)) => Err(failure::from_session(&error)),
+            Some(Ok(message)) => self.received(message),
+        }
+    }
+
+    fn unanswered(timeout: Duration) -> Failure {
+        let bound = humantime::format_duration(timeout);
+        Failure::new(failure::ECHO_TIMEOUT, &format!("no echo within {bound}"))
+    }
+
+    /// Closes as RFC 6455 has it: the server ends the TCP connection, so that our port is free again at
+    /// once.
+    async fn close(mut self) {
+        if self.socket.close(None).await.is_ok() {
+            while let Some(Ok(_)) = self.socket.next().await {}
+        }
+    }
+}
+
+impl WsConnection {
+    fn received(&self, message: Message) -> Result<Incoming, Failure> {
+        match message {
+            Message::Close(frame) => Err(failure::from_close(frame.as_ref())),
+            // The library answers pings.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Incoming::Other),
+            Message::Binary(_) | Message::Text(_) => {
+                let echo = message.into_data();
+                Ok(match self.messages.kind(&echo) {
+                    EchoKind::Last => Incoming::Answer,
+                    EchoKind::Earlier => Incoming::Other,
+                    EchoKind::Unknown => {
+                        let text = "the answer was not what had been sent";
+                        Incoming::Wrong(Failure::new(failure::WRONG_ECHO, text))
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// Sends one message and waits for its echo.
+pub(crate) async fn exchange_echo(connection: &mut WsConnection) -> Result<(), Failure> {
+    connection.send().await?;
+    loop {
+        match connection.receive().await? {
+            Incoming::Answer => return Ok(()),
+            Incoming::Wrong(failure) => return Err(failure),
+            Incoming::Other => {}
+        }
+    }
+}
