@@ -31,7 +31,7 @@ fn arrivals(step: &Step) -> Vec<(&str, u64)> {
         .collect()
 }
 
-fn series<'a>(report: &'a Report, name: &str) -> Vec<f64> {
+fn series(report: &Report, name: &str) -> Vec<f64> {
     let found = report.series.iter().find(|series| series.name == name);
     found
         .unwrap_or_else(|| panic!("no {name}"))

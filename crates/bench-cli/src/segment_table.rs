@@ -1,13 +1,11 @@
 //! Table of results by segment of a load curve.
 
-use std::collections::BTreeMap;
-
-use bench_report::{Latency, Step, StepSegment};
+use bench_report::{Latency, Operation, Step, StepSegment};
 
 use crate::table::{self, Table};
 
-/// Returns the results of repeats of a step by segment of their curve, and how they recovered from a
-/// spike; empty where the load did not change.
+/// Returns the results of repeats of a step by segment of their curve; empty where the load did
+/// not change.
 pub fn segment_table(repeats: &[&Step]) -> String {
     let Some(first) = repeats.iter().find(|step| !step.segments.is_empty()) else {
         return String::new();
@@ -27,23 +25,7 @@ pub fn segment_table(repeats: &[&Step]) -> String {
         let same: Vec<&StepSegment> = same.filter(|other| other.name == *name).collect();
         table.row(&row(name, &same));
     }
-    let recoveries = repeats
-        .iter()
-        .filter_map(|step| step.curve.as_ref()?.recovery.as_ref());
-    let mut told: BTreeMap<String, usize> = BTreeMap::new();
-    for recovery in recoveries {
-        *told.entry(recovery.sentence()).or_default() += 1;
-    }
-    let mut text = table.to_string();
-    for (sentence, times) in told {
-        let times = if times > 1 {
-            format!(" ({times} repeats)")
-        } else {
-            String::new()
-        };
-        text += &table::paragraph(&format!("{sentence}{times}."), 0);
-    }
-    text
+    table.to_string()
 }
 
 /// Returns the cells of one segment over all repeats.
@@ -71,7 +53,10 @@ fn row(name: &str, repeats: &[&StepSegment]) -> [String; 7] {
         throughput,
         at(0.5),
         at(0.99),
-        operations().map(|o| o.failures()).sum::<u64>().to_string(),
+        operations()
+            .map(Operation::failures)
+            .sum::<u64>()
+            .to_string(),
         operations().map(|o| o.censored).sum::<u64>().to_string(),
     ]
 }

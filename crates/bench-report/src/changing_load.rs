@@ -33,50 +33,6 @@ pub struct StepCurve {
     /// Most users started per second, where that was limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spawn_per_s: Option<f64>,
-    /// Recovery from the spike; absent from curves without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recovery: Option<SpikeRecovery>,
-}
-
-/// Recovery from a spike: how long after its end requests took until they were answered within 1.1 × the
-/// 99th percentile of before it again.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct SpikeRecovery {
-    /// 99th percentile of latency before the spike, in nanoseconds; absent where too little was measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_p99_ns: Option<u64>,
-    /// Time from the end of the spike until latency was back, in nanoseconds; absent where it never was,
-    /// or nobody knows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after_ns: Option<u64>,
-    /// Later windows in which latency was above again.
-    #[serde(default)]
-    pub relapses: u64,
-    /// Reason for which there is no time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl SpikeRecovery {
-    /// Returns it as a sentence without a full stop.
-    pub fn sentence(&self) -> String {
-        let Some(after_ns) = self.after_ns else {
-            let reason = self.reason.as_deref().unwrap_or("it was not measured");
-            return format!("Recovery from the spike: {reason}");
-        };
-        let relapses = match self.relapses {
-            0 => String::new(),
-            1 => "; above it again in one later window".to_owned(),
-            n => format!("; above it again in {n} later windows"),
-        };
-        match after_ns {
-            0 => format!("Latency was as before at once when the spike ended{relapses}"),
-            _ => format!(
-                "Latency was as before {:.1} s after the spike ended{relapses}",
-                after_ns as f64 / 1e9
-            ),
-        }
-    }
 }
 
 /// Stretch of time on the host's monotonic clock, in nanoseconds.

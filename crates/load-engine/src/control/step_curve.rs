@@ -24,7 +24,6 @@ pub(super) fn reported(plan: &StepPlan) -> Option<StepCurve> {
         first: curve.map_or(steady, |fitted| fitted.curve.value(0.0)),
         peak: curve.map_or(steady, |fitted| fitted.curve.peak()),
         spawn_per_s: plan.spawn_per_s,
-        recovery: None,
     })
 }
 
