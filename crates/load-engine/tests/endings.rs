@@ -4,6 +4,7 @@
 mod known;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bench_report::StepEnd;
@@ -114,6 +115,34 @@ fn cancelled_in_any_phase_it_ends_at_once_and_keeps_what_it_has() {
             "{phase:?}: {:?}",
             result.step.end
         );
+    }
+}
+
+/// Reads the server for long when measuring has ended.
+struct SlowReader<'a>(&'a Known, Option<u64>);
+
+impl Observer for SlowReader<'_> {
+    fn phase(&mut self, phase: Phase) {
+        if phase == Phase::Drain {
+            std::thread::sleep(Duration::from_millis(300));
+            self.1 = Some(self.0.closed.load(Ordering::Relaxed));
+        }
+    }
+}
+
+#[test]
+fn sessions_stay_open_until_the_server_was_read_at_the_end_of_measuring() {
+    for plan in [
+        closed(3, Duration::from_millis(100)),
+        open(100.0, 3, Duration::from_millis(100)),
+    ] {
+        let known = Arc::new(Known::default());
+        let factory = Arc::new(KnownFactory(Arc::clone(&known)));
+        let mut reader = SlowReader(&known, None);
+        let result = run_requests(&plan, &factory, &Cancel::new(), &mut reader).unwrap();
+        assert_eq!(result.step.end, StepEnd::Completed);
+        assert_eq!(reader.1, Some(0), "{}: closed while it was read", plan.name);
+        assert_eq!(known.closed.load(Ordering::Relaxed), 4, "{}", plan.name);
     }
 }
 

@@ -93,6 +93,7 @@ impl<'a> Controller<'a> {
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
         let failed_to_open = matches!(end, Some(StepEnd::Failed { .. }));
         self.observer.phase(Phase::Drain);
+        self.source.release();
         let bound = match (interrupted, failed_to_open) {
             (false, false) => self.plan.drain,
             _ => DRAIN_WHEN_CANCELLED,

@@ -52,6 +52,10 @@ pub(crate) trait LoadSource {
     /// Lets nothing more begin.
     fn halt(&mut self);
 
+    /// Lets sessions and pools close: the measured part is over, and what is read of the server while
+    /// they are open has been read.
+    fn release(&mut self) {}
+
     /// Cuts off what is still under way.
     fn abort(&mut self);
 

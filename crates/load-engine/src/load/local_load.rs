@@ -154,6 +154,10 @@ impl LoadSource for LocalLoad {
         self.state.halt();
     }
 
+    fn release(&mut self) {
+        self.state.release();
+    }
+
     fn abort(&mut self) {
         self.state.abort.cancel();
     }

@@ -22,6 +22,8 @@ pub(crate) struct StepState {
     pub(crate) step: StepRecorder,
     /// Token by which the pacer and users who think learn that nothing more is to begin.
     halt: CancellationToken,
+    /// Token by which sessions and pools learn that they may close.
+    released: CancellationToken,
     /// Token that cuts off whatever is still under way.
     pub(crate) abort: CancellationToken,
     /// Number of sessions that are open before the step; where they open during it, of workers that are
@@ -50,6 +52,7 @@ impl StepState {
         Self {
             step: StepRecorder::new(recorder),
             halt: CancellationToken::new(),
+            released: CancellationToken::new(),
             abort: CancellationToken::new(),
             opened: AtomicUsize::new(0),
             sessions: SessionTally::default(),
@@ -66,6 +69,19 @@ impl StepState {
     pub(crate) fn halt(&self) {
         self.step.halt();
         self.halt.cancel();
+    }
+
+    /// Lets sessions and pools close.
+    pub(crate) fn release(&self) {
+        self.released.cancel();
+    }
+
+    /// Returns once sessions and pools may close, or what is under way is cut off.
+    pub(crate) async fn released(&self) {
+        tokio::select! {
+            () = self.released.cancelled() => {}
+            () = self.abort.cancelled() => {}
+        }
     }
 
     /// Returns once nothing more is to begin.

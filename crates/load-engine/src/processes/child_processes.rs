@@ -253,6 +253,10 @@ impl LoadSource for ChildProcesses<'_> {
         self.processes.order(&Order::Halt);
     }
 
+    fn release(&mut self) {
+        self.processes.order(&Order::Release);
+    }
+
     fn abort(&mut self) {
         self.processes.order(&Order::Abort);
     }

@@ -40,6 +40,8 @@ pub(super) enum Order {
     ReadCpu,
     /// Let nothing more begin.
     Halt,
+    /// Let sessions and pools close.
+    Release,
     /// Cut off what is under way.
     Abort,
     /// Tell all that was measured in segments of so many seconds; the step is over.

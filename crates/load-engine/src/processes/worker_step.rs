@@ -124,6 +124,7 @@ impl<'a> WorkerStep<'a> {
                 at_ns: monotonic_ns(),
             }),
             Order::Halt => load.halt(),
+            Order::Release => load.release(),
             Order::Abort => load.abort(),
             Order::Begin { .. } | Order::Prepare { .. } | Order::Finish { .. } => {}
         }

@@ -32,6 +32,7 @@ pub(super) async fn serve<T: Target>(
         let outcome = session.request(&mut request.timestamps).await;
         request.finish(&outcome, session.parts());
     }
+    shared.released().await;
     session.close().await;
     Ok(())
 }

@@ -35,6 +35,7 @@ pub(super) async fn stay<T: Target>(
         &shared,
     )
     .await;
+    shared.released().await;
     session.close().await;
     Ok(())
 }

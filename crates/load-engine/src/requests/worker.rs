@@ -71,6 +71,9 @@ pub(crate) async fn work<F: TargetFactory>(
     beside.end(&target).await;
     done.cancel();
     let _ = watch.await;
+    if result.is_ok() {
+        shared.released().await;
+    }
     let _ = tokio::time::timeout(CLOSE_BOUND, target.close()).await;
     result
 }
@@ -115,6 +118,9 @@ async fn make_load<T: Target>(
         // Released and never taken up: as censored as what was cut off.
         shared.count_delayed(arrival.due_ns);
         drop(InFlightRequest::never_started(&shared.step, arrival));
+    }
+    if result.is_ok() {
+        shared.released().await;
     }
     let _ = tokio::time::timeout(CLOSE_BOUND, idle.close()).await;
     result

@@ -24,6 +24,8 @@ pub(crate) struct Known {
     /// So many openings are refused, the first ones.
     pub(crate) refuses: u64,
     pub(crate) hangs: bool,
+    /// Counts sessions and targets that were closed.
+    pub(crate) closed: AtomicU64,
 }
 
 impl Default for Known {
@@ -36,6 +38,7 @@ impl Default for Known {
             opens: true,
             refuses: 0,
             hangs: false,
+            closed: AtomicU64::new(0),
         }
     }
 }
@@ -103,6 +106,10 @@ impl Target for KnownTarget {
         })
     }
 
+    async fn close(&self) {
+        self.known.closed.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn pool(&self) -> Option<PoolSample> {
         let max_size = self.size;
         let in_use = max_size - self.places.available_permits() as u64;
@@ -140,6 +147,10 @@ impl Session for KnownSession {
             return Outcome::failed(OperationId::FIRST, Failure::new("broken", "it broke"));
         }
         Outcome::success(OperationId::FIRST)
+    }
+
+    async fn close(self) {
+        self.known.closed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
