@@ -1,8 +1,8 @@
-//! A disk that fills up under a recording. Alone in its process, whose files may not grow large.
+//! A disk that fills up under a recording: a limit on the size of a process's files stands for it.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::process::Command;
 use std::time::Duration;
 
 use bench_report::{Report, Tool};
@@ -19,23 +19,30 @@ use test_support::eventually;
 const MOST_BYTES: u64 = 100_000;
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Alone with the limit on how large files may become, which is the whole process's.
-struct Alone(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+/// The variable that tells a process of this file which test it was started for.
+const OWN_PROCESS: &str = "FULL_DISK_TEST";
 
-impl Alone {
-    fn new() -> Self {
-        static ONE: Mutex<()> = Mutex::new(());
-        let held = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+/// Runs `body` in a process of its own, whose output goes through a pipe: the limit on the size of
+/// files holds for a whole process, and would also cut off the test harness where it writes its
+/// results into a file.
+fn in_own_process(test: &str, body: impl FnOnce()) {
+    if std::env::var(OWN_PROCESS).is_ok_and(|own| own == test) {
         // SAFETY: ignoring a signal runs no code of ours in a handler.
         unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
-        Self(held)
+        return body();
     }
-}
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        limit_files(None);
-    }
+    let run = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(OWN_PROCESS, test)
+        .output()
+        .unwrap();
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&run.stdout),
+        String::from_utf8_lossy(&run.stderr)
+    );
+    assert!(run.status.success(), "{}: {said}", run.status);
+    assert!(said.contains("1 passed"), "the test was not run: {said}");
 }
 
 fn limit_files(most_bytes: Option<u64>) {
@@ -55,7 +62,13 @@ fn report() -> Report {
 
 #[test]
 fn a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written() {
-    let _alone = Alone::new();
+    in_own_process(
+        "a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written",
+        record_on_a_full_disk,
+    );
+}
+
+fn record_on_a_full_disk() {
     limit_files(Some(MOST_BYTES));
     let home = tempfile::tempdir().unwrap();
     let place_of_report = home.path().join("r.json");
@@ -126,16 +139,21 @@ fn a_recording_that_rotates_goes_on_in_another_file_once_there_is_room() {
         keep: Some(2),
         ..Rotation::default()
     };
-    goes_on_in_another_file(rotation, &["r.000001.arrows", "r.000002.arrows"]);
+    in_own_process(
+        "a_recording_that_rotates_goes_on_in_another_file_once_there_is_room",
+        || goes_on_in_another_file(rotation, &["r.000001.arrows", "r.000002.arrows"]),
+    );
 }
 
 #[test]
 fn a_recording_that_does_not_rotate_goes_on_in_a_numbered_file_once_there_is_room() {
-    goes_on_in_another_file(Rotation::default(), &["r.arrows", "r.000001.arrows"]);
+    in_own_process(
+        "a_recording_that_does_not_rotate_goes_on_in_a_numbered_file_once_there_is_room",
+        || goes_on_in_another_file(Rotation::default(), &["r.arrows", "r.000001.arrows"]),
+    );
 }
 
 fn goes_on_in_another_file(rotation: Rotation, names: &[&str; 2]) {
-    let _alone = Alone::new();
     let home = tempfile::tempdir().unwrap();
     let place_of_report = home.path().join("r.json");
     let part = |number: usize| home.path().join(names[number - 1]);
