@@ -38,6 +38,8 @@ pub mod settings;
 mod show;
 mod signals;
 pub mod stream;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 mod wall_clock;
 #[cfg(feature = "watch")]
 pub mod watch;

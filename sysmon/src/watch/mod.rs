@@ -11,6 +11,8 @@ pub(crate) mod latest;
 pub mod model;
 pub mod process;
 pub mod screen;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 use std::io::{self, IsTerminal as _};
