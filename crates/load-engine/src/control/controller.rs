@@ -96,6 +96,7 @@ impl<'a> Controller<'a> {
             self.source.halt();
         }
         let halted_ns = readings.last_ns();
+        let finished_ns = self.source.finished_ns().unwrap_or(halted_ns);
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
         let failed_to_open = matches!(end, Some(StepEnd::Failed { .. }));
         self.observer.phase(Phase::Drain);
@@ -117,6 +118,7 @@ impl<'a> Controller<'a> {
             measure_end_ns: window
                 .measure_end_ns
                 .min(halted_ns)
+                .min(finished_ns)
                 .max(window.measure_start_ns),
             end_ns: monotonic_ns(),
             ..window
@@ -196,7 +198,8 @@ impl<'a> Controller<'a> {
     /// Watches warm-up and measured part, and reads the CPU time at each boundary; returns how they
     /// ended early, if they did.
     fn hold(&mut self, window: Window, readings: &mut BoundaryReadings) -> Option<StepEnd> {
-        let mut grid = TickGrid::new(window.start_ns, self.plan.measure);
+        let measured = self.plan.measured_time().unwrap_or_default();
+        let mut grid = TickGrid::new(window.start_ns, measured);
         let mut rules = RuleChecks::new(self.plan, self.excused_wait, window.measure_start_ns);
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
@@ -212,9 +215,10 @@ impl<'a> Controller<'a> {
             }
             rules.note_absence(self.observer.absence());
             let is_over = now_ns >= window.measure_end_ns;
-            let next_begins = self.is_behind(readings);
+            // Requests that were all refused at once must not escape the rules.
+            let is_last = self.is_behind(readings) || self.source.finished_ns().is_some();
             let mut end = None;
-            if let Some(elapsed) = grid.tick(now_ns, next_begins) {
+            if let Some(elapsed) = grid.tick(now_ns, is_last) {
                 end = self.tick(window, (now_ns, elapsed), &mut rules);
             }
             let end = end

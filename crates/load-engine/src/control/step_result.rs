@@ -109,11 +109,15 @@ impl StepResult {
         // A load that changes makes throughput change.
         let is_steady = account.holds_its_load && !plan.changes();
         let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
-        let warnings = if window.measured_s() > 0.0 {
+        let mut warnings = if window.measured_s() > 0.0 {
             self_check::examine(&step, drift.flatten())
         } else {
             Vec::new()
         };
+        if plan.measured_time().is_none() {
+            // It took as long as its requests did.
+            warnings.retain(|warning| warning.code != WarningCode::StepTooShort);
+        }
         let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
         let series = timeline.into_series().into_iter().chain(intended);
         Self {

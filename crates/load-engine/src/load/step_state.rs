@@ -9,6 +9,7 @@ use bench_report::clock::monotonic_ns;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
+use super::finished_users::FinishedUsers;
 use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::pool_sums::{PoolSample, PoolSums};
@@ -31,6 +32,8 @@ pub(crate) struct StepState {
     pub(crate) opened: AtomicUsize,
     /// Sessions that open during the step.
     pub(crate) sessions: SessionTally,
+    /// Users who make no further request.
+    pub(crate) finished_users: FinishedUsers,
     /// Number of arrivals that waited because all sessions of their worker were busy, by the segment in
     /// which they were due; those of the warm-up count for the first.
     delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
@@ -56,6 +59,7 @@ impl StepState {
             abort: CancellationToken::new(),
             opened: AtomicUsize::new(0),
             sessions: SessionTally::default(),
+            finished_users: FinishedUsers::default(),
             delayed_at_cap: [const { AtomicU64::new(0) }; SegmentIndex::MOST],
             pacer_error: OnceLock::new(),
             first_worker: first,

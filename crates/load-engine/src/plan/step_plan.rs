@@ -52,6 +52,10 @@ pub struct StepPlan {
     pub curve: Option<FittedCurve>,
     /// Most users started per second in a closed loop; absent where all come when they are due.
     pub spawn_per_s: Option<f64>,
+    /// Most requests of each user of a closed loop, who makes none after one that failed. The measured
+    /// part then ends with the last answer to anybody, and `measure` bounds it. Absent where users ask
+    /// until its end.
+    pub requests_per_user: Option<u64>,
     /// Instant at which sessions open.
     pub opening: SessionOpening,
     /// Load that is not measured, first.
@@ -93,6 +97,7 @@ impl StepPlan {
             load,
             curve: None,
             spawn_per_s: None,
+            requests_per_user: None,
             opening: SessionOpening::Upfront,
             warmup: Duration::ZERO,
             measure,
@@ -142,6 +147,23 @@ impl StepPlan {
             self.opening = SessionOpening::WhenDue;
         }
         self
+    }
+
+    /// Lets each user of a closed loop make at most `requests`; the measured part ends once all are over.
+    #[must_use]
+    pub fn asking(mut self, requests: u64) -> Self {
+        if let LoadPlan::Closed { .. } = self.load {
+            self.requests_per_user = Some(requests);
+        }
+        self
+    }
+
+    /// Returns the planned time of the measured part; `None` where the last answer ends it.
+    pub fn measured_time(&self) -> Option<Duration> {
+        match self.requests_per_user {
+            None => Some(self.measure),
+            Some(_) => None,
+        }
     }
 
     /// Returns true if the load is not the same over the whole measured part.
