@@ -6,6 +6,8 @@ pub(crate) mod curve_segments;
 pub(crate) mod host_schedule;
 pub(crate) mod intended_load;
 pub(crate) mod load_curve;
+#[cfg(test)]
+mod load_curve_tests;
 pub(crate) mod load_plan;
 pub(crate) mod phase;
 pub(crate) mod rate_curve;
