@@ -201,6 +201,6 @@ fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns the name and version of this program, for the assessment.
-pub fn tool() -> Tool {
+pub(crate) fn tool() -> Tool {
     bench_cli::output::tool("bottleneck-analyzer", env!("CARGO_PKG_VERSION"))
 }
