@@ -39,8 +39,8 @@ pub(crate) struct StepState {
     delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
     /// Error that ended the release of arrivals before its time.
     pub(crate) pacer_error: OnceLock<PacerError>,
-    /// Index of this process's first worker among those of all processes.
-    first_worker: u64,
+    /// First worker of this process.
+    first_worker: WorkerShare,
     /// By worker, each of which has a pool of its own, and by segment.
     pools: Vec<Mutex<Vec<PoolSums>>>,
     /// Threads whose CPU time is watched.
@@ -62,7 +62,7 @@ impl StepState {
             finished_users: FinishedUsers::default(),
             delayed_at_cap: [const { AtomicU64::new(0) }; SegmentIndex::MOST],
             pacer_error: OnceLock::new(),
-            first_worker: first.index,
+            first_worker: first,
             pools: (0..workers).map(|_| Mutex::default()).collect(),
             threads: LoadThreads::default(),
             recorded: (0..workers).map(|_| AtomicBool::new(false)).collect(),
@@ -120,7 +120,9 @@ impl StepState {
 
     /// Position of a worker among those of this process.
     fn local(&self, worker: WorkerShare) -> usize {
-        worker.index.saturating_sub(self.first_worker) as usize
+        let processes = self.first_worker.count / self.recorded.len().max(1) as u64;
+        let apart = worker.index.saturating_sub(self.first_worker.index);
+        (apart / processes.max(1)) as usize
     }
 
     /// Returns true if the worker at position `worker` of this process has recorded all its requests.

@@ -13,6 +13,7 @@ use super::load_plan::{LoadPlan, SessionOpening};
 use super::rate_curve::RateCurve;
 use super::stop_rule::StopRule;
 use super::user_schedule::UserSchedule;
+use super::wall_time::WallTime;
 use super::worker_share::WorkerShare;
 
 /// Kind of runtime that the load is made on.
@@ -75,6 +76,8 @@ pub struct StepPlan {
     pub threads: usize,
     /// Share of the load that this process makes; the plan's load is that of all together.
     pub process: WorkerShare,
+    /// Instant at which the step starts on several hosts; absent where it starts as soon as it can.
+    pub starts_at: Option<WallTime>,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
     /// Least pause of a user after a failure, so that one who is refused at once does not spin.
@@ -105,6 +108,7 @@ impl StepPlan {
             runtime: RuntimeKind::Shared,
             threads: available_threads(),
             process: WorkerShare::ALONE,
+            starts_at: None,
             waiting: WaitStrategy::Sleep,
             failure_pause: Duration::ZERO,
             stop_rules: Vec::new(),
