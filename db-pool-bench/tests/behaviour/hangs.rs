@@ -175,7 +175,7 @@ fn a_rule_ends_every_load_whose_server_freezes() {
 #[test]
 fn a_rule_ends_exhaust_too_when_its_server_freezes() {
     let args = "--holder slow-query --pool-size 4 --duration 60s --keep 1s --stop-on p99>500ms";
-    let (ended, report) = frozen("exhaust", args, "deadpool");
+    let (ended, report) = frozen("exhaust", args, "phase: measure");
     assert_eq!((ended.code, report.status), (Some(3), Status::Stopped));
 }
 

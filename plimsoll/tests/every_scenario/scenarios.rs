@@ -46,7 +46,7 @@ pub(crate) const SCENARIOS: [Scenario; 7] = [
                 --workload checkout-only",
         brief: "--duration 500ms",
         long: "--duration 60s",
-        under_load: "deadpool",
+        under_load: "phase: measure",
     },
     Scenario {
         bench: "db-pool-bench",
