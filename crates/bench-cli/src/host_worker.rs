@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use bench_report::clock::wall_clock_error_ns;
+use bench_report::{Warning, WarningCode};
 use clap::Args;
 use load_engine::{HostSchedule, Phase, StepPlan, WallTime, WorkerShare};
 use serde_json::{Value, json};
@@ -212,6 +213,26 @@ impl HostWorker {
             worker["clock_error_ns"] = json!(error_ns);
         }
         worker
+    }
+
+    /// Returns a line for the end of the result, which is that of a share.
+    pub fn told(&self) -> String {
+        format!(
+            "\nThis is the share of worker {}. Join the reports of all {} with: bottleneck-analyzer merge\n",
+            self.share(),
+            self.share().count
+        )
+    }
+
+    /// Warns that a rule ended this worker in step `index`, and with it its share of the rest.
+    pub fn ended_early(&self, index: usize) -> Warning {
+        let message = format!(
+            "a rule ended worker {} in this step and it makes no further one: the others go on without \
+             its share of the load",
+            self.share()
+        );
+        let spoilt = ["operations", "parts", "pool", "generator", "figures"];
+        Warning::new(WarningCode::WorkerLost, message).about_step(index, &spoilt)
     }
 
     /// Waits until all workers are done with the step before `plan`; `false` when a signal came.
