@@ -217,7 +217,7 @@ impl Bench {
         let (whole, cancel) = (plan.whole(), self.cancel.clone());
         let mut follower = self.follower(&whole.name, evidence);
         let result = run_traced(plan, factory, actors, &cancel, &mut follower)?;
-        self.plan.done += whole.warmup + whole.measure;
+        self.plan.done += whole.warmup + whole.measured_time().unwrap_or_default();
         Ok(result)
     }
 

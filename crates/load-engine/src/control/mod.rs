@@ -13,6 +13,7 @@ pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub(crate) mod run_traced;
 pub mod self_check;
+mod start_time;
 mod step_curve;
 pub(crate) mod step_result;
 mod timeline;
