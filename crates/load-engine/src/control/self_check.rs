@@ -29,13 +29,6 @@ pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     if step.operations.is_empty() {
         return Vec::new();
     }
-    if step
-        .operations
-        .values()
-        .all(|operation| operation.attempted == 0)
-    {
-        return vec![empty(step)];
-    }
     let mut warnings = Vec::new();
     warnings.extend(saturation(step));
     warnings.extend(late(step));
