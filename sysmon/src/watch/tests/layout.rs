@@ -1,8 +1,8 @@
 //! Terminals of every size, with colours and without.
 
+use crate::watch::view::palette::Palette;
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
-use sysmon::watch::view::palette::Palette;
 
 use super::machine::busy_machine;
 use super::screen::{buffer, lines, lines_of, screen};

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub type Labels = BTreeMap<String, String>;
+pub(crate) type Labels = BTreeMap<String, String>;
 
 /// What a page says.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// The kind of each family, by its name.
     pub families: BTreeMap<String, String>,
     pub samples: BTreeMap<(String, Labels), f64>,
@@ -38,18 +38,18 @@ impl Page {
     }
 
     /// The one sample without labels of this name.
-    pub fn value(&self, name: &str) -> f64 {
+    pub(crate) fn value(&self, name: &str) -> f64 {
         self.samples[&(name.to_owned(), Labels::new())]
     }
 
     /// All samples of this name.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = (&Labels, f64)> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = (&Labels, f64)> {
         let all = self.samples.iter().filter(move |((n, _), _)| n == name);
         all.map(|((_, labels), value)| (labels, *value))
     }
 
     /// Every sample of a counter.
-    pub fn counters(&self) -> impl Iterator<Item = (&(String, Labels), f64)> {
+    pub(crate) fn counters(&self) -> impl Iterator<Item = (&(String, Labels), f64)> {
         let is_counter = |name: &str| {
             let family = name.strip_suffix("_total").unwrap_or(name);
             [name, family]

@@ -1,6 +1,4 @@
 //! Raw samples on disk: what is written is read back, however the file ends.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,6 +6,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::label_text::label_text;
+use crate::stream::sample::{RawSample, SampleRow};
+use crate::stream::{Ending, RawHeader, RawReader, RawWriter, Rotation, StreamError, paths, read};
 use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int32Type;
@@ -15,9 +16,6 @@ use arrow_ipc::reader::StreamReader;
 use bench_report::{ClockAnchor, Report, Tool, WarningCode};
 use host_metrics::figure::FigureValue;
 use nix::sys::stat::Mode;
-use sysmon::label_text::label_text;
-use sysmon::stream::sample::{RawSample, SampleRow};
-use sysmon::stream::{Ending, RawHeader, RawReader, RawWriter, Rotation, StreamError, paths, read};
 use test_support::eventually;
 
 const BEGAN_NS: u64 = 1_000_000_000;

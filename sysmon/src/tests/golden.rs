@@ -1,16 +1,18 @@
 //! Everything that a recording, an export and a result say of one made-up machine, held against
 //! what they said before.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
-
-#[allow(dead_code, reason = "others use the rest")]
-#[path = "../hostile_files/files.rs"]
-mod files;
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::export::exporter::Exporter;
+use crate::export::exposition::{Families, Page, PageFormat};
+use crate::export::host;
+use crate::export::page_store::PageStore;
+use crate::recording::LiveRecording;
+use crate::render;
+use crate::sampler::MachineSampler;
+use crate::settings::SamplingSettings;
 use bench_report::{Report, Tool};
 use host_metrics::derive::gpu_figures;
 use host_metrics::figure::{Figure, Figures};
@@ -18,14 +20,6 @@ use host_metrics::follow::FollowOptions;
 use host_metrics::source::gpu::{GpuBusy, GpuError, GpuMemory, GpuSample};
 use host_metrics::source::process::ProcessFields;
 use host_metrics::source::{KernelUnits, Roots};
-use sysmon::export::exporter::Exporter;
-use sysmon::export::exposition::{Families, Page, PageFormat};
-use sysmon::export::host;
-use sysmon::export::page_store::PageStore;
-use sysmon::recording::LiveRecording;
-use sysmon::render;
-use sysmon::sampler::MachineSampler;
-use sysmon::settings::SamplingSettings;
 
 fn write(root: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {
@@ -38,8 +32,8 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 /// A machine of which everything can be read, and the settings that read it.
 fn machine() -> (tempfile::TempDir, SamplingSettings) {
     let root = tempfile::tempdir().unwrap();
-    write(root.path(), files::FILES);
-    write(root.path(), files::VERSION_TWO);
+    write(root.path(), super::files::FILES);
+    write(root.path(), super::files::VERSION_TWO);
     write(root.path(), &[("proc/7/fd/0", ""), ("proc/7/fd/1", "")]);
     let settings = SamplingSettings {
         roots: Roots::under(root.path()),
@@ -50,7 +44,7 @@ fn machine() -> (tempfile::TempDir, SamplingSettings) {
         cores: Some(2),
         follow: Some(FollowOptions {
             most: 5,
-            targets: vec![sysmon::masking::target("pid:7").unwrap()],
+            targets: vec![crate::masking::target("pid:7").unwrap()],
             fields: ProcessFields {
                 children: true,
                 faults: true,
@@ -75,7 +69,7 @@ fn machine() -> (tempfile::TempDir, SamplingSettings) {
 /// Lets time go by and counters grow.
 fn later(root: &Path) {
     std::thread::sleep(Duration::from_millis(120));
-    let stat = format!("{}procs_blocked 3\n", files::LATER_STAT);
+    let stat = format!("{}procs_blocked 3\n", super::files::LATER_STAT);
     let vmstat = "pswpin 2\npswpout 4\npgmajfault 5\noom_kill 1\n";
     let disks = "8 0 sda 20 1 300 15 30 2 400 26 1 20 31\n8 16 sdb 1 1 1 1 1 1 1 1 1 1 1\n";
     write(

@@ -1,20 +1,18 @@
 //! A made-up GPU beside a made-up machine: what it tells comes out under its name, what it does
 //! not tell is named once, and a driver that hangs costs no sample.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::recording::LiveRecording;
+use crate::render;
+use crate::settings::SamplingSettings;
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, Series, Tool, WarningCode};
 use host_metrics::source::gpu::watch::GpuWatch;
 use host_metrics::source::gpu::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
 use host_metrics::source::{Gaps, Roots};
-use sysmon::recording::LiveRecording;
-use sysmon::render;
-use sysmon::settings::SamplingSettings;
 
 /// Far beyond what any machine needs; a test that waits longer has found a hang.
 const HANG: Duration = Duration::from_mins(1);

@@ -1,9 +1,9 @@
 //! A made-up machine, busier in every second half minute.
 
+use crate::watch::model::{Model, SampleUpdate, ViewInfo, WatchCost};
+use crate::watch::process::{CORES, MEMORY, ProcessView};
 use host_metrics::figure::Figures;
 use host_metrics::source::process::ProcessFields;
-use sysmon::watch::model::{Model, SampleUpdate, ViewInfo, WatchCost};
-use sysmon::watch::process::{CORES, MEMORY, ProcessView};
 
 pub(crate) const S: u64 = 1_000_000_000;
 pub(crate) const GIB: f64 = (1_u64 << 30) as f64;

@@ -1,8 +1,8 @@
 //! The processes: who is shown, in which order, and what the keys did.
 
+use crate::watch::model::{Model, ViewInfo};
+use crate::watch::process::{DISK_READ, DISK_WRITTEN, ProcessView, Sort};
 use host_metrics::source::process::ProcessFields;
-use sysmon::watch::model::{Model, ViewInfo};
-use sysmon::watch::process::{DISK_READ, DISK_WRITTEN, ProcessView, Sort};
 
 use super::machine::{MIB, about, busy_machine, figures, news, process, processes};
 use super::screen::screen;

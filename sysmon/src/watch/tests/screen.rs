@@ -1,11 +1,11 @@
 //! What is on the terminal, as text.
 
+use crate::watch::model::Model;
+use crate::watch::view::{self, palette::Palette};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::text::Span;
-use sysmon::watch::model::Model;
-use sysmon::watch::view::{self, palette::Palette};
 
 pub(crate) fn buffer(model: &mut Model, palette: Palette, (width, height): (u16, u16)) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();

@@ -1,5 +1,7 @@
 //! Pages of a made-up machine: what is missing, odd or falls.
 
+mod page;
+
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
@@ -7,13 +9,13 @@ use bench_report::Tool;
 use host_metrics::follow::FollowOptions;
 use host_metrics::source::gpu::{GpuError, GpuSample};
 use host_metrics::source::{KernelUnits, Roots};
-use sysmon::export::exporter::Exporter;
-use sysmon::export::exposition::{Families, Page as Tested, PageFormat};
-use sysmon::export::host;
-use sysmon::export::page_store::PageStore;
-use sysmon::settings::SamplingSettings;
+use crate::export::exporter::Exporter;
+use crate::export::exposition::{Families, Page as Tested, PageFormat};
+use crate::export::host;
+use crate::export::page_store::PageStore;
+use crate::settings::SamplingSettings;
 
-use crate::page::Page;
+use self::page::Page;
 
 fn put(root: &Path, path: &str, text: &str) {
     let path = root.join(path);

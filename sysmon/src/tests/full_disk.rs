@@ -1,49 +1,21 @@
 //! A disk that fills up under a recording: a limit on the size of a process's files stands for it.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
-use std::process::Command;
 use std::time::Duration;
 
+use crate::label_text::label_text;
+use crate::recording::LiveRecording;
+use crate::settings::SamplingSettings;
+use crate::stream::sample::{RawSample, SampleRow};
+use crate::stream::{Ending, RawHeader, RawWriter, Rotation, paths, read};
 use bench_report::{Report, Tool};
 use host_metrics::figure::FigureValue;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigHandler, Signal, signal};
-use sysmon::label_text::label_text;
-use sysmon::recording::LiveRecording;
-use sysmon::settings::SamplingSettings;
-use sysmon::stream::sample::{RawSample, SampleRow};
-use sysmon::stream::{Ending, RawHeader, RawWriter, Rotation, paths, read};
 use test_support::eventually;
+
+use super::own_process::in_own_process;
 
 const MOST_BYTES: u64 = 100_000;
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// The variable that tells a process of this file which test it was started for.
-const OWN_PROCESS: &str = "FULL_DISK_TEST";
-
-/// Runs `body` in a process of its own, whose output goes through a pipe: the limit on the size of
-/// files holds for a whole process, and would also cut off the test harness where it writes its
-/// results into a file.
-fn in_own_process(test: &str, body: impl FnOnce()) {
-    if std::env::var(OWN_PROCESS).is_ok_and(|own| own == test) {
-        // SAFETY: ignoring a signal runs no code of ours in a handler.
-        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
-        return body();
-    }
-    let run = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(OWN_PROCESS, test)
-        .output()
-        .unwrap();
-    let said = format!(
-        "{}{}",
-        String::from_utf8_lossy(&run.stdout),
-        String::from_utf8_lossy(&run.stderr)
-    );
-    assert!(run.status.success(), "{}: {said}", run.status);
-    assert!(said.contains("1 passed"), "the test was not run: {said}");
-}
 
 fn limit_files(most_bytes: Option<u64>) {
     let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
@@ -63,7 +35,7 @@ fn report() -> Report {
 #[test]
 fn a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written() {
     in_own_process(
-        "a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written",
+        "tests::full_disk::a_full_disk_costs_raw_samples_and_neither_the_recording_nor_what_was_written",
         record_on_a_full_disk,
     );
 }
@@ -140,7 +112,7 @@ fn a_recording_that_rotates_goes_on_in_another_file_once_there_is_room() {
         ..Rotation::default()
     };
     in_own_process(
-        "a_recording_that_rotates_goes_on_in_another_file_once_there_is_room",
+        "tests::full_disk::a_recording_that_rotates_goes_on_in_another_file_once_there_is_room",
         || goes_on_in_another_file(rotation, &["r.000001.arrows", "r.000002.arrows"]),
     );
 }
@@ -148,7 +120,7 @@ fn a_recording_that_rotates_goes_on_in_another_file_once_there_is_room() {
 #[test]
 fn a_recording_that_does_not_rotate_goes_on_in_a_numbered_file_once_there_is_room() {
     in_own_process(
-        "a_recording_that_does_not_rotate_goes_on_in_a_numbered_file_once_there_is_room",
+        "tests::full_disk::a_recording_that_does_not_rotate_goes_on_in_a_numbered_file_once_there_is_room",
         || goes_on_in_another_file(Rotation::default(), &["r.arrows", "r.000001.arrows"]),
     );
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::watch::model::{Model, SampleUpdate, ViewInfo};
+use crate::watch::view::palette::Palette;
 use host_metrics::figure::Figures;
 use ratatui::buffer::Buffer;
 use ratatui::text::Span;
-use sysmon::watch::model::{Model, SampleUpdate, ViewInfo};
-use sysmon::watch::view::palette::Palette;
 
 use super::machine::{MIB, about, figures, news, process};
 use super::screen::{buffer, lines, screen};

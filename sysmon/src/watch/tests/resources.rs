@@ -1,6 +1,6 @@
 //! Each resource in its lines.
 
-use sysmon::watch::model::Model;
+use crate::watch::model::Model;
 
 use super::machine::{GIB, MIB, about, busy_machine, figures, news, processes, shares};
 use super::screen::{lines, screen};

@@ -1,17 +1,14 @@
 //! A whole recording of a made-up `/proc` and `/sys`: missing, cut, odd and hostile files.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
 
-mod common;
-
+use std::fmt::Write as _;
 use std::path::Path;
 
+use super::tree::{put, report_of, sample_later};
+use crate::recording::LiveRecording;
+use crate::settings::SamplingSettings;
 use bench_report::{Report, WarningCode};
-use common::tree::{put, report_of, sample_later};
 use host_metrics::follow::FollowOptions;
 use host_metrics::source::{KernelUnits, Roots};
-use sysmon::recording::LiveRecording;
-use sysmon::settings::SamplingSettings;
 
 const UNITS: KernelUnits = KernelUnits {
     tick_ns: 10_000_000,
@@ -344,4 +341,36 @@ fn every_cut_of_this_machines_own_files_is_survived() {
             }
         }
     }
+}
+
+/// A made-up tree with as many processes as wanted, each the child of the one before.
+fn chain(root: &Path, length: u32) {
+    for pid in 1..=length {
+        let directory = root.join(format!("proc/{pid}"));
+        std::fs::create_dir_all(&directory).unwrap();
+        // The last is the parent of the first, so that the chain is a ring.
+        let parent = if pid == 1 { length } else { pid - 1 };
+        let mut line = format!("{pid} (ring) S {parent}");
+        line.push_str(&" 0".repeat(17));
+        let _ = writeln!(line, " {pid} 0 5 0 0");
+        std::fs::write(directory.join("stat"), line).unwrap();
+    }
+}
+
+#[test]
+fn a_ring_of_parents_is_a_tree_all_the_same() {
+    let root = tempfile::tempdir().unwrap();
+    chain(root.path(), 3);
+    let mut recording = LiveRecording::begin(&SamplingSettings {
+        roots: host_metrics::source::Roots::under(root.path()),
+        follow: Some(FollowOptions {
+            targets: vec![crate::masking::target("ring").unwrap()],
+            ..FollowOptions::default()
+        }),
+        ..SamplingSettings::host()
+    });
+    recording.sample();
+    let mut stats = recording.series_store().stats();
+    let (.., processes) = stats.find(|(name, ..)| *name == "tree.processes").unwrap();
+    assert_eq!(processes.max(), Some(3.0));
 }

@@ -2,24 +2,24 @@
 
 use std::path::Path;
 
+use crate::recording::LiveRecording;
 use bench_report::{Report, Tool};
-use sysmon::recording::LiveRecording;
 
 /// Writes a file of the tree, and the directories to it.
-pub fn put(root: &Path, path: &str, text: impl AsRef<[u8]>) {
+pub(super) fn put(root: &Path, path: &str, text: impl AsRef<[u8]>) {
     let path = root.join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
 /// Samples once more, a while after the sample before.
-pub fn sample_later(recording: &mut LiveRecording) {
+pub(super) fn sample_later(recording: &mut LiveRecording) {
     std::thread::sleep(std::time::Duration::from_millis(120));
     recording.sample();
 }
 
 /// The report of what was recorded so far.
-pub fn report_of(recording: &LiveRecording) -> Report {
+pub(super) fn report_of(recording: &LiveRecording) -> Report {
     let tool = Tool {
         name: "sysmon".into(),
         version: "0".into(),

@@ -1,9 +1,6 @@
 //! Files of the kernel that say anything at all: whatever bytes are in them, nothing panics and no
 //! figure is one that cannot be.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
 
-mod files;
 mod harm;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +8,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use files::{FILES, LATER_STAT, VERSION_ONE, VERSION_TWO};
+use super::files::{FILES, LATER_STAT, VERSION_ONE, VERSION_TWO};
+use crate::masking::{MASKING, target};
+use crate::process_history::{ProcessFollower, process_series};
 use harm::Harm;
 use host_metrics::CommandLine;
 use host_metrics::derive::Derivation;
@@ -23,8 +22,6 @@ use host_metrics::source::{
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use sysmon::masking::{MASKING, target};
-use sysmon::process_history::{ProcessFollower, process_series};
 
 const UNITS: KernelUnits = KernelUnits {
     tick_ns: 10_000_000,

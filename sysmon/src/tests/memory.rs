@@ -1,12 +1,16 @@
 //! An hour ten times a second with 200 processes, in as much memory as it may take. What is kept and
 //! what is saved is driven with made-up samples on a made-up clock; what reads keeps a buffer or two
 //! whatever the time.
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::masking::MASKING;
+use crate::own_cost::OwnCost;
+use crate::process_history::{ProcessFollower, process_series};
+use crate::recording::bound;
+use crate::rolling::ALL_POINTS;
+use crate::series_store::SeriesStore;
 use bench_report::store::{ReportFile, load};
 use bench_report::{Report, Series, Tool, report::run_id};
 use host_metrics::CommandLine;
@@ -14,12 +18,8 @@ use host_metrics::figure::Figures;
 use host_metrics::follow::{FollowOptions, Follower, ProcessLookup};
 use host_metrics::source::ReadSpan;
 use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
-use sysmon::masking::MASKING;
-use sysmon::own_cost::OwnCost;
-use sysmon::process_history::{ProcessFollower, process_series};
-use sysmon::recording::bound;
-use sysmon::rolling::ALL_POINTS;
-use sysmon::series_store::SeriesStore;
+
+use super::own_process::in_own_process;
 
 const TICK_NS: u64 = 100_000_000;
 const TICKS: u64 = 36_000;
@@ -93,6 +93,13 @@ fn peak_bytes() -> u64 {
 
 #[test]
 fn an_hour_fits_into_its_memory_and_so_does_saving_it() {
+    in_own_process(
+        "tests::memory::an_hour_fits_into_its_memory_and_so_does_saving_it",
+        record_an_hour,
+    );
+}
+
+fn record_an_hour() {
     let before = peak_bytes();
     let following = FollowOptions {
         most: 512,
