@@ -354,7 +354,12 @@ impl Bench {
         } else if self.check_workers().is_err() {
             Status::Failed
         } else {
-            ending::status(&self.report, self.seeks_limit)
+            let is_late = |warning: &Warning| warning.code == WarningCode::WorkerLate;
+            match ending::status(&self.report, self.seeks_limit) {
+                // A step without a worker's share of the load is not what was planned.
+                Status::Complete if self.warnings.iter().any(is_late) => Status::Failed,
+                status => status,
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ mod boundary_readings;
 pub(crate) mod cancel;
 pub(crate) mod controller;
 mod heartbeat;
+mod missing_load;
 pub(crate) mod observer;
 mod overdue_requests;
 mod rule_checks;

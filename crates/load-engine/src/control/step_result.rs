@@ -6,6 +6,7 @@ use bench_report::{
     Generator, Series, SessionUse, Step, StepEnd, StepSegment, Warning, WarningCode, Window,
 };
 
+use super::missing_load::missing_load;
 use super::self_check;
 use super::step_curve;
 use super::timeline::Timeline;
@@ -125,6 +126,12 @@ impl StepResult {
             series: series.collect(),
             warnings,
         }
+    }
+
+    /// Adds a warning where the step was too short for its load of requests.
+    pub(crate) fn with_missing_load(mut self, plan: &StepPlan) -> Self {
+        self.warnings.extend(missing_load(plan, &self.step));
+        self
     }
 
     /// Adds a warning for each worker process that was lost, and what is known of its load.

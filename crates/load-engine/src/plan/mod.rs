@@ -6,6 +6,7 @@ pub(crate) mod curve_segments;
 pub(crate) mod host_schedule;
 pub(crate) mod intended_load;
 pub(crate) mod load_curve;
+pub(crate) mod load_curve_error;
 #[cfg(test)]
 mod load_curve_tests;
 pub(crate) mod load_plan;
@@ -22,3 +23,4 @@ pub(crate) mod think_time;
 pub(crate) mod user_schedule;
 pub(crate) mod wall_time;
 pub(crate) mod worker_share;
+mod written_time;

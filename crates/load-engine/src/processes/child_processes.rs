@@ -179,7 +179,7 @@ impl<'a> ChildProcesses<'a> {
     fn longest_silence_ns(&self) -> u64 {
         let now_ns = monotonic_ns();
         let workers = self.processes.workers.iter();
-        let silences = workers.map(|w| w.step.longest_silence_ns.max(w.silent_ns(now_ns)));
+        let silences = workers.map(|worker| worker.longest_silence_ns(now_ns));
         let overdue = silences.filter(|ns| u128::from(*ns) > ANSWER_BOUND.as_nanos());
         overdue.max().unwrap_or(0)
     }
