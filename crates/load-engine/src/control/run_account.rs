@@ -2,7 +2,9 @@
 
 use bench_report::{StepEnd, Window};
 
+use super::answer_log::AnswerLog;
 use super::boundary_readings::BoundaryReadings;
+use super::spike_recovery::spike_recovery;
 use super::step_curve;
 use super::step_result::{StepAccount, StepResult, StepWatch};
 use crate::load::cpu_use::CpuUse;
@@ -19,6 +21,8 @@ pub(crate) struct RunAccount {
     pub(super) watches: Vec<StepWatch>,
     /// Times of the whole run.
     pub(super) window: Window,
+    /// Answers after the spike of the load's curve, where it has one.
+    pub(super) answers: Option<AnswerLog>,
     pub(super) collected: CollectedStep,
     pub(super) end: StepEnd,
 }
@@ -26,6 +30,8 @@ pub(crate) struct RunAccount {
 impl RunAccount {
     /// Makes one step of the whole run.
     pub(crate) fn into_step(mut self, plan: &StepPlan) -> StepResult {
+        let answers = self.answers.as_ref();
+        let recovery = spike_recovery(plan, self.window, &self.collected, answers);
         let processes = self.collected.processes.take().unwrap_or_default();
         let end = match (self.end, processes.reason()) {
             (StepEnd::Completed, Some(reason)) => StepEnd::Failed { reason },
@@ -47,6 +53,7 @@ impl RunAccount {
                 self.window,
                 self.collected.segments,
             ),
+            recovery,
             sessions: self.collected.sessions,
             end,
         };
@@ -87,6 +94,7 @@ impl RunAccount {
                 threads: plan.threads,
                 holds_its_load: false,
                 segments: Vec::new(),
+                recovery: None,
                 sessions: None,
                 end: if is_last {
                     self.end.clone()
