@@ -28,6 +28,7 @@ pub mod key_skew;
 mod load_text;
 mod remedy;
 pub mod run_keys;
+mod run_plan;
 mod run_target;
 mod scenario;
 pub mod server;

@@ -44,6 +44,8 @@ pub mod flags;
 mod follower;
 mod generate;
 #[cfg(feature = "load")]
+pub mod host_worker;
+#[cfg(feature = "load")]
 pub mod load;
 mod logging;
 #[cfg(feature = "load")]

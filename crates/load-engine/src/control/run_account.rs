@@ -24,6 +24,8 @@ pub(crate) struct RunAccount {
     /// Answers after the spike of the load's curve, where it has one.
     pub(super) answers: Option<AnswerLog>,
     pub(super) collected: CollectedStep,
+    /// True if the load could not begin at the instant that its plan gives.
+    pub(super) late: bool,
     pub(super) end: StepEnd,
 }
 
@@ -57,7 +59,11 @@ impl RunAccount {
             sessions: self.collected.sessions,
             end,
         };
-        StepResult::new(plan, account).with_lost_workers(&processes.lost)
+        let result = StepResult::new(plan, account).with_lost_workers(&processes.lost);
+        if self.late {
+            return result.with_late_start();
+        }
+        result
     }
 
     /// Makes a step of each measured segment that was begun, told as in `plans`. All but the last were

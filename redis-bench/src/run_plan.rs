@@ -1,0 +1,94 @@
+//! Steps of a run: their settings, their order, and how hosts that make it together share them.
+
+use bench_cli::UsageError;
+use load_engine::{LoadPlan, RuntimeKind, StepPlan, WallTime, shuffled_steps};
+
+use crate::clients::ClientKind;
+use crate::group;
+use crate::scenario::{DEFAULT_USERS, RedisRun};
+use crate::workload::RedisWorkload;
+
+/// Lowest cap of arrivals in flight: far above any pool, or requests would wait for the cap and not
+/// for the pool.
+const MIN_IN_FLIGHT_CAP: u64 = 1_024;
+
+impl<W: RedisWorkload> RedisRun<'_, W> {
+    /// Plans all steps in their order, and tells when the last one is over on every host, if there are
+    /// several.
+    pub(crate) fn planned(
+        &self,
+    ) -> Result<(Vec<(ClientKind, StepPlan)>, Option<WallTime>), UsageError> {
+        let repeats = self.flags.load.step.repeats(self.defaults);
+        let order = shuffled_steps(self.clients.len(), repeats, self.seed);
+        let clients: Vec<ClientKind> = order.iter().map(|n| self.clients[n.setting]).collect();
+        let plans = order.iter().zip(&clients);
+        let plans = plans.map(|(next, client)| self.plan(*client, next.repeat));
+        let mut plans = plans.collect::<Result<Vec<_>, _>>()?;
+        let over = self.host.map(|host| host.fix(&mut plans));
+        Ok((clients.into_iter().zip(plans).collect(), over))
+    }
+
+    /// Plans one step, of the whole load.
+    pub(crate) fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
+        let count = self.connections(client);
+        let cap = MIN_IN_FLIGHT_CAP.max(count.saturating_mul(8));
+        let name = group::setting(client, count);
+        let seed = self.seed.wrapping_add(repeat);
+        let flags = &self.flags.load;
+        let mut plan = flags.plan(&name, (DEFAULT_USERS, cap), seed, self.defaults)?;
+        plan.repeat = repeat;
+        if plan.runtime == RuntimeKind::PerCore {
+            // A worker without a connection of its own would need one more than asked for.
+            let hosts = self.host.map_or(1, |host| host.share().count);
+            plan.threads = plan.threads.min((count / hosts).max(1) as usize);
+        }
+        let plan = plan
+            .parameter("client", client.name())
+            .parameter(client.parameter(), count);
+        let plan = match plan.load {
+            LoadPlan::Open { rate_per_s, .. } => plan.parameter("rate_per_s", rate_per_s),
+            LoadPlan::Closed { users, .. } => plan.parameter("users", users),
+        };
+        let plan = match flags.curve() {
+            Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
+            None => plan,
+        };
+        Ok(self.workload.describe(plan))
+    }
+
+    /// Returns the connections of a client, over all workers.
+    pub(crate) fn connections(&self, client: ClientKind) -> u64 {
+        match client {
+            ClientKind::Pooled => self.flags.pool_size,
+            ClientKind::Multiplexed => self.flags.connections,
+        }
+    }
+
+    /// Refuses workers who would share a connection: each has its own.
+    pub(crate) fn check_workers(&self) -> anyhow::Result<()> {
+        let hosts = self.host.map(|host| host.share().count);
+        let Some(workers) = self.flags.workers.workers.or(hosts) else {
+            return Ok(());
+        };
+        let few = |client: &&ClientKind| self.connections(**client) < workers;
+        let Some(client) = self.clients.iter().find(few) else {
+            return Ok(());
+        };
+        let (name, count) = (client.name(), self.connections(*client));
+        let flag = client.parameter().replace('_', "-");
+        Err(UsageError(format!(
+            "{workers} workers cannot share {count} connections of the {name} client: each needs one \
+             of its own; use --{flag} {workers} or more, or --client"
+        ))
+        .into())
+    }
+
+    /// Refuses a load of which a worker on another host would get nothing.
+    pub(crate) fn check_share(&self) -> anyhow::Result<()> {
+        let (Some(host), Some(client)) = (self.host, self.clients.first()) else {
+            return Ok(());
+        };
+        let sessions = self.plan(*client, 0)?.load.sessions();
+        Ok(host.check_share("users", sessions, "--users")?)
+    }
+}
