@@ -7,7 +7,7 @@ use pg_evidence::gap;
 use super::findings::{FEWEST_BEFORE, Fairness};
 use super::plan::{ExhaustPlan, ExhaustSetting};
 use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
-use crate::course::whole;
+use crate::results::whole;
 use crate::text::{append_early_end, quantile_text, time_sentence};
 
 const LEGEND: &str = "call, wait (for a connection), p99 and longest: of those who got one; call and \
