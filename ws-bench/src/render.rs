@@ -1,6 +1,6 @@
 //! Result of a search as text.
 
-use bench_cli::table::{Table, bytes, paragraph, quantile, rate, ratio};
+use bench_cli::table::{Table, bytes, quantile, rate, ratio};
 use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};
 
 /// One sentence: how many were held, and whose limit it was.
@@ -48,9 +48,9 @@ pub(crate) fn text(report: &Report) -> String {
         headline => headline,
     };
     if report.steps.is_empty() {
-        return paragraph(headline, 0);
+        return format!("{headline}\n");
     }
-    format!("{table}\n{}", paragraph(headline, 0))
+    format!("{table}\n{headline}\n")
 }
 
 /// The column of what was carried of the messages that were due, where they were.
