@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
 use bench_cli::load::Defaults;
-use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario, workers};
+use bench_cli::{
+    Exit, RateFinder, Scenario, ScenarioName, UsageError, found_rates, run_scenario, workers,
+};
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
 use load_engine::{LoadCurve, LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
 use serde_json::json;
@@ -112,7 +114,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             json!(url.as_deref().unwrap_or("throwaway")),
         );
         let load = &flags.load;
-        if load.rate.is_none() && load.curve().is_none() {
+        if load.rate.is_none() && load.curve().is_none() && !load.search.is_given() {
             let users = load.users.as_ref().and_then(LoadCurve::constant);
             let users = users.map_or(DEFAULT_USERS, |users| users as u64);
             config.insert("users".to_owned(), json!(users));
@@ -125,6 +127,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             percentiles: &["p50", "p99", "p999"],
             merged: true,
         }
+    }
+
+    fn seeks_limit(&self) -> bool {
+        self.flags.load.search.is_given()
     }
 
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunTarget>> {
@@ -167,25 +173,24 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         target: &mut RunTarget,
         mut evidence: ServerSampler,
     ) -> anyhow::Result<()> {
+        if let Some(count) = self.flags.workers.workers {
+            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
+        }
+        target.begun = true;
+        if self.flags.load.search.is_given() {
+            return self.find_rates(bench, target, &mut evidence);
+        }
         let repeats = self.flags.load.step.repeats(self.defaults);
         let planned = shuffled_steps(self.clients.len(), repeats, self.seed);
         let load = &self.flags.load;
         let one = load.measure(self.defaults) + load.step.warmup(self.defaults);
         bench.announce(one * planned.len() as u32, planned.len());
-        if let Some(count) = self.flags.workers.workers {
-            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
-        }
-        target.begun = true;
         for next in planned {
             let client = self.clients[next.setting];
-            bench.phase(Phase::Prepare);
-            let seed = self.seed.wrapping_add(next.repeat);
-            let keys = self.workload.keyspace(&target.prefix, seed);
-            if !target.fill(bench, keys.clone())? {
+            let plan = self.plan(client, next.repeat)?;
+            let Some(index) = self.run_step(bench, target, client, plan, &mut evidence)? else {
                 return Ok(());
-            }
-            let index = self.run_step(bench, target, (client, next.repeat), keys, &mut evidence)?;
-            bench.check_workers()?;
+            };
             let server = &target.server;
             let step = &bench.report.steps[index];
             if bench.interrupted() || (!server.is_ours() && stopped(step)) {
@@ -203,10 +208,16 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     }
 
     fn summary(&self, report: &Report) -> Summary {
+        if self.flags.load.search.is_given() {
+            return report.summary.clone();
+        }
         summary::conclude(report)
     }
 
     fn text(&self, report: &Report) -> String {
+        if self.flags.load.search.is_given() {
+            return found_rates(report);
+        }
         summary::text(report)
     }
 }
@@ -237,15 +248,48 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
+    /// Searches for the highest rate of each client, in a shuffled order.
+    fn find_rates(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunTarget,
+        evidence: &mut ServerSampler,
+    ) -> anyhow::Result<()> {
+        let load = &self.flags.load;
+        let order = shuffled_steps(self.clients.len(), 1, self.seed);
+        for (done, next) in order.iter().enumerate() {
+            let client = self.clients[next.setting];
+            let setting = group::setting(client, self.connections(client));
+            let held = (&load.step, self.defaults);
+            let mut finder = RateFinder::begin(bench, &setting, &load.search.find_rate, held);
+            while let Some(step) = finder.next_step(bench, order.len() - done - 1) {
+                let cap = self.in_flight_cap(client);
+                let plan = load.plan_at(step, &setting, cap, self.seed, self.defaults);
+                let plan = self.described(plan, client);
+                let Some(index) = self.run_step(bench, target, client, plan, evidence)? else {
+                    return Ok(());
+                };
+                finder.record(bench, index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a step on fresh keys; returns its place in the report, and `None` when a signal came
+    /// before it began.
     fn run_step(
         &self,
         bench: &mut Bench,
-        target: &RunTarget,
-        (client, repeat): (ClientKind, u64),
-        keys: RunKeys,
+        target: &mut RunTarget,
+        client: ClientKind,
+        mut plan: StepPlan,
         evidence: &mut ServerSampler,
-    ) -> anyhow::Result<usize> {
-        let mut plan = self.plan(client, repeat)?;
+    ) -> anyhow::Result<Option<usize>> {
+        bench.phase(Phase::Prepare);
+        let keys = self.workload.keyspace(&target.prefix, plan.seed);
+        if !target.fill(bench, keys.clone())? {
+            return Ok(None);
+        }
         let server = &target.server;
         plan.stop_rules = self.stop_rules(server);
         let index = if bench.has_workers() {
@@ -282,7 +326,8 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             bench.warn(doubt);
         }
         bench.save();
-        Ok(index)
+        bench.check_workers()?;
+        Ok(Some(index))
     }
 
     /// Makes the load of a step in this process.
@@ -326,14 +371,27 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         .into())
     }
 
+    fn in_flight_cap(&self, client: ClientKind) -> u64 {
+        MIN_IN_FLIGHT_CAP.max(self.connections(client).saturating_mul(8))
+    }
+
     fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
-        let count = self.connections(client);
-        let cap = MIN_IN_FLIGHT_CAP.max(count.saturating_mul(8));
-        let name = group::setting(client, count);
+        let name = group::setting(client, self.connections(client));
         let seed = self.seed.wrapping_add(repeat);
         let flags = &self.flags.load;
-        let mut plan = flags.plan(&name, (DEFAULT_USERS, cap), seed, self.defaults)?;
+        let users_and_cap = (DEFAULT_USERS, self.in_flight_cap(client));
+        let mut plan = flags.plan(&name, users_and_cap, seed, self.defaults)?;
         plan.repeat = repeat;
+        let plan = match flags.curve() {
+            Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
+            None => plan,
+        };
+        Ok(self.described(plan, client))
+    }
+
+    /// Adds to a plan what it owes to the client and to the workload.
+    fn described(&self, mut plan: StepPlan, client: ClientKind) -> StepPlan {
+        let count = self.connections(client);
         if plan.runtime == RuntimeKind::PerCore {
             // A worker without a connection of its own would need one more than asked for.
             plan.threads = plan.threads.min(count as usize);
@@ -345,11 +403,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             LoadPlan::Open { rate_per_s, .. } => plan.parameter("rate_per_s", rate_per_s),
             LoadPlan::Closed { users, .. } => plan.parameter("users", users),
         };
-        let plan = match flags.curve() {
-            Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
-            None => plan,
-        };
-        Ok(self.workload.describe(plan))
+        self.workload.describe(plan)
     }
 }
 

@@ -51,6 +51,12 @@ pub mod objective;
 pub mod output;
 pub mod progress;
 #[cfg(feature = "load")]
+mod rate_finder;
+#[cfg(feature = "load")]
+mod rate_text;
+#[cfg(feature = "load")]
+mod rate_verdict;
+#[cfg(feature = "load")]
 mod scenario;
 mod screen;
 #[cfg(feature = "load")]
@@ -65,6 +71,10 @@ pub mod workers;
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
 pub use logging::verbose_flag;
+#[cfg(feature = "load")]
+pub use rate_finder::{RateFinder, RateStep};
+#[cfg(feature = "load")]
+pub use rate_text::found_rates;
 #[cfg(feature = "load")]
 pub use scenario::{Scenario, ScenarioName, run_scenario};
 pub use screen::{HeldLines, hold_lines, show};

@@ -8,7 +8,6 @@ pub(crate) mod load_curve;
 pub(crate) mod load_plan;
 pub(crate) mod phase;
 pub(crate) mod rate_curve;
-pub(crate) mod rate_goal;
 pub(crate) mod rate_search;
 pub(crate) mod segments;
 pub(crate) mod step_order;
