@@ -63,7 +63,7 @@ impl GrowthThreshold {
 }
 
 /// Returns those of `series` that grow, leaks first and then by name.
-pub fn growing<'a>(
+pub(crate) fn growing<'a>(
     series: impl IntoIterator<Item = &'a Series>,
     least: GrowthThreshold,
 ) -> Vec<Growing> {

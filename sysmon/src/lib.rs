@@ -17,27 +17,29 @@
 pub mod cli;
 mod command;
 #[cfg(feature = "export")]
-pub mod export;
-pub mod growth;
+pub(crate) mod export;
+pub(crate) mod growth;
 pub mod label_text;
 mod mark;
 mod marks;
 pub mod masking;
-pub mod own_cost;
+pub(crate) mod own_cost;
 mod points;
-pub mod process_history;
+pub(crate) mod process_history;
 mod record;
 pub mod recording;
-pub mod render;
-pub mod rolling;
-pub mod sampler;
+pub(crate) mod render;
+pub(crate) mod rolling;
+pub(crate) mod sampler;
 mod sampling_flags;
 mod saver;
-pub mod series_store;
+pub(crate) mod series_store;
 pub mod settings;
 mod show;
 mod signals;
 pub mod stream;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 mod wall_clock;
 #[cfg(feature = "watch")]
 pub mod watch;

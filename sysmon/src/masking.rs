@@ -5,7 +5,7 @@ use host_metrics::Masking;
 use host_metrics::follow::ProcessTarget;
 
 /// Masks secrets in names and command lines, as in every report.
-pub const MASKING: Masking = Masking {
+pub(crate) const MASKING: Masking = Masking {
     text: redaction::text,
     words: redaction::command_line::<String>,
 };

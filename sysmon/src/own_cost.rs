@@ -6,7 +6,7 @@ use nix::time::{ClockId, clock_gettime};
 
 /// Counts the CPU time of sampling separately from that of the whole program.
 #[derive(Debug, Default)]
-pub struct OwnCost {
+pub(crate) struct OwnCost {
     samples: u64,
     sampling_cpu_ns: u64,
 }
@@ -39,7 +39,7 @@ impl OwnCost {
 
     /// Peak memory of this program in bytes. `/proc` has it for this program alone; the resource
     /// usage starts from the peak of its parent.
-    pub fn rss_max_bytes(&self) -> Option<u64> {
+    pub(crate) fn rss_max_bytes(&self) -> Option<u64> {
         let status = ProcessDirectory::own().status().ok();
         let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
         let usage = || getrusage(UsageWho::RUSAGE_SELF).ok();

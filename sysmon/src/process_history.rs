@@ -12,10 +12,10 @@ use crate::label_text::label_text;
 use crate::rolling::Rolling;
 
 /// Follows processes and keeps series of each.
-pub type ProcessFollower = Follower<ProcessHistory>;
+pub(crate) type ProcessFollower = Follower<ProcessHistory>;
 
 /// Returns the series of the processes that mattered over the whole recording, most CPU time first.
-pub fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series> {
+pub(crate) fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series> {
     let histories = follower.ranked_histories();
     histories.flat_map(ProcessHistory::series)
 }
@@ -27,7 +27,7 @@ pub(crate) fn has_series(follower: &ProcessFollower) -> bool {
 
 /// Series of one process: one for each of its figures.
 #[derive(Debug, Default)]
-pub struct ProcessHistory {
+pub(crate) struct ProcessHistory {
     labels: Series,
     label_text: Arc<str>,
     series: Vec<(&'static str, Rolling)>,

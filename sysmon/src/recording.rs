@@ -49,7 +49,7 @@ impl LiveRecording {
     }
 
     /// Starts a recording whose readings are written to `raw` too.
-    pub fn begin_into(settings: &SamplingSettings, raw: Option<RawWriter>) -> Self {
+    pub(crate) fn begin_into(settings: &SamplingSettings, raw: Option<RawWriter>) -> Self {
         let began_ns = monotonic_ns();
         let mut recording = Self {
             sampler: MachineSampler::new(settings),
@@ -105,7 +105,7 @@ impl LiveRecording {
     }
 
     /// Adds the figures that `gpus` reads to each later sample.
-    pub fn watch_gpus(&mut self, gpus: GpuWatch) {
+    pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.sampler.watch_gpus(gpus);
     }
 
@@ -138,19 +138,19 @@ impl LiveRecording {
     }
 
     /// The writer of raw samples; absent where they are not kept.
-    pub fn raw(&self) -> Option<&RawWriter> {
+    pub(crate) fn raw(&self) -> Option<&RawWriter> {
         self.raw.as_ref().map(|(raw, _)| raw)
     }
 
     /// Closes the file of raw samples; later readings are not in it.
-    pub fn close_raw(&mut self) {
+    pub(crate) fn close_raw(&mut self) {
         if let Some((raw, _)) = &mut self.raw {
             raw.close();
         }
     }
 
     /// Series of the machine.
-    pub fn series_store(&self) -> &SeriesStore {
+    pub(crate) fn series_store(&self) -> &SeriesStore {
         &self.series_store
     }
 
@@ -287,7 +287,7 @@ impl LiveRecording {
 }
 
 /// Bounds the points of each series so that all together fit.
-pub fn bound(series_store: &mut SeriesStore, mut follower: Option<&mut ProcessFollower>) {
+pub(crate) fn bound(series_store: &mut SeriesStore, mut follower: Option<&mut ProcessFollower>) {
     let histories = follower.iter().flat_map(|follower| follower.histories());
     let of_processes: usize = histories.map(ProcessHistory::len).sum();
     let points = points_of_each(series_store.len() + of_processes);

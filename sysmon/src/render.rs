@@ -24,7 +24,7 @@ const GPU_COLUMNS: usize = 72;
 const GROWTH_COLUMNS: usize = 14;
 
 /// Summarises the recording in one sentence.
-pub fn headline(report: &Report, series_store: &SeriesStore) -> String {
+pub(crate) fn headline(report: &Report, series_store: &SeriesStore) -> String {
     let length = duration_ns(report.duration_ns);
     let spread = |name| find(series_store, name);
     if let Some(text) = of_limit(series_store) {
@@ -77,7 +77,7 @@ pub(crate) fn glance(series_store: &SeriesStore) -> String {
 }
 
 /// Renders the whole result.
-pub fn text(report: &Report, recording: &LiveRecording) -> String {
+pub(crate) fn text(report: &Report, recording: &LiveRecording) -> String {
     let mut text = format!(
         "{}\n\n{}",
         report.summary.headline,

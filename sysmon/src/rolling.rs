@@ -19,10 +19,10 @@ use host_metrics::spread::Spread;
 use crate::points::Points;
 
 /// The least number of points that a long recording of few series keeps of each.
-pub const POINTS: usize = 600;
+pub(crate) const POINTS: usize = 600;
 /// Number of points of all series together, unless there are so many series that not even
 /// `LEAST_POINTS` of each fit.
-pub const ALL_POINTS: usize = 120_000;
+pub(crate) const ALL_POINTS: usize = 120_000;
 /// With fewer points than this a series would say nothing.
 const LEAST_POINTS: usize = 60;
 
@@ -34,7 +34,7 @@ pub(crate) fn points_of_each(series: usize) -> usize {
 
 /// One figure over time and over the whole recording.
 #[derive(Debug, Clone)]
-pub struct Rolling {
+pub(crate) struct Rolling {
     /// Name and labels, without points; apart, for no tick needs them.
     series: Box<Series>,
     error_max: Option<f64>,
@@ -57,7 +57,7 @@ struct Pending {
 
 impl Rolling {
     /// An empty one under the name and labels of `series`.
-    pub fn new(series: Series) -> Self {
+    pub(crate) fn new(series: Series) -> Self {
         Self {
             error_max: series.error_max,
             windows_ns: None,
@@ -81,7 +81,7 @@ impl Rolling {
     }
 
     /// Takes in a reading of the tick that ended at `at_ns`, and remembers the largest error.
-    pub fn take(&mut self, at_ns: u64, reading: FigureValue) {
+    pub(crate) fn take(&mut self, at_ns: u64, reading: FigureValue) {
         if reading.error > self.error_max.unwrap_or(0.0) {
             self.error_max = Some(reading.error);
         }
@@ -139,7 +139,7 @@ impl Rolling {
     }
 
     /// The series as it stands, the unfinished point included.
-    pub fn series(&self) -> Series {
+    pub(crate) fn series(&self) -> Series {
         let mut points = self.points.clone();
         if self.pending.readings > 0 {
             self.pending.close(&mut points);

@@ -16,7 +16,7 @@ use crate::settings::SamplingSettings;
 
 /// Figures of one sample of the machine.
 #[derive(Debug)]
-pub struct SampledFigures {
+pub(crate) struct SampledFigures {
     /// End of the sample on the monotonic clock, in nanoseconds.
     pub(crate) at_ns: u64,
     /// Figures of the machine, of control groups and of the followed process trees.
@@ -27,7 +27,7 @@ pub struct SampledFigures {
 
 /// Samples the machine on request and keeps the state that the next sample needs.
 #[derive(Debug)]
-pub struct MachineSampler {
+pub(crate) struct MachineSampler {
     source: HostSource,
     derivation: Derivation,
     follower: Option<ProcessFollower>,
@@ -59,7 +59,7 @@ impl ProcessLookup for DetailReader<'_> {
 
 impl MachineSampler {
     /// Creates a sampler without a sample yet: rates start from its first.
-    pub fn new(settings: &SamplingSettings) -> Self {
+    pub(crate) fn new(settings: &SamplingSettings) -> Self {
         let mut gaps = Gaps::default();
         let SamplingSettings {
             units,
@@ -85,7 +85,7 @@ impl MachineSampler {
     }
 
     /// Takes one sample.
-    pub fn sample(&mut self) -> SampledFigures {
+    pub(crate) fn sample(&mut self) -> SampledFigures {
         let Self {
             source,
             derivation,
@@ -139,7 +139,7 @@ impl MachineSampler {
     }
 
     /// The followed processes; absent when processes are not sampled.
-    pub fn follower(&self) -> Option<&ProcessFollower> {
+    pub(crate) fn follower(&self) -> Option<&ProcessFollower> {
         self.follower.as_ref()
     }
 

@@ -15,7 +15,7 @@ type SeriesKey = (&'static str, Labels);
 
 /// Series of one recording.
 #[derive(Debug, Default)]
-pub struct SeriesStore {
+pub(crate) struct SeriesStore {
     /// In the order in which they first appeared.
     series: Vec<(SeriesKey, Rolling)>,
     places: BTreeMap<SeriesKey, usize>,
@@ -25,7 +25,7 @@ pub struct SeriesStore {
 impl SeriesStore {
     /// Adds the figures of the tick that ended at `at_ns`. A series without one gets an absent
     /// reading, so that all its points stand for equal times.
-    pub fn take(&mut self, at_ns: u64, figures: Figures) {
+    pub(crate) fn take(&mut self, at_ns: u64, figures: Figures) {
         let mut next = 0;
         for figure in figures {
             let reading = figure.reading;
@@ -54,12 +54,12 @@ impl SeriesStore {
     }
 
     /// Series in order of name and labels.
-    pub fn series(&self) -> impl Iterator<Item = Series> {
+    pub(crate) fn series(&self) -> impl Iterator<Item = Series> {
         self.in_order().map(|(_, rolling)| rolling.series())
     }
 
     /// Mean and extremes of each series with its name and labels, in order of both.
-    pub fn stats(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
+    pub(crate) fn stats(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
         let all = self.in_order();
         all.map(|((name, labels), rolling)| (*name, &**labels, rolling.whole()))
     }

@@ -5,9 +5,7 @@
 
 mod common;
 
-use std::fmt::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use bench_report::{Report, Series};
@@ -206,39 +204,4 @@ fn who_was_asked_for_and_never_seen_is_named() {
     let text = String::from_utf8_lossy(&out.stdout);
     assert!(text.contains(&unseen_of("port:1")), "{text}");
     assert!(text.contains(&format!("{known} memory")), "{text}");
-}
-
-/// A made-up tree with as many processes as wanted, each the child of the one before.
-fn chain(root: &Path, length: u32) {
-    for pid in 1..=length {
-        let directory = root.join(format!("proc/{pid}"));
-        std::fs::create_dir_all(&directory).unwrap();
-        // The last is the parent of the first, so that the chain is a ring.
-        let parent = if pid == 1 { length } else { pid - 1 };
-        let mut line = format!("{pid} (ring) S {parent}");
-        line.push_str(&" 0".repeat(17));
-        let _ = writeln!(line, " {pid} 0 5 0 0");
-        std::fs::write(directory.join("stat"), line).unwrap();
-    }
-}
-
-#[test]
-fn a_ring_of_parents_is_a_tree_all_the_same() {
-    use host_metrics::follow::FollowOptions;
-    use sysmon::recording::LiveRecording;
-    use sysmon::settings::SamplingSettings;
-    let root = tempfile::tempdir().unwrap();
-    chain(root.path(), 3);
-    let mut recording = LiveRecording::begin(&SamplingSettings {
-        roots: host_metrics::source::Roots::under(root.path()),
-        follow: Some(FollowOptions {
-            targets: vec![sysmon::masking::target("ring").unwrap()],
-            ..FollowOptions::default()
-        }),
-        ..SamplingSettings::host()
-    });
-    recording.sample();
-    let mut stats = recording.series_store().stats();
-    let (.., processes) = stats.find(|(name, ..)| *name == "tree.processes").unwrap();
-    assert_eq!(processes.max(), Some(3.0));
 }

@@ -217,7 +217,7 @@ impl Bench {
         let (whole, cancel) = (plan.whole(), self.cancel.clone());
         let mut follower = self.follower(&whole.name, evidence);
         let result = run_traced(plan, factory, actors, &cancel, &mut follower)?;
-        self.plan.done += whole.warmup + whole.measure;
+        self.plan.done += whole.warmup + whole.measured_time().unwrap_or_default();
         Ok(result)
     }
 
@@ -360,7 +360,12 @@ impl Bench {
         } else if self.check_workers().is_err() {
             Status::Failed
         } else {
-            ending::status(&self.report, self.seeks_limit)
+            let is_late = |warning: &Warning| warning.code == WarningCode::WorkerLate;
+            match ending::status(&self.report, self.seeks_limit) {
+                // A step without a worker's share of the load is not what was planned.
+                Status::Complete if self.warnings.iter().any(is_late) => Status::Failed,
+                status => status,
+            }
         }
     }
 }

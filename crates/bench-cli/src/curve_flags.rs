@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 
 use crate::curve_values;
 use crate::exit::UsageError;
+use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
-use crate::load::{Defaults, FindRateFlags, PacingFlag, RateOrUsers, StepFlags, tell_open_loop};
+use crate::load::{Defaults, PacingFlag, StepFlags};
 use crate::rate_finder::RateStep;
+use crate::rate_or_users::RateOrUsers;
 
 /// Help on curves, for the end of a scenario's help.
 pub const CURVES_HELP: &str = "\

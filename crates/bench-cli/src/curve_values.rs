@@ -8,6 +8,8 @@ use crate::flags;
 const FORMS: [&str; 5] = ["ramp", "stairs", "spike", "sine", "file"];
 /// Highest value of a curve of arrivals per second, and of users.
 const HIGHEST: f64 = 1e8;
+/// Lowest peak of a curve of arrivals per second, as of a rate that does not change.
+const LOWEST_PEAK: f64 = 0.001;
 /// Addition to the complaint about a number that is none.
 const OR_A_CURVE: &str = "or a curve: ramp:10..200/5m, stairs:10,50,100/1m, spike:20,200/30s, sine:100,50/1m, file:F.csv";
 /// Refusal of a curve where every step holds one setting.
@@ -29,8 +31,11 @@ pub fn rate_or_curve(text: &str) -> Result<LoadCurve, String> {
         peak if peak <= 0.0 => {
             Err("the curve is zero all the time; write one that rises".to_owned())
         }
+        peak if peak < LOWEST_PEAK => Err(format!(
+            "the curve never reaches {LOWEST_PEAK} arrivals a second; write one that does"
+        )),
         peak if peak > HIGHEST => Err(format!(
-            "{peak} arrivals a second are more than 100M; write less"
+            "{peak:e} arrivals a second are more than 100M; write less"
         )),
         _ => Ok(curve),
     }
@@ -50,7 +55,7 @@ pub fn users_or_curve(text: &str) -> Result<LoadCurve, String> {
         peak if peak < 1.0 => {
             Err("the curve never reaches one user; write one that does".to_owned())
         }
-        peak if peak > HIGHEST => Err(format!("{peak} users are more than 100M; write less")),
+        peak if peak > HIGHEST => Err(format!("{peak:e} users are more than 100M; write less")),
         _ => Ok(curve),
     }
 }
@@ -122,6 +127,14 @@ mod tests {
             (rate_or_curve("ramp:10..fast/5m"), "\"fast\" is no value"),
             (rate_or_curve("ramp:0..0/5m"), "zero all the time"),
             (rate_or_curve("spike:1,1e9/5m"), "more than 100M"),
+            (
+                rate_or_curve("ramp:0..1e300/5m"),
+                "1e300 arrivals a second are more",
+            ),
+            (
+                rate_or_curve("ramp:1e-300..1e-9/1s"),
+                "never reaches 0.001 arrivals",
+            ),
             (users_or_curve("2.5"), "or a curve: ramp:10..200/5m"),
             (users_or_curve("ramp:0..0.5/5m"), "never reaches one user"),
             (users_or_curve("stairs:1,2"), "write a number"),

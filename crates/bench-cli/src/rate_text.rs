@@ -101,8 +101,8 @@ pub fn found_rates(report: &Report) -> String {
     text
 }
 
-/// Returns a table with a line for each rate, rising. Where steps at a rate differ, the worst is
-/// shown: it decides.
+/// Returns a table with a line for each rate, rising, of the steps that decided on it. Where they
+/// differ the worst is shown.
 fn rates_table(found: &FoundRate, report: &Report) -> String {
     let mut rates: Vec<f64> = found.steps.iter().map(|tried| tried.rate_per_s).collect();
     rates.sort_by(f64::total_cmp);
@@ -110,31 +110,42 @@ fn rates_table(found: &FoundRate, report: &Report) -> String {
     let percentiles = percentiles(found);
     let mut header = vec!["rate", "steps", "carried"];
     header.extend(percentiles.iter().map(|(name, _)| *name));
-    header.extend(["errors", "unanswered", ""]);
+    header.extend(["errors", "unanswered", "verdict"]);
     let mut table = Table::new(&header);
     for rate in rates {
         let at_rate = |tried: &&TriedRate| tried.rate_per_s.total_cmp(&rate).is_eq();
         let tried: Vec<&TriedRate> = found.steps.iter().filter(at_rate).collect();
-        let steps = tried.iter().filter_map(|t| report.steps.get(t.step));
+        let verdict = verdict(&tried);
+        let deciding = tried.iter().filter(|tried| tried.verdict == verdict);
+        let steps = deciding.filter_map(|tried| report.steps.get(tried.step));
         let steps: Vec<&Step> = steps.collect();
-        let mut row = vec![format!("{}/s", per_s(rate)), tried.len().to_string()];
-        let carried = steps.iter().filter_map(|step| step.carried_ratio());
-        let carried = carried.min_by(f64::total_cmp);
-        // More than all is what the warm-up left to do.
-        row.push(carried.map_or("–".to_owned(), |share| table::ratio(share.min(1.0))));
-        row.extend(
-            percentiles
-                .iter()
-                .map(|(_, q)| table::quantile(worst_quantile(&steps, *q))),
-        );
-        let operations = || steps.iter().flat_map(|step| step.operations.values());
-        let failures = operations().map(Operation::failures).sum::<u64>();
-        row.push(failures.to_string());
-        row.push(operations().map(|o| o.censored).sum::<u64>().to_string());
-        row.push(verdict(&tried).to_owned());
+        let mut row = vec![format!("{}/s", per_s(rate)), steps.len().to_string()];
+        row.extend(figures(&steps, &percentiles));
+        row.push(match (verdict, tried.len() - steps.len()) {
+            (RateVerdict::Held, 0) => "held".to_owned(),
+            (RateVerdict::Held, doubtful) => format!("held, {doubtful} doubtful"),
+            (RateVerdict::Broken, _) => "broken".to_owned(),
+            (RateVerdict::Doubtful, _) => "not judged".to_owned(),
+        });
         table.row(&row);
     }
     table.to_string()
+}
+
+/// Returns the worst figures of `steps`.
+fn figures(steps: &[&Step], percentiles: &[(&str, f64)]) -> Vec<String> {
+    let carried = steps.iter().filter_map(|step| step.carried_ratio());
+    let carried = carried.min_by(f64::total_cmp);
+    // More than all is what the warm-up left to do.
+    let carried = carried.map_or("–".to_owned(), |share| table::ratio(share.min(1.0)));
+    let worst = percentiles.iter().map(|(_, q)| worst_quantile(steps, *q));
+    let operations = || steps.iter().flat_map(|step| step.operations.values());
+    let failures: u64 = operations().map(Operation::failures).sum();
+    let censored: u64 = operations().map(|o| o.censored).sum();
+    let mut cells = vec![carried];
+    cells.extend(worst.map(table::quantile));
+    cells.extend([failures.to_string(), censored.to_string()]);
+    cells
 }
 
 /// Returns the median and the percentiles that the bounds name.
@@ -162,14 +173,15 @@ fn worst_quantile(steps: &[&Step], q: f64) -> Option<QuantileEstimate> {
 }
 
 /// Returns the verdict on a rate from those on its steps.
-fn verdict(tried: &[&TriedRate]) -> &'static str {
+fn verdict(tried: &[&TriedRate]) -> RateVerdict {
     let count = |verdict: RateVerdict| tried.iter().filter(|t| t.verdict == verdict).count();
+    let doubtful = count(RateVerdict::Doubtful);
     if count(RateVerdict::Broken) > 0 {
-        "broken"
-    } else if count(RateVerdict::Doubtful) >= RateSearch::DOUBTS || count(RateVerdict::Held) == 0 {
-        "not judged"
+        RateVerdict::Broken
+    } else if doubtful >= RateSearch::DOUBTS || count(RateVerdict::Held) == 0 {
+        RateVerdict::Doubtful
     } else {
-        "held"
+        RateVerdict::Held
     }
 }
 

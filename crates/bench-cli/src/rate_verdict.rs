@@ -156,7 +156,7 @@ impl RatedStep<'_> {
     /// overloaded target the first requests are faster than that: its queue is no longer than the
     /// warm-up then.)
     fn not_carried(&self, carried: f64) -> JudgedStep {
-        let why = format!("{:.0} % of the arrivals were carried", 100.0 * carried);
+        let why = format!("{} of the arrivals were carried", table::ratio(carried));
         let window = &self.step.window;
         let warmup_ns = window.measure_start_ns.saturating_sub(window.start_ns);
         let latency = Latency::from_operations(self.step.operations.values()).ok();

@@ -37,7 +37,9 @@ pub use load::opening_order::OpeningOrder;
 pub use load::pacer::Pacer;
 pub use plan::arrivals::Arrivals;
 pub use plan::curve_segments::NamedSegment;
-pub use plan::load_curve::{FittedCurve, LoadCurve, LoadCurveError};
+pub use plan::host_schedule::HostSchedule;
+pub use plan::load_curve::{FittedCurve, LoadCurve};
+pub use plan::load_curve_error::LoadCurveError;
 pub use plan::load_plan::{LoadPlan, SessionOpening};
 pub use plan::phase::Phase;
 pub use plan::rate_curve::{CurveError, RateCurve};
@@ -48,6 +50,7 @@ pub use plan::step_plan::{RuntimeKind, StepPlan, WaitStrategy, available_threads
 pub use plan::stop_rule::StopRule;
 pub use plan::think_time::{Pauses, ThinkTime, ThinkTimeError};
 pub use plan::user_schedule::{Presence, UserSchedule};
+pub use plan::wall_time::WallTime;
 pub use plan::worker_share::{WorkerShare, WorkerShareError};
 pub use processes::parent_connection::{WorkerError, WorkerScenario, serve_worker};
 pub use processes::run_on_workers::run_on_workers;

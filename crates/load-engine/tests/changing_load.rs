@@ -5,7 +5,9 @@ mod known;
 
 use std::time::Duration;
 
-use bench_report::{CurveUnit, Histogram, Operation, Series, StepEnd, StepSegment};
+use bench_report::{
+    CurveUnit, Histogram, Operation, Series, StepEnd, StepSegment, Warning, WarningCode,
+};
 use known::{Known, closed, hit, open, run};
 use load_engine::{LoadCurve, SessionOpening, StepPlan, StepResult};
 
@@ -258,4 +260,41 @@ fn arrivals_open_no_more_sessions_than_they_need_and_fail_where_none_opens() {
     assert_eq!((sessions.failed, hit(&result).failures()), (3, 3));
     assert_eq!(hit(&result).errors["refused"], 3);
     assert_eq!(hit(&result).attempted, 100);
+}
+
+fn too_short(result: &StepResult) -> Option<&Warning> {
+    let found = |w: &&Warning| w.code == WarningCode::StepTooShort && w.message.contains("users");
+    result.warnings.iter().find(found)
+}
+
+#[test]
+fn a_step_too_short_for_its_users_or_for_any_request_says_so() {
+    let users = |spawn_per_s| {
+        let plan = closed(40, MS(1_100)).spawning(spawn_per_s);
+        run(&plan, Known::default())
+    };
+    let few = users(10.0);
+    let doubt = too_short(&few).unwrap();
+    assert!(doubt.message.contains("11 of 40 came"), "{}", doubt.message);
+    assert!(doubt.spoils("/steps/0/operations/hit/throughput_per_s"));
+    assert_eq!(too_short(&users(1_000.0)), None);
+
+    // The first user of 0.1 a second would come after ten seconds.
+    let none = users(0.1);
+    assert_eq!(none.step.end, StepEnd::Completed);
+    assert!(too_short(&none).unwrap().message.contains("0 of 40 came"));
+
+    // The first of 0.5 a second is due in the warm-up, the second after the end.
+    let mut plan = open(0.5, 8, MS(300));
+    plan.warmup = MS(100);
+    let idle = run(&plan, Known::default());
+    let code = |w: &&Warning| w.code == WarningCode::StepTooShort;
+    let doubts: Vec<&Warning> = idle.warnings.iter().filter(code).collect();
+    let [doubt] = doubts[..] else {
+        panic!("{doubts:?}");
+    };
+    assert_eq!(
+        doubt.message,
+        "no request began in the 0.30 s that were measured"
+    );
 }

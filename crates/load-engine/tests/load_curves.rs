@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use load_engine::{FittedCurve, LoadCurve, LoadCurveError, NamedSegment};
+use load_engine::{FittedCurve, LoadCurve, LoadCurveError, NamedSegment, ThinkTime};
 
 const S: fn(f64) -> Duration = Duration::from_secs_f64;
 
@@ -316,4 +316,59 @@ fn a_curve_that_is_longer_than_its_step_is_refused() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn times_that_no_clock_can_hold_are_refused() {
+    let most = "18446744073709551615s";
+    for text in [
+        format!("ramp:1..2/{most}"),
+        format!("stairs:1,2,3/{most}"),
+        format!("spike:1,2/{most}"),
+        format!("sine:2,1/{most}"),
+    ] {
+        let said = refusal(&text);
+        assert!(said.contains("a year at most"), "{text}: {said}");
+    }
+    // Four spikes of a third of a year are more than a year.
+    assert!(refusal("spike:1,2/120days").contains("longer than a year"));
+    assert_eq!(
+        curve("spike:1,2/80days").length(),
+        Some(S(320.0 * 86_400.0))
+    );
+    for text in [
+        format!("exp:{most}"),
+        format!("1s..{most}"),
+        most.to_owned(),
+    ] {
+        let said = text.parse::<ThinkTime>().unwrap_err().to_string();
+        assert!(said.contains("a year"), "{text}: {said}");
+    }
+    // Clock times instead of times since the start.
+    let epoch = Points::new("epoch", "1764403200,10\n1764403202,100\n");
+    assert!(refusal(&epoch.flag()).contains("from the start of the step"));
+}
+
+#[test]
+fn a_file_in_disorder_is_told_by_the_line_that_breaks_the_order() {
+    for text in [
+        "0,20\n10,20\n5,5\n",
+        "# peak first\n10,20\n5,5\n",
+        "time,rate\n10,20\n0,5\n",
+    ] {
+        let said = refusal(&Points::new("disorder", text).flag());
+        assert!(
+            said.contains("must have times that rise"),
+            "{text:?}: {said}"
+        );
+        assert!(said.contains("line 3: "), "{text:?}: {said}");
+    }
+}
+
+#[test]
+fn waves_too_short_to_be_held_are_refused_for_the_step_that_they_are_for() {
+    let short = curve("sine:10,5/1us");
+    assert!(short.over(S(0.01)).is_ok());
+    let said = short.over(S(5.0)).unwrap_err().to_string();
+    assert!(said.contains("waves of 1us in a step of 5s"), "{said}");
 }

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bench_report::{Step, StepEnd};
+use bench_report::{Step, StepEnd, Warning, WarningCode};
 use known::{Known, KnownFactory, KnownTarget, closed};
 use load_engine::{
-    Actor, Cancel, Failure, Observer, RunView, StepPlan, TracedPlan, TracedResult, run_traced,
+    Actor, Cancel, Failure, Observer, RunView, StepPlan, StepResult, TracedPlan, TracedResult,
+    run_traced,
 };
 
 const SEGMENT: Duration = Duration::from_millis(400);
@@ -213,4 +214,87 @@ fn a_run_whose_target_refuses_is_one_step_that_failed() {
         only.step.end
     );
     assert_eq!((only.step.name.as_str(), result.trace.len()), ("before", 0));
+}
+
+/// A run of 30 users with so many requests each, that could last for a minute.
+fn counted(requests: u64, rule: Option<&str>) -> TracedPlan {
+    let mut whole = closed(30, Duration::from_mins(1)).asking(requests);
+    whole.stop_rules = rule.map(|rule| rule.parse().unwrap()).into_iter().collect();
+    whole.drain = Duration::from_millis(300);
+    TracedPlan::new(whole.clone(), vec![whole])
+}
+
+#[test]
+fn a_load_of_counted_requests_ends_with_the_last_answer() {
+    let begun = Instant::now();
+    let result = run(&counted(3, None), known(), Vec::new());
+    assert!(begun.elapsed() < Duration::from_secs(30), "not a minute");
+    let [StepResult { step, warnings, .. }] = &result.steps[..] else {
+        panic!("{} steps", result.steps.len());
+    };
+    assert_eq!(step.end, StepEnd::Completed);
+    let hits = &step.operations["hit"];
+    assert_eq!(
+        (hits.attempted, hits.succeeded, hits.censored),
+        (90, 90, 0),
+        "three for each user"
+    );
+    let last_ns = result.trace.iter().map(|r| r.timestamps.done_ns).max();
+    let window = step.window;
+    assert!(
+        Some(window.measure_end_ns) >= last_ns && window.measured_s() >= 0.09,
+        "two at a time, of 2 ms each"
+    );
+    assert_eq!(hits.throughput_per_s, 90.0 / window.measured_s());
+    assert!(step.generator.worst_stall_ns > 0 && step.generator.cpu_ns > 0);
+    let is_short = |warning: &&Warning| warning.code == WarningCode::StepTooShort;
+    assert_eq!(warnings.iter().find(is_short), None, "it has no set length");
+}
+
+#[test]
+fn who_fails_asks_no_more_and_rules_see_it_however_soon_all_is_over() {
+    let failing = || Known {
+        fails_every: 1,
+        takes: Duration::ZERO,
+        ..known()
+    };
+    let result = run(&counted(3, None), failing(), Vec::new());
+    let step = &result.steps[0].step;
+    let hits = &step.operations["hit"];
+    assert_eq!((hits.attempted, hits.errors["broken"]), (30, 30));
+    assert_eq!(step.end, StepEnd::Completed);
+    let result = run(&counted(3, Some("errors>10%")), failing(), Vec::new());
+    let StepEnd::Stopped { rule, .. } = &result.steps[0].step.end else {
+        panic!("{:?}", result.steps[0].step.end);
+    };
+    assert_eq!(rule, "errors>10%");
+}
+
+#[test]
+fn counted_requests_that_hang_break_a_rule_and_are_censored() {
+    let hung = Known {
+        hangs: true,
+        ..known()
+    };
+    let result = run(&counted(1, Some("p99>50ms")), hung, Vec::new());
+    let step = &result.steps[0].step;
+    let StepEnd::Stopped { rule, .. } = &step.end else {
+        panic!("{:?}", step.end);
+    };
+    assert_eq!((rule.as_str(), step.censored()), ("p99>50ms", 30));
+}
+
+#[test]
+fn counted_users_who_come_one_after_the_other_end_the_load_too() {
+    let plan = counted(2, None).whole().clone().spawning(200.0);
+    let result = run(
+        &TracedPlan::new(plan.clone(), vec![plan]),
+        known(),
+        Vec::new(),
+    );
+    let step = &result.steps[0].step;
+    assert_eq!(step.end, StepEnd::Completed);
+    assert_eq!(step.operations["hit"].succeeded, 60);
+    let measured_s = step.window.measured_s();
+    assert!((0.14..30.0).contains(&measured_s), "{measured_s} s");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bench_cli::curve_values;
+use bench_cli::find_rate::NO_RATE_TO_FIND;
 use bench_cli::flags;
-use bench_cli::load::NO_RATE_TO_FIND;
 use clap::{Arg, Args};
 
 use crate::one_pool::{OnePoolFlags, TracedRunFlags};

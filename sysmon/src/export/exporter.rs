@@ -25,7 +25,7 @@ const GPU_FIGURES_LAST_NS: u64 = 5_000_000_000;
 
 /// Samples the machine at its own interval, however often pages are requested.
 #[derive(Debug)]
-pub struct Exporter {
+pub(crate) struct Exporter {
     source: HostSource,
     gaps: Gaps,
     monotonic: MonotonicTimes,
@@ -40,7 +40,7 @@ pub struct Exporter {
 impl Exporter {
     /// Creates an exporter of what the settings select; `tool` names this program in
     /// `sysmon_build_info`.
-    pub fn new(settings: &SamplingSettings, tool: Tool) -> Self {
+    pub(crate) fn new(settings: &SamplingSettings, tool: Tool) -> Self {
         let mut gaps = Gaps::default();
         let selection = SourceOptions {
             processes: settings.follow.as_ref().map(|_| MASKING),
@@ -75,13 +75,13 @@ impl Exporter {
     }
 
     /// Readings that failed so far, with the reason.
-    pub fn gaps(&self) -> &Gaps {
+    pub(crate) fn gaps(&self) -> &Gaps {
         &self.gaps
     }
 
     /// Takes the first sample, from which the interval is counted; `traffic` has the counts of
     /// requested pages.
-    pub fn first_page(&mut self, traffic: &PageStore) -> Page {
+    pub(crate) fn first_page(&mut self, traffic: &PageStore) -> Page {
         let mut families = Families::default();
         self.read(&mut families);
         self.own(traffic, &mut families);
@@ -89,7 +89,7 @@ impl Exporter {
     }
 
     /// Takes the sample that is due.
-    pub fn page(&mut self, traffic: &PageStore) -> Page {
+    pub(crate) fn page(&mut self, traffic: &PageStore) -> Page {
         self.cadence.sampled(monotonic_ns());
         self.first_page(traffic)
     }

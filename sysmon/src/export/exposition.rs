@@ -18,7 +18,7 @@ const UNITS: [&str; 6] = ["seconds", "bytes", "ratio", "celsius", "hertz", "watt
 
 /// Format of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageFormat {
+pub(crate) enum PageFormat {
     /// Prometheus text format 0.0.4.
     Text,
     /// `OpenMetrics`.
@@ -84,7 +84,7 @@ pub(crate) type LabelPairs<'a> = &'a [(&'a str, &'a str)];
 /// Metric families of one sample of the machine, in order of name. Absent values are left out, and
 /// with them a family that has no other.
 #[derive(Debug, Default)]
-pub struct Families(BTreeMap<&'static str, MetricFamily>);
+pub(crate) struct Families(BTreeMap<&'static str, MetricFamily>);
 
 impl Families {
     /// Adds the exported metrics of a table with the values of `sample`.
@@ -194,7 +194,7 @@ fn written(labels: LabelPairs<'_>) -> String {
 
 /// One page, encoded at most once in each format, and only if it is requested.
 #[derive(Debug, Default)]
-pub struct Page {
+pub(crate) struct Page {
     families: Families,
     text: OnceLock<Bytes>,
     open_metrics: OnceLock<Bytes>,
@@ -202,7 +202,7 @@ pub struct Page {
 
 impl Page {
     /// Creates a page of these families.
-    pub fn new(families: Families) -> Self {
+    pub(crate) fn new(families: Families) -> Self {
         Self {
             families,
             ..Self::default()
@@ -211,7 +211,7 @@ impl Page {
 
     /// Returns the encoded page; increments `encoded` if it was not encoded before. Later requests
     /// share the same bytes.
-    pub fn body(&self, format: PageFormat, written: &AtomicU64) -> Bytes {
+    pub(crate) fn body(&self, format: PageFormat, written: &AtomicU64) -> Bytes {
         let place = match format {
             PageFormat::Text => &self.text,
             PageFormat::OpenMetrics => &self.open_metrics,

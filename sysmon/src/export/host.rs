@@ -95,7 +95,7 @@ fn sensors(sensors: &SensorSample, out: &mut Families) {
 }
 
 /// Adds the metrics of GPUs: gauges of their driver.
-pub fn gpus(gpus: &[GpuSample], out: &mut Families) {
+pub(crate) fn gpus(gpus: &[GpuSample], out: &mut Families) {
     for sample in gpus {
         let index = sample.index.to_string();
         let labels = [("gpu", index.as_str()), ("name", &*sample.name)];

@@ -5,14 +5,14 @@
 //! when it is first requested, so that fifty scrapers cost no more sampling and encoding than one.
 
 pub(crate) mod cgroups;
-pub mod exporter;
-pub mod exposition;
+pub(crate) mod exporter;
+pub(crate) mod exposition;
 pub(crate) mod flags;
-pub mod host;
+pub(crate) mod host;
 pub(crate) mod listen;
 pub(crate) mod monotonic;
 pub(crate) mod negotiation;
-pub mod page_store;
+pub(crate) mod page_store;
 pub(crate) mod processes;
 pub(crate) mod server;
 

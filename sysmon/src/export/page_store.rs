@@ -9,7 +9,7 @@ use super::exposition::{Page, PageFormat};
 
 /// The newest page, and the number of requests for pages.
 #[derive(Debug, Default)]
-pub struct PageStore {
+pub(crate) struct PageStore {
     page: Mutex<Arc<Page>>,
     scrapes: AtomicU64,
     written: AtomicU64,

@@ -37,6 +37,7 @@ mod writer;
 pub use ending::Ending;
 pub use error::StreamError;
 pub use header::RawHeader;
-pub use reader::{RawPoint, RawReader, RawRecording, RawRow, read};
+pub use reader::{RawPoint, RawRecording, read};
+pub(crate) use reader::{RawReader, RawRow};
 pub use rotation::Rotation;
 pub use writer::RawWriter;

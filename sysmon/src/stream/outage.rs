@@ -4,7 +4,7 @@ use super::StreamError;
 
 /// Outage that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outage {
+pub(crate) struct Outage {
     /// Reason, in one sentence.
     pub(crate) reason: String,
     /// True if the disk had no room.
@@ -15,7 +15,7 @@ pub struct Outage {
 
 /// All outages of a recording, in nanoseconds of the monotonic clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outages {
+pub(crate) struct Outages {
     /// Current outage.
     pub current: Option<Outage>,
     /// Number of outages, the current one included.
@@ -28,7 +28,7 @@ pub struct Outages {
 impl Outages {
     /// Total length in nanoseconds, each from the last tick that was kept to the first that was
     /// kept again.
-    pub fn total_ns(&self) -> u64 {
+    pub(crate) fn total_ns(&self) -> u64 {
         let current = self.current.as_ref();
         self.ended_ns + current.map_or(0, |now| now.until_ns.saturating_sub(now.from_ns))
     }

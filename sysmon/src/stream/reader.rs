@@ -51,7 +51,7 @@ pub struct RawRecording {
     pub ending: Ending,
 }
 
-/// Reads a whole file into memory: 32 bytes for each reading. [`RawReader`] needs less.
+/// Reads a whole file into memory: 32 bytes for each reading. `RawReader` needs less.
 ///
 /// A file without its end is read as far as it goes; [`RawRecording::ending`] reports that.
 ///
@@ -83,7 +83,7 @@ pub fn read(path: &Path) -> Result<RawRecording, StreamError> {
 
 /// Reads a file batch by batch, each of which is at most a second of the recording.
 #[derive(Debug)]
-pub struct RawReader {
+pub(crate) struct RawReader {
     path: PathBuf,
     header: RawHeader,
     file: BufReader<File>,
@@ -96,7 +96,7 @@ impl RawReader {
     ///
     /// # Errors
     /// When the file cannot be read, holds no raw samples, or is of another version.
-    pub fn open(path: &Path) -> Result<Self, StreamError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, StreamError> {
         let unreadable = |source| StreamError::Read {
             path: path.to_owned(),
             source,
@@ -135,7 +135,7 @@ impl RawReader {
     }
 
     /// End of the file; [`Ending::Open`] until the last batch has been read.
-    pub fn ending(&self) -> Ending {
+    pub(crate) fn ending(&self) -> Ending {
         self.ending.clone().unwrap_or(Ending::Open)
     }
 
@@ -144,7 +144,7 @@ impl RawReader {
     /// # Errors
     /// When the file cannot be read. A file that is cut short or damaged is no error: its batches
     /// end there, and [`ending`](Self::ending) reports that.
-    pub fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {
+    pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {
         while self.ending.is_none() {
             let next = message::next(&mut self.file).map_err(|source| StreamError::Read {
                 path: self.path.clone(),
@@ -212,7 +212,7 @@ fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
 
 /// Batch of rows in order of time.
 #[derive(Debug, Clone)]
-pub struct Batch {
+pub(crate) struct Batch {
     at_ns: Int64Array,
     series: DictionaryArray<Int32Type>,
     labels: DictionaryArray<Int32Type>,
@@ -222,7 +222,7 @@ pub struct Batch {
 
 /// One reading with its series.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RawRow<'a> {
+pub(crate) struct RawRow<'a> {
     /// Name of its series.
     pub series: &'a str,
     /// Labels of its series as a JSON object.
@@ -280,7 +280,7 @@ impl Batch {
     }
 
     /// Rows of the batch.
-    pub fn rows(&self) -> impl Iterator<Item = RawRow<'_>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = RawRow<'_>> {
         let names = self.series.values().as_string::<i32>();
         let labels = self.labels.values().as_string::<i32>();
         (0..self.len()).map(move |i| RawRow {

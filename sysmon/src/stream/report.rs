@@ -9,7 +9,7 @@ use super::RawWriter;
 impl RawWriter {
     /// Reason for which no raw samples are written, for now or for the rest of the recording, with
     /// a remedy.
-    pub fn trouble(&self) -> Option<String> {
+    pub(crate) fn trouble(&self) -> Option<String> {
         if let Some(outage) = self.outages().current {
             let (once, remedy) = if outage.is_full {
                 (
@@ -53,7 +53,7 @@ impl RawWriter {
     }
 
     /// Adds figures and warnings about the raw samples to `report`.
-    pub fn fill(&self, report: &mut Report) {
+    pub(crate) fn fill(&self, report: &mut Report) {
         let summary = &mut report.summary;
         summary.figure("raw.rows", self.written_rows() as f64);
         summary.figure("raw.written_bytes", self.written_bytes() as f64);

@@ -132,17 +132,17 @@ impl RawWriter {
     }
 
     /// Outages of the disk.
-    pub fn outages(&self) -> Outages {
+    pub(crate) fn outages(&self) -> Outages {
         self.shared.outages().clone()
     }
 
     /// Number of rows on disk.
-    pub fn written_rows(&self) -> u64 {
+    pub(crate) fn written_rows(&self) -> u64 {
         self.shared.written_rows.load(Ordering::Relaxed)
     }
 
     /// Bytes on disk, in all files, removed ones included.
-    pub fn written_bytes(&self) -> u64 {
+    pub(crate) fn written_bytes(&self) -> u64 {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
 

@@ -1,17 +1,19 @@
 //! `sysmon watch`: a live view of the machine on the terminal.
 //!
-//! The state ([`model`]) is independent of the terminal, drawing ([`view`]) samples nothing, and
+//! The state (`model`) is independent of the terminal, drawing (`view`) samples nothing, and
 //! keys (`keys`) only change the state; this module joins them with the sampler, the terminal
-//! ([`screen`]) and the clock. Rates are derived by the same code as in `record`.
+//! (`screen`) and the clock. Rates are derived by the same code as in `record`.
 
 pub(crate) mod cli;
 pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod latest;
-pub mod model;
-pub mod process;
+pub(crate) mod model;
+pub(crate) mod process;
 pub mod screen;
-pub mod view;
+#[cfg(test)]
+mod tests;
+pub(crate) mod view;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};

@@ -12,7 +12,7 @@ const FILTER_CHARS: usize = 64;
 
 /// Properties of the view that do not change while it runs.
 #[derive(Debug, Clone, Default)]
-pub struct ViewInfo {
+pub(crate) struct ViewInfo {
     /// Host name of the machine.
     pub host: String,
     /// Number of its cores.
@@ -27,7 +27,7 @@ pub struct ViewInfo {
 
 /// Cost of watching.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct WatchCost {
+pub(crate) struct WatchCost {
     /// CPU time of this program since the sample before, in cores.
     pub cores: Option<f64>,
     /// Peak memory of this program in bytes.
@@ -38,7 +38,7 @@ pub struct WatchCost {
 
 /// Results of one sample.
 #[derive(Debug, Default)]
-pub struct SampleUpdate {
+pub(crate) struct SampleUpdate {
     /// End of the sample on the monotonic clock, in nanoseconds.
     pub at_ns: u64,
     /// Time of day, formatted.
@@ -72,7 +72,7 @@ pub(crate) struct ViewState {
 
 /// State of the view.
 #[derive(Debug)]
-pub struct Model {
+pub(crate) struct Model {
     /// Properties that do not change.
     pub(crate) about: ViewInfo,
     /// Order of the processes.
@@ -94,7 +94,7 @@ pub struct Model {
 
 impl Model {
     /// Creates the state before the first sample.
-    pub fn new(about: ViewInfo) -> Self {
+    pub(crate) fn new(about: ViewInfo) -> Self {
         let only_followed = about.follows;
         Self {
             live: ViewState {
@@ -120,7 +120,7 @@ impl Model {
 
     /// Adds a sample. While the view is paused it is kept for later, so that rates and history have
     /// no hole.
-    pub fn take(&mut self, news: SampleUpdate) {
+    pub(crate) fn take(&mut self, news: SampleUpdate) {
         let live = &mut self.live;
         live.machine.take(news.at_ns, news.figures);
         live.history
@@ -143,7 +143,7 @@ impl Model {
     }
 
     /// Pauses the view, or resumes it.
-    pub fn pause(&mut self) {
+    pub(crate) fn pause(&mut self) {
         self.frozen = match self.frozen.take() {
             Some(_) => None,
             None => Some(Box::new(self.live.clone())),
@@ -160,12 +160,12 @@ impl Model {
     }
 
     /// Groups of figures that the view needs of processes: transfers once they are ordered by them.
-    pub fn fields(&self) -> ProcessFields {
+    pub(crate) fn fields(&self) -> ProcessFields {
         self.about.fields
     }
 
     /// Orders processes by `sort`; a second call with the same order reverses it.
-    pub fn sort_by(&mut self, sort: Sort) {
+    pub(crate) fn sort_by(&mut self, sort: Sort) {
         self.reversed = self.sort == sort && !self.reversed;
         self.sort = sort;
         self.about.fields.io |= sort == Sort::Io;
@@ -179,7 +179,7 @@ impl Model {
     }
 
     /// Begins typing a filter.
-    pub fn begin_filter(&mut self) {
+    pub(crate) fn begin_filter(&mut self) {
         self.typing = Some(self.filter.clone());
     }
 
@@ -189,7 +189,7 @@ impl Model {
     }
 
     /// Appends a character to the filter, unless it is a control character.
-    pub fn type_filter(&mut self, c: char) {
+    pub(crate) fn type_filter(&mut self, c: char) {
         if !c.is_control() && self.filter.chars().count() < FILTER_CHARS {
             self.filter.push(c);
             self.first = 0;
@@ -203,7 +203,7 @@ impl Model {
     }
 
     /// Ends typing: keeps the filter, or restores the one before.
-    pub fn end_filter(&mut self, stays: bool) {
+    pub(crate) fn end_filter(&mut self, stays: bool) {
         if let (Some(before), false) = (self.typing.take(), stays) {
             self.filter = before;
         }
@@ -211,7 +211,7 @@ impl Model {
     }
 
     /// Removes the filter; returns true if there was one.
-    pub fn drop_filter(&mut self) -> bool {
+    pub(crate) fn drop_filter(&mut self) -> bool {
         self.first = 0;
         !std::mem::take(&mut self.filter).is_empty()
     }
@@ -222,12 +222,12 @@ impl Model {
     }
 
     /// Number of processes on a page.
-    pub fn page(&self) -> usize {
+    pub(crate) fn page(&self) -> usize {
         self.page
     }
 
     /// Sets the number of processes that the screen has room for.
-    pub fn set_page(&mut self, rows: usize) {
+    pub(crate) fn set_page(&mut self, rows: usize) {
         self.page = rows.max(1);
         self.scroll(0);
     }

@@ -9,17 +9,17 @@ use host_metrics::source::process::ProcessId;
 use crate::process_history::ProcessHistory;
 
 /// Series of CPU time, in cores.
-pub const CORES: &str = process::CPU_CORES.name();
+pub(crate) const CORES: &str = process::CPU_CORES.name();
 /// Resident memory.
-pub const MEMORY: &str = process::RSS.name();
+pub(crate) const MEMORY: &str = process::RSS.name();
 /// Series of bytes a second from disks.
-pub const DISK_READ: &str = process::DISK_READ.name();
+pub(crate) const DISK_READ: &str = process::DISK_READ.name();
 /// Series of bytes a second to disks.
-pub const DISK_WRITTEN: &str = process::DISK_WRITTEN.name();
+pub(crate) const DISK_WRITTEN: &str = process::DISK_WRITTEN.name();
 
 /// A process and its figures.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ProcessView {
+pub(crate) struct ProcessView {
     /// Process id.
     pub pid: u32,
     /// Name, as the process has set it.
@@ -72,7 +72,7 @@ impl ProcessView {
 
 /// Order of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
+pub(crate) enum Sort {
     /// CPU time, most first.
     Cpu,
     /// Resident memory, most first.

@@ -10,7 +10,6 @@
 pub mod beside;
 pub mod counters;
 pub mod load;
-pub mod tree;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -13,9 +13,9 @@
 mod common;
 mod exporter;
 mod hostile;
+#[path = "../../src/export/tests/page.rs"]
 mod page;
 mod scrapers;
-mod tree;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

@@ -136,7 +136,7 @@ fn a_target_that_answers_nothing_breaks_every_bound() {
     let hung = step(0.0, MS(1), 10_000);
     for (objective, reason) in [
         ("p50<50ms", "p50 was ≥\u{a0}5.00 s"),
-        ("p99<1m", "0 % of the arrivals were carried"),
+        ("p99<1m", "0.0 % of the arrivals were carried"),
         ("errors<50%", "100.0 % of the requests failed"),
     ] {
         assert_eq!(broken(objective, &hung), reason);
@@ -147,7 +147,7 @@ fn a_target_that_answers_nothing_breaks_every_bound() {
 fn a_rate_that_is_not_carried_breaks_bounds_that_its_figures_keep() {
     for objective in ["p99<50ms", "p50<1s", "errors<50%"] {
         let reason = broken(objective, &step(0.9, MS(1), 0));
-        assert_eq!(reason, "90 % of the arrivals were carried");
+        assert_eq!(reason, "90.0 % of the arrivals were carried");
     }
 }
 

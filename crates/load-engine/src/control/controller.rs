@@ -13,6 +13,7 @@ use super::observer::{Observer, Tick};
 use super::rule_checks::RuleChecks;
 use super::rule_window::BrokenRule;
 use super::run_account::RunAccount;
+use super::start_time;
 use super::step_result::StepWatch;
 use crate::load::load_source::{LoadSource, Preparation};
 use crate::plan::phase::Phase;
@@ -39,6 +40,8 @@ pub(crate) struct Controller<'a> {
     /// True if each measured segment is a step of the report.
     tells_segments: bool,
     excused_wait: Duration,
+    /// True if the load could not begin at the instant that its plan gives.
+    late: bool,
 }
 
 impl<'a> Controller<'a> {
@@ -59,6 +62,7 @@ impl<'a> Controller<'a> {
             watched: Vec::new(),
             tells_segments: false,
             excused_wait: Duration::ZERO,
+            late: false,
         }
     }
 
@@ -75,7 +79,9 @@ impl<'a> Controller<'a> {
         self.observer.phase(Phase::Connect);
         let before = self.source.read_cpu();
         let mut end = self.prepare();
-        let segments = self.begin(end.is_some());
+        let (segments, late) = self.begin(end.is_some());
+        self.late |= late.is_some();
+        end = end.or(late).or_else(|| self.await_start(&segments));
         let window = segments.window();
         let mut readings = BoundaryReadings::new(&segments);
         self.watch.timeline.start_at(window.start_ns);
@@ -90,6 +96,7 @@ impl<'a> Controller<'a> {
             self.source.halt();
         }
         let halted_ns = readings.last_ns();
+        let finished_ns = self.source.finished_ns().unwrap_or(halted_ns);
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
         let failed_to_open = matches!(end, Some(StepEnd::Failed { .. }));
         self.observer.phase(Phase::Drain);
@@ -111,6 +118,7 @@ impl<'a> Controller<'a> {
             measure_end_ns: window
                 .measure_end_ns
                 .min(halted_ns)
+                .min(finished_ns)
                 .max(window.measure_start_ns),
             end_ns: monotonic_ns(),
             ..window
@@ -122,6 +130,7 @@ impl<'a> Controller<'a> {
             readings,
             watches: self.watched.into_iter().chain([self.watch]).collect(),
             window,
+            late: self.late,
             end,
         }
     }
@@ -137,6 +146,10 @@ impl<'a> Controller<'a> {
                 Preparation::Failed(reason) => return Some(StepEnd::Failed { reason }),
                 Preparation::Opening { opened, wanted } => (opened, wanted),
             };
+            if let Some(reason) = start_time::missed(self.plan, (opened, wanted)) {
+                self.late = true;
+                return Some(StepEnd::Failed { reason });
+            }
             let now_ns = self.heartbeat.short_beat();
             if now_ns >= gauged_ns {
                 gauged_ns = now_ns + GAUGED_EVERY_NS;
@@ -153,24 +166,40 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Fixes when the step begins; a step that ended already gets segments of no length, and sessions
-    /// that wait for it are not let go.
-    fn begin(&mut self, ended: bool) -> Segments {
+    /// Fixes when the step begins; a step that ended already, or comes too late, gets segments of no
+    /// length, and sessions that wait for it are not let go.
+    fn begin(&mut self, ended: bool) -> (Segments, Option<StepEnd>) {
         let now_ns = monotonic_ns();
         if ended {
-            return Segments::empty(now_ns);
+            return (Segments::empty(now_ns), None);
         }
-        let start_ns = now_ns + self.source.head_start_ns();
+        let start_ns = match start_time::of(self.plan, self.source.head_start_ns()) {
+            Ok(start_ns) => start_ns,
+            Err(reason) => return (Segments::empty(now_ns), Some(StepEnd::Failed { reason })),
+        };
         let (warmup, measure) = (self.plan.warmup, self.plan.measure);
         let segments = Segments::new(start_ns, warmup, measure, &self.plan.segments);
         self.source.begin(&segments);
-        segments
+        (segments, None)
+    }
+
+    /// Waits for a start that was planned; returns how the step ended before, if it did.
+    fn await_start(&mut self, segments: &Segments) -> Option<StepEnd> {
+        self.plan.starts_at?;
+        self.observer.phase(Phase::Wait);
+        while self.heartbeat.beat(segments.start_ns()) < segments.start_ns() {
+            if let Some(end) = self.ended_early() {
+                return Some(end);
+            }
+        }
+        None
     }
 
     /// Watches warm-up and measured part, and reads the CPU time at each boundary; returns how they
     /// ended early, if they did.
     fn hold(&mut self, window: Window, readings: &mut BoundaryReadings) -> Option<StepEnd> {
-        let mut grid = TickGrid::new(window.start_ns, self.plan.measure);
+        let measured = self.plan.measured_time().unwrap_or_default();
+        let mut grid = TickGrid::new(window.start_ns, measured);
         let mut rules = RuleChecks::new(self.plan, self.excused_wait, window.measure_start_ns);
         self.observer.phase(if self.plan.warmup.is_zero() {
             Phase::Measure
@@ -186,9 +215,10 @@ impl<'a> Controller<'a> {
             }
             rules.note_absence(self.observer.absence());
             let is_over = now_ns >= window.measure_end_ns;
-            let next_begins = self.is_behind(readings);
+            // Requests that were all refused at once must not escape the rules.
+            let is_last = self.is_behind(readings) || self.source.finished_ns().is_some();
             let mut end = None;
-            if let Some(elapsed) = grid.tick(now_ns, next_begins) {
+            if let Some(elapsed) = grid.tick(now_ns, is_last) {
                 end = self.tick(window, (now_ns, elapsed), &mut rules);
             }
             let end = end

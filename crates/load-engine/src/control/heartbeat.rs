@@ -47,8 +47,9 @@ pub(super) struct TickGrid {
 }
 
 impl TickGrid {
-    /// Creates the grid of a step that starts at `start_ns` and is measured for `measure`: some forty
-    /// ticks, none closer than a tenth of a second or wider than one.
+    /// Creates the grid of a step that starts at `start_ns` and is measured for `measure`, which
+    /// is zero where nobody knows: some forty ticks, none closer than a tenth of a second or wider than
+    /// one.
     pub(super) fn new(start_ns: u64, measure: Duration) -> Self {
         let interval = (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1));
         Self {

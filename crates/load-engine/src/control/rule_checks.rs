@@ -87,7 +87,8 @@ impl<'a> RuleChecks<'a> {
 }
 
 fn window(plan: &StepPlan, excused_wait: Duration, now_ns: u64) -> RuleWindow {
-    RuleWindow::new(now_ns, plan.measure)
+    // Where the last answer ends the load, rules are asked as soon as there is enough to tell.
+    RuleWindow::new(now_ns, plan.measured_time().unwrap_or_default())
         .with_drain(plan.drain)
         .with_excused_wait(excused_wait)
 }

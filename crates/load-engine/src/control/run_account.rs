@@ -20,6 +20,8 @@ pub(crate) struct RunAccount {
     /// Times of the whole run.
     pub(super) window: Window,
     pub(super) collected: CollectedStep,
+    /// True if the load could not begin at the instant that its plan gives.
+    pub(super) late: bool,
     pub(super) end: StepEnd,
 }
 
@@ -50,7 +52,11 @@ impl RunAccount {
             sessions: self.collected.sessions,
             end,
         };
-        StepResult::new(plan, account).with_lost_workers(&processes.lost)
+        let result = StepResult::new(plan, account).with_lost_workers(&processes.lost);
+        if self.late {
+            return result.with_late_start();
+        }
+        result
     }
 
     /// Makes a step of each measured segment that was begun, told as in `plans`. All but the last were

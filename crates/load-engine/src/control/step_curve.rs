@@ -48,7 +48,7 @@ pub(super) fn segments(
         .collect()
 }
 
-/// Returns the series of the load that `plan` intended in the intervals that end at `at_ns`; `None` where
+/// Returns the series of the load that `plan` intended of this process in the intervals that end at `at_ns`; `None` where
 /// the load does not change. Nothing is intended after the measured part.
 pub(super) fn intended_series(plan: &StepPlan, window: Window, at_ns: &[u64]) -> Option<Series> {
     let load = IntendedLoad::new(plan)?;
@@ -60,7 +60,8 @@ pub(super) fn intended_series(plan: &StepPlan, window: Window, at_ns: &[u64]) ->
     let mut from_ns = window.start_ns;
     for at_ns in at_ns {
         let is_within = from_ns < window.measure_end_ns && *at_ns > window.start_ns;
-        let value = is_within.then(|| load.between(seconds(from_ns), seconds(*at_ns)));
+        let whole = || load.between(seconds(from_ns), seconds(*at_ns));
+        let value = is_within.then(|| load.share(plan.process, whole()));
         series.push(*at_ns, value);
         from_ns = *at_ns;
     }

@@ -6,6 +6,7 @@ use bench_report::{
     Generator, Series, SessionUse, Step, StepEnd, StepSegment, Warning, WarningCode, Window,
 };
 
+use super::missing_load::missing_load;
 use super::self_check;
 use super::step_curve;
 use super::timeline::Timeline;
@@ -109,11 +110,15 @@ impl StepResult {
         // A load that changes makes throughput change.
         let is_steady = account.holds_its_load && !plan.changes();
         let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
-        let warnings = if window.measured_s() > 0.0 {
+        let mut warnings = if window.measured_s() > 0.0 {
             self_check::examine(&step, drift.flatten())
         } else {
             Vec::new()
         };
+        if plan.measured_time().is_none() {
+            // It took as long as its requests did.
+            warnings.retain(|warning| warning.code != WarningCode::StepTooShort);
+        }
         let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
         let series = timeline.into_series().into_iter().chain(intended);
         Self {
@@ -121,6 +126,12 @@ impl StepResult {
             series: series.collect(),
             warnings,
         }
+    }
+
+    /// Adds a warning where the step was too short for its load of requests.
+    pub(crate) fn with_missing_load(mut self, plan: &StepPlan) -> Self {
+        self.warnings.extend(missing_load(plan, &self.step));
+        self
     }
 
     /// Adds a warning for each worker process that was lost, and what is known of its load.
@@ -133,12 +144,23 @@ impl StepResult {
         self.warnings.extend(lost.iter().map(lost_worker));
         self
     }
+
+    /// Adds the warning that the load, which others make too, did not begin in time.
+    pub(super) fn with_late_start(mut self) -> Self {
+        if let StepEnd::Failed { reason } = &self.step.end {
+            let warning = Warning::new(WarningCode::WorkerLate, reason.clone());
+            self.warnings.push(warning.about_step(0, &MISSED));
+        }
+        self
+    }
 }
+
+/// Figures that lack the load of a worker.
+const MISSED: [&str; 5] = ["operations", "parts", "pool", "generator", "figures"];
 
 /// Warns that the figures of step 0 hold nothing of a worker process.
 fn lost_worker(lost: &LostWorker) -> Warning {
-    let spoilt = ["operations", "parts", "pool", "generator", "figures"];
-    let mut warning = Warning::new(WarningCode::WorkerLost, &lost.message).about_step(0, &spoilt);
+    let mut warning = Warning::new(WarningCode::WorkerLost, &lost.message).about_step(0, &MISSED);
     warning.value = lost.arrivals_not_made.map(|count| count as f64);
     warning
 }

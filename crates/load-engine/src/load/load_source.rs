@@ -34,8 +34,14 @@ pub(crate) trait LoadSource {
     fn read_cpu(&mut self) -> CpuReading;
 
     /// Returns the reason for which the load ended before its time, if it did; completed where nothing is
-    /// left to be loaded.
+    /// left to be loaded, or to be asked.
     fn early_end(&mut self) -> Option<StepEnd>;
+
+    /// Returns the instant at which the last request of a load that ends with its requests was over;
+    /// `None` before, and for other loads.
+    fn finished_ns(&self) -> Option<u64> {
+        None
+    }
 
     /// Returns the figures of the load's own state by the name of their series, for time charts.
     fn gauges(&mut self) -> Vec<(&'static str, f64)> {

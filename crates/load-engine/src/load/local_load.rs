@@ -29,6 +29,8 @@ pub(crate) struct LocalLoad {
     /// Number of sessions that must be open before the load begins, or else of workers that must be ready.
     wanted: usize,
     opening: SessionOpening,
+    /// Number of users whose last request ends the load; absent where its time does.
+    counted_users: Option<u64>,
     /// Name of the series of open sessions.
     sessions_series: &'static str,
 }
@@ -57,11 +59,10 @@ impl LocalLoad {
     {
         let pool = PoolThreads::of_plan(plan);
         let state = Arc::new(StepState::new(recorder, pool.first_worker(), pool.workers));
+        let shares = pool.shares();
+        let sessions: u64 = shares.map(|worker| worker.share_of(pool.sessions)).sum();
         let wanted = match plan.opening {
-            SessionOpening::Upfront => {
-                let shares = pool.shares();
-                shares.map(|worker| worker.share_of(pool.sessions)).sum()
-            }
+            SessionOpening::Upfront => sessions,
             SessionOpening::WhenDue => pool.workers,
         };
         let workers = WorkerPool::start(pool, &state.threads, |worker| {
@@ -72,6 +73,7 @@ impl LocalLoad {
             workers,
             wanted: wanted as usize,
             opening: plan.opening,
+            counted_users: plan.requests_per_user.map(|_| sessions),
             sessions_series: sessions_series(&plan.load),
         })
     }
@@ -130,6 +132,10 @@ impl LoadSource for LocalLoad {
         }
     }
 
+    fn finished_ns(&self) -> Option<u64> {
+        self.state.finished_users.last_ns(self.counted_users?)
+    }
+
     fn read_cpu(&mut self) -> CpuReading {
         CpuReading::read(&self.state.threads)
     }
@@ -143,6 +149,7 @@ impl LoadSource for LocalLoad {
             Some(PacerError::Timer(reason)) => Some(StepEnd::Failed {
                 reason: reason.clone(),
             }),
+            None if self.finished_ns().is_some() => Some(StepEnd::Completed),
             None if self.workers.all_finished() => {
                 self.join().map(|reason| StepEnd::Failed { reason })
             }

@@ -1,6 +1,7 @@
 //! Threads and runtimes that make load, and what all kinds of load need of them.
 
 pub(crate) mod cpu_use;
+pub(crate) mod finished_users;
 pub(crate) mod load_source;
 pub(crate) mod local_load;
 pub(crate) mod opening_order;

@@ -9,6 +9,7 @@ use bench_report::clock::monotonic_ns;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
+use super::finished_users::FinishedUsers;
 use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::pool_sums::{PoolSample, PoolSums};
@@ -31,13 +32,15 @@ pub(crate) struct StepState {
     pub(crate) opened: AtomicUsize,
     /// Sessions that open during the step.
     pub(crate) sessions: SessionTally,
+    /// Users who make no further request.
+    pub(crate) finished_users: FinishedUsers,
     /// Number of arrivals that waited because all sessions of their worker were busy, by the segment in
     /// which they were due; those of the warm-up count for the first.
     delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
     /// Error that ended the release of arrivals before its time.
     pub(crate) pacer_error: OnceLock<PacerError>,
-    /// Index of this process's first worker among those of all processes.
-    first_worker: u64,
+    /// First worker of this process.
+    first_worker: WorkerShare,
     /// By worker, each of which has a pool of its own, and by segment.
     pools: Vec<Mutex<Vec<PoolSums>>>,
     /// Threads whose CPU time is watched.
@@ -56,9 +59,10 @@ impl StepState {
             abort: CancellationToken::new(),
             opened: AtomicUsize::new(0),
             sessions: SessionTally::default(),
+            finished_users: FinishedUsers::default(),
             delayed_at_cap: [const { AtomicU64::new(0) }; SegmentIndex::MOST],
             pacer_error: OnceLock::new(),
-            first_worker: first.index,
+            first_worker: first,
             pools: (0..workers).map(|_| Mutex::default()).collect(),
             threads: LoadThreads::default(),
             recorded: (0..workers).map(|_| AtomicBool::new(false)).collect(),
@@ -116,7 +120,9 @@ impl StepState {
 
     /// Position of a worker among those of this process.
     fn local(&self, worker: WorkerShare) -> usize {
-        worker.index.saturating_sub(self.first_worker) as usize
+        let processes = self.first_worker.count / self.recorded.len().max(1) as u64;
+        let apart = worker.index.saturating_sub(self.first_worker.index);
+        (apart / processes.max(1)) as usize
     }
 
     /// Returns true if the worker at position `worker` of this process has recorded all its requests.

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::load_curve::{LoadCurve, LoadCurveError, value};
+use super::load_curve::{LoadCurve, value};
+use super::load_curve_error::LoadCurveError;
 
 /// Written at the start of a file by some spreadsheets.
 const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -15,13 +16,23 @@ pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
-    let mut points = Vec::new();
+    let mut points: Vec<(Duration, f64)> = Vec::new();
     for (index, line) in text.trim_start_matches(BYTE_ORDER_MARK).lines().enumerate() {
         let content = line.split('#').next().unwrap_or_default().trim();
         if content.is_empty() {
             continue;
         }
         match point(content) {
+            Some((at, _)) if points.last().is_some_and(|(before, _)| at < *before) => {
+                return Err(LoadCurveError::Order {
+                    path: path.to_owned(),
+                    line: index + 1,
+                    seconds: at.as_secs_f64(),
+                    before: points
+                        .last()
+                        .map_or(0.0, |(before, _)| before.as_secs_f64()),
+                });
+            }
             Some(point) => points.push(point),
             None if points.is_empty() && is_heading(content) => {}
             None => {
@@ -42,7 +53,7 @@ pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
         points,
     };
     match curve.length().filter(|length| !length.is_zero()) {
-        Some(length) => curve.over(length).map(|_| curve),
+        Some(_) => curve.checked(),
         None => Err(LoadCurveError::NoTime(path.to_owned())),
     }
 }

@@ -4,6 +4,7 @@ use super::load_plan::{LoadPlan, SessionOpening};
 use super::rate_curve::RateCurve;
 use super::step_plan::StepPlan;
 use super::user_schedule::UserSchedule;
+use super::worker_share::WorkerShare;
 
 /// Load of a step that changes, over warm-up and measured part.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,14 @@ impl IntendedLoad {
         match self {
             Self::Rate { .. } => "load.intended_rate_per_s",
             Self::Users(_) => "load.intended_users",
+        }
+    }
+
+    /// Returns the part of the load `whole` that `process` is to make.
+    pub(crate) fn share(&self, process: WorkerShare, whole: f64) -> f64 {
+        match self {
+            Self::Rate { .. } => whole / process.count as f64,
+            Self::Users(_) => process.share_of(whole as u64) as f64,
         }
     }
 

@@ -11,12 +11,16 @@ use std::time::Duration;
 
 use super::curve_file::read_points;
 use super::curve_segments::{self, MOST_SEGMENTS, NamedSegment};
-use super::rate_curve::{CurveError, RateCurve};
+use super::load_curve_error::LoadCurveError;
+use super::rate_curve::RateCurve;
+use super::written_time::{LONGEST, written_time};
 
 /// Length of a spike's step, in spikes, where no duration is given: one before, two after.
 const SPIKES_IN_A_STEP: u32 = 4;
 /// Length of a wave's step, in periods, where no duration is given.
 const PERIODS_IN_A_STEP: u32 = 2;
+/// Most waves in a step: each is held in memory as straight lines and two spans of its segments.
+const MOST_WAVES: u128 = 10_000;
 
 /// Load over time, as it is written. Values are arrivals per second or users.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,80 +81,6 @@ pub struct FittedCurve {
     pub segments: Vec<NamedSegment>,
 }
 
-/// Reason why a written curve cannot be used.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum LoadCurveError {
-    /// Text that has no form of a curve.
-    #[error(
-        "{0:?} is no load: write a number, ramp:10..200/5m, stairs:10,50,100/1m, spike:20,200/30s, \
-         sine:100,50/1m (mean, amplitude / period) or file:curve.csv (lines of seconds,value)"
-    )]
-    Form(String),
-    /// A value that is no number of zero or more.
-    #[error("{value:?} is no value of a curve; write a number of zero or more, such as 200 or 10k")]
-    Value {
-        /// Value as it was written.
-        value: String,
-    },
-    /// A time that is none.
-    #[error("{0:?} is no length of time; write 30s, 5m or 1h30m")]
-    Time(String),
-    /// A file that cannot be read.
-    #[error("cannot read the curve {}: {reason}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Words of the system.
-        reason: String,
-    },
-    /// A line of a file that is no point.
-    #[error(
-        "{}, line {line}: {text:?} is no point; write seconds,value, as in 30,200", path.display()
-    )]
-    Point {
-        /// The file.
-        path: PathBuf,
-        /// Line number, from 1.
-        line: usize,
-        /// Text of the line.
-        text: String,
-    },
-    /// A file without two points in time.
-    #[error(
-        "{} holds no curve: it needs lines of seconds,value up to the end, as in 0,20 and 60,200",
-        .0.display()
-    )]
-    NoTime(PathBuf),
-    /// More stairs than results can be told apart for.
-    #[error("{0} stairs are more than the 16 that results are told apart for; use file:curve.csv")]
-    TooManyStairs(usize),
-    /// A curve that takes longer than the step.
-    #[error(
-        "the curve takes {}, longer than the {} of --duration; lengthen one or shorten the other",
-        humantime::format_duration(*.curve), humantime::format_duration(*.step)
-    )]
-    TooLong {
-        /// Length of the curve.
-        curve: Duration,
-        /// Length of the step.
-        step: Duration,
-    },
-    /// A spike that fills its step.
-    #[error(
-        "a spike of {} in the {} of --duration leaves no time before and after it; lengthen --duration",
-        humantime::format_duration(*spike), humantime::format_duration(*step)
-    )]
-    NoRoom {
-        /// Length of the spike.
-        spike: Duration,
-        /// Length of the step.
-        step: Duration,
-    },
-    /// Arithmetic that makes no sense.
-    #[error(transparent)]
-    Curve(#[from] CurveError),
-}
-
 impl LoadCurve {
     /// The value of a load that does not change.
     pub fn constant(&self) -> Option<f64> {
@@ -180,9 +110,9 @@ impl LoadCurve {
         match self {
             Self::Constant(_) => None,
             Self::Ramp { length, .. } => Some(*length),
-            Self::Stairs { values, each } => Some(*each * values.len() as u32),
-            Self::Spike { length, .. } => Some(*length * SPIKES_IN_A_STEP),
-            Self::Sine { period, .. } => Some(*period * PERIODS_IN_A_STEP),
+            Self::Stairs { values, each } => Some(each.saturating_mul(values.len() as u32)),
+            Self::Spike { length, .. } => Some(length.saturating_mul(SPIKES_IN_A_STEP)),
+            Self::Sine { period, .. } => Some(period.saturating_mul(PERIODS_IN_A_STEP)),
             Self::Points { points, .. } => points.last().map(|(at, _)| *at),
         }
     }
@@ -208,6 +138,14 @@ impl LoadCurve {
         if let Some(own) = own.filter(|own| *own > length) {
             return Err(LoadCurveError::TooLong {
                 curve: own,
+                step: length,
+            });
+        }
+        if let Self::Sine { period, .. } = self
+            && period.as_nanos().saturating_mul(MOST_WAVES) < length.as_nanos()
+        {
+            return Err(LoadCurveError::TooManyWaves {
+                period: *period,
                 step: length,
             });
         }
@@ -309,14 +247,17 @@ impl FromStr for LoadCurve {
 }
 
 impl LoadCurve {
-    /// Refuses what no step can hold: too many stairs, arithmetic without sense.
-    fn checked(self) -> Result<Self, LoadCurveError> {
+    /// Refuses what no step can hold: too many stairs, more than a year, arithmetic without sense.
+    pub(super) fn checked(self) -> Result<Self, LoadCurveError> {
         if let Self::Stairs { values, .. } = &self
             && values.len() > MOST_SEGMENTS
         {
             return Err(LoadCurveError::TooManyStairs(values.len()));
         }
         if let Some(length) = self.length() {
+            if length > LONGEST {
+                return Err(LoadCurveError::OverAYear(length));
+            }
             self.over(length)?;
         }
         Ok(self)
@@ -342,9 +283,7 @@ pub(super) fn value(text: &str) -> Result<f64, LoadCurveError> {
 }
 
 fn time(text: &str) -> Result<Duration, LoadCurveError> {
-    let parsed = humantime::parse_duration(text.trim());
-    parsed
-        .ok()
+    written_time(text)
         .filter(|time| !time.is_zero())
         .ok_or_else(|| LoadCurveError::Time(text.trim().to_owned()))
 }

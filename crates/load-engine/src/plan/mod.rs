@@ -3,8 +3,10 @@
 pub(crate) mod arrivals;
 mod curve_file;
 pub(crate) mod curve_segments;
+pub(crate) mod host_schedule;
 pub(crate) mod intended_load;
 pub(crate) mod load_curve;
+pub(crate) mod load_curve_error;
 pub(crate) mod load_plan;
 pub(crate) mod phase;
 pub(crate) mod rate_curve;
@@ -16,4 +18,6 @@ pub(crate) mod stop_rule;
 pub(crate) mod straight_line;
 pub(crate) mod think_time;
 pub(crate) mod user_schedule;
+pub(crate) mod wall_time;
 pub(crate) mod worker_share;
+mod written_time;

@@ -9,6 +9,8 @@ pub enum Phase {
     Connect,
     /// Schema and data are made.
     Prepare,
+    /// The instant at which all hosts start is waited for.
+    Wait,
     /// Load that is not measured.
     WarmUp,
     /// Load that is measured.
@@ -26,6 +28,7 @@ impl Phase {
             Self::Start => "start",
             Self::Connect => "connect",
             Self::Prepare => "prepare",
+            Self::Wait => "wait",
             Self::WarmUp => "warm-up",
             Self::Measure => "measure",
             Self::Drain => "drain",

@@ -13,6 +13,7 @@ use super::load_plan::{LoadPlan, SessionOpening};
 use super::rate_curve::RateCurve;
 use super::stop_rule::StopRule;
 use super::user_schedule::UserSchedule;
+use super::wall_time::WallTime;
 use super::worker_share::WorkerShare;
 
 /// Kind of runtime that the load is made on.
@@ -51,6 +52,10 @@ pub struct StepPlan {
     pub curve: Option<FittedCurve>,
     /// Most users started per second in a closed loop; absent where all come when they are due.
     pub spawn_per_s: Option<f64>,
+    /// Most requests of each user of a closed loop, who makes none after one that failed. The measured
+    /// part then ends with the last answer to anybody, and `measure` bounds it. Absent where users ask
+    /// until its end.
+    pub requests_per_user: Option<u64>,
     /// Instant at which sessions open.
     pub opening: SessionOpening,
     /// Load that is not measured, first.
@@ -71,6 +76,8 @@ pub struct StepPlan {
     pub threads: usize,
     /// Share of the load that this process makes; the plan's load is that of all together.
     pub process: WorkerShare,
+    /// Instant at which the step starts on several hosts; absent where it starts as soon as it can.
+    pub starts_at: Option<WallTime>,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
     /// Least pause of a user after a failure, so that one who is refused at once does not spin.
@@ -90,6 +97,7 @@ impl StepPlan {
             load,
             curve: None,
             spawn_per_s: None,
+            requests_per_user: None,
             opening: SessionOpening::Upfront,
             warmup: Duration::ZERO,
             measure,
@@ -100,6 +108,7 @@ impl StepPlan {
             runtime: RuntimeKind::Shared,
             threads: available_threads(),
             process: WorkerShare::ALONE,
+            starts_at: None,
             waiting: WaitStrategy::Sleep,
             failure_pause: Duration::ZERO,
             stop_rules: Vec::new(),
@@ -138,6 +147,23 @@ impl StepPlan {
             self.opening = SessionOpening::WhenDue;
         }
         self
+    }
+
+    /// Lets each user of a closed loop make at most `requests`; the measured part ends once all are over.
+    #[must_use]
+    pub fn asking(mut self, requests: u64) -> Self {
+        if let LoadPlan::Closed { .. } = self.load {
+            self.requests_per_user = Some(requests);
+        }
+        self
+    }
+
+    /// Returns the planned time of the measured part; `None` where the last answer ends it.
+    pub fn measured_time(&self) -> Option<Duration> {
+        match self.requests_per_user {
+            None => Some(self.measure),
+            Some(_) => None,
+        }
     }
 
     /// Returns true if the load is not the same over the whole measured part.

@@ -9,6 +9,8 @@ use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Exp1};
 use serde::{Deserialize, Serialize};
 
+use super::written_time::written_time;
+
 /// Longest pause that a draw gives, in means: one of 10⁹ exponential draws is longer.
 const LONGEST_IN_MEANS: f64 = 20.0;
 
@@ -43,7 +45,10 @@ pub struct Pauses {
 
 /// Text that is no think time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no think time: write 2s, 1s..3s (evenly between) or exp:2s (around a mean)")]
+#[error(
+    "{0:?} is no think time: write 2s, 1s..3s (evenly between) or exp:2s (around a mean), a year at \
+     most"
+)]
 pub struct ThinkTimeError(String);
 
 impl ThinkTime {
@@ -103,6 +108,11 @@ impl Pauses {
         self.next_pause().max(self.after_failure.filter(|_| failed))
     }
 
+    /// Returns true if users never pause.
+    pub(crate) fn are_none(&self) -> bool {
+        self.think_time.is_none()
+    }
+
     /// Length of the next pause; `None` if users never pause.
     pub fn next_pause(&mut self) -> Option<Duration> {
         (!self.think_time.is_none()).then(|| self.think_time.draw(&mut self.random))
@@ -131,7 +141,7 @@ impl FromStr for ThinkTime {
 
     fn from_str(text: &str) -> Result<Self, ThinkTimeError> {
         let error = || ThinkTimeError(text.trim().to_owned());
-        let time = |text: &str| humantime::parse_duration(text.trim()).map_err(|_| error());
+        let time = |text: &str| written_time(text).ok_or_else(error);
         if let Some(mean) = text.trim().strip_prefix("exp:") {
             return Ok(Self::Exponential { mean: time(mean)? });
         }

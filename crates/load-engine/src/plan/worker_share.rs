@@ -23,10 +23,11 @@ impl WorkerShare {
         whole / self.count + u64::from(self.index < whole % self.count)
     }
 
-    /// The share of thread `thread` of the `threads` that each process of this kind has.
+    /// The share of thread `thread` of the `threads` that this process has. The shares of a process add
+    /// up to its own, so that processes on other hosts may have another number of threads.
     pub(crate) fn of_thread(self, thread: u64, threads: u64) -> Self {
         Self {
-            index: self.index * threads + thread,
+            index: thread * self.count + self.index,
             count: self.count * threads,
         }
     }
@@ -81,9 +82,30 @@ mod tests {
     fn threads_of_processes_are_workers_of_one_load() {
         let process = |index| WorkerShare { index, count: 3 };
         let all = (0..3).flat_map(|p| (0..2).map(move |t| process(p).of_thread(t, 2)));
-        let indices: Vec<u64> = all.clone().map(|worker| worker.index).collect();
+        let mut indices: Vec<u64> = all.clone().map(|worker| worker.index).collect();
+        indices.sort_unstable();
         assert_eq!(indices, [0, 1, 2, 3, 4, 5]);
         assert_eq!(all.map(|worker| worker.share_of(100)).sum::<u64>(), 100);
+    }
+
+    #[test]
+    fn a_process_makes_the_same_share_whatever_its_number_of_threads() {
+        for (index, whole) in [(0, 100), (1, 100), (2, 100), (1, 4), (2, 2)] {
+            let process = WorkerShare { index, count: 3 };
+            for threads in [1, 2, 5, 64] {
+                let each = (0..threads).map(|t| process.of_thread(t, threads).share_of(whole));
+                assert_eq!(
+                    each.sum::<u64>(),
+                    process.share_of(whole),
+                    "{threads} threads"
+                );
+                let users = (0..threads).map(|t| process.of_thread(t, threads).index % 3);
+                assert!(
+                    users.clone().all(|user| user == index),
+                    "numbers of its own"
+                );
+            }
+        }
     }
 
     #[test]

@@ -44,6 +44,20 @@ fn share_of(plan: &StepPlan, process: WorkerShare) -> StepPlan {
     }
 }
 
+/// Returns the end of a load whose workers have ended so: completed once all have, and otherwise that of
+/// the first.
+fn common_end<'a>(ends: impl Iterator<Item = Option<&'a StepEnd>>) -> Option<StepEnd> {
+    let mut all_completed = true;
+    for end in ends {
+        match end {
+            Some(StepEnd::Completed) => {}
+            Some(end) => return Some(end.clone()),
+            None => all_completed = false,
+        }
+    }
+    all_completed.then_some(StepEnd::Completed)
+}
+
 impl<'a> ChildProcesses<'a> {
     /// Orders every worker to open the sessions of its share of `plan` on `target`.
     pub(crate) fn prepare(
@@ -165,7 +179,7 @@ impl<'a> ChildProcesses<'a> {
     fn longest_silence_ns(&self) -> u64 {
         let now_ns = monotonic_ns();
         let workers = self.processes.workers.iter();
-        let silences = workers.map(|w| w.step.longest_silence_ns.max(w.silent_ns(now_ns)));
+        let silences = workers.map(|worker| worker.longest_silence_ns(now_ns));
         let overdue = silences.filter(|ns| u128::from(*ns) > ANSWER_BOUND.as_nanos());
         overdue.max().unwrap_or(0)
     }
@@ -246,7 +260,8 @@ impl LoadSource for ChildProcesses<'_> {
                 reason: self.processes.lost()?,
             });
         }
-        workers.iter().find_map(|w| w.step.early_end.clone())
+        let working = workers.iter().filter(|worker| worker.lost.is_none());
+        common_end(working.map(|worker| worker.step.early_end.as_ref()))
     }
 
     fn halt(&mut self) {
@@ -293,5 +308,23 @@ impl LoadSource for ChildProcesses<'_> {
             }
         }
         self.merged()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_completed_by_its_last_worker_and_stopped_by_its_first() {
+        let (done, stopped) = (StepEnd::Completed, StepEnd::Interrupted);
+        for (ends, expected) in [
+            ([Some(&done), None], None),
+            ([Some(&done), Some(&done)], Some(&done)),
+            ([None, Some(&stopped)], Some(&stopped)),
+            ([Some(&done), Some(&stopped)], Some(&stopped)),
+        ] {
+            assert_eq!(common_end(ends.into_iter()).as_ref(), expected);
+        }
     }
 }

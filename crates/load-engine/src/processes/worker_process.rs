@@ -101,6 +101,15 @@ impl WorkerProcess {
             .map_or(0, |asked_ns| now_ns.saturating_sub(asked_ns))
     }
 
+    /// Returns the longest time in this step for which it has owed an answer, at `now_ns`; 0 once it is
+    /// lost: the silence of a process that is gone says nothing about those that made the load.
+    pub(super) fn longest_silence_ns(&self, now_ns: u64) -> u64 {
+        if self.lost.is_some() {
+            return 0;
+        }
+        self.step.longest_silence_ns.max(self.silent_ns(now_ns))
+    }
+
     /// Takes note of an answer.
     pub(super) fn receive(&mut self, answer: Answer) {
         let now_ns = monotonic_ns();
@@ -177,12 +186,14 @@ impl WorkerProcess {
         self.lost = Some(how);
     }
 
-    /// Ends a worker that does not answer.
+    /// Ends a worker that has been waited for as long as `bound`, and tells for how long it has owed an
+    /// answer: longer, where it owed an earlier one.
     pub(super) fn give_up(&mut self, bound: Duration) {
         if self.lost.is_none() {
             self.kill();
-            let bound = humantime::format_duration(bound);
-            self.lost = Some(format!("did not answer for {bound} and was ended"));
+            let silent = Duration::from_nanos(self.silent_ns(monotonic_ns())).max(bound);
+            let silent_s = silent.as_secs_f64();
+            self.lost = Some(format!("did not answer for {silent_s:.1} s and was ended"));
         }
     }
 
@@ -225,5 +236,42 @@ fn ending(status: ExitStatus) -> String {
         (Some(signal), _) => format!("was killed by signal {signal}"),
         (None, Some(code)) => format!("exited with code {code}"),
         (None, None) => "ended".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    fn asked(ago_ns: u64) -> WorkerProcess {
+        let share = WorkerShare { index: 1, count: 2 };
+        let mut worker = WorkerProcess::new(share, Box::new(std::io::sink()), None);
+        worker.ask(&Order::TakeInterval);
+        worker.asked_ns = worker.asked_ns.map(|asked_ns| asked_ns - ago_ns);
+        worker
+    }
+
+    #[test]
+    fn the_silence_of_a_worker_that_is_gone_is_no_stall_of_the_others() {
+        let mut worker = asked(3 * S);
+        assert!(worker.longest_silence_ns(monotonic_ns()) >= 3 * S);
+        worker.note_end(None);
+        assert!(worker.lost.is_some());
+        assert_eq!(worker.longest_silence_ns(monotonic_ns()), 0);
+    }
+
+    #[test]
+    fn a_worker_that_is_given_up_is_told_with_its_whole_silence() {
+        for (ago_ns, waited_s, told) in [(8 * S, 2, "for 8."), (0, 2, "for 2.0 s")] {
+            let mut worker = asked(ago_ns);
+            worker.give_up(Duration::from_secs(waited_s));
+            let sentence = worker.sentence();
+            assert!(
+                sentence.contains("did not answer") && sentence.contains(told),
+                "{sentence}"
+            );
+        }
     }
 }

@@ -5,4 +5,5 @@ mod arrival_server;
 mod open_session;
 pub(crate) mod target;
 mod user;
+mod user_requests;
 pub(crate) mod worker;

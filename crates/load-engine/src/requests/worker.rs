@@ -12,12 +12,12 @@ use super::arrival_queue::{ARRIVAL_QUEUE_CAPACITY, ArrivalQueue};
 use super::arrival_server::{self, IdleSessions};
 use super::target::{Target, TargetFactory, UserId};
 use super::user;
+use super::user_requests::UserRequests;
 use crate::load::opening_order::OpeningOrder;
 use crate::load::pacer::Pacer;
 use crate::load::step_state::{PacerError, StepState};
 use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::step_plan::StepPlan;
-use crate::plan::think_time::Pauses;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::{Arrival, InFlightRequest};
@@ -147,9 +147,8 @@ fn open_upfront<T: Target>(
                 tasks.spawn(arrival_server::serve(target, user, place, queue, shared));
             }
             LoadPlan::Closed { think_time, .. } => {
-                let pauses =
-                    Pauses::new(think_time, plan.seed, user.0).after_failure(plan.failure_pause);
-                tasks.spawn(user::stay(target, user, place, pauses, shared));
+                let requests = UserRequests::new(plan, think_time, user);
+                tasks.spawn(user::stay(target, user, place, requests, shared));
             }
         }
     }
@@ -171,9 +170,9 @@ fn expect_users<T: Target>(
     for index in 0..worker.share_of(schedule.peak()) {
         let user = UserId(index * worker.count + worker.index);
         let presences = schedule.presences(user.0);
-        let pauses = Pauses::new(*think_time, plan.seed, user.0).after_failure(plan.failure_pause);
+        let requests = UserRequests::new(plan, *think_time, user);
         let (target, shared) = (Arc::clone(target), Arc::clone(shared));
-        tasks.spawn(user::come_and_go(target, user, presences, pauses, shared));
+        tasks.spawn(user::come_and_go(target, user, presences, requests, shared));
     }
     tasks
 }

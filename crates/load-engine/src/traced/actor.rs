@@ -27,6 +27,11 @@ pub trait Actor<T>: Send + 'static {
     }
 }
 
+/// Acts in no way, in a run that is nothing but its load.
+impl<T: Send + Sync> Actor<T> for () {
+    async fn act(&mut self, _: &Arc<T>, _: &RunView) {}
+}
+
 /// View that an actor has of its run.
 #[derive(Debug, Clone)]
 pub struct RunView {

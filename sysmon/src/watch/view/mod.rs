@@ -9,7 +9,7 @@ mod devices;
 mod glyph;
 mod help;
 mod memory;
-pub mod palette;
+pub(crate) mod palette;
 mod processes;
 mod trees;
 
@@ -31,7 +31,7 @@ use bench_cli::terminal_text::{ABSENT, columns, fitted, printable, shortened};
 pub(crate) const LEAST: (u16, u16) = (60, 16);
 
 /// Draws the state, and returns the number of processes that there is room for.
-pub fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize {
+pub(crate) fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize {
     let area = frame.area();
     if area.width < LEAST.0 || area.height < LEAST.1 {
         put(frame.buffer_mut(), area, too_small(area));

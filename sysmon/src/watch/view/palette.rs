@@ -8,14 +8,14 @@ const HIGH_RATIO: f64 = 0.9;
 
 /// Styles of the view.
 #[derive(Debug, Clone, Copy)]
-pub struct Palette {
+pub(crate) struct Palette {
     coloured: bool,
 }
 
 #[expect(clippy::unused_self, reason = "all styles are read from a palette")]
 impl Palette {
     /// Creates styles with the terminal's sixteen colours, or without colours.
-    pub fn new(coloured: bool) -> Self {
+    pub(crate) fn new(coloured: bool) -> Self {
         Self { coloured }
     }
 

@@ -1,0 +1,78 @@
+//! Doubts about a load of requests that its step left no time for.
+
+use bench_report::{Step, StepEnd, Warning, WarningCode};
+
+use crate::plan::load_plan::LoadPlan;
+use crate::plan::step_plan::StepPlan;
+
+/// Finds load of `plan` that `step`, as step 0, was too short to make, although it lasted as long as
+/// planned: users whom the spawn rate let come too late, or every request.
+pub(super) fn missing_load(plan: &StepPlan, step: &Step) -> Option<Warning> {
+    if step.end != StepEnd::Completed {
+        return None;
+    }
+    let measured_s = step.window.measured_s();
+    let late = late_users(plan);
+    let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
+    let (message, made, wanted) = match (attempted, late) {
+        (0, None) => (
+            format!("no request began in the {measured_s:.2} s that were measured"),
+            0,
+            1,
+        ),
+        (_, Some((came, wanted))) => (
+            format!(
+                "the step was too short for its users: at the spawn rate {came} of {wanted} came"
+            ),
+            came,
+            wanted,
+        ),
+        (_, None) => return None,
+    };
+    let warning = Warning::new(WarningCode::StepTooShort, message)
+        .with_figures(made as f64, wanted as f64)
+        .about_step(0, &["operations"]);
+    Some(warning)
+}
+
+/// Returns the most users whom the spawn rate of `plan` lets be there together, and those that its
+/// load asks for; `None` where all of them come.
+fn late_users(plan: &StepPlan) -> Option<(u64, u64)> {
+    let LoadPlan::Closed { users, .. } = plan.load else {
+        return None;
+    };
+    plan.spawn_per_s?;
+    let came = plan.user_schedule()?.peak();
+    (came < users).then_some((came, users))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::load_curve::LoadCurve;
+    use crate::plan::think_time::ThinkTime;
+
+    fn users(users: u64, measured_s: u64) -> StepPlan {
+        let think_time = ThinkTime::NONE;
+        let load = LoadPlan::Closed { users, think_time };
+        StepPlan::new("", load, Duration::from_secs(measured_s))
+    }
+
+    #[test]
+    fn users_whom_the_spawn_rate_keeps_away_are_counted() {
+        let mut plan = users(50, 10).spawning(2.0);
+        assert_eq!(late_users(&plan), Some((20, 50)));
+        plan.warmup = Duration::from_secs(20);
+        assert_eq!(late_users(&plan), None, "most of them come in the warm-up");
+        assert_eq!(late_users(&users(50, 10)), None, "all come at once");
+        let curve: LoadCurve = "spike:2,80/10s".parse().unwrap();
+        let spike = |spawn_per_s| {
+            let fitted = curve.over(Duration::from_secs(40)).unwrap();
+            late_users(&users(80, 40).following(fitted).spawning(spawn_per_s))
+        };
+        assert_eq!(spike(3.0), Some((32, 80)));
+        assert_eq!(spike(8.0), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! Start of a step on the monotonic clock, now or at the instant that several hosts agree on.
+
+use bench_report::clock::monotonic_ns;
+
+use crate::plan::step_plan::StepPlan;
+use crate::plan::wall_time::WallTime;
+
+/// Advice to those who are late.
+const REMEDY: &str = "give a later --start-at, or every worker a longer --prepare-time";
+
+/// Returns the instant at which a load that is ready now starts, `head_start_ns` from now at the
+/// earliest. The wall clock is read here, after the preparation, so that what sets it meanwhile counts.
+///
+/// # Errors
+/// Returns the reason for which it is too late.
+pub(super) fn of(plan: &StepPlan, head_start_ns: u64) -> Result<u64, String> {
+    let (now_ns, now) = (monotonic_ns(), WallTime::now());
+    let Some(starts_at) = plan.starts_at else {
+        return Ok(now_ns + head_start_ns);
+    };
+    let start_ns = starts_at.on_monotonic_clock(now_ns, now);
+    let in_time = start_ns.filter(|start_ns| *start_ns >= now_ns + head_start_ns);
+    in_time.ok_or_else(|| {
+        let late_s = now.since(starts_at).as_secs_f64();
+        format!(
+            "worker {} was ready {late_s:.3} s after {starts_at}, when the step began on all \
+             workers; {REMEDY}",
+            plan.process
+        )
+    })
+}
+
+/// Returns the reason for which a load is late whose sessions open still, so many of so many; `None`
+/// before the start.
+pub(super) fn missed(plan: &StepPlan, (opened, wanted): (usize, usize)) -> Option<String> {
+    let starts_at = plan.starts_at?;
+    (WallTime::now() >= starts_at).then(|| {
+        format!(
+            "worker {} had {opened} of {wanted} sessions open at {starts_at}, when the step began on \
+             all workers; {REMEDY}",
+            plan.process
+        )
+    })
+}

@@ -1,0 +1,98 @@
+//! Instants of the wall clock, on which several hosts agree to begin.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// Instant of the wall clock, in nanoseconds since 1970 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WallTime(u64);
+
+impl WallTime {
+    /// Creates the instant that lies `since_1970` after the start of 1970.
+    pub fn since_1970(since_1970: Duration) -> Self {
+        Self(u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// Reads this host's wall clock.
+    pub fn now() -> Self {
+        Self::since_1970(
+            SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Returns the instant so much later.
+    #[must_use]
+    pub fn after(self, later: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(u64::try_from(later.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+
+    /// Returns the instant so much earlier.
+    #[must_use]
+    pub fn before(self, earlier: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(earlier.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+
+    /// Returns the time from `earlier` to this instant; zero where it lies before.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Returns the nanoseconds since 1970.
+    pub fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the instant of the monotonic clock that will be this one, where the clocks show
+    /// `monotonic_ns` and `now`; `None` where it has passed.
+    pub(crate) fn on_monotonic_clock(self, monotonic_ns: u64, now: Self) -> Option<u64> {
+        let ahead_ns = self.0.checked_sub(now.0)?;
+        monotonic_ns.checked_add(ahead_ns)
+    }
+}
+
+impl fmt::Display for WallTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(self.0)) {
+            Some(instant) => humantime::format_rfc3339_millis(instant).fmt(f),
+            None => write!(f, "{} ns after 1970", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn an_instant_of_the_wall_clock_becomes_one_of_each_hosts_monotonic_clock() {
+        let start = WallTime(1_773_479_700 * SECOND);
+        // Two hosts that were booted at different times; one asks a second after the other.
+        let early = start.before(Duration::from_secs(30));
+        let later = early.after(Duration::from_secs(1));
+        assert_eq!(
+            start.on_monotonic_clock(5 * SECOND, early),
+            Some(35 * SECOND)
+        );
+        assert_eq!(
+            start.on_monotonic_clock(900 * SECOND, later),
+            Some(929 * SECOND)
+        );
+        let passed = start.after(Duration::from_nanos(1));
+        assert_eq!(start.on_monotonic_clock(5 * SECOND, passed), None);
+        assert_eq!(later.since(early), Duration::from_secs(1));
+        assert_eq!(early.since(later), Duration::ZERO);
+        assert_eq!(start.to_string(), "2026-03-14T09:15:00.000Z");
+    }
+}

@@ -1,0 +1,78 @@
+//! Workers that are started one by one, as on several hosts, and share a load by schedule.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod known;
+
+use std::time::Duration;
+
+use bench_report::{StepEnd, WarningCode};
+use known::{Known, hit, open, run};
+use load_engine::{HostSchedule, StepPlan, StepResult, WallTime};
+
+/// Plan of one step of 200 arrivals in a second, of which worker `index` of `count` makes its share
+/// from `start_at` on.
+fn plan(index: u64, count: u64, threads: usize, start_at: WallTime) -> StepPlan {
+    let schedule = HostSchedule {
+        worker: format!("{index}/{count}").parse().unwrap(),
+        start_at,
+        prepare: Duration::from_secs(1),
+    };
+    let mut plans = [open(200.0, 64, Duration::from_secs(1))];
+    schedule.fix(&mut plans);
+    let [mut plan] = plans;
+    plan.threads = threads;
+    plan.runtime = load_engine::RuntimeKind::PerCore;
+    plan
+}
+
+fn run_at_once(plans: Vec<StepPlan>) -> Vec<StepResult> {
+    std::thread::scope(|scope| {
+        let started: Vec<_> = plans
+            .into_iter()
+            .map(|plan| scope.spawn(move || run(&plan, Known::default())))
+            .collect();
+        let ended = started.into_iter().map(|one| one.join().unwrap());
+        ended.collect()
+    })
+}
+
+#[test]
+fn workers_with_different_numbers_of_threads_start_at_one_instant_and_make_the_whole_load() {
+    let start_at = WallTime::now().after(Duration::from_secs(3));
+    let results = run_at_once(vec![
+        plan(0, 3, 1, start_at),
+        plan(1, 3, 3, start_at),
+        plan(2, 3, 2, start_at),
+    ]);
+    let made: Vec<u64> = results.iter().map(|result| hit(result).attempted).collect();
+    assert_eq!(made, [67, 67, 66], "each its own third of 200");
+    let starts: Vec<u64> = results.iter().map(|r| r.step.window.start_ns).collect();
+    let apart = starts.iter().max().unwrap() - starts.iter().min().unwrap();
+    // The wall clock is set by at most 0.05 %; readings of two clocks may be preempted in between.
+    assert!(apart < 500_000_000, "{starts:?}");
+    for result in &results {
+        assert_eq!(result.step.end, StepEnd::Completed);
+        let late = |w: &&bench_report::Warning| w.code == WarningCode::WorkerLate;
+        assert_eq!(result.warnings.iter().find(late), None);
+    }
+}
+
+#[test]
+fn a_worker_that_is_ready_after_the_start_makes_no_load_and_says_so() {
+    let start_at = WallTime::now().before(Duration::from_millis(1_500));
+    let result = run(&plan(1, 2, 1, start_at), Known::default());
+    let StepEnd::Failed { reason } = &result.step.end else {
+        panic!("{:?}", result.step.end);
+    };
+    for part in ["worker 1/2", "--start-at", &start_at.to_string()] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let attempted = result.step.operations.values().map(|o| o.attempted);
+    assert_eq!(attempted.sum::<u64>(), 0);
+    let late = &result.warnings[0];
+    assert_eq!(
+        (late.code, &late.message),
+        (WarningCode::WorkerLate, reason)
+    );
+    assert!(late.spoils("/steps/0/operations/hit/response"));
+}

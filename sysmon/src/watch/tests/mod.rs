@@ -1,0 +1,8 @@
+//! What `sysmon watch` shows of a made-up machine, on terminals of any size.
+
+mod layout;
+mod machine;
+mod processes;
+mod resources;
+mod screen;
+mod untrusted;
