@@ -21,7 +21,7 @@ mod traced;
 
 pub use control::cancel::Cancel;
 pub use control::observer::{Observer, Tick};
-pub use control::rule_window::{BrokenRule, RuleWindow};
+pub use control::rule_window::BrokenRule;
 pub use control::run_connections::{HeldResult, run_connections};
 pub use control::run_requests::{StartError, run_requests};
 pub use control::run_traced::{TracedResult, run_traced};
@@ -32,7 +32,6 @@ pub use held::connection_factory::{
 };
 pub use held::held_load::{HeldLoad, HeldSettings, WorkerGone};
 pub use held::held_step::HeldLevel;
-pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
 pub use load::opening_order::OpeningOrder;
 pub use load::pacer::Pacer;
 pub use plan::arrivals::Arrivals;

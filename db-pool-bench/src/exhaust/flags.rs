@@ -76,7 +76,7 @@ pub(crate) struct ExhaustFlags {
 
     /// Flags of the traced run.
     #[command(flatten)]
-    pub(crate) course: TracedRunFlags,
+    pub(crate) traced: TracedRunFlags,
 
     /// The pool under test.
     #[command(flatten)]

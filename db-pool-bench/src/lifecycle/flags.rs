@@ -69,7 +69,7 @@ pub(crate) struct LifecycleFlags {
 
     /// Flags of the traced run.
     #[command(flatten)]
-    pub(crate) course: TracedRunFlags,
+    pub(crate) traced: TracedRunFlags,
 
     /// The pool under test.
     #[command(flatten)]

@@ -7,6 +7,8 @@ pub(crate) mod host_schedule;
 pub(crate) mod intended_load;
 pub(crate) mod load_curve;
 pub(crate) mod load_curve_error;
+#[cfg(test)]
+mod load_curve_tests;
 pub(crate) mod load_plan;
 pub(crate) mod phase;
 pub(crate) mod rate_curve;
