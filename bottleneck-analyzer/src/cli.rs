@@ -7,11 +7,13 @@ use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::{ReportFile, Status, StoreError, Tool, Warning, WarningCode, store};
 use clap::{Parser, Subcommand};
 
+use crate::analysis;
+use crate::assessment::Assessment;
 use crate::merge;
 use crate::render::{html, terminal};
+use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
-use crate::{Assessment, RunReports, analysis};
 
 /// Reads the reports of a run and says what limits it, how it knows, and what to promise.
 #[derive(Debug, Parser)]
@@ -220,6 +222,6 @@ fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns the name and version of this program, for the assessment.
-pub fn tool() -> Tool {
+pub(crate) fn tool() -> Tool {
     bench_cli::output::tool("bottleneck-analyzer", env!("CARGO_PKG_VERSION"))
 }
