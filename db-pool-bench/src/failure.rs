@@ -119,6 +119,18 @@ mod tests {
     }
 
     #[test]
+    fn a_checkout_that_waited_in_vain_is_told_from_one_that_could_not_connect() {
+        for (kind, is_one) in [
+            ("timeout.wait", true),
+            ("timeout.checkout", true),
+            ("timeout.create", false),
+            ("sqlstate.57P01", false),
+        ] {
+            assert_eq!(is_checkout_timeout(kind), is_one, "{kind}");
+        }
+    }
+
+    #[test]
     fn a_lost_connection_is_a_reset_whatever_the_system_calls_it() {
         for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::UnexpectedEof] {
             assert_eq!(from_sqlx(&sqlx::Error::Io(kind.into())).kind, "reset");

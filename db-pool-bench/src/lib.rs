@@ -16,7 +16,6 @@ mod conditions;
 mod connect;
 mod context;
 mod control;
-mod course;
 mod defaults;
 pub mod drivers;
 mod exhaust;

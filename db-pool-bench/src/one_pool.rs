@@ -125,7 +125,7 @@ pub(crate) struct TracedRunFlags {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 
-    /// End a course that breaks a bound, as in errors>10% or p99>500ms (repeat it for several)
+    /// End a run that breaks a bound, as in errors>10% or p99>500ms (repeat it for several)
     #[arg(long, value_name = "RULE", value_parser = str::parse::<StopRule>)]
     pub(crate) stop_on: Vec<StopRule>,
 }

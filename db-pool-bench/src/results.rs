@@ -214,6 +214,14 @@ fn keeps(step: &Step, objectives: &[Objective]) -> bool {
         .all(|objective| objective.is_kept(latency.as_ref(), errors))
 }
 
+/// Merges one phase over all operations of `step`; `None` where nothing was recorded.
+pub(crate) fn whole(
+    step: &Step,
+    phase: impl Fn(&Operation) -> Option<&Histogram>,
+) -> Option<Recording> {
+    merge_recordings(step.operations.values().filter_map(phase))
+}
+
 /// Merges `parts` into one recording; `None` where nothing was recorded.
 pub(crate) fn merge_recordings<'a>(
     parts: impl Iterator<Item = &'a Histogram>,

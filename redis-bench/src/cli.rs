@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bench_cli::curve_flags::{CURVES_HELP, CurveLoadFlags};
 use bench_cli::flags::{self, OutputFlags};
+use bench_cli::host_worker::HostWorkerFlags;
 use bench_cli::workers::WorkerFlags;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -99,6 +100,10 @@ pub struct CommonFlags {
     /// Flags of worker processes.
     #[command(flatten)]
     pub workers: WorkerFlags,
+
+    /// Flags of a worker on a host of its own.
+    #[command(flatten)]
+    pub host: HostWorkerFlags,
 
     /// Flags of the output.
     #[command(flatten)]

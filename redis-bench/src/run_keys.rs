@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use load_engine::Cancel;
+use load_engine::{Cancel, WallTime};
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
@@ -89,6 +89,21 @@ impl RunKeys {
     /// # Errors
     /// Returns the error of the connection or the server.
     pub fn fill(&self, connection: &mut Connection, cancel: &Cancel) -> RedisResult<bool> {
+        self.fill_for(connection, cancel, None)
+    }
+
+    /// Brings the keys into the state in which they are to be at `starts_at`, as [`fill`](Self::fill);
+    /// without an instant, now. Keys live longer by the time until then, so that none is older when the
+    /// step begins.
+    ///
+    /// # Errors
+    /// As [`fill`](Self::fill).
+    pub(crate) fn fill_for(
+        &self,
+        connection: &mut Connection,
+        cancel: &Cancel,
+        starts_at: Option<WallTime>,
+    ) -> RedisResult<bool> {
         let mut random = SmallRng::seed_from_u64(self.seed);
         let value = self.value();
         let mut name = Vec::new();
@@ -99,11 +114,12 @@ impl RunKeys {
                 return Ok(false);
             }
             let end = (next + batch).min(self.keys);
+            let ahead = starts_at.map_or(Duration::ZERO, |start| start.since(WallTime::now()));
             let mut pipeline = Pipeline::with_capacity(batch as usize);
             for index in next..end {
                 self.name_into(index, &mut name);
                 pipeline
-                    .add_command(self.initial(&name, &value, &mut random))
+                    .add_command(self.initial(&name, &value, &mut random, ahead))
                     .ignore();
             }
             pipeline.exec(connection)?;
@@ -112,7 +128,7 @@ impl RunKeys {
         Ok(true)
     }
 
-    fn initial(&self, name: &[u8], value: &[u8], random: &mut SmallRng) -> Cmd {
+    fn initial(&self, name: &[u8], value: &[u8], random: &mut SmallRng, ahead: Duration) -> Cmd {
         let preloaded = random.random::<f64>() < self.preload_ratio;
         if !preloaded {
             let mut absent = redis::cmd("UNLINK");
@@ -123,7 +139,8 @@ impl RunKeys {
         set.arg(name).arg(value);
         if let Some(expiry) = &self.expiry {
             let left = expiry.draw_ms(random) as f64 * random.random::<f64>();
-            set.arg("PX").arg(left.ceil().max(1.0) as u64);
+            set.arg("PX")
+                .arg(left.ceil().max(1.0) as u64 + ahead.as_millis() as u64);
         }
         set
     }

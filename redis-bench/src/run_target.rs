@@ -7,6 +7,8 @@ use bench_cli::Remedy as _;
 use bench_cli::bench::Bench;
 use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 
+use load_engine::{Cancel, WallTime};
+
 use crate::cleanup::KeyWriter;
 use crate::failure;
 use crate::remedy;
@@ -21,6 +23,8 @@ pub(crate) struct RunTarget {
     pub(crate) server: RedisServer,
     /// Prefix of the run's keys.
     pub(crate) prefix: String,
+    /// Instant at which the run is over on every host that makes it, if there are several.
+    pub(crate) over: Option<WallTime>,
     /// True once keys may exist.
     pub(crate) begun: bool,
     /// Filling of the keys that had not ended when it was given up.
@@ -28,17 +32,28 @@ pub(crate) struct RunTarget {
 }
 
 impl RunTarget {
-    /// Brings the keys into the state in which a step begins; `false` when cancelled meanwhile.
+    /// Brings the keys into the state in which a step begins; `false` when cancelled meanwhile. Where
+    /// the start of the step is fixed, writing that is not done by then is given up: the step is late.
     ///
     /// # Errors
     /// Fails with a remedy when the keys cannot be written.
-    pub(crate) fn fill(&mut self, bench: &Bench, keys: RunKeys) -> anyhow::Result<bool> {
+    pub(crate) fn fill(
+        &mut self,
+        bench: &Bench,
+        keys: RunKeys,
+        starts_at: Option<WallTime>,
+    ) -> anyhow::Result<bool> {
         let server = &self.server;
         let remote = server.remote();
-        let writer = BlockingTask::start(move |stop| keys.fill(&mut remote.connect()?, stop))
-            .context("cannot write the keys of a run")?;
+        let left = starts_at.map(|starts_at| starts_at.since(WallTime::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(true);
+        }
+        let timeout = left.map_or(FILL_TIMEOUT, |left| left.min(FILL_TIMEOUT));
+        let fill = move |stop: &Cancel| keys.fill_for(&mut remote.connect()?, stop, starts_at);
+        let writer = BlockingTask::start(fill).context("cannot write the keys of a run")?;
         let mut remedy = None;
-        let why = match writer.wait(&bench.cancel, WaitLimits::new(FILL_TIMEOUT)) {
+        let why = match writer.wait(&bench.cancel, WaitLimits::new(timeout)) {
             TaskResult::Done(Ok(filled)) => return Ok(filled),
             TaskResult::Done(Err(error)) => {
                 remedy = remedy::for_error(&error, &server.remote());
@@ -47,6 +62,10 @@ impl RunTarget {
             TaskResult::Cancelled => {
                 self.writer = Some(writer);
                 return Ok(false);
+            }
+            TaskResult::TimedOut if starts_at.is_some() => {
+                self.writer = Some(writer);
+                return Ok(true);
             }
             TaskResult::TimedOut | TaskResult::Lost => {
                 self.writer = Some(writer);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::bench::{Bench, ShownFigures};
-use bench_cli::load::Defaults;
-use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario, workers};
+use bench_cli::bench::{Bench, EvidenceSource, ShownFigures};
+use bench_cli::host_worker::HostWorker;
+use bench_cli::load::{Defaults, seed_or_drawn};
+use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
-use load_engine::{LoadCurve, LoadPlan, Phase, RuntimeKind, StepPlan, StopRule, shuffled_steps};
+use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
 use serde_json::json;
 
 use crate::address::RedisAddress;
@@ -17,7 +18,6 @@ use crate::cleanup;
 use crate::cli::CommonFlags;
 use crate::clients::{self, ClientKind, Multiplexed, Pooled};
 use crate::evidence::ServerSampler;
-use crate::group;
 use crate::guard::{self, Demand};
 use crate::run_keys::{self, RunKeys};
 use crate::run_target::RunTarget;
@@ -27,10 +27,7 @@ use crate::worker::StepTarget;
 use crate::workload::RedisWorkload;
 
 /// Users where neither `--users` nor `--rate` is given.
-const DEFAULT_USERS: u64 = 50;
-/// Lowest cap of arrivals in flight: far above any pool, or requests would wait for the cap and not
-/// for the pool.
-const MIN_IN_FLIGHT_CAP: u64 = 1_024;
+pub(crate) const DEFAULT_USERS: u64 = 50;
 /// Longest waits for the server's evidence: after an interrupt, and otherwise.
 const EVIDENCE_TIMEOUT_INTERRUPTED: Duration = Duration::from_millis(150);
 const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,11 +35,13 @@ const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Run of one workload on each client, from its flags to its report.
 pub(crate) struct RedisRun<'a, W> {
     scenario: &'static str,
-    workload: &'a W,
-    flags: &'a CommonFlags,
-    clients: Vec<ClientKind>,
-    seed: u64,
-    defaults: Defaults,
+    pub(crate) workload: &'a W,
+    pub(crate) flags: &'a CommonFlags,
+    pub(crate) clients: Vec<ClientKind>,
+    /// Share of the run that this process makes beside those on other hosts; absent where it makes all.
+    pub(crate) host: Option<HostWorker>,
+    pub(crate) seed: u64,
+    pub(crate) defaults: Defaults,
 }
 
 impl<'a, W: RedisWorkload> RedisRun<'a, W> {
@@ -56,12 +55,15 @@ impl<'a, W: RedisWorkload> RedisRun<'a, W> {
         flags: &'a CommonFlags,
         defaults: Defaults,
     ) -> anyhow::Result<Self> {
+        let host = flags.host.checked(flags.workers, flags.url.as_deref())?;
+        let given = flags.load.step.seed;
         Ok(Self {
             scenario,
             workload,
             flags,
             clients: clients::selected(&flags.client)?,
-            seed: flags.load.step.draw_seed(),
+            seed: host.map_or_else(|| seed_or_drawn(given), |host| host.seed(given)),
+            host,
             defaults,
         })
     }
@@ -77,7 +79,7 @@ impl<'a, W: RedisWorkload> RedisRun<'a, W> {
 
 impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     type Target = RunTarget;
-    type Prepared = ServerSampler;
+    type Prepared = Option<ServerSampler>;
 
     fn name(&self) -> ScenarioName {
         ScenarioName {
@@ -92,7 +94,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             RedisAddress::parse(url)?;
         }
         self.flags.load.check(self.defaults)?;
-        self.check_workers()
+        self.check_workers()?;
+        self.check_share()
     }
 
     fn config(&self) -> BTreeMap<String, serde_json::Value> {
@@ -112,10 +115,15 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             json!(url.as_deref().unwrap_or("throwaway")),
         );
         let load = &flags.load;
-        if load.rate.is_none() && load.curve().is_none() {
+        if load.rate.is_none() && load.curve().is_none() && !load.search.is_given() {
             let users = load.users.as_ref().and_then(LoadCurve::constant);
             let users = users.map_or(DEFAULT_USERS, |users| users as u64);
             config.insert("users".to_owned(), json!(users));
+        }
+        if let (Some(host), Ok((planned, _))) = (&self.host, self.planned()) {
+            let plans: Vec<StepPlan> = planned.into_iter().map(|(_, plan)| plan).collect();
+            let worker = host.config(self.name(), &plans, &config);
+            config.insert("worker".to_owned(), worker);
         }
         config
     }
@@ -127,10 +135,15 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         }
     }
 
+    fn seeks_limit(&self) -> bool {
+        self.flags.load.search.is_given()
+    }
+
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunTarget>> {
         Ok(Some(RunTarget {
             server: RedisServer::open(self.flags.url.as_deref())?,
-            prefix: run_keys::prefix(&bench.own_name()),
+            prefix: run_keys::prefix(&self.keys_name(bench)),
+            over: None,
             begun: false,
             writer: None,
         }))
@@ -140,7 +153,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         &self,
         bench: &mut Bench,
         target: &mut RunTarget,
-    ) -> anyhow::Result<Option<ServerSampler>> {
+    ) -> anyhow::Result<Option<Self::Prepared>> {
         let server = &target.server;
         bench.phase(Phase::Connect);
         let Some(info) = server.probe(&bench.cancel)? else {
@@ -157,38 +170,46 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             .report
             .config
             .insert("stop_on".to_owned(), json!(told));
+        if self.host.is_some_and(|host| !host.watches_server()) {
+            return Ok(Some(None));
+        }
         let evidence = ServerSampler::start(server.remote(), self.workload.commands());
-        evidence.context("cannot watch the server").map(Some)
+        let evidence = evidence.context("cannot watch the server")?;
+        Ok(Some(Some(evidence)))
     }
 
     fn steps(
         &self,
         bench: &mut Bench,
         target: &mut RunTarget,
-        mut evidence: ServerSampler,
+        mut evidence: Self::Prepared,
     ) -> anyhow::Result<()> {
-        let repeats = self.flags.load.step.repeats(self.defaults);
-        let planned = shuffled_steps(self.clients.len(), repeats, self.seed);
-        let load = &self.flags.load;
-        let one = load.measure(self.defaults) + load.step.warmup(self.defaults);
-        bench.announce(one * planned.len() as u32, planned.len());
         if let Some(count) = self.flags.workers.workers {
             bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
         }
-        target.begun = true;
-        for next in planned {
-            let client = self.clients[next.setting];
-            bench.phase(Phase::Prepare);
-            let seed = self.seed.wrapping_add(next.repeat);
-            let keys = self.workload.keyspace(&target.prefix, seed);
-            if !target.fill(bench, keys.clone())? {
+        if self.flags.load.search.is_given() {
+            target.begun = true;
+            return self.find_rates(bench, target, evidence.as_mut());
+        }
+        let (planned, over) = self.planned()?;
+        let load = &self.flags.load;
+        let one = load.measure(self.defaults) + load.step.warmup(self.defaults);
+        bench.announce(one * planned.len() as u32, planned.len());
+        (target.begun, target.over) = (true, over);
+        for (client, plan) in planned {
+            if !self.await_preparation(bench, &plan) {
                 return Ok(());
             }
-            let index = self.run_step(bench, target, (client, next.repeat), keys, &mut evidence)?;
-            bench.check_workers()?;
-            let server = &target.server;
-            let step = &bench.report.steps[index];
-            if bench.interrupted() || (!server.is_ours() && stopped(step)) {
+            let ran = self.run_step(bench, target, (client, plan), evidence.as_mut())?;
+            let Some(index) = ran else {
+                return Ok(());
+            };
+            let is_stopped = stopped(&bench.report.steps[index]);
+            if let (Some(host), true) = (&self.host, is_stopped) {
+                bench.warn(host.ended_early(index));
+                return Ok(());
+            }
+            if bench.interrupted() || (!target.server.is_ours() && is_stopped) {
                 return Ok(());
             }
         }
@@ -196,6 +217,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     }
 
     fn clean_up(&self, bench: &mut Bench, target: RunTarget) {
+        if let Some(over) = target.over {
+            // Others use the keys until then; who is interrupted must not leave any.
+            HostWorker::await_instant(bench, over);
+        }
         if target.begun && !target.server.is_throwaway() {
             let remote = target.server.remote();
             cleanup::clear(bench, &remote, &target.prefix, target.writer.as_ref());
@@ -203,20 +228,35 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     }
 
     fn summary(&self, report: &Report) -> Summary {
+        if self.flags.load.search.is_given() {
+            return report.summary.clone();
+        }
         summary::conclude(report)
     }
 
     fn text(&self, report: &Report) -> String {
-        summary::text(report)
+        if self.flags.load.search.is_given() {
+            return found_rates(report);
+        }
+        let share = self.host.map_or_else(String::new, |host| host.told());
+        summary::text(report) + &share
     }
 }
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
     fn demand(&self, bench: &Bench, prefix: &str) -> Demand {
         let connections = self.clients.iter().map(|client| self.connections(*client));
+        let connections = connections.max().unwrap_or(0);
+        let bytes = self.workload.keyspace(prefix, 0).estimated_bytes();
+        // What other workers hold already counts as the server's own use.
+        let (connections, bytes) = match self.host {
+            Some(host) if host.owns_data() => (host.share().share_of(connections), bytes),
+            Some(host) => (host.share().share_of(connections), 0),
+            None => (connections, bytes),
+        };
         Demand {
-            connections: connections.max().unwrap_or(0),
-            bytes: self.workload.keyspace(prefix, 0).estimated_bytes(),
+            connections,
+            bytes,
             descriptors: bench.report.environment.nofile_soft,
         }
     }
@@ -230,22 +270,26 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         given.clone()
     }
 
-    fn connections(&self, client: ClientKind) -> u64 {
-        match client {
-            ClientKind::Pooled => self.flags.pool_size,
-            ClientKind::Multiplexed => self.flags.connections,
-        }
-    }
-
-    fn run_step(
+    /// Runs a step on fresh keys; returns its place in the report, and `None` when a signal came before
+    /// it began.
+    pub(crate) fn run_step(
         &self,
         bench: &mut Bench,
-        target: &RunTarget,
-        (client, repeat): (ClientKind, u64),
-        keys: RunKeys,
-        evidence: &mut ServerSampler,
-    ) -> anyhow::Result<usize> {
-        let mut plan = self.plan(client, repeat)?;
+        target: &mut RunTarget,
+        (client, mut plan): (ClientKind, StepPlan),
+        mut evidence: Option<&mut ServerSampler>,
+    ) -> anyhow::Result<Option<usize>> {
+        bench.phase(Phase::Prepare);
+        let keys = self.workload.keyspace(&target.prefix, plan.seed);
+        let fills = self.host.is_none_or(|host| host.owns_data());
+        if fills && !target.fill(bench, keys.clone(), plan.starts_at)? {
+            return Ok(None);
+        }
+        let mut nobody = ();
+        let source: &mut dyn EvidenceSource = match &mut evidence {
+            Some(sampler) => *sampler,
+            None => &mut nobody,
+        };
         let server = &target.server;
         plan.stop_rules = self.stop_rules(server);
         let index = if bench.has_workers() {
@@ -256,9 +300,9 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
                 prefix: keys.prefix,
                 seed: keys.seed,
             };
-            bench.step_on_workers(&plan, &target, evidence)?
+            bench.step_on_workers(&plan, &target, source)?
         } else {
-            self.step_here(bench, &plan, (server, client), keys, evidence)?
+            self.step_here(bench, &plan, (server, client), keys, source)?
         };
         let bound = if bench.interrupted() {
             EVIDENCE_TIMEOUT_INTERRUPTED
@@ -266,7 +310,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             EVIDENCE_TIMEOUT
         };
         let step = &mut bench.report.steps[index];
-        step.server = evidence.collect(bound);
+        step.server = evidence.and_then(|sampler| sampler.collect(bound));
         self.workload.conclude(step);
         // Other parts that this server does not tell are listed in the evidence and make none of its
         // figures doubtful.
@@ -282,7 +326,8 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             bench.warn(doubt);
         }
         bench.save();
-        Ok(index)
+        bench.check_workers()?;
+        Ok(Some(index))
     }
 
     /// Makes the load of a step in this process.
@@ -292,7 +337,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         plan: &StepPlan,
         (server, client): (&RedisServer, ClientKind),
         keys: RunKeys,
-        evidence: &mut ServerSampler,
+        evidence: &mut dyn EvidenceSource,
     ) -> anyhow::Result<usize> {
         let (info, count) = (server.remote().info().clone(), self.connections(client));
         let work = self.workload.work(keys);
@@ -308,48 +353,17 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
-    /// Refuses workers who would share a connection: each has its own.
-    fn check_workers(&self) -> anyhow::Result<()> {
-        let Some(workers) = self.flags.workers.workers else {
-            return Ok(());
-        };
-        let few = |client: &&ClientKind| self.connections(**client) < workers;
-        let Some(client) = self.clients.iter().find(few) else {
-            return Ok(());
-        };
-        let (name, count) = (client.name(), self.connections(*client));
-        let flag = client.parameter().replace('_', "-");
-        Err(UsageError(format!(
-            "{workers} workers cannot share {count} connections of the {name} client: each needs one \
-             of its own; use --{flag} {workers} or more, or --client"
-        ))
-        .into())
+    /// Waits until every host is done with the step before `plan`; `false` when a signal came.
+    fn await_preparation(&self, bench: &mut Bench, plan: &StepPlan) -> bool {
+        self.host
+            .is_none_or(|host| host.await_preparation(bench, plan))
     }
 
-    fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
-        let count = self.connections(client);
-        let cap = MIN_IN_FLIGHT_CAP.max(count.saturating_mul(8));
-        let name = group::setting(client, count);
-        let seed = self.seed.wrapping_add(repeat);
-        let flags = &self.flags.load;
-        let mut plan = flags.plan(&name, (DEFAULT_USERS, cap), seed, self.defaults)?;
-        plan.repeat = repeat;
-        if plan.runtime == RuntimeKind::PerCore {
-            // A worker without a connection of its own would need one more than asked for.
-            plan.threads = plan.threads.min(count as usize);
-        }
-        let plan = plan
-            .parameter("client", client.name())
-            .parameter(client.parameter(), count);
-        let plan = match plan.load {
-            LoadPlan::Open { rate_per_s, .. } => plan.parameter("rate_per_s", rate_per_s),
-            LoadPlan::Closed { users, .. } => plan.parameter("users", users),
-        };
-        let plan = match flags.curve() {
-            Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
-            None => plan,
-        };
-        Ok(self.workload.describe(plan))
+    /// Returns the name of the run's keys, which all hosts share that make it.
+    fn keys_name(&self, bench: &Bench) -> String {
+        let worker = bench.report.config.get("worker");
+        let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
+        hash.map_or_else(|| bench.own_name(), |hash| format!("hosts-{hash}"))
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of o
 const MOST: usize = 6;
 
 /// Returns the whole text, which ends in a line feed.
-pub fn render(assessment: &Assessment) -> String {
+pub(crate) fn render(assessment: &Assessment) -> String {
     let mut text = String::new();
     head(&mut text, assessment);
     findings(&mut text, assessment);

@@ -282,6 +282,12 @@ impl Bench {
         series.roll_up(SERIES_BOUND);
     }
 
+    /// Doubts about step `index` of the report.
+    pub(crate) fn warnings_about(&self, index: usize) -> impl Iterator<Item = &Warning> {
+        let warnings = self.warnings.iter();
+        warnings.filter(move |warning| warning.step == Some(index))
+    }
+
     /// Adds a doubt about the whole run, or about steps that it names itself.
     pub fn warn(&mut self, warning: Warning) {
         self.warnings.push(warning);
@@ -354,7 +360,12 @@ impl Bench {
         } else if self.check_workers().is_err() {
             Status::Failed
         } else {
-            ending::status(&self.report, self.seeks_limit)
+            let is_late = |warning: &Warning| warning.code == WarningCode::WorkerLate;
+            match ending::status(&self.report, self.seeks_limit) {
+                // A step without a worker's share of the load is not what was planned.
+                Status::Complete if self.warnings.iter().any(is_late) => Status::Failed,
+                status => status,
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Histogram, Operation};
+use crate::{Histogram, Operation, SpikeRecovery};
 
 /// Unit of a load curve's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct StepCurve {
     /// Most users started per second, where that was limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spawn_per_s: Option<f64>,
+    /// Recovery from the spike; absent from curves without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<SpikeRecovery>,
 }
 
 /// Stretch of time on the host's monotonic clock, in nanoseconds.

@@ -46,6 +46,25 @@ pub fn process_cpu_ns() -> u64 {
     nanoseconds(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// Reads the largest error of this host's wall clock, in nanoseconds; `None` where the system does not
+/// tell, or where nobody keeps the clock right, so that the error is not known.
+pub fn wall_clock_error_ns() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let mut clock = std::mem::MaybeUninit::<nix::libc::timex>::zeroed();
+        // SAFETY: all of its fields are numbers, so zero is valid; without a mode it is only read into.
+        let (state, clock) =
+            unsafe { (nix::libc::adjtimex(clock.as_mut_ptr()), clock.assume_init()) };
+        let is_kept = state >= 0
+            && state != nix::libc::TIME_ERROR
+            && clock.status & nix::libc::STA_UNSYNC == 0;
+        let error_ns = u64::try_from(clock.maxerror).ok()?.checked_mul(1_000)?;
+        is_kept.then_some(error_ns)
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 fn nanoseconds(clock: ClockId) -> u64 {
     // Both clocks exist on every system we build for; a kernel without them answers 0 here and
     // the report then shows a step of no length, which the self-check names.

@@ -21,7 +21,7 @@ mod traced;
 
 pub use control::cancel::Cancel;
 pub use control::observer::{Observer, Tick};
-pub use control::rule_window::{BrokenRule, RuleWindow};
+pub use control::rule_window::BrokenRule;
 pub use control::run_connections::{HeldResult, run_connections};
 pub use control::run_requests::{StartError, run_requests};
 pub use control::run_traced::{TracedResult, run_traced};
@@ -32,7 +32,6 @@ pub use held::connection_factory::{
 };
 pub use held::held_load::{HeldLoad, HeldSettings, WorkerGone};
 pub use held::held_step::HeldLevel;
-pub use load::cpu_use::{CpuReading, CpuUse, LoadThreads};
 pub use load::opening_order::OpeningOrder;
 pub use load::pacer::Pacer;
 pub use plan::arrivals::Arrivals;
@@ -43,8 +42,7 @@ pub use plan::load_curve_error::LoadCurveError;
 pub use plan::load_plan::{LoadPlan, SessionOpening};
 pub use plan::phase::Phase;
 pub use plan::rate_curve::{CurveError, RateCurve};
-pub use plan::rate_goal::{RateGoal, RateGoalError, RateVerdict};
-pub use plan::rate_search::{FoundRate, RateSearch};
+pub use plan::rate_search::RateSearch;
 pub use plan::segments::SegmentIndex;
 pub use plan::step_order::{PlannedStep, shuffled_steps};
 pub use plan::step_plan::{RuntimeKind, StepPlan, WaitStrategy, available_threads};

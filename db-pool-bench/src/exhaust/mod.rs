@@ -126,7 +126,7 @@ fn one(
     let traced = plan.traced(
         setting,
         repeat,
-        context.stop_rules(&plan.flags.course.stop_on),
+        context.stop_rules(&plan.flags.traced.stop_on),
     );
     let attempts = HolderAttempts::default();
     let holders = ConnectionHolder::several(plan.holders(), setting.holder, &attempts);

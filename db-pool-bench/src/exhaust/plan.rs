@@ -61,7 +61,7 @@ impl<'a> ExhaustPlan<'a> {
             let holders = holders.iter();
             holders.map(move |&holder| ExhaustSetting { driver, holder })
         };
-        let seed = flags.course.draw_seed();
+        let seed = flags.traced.draw_seed();
         Ok(Self {
             flags,
             settings: drivers.iter().flat_map(of).collect(),
@@ -86,12 +86,11 @@ impl<'a> ExhaustPlan<'a> {
 
     /// Returns the planned time of all runs.
     pub(super) fn total(&self) -> Duration {
-        self.course_length()
-            * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
+        self.run_length() * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
     }
 
     /// Returns the planned time of one run.
-    pub(super) fn course_length(&self) -> Duration {
+    pub(super) fn run_length(&self) -> Duration {
         2 * self.flags.duration + self.flags.keep
     }
 
@@ -143,7 +142,7 @@ impl<'a> ExhaustPlan<'a> {
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);
-        let mut config = flags.course.config(self.seed);
+        let mut config = flags.traced.config(self.seed);
         config.extend([
             ("users".to_owned(), json!(self.users())),
             ("holders".to_owned(), json!(self.holders())),

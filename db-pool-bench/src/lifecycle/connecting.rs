@@ -5,24 +5,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bench_report::StepEnd;
 use bench_report::clock::monotonic_ns;
-use load_engine::{BrokenRule, Cancel, CpuUse, Failure, OperationId, Outcome, Timestamps};
+use load_engine::Failure;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
-use crate::course::{Ledger, RunSupervisor, TracedRequest};
 use crate::failure::from_postgres;
 use pg_connect::Address;
 use pg_connect::ConnectError;
 use pg_evidence::failure::{from_connect, kind_of_io};
 
-/// Number of connections opened one after the other.
-const ONE_BY_ONE: usize = 15;
 /// First statement, which needs no table.
 const STATEMENT: &str = "SELECT 1";
 
@@ -49,8 +44,8 @@ impl ConnectCost {
     }
 }
 
-/// Opens a connection and measures it, within the time-out of the address.
-async fn connect(address: &Address, application: &str) -> Result<ConnectCost, Failure> {
+/// Opens a connection, measures it within the time-out of the address, and closes it.
+pub(super) async fn connect(address: &Address, application: &str) -> Result<ConnectCost, Failure> {
     let connecting = connect_unbounded(address, application);
     let config = address.config(application);
     let Some(&bound) = config.get_connect_timeout() else {
@@ -150,121 +145,4 @@ async fn statements(client: &Client) -> Result<(u64, u64), tokio_postgres::Error
     let first_ns = monotonic_ns();
     client.query_one(&statement, &[]).await?;
     Ok((first_ns - begun_ns, monotonic_ns() - first_ns))
-}
-
-/// Opens connections one after the other.
-///
-/// # Errors
-/// Fails when one of them fails.
-pub(super) async fn one_by_one(
-    address: &Address,
-    application: &str,
-) -> Result<Vec<ConnectCost>, Failure> {
-    let mut costs = Vec::with_capacity(ONE_BY_ONE);
-    for _ in 0..ONE_BY_ONE {
-        costs.push(connect(address, application).await?);
-    }
-    Ok(costs)
-}
-
-/// One login of a storm.
-#[derive(Debug)]
-pub(super) struct StormLogin {
-    pub(super) begun_ns: u64,
-    pub(super) came: Result<ConnectCost, Failure>,
-}
-
-impl StormLogin {
-    /// Returns the login as a request.
-    pub(super) fn visit(&self) -> TracedRequest {
-        let mut timestamps = Timestamps {
-            started_ns: self.begun_ns,
-            ..Timestamps::default()
-        };
-        match &self.came {
-            Ok(cost) => {
-                timestamps.done_ns = self.begun_ns + cost.whole_ns();
-                TracedRequest::new(timestamps, Outcome::success(OperationId::FIRST))
-            }
-            Err(failure) => TracedRequest::new(
-                timestamps,
-                Outcome::failed(OperationId::FIRST, failure.clone()),
-            ),
-        }
-    }
-}
-
-/// Result of many logins at once.
-#[derive(Debug)]
-pub(super) struct Storm {
-    pub(super) began_ns: u64,
-    pub(super) ended_ns: u64,
-    /// Logins with their requests, in the order in which they ended.
-    pub(super) logins: Vec<(StormLogin, TracedRequest)>,
-    /// Number of logins cut off by a rule or a signal.
-    pub(super) unfinished: u64,
-    /// CPU time that the load generator used.
-    pub(super) cpu: CpuUse,
-    pub(super) end: StepEnd,
-}
-
-async fn log_in(
-    address: Address,
-    application: String,
-    ledger: Ledger,
-) -> (StormLogin, TracedRequest) {
-    let begun_ns = monotonic_ns();
-    let under_way = ledger.begin(begun_ns);
-    let came = connect(&address, &application).await;
-    let login = StormLogin { begun_ns, came };
-    let visit = under_way.note(login.visit());
-    (login, visit)
-}
-
-/// Starts `count` logins at once and waits for them, a broken rule, or `cancel`.
-pub(super) async fn storm(
-    address: &Address,
-    application: &str,
-    count: u64,
-    cancel: &Cancel,
-    follower: &mut RunSupervisor<'_>,
-) -> Storm {
-    let began_ns = monotonic_ns();
-    let ledger = follower.ledger();
-    let mut tasks = JoinSet::new();
-    follower.part_begins();
-    for _ in 0..count {
-        tasks.spawn(log_in(
-            address.clone(),
-            application.to_owned(),
-            ledger.clone(),
-        ));
-    }
-    let mut logins = Vec::new();
-    let all = async {
-        while let Some(joined) = tasks.join_next().await {
-            logins.extend(joined.ok());
-        }
-    };
-    let broken = tokio::select! {
-        biased;
-        () = cancel.cancelled() => None,
-        broken = follower.until(u64::MAX) => broken,
-        () = all => None,
-    };
-    // Logins that are refused at once may end before the first check of the rules.
-    let end = match broken.or_else(|| follower.look()) {
-        Some(BrokenRule { rule, reason }) => StepEnd::Stopped { rule, reason },
-        None if cancel.is_cancelled() => StepEnd::Interrupted,
-        None => StepEnd::Completed,
-    };
-    let cpu = follower.part_ends();
-    Storm {
-        began_ns,
-        ended_ns: monotonic_ns(),
-        unfinished: tasks.len() as u64,
-        logins,
-        cpu,
-        end,
-    }
 }

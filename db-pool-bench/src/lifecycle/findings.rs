@@ -5,8 +5,7 @@ use bench_report::{Report, Step, StepEnd, Summary};
 use humantime::format_duration;
 use pg_evidence::gap;
 
-use super::plan::{IDLE, LifecyclePlan, RAMP, SPIKE, SPIKE_AGAIN};
-use super::steps::{COST, NO_POOL};
+use super::plan::{COST, IDLE, LifecyclePlan, NO_POOL, RAMP, SPIKE, SPIKE_AGAIN};
 use crate::text::headline;
 
 /// Ratio of response times above which the first requests after an idle time paid for it.
@@ -143,7 +142,7 @@ pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     let (Some(step), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {
         let why = match last {
             Some(last) if last.end == StepEnd::Completed => "the server could not be asked",
-            _ => "the course was cut short",
+            _ => "the run ended early",
         };
         return format!("whether every connection came back is not known: {why}");
     };
@@ -174,7 +173,8 @@ pub(super) fn summary(report: &Report, plan: &LifecyclePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();
     if let Some(step) = part(report, NO_POOL, COST) {
-        for (name, value) in &step.figures {
+        let costs = step.figures.iter();
+        for (name, value) in costs.filter(|(name, _)| name.starts_with("connect.")) {
             summary.figure(name, *value);
         }
     }

@@ -6,6 +6,7 @@ mod evidence;
 mod findings;
 mod flags;
 mod leaking;
+mod logins;
 mod plan;
 mod pool_keeper;
 mod steps;
@@ -13,26 +14,28 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bench_cli::bench::Bench;
 use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
 use bench_report::{Report, Summary};
-use load_engine::Phase;
+use load_engine::{StepPlan, StepResult, StopRule, TracedPlan};
 use pg_evidence::TracedEvidence;
 use serde_json::Value;
 
 use evidence::LifecycleEvidence;
 pub(crate) use flags::LifecycleFlags;
 use leaking::Leaking;
+use logins::Logins;
 use plan::LifecyclePlan;
 use pool_keeper::{FoundLeaks, PoolKeeper};
 
 use crate::context::{self, ScenarioContext};
-use crate::course::{RunSupervisor, on_threads};
 use crate::drivers::{Deadpool, Driver, DriverSetup, Sqlx};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
+
+/// Number of steps without a pool: connections one after the other, and many at once.
+const LOGIN_STEPS: usize = 2;
 
 /// Runs the scenario from flags to exit code.
 ///
@@ -80,6 +83,10 @@ impl Scenario for LifecyclePlan<'_> {
         workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<()> {
         let context = &mut target.context(bench, &self.flags.pool.target, workload)?;
+        let runs = self.drivers.len();
+        context
+            .bench
+            .announce(self.run_length() * runs as u32, LOGIN_STEPS + runs);
         connect(context, self)?;
         for &driver in &self.drivers {
             if context.bench.interrupted() {
@@ -105,34 +112,43 @@ impl Scenario for LifecyclePlan<'_> {
 
 /// Measures the cost of one connection, and of many at once.
 fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Result<()> {
-    let refused = plan.step("no pool", steps::STORM);
-    if !context.has_room(&refused, plan.storm()) {
+    let (one_by_one, storm) = (plan.connecting(), plan.login_storm());
+    if !context.has_room(&storm, plan.storm()) {
         return Ok(());
     }
     let setup = setup(context, plan, Driver::Deadpool)?;
-    let (address, application) = (&setup.address, &setup.application);
-    context.bench.phase(Phase::Connect);
-    let cancel = context.bench.cancel.clone();
-    let rules = context.stop_rules(&plan.flags.course.stop_on);
-    // A storm has no planned length: rules apply as soon as there are enough requests.
-    let mut follower = RunSupervisor::new(&mut context.collector, rules, Duration::ZERO, false);
-    let threads = follower.threads();
-    let done = on_threads(&threads, async {
-        let costs = tokio::select! {
-            () = cancel.cancelled() => return None,
-            costs = connecting::one_by_one(address, application) => costs,
-        };
-        let logins = plan.storm();
-        let storm = connecting::storm(address, application, logins, &cancel, &mut follower).await;
-        Some((costs, storm))
-    })?;
-    let Some((costs, storm)) = done else {
-        return Ok(());
-    };
-    let seen = follower.evidence().pop();
-    steps::keep_costs(context.bench, plan, &costs);
-    steps::keep_storm(context.bench, plan, storm, seen);
+    let logins = Arc::new(Logins::new(&setup.address, &setup.application));
+    let rules = context.stop_rules(&plan.flags.traced.stop_on);
+    if let Some(ran) = log_in(context, one_by_one, &rules, &logins)? {
+        steps::keep_costs(context.bench, ran, &logins.take_costs());
+    }
+    if let Some(ran) = log_in(context, storm, &rules, &logins)? {
+        // The evidence of the storm is the last.
+        let seen = context.collector.end_step_parts().pop();
+        steps::keep_storm(context.bench, plan.storm(), ran, &logins.take_costs(), seen);
+    }
     Ok(())
+}
+
+/// Makes the logins of `step`, which `rules` may end early; `None` when a signal came before the first.
+fn log_in(
+    context: &mut ScenarioContext,
+    step: StepPlan,
+    rules: &[StopRule],
+    logins: &Arc<Logins>,
+) -> anyhow::Result<Option<StepResult>> {
+    if context.bench.interrupted() {
+        return Ok(None);
+    }
+    let whole = StepPlan {
+        stop_rules: rules.to_vec(),
+        ..step.clone()
+    };
+    let traced = TracedPlan::new(whole, vec![step]);
+    let (bench, collector) = (&mut *context.bench, &mut context.collector);
+    let mut ran = bench.traced(&traced, logins, Vec::<()>::new(), collector)?;
+    let result = ran.steps.pop();
+    Ok(result.filter(|_| !(ran.trace.is_empty() && bench.interrupted())))
 }
 
 /// Executes the whole traced run on one driver's pool.
@@ -146,7 +162,7 @@ fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> 
         .bench
         .line(&format!("{}: {}", driver.name(), plan.outline()));
     let cancel = context.bench.cancel.clone();
-    let traced = plan.traced(driver, context.stop_rules(&plan.flags.course.stop_on));
+    let traced = plan.traced(driver, context.stop_rules(&plan.flags.traced.stop_on));
     let (bench, collector) = (&mut *context.bench, &mut context.collector);
     let started = TracedEvidence::start(collector, &setup.address, &setup.application, &cancel)?;
     let server = match started {

@@ -7,7 +7,7 @@ use bench_cli::UsageError;
 use bench_report::Pacing;
 use load_engine::{
     CurveError, Excused, FittedCurve, LoadPlan, RateCurve, SessionOpening, StepPlan, StopRule,
-    TracedPlan,
+    ThinkTime, TracedPlan,
 };
 use serde_json::{Value, json};
 
@@ -16,11 +16,21 @@ use crate::drivers::Driver;
 use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
+/// Part in which connections are opened one after the other.
+pub(super) const COST: &str = "connecting";
+/// Part with many logins at once.
+pub(super) const STORM: &str = "login storm";
+/// Driver name of connections outside any pool.
+pub(super) const NO_POOL: &str = "no pool";
 pub(super) const RAMP: &str = "ramp";
 pub(super) const SPIKE: &str = "spike";
 pub(super) const IDLE: &str = "idle";
 pub(super) const SPIKE_AGAIN: &str = "spike after idle";
 
+/// Number of connections opened one after the other.
+const ONE_BY_ONE: u64 = 15;
+/// Longest time of the logins without a pool; the time-out of the address ends each of them before.
+const LONGEST_LOGINS: Duration = Duration::from_hours(1);
 /// Most requests at once; arrivals beyond them wait, and are counted.
 const MOST_AT_ONCE: u64 = 10_000;
 
@@ -54,7 +64,7 @@ impl<'a> LifecyclePlan<'a> {
             format!("{driver} has no pool whose connections could come and go")
         })?;
         let curve = curve(flags).map_err(|error| UsageError(error.to_string()))?;
-        let seed = flags.course.draw_seed();
+        let seed = flags.traced.draw_seed();
         Ok(Self {
             flags,
             drivers,
@@ -72,6 +82,11 @@ impl<'a> LifecyclePlan<'a> {
     /// Returns the arrivals per second in a spike.
     pub(super) fn spike_per_s(&self) -> f64 {
         self.flags.peak_rate * self.flags.spike as f64
+    }
+
+    /// Returns the planned time of the run on one pool.
+    pub(super) fn run_length(&self) -> Duration {
+        self.parts.iter().map(|part| part.length).sum()
     }
 
     /// Returns the parts of the run in words.
@@ -104,6 +119,24 @@ impl<'a> LifecyclePlan<'a> {
         TracedPlan::new(whole, parts.collect()).excusing(planted.unwrap_or_default())
     }
 
+    /// Returns the plan of connections that are opened one after the other.
+    pub(super) fn connecting(&self) -> StepPlan {
+        self.logins(COST, 1).asking(ONE_BY_ONE)
+    }
+
+    /// Returns the plan of the login storm.
+    pub(super) fn login_storm(&self) -> StepPlan {
+        self.logins(STORM, self.storm()).asking(1)
+    }
+
+    fn logins(&self, part: &str, users: u64) -> StepPlan {
+        let load = LoadPlan::Closed {
+            users,
+            think_time: ThinkTime::NONE,
+        };
+        self.with_load(NO_POOL, part, load, LONGEST_LOGINS)
+    }
+
     /// Returns the plan of one part of the run of `who` as a step.
     pub(super) fn step(&self, who: &str, part: &str) -> StepPlan {
         let load = LoadPlan::Open {
@@ -120,6 +153,10 @@ impl<'a> LifecyclePlan<'a> {
         } else {
             self.flags.duration
         };
+        self.with_load(who, part, load, length)
+    }
+
+    fn with_load(&self, who: &str, part: &str, load: LoadPlan, length: Duration) -> StepPlan {
         StepPlan::new(&format!("{who}, {part}"), load, length)
             .parameter("driver", who)
             .parameter("workload", self.selection.name().as_str())
@@ -131,7 +168,7 @@ impl<'a> LifecyclePlan<'a> {
     pub(super) fn config(&self) -> BTreeMap<String, Value> {
         let flags = self.flags;
         let ns = |time: Duration| json!(time.as_nanos() as u64);
-        let mut config = flags.course.config(self.seed);
+        let mut config = flags.traced.config(self.seed);
         config.extend([
             ("rate_per_s".to_owned(), json!(flags.peak_rate)),
             ("spike".to_owned(), json!(flags.spike)),

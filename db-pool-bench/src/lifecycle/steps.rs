@@ -1,37 +1,14 @@
 //! Results of `lifecycle` as steps of the report.
 
 use bench_cli::bench::Bench;
-use bench_report::{ServerEvidence, Step, StepEnd, Window};
-use load_engine::{Failure, SegmentIndex, StepResult, TracedResult};
+use bench_report::{Operation, ServerEvidence, Step, StepEnd};
+use load_engine::{SegmentIndex, StepResult, TracedResult};
 use pg_evidence::{SegmentEvidence, SessionChanges, gap};
 
-use super::connecting::{ConnectCost, Storm, StormLogin};
+use super::connecting::ConnectCost;
 use super::plan::{LifecyclePlan, SPIKE_AGAIN};
 use super::pool_keeper::Leaks;
-use crate::context::not_begun;
-use crate::course::{TracedRequest, keep, note_generator, record};
 use crate::time_shares::{self, ExtraUsers};
-
-/// Part in which connections are opened one after the other.
-pub(super) const COST: &str = "connecting";
-/// Part with many logins at once.
-pub(super) const STORM: &str = "login storm";
-/// Driver name of connections outside any pool.
-pub(super) const NO_POOL: &str = "no pool";
-
-const CONNECT: &[&str] = &["connect"];
-
-fn step(plan: &LifecyclePlan, who: &str, part: &str, (from_ns, to_ns): (u64, u64)) -> Step {
-    let mut step = not_begun(&plan.step(who, part), String::new());
-    step.end = StepEnd::Completed;
-    step.window = Window {
-        start_ns: from_ns,
-        measure_start_ns: from_ns,
-        measure_end_ns: to_ns,
-        end_ns: to_ns,
-    };
-    step
-}
 
 fn figure(step: &mut Step, name: &str, value: f64) {
     if value.is_finite() {
@@ -39,77 +16,76 @@ fn figure(step: &mut Step, name: &str, value: f64) {
     }
 }
 
-/// Records the cost of connections opened one after the other.
-pub(super) fn keep_costs(
-    bench: &mut Bench,
-    plan: &LifecyclePlan,
-    costs: &Result<Vec<ConnectCost>, Failure>,
-) {
-    let now_ns = bench_report::clock::monotonic_ns();
-    let mut step = step(plan, NO_POOL, COST, (now_ns, now_ns));
-    match costs {
-        Err(failure) => {
-            step.end = StepEnd::Failed {
-                reason: failure.to_string(),
-            };
+/// Adds the step of connections opened one after the other, which cost `costs`.
+pub(super) fn keep_costs(bench: &mut Bench, result: StepResult, costs: &[ConnectCost]) {
+    let StepResult {
+        mut step,
+        series,
+        warnings,
+    } = result;
+    match step.failures.first() {
+        Some(failure) if step.end == StepEnd::Completed => {
+            let reason = failure.message.clone();
+            step.end = StepEnd::Failed { reason };
         }
-        Ok(costs) => {
-            let median = |part: fn(&ConnectCost) -> u64| {
-                let each: Vec<f64> = costs.iter().map(|cost| part(cost) as f64).collect();
-                statistics::median(&each).unwrap_or(f64::NAN)
-            };
-            figure(&mut step, "connect.network_ns", median(|c| c.network_ns));
-            if costs.iter().any(|cost| cost.tls_ns > 0) {
-                figure(&mut step, "connect.tls_ns", median(|c| c.tls_ns));
-            }
-            figure(&mut step, "connect.login_ns", median(|c| c.login_ns));
-            figure(
-                &mut step,
-                "connect.first_statement_ns",
-                median(|c| c.first_ns),
-            );
-            figure(&mut step, "connect.same_again_ns", median(|c| c.again_ns));
-            figure(&mut step, "connect.whole_ns", median(|c| c.whole_ns()));
-        }
+        Some(_) => {}
+        None => note_costs(&mut step, costs),
     }
-    keep(bench, step);
+    bench.push_step(step, series, warnings);
 }
 
-/// Records the result of a login storm and its evidence.
+/// Records the median of each part of `costs`.
+fn note_costs(step: &mut Step, costs: &[ConnectCost]) {
+    let median = |part: fn(&ConnectCost) -> u64| {
+        let each: Vec<f64> = costs.iter().map(|cost| part(cost) as f64).collect();
+        statistics::median(&each).unwrap_or(f64::NAN)
+    };
+    figure(step, "connect.network_ns", median(|c| c.network_ns));
+    if costs.iter().any(|cost| cost.tls_ns > 0) {
+        figure(step, "connect.tls_ns", median(|c| c.tls_ns));
+    }
+    figure(step, "connect.login_ns", median(|c| c.login_ns));
+    figure(step, "connect.first_statement_ns", median(|c| c.first_ns));
+    figure(step, "connect.same_again_ns", median(|c| c.again_ns));
+    figure(step, "connect.whole_ns", median(|c| c.whole_ns()));
+}
+
+/// Adds the step of a storm of so many `logins`, of which those that succeeded cost `costs`, with its
+/// evidence.
 pub(super) fn keep_storm(
     bench: &mut Bench,
-    plan: &LifecyclePlan,
-    storm: Storm,
+    logins: u64,
+    result: StepResult,
+    costs: &[ConnectCost],
     seen: Option<ServerEvidence>,
 ) {
-    let mut step = step(plan, NO_POOL, STORM, (storm.began_ns, storm.ended_ns));
-    step.end = storm.end;
-    let (logins, visits): (Vec<StormLogin>, Vec<TracedRequest>) = storm.logins.into_iter().unzip();
-    record(&mut step, &visits, CONNECT);
-    note_generator(&mut step, &storm.cpu);
+    let StepResult {
+        mut step,
+        series,
+        mut warnings,
+    } = result;
     step.server = seen;
-    note_logins(&mut step, &logins);
-    if storm.unfinished > 0 {
-        figure(&mut step, "unfinished", storm.unfinished as f64);
+    note_logins(&mut step, costs);
+    let finished = |operation: &Operation| operation.succeeded + operation.failures();
+    let over: u64 = step.operations.values().map(finished).sum();
+    if over < logins {
+        figure(&mut step, "unfinished", (logins - over) as f64);
     }
-    figure(
-        &mut step,
-        "storm.logins",
-        (visits.len() as u64 + storm.unfinished) as f64,
-    );
-    figure(
-        &mut step,
-        "storm.whole_ns",
-        storm.ended_ns.saturating_sub(storm.began_ns) as f64,
-    );
-    keep(bench, step);
+    figure(&mut step, "storm.logins", logins as f64);
+    let window = step.window;
+    let whole_ns = window
+        .measure_end_ns
+        .saturating_sub(window.measure_start_ns);
+    figure(&mut step, "storm.whole_ns", whole_ns as f64);
+    warnings.extend(gap::doubt(&step));
+    bench.push_step(step, series, warnings);
 }
 
 /// Records the time shares of successful logins. The server shows a session only after its login,
 /// so sampled sessions say nothing about one.
-fn note_logins(step: &mut Step, logins: &[StormLogin]) {
-    let came = || logins.iter().filter_map(|login| login.came.as_ref().ok());
-    let sum = |part: fn(&ConnectCost) -> u64| came().map(|cost| part(cost) as f64).sum::<f64>();
+fn note_logins(step: &mut Step, costs: &[ConnectCost]) {
+    let sum =
+        |part: fn(&ConnectCost) -> u64| costs.iter().map(|cost| part(cost) as f64).sum::<f64>();
     let whole_ns = sum(|cost| cost.whole_ns());
     let tls_ns = Some(sum(|cost| cost.tls_ns)).filter(|spent_ns| *spent_ns > 0.0);
     let tls = tls_ns.map(|spent_ns| ("time.tls_ratio", spent_ns));

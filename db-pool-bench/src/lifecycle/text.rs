@@ -4,9 +4,8 @@ use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
 
 use super::findings::{cost_sentence, gap_sentence, idle_sentence, leak_sentence, part, turnover};
-use super::plan::{LifecyclePlan, SPIKE, SPIKE_AGAIN};
-use super::steps::{NO_POOL, STORM};
-use crate::course::whole;
+use super::plan::{LifecyclePlan, NO_POOL, SPIKE, SPIKE_AGAIN, STORM};
+use crate::results::whole;
 use crate::text::{append_early_end, append_errors, quantile_text, time_sentence};
 
 const LEGEND: &str = "\nresponse: median, then 99th percentile; wait: for a connection, 99th percentile; \

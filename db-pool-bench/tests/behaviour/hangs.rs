@@ -152,7 +152,7 @@ fn a_rule_ends_every_load_whose_server_freezes() {
         (
             "lifecycle",
             "--driver deadpool --pool-size 4 --peak-rate 200 --idle 1s",
-            "phase: measure",
+            "phase: measure deadpool",
         ),
     ] {
         let args = format!("{args} --script one.sql --duration 60s --stop-on p99>500ms");
@@ -175,7 +175,7 @@ fn a_rule_ends_every_load_whose_server_freezes() {
 #[test]
 fn a_rule_ends_exhaust_too_when_its_server_freezes() {
     let args = "--holder slow-query --pool-size 4 --duration 60s --keep 1s --stop-on p99>500ms";
-    let (ended, report) = frozen("exhaust", args, "deadpool");
+    let (ended, report) = frozen("exhaust", args, "phase: measure");
     assert_eq!((ended.code, report.status), (Some(3), Status::Stopped));
 }
 
@@ -183,7 +183,7 @@ fn a_rule_ends_exhaust_too_when_its_server_freezes() {
 fn what_lifecycle_cuts_off_is_censored_and_not_forgotten() {
     let args =
         "--driver deadpool --pool-size 4 --peak-rate 200 --duration 3s --idle 1s --script one.sql";
-    let (_, report) = frozen("lifecycle", args, "phase: measure");
+    let (_, report) = frozen("lifecycle", args, "phase: measure deadpool");
     let censored: u64 = report.steps.iter().map(bench_report::Step::censored).sum();
     assert!(censored > 0);
 }

@@ -127,15 +127,28 @@ fn connections_that_never_come_back_are_counted_and_named() {
     Talk::to(server.url()).assert_nothing_is_left();
 }
 
-/// Something before `server` that lets in `most` connections at once and hangs up on all others, as
-/// a full pooler does; its port. It ends with the test.
-fn lets_in(server: &Postgres, most: usize) -> u16 {
+/// What becomes of a connection that is one too many.
+enum Surplus {
+    /// It is hung up on, as a full pooler does.
+    Closed,
+    /// Nobody ever answers it.
+    Unanswered,
+}
+
+/// Something before `server` that lets in `most` connections at once; the URL of the server behind it.
+/// It ends with the test.
+fn lets_in(server: &Postgres, most: usize, surplus: Surplus) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, target) = (listener.local_addr().unwrap().port(), server.port());
     let inside = Arc::new(AtomicUsize::new(0));
     thread::spawn(move || {
+        let mut waiting = Vec::new();
         for client in listener.incoming().flatten() {
             if inside.load(Ordering::SeqCst) >= most {
+                match surplus {
+                    Surplus::Closed => drop(client),
+                    Surplus::Unanswered => waiting.push(client),
+                }
                 continue;
             }
             inside.fetch_add(1, Ordering::SeqCst);
@@ -156,18 +169,18 @@ fn lets_in(server: &Postgres, most: usize) -> u16 {
             });
         }
     });
-    port
+    let place = format!(":{}/", server.port());
+    server.url().replace(&place, &format!(":{port}/"))
 }
+
+const SHORT: &str =
+    "--driver deadpool --pool-size 2 --peak-rate 20 --duration 200ms --idle 200ms --storm 60";
 
 #[test]
 fn a_storm_that_is_mostly_turned_away_breaks_the_rule_that_guards_a_server() {
     let server = postgres(&[]);
-    let url = server.url().replace(
-        &format!(":{}/", server.port()),
-        &format!(":{}/", lets_in(&server, 10)),
-    );
-    let short = "--driver deadpool --pool-size 2 --peak-rate 20 --duration 200ms --idle 200ms";
-    let ran = complete(&url, "lifecycle", &format!("{short} --storm 60"));
+    let url = lets_in(&server, 10, Surplus::Closed);
+    let ran = complete(&url, "lifecycle", SHORT);
     let said = &ran.said;
     assert_eq!(
         (ran.code, ran.report.status),
@@ -191,5 +204,36 @@ fn a_storm_that_is_mostly_turned_away_breaks_the_rule_that_guards_a_server() {
     );
     // What the storm met says nothing of the pool, whose course is one of its own.
     assert!(part(&ran.report, "deadpool", "spike").throughput_per_s() > 0.0);
+    Talk::to(server.url()).assert_nothing_is_left();
+}
+
+#[test]
+fn logins_that_nobody_answers_break_a_rule_and_are_censored() {
+    let server = postgres(&[]);
+    // The rule must end it, not the time-out of a login.
+    let url = lets_in(&server, 10, Surplus::Unanswered) + "?connect_timeout=30";
+    let ran = complete(&url, "lifecycle", &format!("{SHORT} --stop-on p99>500ms"));
+    let said = &ran.said;
+    assert_eq!(
+        (ran.code, ran.report.status),
+        (3, Status::Stopped),
+        "{said}"
+    );
+    let storm = part(&ran.report, "no pool", "login storm");
+    let StepEnd::Stopped { rule, .. } = &storm.end else {
+        panic!("{:?}: {said}", storm.end);
+    };
+    assert_eq!(rule, "p99>500ms");
+    let logins = &storm.operations["connect"];
+    assert_eq!(logins.attempted, 60, "all had begun: {said}");
+    assert!(logins.censored > 0 && logins.succeeded > 0, "{logins:?}");
+    let ages = logins.unfinished.as_ref().unwrap();
+    assert!(ages.count == logins.censored && ages.min_ns > 500_000_000);
+    assert_eq!(storm.figures["unfinished"] as u64, logins.censored);
+    assert!(storm.generator.worst_stall_ns > 0 && storm.generator.cpu_ns > 0);
+    // One after the other all were let in.
+    let connecting = part(&ran.report, "no pool", "connecting");
+    assert_eq!(connecting.end, StepEnd::Completed, "{said}");
+    assert_eq!(connecting.operations["connect"].succeeded, 15, "{said}");
     Talk::to(server.url()).assert_nothing_is_left();
 }

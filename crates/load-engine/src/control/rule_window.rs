@@ -15,7 +15,7 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// Watches a step for broken rules: by what finished since they were last asked, and by what is
 /// overdue meanwhile.
 #[derive(Debug)]
-pub struct RuleWindow {
+pub(crate) struct RuleWindow {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
@@ -33,7 +33,7 @@ pub struct RuleWindow {
 
 impl RuleWindow {
     /// From `now_ns` on, over a measured part of this length.
-    pub fn new(now_ns: u64, measured: Duration) -> Self {
+    pub(crate) fn new(now_ns: u64, measured: Duration) -> Self {
         Self {
             pending: Interval::new(),
             began_ns: now_ns,
@@ -49,7 +49,7 @@ impl RuleWindow {
     /// Tells it that the step cuts off what is still unanswered `drain` after its end: a request that
     /// waits for longer counts as an error. Without it only requests that failed do.
     #[must_use]
-    pub fn with_drain(mut self, drain: Duration) -> Self {
+    pub(crate) fn with_drain(mut self, drain: Duration) -> Self {
         self.drain_ns = Some(drain.as_nanos() as u64);
         self
     }
@@ -64,13 +64,13 @@ impl RuleWindow {
 
     /// Takes note of how long answers take, without judging them, as is due to those of a warm-up: a
     /// target that is known to answer at once is waited for less long when it hangs.
-    pub fn note_latencies(&mut self, interval: &Interval) {
+    pub(crate) fn note_latencies(&mut self, interval: &Interval) {
         self.longest_ns = self.longest_ns.max(interval.latency.max());
     }
 
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
     /// finished or is overdue to tell.
-    pub fn check(
+    pub(crate) fn check(
         &mut self,
         now_ns: u64,
         interval: &Interval,

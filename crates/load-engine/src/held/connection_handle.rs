@@ -1,10 +1,13 @@
 //! Handle of one open connection: its worker sends commands through it, and its task stores the
 //! failure by which the connection ended.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
-use tokio::sync::{Notify, mpsc};
+use futures_util::task::AtomicWaker;
+use tokio::sync::mpsc;
 
 use super::held_step::HeldStep;
 use super::talk_schedule::TalkSchedule;
@@ -44,7 +47,8 @@ pub(crate) struct ConnectionHandle {
     state: Mutex<HandleState>,
     /// True while the last command is to be left unfinished.
     ceased: AtomicBool,
-    wake: Notify,
+    /// Waker of the connection's task. It is asked for with each message, so it costs no lock.
+    task: AtomicWaker,
 }
 
 impl ConnectionHandle {
@@ -64,32 +68,38 @@ impl ConnectionHandle {
         self.ceased.store(false, Ordering::Relaxed);
         state.command = Some(command);
         drop(state);
-        self.wake.notify_one();
+        self.task.wake();
         Ok(())
     }
 
     /// Waits for the next command.
     pub(crate) async fn next_command(&self) -> ConnectionCommand {
-        loop {
-            if let Some(command) = self.state().command.take() {
-                return command;
-            }
-            self.wake.notified().await;
-        }
+        poll_fn(|context| {
+            self.task.register(context.waker());
+            let command = self.state().command.take();
+            command.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Has the connection leave its last command unfinished and stay open: what waits for an answer is
     /// recorded as censored.
     pub(crate) fn cease(&self) {
         self.ceased.store(true, Ordering::Relaxed);
-        self.wake.notify_one();
+        self.task.wake();
     }
 
     /// Returns once the last command is to be left unfinished.
     pub(crate) async fn ceased(&self) {
-        while !self.ceased.load(Ordering::Relaxed) {
-            self.wake.notified().await;
-        }
+        poll_fn(|context| {
+            self.task.register(context.waker());
+            if self.ceased.load(Ordering::Relaxed) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Stores the failure by which the connection ended; returns the command that it had not begun.

@@ -156,16 +156,17 @@ impl<C: HeldConnection> ConnectionTask<C> {
             return Ok(());
         };
         let end_ns = segments.measure_end_ns();
+        let pauses_never = pauses.are_none();
         let mut next_ns = segments.start_ns() + offset.as_nanos() as u64;
         loop {
-            let now_ns = monotonic_ns();
+            let mut now_ns = monotonic_ns();
             if now_ns < next_ns {
                 let pause_ns = next_ns.min(end_ns).saturating_sub(now_ns);
                 if self.read_for(Duration::from_nanos(pause_ns)).await? {
                     return Ok(());
                 }
+                now_ns = monotonic_ns();
             }
-            let now_ns = monotonic_ns();
             if now_ns >= end_ns || step.is_halted() {
                 return Ok(());
             }
@@ -175,7 +176,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
                 Exchange::Lost(failure) => return Err(failure),
                 Exchange::Ceased => return Ok(()),
             }
-            let pause = pauses.next_pause();
+            // Without think time a message does not touch the memory of its talker's schedule.
+            let pause = (!pauses_never).then(|| pauses.next_pause()).flatten();
             next_ns = pause.map_or(0, |pause| monotonic_ns() + pause.as_nanos() as u64);
         }
     }

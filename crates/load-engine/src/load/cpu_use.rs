@@ -16,7 +16,7 @@ use crate::plan::worker_share::WorkerShare;
 ///
 /// Clones share one list.
 #[derive(Debug, Clone, Default)]
-pub struct LoadThreads(Arc<Mutex<Vec<LoadThread>>>);
+pub(crate) struct LoadThreads(Arc<Mutex<Vec<LoadThread>>>);
 
 /// One load thread.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl LoadThread {
 
 impl LoadThreads {
     /// Adds the calling thread.
-    pub fn enlist(&self) {
+    pub(crate) fn enlist(&self) {
         let Ok(file) = ScheduleFile::of_this_thread() else {
             return;
         };
@@ -119,7 +119,7 @@ impl ThreadTimes {
 
 /// CPU time used and the instant at which it was read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct CpuReading {
+pub(crate) struct CpuReading {
     pub(crate) at_ns: u64,
     cpu_ns: u64,
     threads: Vec<ThreadTimes>,
@@ -129,7 +129,7 @@ pub struct CpuReading {
 
 /// CPU time used between two readings.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CpuUse {
+pub(crate) struct CpuUse {
     cpu_ns: u64,
     busiest_thread_ratio: Option<f64>,
     ready_ns: Option<u64>,
@@ -139,7 +139,7 @@ pub struct CpuUse {
 
 impl CpuReading {
     /// Reads the clock and the CPU times of this process and of `threads`.
-    pub fn read(threads: &LoadThreads) -> Self {
+    pub(crate) fn read(threads: &LoadThreads) -> Self {
         Self {
             at_ns: monotonic_ns(),
             cpu_ns: process_cpu_ns(),
@@ -170,7 +170,7 @@ impl CpuReading {
     }
 
     /// Use since `earlier`; of single threads those count that were read both times.
-    pub fn since(&self, earlier: &Self) -> CpuUse {
+    pub(crate) fn since(&self, earlier: &Self) -> CpuUse {
         let wall_ns = self.at_ns.saturating_sub(earlier.at_ns).max(1);
         let read_twice = self.threads.iter();
         let read_twice: Vec<ThreadTimes> = read_twice
@@ -193,7 +193,7 @@ impl CpuReading {
 
 impl CpuUse {
     /// Converts it for the report, of `threads` threads that made `attempted` requests.
-    pub fn generator(&self, threads: usize, attempted: u64) -> Generator {
+    pub(crate) fn generator(&self, threads: usize, attempted: u64) -> Generator {
         let threads = threads.max(1) as u64;
         let cpu_ns = self.cpu_ns as f64;
         Generator {

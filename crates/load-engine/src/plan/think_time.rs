@@ -108,6 +108,11 @@ impl Pauses {
         self.next_pause().max(self.after_failure.filter(|_| failed))
     }
 
+    /// Returns true if users never pause.
+    pub(crate) fn are_none(&self) -> bool {
+        self.think_time.is_none()
+    }
+
     /// Length of the next pause; `None` if users never pause.
     pub fn next_pause(&mut self) -> Option<Duration> {
         (!self.think_time.is_none()).then(|| self.think_time.draw(&mut self.random))

@@ -154,12 +154,6 @@ impl Recorder {
         self.shard().note_failure(failure);
     }
 
-    /// Counts a request that began at `begin_ns` as under way no longer, without recording it.
-    pub fn forget(&self, begin_ns: u64) {
-        let age_ns = monotonic_ns().saturating_sub(begin_ns);
-        self.shard().finished.count(begin_ns, age_ns);
-    }
-
     /// Takes what finished since the last call, and looks at what is under way.
     pub fn take_interval(&self) -> Interval {
         self.take_interval_at(monotonic_ns())

@@ -1,0 +1,417 @@
+//! Worker that somebody starts on a host of its own, beside others that make the rest of the load.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use bench_report::clock::wall_clock_error_ns;
+use bench_report::{Warning, WarningCode};
+use clap::Args;
+use load_engine::{HostSchedule, Phase, StepPlan, WallTime, WorkerShare};
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::exit::UsageError;
+use crate::flags;
+use crate::scenario::ScenarioName;
+use crate::workers::WorkerFlags;
+
+/// Time before each step for its preparation, where none is given.
+const PREPARE: Duration = Duration::from_secs(10);
+/// Farthest start that is no mistake.
+const FARTHEST: Duration = Duration::from_hours(24);
+/// Time between two looks at the wall clock and at signals.
+const WAIT_BEAT: Duration = Duration::from_millis(50);
+/// Entries of the configuration that may differ from worker to worker.
+const OWN_ENTRIES: [&str; 2] = ["url", "worker"];
+
+/// Flags of a worker on a host of its own.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Load from several hosts")]
+pub struct HostWorkerFlags {
+    /// Make share I of N, from 0/N to N-1/N; start each with the same flags on a host of its own, and
+    /// join their reports with bottleneck-analyzer merge
+    #[arg(long, value_parser = str::parse::<WorkerShare>, value_name = "I/N")]
+    pub worker: Option<WorkerShare>,
+
+    /// Start of the first step on all hosts: a time of day such as 2026-03-14T09:15:00Z, or seconds
+    /// since 1970
+    #[arg(long, value_parser = start_time, value_name = "TIME")]
+    pub start_at: Option<WallTime>,
+
+    /// Time before each step to write data and open sessions [default: 10s]
+    #[arg(long, value_parser = flags::duration, value_name = "TIME")]
+    pub prepare_time: Option<Duration>,
+
+    /// Watch the server from this worker too, as worker 0 does
+    #[arg(long)]
+    pub watch_server: bool,
+}
+
+/// Share of a run that this host makes, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostWorker {
+    schedule: HostSchedule,
+    watches_server: bool,
+}
+
+impl HostWorkerFlags {
+    /// Returns the worker that the flags ask for; `None` where this process makes the whole load. `url`
+    /// is that of the user's server, if there is one.
+    ///
+    /// # Errors
+    /// Fails with the reason for which no schedule can be kept, and a remedy.
+    pub fn checked(
+        &self,
+        workers: WorkerFlags,
+        url: Option<&str>,
+    ) -> Result<Option<HostWorker>, UsageError> {
+        let refuse = |why: String| Err(UsageError(why));
+        let Some(worker) = self.worker else {
+            let alone = [
+                ("--start-at", self.start_at.is_some()),
+                ("--prepare-time", self.prepare_time.is_some()),
+                ("--watch-server", self.watch_server),
+            ];
+            return match alone.iter().find(|(_, given)| *given) {
+                Some((flag, _)) => refuse(format!(
+                    "{flag} is for one of several workers; say which this is, as in --worker 0/2"
+                )),
+                None => Ok(None),
+            };
+        };
+        if workers.workers.is_some() {
+            return refuse(
+                "--workers starts workers on this host, and --worker makes this process one of several \
+                 hosts; give one of them"
+                    .to_owned(),
+            );
+        }
+        let Some(start_at) = self.start_at else {
+            return refuse(
+                "--worker needs the instant at which all workers start, the same for each: add \
+                 --start-at TIME, half a minute from now or more"
+                    .to_owned(),
+            );
+        };
+        if url.is_none() {
+            return refuse(
+                "workers on several hosts load one server, and a throwaway server is reached from its \
+                 own host alone; give --url"
+                    .to_owned(),
+            );
+        }
+        check_start(start_at, WallTime::now())?;
+        let schedule = HostSchedule {
+            worker,
+            start_at,
+            prepare: self.prepare_time.unwrap_or(PREPARE),
+        };
+        Ok(Some(HostWorker {
+            schedule,
+            watches_server: self.watch_server || worker.index == 0,
+        }))
+    }
+}
+
+/// Refuses a start that nobody can keep.
+fn check_start(start_at: WallTime, now: WallTime) -> Result<(), UsageError> {
+    let time = |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
+    if start_at <= now {
+        return Err(UsageError(format!(
+            "--start-at {start_at} has passed ({} ago by this host's clock); give all workers a later \
+             one",
+            time(now.since(start_at))
+        )));
+    }
+    let ahead = start_at.since(now);
+    if ahead > FARTHEST {
+        return Err(UsageError(format!(
+            "--start-at {start_at} is {} from now, and a day at most is waited for; give a time of day \
+             in UTC, or seconds since 1970",
+            time(ahead)
+        )));
+    }
+    Ok(())
+}
+
+impl HostWorker {
+    /// Share of the load.
+    pub fn share(&self) -> WorkerShare {
+        self.schedule.worker
+    }
+
+    /// Returns true if this worker prepares the server's data for all and removes them.
+    pub fn owns_data(&self) -> bool {
+        self.share().index == 0
+    }
+
+    /// Returns true if this worker watches the server.
+    pub fn watches_server(&self) -> bool {
+        self.watches_server
+    }
+
+    /// Returns the seed given, or one that all workers draw alike.
+    pub fn seed(&self, given: Option<u64>) -> u64 {
+        // Within 53 bits, so that every JSON reader keeps it exact.
+        given.unwrap_or_else(|| fnv(&self.schedule.start_at.as_nanos().to_le_bytes()) >> 11)
+    }
+
+    /// Gives each plan this worker's share and its start; returns the instant at which the last one is
+    /// over on every host.
+    pub fn fix(&self, plans: &mut [StepPlan]) -> WallTime {
+        self.schedule.fix(plans)
+    }
+
+    /// Refuses a load of which a worker would get nothing.
+    ///
+    /// # Errors
+    /// Fails with a remedy.
+    pub fn check_share(&self, what: &str, whole: u64, flag: &str) -> Result<(), UsageError> {
+        let count = self.share().count;
+        if whole >= count {
+            return Ok(());
+        }
+        Err(UsageError(format!(
+            "{count} workers cannot share {whole} {what}: each needs one of its own; use {flag} {count} \
+             or more"
+        )))
+    }
+
+    /// Returns the entry `worker` of the report's configuration. `config` holds the others, and `plans`
+    /// the steps in their order: workers whose hash of both is the same make one load.
+    pub fn config(
+        &self,
+        name: ScenarioName,
+        plans: &[StepPlan],
+        config: &BTreeMap<String, Value>,
+    ) -> Value {
+        let mut shared = config.clone();
+        shared.retain(|entry, _| !OWN_ENTRIES.contains(&entry.as_str()));
+        let plans = plans.iter().map(|plan| StepPlan {
+            process: WorkerShare::ALONE,
+            threads: 0,
+            ..plan.clone()
+        });
+        let plans: Vec<StepPlan> = plans.collect();
+        let (schedule, share) = (self.schedule, self.share());
+        let start_at = schedule.start_at.to_string();
+        let prepare_ns = schedule.prepare.as_nanos() as u64;
+        let hashed = json!([
+            [name.tool, name.version, name.scenario],
+            [share.count, schedule.start_at.as_nanos(), prepare_ns],
+            shared,
+            plans,
+        ]);
+        let mut worker = json!({
+            "i": share.index,
+            "n": share.count,
+            "start_at": start_at,
+            "prepare_ns": prepare_ns,
+            "plan_hash": format!("{:016x}", fnv(hashed.to_string().as_bytes())),
+        });
+        if let Some(error_ns) = wall_clock_error_ns() {
+            worker["clock_error_ns"] = json!(error_ns);
+        }
+        worker
+    }
+
+    /// Returns a line for the end of the result, which is that of a share.
+    pub fn told(&self) -> String {
+        format!(
+            "\nThis is the share of worker {}. Join the reports of all {} with: bottleneck-analyzer merge\n",
+            self.share(),
+            self.share().count
+        )
+    }
+
+    /// Warns that a rule ended this worker in step `index`, and with it its share of the rest.
+    pub fn ended_early(&self, index: usize) -> Warning {
+        let message = format!(
+            "a rule ended worker {} in this step and it makes no further one: the others go on without \
+             its share of the load",
+            self.share()
+        );
+        let spoilt = ["operations", "parts", "pool", "generator", "figures"];
+        Warning::new(WarningCode::WorkerLost, message).about_step(index, &spoilt)
+    }
+
+    /// Waits until all workers are done with the step before `plan`; `false` when a signal came.
+    pub fn await_preparation(&self, bench: &mut Bench, plan: &StepPlan) -> bool {
+        let prepares_at = self.schedule.prepares_at(plan);
+        prepares_at.is_none_or(|instant| Self::await_instant(bench, instant))
+    }
+
+    /// Waits for an instant of the wall clock; `false` when a signal came.
+    pub fn await_instant(bench: &mut Bench, instant: WallTime) -> bool {
+        if instant > WallTime::now() {
+            bench.phase(Phase::Wait);
+        }
+        loop {
+            let left = instant.since(WallTime::now());
+            if bench.interrupted() || left.is_zero() {
+                return !bench.interrupted();
+            }
+            std::thread::sleep(left.min(WAIT_BEAT));
+        }
+    }
+}
+
+/// Parses an instant on which several hosts agree.
+fn start_time(text: &str) -> Result<WallTime, String> {
+    let text = text.trim();
+    let seconds = text.parse::<f64>().ok();
+    let since_1970 = match seconds {
+        Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        None => humantime::parse_rfc3339(text)
+            .ok()
+            .and_then(|instant| instant.duration_since(SystemTime::UNIX_EPOCH).ok()),
+    };
+    since_1970.map(WallTime::since_1970).ok_or_else(|| {
+        format!(
+            "{text:?} is no instant; write UTC as in 2026-03-14T09:15:00Z, or seconds since 1970 as in \
+             $(( $(date +%s) + 30 ))"
+        )
+    })
+}
+
+/// FNV-1a, which every host computes alike.
+fn fnv(bytes: &[u8]) -> u64 {
+    let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use load_engine::{LoadPlan, ThinkTime};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct HostWorkerCli {
+        #[command(flatten)]
+        host: HostWorkerFlags,
+        #[command(flatten)]
+        workers: WorkerFlags,
+    }
+
+    fn flags(args: &str) -> HostWorkerCli {
+        HostWorkerCli::try_parse_from(args.split(' ')).unwrap()
+    }
+
+    fn worker(args: &str) -> HostWorker {
+        let start = WallTime::now().after(Duration::from_mins(5));
+        let parsed = flags(&format!("t --start-at {start} {args}"));
+        let checked = parsed.host.checked(parsed.workers, Some("redis://db/"));
+        checked.unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_start_reads_as_people_and_shells_write_it() {
+        let at = |seconds| WallTime::since_1970(Duration::from_millis(seconds));
+        for (text, wanted) in [
+            ("2026-03-14T09:15:00Z", at(1_773_479_700_000)),
+            ("1773479700", at(1_773_479_700_000)),
+            ("1773479700.5", at(1_773_479_700_500)),
+        ] {
+            assert_eq!(start_time(text), Ok(wanted), "{text}");
+        }
+        for text in ["", "09:15", "-5", "NaN", "1e300", "soon"] {
+            let said = start_time(text).unwrap_err();
+            assert!(said.contains("date +%s"), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused_with_a_remedy() {
+        let soon = WallTime::now().after(Duration::from_mins(5));
+        let url = Some("redis://db/");
+        for (args, url, part) in [
+            ("t --worker 0/2".to_owned(), url, "add --start-at TIME"),
+            (format!("t --start-at {soon}"), url, "as in --worker 0/2"),
+            ("t --watch-server".to_owned(), url, "as in --worker 0/2"),
+            (
+                format!("t --worker 0/2 --start-at {soon} --workers 2"),
+                url,
+                "give one of them",
+            ),
+            (
+                format!("t --worker 0/2 --start-at {soon}"),
+                None,
+                "give --url",
+            ),
+            (
+                "t --worker 0/2 --start-at 2001-01-01T00:00:00Z".to_owned(),
+                url,
+                "give all workers a later one",
+            ),
+            (
+                "t --worker 0/2 --start-at 1773479700000".to_owned(),
+                url,
+                "a day at most",
+            ),
+        ] {
+            let parsed = flags(&args);
+            let UsageError(said) = parsed.host.checked(parsed.workers, url).unwrap_err();
+            assert!(said.contains(part), "{args}: {said}");
+        }
+        for share in ["2/2", "0/0", "1", "a/b"] {
+            let read = HostWorkerCli::try_parse_from(["t", "--worker", share]);
+            let said = read.unwrap_err().to_string();
+            assert!(said.contains("0/N to N-1/N"), "{said}");
+        }
+        let UsageError(said) = worker("--worker 0/9")
+            .check_share("users", 4, "--users")
+            .unwrap_err();
+        assert!(said.contains("use --users 9 or more"), "{said}");
+    }
+
+    #[test]
+    fn workers_of_one_load_draw_the_same_seed_and_have_the_same_hash() {
+        let name = ScenarioName {
+            tool: "redis-bench",
+            version: "1",
+            scenario: "cache",
+        };
+        let entry = |worker: &HostWorker, threads: usize, url: &str, keys: u64| {
+            let load = LoadPlan::Closed {
+                users: 4,
+                think_time: ThinkTime::default(),
+            };
+            let mut plans = [StepPlan::new("", load, Duration::from_secs(5))];
+            plans[0].threads = threads;
+            worker.fix(&mut plans);
+            let config = BTreeMap::from([
+                ("url".to_owned(), json!(url)),
+                ("keys".to_owned(), json!(keys)),
+            ]);
+            worker.config(name, &plans, &config)
+        };
+        let first = worker("--worker 0/2");
+        let second = HostWorker {
+            schedule: HostSchedule {
+                worker: "1/2".parse().unwrap(),
+                ..first.schedule
+            },
+            watches_server: false,
+        };
+        assert_eq!(first.seed(None), second.seed(None));
+        assert_eq!(first.seed(Some(7)), 7);
+        assert!(first.owns_data() && !second.owns_data());
+        let told = entry(&first, 2, "redis://localhost/", 5);
+        assert_eq!((&told["i"], &told["n"]), (&json!(0), &json!(2)));
+        let hash = |entry: Value| entry["plan_hash"].clone();
+        let same = hash(entry(&second, 16, "redis://db/", 5));
+        assert_eq!(
+            hash(told.clone()),
+            same,
+            "host and server's name may differ"
+        );
+        assert_ne!(
+            hash(told.clone()),
+            hash(entry(&second, 2, "redis://db/", 6))
+        );
+        let longer = worker("--worker 0/2 --prepare-time 30s");
+        assert_ne!(hash(told), hash(entry(&longer, 2, "redis://db/", 5)));
+    }
+}

@@ -1,0 +1,121 @@
+//! Steps of a run: their settings, their order, and how hosts that make it together share them.
+
+use bench_cli::{RateStep, UsageError};
+use load_engine::{LoadPlan, RuntimeKind, StepPlan, WallTime, shuffled_steps};
+
+use crate::clients::ClientKind;
+use crate::group;
+use crate::scenario::{DEFAULT_USERS, RedisRun};
+use crate::workload::RedisWorkload;
+
+/// Lowest cap of arrivals in flight: far above any pool, or requests would wait for the cap and not
+/// for the pool.
+const MIN_IN_FLIGHT_CAP: u64 = 1_024;
+
+impl<W: RedisWorkload> RedisRun<'_, W> {
+    /// Plans all steps in their order, and tells when the last one is over on every host, if there are
+    /// several.
+    pub(crate) fn planned(
+        &self,
+    ) -> Result<(Vec<(ClientKind, StepPlan)>, Option<WallTime>), UsageError> {
+        let repeats = self.flags.load.step.repeats(self.defaults);
+        let order = shuffled_steps(self.clients.len(), repeats, self.seed);
+        let clients: Vec<ClientKind> = order.iter().map(|n| self.clients[n.setting]).collect();
+        let plans = order.iter().zip(&clients);
+        let plans = plans.map(|(next, client)| self.plan(*client, next.repeat));
+        let mut plans = plans.collect::<Result<Vec<_>, _>>()?;
+        let over = self.host.map(|host| host.fix(&mut plans));
+        Ok((clients.into_iter().zip(plans).collect(), over))
+    }
+
+    /// Plans one step, of the whole load.
+    pub(crate) fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
+        let name = group::setting(client, self.connections(client));
+        let seed = self.seed.wrapping_add(repeat);
+        let flags = &self.flags.load;
+        let users_and_cap = (DEFAULT_USERS, self.in_flight_cap(client));
+        let mut plan = flags.plan(&name, users_and_cap, seed, self.defaults)?;
+        plan.repeat = repeat;
+        let plan = self.described(plan, client);
+        Ok(match flags.curve() {
+            Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
+            None => plan,
+        })
+    }
+
+    /// Plans a step that a search for a rate asks for.
+    pub(crate) fn plan_at(&self, client: ClientKind, step: RateStep) -> StepPlan {
+        let setting = group::setting(client, self.connections(client));
+        let cap = self.in_flight_cap(client);
+        let load = &self.flags.load;
+        let plan = load.plan_at(step, &setting, cap, self.seed, self.defaults);
+        self.described(plan, client)
+    }
+
+    fn in_flight_cap(&self, client: ClientKind) -> u64 {
+        MIN_IN_FLIGHT_CAP.max(self.connections(client).saturating_mul(8))
+    }
+
+    /// Adds to a plan what it owes to the client and to the workload.
+    fn described(&self, mut plan: StepPlan, client: ClientKind) -> StepPlan {
+        let count = self.connections(client);
+        if plan.runtime == RuntimeKind::PerCore {
+            // A worker without a connection of its own would need one more than asked for.
+            let hosts = self.host.map_or(1, |host| host.share().count);
+            plan.threads = plan.threads.min((count / hosts).max(1) as usize);
+        }
+        let plan = plan
+            .parameter("client", client.name())
+            .parameter(client.parameter(), count);
+        let plan = match plan.load {
+            LoadPlan::Open { rate_per_s, .. } => plan.parameter("rate_per_s", rate_per_s),
+            LoadPlan::Closed { users, .. } => plan.parameter("users", users),
+        };
+        self.workload.describe(plan)
+    }
+
+    /// Returns the connections of a client, over all workers.
+    pub(crate) fn connections(&self, client: ClientKind) -> u64 {
+        match client {
+            ClientKind::Pooled => self.flags.pool_size,
+            ClientKind::Multiplexed => self.flags.connections,
+        }
+    }
+
+    /// Refuses workers who would share a connection: each has its own.
+    pub(crate) fn check_workers(&self) -> anyhow::Result<()> {
+        let hosts = self.host.map(|host| host.share().count);
+        let Some(workers) = self.flags.workers.workers.or(hosts) else {
+            return Ok(());
+        };
+        let few = |client: &&ClientKind| self.connections(**client) < workers;
+        let Some(client) = self.clients.iter().find(few) else {
+            return Ok(());
+        };
+        let (name, count) = (client.name(), self.connections(*client));
+        let flag = client.parameter().replace('_', "-");
+        Err(UsageError(format!(
+            "{workers} workers cannot share {count} connections of the {name} client: each needs one \
+             of its own; use --{flag} {workers} or more, or --client"
+        ))
+        .into())
+    }
+
+    /// Refuses a load of which a worker on another host would get nothing.
+    pub(crate) fn check_share(&self) -> anyhow::Result<()> {
+        let (Some(host), Some(client)) = (self.host, self.clients.first()) else {
+            return Ok(());
+        };
+        if self.flags.load.search.is_given() {
+            return Err(UsageError(
+                "--find-rate decides on each step by the results of the last one, and with --worker the \
+                 steps are fixed before all hosts start; search from one host (--workers makes the load \
+                 with several processes), or give --rate"
+                    .to_owned(),
+            )
+            .into());
+        }
+        let sessions = self.plan(*client, 0)?.load.sessions();
+        Ok(host.check_share("users", sessions, "--users")?)
+    }
+}
