@@ -12,7 +12,6 @@ mod load_curve_tests;
 pub(crate) mod load_plan;
 pub(crate) mod phase;
 pub(crate) mod rate_curve;
-pub(crate) mod rate_goal;
 pub(crate) mod rate_search;
 pub(crate) mod segments;
 pub(crate) mod step_order;
