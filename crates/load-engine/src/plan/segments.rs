@@ -15,7 +15,7 @@ pub struct SegmentIndex(u8);
 
 impl SegmentIndex {
     /// First measured segment, and the only one where load does not change.
-    pub const FIRST: Self = Self(0);
+    pub(crate) const FIRST: Self = Self(0);
     /// Number of segments that a step can measure apart.
     pub(crate) const MOST: usize = 32;
 
