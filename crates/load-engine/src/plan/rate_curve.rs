@@ -173,7 +173,7 @@ impl RateCurve {
     /// Straight lines between points of (time since the start, rate).
     ///
     /// # Errors
-    /// As [`RateCurve::constant`], and when times do not rise.
+    /// As `RateCurve::constant`, and when times do not rise.
     pub fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
         let mut lines = Vec::new();
         for pair in points.windows(2) {
