@@ -213,8 +213,11 @@ fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
         .iter()
         .fold(whole.load, |sum, step| added(sum, &step.load));
     whole.end = end(&parts, workers.len() as u64, workers[0].worker.n);
-    // Segments and further figures of one worker say nothing of the whole load.
+    // Segments, recovery and further figures of one worker say nothing of the whole load.
     (whole.segments, whole.sessions) = (Vec::new(), None);
+    if let Some(curve) = &mut whole.curve {
+        curve.recovery = None;
+    }
     whole.figures = BTreeMap::new();
     if let Some(ratio) = whole.carried_ratio() {
         whole.figures.insert("carried_ratio".to_owned(), ratio);
