@@ -11,6 +11,7 @@ mod changing_load;
 pub mod clock;
 pub mod environment;
 mod failure;
+mod found_rate;
 pub mod histogram;
 pub mod json;
 mod latency;
@@ -35,6 +36,7 @@ pub use changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan}
 pub use clock::ClockAnchor;
 pub use environment::Environment;
 pub use failure::FailureSample;
+pub use found_rate::{FoundRate, RateSearchEnd, RateVerdict, TriedRate};
 pub use histogram::Histogram;
 pub use latency::{Latency, QuantileEstimate, QuantileKind};
 pub use mark::Mark;

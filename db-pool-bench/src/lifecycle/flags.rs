@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bench_cli::curve_values;
+use bench_cli::find_rate::NO_RATE_TO_FIND;
 use bench_cli::flags;
 use clap::{Arg, Args};
 
@@ -32,6 +33,9 @@ the server meanwhile to see its effect on the pool: the run goes on.";
     arg = Arg::new("rate").long("rate").hide(true).value_parser(flags::renamed::<f64>(
         "the rate at the end of the ramp is set with --peak-rate"
     )),
+    arg = Arg::new("find_rate").long("find-rate").hide(true).value_parser(
+        flags::renamed::<f64>(NO_RATE_TO_FIND)
+    ),
     mut_arg("driver", |arg| arg.default_value("deadpool,sqlx")),
     mut_arg("pool_size", |arg| arg.help("Most connections of the pool")),
     mut_arg("idle_timeout", |arg| arg.default_value("2s").help("The pool closes a connection that nobody has used for so long")),

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::assessment::Assessment;
 use bench_report::store;
-use bottleneck_analyzer::Assessment;
 
-use crate::assess_at;
+use super::assess_at;
 
 #[test]
 fn the_committed_example_is_up_to_date() {

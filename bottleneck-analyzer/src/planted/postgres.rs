@@ -1,10 +1,10 @@
 //! Pools, waits inside the server, and its connections.
 
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
 use bench_report::Report;
-use bottleneck_analyzer::assessment::{ComponentKind, Confidence, FindingKind};
 
-use crate::common::{Plant, save};
-use crate::{assess, assess_at, assess_reports, factor, finding, named};
+use super::common::{Plant, save};
+use super::{assess, assess_at, assess_reports, factor, finding, named};
 
 #[test]
 fn a_pool_that_is_too_small_is_named_with_its_share() {

@@ -1,13 +1,12 @@
 //! Reports of real runs, kept for ever: each can be judged, and what was planted in it is named.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../../crates/bench-report/tests/common/faults.rs"]
+#[path = "../../../crates/bench-report/tests/common/faults.rs"]
 mod faults;
 
 use std::path::{Path, PathBuf};
 
-use bottleneck_analyzer::assessment::{Assessment, FindingKind};
-use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
+use crate::assessment::{Assessment, FindingKind};
+use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use serde_json::{Value, json};
 
 fn kept() -> PathBuf {

@@ -1,12 +1,12 @@
 //! Requests that were never answered: percentiles that fall among them are lower bounds.
 
+use crate::assessment::{ComponentKind, GateOutcome};
+use crate::render::{html, terminal};
 use bench_report::histogram::recording;
 use bench_report::{CensoredPercentiles, Histogram, Report, Warning, WarningCode};
-use bottleneck_analyzer::assessment::{ComponentKind, GateOutcome};
-use bottleneck_analyzer::render::{html, terminal};
 
-use crate::common::{Plant, save};
-use crate::judge;
+use super::common::{Plant, save};
+use super::judge;
 
 /// A healthy run in which 15 % of the requests hung and had waited for `age_ns`.
 fn hanging(age_ns: u64) -> Report {

@@ -1,11 +1,11 @@
 //! The machine: who used its CPU, its memory, its host.
 
+use crate::assessment::{ComponentKind, Confidence};
 use bench_report::Report;
 use bench_report::environment::Cgroup;
-use bottleneck_analyzer::assessment::{ComponentKind, Confidence};
 
-use crate::common::{Plant, START};
-use crate::{assess, assess_reports, factor, finding, is_unknown, named};
+use super::common::{Plant, START};
+use super::{assess, assess_reports, factor, finding, is_unknown, named};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -61,7 +61,7 @@ fn a_cpu_of_which_the_hypervisor_took_the_rest_has_no_room() {
             ..Plant::default()
         })
     };
-    let ruled_out = |assessment: &bottleneck_analyzer::assessment::Assessment| {
+    let ruled_out = |assessment: &crate::assessment::Assessment| {
         let mut all = assessment.ruled_out.iter();
         all.any(|one| one.statement.starts_with("CPU at the operating point"))
     };

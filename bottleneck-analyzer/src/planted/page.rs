@@ -1,12 +1,9 @@
 //! The page: one file that loads nothing, in which no label of a report becomes markup.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod common;
-
+use super::common::{Plant, save};
+use crate::render::html;
+use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use bench_report::Mark;
-use bottleneck_analyzer::render::html;
-use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
-use common::{Plant, save};
 
 fn page_of(directory: &std::path::Path) -> String {
     let run = RunReports::load(&[directory.to_owned()]).unwrap();
@@ -77,7 +74,7 @@ fn marks_are_drawn_at_their_time_and_listed() {
     let mut report = Plant::default().sysmon();
     let first_ns = report.series[0].at_ns[0];
     for (seconds, name) in [(40, "deploy <b>1.4</b>"), (7, "failover")] {
-        let at_ns = first_ns + seconds * common::SECOND;
+        let at_ns = first_ns + seconds * super::common::SECOND;
         report.marks.push(Mark::new(at_ns, name).unwrap());
     }
     save(home.path(), &report);
@@ -158,7 +155,10 @@ fn long_recordings_stay_drawable() {
             ..first.clone()
         };
         for i in 400..36_000u64 {
-            series.push(common::START + i * common::SECOND / 10, Some(0.5));
+            series.push(
+                super::common::START + i * super::common::SECOND / 10,
+                Some(0.5),
+            );
         }
     }
     save(home.path(), &report);

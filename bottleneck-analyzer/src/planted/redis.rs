@@ -1,9 +1,9 @@
 //! Redis: misses, evictions, its one thread, the price of a pool.
 
-use bottleneck_analyzer::assessment::{ComponentKind, FindingKind, Readiness};
+use crate::assessment::{ComponentKind, FindingKind, Readiness};
 
-use crate::common::{Plant, save};
-use crate::{assess, assess_at, factor, finding, named};
+use super::common::{Plant, save};
+use super::{assess, assess_at, factor, finding, named};
 
 #[test]
 fn a_cache_that_misses_because_keys_are_evicted_has_the_miss_under_the_eviction() {

@@ -1,12 +1,12 @@
 //! Records of live runs of a Redis beside which something was planted: paused clients, forks,
 //! MONITOR, subscribers, one core for server and load. Each thing is told once, under its cause.
 
+use crate::assessment::Assessment;
+use crate::assessment::{ComponentKind, Finding, FindingKind};
 use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};
-use bottleneck_analyzer::Assessment;
-use bottleneck_analyzer::assessment::{ComponentKind, Finding, FindingKind};
 
-use crate::common::{Plant, SECOND, command, hist};
-use crate::{assess_reports, factor, finding, is_unknown, named};
+use super::common::{Plant, SECOND, command, hist};
+use super::{assess_reports, factor, finding, is_unknown, named};
 
 /// A second in which nothing comes back for `still_s`, in points of 50 ms.
 fn throughput(report: &Report, still_s: f64) -> Series {

@@ -1,13 +1,11 @@
 //! Figures that a warning spoils.
 
+use crate::assessment::{Assessment, ComponentKind, Confidence, Finding, FindingKind, GateOutcome};
+use crate::render::{html, terminal};
 use bench_report::{Report, Warning, WarningCode};
-use bottleneck_analyzer::assessment::{
-    Assessment, ComponentKind, Confidence, Finding, FindingKind, GateOutcome,
-};
-use bottleneck_analyzer::render::{html, terminal};
 
-use crate::common::{Plant, held_for, save};
-use crate::{assess_at, assess_reports, finding, gate, judge, named, promise};
+use super::common::{Plant, held_for, save};
+use super::{assess_at, assess_reports, finding, gate, judge, named, promise};
 
 #[test]
 fn what_a_warning_spoils_is_never_sure_and_passes_no_gate() {

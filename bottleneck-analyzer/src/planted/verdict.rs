@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use crate::assessment::{Assessment, ComponentKind, GateOutcome, Readiness, Spoiled};
+use crate::render::terminal;
 use bench_report::manifest::{Part, PartFile, PartStatus};
 use bench_report::{Load, Report};
-use bottleneck_analyzer::assessment::{Assessment, ComponentKind, GateOutcome, Readiness, Spoiled};
-use bottleneck_analyzer::render::terminal;
 
-use crate::common::{Plant, RUN, held_for, hist, save};
-use crate::{assess_at, assess_reports, gate, judge, promise};
+use super::common::{Plant, RUN, held_for, hist, save};
+use super::{assess_at, assess_reports, gate, judge, promise};
 
 /// Returns the parts that a suite plans for the healthy run.
 const PLANNED: [(&str, &str); 4] = [

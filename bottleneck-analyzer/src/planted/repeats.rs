@@ -1,13 +1,13 @@
 //! A fault in one of several repeats of a setting: it counts in gates, figures and promises,
 //! whichever of them it is in.
 
+use crate::assessment::{ComponentKind, GateOutcome, OperatingPoint};
+use crate::render::{html, terminal};
+use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use bench_report::{Report, Series, StepEnd};
-use bottleneck_analyzer::assessment::{ComponentKind, GateOutcome, OperatingPoint};
-use bottleneck_analyzer::render::{html, terminal};
-use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
 
-use crate::common::{Plant, SECOND, held_for, hist, save};
-use crate::{assess_reports, finding, gate, promise};
+use super::common::{Plant, SECOND, held_for, hist, save};
+use super::{assess_reports, finding, gate, promise};
 
 /// A sweep whose operating point has two repeats of 30 s each; their indices.
 fn sweep() -> (Report, Vec<usize>) {

@@ -1,10 +1,12 @@
 //! Curves as people write them: what they ask for at each instant, and which parts are told apart.
-#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use load_engine::{FittedCurve, LoadCurve, LoadCurveError, NamedSegment, ThinkTime};
+use super::curve_segments::NamedSegment;
+use super::load_curve::{FittedCurve, LoadCurve};
+use super::load_curve_error::LoadCurveError;
+use super::think_time::ThinkTime;
 
 const S: fn(f64) -> Duration = Duration::from_secs_f64;
 

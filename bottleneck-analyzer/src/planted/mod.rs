@@ -1,18 +1,19 @@
 //! Planted faults: the analyzer names each, and a healthy run has no problem.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod beside;
 mod causes;
-#[path = "../common/mod.rs"]
+#[path = "../../tests/common/mod.rs"]
 mod common;
 mod doubt;
 mod errors;
 mod example;
+mod golden;
 mod hangs;
 mod healthy;
 mod limits;
 mod machine;
 mod objectives;
+mod page;
 mod postgres;
 mod redis;
 mod redis_beside;
@@ -25,11 +26,9 @@ mod websocket;
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::assessment::{Assessment, ComponentKind, Finding, FindingKind, Gate, Promise};
+use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use bench_report::{Report, store};
-use bottleneck_analyzer::assessment::{
-    Assessment, ComponentKind, Finding, FindingKind, Gate, Promise,
-};
-use bottleneck_analyzer::{RunReports, Thresholds, analysis, cli};
 use common::{Plant, save};
 
 /// A run with what is concluded from it.

@@ -1,12 +1,10 @@
 //! Causes inside PostgreSQL: each planted, the same below its guard, and without its figure.
 
+use crate::assessment::{Assessment, ComponentKind, Confidence, Finding, FindingKind};
 use bench_report::{EvidenceRow, Report};
-use bottleneck_analyzer::assessment::{
-    Assessment, ComponentKind, Confidence, Finding, FindingKind,
-};
 
-use crate::common::server::{Server, row};
-use crate::{assess_reports, factor, finding, is_unknown, named};
+use super::common::server::{Server, row};
+use super::{assess_reports, factor, finding, is_unknown, named};
 
 fn assess(server: &Server) -> Assessment {
     assess_reports(&server.run())
@@ -111,7 +109,7 @@ fn each_event_is_the_first_finding_with_its_name_and_its_time() {
             ..Server::default()
         };
         let small = assess(&small);
-        assert_eq!(crate::named(&small), Vec::<&str>::new(), "{event}");
+        assert_eq!(super::named(&small), Vec::<&str>::new(), "{event}");
         assert!(ruled_out(&small, rule), "{event}: {:?}", small.ruled_out);
     }
 }
@@ -609,8 +607,8 @@ fn connections_that_are_opened_all_the_time_are_told_by_what_connecting_takes() 
         };
         server.run_with(|_, step| {
             let call = step.operations.get_mut("call").unwrap();
-            call.checkout = crate::common::hist(ns + 2_000.0, call.succeeded);
-            call.call = crate::common::hist(2e6 + ns, call.succeeded);
+            call.checkout = super::common::hist(ns + 2_000.0, call.succeeded);
+            call.call = super::common::hist(2e6 + ns, call.succeeded);
             step.pool.as_mut().unwrap().checkout = Some(bench_report::CheckoutParts {
                 count: call.succeeded,
                 opened,

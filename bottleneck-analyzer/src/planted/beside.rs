@@ -1,11 +1,11 @@
 //! Other users of the same server and of the generator's machine, and the findings about them.
 
+use crate::assessment::{ComponentKind, FindingKind};
 use bench_report::{Step, StepEnd};
-use bottleneck_analyzer::assessment::{ComponentKind, FindingKind};
 
-use crate::common::SECOND;
-use crate::common::server::{Server, row};
-use crate::{assess_reports, factor, finding, is_unknown, named};
+use super::common::SECOND;
+use super::common::server::{Server, row};
+use super::{assess_reports, factor, finding, is_unknown, named};
 
 /// Of the server's CPU the load has a quarter and `report.py` the rest; sessions of the load wait for a
 /// CPU for the share `ready` of their time.

@@ -1,9 +1,9 @@
 //! Objectives: what fails a gate, and what may be promised.
 
-use bottleneck_analyzer::assessment::{ComponentKind, Confidence, GateOutcome, Readiness};
+use crate::assessment::{ComponentKind, Confidence, GateOutcome, Readiness};
 
-use crate::common::{Plant, held_for};
-use crate::{assess, assess_reports, finding, gate, named, promise};
+use super::common::{Plant, held_for};
+use super::{assess, assess_reports, finding, gate, named, promise};
 
 #[test]
 fn slow_calls_and_failures_fail_their_gates() {

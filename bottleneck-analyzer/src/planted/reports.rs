@@ -1,11 +1,11 @@
 //! Runs that are partial, mixed, or short of a report.
 
+use crate::assessment::{ComponentKind, Readiness};
+use crate::sweep::Sweep;
 use bench_report::StepEnd;
-use bottleneck_analyzer::assessment::{ComponentKind, Readiness};
-use bottleneck_analyzer::sweep::Sweep;
 
-use crate::common::{Plant, save};
-use crate::{assess_at, assess_reports, factor, judge};
+use super::common::{Plant, save};
+use super::{assess_at, assess_reports, factor, judge};
 
 #[test]
 fn without_a_recording_the_machine_is_unknown_and_not_fine() {
@@ -125,7 +125,7 @@ fn reports_of_several_runs_in_one_directory_are_told_by_name() {
         "{note}"
     );
     assert!(
-        note.contains(&format!("newest is {}", crate::common::RUN)),
+        note.contains(&format!("newest is {}", super::common::RUN)),
         "{note}"
     );
     assert!(note.contains("give the files of one run"), "{note}");

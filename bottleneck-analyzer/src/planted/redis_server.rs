@@ -1,12 +1,12 @@
 //! Redis' one thread and its clients: each cause planted, the same below its bound, and without the
 //! figure that it is judged by.
 
+use crate::assessment::Assessment;
+use crate::assessment::{ComponentKind, Confidence, FindingKind};
 use bench_report::{CheckoutParts, EvidenceRow, PoolUsage, Report, ServerEvidence, Step};
-use bottleneck_analyzer::Assessment;
-use bottleneck_analyzer::assessment::{ComponentKind, Confidence, FindingKind};
 
-use crate::common::{Plant, SECOND, command, hist};
-use crate::{assess_reports, factor, finding, is_unknown, named};
+use super::common::{Plant, SECOND, command, hist};
+use super::{assess_reports, factor, finding, is_unknown, named};
 
 /// A healthy run in whose steps something is planted.
 fn run(plant: impl Fn(&mut Step)) -> Assessment {

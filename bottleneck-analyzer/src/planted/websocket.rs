@@ -1,10 +1,10 @@
 //! WebSocket: whose limit, echoes apart from connections.
 
+use crate::assessment::{ComponentKind, GateOutcome, Readiness};
 use bench_report::{LimitOwner, Report, StepEnd};
-use bottleneck_analyzer::assessment::{ComponentKind, GateOutcome, Readiness};
 
-use crate::common::{Plant, held_for, hist};
-use crate::{assess, assess_reports, factor, finding, gate, named, promise};
+use super::common::{Plant, held_for, hist};
+use super::{assess, assess_reports, factor, finding, gate, named, promise};
 
 #[test]
 fn whose_limit_the_websocket_search_met_decides_what_it_means() {

@@ -1,10 +1,10 @@
 //! Requests that fail: each kind with what was said of it, first where it breaks the objective.
 
+use crate::assessment::{ComponentKind, Finding, FindingKind, ImpactOf};
 use bench_report::{FailureSample, Report, Step, StepEnd};
-use bottleneck_analyzer::assessment::{ComponentKind, Finding, FindingKind, ImpactOf};
 
-use crate::common::server::Server;
-use crate::{assess_reports, factor, finding, named};
+use super::common::server::Server;
+use super::{assess_reports, factor, finding, named};
 
 fn sample(
     kind: &str,

@@ -1,11 +1,11 @@
 //! The limiting factor: the demand whose bound explains the throughput, and nothing that does not.
 
+use crate::assessment::{Assessment, ComponentKind, Confidence, FindingKind};
 use bench_report::{CheckoutParts, Load, Pacing, Report, Step};
-use bottleneck_analyzer::assessment::{Assessment, ComponentKind, Confidence, FindingKind};
 
-use crate::common::server::{Server, row};
-use crate::common::{Plant, SECOND};
-use crate::{assess_reports, factor, finding, is_unknown, named};
+use super::common::server::{Server, row};
+use super::common::{Plant, SECOND};
+use super::{assess_reports, factor, finding, is_unknown, named};
 
 fn limit(assessment: &Assessment) -> String {
     let limit = &assessment.components[0].limiting_factor;
@@ -162,8 +162,8 @@ fn checked(
     };
     server.run_with(|_, step: &mut Step| {
         let call = step.operations.get_mut("call").unwrap();
-        call.checkout = crate::common::hist(1.5e6, call.succeeded);
-        call.call = crate::common::hist(3.5e6, call.succeeded);
+        call.checkout = super::common::hist(1.5e6, call.succeeded);
+        call.call = super::common::hist(3.5e6, call.succeeded);
         let pool = step.pool.as_mut().unwrap();
         (pool.in_use_mean, pool.waiting_mean) = (in_use, waiting);
         pool.checkout = parts;
@@ -230,8 +230,8 @@ fn a_healthy_redis_whose_driver_checks_its_connections_has_no_problem() {
         for operation in step.operations.values_mut() {
             let call = operation.call.as_ref().unwrap().mean_ns;
             if operation.checkout.is_some() {
-                operation.checkout = crate::common::hist(call * 0.43, operation.succeeded);
-                operation.service = crate::common::hist(call * 0.57, operation.succeeded);
+                operation.checkout = super::common::hist(call * 0.43, operation.succeeded);
+                operation.service = super::common::hist(call * 0.57, operation.succeeded);
             }
         }
         if step.parameter("pool_size").is_some() {

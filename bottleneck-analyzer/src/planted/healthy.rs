@@ -1,9 +1,9 @@
 //! A healthy run has no problem, a limiting factor each, and time that adds up.
 
-use bottleneck_analyzer::assessment::Readiness;
+use crate::assessment::Readiness;
 
-use crate::common::Plant;
-use crate::{assess, named};
+use super::common::Plant;
+use super::{assess, named};
 
 #[test]
 fn a_healthy_run_has_no_problem_and_is_ready() {
