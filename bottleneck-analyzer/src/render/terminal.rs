@@ -55,7 +55,7 @@ pub(crate) fn weight(finding: &Finding) -> String {
     }
 }
 
-/// Describes an impact in words.
+/// Describes an impact in words: `up to 34 % of the response time (12 ms of each call)`.
 fn would_come_back(impact: Impact) -> String {
     let mut text = match impact.of {
         ImpactOf::Requests => format!("{} {}", percent(impact.ratio), impact_of(impact.of)),

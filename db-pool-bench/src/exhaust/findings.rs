@@ -99,9 +99,9 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
 pub(super) struct Deadlock {
     /// Number of deadlocks.
     pub(super) times: u64,
-    /// Total duration, in nanoseconds.
+    /// Sum of the durations of all deadlocks, in nanoseconds.
     pub(super) total_ns: u64,
-    /// Longest duration, in nanoseconds.
+    /// Duration of the longest deadlock, in nanoseconds.
     pub(super) longest_ns: u64,
     /// Number of second checkouts that timed out.
     pub(super) timed_out: u64,
