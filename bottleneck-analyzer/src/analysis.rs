@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Computes the assessment of `run`; `tool` is the program that does so.
-pub fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessment {
+pub(crate) fn assess(run: &RunReports, thresholds: &Thresholds, tool: Tool) -> Assessment {
     let facts = RunFacts::gather(run, thresholds);
     let conclusions = rules::check_all(&facts);
     let findings = ranking::rank(conclusions.findings);

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use bench_cli::flags::Format;
 use bench_cli::{Exit, Remedy as _, UsageError};
-use bench_report::{ReportFile, Status, StoreError, Tool, store};
+use bench_report::{ReportFile, Status, StoreError, Tool, Warning, WarningCode, store};
 use clap::{Parser, Subcommand};
 
+use crate::analysis;
+use crate::assessment::Assessment;
 use crate::merge;
 use crate::render::{html, terminal};
+use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::thresholds::Thresholds;
-use crate::{Assessment, RunReports, analysis};
 
 /// Reads the reports of a run and says what limits it, how it knows, and what to promise.
 #[derive(Debug, Parser)]
@@ -27,8 +29,7 @@ enum AnalyzerCommand {
     #[command(after_help = EXAMPLES)]
     Analyze(Analyze),
     /// Join the reports of workers that made one load on several hosts
-    // Hidden until a bench writes such reports.
-    #[command(hide = true)]
+    #[command(after_help = MERGE_HELP)]
     Merge(Merge),
 }
 
@@ -37,6 +38,16 @@ Examples:
   bottleneck-analyzer analyze reports/20260314-091500-7f3a
   bottleneck-analyzer analyze --gate --quiet reports/nightly   # exit 3 unless every gate passed
   bottleneck-analyzer analyze --thresholds mine.toml db-pool-bench.sweep.json";
+
+const MERGE_HELP: &str = "\
+Reports must be of one plan (the same flags and --start-at) and each of another worker. Histograms \
+are added bucket by bucket, and percentiles computed anew. A worker whose report is missing, or that \
+was late, is named with the load that it did not make; the exit code is then 1.
+
+Example, of two hosts:
+  redis-bench cache --url redis://cache:6379/ --worker 0/2 --start-at 2026-03-14T09:15:00Z
+  redis-bench cache --url redis://cache:6379/ --worker 1/2 --start-at 2026-03-14T09:15:00Z
+  bottleneck-analyzer merge 0/redis-bench.cache.json 1/redis-bench.cache.json --output whole.json";
 
 #[derive(Debug, clap::Args)]
 struct Analyze {
@@ -95,12 +106,22 @@ impl Merge {
         let reports = reports.remedy("give the reports of workers, and leave out the rest")?;
         let merged = merge::merge(reports)
             .remedy("give one report of each worker of one load, as --worker I/N wrote it")?;
-        if self.reports.contains(&self.output) {
+        let is_input = |path: &PathBuf| are_one_file(path, &self.output);
+        if self.reports.iter().any(is_input) {
             let sentence = format!("{} is one of the reports to join", self.output.display());
             return Err(UsageError(sentence)).remedy("another file for the result");
         }
         ReportFile::create(&self.output, &merged)
             .remedy("--output with a path that can be written")?;
+        let is_grave = |warning: &&Warning| {
+            matches!(
+                warning.code,
+                WarningCode::WorkerLost | WarningCode::WorkerLate
+            )
+        };
+        for warning in merged.warnings.iter().filter(is_grave) {
+            bench_cli::show(&format!("warning: {}", warning.message));
+        }
         bench_cli::show(&format!("Wrote {}", self.output.display()));
         Ok(if merged.status == Status::Complete {
             Exit::Done
@@ -185,12 +206,14 @@ fn beside(run: &RunReports, given: Option<&PathBuf>, name: &str) -> PathBuf {
     given.cloned().unwrap_or_else(|| run.directory.join(name))
 }
 
+/// Returns true if both paths lead to one file that exists.
+fn are_one_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
 /// Returns an error if the output `path` is one of the reports that are analyzed.
 fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
-    let same = |source: &SourceReport| {
-        let real = (path.canonicalize(), source.path.canonicalize());
-        matches!(real, (Ok(a), Ok(b)) if a == b)
-    };
+    let same = |source: &SourceReport| are_one_file(path, &source.path);
     if run.sources.iter().any(same) {
         let sentence = format!("{} is one of the reports to analyze", path.display());
         return Err(UsageError(sentence)).remedy("another file for the result");
@@ -199,6 +222,6 @@ fn refuse_to_overwrite(run: &RunReports, path: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns the name and version of this program, for the assessment.
-pub fn tool() -> Tool {
+pub(crate) fn tool() -> Tool {
     bench_cli::output::tool("bottleneck-analyzer", env!("CARGO_PKG_VERSION"))
 }

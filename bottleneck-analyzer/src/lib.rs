@@ -1,20 +1,20 @@
 //! Reads the reports of one run, says what limits each component, ranks what keeps it from its
 //! objectives, and recommends what to promise.
 //!
-//! Order of the work: [`RunReports`] reads the reports of a run, `run_facts` joins them, each file of
-//! `rules` turns facts into conclusions, and [`analysis`] collects these in an [`Assessment`], which
-//! [`render`] shows. No code here opens a socket, and every conclusion carries evidence that points
+//! Order of the work: `RunReports` reads the reports of a run, `run_facts` joins them, each file of
+//! `rules` turns facts into conclusions, and `analysis` collects these in an `Assessment`, which
+//! `render` shows. No code here opens a socket, and every conclusion carries evidence that points
 //! into a report.
 //!
 //! The types of the assessment import nothing of what computes them.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod analysis;
-pub mod assessment;
+mod analysis;
+mod assessment;
 mod bench_facts;
 mod catalogue;
 mod chosen_step;
-pub mod cli;
+mod cli;
 mod completeness;
 mod conclusions;
 mod cost;
@@ -28,12 +28,14 @@ mod machine_recording;
 mod merge;
 mod operating_point;
 mod participants;
+#[cfg(test)]
+mod planted;
 mod postgres;
 mod promises;
 mod queueing;
 mod ranking;
 mod redis;
-pub mod render;
+mod render;
 mod requests;
 mod rules;
 mod run_error;
@@ -42,13 +44,15 @@ mod run_reports;
 mod series_reading;
 mod source_report;
 mod step_cpu_use;
-pub mod sweep;
+mod sweep;
 mod target;
 mod thresholds;
 mod time_model;
 mod verdict;
 
-pub use assessment::Assessment;
-pub use run_error::RunError;
-pub use run_reports::RunReports;
-pub use thresholds::{Thresholds, ThresholdsError};
+pub use cli::AnalyzerCli;
+
+/// Returns the JSON schema of an assessment.
+pub fn assessment_schema() -> schemars::Schema {
+    schemars::schema_for!(assessment::Assessment)
+}

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bottleneck_analyzer::cli::AnalyzerCli;
+use bottleneck_analyzer::AnalyzerCli;
 
 fn main() -> ExitCode {
     let cli = bench_cli::parse::<AnalyzerCli>();

@@ -1,98 +1,25 @@
 //! Joins the reports of the workers of one load, which made it on several hosts: what they measured is
 //! added without loss, and what is missing is said.
 
+mod agreement;
+mod error;
+mod missing_load;
+mod worker_report;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use bench_report::histogram::HistogramError;
 use bench_report::{
-    FailureSample, Generator, Load, Operation, PoolUsage, Report, Status, Step, StepEnd, Summary,
-    Warning, WarningCode,
+    FailureSample, Generator, Load, Operation, PoolUsage, Report, SessionUse, Status, Step,
+    StepEnd, StepSegment, Summary, Warning,
 };
-use serde::Deserialize;
 
-/// Reason for which reports cannot be joined.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MergeError {
-    /// A report is not that of a worker.
-    #[error("{path} is not the report of a worker (it has no config.worker)", path = .0.display())]
-    NoWorker(PathBuf),
-    /// Two reports are not of one load.
-    #[error("{path} is not of the same load as the others: its {what} differs", path = path.display())]
-    OtherLoad {
-        /// Report at fault.
-        path: PathBuf,
-        /// What differs.
-        what: &'static str,
-    },
-    /// Two reports are of one worker.
-    #[error("{path} is a second report of worker {index}", path = path.display())]
-    Twice {
-        /// Report at fault.
-        path: PathBuf,
-        /// Number of the worker.
-        index: u64,
-    },
-    /// Workers did not make their load at the same time.
-    #[error("step {step} of {path} did not run at the same time as that of the others", path = path.display())]
-    Apart {
-        /// Report at fault.
-        path: PathBuf,
-        /// Index of the step.
-        step: usize,
-    },
-    /// A histogram cannot be added.
-    #[error("a histogram cannot be added: {0}")]
-    Histogram(#[from] HistogramError),
-}
+pub(crate) use error::MergeError;
+use worker_report::WorkerReport;
 
-/// Worker of a report, as `config.worker` tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct ReportedWorker {
-    i: u64,
-    n: u64,
-    plan_hash: String,
-    /// Largest error of the host's wall clock; absent where the host does not know.
-    clock_error_ns: Option<u64>,
-}
-
-/// Report of one worker.
-struct WorkerReport {
-    path: PathBuf,
-    worker: ReportedWorker,
-    report: Report,
-    /// Wall clock at the start of the host's monotonic clock, in nanoseconds since 1970.
-    boot_wall_ns: i128,
-}
-
-impl WorkerReport {
-    fn new(path: PathBuf, report: Report) -> Result<Self, MergeError> {
-        let worker = report.config.get("worker").cloned();
-        let worker = worker.and_then(|worker| serde_json::from_value(worker).ok());
-        let started = humantime::parse_rfc3339(&report.started_at).ok();
-        let since = started.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
-        let (Some(worker), Some(since)) = (worker, since) else {
-            return Err(MergeError::NoWorker(path));
-        };
-        let boot_wall_ns = since.as_nanos().cast_signed() - i128::from(report.clock.monotonic_ns);
-        Ok(Self {
-            path,
-            worker,
-            report,
-            boot_wall_ns,
-        })
-    }
-
-    /// Returns the measured part of a step on the wall clock.
-    fn measured(&self, step: &Step) -> (i128, i128) {
-        let wall = |ns: u64| self.boot_wall_ns + i128::from(ns);
-        (
-            wall(step.window.measure_start_ns),
-            wall(step.window.measure_end_ns),
-        )
-    }
-}
+/// Name of a step's figure: arrivals that were to be made and were not.
+const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 
 /// Joins the reports of workers; a worker whose report is missing is named in a warning, and the
 /// result is that of a failed run.
@@ -105,121 +32,117 @@ pub(crate) fn merge(reports: Vec<(PathBuf, Report)>) -> Result<Report, MergeErro
         .map(|(path, report)| WorkerReport::new(path, report));
     let mut workers = workers.collect::<Result<Vec<_>, _>>()?;
     workers.sort_by_key(|worker| worker.worker.i);
-    belong_together(&workers)?;
-    let Some(first) = workers.first() else {
-        return Err(MergeError::NoWorker(PathBuf::new()));
-    };
-    let count = workers
-        .iter()
-        .map(|w| w.report.steps.len())
-        .max()
-        .unwrap_or(0);
+    let doubts = agreement::check(&workers)?;
+    let offsets: Vec<i128> = workers.iter().map(|w| w.offset_to(&workers[0])).collect();
+    for (worker, offset_ns) in workers.iter_mut().zip(offsets) {
+        worker.move_by(offset_ns);
+    }
+    let first = &workers[0];
+    let lengths = workers.iter().map(|worker| worker.report.steps.len());
+    let count = lengths.max().unwrap_or(0);
     let mut report = first.report.clone();
     report.steps = (0..count)
         .map(|n| step(&workers, n))
         .collect::<Result<_, _>>()?;
     report.series = series(&workers);
     report.summary = Summary::default();
-    report.duration_ns = workers
-        .iter()
-        .map(|w| w.report.duration_ns)
-        .max()
-        .unwrap_or(0);
-    report.warnings = warnings(&workers);
+    let durations = workers.iter().map(|worker| worker.report.duration_ns);
+    report.duration_ns = durations.max().unwrap_or(0);
+    report.warnings = warnings(&workers, &report.steps);
+    report.warnings.extend(doubts);
     report.status = status(&workers);
     report.config.remove("worker");
-    let joined: Vec<u64> = workers.iter().map(|worker| worker.worker.i).collect();
-    let told = serde_json::json!({
-        "n": first.worker.n, "joined": joined, "plan_hash": first.worker.plan_hash,
-    });
-    report.config.insert("workers_joined".to_owned(), told);
+    report
+        .config
+        .insert("workers_joined".to_owned(), joined(&workers));
     Ok(report)
 }
 
-fn belong_together(workers: &[WorkerReport]) -> Result<(), MergeError> {
-    let Some(first) = workers.first() else {
-        return Ok(());
-    };
-    for (n, other) in workers.iter().enumerate() {
-        let path = || other.path.clone();
-        let what = if other.worker.n != first.worker.n {
-            Some("number of workers")
-        } else if other.worker.plan_hash != first.worker.plan_hash {
-            Some("plan")
-        } else if other.report.file_stem() != first.report.file_stem() {
-            Some("scenario")
-        } else {
-            None
-        };
-        if let Some(what) = what {
-            return Err(MergeError::OtherLoad { path: path(), what });
-        }
-        if workers[..n]
-            .iter()
-            .any(|earlier| earlier.worker.i == other.worker.i)
-        {
-            let index = other.worker.i;
-            return Err(MergeError::Twice {
-                path: path(),
-                index,
-            });
-        }
-        for (index, (mine, theirs)) in first
-            .report
-            .steps
-            .iter()
-            .zip(&other.report.steps)
-            .enumerate()
-        {
-            if (&mine.name, &mine.parameters, mine.repeat)
-                != (&theirs.name, &theirs.parameters, theirs.repeat)
-            {
-                let what = "order of steps";
-                return Err(MergeError::OtherLoad { path: path(), what });
-            }
-            let measured = |step: &Step| step.window.measured_s() > 0.0;
-            let ((a, b), (c, d)) = (first.measured(mine), other.measured(theirs));
-            if measured(mine) && measured(theirs) && a.max(c) >= b.min(d) {
-                return Err(MergeError::Apart {
-                    path: path(),
-                    step: index,
-                });
-            }
-        }
-    }
-    Ok(())
+/// Tells whose reports were joined.
+fn joined(workers: &[WorkerReport]) -> serde_json::Value {
+    let each = workers.iter().map(|worker| {
+        serde_json::json!({
+            "i": worker.worker.i,
+            "run_id": worker.report.run_id,
+            "clock_error_ns": worker.worker.clock_error_ns,
+        })
+    });
+    let first = &workers[0].worker;
+    serde_json::json!({
+        "n": first.n,
+        "plan_hash": first.plan_hash,
+        "start_at": first.start_at,
+        "reports": each.collect::<Vec<_>>(),
+    })
 }
 
-/// Adds step `n` of all workers that have it, on the clock of the first.
+/// Adds step `n` of all workers that have it.
 fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
-    let parts: Vec<&Step> = workers
-        .iter()
-        .filter_map(|w| w.report.steps.get(n))
-        .collect();
-    let mut whole = (*parts[0]).clone();
+    let told = workers.iter().filter_map(|w| w.report.steps.get(n));
+    let parts: Vec<&Step> = told.collect();
+    let ran = |step: &&&Step| step.window.measured_s() > 0.0;
+    let loaded: Vec<&Step> = parts.iter().filter(ran).copied().collect();
+    // Times and server are those of a worker that made load in it.
+    let mut whole = loaded
+        .first()
+        .map_or_else(|| (*parts[0]).clone(), |s| (*s).clone());
     whole.operations = Operation::merged_by_name(parts.iter().map(|step| &step.operations))?;
     whole.parts = Operation::merged_by_name(parts.iter().map(|step| &step.parts))?;
-    whole.failures = FailureSample::merged(
-        parts
-            .iter()
-            .flat_map(|s| s.failures.iter().cloned())
-            .collect(),
-    );
+    let failures = parts.iter().flat_map(|step| step.failures.iter().cloned());
+    whole.failures = FailureSample::merged(failures.collect());
     whole.pool = PoolUsage::merged(parts.iter().filter_map(|step| step.pool.as_ref()));
+    whole.server = parts.iter().find_map(|step| step.server.clone());
     let attempted = whole.operations.values().map(|o| o.attempted).sum();
-    let generators: Vec<&Generator> = parts.iter().map(|step| &step.generator).collect();
+    let generators: Vec<&Generator> = loaded.iter().map(|step| &step.generator).collect();
     whole.generator = Generator::merged(&generators, attempted);
-    whole.load = parts[1..]
-        .iter()
-        .fold(whole.load, |sum, step| added(sum, &step.load));
+    let shares = parts[1..].iter();
+    whole.load = shares.fold(parts[0].load.clone(), |sum, step| added(sum, &step.load));
+    whole.segments = segments(&parts)?;
+    whole.sessions = SessionUse::merged(parts.iter().filter_map(|step| step.sessions.as_ref()))?;
     whole.end = end(&parts, workers.len() as u64, workers[0].worker.n);
-    // Segments and further figures of one worker say nothing of the whole load.
-    (whole.segments, whole.sessions) = (Vec::new(), None);
-    whole.figures = BTreeMap::new();
-    if let Some(ratio) = whole.carried_ratio() {
-        whole.figures.insert("carried_ratio".to_owned(), ratio);
+    if let Some(recovery) = whole.curve.as_mut().and_then(|c| c.recovery.as_mut()) {
+        // A worker knows the answers of its own share alone.
+        let reason = "the reports of several workers were joined, and none has the answers of all";
+        recovery.unknown = Some(reason.to_owned());
+        (recovery.after_ns, recovery.base_p99_ns, recovery.relapses) = (None, None, 0);
     }
+    whole.figures = figures(&whole, &parts, &loaded, workers[0].worker.n);
     Ok(whole)
+}
+
+/// Returns the figures that are known of the whole load; others of a single worker say nothing of it.
+fn figures(whole: &Step, parts: &[&Step], loaded: &[&Step], n: u64) -> BTreeMap<String, f64> {
+    let carried = whole.carried_ratio();
+    let told = parts
+        .iter()
+        .filter_map(|s| s.figures.get(ARRIVALS_NOT_MADE));
+    let missing = n.saturating_sub(loaded.len() as u64) as f64;
+    let share = loaded
+        .first()
+        .and_then(|step| missing_load::arrivals_of_a_share(step));
+    let not_made = told.sum::<f64>() + share.map_or(0.0, |share| (share * missing).round());
+    let not_made = (not_made > 0.0).then_some(not_made);
+    [("carried_ratio", carried), (ARRIVALS_NOT_MADE, not_made)]
+        .into_iter()
+        .filter_map(|(name, figure)| Some((name.to_owned(), figure?)))
+        .collect()
+}
+
+/// Adds the segments of the load's curve, each by its name, over all workers that had it.
+fn segments(parts: &[&Step]) -> Result<Vec<StepSegment>, HistogramError> {
+    let longest = parts.iter().max_by_key(|step| step.segments.len());
+    let named = longest.map_or(&[][..], |step| &step.segments);
+    let merged = named.iter().map(|segment| {
+        let same = |one: &&StepSegment| one.name == segment.name;
+        let each = parts
+            .iter()
+            .filter_map(|step| step.segments.iter().find(same));
+        Ok(StepSegment {
+            operations: Operation::merged_by_name(each.map(|one| &one.operations))?,
+            ..segment.clone()
+        })
+    });
+    merged.collect()
 }
 
 fn added(sum: Load, more: &Load) -> Load {
@@ -272,46 +195,33 @@ fn end(parts: &[&Step], reports: u64, workers: u64) -> StepEnd {
     }
 }
 
-/// Returns the series of each worker, labelled with it, on the clock of the first.
+/// Returns the series of each worker, labelled with it.
 fn series(workers: &[WorkerReport]) -> Vec<bench_report::Series> {
-    let mut all = Vec::new();
-    for worker in workers {
-        let later_ns = worker.boot_wall_ns - workers[0].boot_wall_ns;
-        for series in &worker.report.series {
-            let mut series = series.clone().label("worker", worker.worker.i.to_string());
-            for at_ns in &mut series.at_ns {
-                *at_ns = u64::try_from(i128::from(*at_ns) + later_ns).unwrap_or(0);
-            }
-            all.push(series);
-        }
-    }
-    all
+    let each = workers.iter().flat_map(|worker| {
+        let name = worker.worker.i.to_string();
+        let series = worker.report.series.iter();
+        series.map(move |series| series.clone().label("worker", name.clone()))
+    });
+    each.collect()
 }
 
-/// Returns the doubts of each worker, and one for each whose report is missing.
-fn warnings(workers: &[WorkerReport]) -> Vec<Warning> {
-    let mut all = Vec::new();
-    let n = workers[0].worker.n;
-    for index in (0..n).filter(|i| workers.iter().all(|w| w.worker.i != *i)) {
-        let message = format!(
-            "the report of worker {index}/{n} is missing: its share of the load is in no figure"
-        );
-        let mut warning = Warning::new(WarningCode::WorkerLost, message);
-        warning.spoils = vec!["/steps".to_owned()];
-        all.push(warning);
-    }
+/// Returns the doubts of each worker, and one for each whose load is missing.
+fn warnings(workers: &[WorkerReport], steps: &[Step]) -> Vec<Warning> {
+    let mut all = missing_load::warnings(workers, steps);
     for worker in workers {
-        all.extend(worker.report.warnings.iter().map(|warning| Warning {
-            message: format!("worker {}/{n}: {}", worker.worker.i, warning.message),
+        let (i, n) = (worker.worker.i, worker.worker.n);
+        let told = worker.report.warnings.iter().map(|warning| Warning {
+            message: format!("worker {i}/{n}: {}", warning.message),
             ..warning.clone()
-        }));
+        });
+        all.extend(told);
     }
     all
 }
 
 fn status(workers: &[WorkerReport]) -> Status {
-    let early = workers.iter().map(|worker| worker.report.status);
-    let early = early.clone().find(|status| *status != Status::Complete);
+    let mut early = workers.iter().map(|worker| worker.report.status);
+    let early = early.find(|status| *status != Status::Complete);
     let is_whole = workers.len() as u64 == workers[0].worker.n;
     match early {
         Some(status) => status,

@@ -132,7 +132,7 @@ pub(crate) fn latency(operation: &Operation) -> Option<(&'static str, &Histogram
     response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
 }
 
-/// Returns the longest time of a request in nanoseconds, unanswered ones included.
+/// Returns the longest time of a request, in nanoseconds, unanswered requests included.
 pub(crate) fn longest_ns(step: &Step) -> Option<u64> {
     let answered = request_operations(step).filter_map(|(_, o)| Some(latency(o)?.1));
     let cut_off = request_operations(step).filter_map(|(_, o)| o.unfinished.as_ref());

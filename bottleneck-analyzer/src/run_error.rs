@@ -6,7 +6,7 @@ use bench_report::StoreError;
 
 /// Reason for which a run could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
+pub(crate) enum RunError {
     /// There is no such file or directory.
     #[error("{path} does not exist", path = .0.display())]
     Missing(PathBuf),

@@ -12,7 +12,7 @@ use crate::source_report::SourceReport;
 
 /// All reports of one run.
 #[derive(Debug, Clone)]
-pub struct RunReports {
+pub(crate) struct RunReports {
     /// Reports in a fixed order, benches first.
     pub(crate) sources: Vec<SourceReport>,
     /// Planned parts, from the manifests of the directories.
@@ -28,7 +28,7 @@ impl RunReports {
     ///
     /// # Errors
     /// If a path is missing or holds no report, or if the reports do not belong together.
-    pub fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
+    pub(crate) fn load(paths: &[PathBuf]) -> Result<Self, RunError> {
         let mut sources = Vec::new();
         let mut parts = Vec::new();
         for path in paths {

@@ -8,7 +8,7 @@ use crate::requests;
 
 /// Setting of a sweep with its completed repeats.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SweepSetting {
+pub(crate) struct SweepSetting {
     /// Value of the swept parameter; 0 if nothing was swept.
     pub value: f64,
     /// Indices into the report's `steps`.
@@ -21,7 +21,7 @@ pub struct SweepSetting {
 
 /// Sweep of one subject over the settings of a parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sweep {
+pub(crate) struct Sweep {
     /// Name of the subject, as in `deadpool` or `pooled, read-heavy`.
     pub subject: String,
     /// Name of the swept parameter.
@@ -38,7 +38,7 @@ const SUBJECTS: [&str; 4] = ["driver", "client", "workload", "value_bytes"];
 
 impl Sweep {
     /// Groups the completed steps of a report into sweeps, by subject.
-    pub fn from_report(report: &Report) -> Vec<Self> {
+    pub(crate) fn from_report(report: &Report) -> Vec<Self> {
         let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (index, step) in report.steps.iter().enumerate() {
             if completed(step) && !step.operations.is_empty() {

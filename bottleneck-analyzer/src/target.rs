@@ -29,7 +29,8 @@ pub(crate) fn is_local(source: &SourceReport) -> bool {
     })
 }
 
-/// Returns true if the target is known to be on another machine, which was not recorded.
+/// Returns true if the report names an address of the target that is not on the machine of the bench:
+/// a recording of this machine then says nothing about the target.
 pub(crate) fn is_elsewhere(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     url.is_some() && !is_local(source)

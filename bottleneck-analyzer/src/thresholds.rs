@@ -10,7 +10,7 @@ const DEFAULTS: &str = include_str!("../thresholds.toml");
 
 /// Reason for which thresholds could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum ThresholdsError {
+pub(crate) enum ThresholdsError {
     /// The file cannot be read.
     #[error("cannot read the thresholds {path}: {source}", path = path.display())]
     Read {
@@ -39,7 +39,7 @@ macro_rules! sections {
             clippy::struct_field_names,
             reason = "thresholds.toml documents the values, whose names end in their unit"
         )]
-        pub struct $name { $($(#[$of])* pub $field: $kind),* }
+        pub(crate) struct $name { $($(#[$of])* pub $field: $kind),* }
     )*};
 }
 
@@ -90,7 +90,7 @@ impl Thresholds {
     ///
     /// # Errors
     /// If the file cannot be read, names an unknown value, or has a value out of range.
-    pub fn load(overrides: Option<&Path>) -> Result<Self, ThresholdsError> {
+    pub(crate) fn load(overrides: Option<&Path>) -> Result<Self, ThresholdsError> {
         let mut table = parse(Path::new("thresholds.toml"), DEFAULTS)?;
         let at = overrides.unwrap_or_else(|| Path::new("thresholds.toml"));
         if let Some(path) = overrides {

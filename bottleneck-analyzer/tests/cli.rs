@@ -49,9 +49,8 @@ fn a_run_gets_an_assessment_and_a_page_beside_its_reports_and_findings_on_stdout
     );
     assert!(home.path().join("report.html").exists());
     let path = home.path().join("assessment.json");
-    let assessment: bottleneck_analyzer::Assessment =
-        bench_report::store::load_json(&path).unwrap();
-    assert_eq!(assessment.schema, "plimsoll.assessment/1");
+    let assessment: serde_json::Value = bench_report::store::load_json(&path).unwrap();
+    assert_eq!(assessment["schema"], "plimsoll.assessment/1");
 }
 
 #[test]

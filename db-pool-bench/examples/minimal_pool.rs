@@ -24,7 +24,7 @@ use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_minimal";
 const TABLE: &str = "pgbench_accounts";
-/// As `db-pool-bench` has it unless told otherwise.
+/// Longest wait for a connection: the default of `db-pool-bench`.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]

@@ -26,6 +26,7 @@ mod guard;
 pub mod info;
 pub mod key_skew;
 mod load_text;
+mod rate_searches;
 mod remedy;
 pub mod run_keys;
 mod run_plan;

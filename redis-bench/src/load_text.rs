@@ -19,14 +19,16 @@ pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
 /// Returns the load of a step that changes, as in `arrivals per second as in ramp:10..200/5m`.
 fn curve_sentence(curve: &StepCurve) -> String {
     let spawned = curve.spawn_per_s.map_or_else(String::new, |per_s| {
-        format!(
-            ", at most {} of them started a second",
-            table::three_digits(per_s)
-        )
+        format!(", at most {} started a second", table::three_digits(per_s))
     });
     match curve.unit {
         CurveUnit::RatePerS => format!(
             "arrivals per second as in {}, latency from the instant each was due",
+            curve.written
+        ),
+        // A spawn rate alone makes a load change whose users are a number.
+        CurveUnit::Users if curve.written.parse::<f64>().is_ok() => format!(
+            "{} users{spawned}, who wait for their answers, latency of calls",
             curve.written
         ),
         CurveUnit::Users => format!(

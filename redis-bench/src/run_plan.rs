@@ -1,6 +1,6 @@
 //! Steps of a run: their settings, their order, and how hosts that make it together share them.
 
-use bench_cli::UsageError;
+use bench_cli::{RateStep, UsageError};
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, WallTime, shuffled_steps};
 
 use crate::clients::ClientKind;
@@ -30,13 +30,35 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
 
     /// Plans one step, of the whole load.
     pub(crate) fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
-        let count = self.connections(client);
-        let cap = MIN_IN_FLIGHT_CAP.max(count.saturating_mul(8));
-        let name = group::setting(client, count);
+        let name = group::setting(client, self.connections(client));
         let seed = self.seed.wrapping_add(repeat);
         let flags = &self.flags.load;
-        let mut plan = flags.plan(&name, (DEFAULT_USERS, cap), seed, self.defaults)?;
+        let users_and_cap = (DEFAULT_USERS, self.in_flight_cap(client));
+        let mut plan = flags.plan(&name, users_and_cap, seed, self.defaults)?;
         plan.repeat = repeat;
+        let plan = self.described(plan, client);
+        Ok(match flags.curve() {
+            Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
+            None => plan,
+        })
+    }
+
+    /// Plans a step that a search for a rate asks for.
+    pub(crate) fn plan_at(&self, client: ClientKind, step: RateStep) -> StepPlan {
+        let setting = group::setting(client, self.connections(client));
+        let cap = self.in_flight_cap(client);
+        let load = &self.flags.load;
+        let plan = load.plan_at(step, &setting, cap, self.seed, self.defaults);
+        self.described(plan, client)
+    }
+
+    fn in_flight_cap(&self, client: ClientKind) -> u64 {
+        MIN_IN_FLIGHT_CAP.max(self.connections(client).saturating_mul(8))
+    }
+
+    /// Adds to a plan what it owes to the client and to the workload.
+    fn described(&self, mut plan: StepPlan, client: ClientKind) -> StepPlan {
+        let count = self.connections(client);
         if plan.runtime == RuntimeKind::PerCore {
             // A worker without a connection of its own would need one more than asked for.
             let hosts = self.host.map_or(1, |host| host.share().count);
@@ -49,11 +71,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             LoadPlan::Open { rate_per_s, .. } => plan.parameter("rate_per_s", rate_per_s),
             LoadPlan::Closed { users, .. } => plan.parameter("users", users),
         };
-        let plan = match flags.curve() {
-            Some(curve) => plan.parameter("curve", curve.to_string().as_str()),
-            None => plan,
-        };
-        Ok(self.workload.describe(plan))
+        self.workload.describe(plan)
     }
 
     /// Returns the connections of a client, over all workers.
@@ -88,6 +106,15 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let (Some(host), Some(client)) = (self.host, self.clients.first()) else {
             return Ok(());
         };
+        if self.flags.load.search.is_given() {
+            return Err(UsageError(
+                "--find-rate decides on each step by the results of the last one, and with --worker the \
+                 steps are fixed before all hosts start; search from one host (--workers makes the load \
+                 with several processes), or give --rate"
+                    .to_owned(),
+            )
+            .into());
+        }
         let sessions = self.plan(*client, 0)?.load.sessions();
         Ok(host.check_share("users", sessions, "--users")?)
     }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource, ShownFigures};
 use bench_cli::host_worker::HostWorker;
 use bench_cli::load::{Defaults, seed_or_drawn};
-use bench_cli::{Exit, Scenario, ScenarioName, run_scenario, workers};
+use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
 use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
 use serde_json::json;
@@ -115,7 +115,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             json!(url.as_deref().unwrap_or("throwaway")),
         );
         let load = &flags.load;
-        if load.rate.is_none() && load.curve().is_none() {
+        if load.rate.is_none() && load.curve().is_none() && !load.search.is_given() {
             let users = load.users.as_ref().and_then(LoadCurve::constant);
             let users = users.map_or(DEFAULT_USERS, |users| users as u64);
             config.insert("users".to_owned(), json!(users));
@@ -133,6 +133,10 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
             percentiles: &["p50", "p99", "p999"],
             merged: true,
         }
+    }
+
+    fn seeks_limit(&self) -> bool {
+        self.flags.load.search.is_given()
     }
 
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunTarget>> {
@@ -180,26 +184,26 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         target: &mut RunTarget,
         mut evidence: Self::Prepared,
     ) -> anyhow::Result<()> {
+        if let Some(count) = self.flags.workers.workers {
+            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
+        }
+        if self.flags.load.search.is_given() {
+            target.begun = true;
+            return self.find_rates(bench, target, evidence.as_mut());
+        }
         let (planned, over) = self.planned()?;
         let load = &self.flags.load;
         let one = load.measure(self.defaults) + load.step.warmup(self.defaults);
         bench.announce(one * planned.len() as u32, planned.len());
-        if let Some(count) = self.flags.workers.workers {
-            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
-        }
         (target.begun, target.over) = (true, over);
         for (client, plan) in planned {
             if !self.await_preparation(bench, &plan) {
                 return Ok(());
             }
-            bench.phase(Phase::Prepare);
-            let keys = self.workload.keyspace(&target.prefix, plan.seed);
-            let fills = self.host.is_none_or(|host| host.owns_data());
-            if fills && !target.fill(bench, keys.clone(), plan.starts_at)? {
+            let ran = self.run_step(bench, target, (client, plan), evidence.as_mut())?;
+            let Some(index) = ran else {
                 return Ok(());
-            }
-            let index = self.run_step(bench, target, (client, plan), keys, evidence.as_mut())?;
-            bench.check_workers()?;
+            };
             let is_stopped = stopped(&bench.report.steps[index]);
             if let (Some(host), true) = (&self.host, is_stopped) {
                 bench.warn(host.ended_early(index));
@@ -224,10 +228,16 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     }
 
     fn summary(&self, report: &Report) -> Summary {
+        if self.flags.load.search.is_given() {
+            return report.summary.clone();
+        }
         summary::conclude(report)
     }
 
     fn text(&self, report: &Report) -> String {
+        if self.flags.load.search.is_given() {
+            return found_rates(report);
+        }
         let share = self.host.map_or_else(String::new, |host| host.told());
         summary::text(report) + &share
     }
@@ -260,14 +270,21 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         given.clone()
     }
 
-    fn run_step(
+    /// Runs a step on fresh keys; returns its place in the report, and `None` when a signal came before
+    /// it began.
+    pub(crate) fn run_step(
         &self,
         bench: &mut Bench,
-        target: &RunTarget,
+        target: &mut RunTarget,
         (client, mut plan): (ClientKind, StepPlan),
-        keys: RunKeys,
         mut evidence: Option<&mut ServerSampler>,
-    ) -> anyhow::Result<usize> {
+    ) -> anyhow::Result<Option<usize>> {
+        bench.phase(Phase::Prepare);
+        let keys = self.workload.keyspace(&target.prefix, plan.seed);
+        let fills = self.host.is_none_or(|host| host.owns_data());
+        if fills && !target.fill(bench, keys.clone(), plan.starts_at)? {
+            return Ok(None);
+        }
         let mut nobody = ();
         let source: &mut dyn EvidenceSource = match &mut evidence {
             Some(sampler) => *sampler,
@@ -309,7 +326,8 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             bench.warn(doubt);
         }
         bench.save();
-        Ok(index)
+        bench.check_workers()?;
+        Ok(Some(index))
     }
 
     /// Makes the load of a step in this process.

@@ -144,3 +144,23 @@ fn a_spawn_rate_starts_the_users_one_after_the_other() {
     );
     assert!(said.contains("at most 10"), "{said}");
 }
+
+#[test]
+fn a_spike_with_too_few_requests_before_it_has_an_unknown_recovery_and_says_so() {
+    let redis = common::redis();
+    let args = "pool --client pooled --repeats 1 --warmup 0s --rate spike:200,1000/500ms";
+    let (report, said) = run(&redis, args);
+    let step = &report.steps[0];
+    let recovery = step.curve.as_ref().unwrap().recovery.as_ref().unwrap();
+    // 500 ms before the spike hold 100 requests.
+    assert_eq!((recovery.after_ns, recovery.base_p99_ns), (None, None));
+    assert_eq!(recovery.measured_ns, 1_000_000_000);
+    let reason = recovery.unknown.as_deref().unwrap();
+    assert!(
+        reason.contains("100 of the 1000 that a base needs"),
+        "{reason}"
+    );
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let told = "recovery from the spike is unknown: too few requests before the spike";
+    assert!(words.join(" ").contains(told), "{said}");
+}

@@ -163,8 +163,8 @@ fn loopback(listener: &TcpListener, megabytes: usize) -> Vec<u64> {
     vec![received.join().unwrap()]
 }
 
-/// Reads a file again and again that is put out of memory in between, as where there is too little
-/// of it: bytes that had to be read anew.
+/// Reads a file repeatedly and removes it from memory in between, as on a machine with too little
+/// memory, and tells the number of bytes that had to be read anew.
 fn thrash(path: &str, bytes: usize) {
     std::fs::write(path, vec![7_u8; bytes]).unwrap();
     let file = OpenOptions::new()

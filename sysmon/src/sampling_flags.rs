@@ -62,7 +62,7 @@ pub(crate) struct SamplingFlags {
 pub(crate) enum ProcessChoice {
     /// No process, which is cheapest.
     None,
-    /// Those that use the most CPU and memory.
+    /// The processes that use the most CPU and memory.
     Top,
     /// All, up to 512.
     All,

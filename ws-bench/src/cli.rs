@@ -7,6 +7,7 @@ use bench_cli::UsageError;
 use bench_cli::curve_values;
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::LoadFlags;
+use bench_cli::objective::Objective;
 use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
 use load_engine::{LoadPlan, WaitStrategy};
@@ -44,6 +45,11 @@ pub(crate) enum WsCommand {
     mut_arg("users", |arg| arg.hide(true).value_parser(flags::renamed::<u64>(
         "a user is a connection here, and --max sets how many are opened; the number of those who \
          talk is set with --talkers"
+    ))),
+    mut_arg("find_rate", |arg| arg.hide(true).value_parser(flags::renamed::<Objective>(
+        "this scenario looks for the most connections that stay open, not for a rate of arrivals; \
+         how fast they must echo is set with --latency-bound. Rates are found by scenarios of \
+         requests: redis-bench cache and pool, db-pool-bench sweep and scale"
     )))
 )]
 pub(crate) struct LimitArgs {

@@ -11,7 +11,7 @@ use super::{Confidence, EvidenceItem, OperatingPoint, TimeModel};
 )]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Component")]
-pub enum ComponentKind {
+pub(crate) enum ComponentKind {
     /// PostgreSQL behind a connection pool, or without one.
     Postgres,
     /// Redis.
@@ -46,7 +46,7 @@ impl ComponentKind {
 
 /// Result for one component under one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ComponentAssessment {
+pub(crate) struct ComponentAssessment {
     /// Component that was loaded.
     pub component: ComponentKind,
     /// Scenario of the load.
@@ -65,7 +65,7 @@ pub struct ComponentAssessment {
 
 /// Resource or setting that holds a component at its knee.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LimitingFactor {
+pub(crate) struct LimitingFactor {
     /// Stable name, as in `machine_cpu.server`; `inconclusive` if no factor explains the run.
     pub factor: String,
     /// Summary of one line with the figures.

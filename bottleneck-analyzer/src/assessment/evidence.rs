@@ -8,7 +8,7 @@ use super::ComponentKind;
 /// One scalar of one report, with its place and its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Evidence")]
-pub struct EvidenceItem {
+pub(crate) struct EvidenceItem {
     /// Name shown to people.
     pub label: String,
     /// File name of the report.
@@ -25,7 +25,7 @@ pub struct EvidenceItem {
 
 /// Warning of a report, with the figures that it makes doubtful.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Spoiled {
+pub(crate) struct Spoiled {
     /// File name of the report.
     pub file: String,
     /// Component that it concerns.
@@ -49,12 +49,12 @@ pub struct Spoiled {
 impl Spoiled {
     /// Returns true if people must see the warning: it makes a shown figure doubtful, or it is not
     /// about figures at all, such as a table that was left behind.
-    pub fn is_shown(&self) -> bool {
+    pub(crate) fn is_shown(&self) -> bool {
         self.touches_a_conclusion || self.spoils.is_empty()
     }
 
     /// Sentence for people: `PostgreSQL [deadpool, pool of 8]: p99 of read: the generator's heartbeat came late`.
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let place = self.step.as_deref();
         let place = place.map_or(String::new(), |step| format!(" [{step}]"));
         let figures = match self.figures.as_slice() {

@@ -10,7 +10,7 @@ use super::{ComponentKind, EvidenceItem};
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Confidence {
+pub(crate) enum Confidence {
     /// Doubtful: the effect is inside the noise, or a warning spoils the figures.
     Low,
     /// Likely, but another explanation is possible.
@@ -44,7 +44,7 @@ impl Confidence {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum FindingKind {
+pub(crate) enum FindingKind {
     /// Cause that keeps a component from its objective.
     Problem,
     /// Consequence of a cause.
@@ -67,7 +67,7 @@ impl FindingKind {
 /// Quantity of which an impact is a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ImpactOf {
+pub(crate) enum ImpactOf {
     /// The mean response time at the operating point.
     ResponseTime,
     /// The throughput, or the CPU time that would allow more of it.
@@ -81,7 +81,7 @@ pub enum ImpactOf {
 /// Share that would be gained if the cause were removed. Impacts overlap: they may add up to more
 /// than the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Impact {
+pub(crate) struct Impact {
     /// Share from 0 to 1.
     pub ratio: f64,
     /// Quantity that it is a share of.
@@ -97,7 +97,7 @@ pub struct Impact {
 /// Advice about a finding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Advice")]
-pub struct FindingAdvice {
+pub(crate) struct FindingAdvice {
     /// Actions in order.
     pub actions: Vec<String>,
     /// Expected gain.
@@ -110,7 +110,7 @@ pub struct FindingAdvice {
 
 /// One conclusion of a rule, with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Rule and bench, as in `pool_too_small:postgres.sweep`; followed by the thing if the rule has
     /// several findings. `parent` refers to it.
     pub id: String,
@@ -154,14 +154,14 @@ impl Finding {
     }
 
     /// Returns true if the finding is outside the noise and rests on reliable figures.
-    pub fn is_sure(&self) -> bool {
+    pub(crate) fn is_sure(&self) -> bool {
         self.confidence > Confidence::Low
     }
 }
 
 /// Check that found nothing wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RuledOut {
+pub(crate) struct RuledOut {
     /// Rule that checked it.
     pub rule: String,
     /// Component that it concerns.
@@ -174,7 +174,7 @@ pub struct RuledOut {
 
 /// Question that the reports cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Unknown {
+pub(crate) struct Unknown {
     /// Rule that asked it.
     pub rule: String,
     /// Component that it concerns.

@@ -10,14 +10,14 @@ mod operating_point;
 mod time_model;
 mod verdict;
 
-pub use component::{ComponentAssessment, ComponentKind, LimitingFactor};
-pub use evidence::{EvidenceItem, Spoiled};
-pub use finding::{
+pub(crate) use component::{ComponentAssessment, ComponentKind, LimitingFactor};
+pub(crate) use evidence::{EvidenceItem, Spoiled};
+pub(crate) use finding::{
     Confidence, Finding, FindingAdvice, FindingKind, Impact, ImpactOf, RuledOut, Unknown,
 };
-pub use operating_point::{OperatingPoint, RepeatSpread, WorstInterval};
-pub use time_model::{TimeModel, TimePart};
-pub use verdict::{Gate, GateOutcome, Promise, Readiness, ReadinessVerdict};
+pub(crate) use operating_point::{OperatingPoint, RepeatSpread, WorstInterval};
+pub(crate) use time_model::{TimeModel, TimePart};
+pub(crate) use verdict::{Gate, GateOutcome, Promise, Readiness, ReadinessVerdict};
 
 use bench_report::{Environment, Status, Tool};
 use schemars::JsonSchema;
@@ -30,7 +30,7 @@ pub(crate) const SCHEMA: &str = "plimsoll.assessment/1";
 
 /// Summary of one report that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SourceSummary {
+pub(crate) struct SourceSummary {
     /// File name.
     pub file: String,
     /// Program that wrote it.
@@ -53,7 +53,7 @@ pub struct SourceSummary {
 
 /// Assessment of one run, in schema 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Assessment {
+pub(crate) struct Assessment {
     /// Always `plimsoll.assessment/1`.
     pub schema: String,
     /// Program that wrote it.
@@ -98,13 +98,13 @@ impl Assessment {
     }
 
     /// Returns true if a component was judged, every gate passed, and nothing is missing.
-    pub fn every_gate_passed(&self) -> bool {
+    pub(crate) fn every_gate_passed(&self) -> bool {
         let passed = |gate: &Gate| gate.outcome == GateOutcome::Pass;
         self.missing.is_empty() && !self.gates.is_empty() && self.gates.iter().all(passed)
     }
 
     /// Iterates over every piece of evidence in the document.
-    pub fn all_evidence(&self) -> impl Iterator<Item = &EvidenceItem> {
+    pub(crate) fn all_evidence(&self) -> impl Iterator<Item = &EvidenceItem> {
         let components = self.components.iter().flat_map(|c| {
             let point = c.operating_point.iter().flat_map(|p| &p.evidence);
             let model = c.time_model.iter().flat_map(|m| &m.parts);

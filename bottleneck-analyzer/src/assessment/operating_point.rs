@@ -7,7 +7,7 @@ use super::EvidenceItem;
 
 /// Setting at which a component should run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct OperatingPoint {
+pub(crate) struct OperatingPoint {
     /// Index into the report's `steps`.
     pub step: usize,
     /// Setting in words, as in `deadpool, pool size 8`.
@@ -63,7 +63,7 @@ impl OperatingPoint {
 /// Lowest and highest figure of several repeats of one setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Spread")]
-pub struct RepeatSpread {
+pub(crate) struct RepeatSpread {
     /// Number of repeats.
     pub repeats: u64,
     /// Range of the throughput.
@@ -78,7 +78,7 @@ pub struct RepeatSpread {
 
 /// Interval of the measured part of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct WorstInterval {
+pub(crate) struct WorstInterval {
     /// Number of its repeat, 0 for the first.
     pub repeat: u64,
     /// Start, in nanoseconds from the start of the measured part.

@@ -13,7 +13,7 @@ const QUEUES: [&str; 3] = ["pacing_lag", "backlog", "checkout"];
 
 /// Time of the mean call, with its parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct TimeModel {
+pub(crate) struct TimeModel {
     /// Name of the divided time, as in `mean response time`.
     pub of: String,
     /// Length of the whole, in nanoseconds.
@@ -27,7 +27,7 @@ pub struct TimeModel {
 /// Part of the time of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Part")]
-pub struct TimePart {
+pub(crate) struct TimePart {
     /// Stable name: `pacing_lag`, `backlog`, `checkout` (waiting for a place in the pool),
     /// `checkout_check`, `checkout_connect`, `checkout_other`, `server_cpu`, `server_runnable`, an
     /// event that PostgreSQL waited for (`lock.transactionid`, `io.walsync`) or its class where
@@ -66,7 +66,7 @@ impl TimeModel {
     }
 
     /// Returns the part called `name`.
-    pub fn part(&self, name: &str) -> Option<&TimePart> {
+    pub(crate) fn part(&self, name: &str) -> Option<&TimePart> {
         self.parts.iter().find(|p| p.name == name)
     }
 

@@ -8,7 +8,7 @@ use super::{ComponentKind, EvidenceItem};
 /// Outcome of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum GateOutcome {
+pub(crate) enum GateOutcome {
     /// Within the threshold.
     Pass,
     /// Past the threshold.
@@ -19,7 +19,7 @@ pub enum GateOutcome {
 
 /// Threshold that a run passes or fails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Gate {
+pub(crate) struct Gate {
     /// Stable name, as in `postgres.sweep.p90`.
     pub name: String,
     /// Component that it judges.
@@ -59,7 +59,7 @@ impl Gate {
 /// Recommended promise (SLA).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Objective")]
-pub struct Promise {
+pub(crate) struct Promise {
     /// Component that it is about.
     pub component: ComponentKind,
     /// Scenario that it was measured in.
@@ -88,7 +88,7 @@ pub struct Promise {
 /// Readiness for production.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Readiness {
+pub(crate) enum Readiness {
     /// Every gate passed, and no problem was found.
     Ready,
     /// No gate failed, but problems, doubts or unknown gates remain.
@@ -115,7 +115,7 @@ impl Readiness {
 /// The readiness verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Verdict")]
-pub struct ReadinessVerdict {
+pub(crate) struct ReadinessVerdict {
     /// Readiness for production.
     pub readiness: Readiness,
     /// Summary in one sentence.

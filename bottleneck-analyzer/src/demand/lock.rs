@@ -65,7 +65,8 @@ pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Resou
     })
 }
 
-/// Returns the largest lock wait of a call, and the sum of all in nanoseconds.
+/// Returns the largest part of a call that is a wait for a lock, and the sum of all such parts, in
+/// nanoseconds.
 fn lock_waits(model: &TimeModel) -> Option<(&TimePart, f64)> {
     let parts = model.parts.iter();
     let locks = parts.filter(|part| part.name == "lock" || part.name.starts_with("lock."));

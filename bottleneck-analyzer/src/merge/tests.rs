@@ -1,5 +1,5 @@
 use bench_report::histogram::recording;
-use bench_report::{Histogram, Tool, Window};
+use bench_report::{Histogram, Pacing, StepSpan, Tool, WarningCode, Window};
 
 use super::*;
 
@@ -39,9 +39,15 @@ fn report(i: u64) -> (PathBuf, Report) {
     let mut report = Report::begin(tool, format!("run-{i}"), "cache");
     report.status = Status::Complete;
     report.started_at = "2026-03-14T09:15:00.000Z".to_owned();
+    report.clock.boot_id = Some(format!("host {i}"));
     report.clock.monotonic_ns = (i + 1) * 1_000 * SECOND;
     let worker = serde_json::json!({"i": i, "n": 4, "plan_hash": "7f3a", "clock_error_ns": 500});
     report.config.insert("worker".to_owned(), worker);
+    report.config.insert("keys".to_owned(), 9.into());
+    report.config.insert("seed".to_owned(), 7.into());
+    report
+        .config
+        .insert("url".to_owned(), format!("redis://host-{i}/").into());
     let start_ns = report.clock.monotonic_ns + 5 * SECOND;
     report.steps.push(Step {
         name: "pool of 8".to_owned(),
@@ -131,12 +137,228 @@ fn reports_of_other_loads_or_times_and_the_same_one_twice_are_refused() {
             r.config.get_mut("worker").unwrap()["i"] = 0.into();
         }),
         ("no config.worker", &|r| drop(r.config.remove("worker"))),
+        ("there is no worker 4 of 4", &|r| {
+            r.config.get_mut("worker").unwrap()["i"] = 4.into();
+        }),
+        ("config.worker: invalid type", &|r| {
+            r.config.get_mut("worker").unwrap()["i"] = "one".into();
+        }),
+        ("started_at is no instant", &|r| {
+            r.started_at = "yesterday".to_owned();
+        }),
+        (
+            "the scenario is sysmon.cache, not redis-bench.cache",
+            &|r| {
+                r.tool.name = "sysmon".to_owned();
+            },
+        ),
+        ("the version is 2, not 1", &|r| {
+            r.tool.version = "2".to_owned()
+        }),
+        ("keys is 5, not 9; seed is absent, not 7", &|r| {
+            r.config.get_mut("worker").unwrap()["plan_hash"] = "x".into();
+            r.config.insert("keys".to_owned(), 5.into());
+            r.config.remove("seed");
+        }),
         ("same time", &|r| {
             r.started_at = "2026-03-14T09:16:00.000Z".to_owned();
         }),
-        ("order of steps", &|r| r.steps[0].name = "other".to_owned()),
+        (
+            "step 0 is other (repeat 0), not pool of 8 (repeat 0)",
+            &|r| r.steps[0].name = "other".to_owned(),
+        ),
     ] {
         let said = with(change);
         assert!(said.contains(told), "{told}: {said}");
     }
+}
+
+/// An open loop of 100 arrivals per second, of which worker `i` of 4 has made its 25.
+fn open_loop(i: u64) -> (PathBuf, Report) {
+    let (path, mut report) = report(i);
+    report.steps[0].load = Load::Open {
+        rate_per_s: 25.0,
+        pacing: Pacing::Constant,
+        in_flight_cap: 8,
+        delayed_at_cap: 0,
+    };
+    (path, report)
+}
+
+#[test]
+fn the_load_that_missing_workers_were_to_make_is_told() {
+    let merged = merge(vec![open_loop(0), open_loop(3)]).unwrap();
+    assert_eq!(merged.steps[0].figures["arrivals_not_made"], 100.0);
+    let told: Vec<&str> = merged.warnings.iter().map(|w| &*w.message).collect();
+    assert!(
+        told[0].starts_with("the report of worker 1/4 is missing"),
+        "{told:?}"
+    );
+    assert!(
+        told[1].contains("worker 2/4") && told[1].contains("about 50 arrivals"),
+        "{told:?}"
+    );
+    let with_users = |i| {
+        let (path, mut report) = report(i);
+        report.steps[0]
+            .parameters
+            .insert("users".to_owned(), 14_u64.into());
+        (path, report)
+    };
+    let merged = merge(vec![with_users(0), with_users(3)]).unwrap();
+    let told = &merged.warnings[0].message;
+    assert!(
+        told.contains("(4 of 14 users in each of 1 steps)"),
+        "{told}"
+    );
+    assert!(
+        !merged.steps[0].figures.contains_key("arrivals_not_made"),
+        "not known"
+    );
+}
+
+#[test]
+fn so_many_workers_that_nobody_could_list_them_are_counted() {
+    let huge = |i| {
+        let (path, mut report) = report(i);
+        report.config.get_mut("worker").unwrap()["n"] = u64::MAX.into();
+        (path, report)
+    };
+    let merged = merge(vec![huge(0), huge(1)]).unwrap();
+    assert_eq!(merged.warnings.len(), 33);
+    assert!(merged.warnings[32].message.contains("further reports"));
+}
+
+#[test]
+fn a_worker_that_ended_early_leaves_later_steps_doubtful() {
+    let twice = |i| {
+        let (path, mut report) = report(i);
+        let mut second = report.steps[0].clone();
+        second.repeat = 1;
+        report.steps.push(second);
+        (path, report)
+    };
+    let mut reports: Vec<_> = (0..4).map(twice).collect();
+    reports[2].1.steps.truncate(1);
+    reports[2].1.status = Status::Stopped;
+    let merged = merge(reports).unwrap();
+    assert_eq!(merged.status, Status::Stopped);
+    let lost = &merged.warnings[0];
+    assert!(
+        lost.message.contains("worker 2/4 told of 1 of 2 steps"),
+        "{lost:?}"
+    );
+    assert!(lost.spoils("/steps/1/operations") && !lost.spoils("/steps/0/operations"));
+    assert_eq!(merged.steps[0].end, StepEnd::Completed);
+    assert!(matches!(merged.steps[1].end, StepEnd::Failed { .. }));
+    assert_eq!(merged.steps[1].operations["get"].attempted, 1_500);
+}
+
+#[test]
+fn a_worker_that_began_apart_from_the_others_is_told_and_so_is_a_clock_that_nobody_keeps() {
+    let doubts = |change: &dyn Fn(&mut Report)| {
+        let mut reports: Vec<_> = (0..4).map(report).collect();
+        change(&mut reports[1].1);
+        let merged = merge(reports).unwrap();
+        let told = merged.warnings.into_iter();
+        told.map(|warning| (warning.code, warning.message))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        doubts(&|_| ()),
+        [],
+        "0.5 \u{b5}s of error each and no difference"
+    );
+    let later = |r: &mut Report| r.started_at = "2026-03-14T09:15:00.500Z".to_owned();
+    let told = doubts(&later);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, WarningCode::WorkerLate);
+    assert!(
+        told[0]
+            .1
+            .contains("worker 1/4 began this step 500.0 ms apart"),
+        "{told:?}"
+    );
+    let erring = |r: &mut Report| {
+        later(r);
+        r.config.get_mut("worker").unwrap()["clock_error_ns"] = 600_000_000.into();
+    };
+    assert_eq!(doubts(&erring), [], "the clock may err by more");
+    let unknown = |r: &mut Report| {
+        let worker = r.config.get_mut("worker").unwrap();
+        worker.as_object_mut().unwrap().remove("clock_error_ns");
+    };
+    let told = doubts(&unknown);
+    assert_eq!(told[0].0, WarningCode::EvidenceMissing);
+    assert!(told[0].1.contains("wall clock of worker 1"), "{told:?}");
+}
+
+#[test]
+fn reports_of_one_host_are_compared_by_its_own_clock() {
+    let mut reports: Vec<_> = (0..4).map(report).collect();
+    for (i, (_, report)) in reports.iter_mut().enumerate() {
+        report.clock.boot_id = Some("one host".to_owned());
+        // Started one after another: the wall clock of each start differs, the steps' instants do not.
+        report.clock.monotonic_ns = 1_000 * SECOND + i as u64;
+        report.started_at = format!("2026-03-14T09:15:{i:02}.000Z");
+        let window = &mut report.steps[0].window;
+        (window.start_ns, window.measure_start_ns) = (1_005 * SECOND, 1_005 * SECOND);
+        (window.measure_end_ns, window.end_ns) = (1_007 * SECOND, 1_007 * SECOND);
+        report.config.get_mut("worker").unwrap()["clock_error_ns"] = serde_json::Value::Null;
+    }
+    let merged = merge(reports).unwrap();
+    assert_eq!(
+        (merged.status, merged.warnings),
+        (Status::Complete, Vec::new())
+    );
+    assert_eq!(merged.steps[0].window.start_ns, 1_005 * SECOND);
+}
+
+#[test]
+fn segments_of_a_curve_add_up_and_times_are_those_of_the_first_workers_clock() {
+    let with_segments = |i| {
+        let (path, mut report) = report(i);
+        let step = &mut report.steps[0];
+        let start_ns = step.window.measure_start_ns;
+        step.segments.push(StepSegment {
+            name: "spike".to_owned(),
+            spans: vec![StepSpan {
+                start_ns,
+                end_ns: start_ns + SECOND,
+            }],
+            operations: step.operations.clone(),
+        });
+        step.sessions = Some(SessionUse {
+            opened: i,
+            ..SessionUse::default()
+        });
+        if i == 0 {
+            // Late: it made no load in this step.
+            step.window.measure_end_ns = step.window.measure_start_ns;
+            (step.segments, step.operations) = (Vec::new(), BTreeMap::new());
+            step.end = StepEnd::Failed {
+                reason: "late".to_owned(),
+            };
+        }
+        (path, report)
+    };
+    let merged = merge((0..4).map(with_segments).collect()).unwrap();
+    let step = &merged.steps[0];
+    let spike = &step.segments[0];
+    assert_eq!(
+        spike.operations, step.operations,
+        "all arrivals of this step"
+    );
+    assert_eq!(step.operations["get"].attempted, 1_500);
+    // The first host was up for 1,000 s when it started.
+    assert_eq!(step.window.measure_start_ns, 1_005 * SECOND);
+    assert_eq!(spike.spans[0].start_ns, 1_005 * SECOND);
+    assert_eq!(step.sessions.as_ref().unwrap().opened, 6);
+    assert_eq!(step.generator.threads, 6, "of those that made load");
+    assert_eq!(
+        step.end,
+        StepEnd::Failed {
+            reason: "late".to_owned()
+        }
+    );
 }

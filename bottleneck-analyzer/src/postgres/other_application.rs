@@ -14,7 +14,7 @@ pub(crate) struct OtherApplication {
     pub(crate) share: f64,
     /// CPU time, in nanoseconds.
     pub(crate) cpu_ns: f64,
-    /// Number of sessions.
+    /// Number of its server processes over the step.
     pub(crate) sessions: f64,
     /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,

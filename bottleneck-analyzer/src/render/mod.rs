@@ -1,6 +1,6 @@
 //! Output of an assessment for people: terminal text and an HTML page.
 
-pub mod html;
+pub(crate) mod html;
 mod operating_point;
-pub mod terminal;
+pub(crate) mod terminal;
 mod wrap;

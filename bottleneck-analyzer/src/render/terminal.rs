@@ -23,7 +23,7 @@ pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of o
 const MOST: usize = 6;
 
 /// Returns the whole text, which ends in a line feed.
-pub fn render(assessment: &Assessment) -> String {
+pub(crate) fn render(assessment: &Assessment) -> String {
     let mut text = String::new();
     head(&mut text, assessment);
     findings(&mut text, assessment);
@@ -55,7 +55,7 @@ pub(crate) fn weight(finding: &Finding) -> String {
     }
 }
 
-/// Describes an impact in words.
+/// Describes an impact in words: `up to 34 % of the response time (12 ms of each call)`.
 fn would_come_back(impact: Impact) -> String {
     let mut text = match impact.of {
         ImpactOf::Requests => format!("{} {}", percent(impact.ratio), impact_of(impact.of)),

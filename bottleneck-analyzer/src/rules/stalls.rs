@@ -271,7 +271,7 @@ fn stalls_of<'a>(
     })
 }
 
-/// Returns the lengths of the stalls in nanoseconds, and the index of the last point of the longest.
+/// Returns the lengths of the stalls, in nanoseconds, and the index of the last point of the longest.
 /// A stall is a run of points below the rate `least`.
 fn stalled(points: &[(usize, u64, f64)], start_ns: u64, least: f64) -> Option<(Vec<u64>, usize)> {
     let mut lengths = Vec::new();

@@ -6,8 +6,8 @@ use bench_report::{Load, Step};
 /// Connections in use ÷ pool size from which calls may wait for the pool.
 pub(crate) const FULL_RATIO: f64 = 0.8;
 
-/// Returns the mean wait of a call for a place in the pool in nanoseconds, at most the mean checkout time
-/// `checkout_ns`. `None` if the report does not separate it from the rest of a checkout.
+/// Returns the mean time, in nanoseconds, that a call waits for a place in the pool, at most the mean
+/// checkout time `checkout_ns`. `None` if the report does not separate it from the rest of a checkout.
 pub(crate) fn wait_ns(step: &Step, checkout_ns: f64) -> Option<f64> {
     let pool = step.pool.as_ref()?;
     if let Some(parts) = &pool.checkout {

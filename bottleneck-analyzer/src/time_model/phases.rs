@@ -9,7 +9,7 @@ use crate::source_report::SourceReport;
 
 pub(super) type PhaseFn = fn(&Operation) -> Option<&Histogram>;
 
-/// Returns the mean of a phase over all successes of a step in nanoseconds, with its evidence.
+/// Returns the mean of a phase, in nanoseconds, over all successes of a step, with its evidence.
 pub(super) fn mean_of(
     source: &SourceReport,
     index: usize,

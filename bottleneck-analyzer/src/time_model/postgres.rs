@@ -222,8 +222,8 @@ fn without_event(
     }
 }
 
-/// Returns the server's CPU time of a call in nanoseconds, with its evidence, as the kernel counted it. It
-/// includes reading and parsing, during which a session does not show as active.
+/// Returns the CPU time, in nanoseconds, that the server spent on each call, as the kernel counted it, with
+/// its evidence. It includes reading and parsing, during which a session does not show as active.
 fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     let names = ["server.load_cpu_ns", "server.cpu_ns"];
     let (name, ns) = names

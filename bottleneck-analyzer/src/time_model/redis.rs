@@ -75,7 +75,8 @@ fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<Evid
     (usec, evidence)
 }
 
-/// Returns the mean wait of a call for the flush before its answer in nanoseconds, with its evidence.
+/// Returns the mean time, in nanoseconds, that a call waits for the flush before its answer, with its
+/// evidence.
 /// `None` unless every write waits for a flush (`appendfsync always`).
 fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let server = RedisEvidence::of_step(source, index)?;
@@ -88,7 +89,8 @@ fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)
     ))
 }
 
-/// Returns the mean wait of a call behind commands of other clients in nanoseconds, with its evidence.
+/// Returns the mean time, in nanoseconds, that a call waits behind commands of other clients, with its
+/// evidence.
 fn behind_others(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let server = RedisEvidence::of_step(source, index)?;
     let waits = server.commands_of("others").map(|(place, row)| {

@@ -282,6 +282,12 @@ impl Bench {
         series.roll_up(SERIES_BOUND);
     }
 
+    /// Doubts about step `index` of the report.
+    pub(crate) fn warnings_about(&self, index: usize) -> impl Iterator<Item = &Warning> {
+        let warnings = self.warnings.iter();
+        warnings.filter(move |warning| warning.step == Some(index))
+    }
+
     /// Adds a doubt about the whole run, or about steps that it names itself.
     pub fn warn(&mut self, warning: Warning) {
         self.warnings.push(warning);

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_report::Pacing;
 use clap::Args;
 use load_engine::{LoadCurve, LoadPlan, StepPlan};
 use serde_json::{Value, json};
 
 use crate::curve_values;
 use crate::exit::UsageError;
+use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
-use crate::load::{Defaults, PacingFlag, RateOrUsers, StepFlags};
+use crate::load::{Defaults, PacingFlag, StepFlags};
+use crate::rate_finder::RateStep;
+use crate::rate_or_users::RateOrUsers;
 
 /// Help on curves, for the end of a scenario's help.
 pub const CURVES_HELP: &str = "\
@@ -38,6 +40,10 @@ pub struct CurveLoadFlags {
     /// Arrivals per second, whatever the answers do (open loop): a number, or a curve (see below)
     #[arg(long, value_parser = curve_values::rate_or_curve, value_name = "PER_S|CURVE")]
     pub rate: Option<LoadCurve>,
+
+    /// Flag of the search for a rate.
+    #[command(flatten)]
+    pub search: FindRateFlags,
 
     /// Most users started per second, each with a session of its own from then on [default: all when
     /// they are due]
@@ -122,6 +128,21 @@ impl CurveLoadFlags {
         })
     }
 
+    /// Returns the plan of a step that a search for a rate asks for.
+    pub fn plan_at(
+        &self,
+        step: RateStep,
+        setting: &str,
+        in_flight_cap: u64,
+        seed: u64,
+        defaults: Defaults,
+    ) -> StepPlan {
+        let load = self.open(step.rate_per_s, in_flight_cap);
+        let seed = seed.wrapping_add(step.number);
+        let plan = self.step.plan(&step.name(setting), load, seed, defaults);
+        step.shape(plan)
+    }
+
     /// Returns an open loop of this rate.
     pub fn open(&self, rate_per_s: f64, in_flight_cap: u64) -> LoadPlan {
         LoadPlan::Open {
@@ -145,10 +166,9 @@ impl CurveLoadFlags {
         add(name, self.curve().map(|curve| json!(curve.to_string())));
         add("spawn_rate_per_s", self.spawn_rate.map(|rate| json!(rate)));
         if self.rate.is_some() {
-            let pacing = serde_json::to_value(Pacing::from(self.pacing)).unwrap_or_default();
-            config.insert("pacing".to_owned(), pacing);
-            config.remove("think_time_ns");
-            config.remove("think_time");
+            tell_open_loop(&mut config, self.pacing.into());
+        } else if self.search.is_given() {
+            self.search.add_to(&mut config, self.pacing.into());
         }
         config
     }

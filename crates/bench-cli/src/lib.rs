@@ -39,6 +39,8 @@ mod doubts;
 #[cfg(feature = "load")]
 mod ending;
 pub mod exit;
+#[cfg(feature = "load")]
+pub mod find_rate;
 pub mod flags;
 #[cfg(feature = "load")]
 mod follower;
@@ -52,6 +54,14 @@ mod logging;
 pub mod objective;
 pub mod output;
 pub mod progress;
+#[cfg(feature = "load")]
+mod rate_finder;
+#[cfg(feature = "load")]
+mod rate_or_users;
+#[cfg(feature = "load")]
+mod rate_text;
+#[cfg(feature = "load")]
+mod rate_verdict;
 #[cfg(feature = "load")]
 mod scenario;
 mod screen;
@@ -67,6 +77,12 @@ pub mod workers;
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
 pub use logging::verbose_flag;
+#[cfg(feature = "load")]
+pub use rate_finder::{RateFinder, RateStep};
+#[cfg(feature = "load")]
+pub use rate_or_users::RateOrUsers;
+#[cfg(feature = "load")]
+pub use rate_text::found_rates;
 #[cfg(feature = "load")]
 pub use scenario::{Scenario, ScenarioName, run_scenario};
 pub use screen::{HeldLines, hold_lines, show};

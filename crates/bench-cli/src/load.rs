@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_report::Pacing;
-use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, FromArgMatches, ValueEnum};
+use clap::{Args, ValueEnum};
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, ThinkTime, WaitStrategy};
 use serde_json::{Value, json};
 
 use crate::curve_values;
+use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
+use crate::rate_or_users::RateOrUsers;
 
 /// Flags that say how load is made.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +29,10 @@ pub struct LoadFlags {
     #[arg(long, value_parser = curve_values::held_rate, value_name = "PER_S")]
     pub rate: Option<f64>,
 
+    /// Flag of the search for a rate.
+    #[command(flatten)]
+    pub search: FindRateFlags,
+
     /// Distribution of the gaps between arrivals
     #[arg(long, value_enum, default_value_t)]
     pub pacing: PacingFlag,
@@ -35,36 +40,6 @@ pub struct LoadFlags {
     /// Flags that say how each step is held.
     #[command(flatten)]
     pub step: StepFlags,
-}
-
-/// Refuses `--rate` together with `--users`; has no flag of its own.
-#[derive(Debug, Clone, Copy)]
-pub struct RateOrUsers;
-
-impl Args for RateOrUsers {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        command
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        command
-    }
-}
-
-impl FromArgMatches for RateOrUsers {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |name| matches.try_contains_id(name).unwrap_or(false);
-        if given("rate") && given("users") {
-            let text = "--rate (arrivals that wait for nobody) and --users (users who wait for \
-                        their answers) exclude each other; give one of them\n";
-            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, text));
-        }
-        Ok(Self)
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        Self::from_arg_matches(matches).map(drop)
-    }
 }
 
 /// Flags that say how each step is held, whoever decides on the load.
@@ -190,10 +165,9 @@ impl LoadFlags {
         let mut config = self.step.config(seed, defaults);
         if let Some(rate) = self.rate {
             config.insert("rate_per_s".to_owned(), json!(rate));
-            let pacing = serde_json::to_value(Pacing::from(self.pacing)).unwrap_or_default();
-            config.insert("pacing".to_owned(), pacing);
-            config.remove("think_time_ns");
-            config.remove("think_time");
+            tell_open_loop(&mut config, self.pacing.into());
+        } else if self.search.is_given() {
+            self.search.add_to(&mut config, self.pacing.into());
         }
         config
     }
@@ -285,28 +259,5 @@ impl StepFlags {
         ]);
         config.extend(think_time_config(self.think_time));
         config
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    struct LoadFlagsCli {
-        #[command(flatten)]
-        load: LoadFlags,
-    }
-
-    #[test]
-    fn a_rate_and_users_exclude_each_other_and_the_reason_is_told() {
-        let read = |args: &str| LoadFlagsCli::try_parse_from(args.split(' '));
-        assert_eq!(read("t --rate 5").unwrap().load.rate, Some(5.0));
-        assert_eq!(read("t --users 3").unwrap().load.users, Some(3));
-        let error = read("t --users 3 --rate 5").unwrap_err().to_string();
-        for wanted in ["--rate", "--users", "exclude each other", "wait for nobody"] {
-            assert!(error.contains(wanted), "{error}");
-        }
     }
 }

@@ -26,13 +26,14 @@ pub enum Objective {
 }
 
 /// The percentiles that can be asked for, by the names that reports give them.
-const PERCENTILES: [(&str, f64); 6] = [
+const PERCENTILES: [(&str, f64); 7] = [
     ("p50", 0.5),
     ("p75", 0.75),
     ("p90", 0.9),
     ("p95", 0.95),
     ("p99", 0.99),
     ("p999", 0.999),
+    ("p9999", 0.9999),
 ];
 
 impl Objective {
@@ -67,7 +68,12 @@ impl FromStr for Objective {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || format!("{text:?} is no objective; write p99<20ms, p95<1s or errors<1%");
+        let form = || {
+            format!(
+                "{text:?} is no objective; write p99<20ms, p95<1s or errors<1% (p50, p75, p90, p95, \
+                 p99, p99.9 and p99.99 can be asked for)"
+            )
+        };
         let (figure, bound) = text.split_once('<').ok_or_else(form)?;
         let (figure, bound) = (figure.trim(), bound.trim());
         if figure == "errors" {
@@ -76,7 +82,8 @@ impl FromStr for Objective {
             let below = percent.ok_or_else(form)? / 100.0;
             return Ok(Self::Errors { below });
         }
-        let known = PERCENTILES.iter().find(|(name, _)| *name == figure);
+        let plain = figure.replace('.', "");
+        let known = PERCENTILES.iter().find(|(name, _)| *name == plain);
         let (name, quantile) = *known.ok_or_else(form)?;
         let below = crate::flags::duration(bound).map_err(|_| form())?;
         Ok(Self::Latency {
@@ -96,6 +103,7 @@ mod tests {
         for text in ["p99<20ms", "p50<1s", "p999<2m", "errors<1%", "errors<0.5%"] {
             assert_eq!(text.parse::<Objective>().unwrap().to_string(), text);
         }
+        assert_eq!("p99.9<2m".parse(), "p999<2m".parse::<Objective>());
         for text in [
             "",
             "p99",

@@ -70,11 +70,9 @@ impl Progress {
             ProgressForm::Bar(bar) => {
                 bar.set_length(total.as_millis() as u64);
                 bar.set_position(done.as_millis() as u64);
-                bar.set_message(format!(
-                    "{} left · {}",
-                    left(done, total),
-                    screen::one_line(message)
-                ));
+                let text = format!("{} left · {}", left(done, total), screen::one_line(message));
+                let columns = usize::from(console_columns()).saturating_sub(BAR_COLUMNS);
+                bar.set_message(fitting(&text, columns));
             }
             ProgressForm::Lines { last } => {
                 *last = Some(Instant::now());
@@ -126,6 +124,27 @@ fn bar() -> ProgressBar {
 }
 
 const TEMPLATE: &str = "{prefix:<8} {bar:16} {wide_msg}";
+/// Columns before the message of [`TEMPLATE`].
+const BAR_COLUMNS: usize = 26;
+
+/// Width of the terminal on stderr.
+fn console_columns() -> u16 {
+    console::Term::stderr().size().1
+}
+
+/// Returns what fits `columns` of a message whose parts are divided by commas: a figure that does not
+/// fit is left out, because a part of it would be read as another figure.
+fn fitting(message: &str, columns: usize) -> String {
+    let mut kept = message;
+    while kept.chars().count() > columns {
+        let Some(at) = kept.rfind(", ") else {
+            let part = kept.chars().take(columns.saturating_sub(1));
+            return part.chain(['…']).collect();
+        };
+        kept = &kept[..at];
+    }
+    kept.to_owned()
+}
 
 fn left(done: Duration, total: Duration) -> String {
     let seconds = total.saturating_sub(done).as_secs_f64().ceil() as u64;
@@ -143,6 +162,19 @@ mod tests {
     #[test]
     fn the_bars_template_is_one() {
         assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
+    }
+
+    #[test]
+    fn a_figure_that_does_not_fit_is_left_out_whole() {
+        let message = "2s left · step 2/3 40 connections: 1.99 k/s, p99 3.98 ms";
+        for (columns, wanted) in [
+            (80, message),
+            (56, message),
+            (55, "2s left · step 2/3 40 connections: 1.99 k/s"),
+            (20, "2s left · step 2/3 …"),
+        ] {
+            assert_eq!(fitting(message, columns), wanted, "{columns}");
+        }
     }
 
     #[test]

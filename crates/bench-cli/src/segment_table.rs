@@ -1,11 +1,13 @@
 //! Table of results by segment of a load curve.
 
+use std::collections::BTreeMap;
+
 use bench_report::{Latency, Operation, Step, StepSegment};
 
 use crate::table::{self, Table};
 
-/// Returns the results of repeats of a step by segment of their curve; empty where the load did
-/// not change.
+/// Returns the results of repeats of a step by segment of their curve, and how they recovered from a
+/// spike; empty where the load did not change.
 pub fn segment_table(repeats: &[&Step]) -> String {
     let Some(first) = repeats.iter().find(|step| !step.segments.is_empty()) else {
         return String::new();
@@ -25,7 +27,27 @@ pub fn segment_table(repeats: &[&Step]) -> String {
         let same: Vec<&StepSegment> = same.filter(|other| other.name == *name).collect();
         table.row(&row(name, &same));
     }
-    table.to_string()
+    table.to_string() + &recoveries(repeats)
+}
+
+/// Returns a paragraph for each recovery from a spike, repeats with the same one together.
+fn recoveries(repeats: &[&Step]) -> String {
+    let found = repeats
+        .iter()
+        .filter_map(|step| step.curve.as_ref()?.recovery.as_ref());
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    for recovery in found {
+        let sentence = recovery.sentence(table::duration_ns);
+        *told.entry(sentence).or_default() += 1;
+    }
+    let paragraph = |(sentence, times): (String, usize)| {
+        let times = match times {
+            1 => String::new(),
+            _ => format!(" ({times} repeats)"),
+        };
+        table::paragraph(&format!("{sentence}{times}"), 2)
+    };
+    told.into_iter().map(paragraph).collect()
 }
 
 /// Returns the cells of one segment over all repeats.

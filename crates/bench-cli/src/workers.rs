@@ -15,6 +15,8 @@ use crate::flags;
 
 /// Hidden subcommand with which a worker process is started.
 const SUBCOMMAND: &str = "worker";
+/// Flags of the load, which workers get with the plan of each step.
+const LOAD_FLAGS: [&str; 2] = ["--rate", "--users"];
 
 /// Flags of worker processes.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -27,14 +29,15 @@ pub struct WorkerFlags {
 }
 
 /// Starts `count` copies of this program as workers. They get this program's command line through a
-/// pipe, not as their own, and die with this process.
+/// pipe, not as their own, without its load: a curve's file is read once, by the parent, and may be a
+/// pipe. They die with this process.
 ///
 /// # Errors
 /// Fails if one cannot be started, or is of no use.
 pub fn start(count: u64, version: &str) -> anyhow::Result<WorkerProcesses> {
     let program = std::env::current_exe().context("cannot find the program to start as worker")?;
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    let setup = json!(words.collect::<Vec<_>>());
+    let setup = json!(without_load(words));
     let workers = WorkerProcesses::start(count, version, &setup, |_| {
         let mut command = Command::new(&program);
         command
@@ -44,6 +47,24 @@ pub fn start(count: u64, version: &str) -> anyhow::Result<WorkerProcesses> {
         child_process::spawn(command, Some(Signal::SIGKILL))
     })?;
     Ok(workers)
+}
+
+/// Returns the words of a command line without the flags of the load.
+fn without_load(words: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut words = words.into_iter();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        if LOAD_FLAGS.contains(&word.as_str()) {
+            // Its value is the next word.
+            words.next();
+            continue;
+        }
+        let name = word.split_once('=').map(|(name, _)| name);
+        if !name.is_some_and(|name| LOAD_FLAGS.contains(&name)) {
+            kept.push(word);
+        }
+    }
+    kept
 }
 
 /// Makes load as a worker of the process that has started this one: takes orders on stdin. `make`
@@ -68,4 +89,34 @@ pub fn serve<C: Parser, S: WorkerScenario>(
         },
     )?;
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_told_the_command_line_without_a_load_that_they_would_read_again() {
+        let told = |line: &str| without_load(line.split(' ').map(str::to_owned)).join(" ");
+        for (line, wanted) in [
+            (
+                "bench cache --rate file:/dev/stdin --workers 2",
+                "bench cache --workers 2",
+            ),
+            (
+                "bench cache --users=file:/dev/fd/63 --keys 5",
+                "bench cache --keys 5",
+            ),
+            (
+                "bench pool --spawn-rate 5 --users 9",
+                "bench pool --spawn-rate 5",
+            ),
+            (
+                "bench pool --url redis://h/?a=--rate",
+                "bench pool --url redis://h/?a=--rate",
+            ),
+        ] {
+            assert_eq!(told(line), wanted);
+        }
+    }
 }

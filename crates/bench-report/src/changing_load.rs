@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Histogram, Operation};
+use crate::{Histogram, Operation, SpikeRecovery};
 
 /// Unit of a load curve's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct StepCurve {
     /// Most users started per second, where that was limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spawn_per_s: Option<f64>,
+    /// Recovery from the spike; absent from curves without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<SpikeRecovery>,
 }
 
 /// Stretch of time on the host's monotonic clock, in nanoseconds.
@@ -94,6 +97,7 @@ pub struct SessionUse {
     /// Time that opening took, of those that opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Histogram>,
-    /// Most sessions that were open at once.
+    /// Most sessions that were open at once; at most that many where several workers had sessions of their
+    /// own, as their maxima are added.
     pub present_max: u64,
 }

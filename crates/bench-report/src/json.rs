@@ -31,9 +31,10 @@ pub fn text(document: &impl Serialize) -> serde_json::Result<String> {
 struct Lines {
     depth: usize,
     has_members: bool,
-    /// Of each array around, whether it takes several lines.
+    /// True for each enclosing array that takes several lines, the outermost first.
     arrays: Vec<bool>,
-    /// An element comes, the first of its array or not: what it is decides what divides them.
+    /// Set before an element of an array, true for the first: its kind decides what divides it from the
+    /// one before.
     element: Option<bool>,
 }
 

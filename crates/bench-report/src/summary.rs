@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::FoundRate;
+
 /// A tool's own conclusions.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
@@ -22,6 +24,9 @@ pub struct Summary {
     /// End of a search for a limit, with its owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
+    /// Highest rates of arrivals that keep their bounds, one search for each setting.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found_rates: Vec<FoundRate>,
     /// Series that grew and should level off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<Growing>,

@@ -43,10 +43,12 @@ pub enum WarningCode {
     TargetAway,
     /// The wall clock was set meanwhile; times of day in the report go on as from its start.
     ClockStepped,
-    /// A worker process ended, or fell silent, before it had told what it measured; or the report of a
-    /// worker is missing: its share of the load is not in the figures.
+    /// A worker process ended, or fell silent, before it had told what it measured; or a worker on a host
+    /// of its own ended before its plan; or its report is missing: its share of the load is not in the
+    /// figures.
     WorkerLost,
-    /// A worker process on a host of its own began late: its load is missing at the start.
+    /// A worker on a host of its own was not ready when a step began on all: its share of the load is
+    /// missing in it.
     WorkerLate,
 }
 

@@ -1,5 +1,5 @@
 //! Steps whose load changes: arrivals and users follow their curve, whatever the machine's speed.
-#![allow(clippy::unwrap_used, clippy::float_cmp)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
 mod known;
 
@@ -260,6 +260,36 @@ fn arrivals_open_no_more_sessions_than_they_need_and_fail_where_none_opens() {
     assert_eq!((sessions.failed, hit(&result).failures()), (3, 3));
     assert_eq!(hit(&result).errors["refused"], 3);
     assert_eq!(hit(&result).attempted, 100);
+}
+
+#[test]
+fn a_backlog_that_a_spike_left_is_the_time_until_recovery() {
+    // 300 places of 300 ms serve 1,000 a second. A second of 1,500 leaves 500 to serve, and 500 more
+    // come per second: the last one of them waits for a second after the spike.
+    let known = Known {
+        at_once: 300,
+        takes: MS(300),
+        ..Known::default()
+    };
+    let plan = StepPlan {
+        threads: 1,
+        ..following(open(1.0, 3_000, MS(8_500)), "spike:500,1500/1s")
+    };
+    let result = run(&plan, known);
+    let curve = result.step.curve.as_ref().unwrap();
+    let recovery = curve.recovery.as_ref().unwrap();
+    assert!(recovery.base_p99_ns.unwrap() >= 300_000_000, "{recovery:?}");
+    assert_eq!(recovery.measured_ns, 5_000_000_000);
+    // A slow machine makes it later or hides it, never earlier: 0.9 s after the spike a request still
+    // waits for 50 ms, and intervals are 212 ms long.
+    match (recovery.after_ns, &recovery.unknown) {
+        (Some(after_ns), None) => assert!(after_ns > 690_000_000, "{recovery:?}"),
+        (None, unknown) => assert!(
+            unknown.is_none() || unknown.as_ref().unwrap().contains("too close"),
+            "{recovery:?}"
+        ),
+        told => panic!("{told:?}"),
+    }
 }
 
 fn too_short(result: &StepResult) -> Option<&Warning> {

@@ -6,7 +6,7 @@ use crate::sampling::{self, PeerSampler, SampleScope};
 /// Plan of one contest: its programs, its load, and the expected ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ContestPlan {
-    /// As `--only` takes it.
+    /// Name of the contest, as `--only` takes it.
     pub name: &'static str,
     /// The bench.
     pub ours: &'static str,
@@ -28,14 +28,15 @@ pub(crate) struct ContestPlan {
 pub(crate) enum ContestLoad {
     /// Prepared point selects by so many users, each with a connection, beside pgbench.
     PointSelect {
-        /// As `--driver` takes it.
+        /// Name of the driver, as `--driver` takes it.
         driver: &'static str,
         /// Users, connections and clients.
         users: u32,
     },
-    /// The same through a pool of so many connections, beside the smallest loop on the same pool.
+    /// Prepared point selects through a pool of as many connections as users, beside the smallest loop
+    /// on the same pool.
     Pooled {
-        /// As `--driver` takes it.
+        /// Name of the driver, as `--driver` takes it.
         driver: &'static str,
         /// Users, and connections.
         users: u32,

@@ -202,7 +202,7 @@ impl PointSelectContest<'_> {
 pub(crate) struct PgbenchFigures {
     /// Transactions that succeeded.
     pub operations: u64,
-    /// The same per second, without the time it took to connect.
+    /// Transactions per second that succeeded, without the time it took to connect.
     pub operations_per_s: f64,
 }
 

@@ -133,7 +133,7 @@ pub struct ContestResult {
     /// The most CPU time that one of our operations may take; absent where there is no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_cpu_per_operation_ns: Option<f64>,
-    /// Of the median of our CPU time; absent without a pair or a bound.
+    /// Verdict on the median of our CPU time; absent without a pair or a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_verdict: Option<BoundVerdict>,
     /// Absent without a pair.

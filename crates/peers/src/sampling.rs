@@ -44,8 +44,8 @@ pub(crate) enum SampleScope {
     Host,
     /// The machine, and CPU time and memory of five hundred processes.
     Processes,
-    /// The same with their I/O, scheduler wait, threads and descriptors, as far as there are such
-    /// figures on either side.
+    /// The machine, and of five hundred processes what each program has of CPU time, memory, I/O,
+    /// scheduler wait, threads and descriptors.
     Everything,
 }
 

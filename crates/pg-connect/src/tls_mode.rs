@@ -13,7 +13,7 @@ pub(crate) enum TlsMode {
     Require,
     /// TLS, and the server's certificate comes from a trusted authority.
     VerifyCa,
-    /// The same, and the certificate is for the name of the host.
+    /// TLS, and the server's certificate comes from a trusted authority and is for the name of the host.
     VerifyFull,
 }
 

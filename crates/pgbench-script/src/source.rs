@@ -12,10 +12,10 @@ pub struct ScriptSource {
 /// Way in which the values of variables get into statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValueMode {
-    /// As bind parameters, `$1` and so on: `pgbench --protocol extended` and `prepared`.
+    /// Bind parameters, `$1` and so on: `pgbench --protocol extended` and `prepared`.
     #[default]
     Bind,
-    /// As text in place of `:name`: `pgbench --protocol simple`. Only here statements can be
+    /// Text in place of `:name`: `pgbench --protocol simple`. Only here statements can be
     /// joined by `\;`, and `\gset` and `\aset` are understood.
     Inline,
 }

@@ -29,7 +29,7 @@ pub struct GrowthRule {
     pub leak_after_s: f64,
 }
 
-/// Its outcome.
+/// Outcome of a test for growth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrowthState {
     /// It does not grow, or not by much.
@@ -43,13 +43,13 @@ pub enum GrowthState {
 /// A verdict with its figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Growth {
-    /// Its outcome.
+    /// Outcome of the test.
     pub verdict: GrowthState,
     /// Theil–Sen slope after the warm-up, per second.
     pub per_s: f64,
     /// Growth that this makes over the time after the warm-up.
     pub grown: f64,
-    /// Of the Mann–Kendall test, two-sided.
+    /// Two-sided p value of the Mann–Kendall test.
     pub p_value: f64,
 }
 

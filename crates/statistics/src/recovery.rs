@@ -1,17 +1,37 @@
 //! Time after a disturbance until a target answers as it did before.
 
-/// Fewest requests that a window is judged by.
-const FEWEST: u64 = 200;
-/// Shortest window, in nanoseconds.
-const SHORTEST_NS: u64 = 1_000_000_000;
-/// Windows in a row that must hold.
-const IN_A_ROW: usize = 3;
 /// Share of requests that are slower than their own 99th percentile.
 const EXPECTED: f64 = 0.01;
 /// Fewest requests before the disturbance whose 99th percentile is a base to compare with.
 pub const FEWEST_BEFORE: u64 = 1_000;
 /// Latency above the 99th percentile of before, as a factor, from which a request is late.
 pub const TOLERANCE: f64 = 1.1;
+
+/// Size and number of the windows that must hold before a target has recovered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryWindows {
+    /// Fewest requests that a window is judged by.
+    pub requests: u64,
+    /// Shortest window, in nanoseconds.
+    pub shortest_ns: u64,
+    /// Windows in a row that must hold.
+    pub in_a_row: usize,
+}
+
+impl RecoveryWindows {
+    /// Windows for stretches that count the requests of some time together.
+    pub const OF_STRETCHES: Self = Self {
+        requests: 200,
+        shortest_ns: 1_000_000_000,
+        in_a_row: 3,
+    };
+    /// Windows for stretches of one request each, known one by one: twenty of which one may be late.
+    pub const OF_SINGLE_REQUESTS: Self = Self {
+        requests: 20,
+        shortest_ns: 0,
+        in_a_row: 1,
+    };
+}
 
 /// Requests that began in a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +49,35 @@ pub struct Begun {
 
 /// Recovery from a disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Recovery {
-    /// Time from the end of the disturbance until latency was back; `None` if it never was while
-    /// measured.
-    pub after_ns: Option<u64>,
-    /// Later windows in which it was above again.
-    pub relapses: u64,
+pub enum Recovery {
+    /// Latency was back.
+    After {
+        /// Time from the end of the disturbance, in nanoseconds.
+        after_ns: u64,
+        /// Later windows in which it was above again.
+        relapses: u64,
+    },
+    /// Latency was not back while it was measured.
+    NotBack,
+    /// Latency was back, and nothing tells whether for long enough: measuring ended before as many
+    /// windows as are needed.
+    Unconfirmed {
+        /// Time from the end of the disturbance, in nanoseconds.
+        after_ns: u64,
+    },
+    /// Too few requests or too little time to judge.
+    TooFew,
+}
+
+impl Recovery {
+    /// Returns the time from the end of the disturbance until latency was back; `None` where it was
+    /// not, or nobody knows.
+    pub fn after_ns(self) -> Option<u64> {
+        match self {
+            Self::After { after_ns, .. } => Some(after_ns),
+            Self::NotBack | Self::Unconfirmed { .. } | Self::TooFew => None,
+        }
+    }
 }
 
 impl Begun {
@@ -46,61 +89,111 @@ impl Begun {
         self.late as f64 <= EXPECTED * requests + 2.0 * spread
     }
 
-    fn is_enough(&self) -> bool {
-        self.requests >= FEWEST && self.end_ns.saturating_sub(self.start_ns) >= SHORTEST_NS
+    fn is_enough(&self, windows: &RecoveryWindows) -> bool {
+        let length_ns = self.end_ns.saturating_sub(self.start_ns);
+        self.requests >= windows.requests && length_ns >= windows.shortest_ns
+    }
+
+    fn join(self, later: &Self) -> Self {
+        Self {
+            end_ns: later.end_ns,
+            requests: self.requests + later.requests,
+            late: self.late + later.late,
+            ..self
+        }
     }
 }
 
 /// Finds when latency was back within 10 % of its 99th percentile of before.
 ///
 /// `stretches` are in order and touch each other; those that begin before `disturbed_until_ns` are
-/// passed over. They are joined to windows of at least 200 requests and one second, by the instant
-/// at which requests *began*, so that a request that is never answered counts where it was due.
-/// Recovered is the start of the first of three windows in a row that hold.
-pub fn recovery(stretches: &[Begun], disturbed_until_ns: u64) -> Recovery {
-    let after = stretches
-        .iter()
-        .filter(|stretch| stretch.start_ns >= disturbed_until_ns);
-    let windows = join(after);
-    let first = windows
-        .windows(IN_A_ROW)
-        .position(|row| row.iter().all(Begun::holds));
-    let Some(first) = first else {
-        return Recovery {
-            after_ns: None,
-            relapses: 0,
-        };
-    };
-    let later = windows.iter().skip(first + IN_A_ROW);
-    Recovery {
-        after_ns: windows
-            .get(first)
-            .map(|window| window.start_ns.saturating_sub(disturbed_until_ns)),
-        relapses: later.filter(|window| !window.holds()).count() as u64,
+/// passed over. They are joined to windows by the instant at which requests *began*, so that a request
+/// that is never answered counts where it was due. Recovered is the start of the first windows in a row
+/// that hold; after one that does not, the next begins where its last late stretch ends.
+pub fn recovery(
+    stretches: &[Begun],
+    disturbed_until_ns: u64,
+    windows: &RecoveryWindows,
+) -> Recovery {
+    let from = stretches.partition_point(|stretch| stretch.start_ns < disturbed_until_ns);
+    let after = stretches.get(from..).unwrap_or_default();
+    let mut first = 0;
+    loop {
+        let rest = after.get(first..).unwrap_or_default();
+        match row(rest, windows) {
+            Row::Holds { length } => {
+                return Recovery::After {
+                    after_ns: since(rest, disturbed_until_ns),
+                    relapses: relapses(rest.get(length..).unwrap_or_default(), windows),
+                };
+            }
+            Row::Broken { next } => first += next,
+            Row::TooShort { .. } if first == 0 => return Recovery::TooFew,
+            Row::TooShort { held: 0 } => return Recovery::NotBack,
+            Row::TooShort { .. } => {
+                return Recovery::Unconfirmed {
+                    after_ns: since(rest, disturbed_until_ns),
+                };
+            }
+        }
     }
 }
 
-/// Joins stretches to windows that are large enough to judge; what is left at the end is too small.
-fn join<'a>(stretches: impl Iterator<Item = &'a Begun>) -> Vec<Begun> {
-    let mut windows = Vec::new();
-    let mut open: Option<Begun> = None;
-    for stretch in stretches {
-        let window = match open.take() {
-            Some(window) => Begun {
-                end_ns: stretch.end_ns,
-                requests: window.requests + stretch.requests,
-                late: window.late + stretch.late,
-                ..window
-            },
-            None => *stretch,
+/// Outcome of a row of windows.
+enum Row {
+    /// All hold, over so many stretches.
+    Holds { length: usize },
+    /// One does not hold: the next row begins after so many stretches.
+    Broken { next: usize },
+    /// There are too few stretches for it; so many windows hold.
+    TooShort { held: usize },
+}
+
+fn row(stretches: &[Begun], windows: &RecoveryWindows) -> Row {
+    let mut length = 0;
+    for held in 0..windows.in_a_row {
+        let rest = stretches.get(length..).unwrap_or_default();
+        let Some((window, count)) = window(rest, windows) else {
+            return Row::TooShort { held };
         };
-        if window.is_enough() {
-            windows.push(window);
-        } else {
-            open = Some(window);
+        if !window.holds() {
+            let inside = rest.get(..count).unwrap_or_default();
+            let late = inside.iter().rposition(|stretch| !stretch.holds());
+            return Row::Broken {
+                next: length + late.map_or(count, |late| late + 1),
+            };
         }
+        length += count;
     }
-    windows
+    Row::Holds { length }
+}
+
+/// Joins the first stretches to a window that is large enough to judge; returns it with their number.
+fn window(stretches: &[Begun], windows: &RecoveryWindows) -> Option<(Begun, usize)> {
+    let mut open: Option<Begun> = None;
+    for (n, stretch) in stretches.iter().enumerate() {
+        let joined = open.map_or(*stretch, |window| window.join(stretch));
+        if joined.is_enough(windows) {
+            return Some((joined, n + 1));
+        }
+        open = Some(joined);
+    }
+    None
+}
+
+/// Counts the windows that do not hold; what is left at the end is too small.
+fn relapses(mut stretches: &[Begun], windows: &RecoveryWindows) -> u64 {
+    let mut count = 0;
+    while let Some((window, length)) = window(stretches, windows) {
+        count += u64::from(!window.holds());
+        stretches = stretches.get(length..).unwrap_or_default();
+    }
+    count
+}
+
+fn since(stretches: &[Begun], disturbed_until_ns: u64) -> u64 {
+    let start_ns = stretches.first().map(|stretch| stretch.start_ns);
+    start_ns.map_or(0, |start_ns| start_ns.saturating_sub(disturbed_until_ns))
 }
 
 #[cfg(test)]
@@ -108,6 +201,18 @@ mod tests {
     use super::*;
 
     const S: u64 = 1_000_000_000;
+
+    fn found(stretches: &[Begun], disturbed_until_ns: u64) -> Recovery {
+        recovery(
+            stretches,
+            disturbed_until_ns,
+            &RecoveryWindows::OF_STRETCHES,
+        )
+    }
+
+    fn back(after_ns: u64, relapses: u64) -> Recovery {
+        Recovery::After { after_ns, relapses }
+    }
 
     /// Stretches of 100 ms, with the late ones that `late` gives for each.
     fn stretches(requests: u64, late: impl Fn(u64) -> u64, count: u64) -> Vec<Begun> {
@@ -123,17 +228,16 @@ mod tests {
 
     #[test]
     fn a_target_that_never_suffered_has_recovered_at_once() {
-        let found = recovery(&stretches(100, |k| u64::from(k % 2 == 0), 100), 0);
-        assert_eq!(found.after_ns, Some(0), "half a percent is late");
-        assert_eq!(found.relapses, 0);
+        let found = found(&stretches(100, |k| u64::from(k % 2 == 0), 100), 0);
+        assert_eq!(found, back(0, 0), "half a percent is late");
     }
 
     #[test]
     fn recovery_is_the_first_of_three_windows_that_hold() {
         // Half of the requests are late for the first 4 s after a disturbance of 2 s.
         let slow = |k: u64| if k < 60 { 50 } else { 0 };
-        let found = recovery(&stretches(100, slow, 200), 2 * S);
-        assert_eq!(found.after_ns, Some(4 * S));
+        let found = found(&stretches(100, slow, 200), 2 * S);
+        assert_eq!(found, back(4 * S, 0));
     }
 
     #[test]
@@ -145,8 +249,8 @@ mod tests {
                 0
             }
         };
-        let found = recovery(&stretches(100, slow, 200), 0);
-        assert_eq!(found.after_ns, Some(6 * S));
+        let found = found(&stretches(100, slow, 200), 0);
+        assert_eq!(found, back(6 * S, 0));
     }
 
     #[test]
@@ -158,22 +262,60 @@ mod tests {
                 0
             }
         };
-        let found = recovery(&stretches(100, relapse, 200), 0);
-        assert_eq!((found.after_ns, found.relapses), (Some(2 * S), 1));
+        let relapsed = found(&stretches(100, relapse, 200), 0);
+        assert_eq!(relapsed, back(2 * S, 1));
 
-        let never = recovery(&stretches(100, |_| 3, 200), 0);
-        assert_eq!(never.after_ns, None, "3 % are late for ever");
+        let never = found(&stretches(100, |_| 3, 200), 0);
+        assert_eq!(never, Recovery::NotBack, "3 % are late for ever");
     }
 
     #[test]
     fn few_requests_make_longer_windows_instead_of_lucky_ones() {
-        // 20 a second: a window takes 10 s. One late request in a second would judge it alone.
-        let found = recovery(&stretches(2, |k| u64::from(k < 100 && k % 5 == 0), 500), 0);
-        assert_eq!(found.after_ns, Some(10 * S));
-        let too_short = recovery(&stretches(2, |_| 0, 250), 0);
+        // 20 a second: a window takes 10 s. One late request in a second would judge it alone. The last
+        // late one begins at 9.5 s.
+        let slow = |k: u64| u64::from(k < 100 && k.is_multiple_of(5));
         assert_eq!(
-            too_short.after_ns, None,
+            found(&stretches(2, slow, 500), 0),
+            back(9 * S + S / 10 * 6, 0)
+        );
+        let too_short = found(&stretches(2, |_| 0, 250), 0);
+        assert_eq!(
+            too_short,
+            Recovery::TooFew,
             "two windows and a half are too few to tell"
         );
+    }
+
+    #[test]
+    fn a_recovery_in_the_middle_of_a_window_is_found_where_it_was() {
+        // Late for 3.4 s; windows of a second would tell 4 s.
+        let slow = |k: u64| if k < 34 { 100 } else { 0 };
+        let found = found(&stretches(100, slow, 100), 0);
+        assert_eq!(found, back(34 * S / 10, 0));
+    }
+
+    #[test]
+    fn who_is_back_just_before_the_end_is_said_to_be_neither_back_nor_not() {
+        let slow = |k: u64| if k < 80 { 100 } else { 0 };
+        let found = found(&stretches(100, slow, 100), 0);
+        assert_eq!(found, Recovery::Unconfirmed { after_ns: 8 * S });
+        assert_eq!(found.after_ns(), None);
+    }
+
+    #[test]
+    fn single_requests_are_judged_by_twenty_of_which_one_may_be_late() {
+        let request = |k: u64, late: bool| Begun {
+            start_ns: k,
+            end_ns: k + 1,
+            requests: 1,
+            late: u64::from(late),
+        };
+        let of = |late: fn(u64) -> bool, count: u64| -> Recovery {
+            let requests: Vec<Begun> = (0..count).map(|k| request(k, late(k))).collect();
+            recovery(&requests, 0, &RecoveryWindows::OF_SINGLE_REQUESTS)
+        };
+        assert_eq!(of(|k| k < 30 || k == 40, 60), back(30, 0));
+        assert_eq!(of(|k| k < 30 || k.is_multiple_of(9), 80), Recovery::NotBack);
+        assert_eq!(of(|_| false, 19), Recovery::TooFew);
     }
 }

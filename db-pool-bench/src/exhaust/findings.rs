@@ -2,13 +2,15 @@
 //! wait for a second connection.
 
 use load_engine::TracedRequest;
+use statistics::recovery::{Begun, RecoveryWindows, TOLERANCE, recovery};
 
 use super::log::Log;
 
 /// Smallest difference of two instants whose order is certain: tasks wake on different threads.
 const SLACK_NS: u64 = 1_000_000;
-/// Number of consecutive requests, all but one with a short wait, that show recovery.
-const IN_A_ROW: usize = 20;
+
+/// Fewest requests while users are alone whose 99th percentile is a base to compare with.
+pub(super) const FEWEST_BEFORE: usize = 100;
 
 /// Distribution of waits among requests that started while connections were held.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -67,23 +69,29 @@ impl Fairness {
 }
 
 /// Returns the time from the release until waits are as before, in nanoseconds; `None` if that did
-/// not happen. As before: of 20 consecutive requests all but one wait no longer than the 99th
+/// not happen, or too few requests came before to tell. As before: of 20 consecutive requests all but one wait no longer than 1.1 × the 99th
 /// percentile while users were alone.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
     let mut waits: Vec<u64> = before.iter().map(TracedRequest::waited_ns).collect();
+    if waits.len() < FEWEST_BEFORE {
+        return None;
+    }
     waits.sort_unstable();
-    let bound = *waits.get(waits.len().saturating_mul(99) / 100)?;
-    let bound = bound.max(SLACK_NS);
+    let base = *waits.get(waits.len().saturating_mul(99) / 100)?;
+    let bound = ((base as f64 * TOLERANCE) as u64).max(SLACK_NS);
     let after = log.started_in(log.parts.released_ns, log.parts.ended_ns);
     // Who was cut off while it waited would have waited for longer.
     let was_served = |visit: &TracedRequest| visit.timestamps.acquired_ns > 0 || visit.gave_up();
-    let as_before = |visit: &&TracedRequest| was_served(visit) && visit.waited_ns() <= bound;
-    let recovered = after
-        .windows(IN_A_ROW)
-        .find(|row| row.iter().filter(as_before).count() + 1 >= IN_A_ROW)?;
-    let first = recovered.iter().find(as_before)?;
-    Some(first.timestamps.started_ns - log.parts.released_ns)
+    let single = |visit: &TracedRequest| Begun {
+        start_ns: visit.timestamps.started_ns,
+        end_ns: visit.timestamps.started_ns,
+        requests: 1,
+        late: u64::from(!was_served(visit) || visit.waited_ns() > bound),
+    };
+    let requests: Vec<Begun> = after.iter().map(single).collect();
+    let released_ns = log.parts.released_ns;
+    recovery(&requests, released_ns, &RecoveryWindows::OF_SINGLE_REQUESTS).after_ns()
 }
 
 /// Deadlocks of requests over a whole run.
@@ -91,9 +99,9 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
 pub(super) struct Deadlock {
     /// Number of deadlocks.
     pub(super) times: u64,
-    /// Total duration, in nanoseconds.
+    /// Sum of the durations of all deadlocks, in nanoseconds.
     pub(super) total_ns: u64,
-    /// Longest duration, in nanoseconds.
+    /// Duration of the longest deadlock, in nanoseconds.
     pub(super) longest_ns: u64,
     /// Number of second checkouts that timed out.
     pub(super) timed_out: u64,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bench_cli::curve_values;
+use bench_cli::find_rate::NO_RATE_TO_FIND;
 use bench_cli::flags;
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, ValueEnum};
 use load_engine::ThinkTime;
 
 use crate::one_pool::{OnePoolFlags, TracedRunFlags};
@@ -30,6 +31,9 @@ not end the run; it is reported apart.";
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = EXAMPLES,
+    arg = Arg::new("find_rate").long("find-rate").hide(true).value_parser(
+        flags::renamed::<f64>(NO_RATE_TO_FIND)
+    ),
     // Shorter than the time held, so that some checkouts time out.
     mut_arg("checkout_timeout", |arg| arg.default_value("500ms")),
     mut_arg("pool_size", |arg| arg.default_value("4"))

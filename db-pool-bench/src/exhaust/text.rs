@@ -4,7 +4,7 @@ use bench_cli::table::{self, Table};
 use bench_report::{Operation, Report, Step};
 use pg_evidence::gap;
 
-use super::findings::Fairness;
+use super::findings::{FEWEST_BEFORE, Fairness};
 use super::plan::{ExhaustPlan, ExhaustSetting};
 use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
 use crate::results::whole;
@@ -50,7 +50,12 @@ pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
             }
         }
         for step in measured(report, setting, AFTER) {
-            text += &table::paragraph(&recovery_sentence(step), 2);
+            let mut before = of_part(report, setting, BEFORE);
+            let before = before.find(|before| before.repeat == step.repeat);
+            let before = before.map_or(0, |step| {
+                step.operations.values().map(|o| o.attempted).sum()
+            });
+            text += &table::paragraph(&recovery_sentence(step, before), 2);
         }
         text.push('\n');
     }
@@ -161,8 +166,11 @@ fn timeouts(step: &Step) -> Option<String> {
     (!kinds.is_empty()).then(|| format!("while connections were kept: {}", kinds.join(", ")))
 }
 
-fn recovery_sentence(step: &Step) -> String {
+fn recovery_sentence(step: &Step, before: u64) -> String {
     match step.figures.get("recovery_ns") {
+        _ if before < FEWEST_BEFORE as u64 => format!(
+            "whether waits were as before is unknown: only {before} requests came before the holders"
+        ),
         Some(ns) => format!(
             "waits were as before {} after the holders let go",
             table::duration_ns(*ns as u64)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bench_cli::curve_values;
+use bench_cli::find_rate::NO_RATE_TO_FIND;
 use bench_cli::flags;
 use clap::{Arg, Args};
 
@@ -32,6 +33,9 @@ the server meanwhile to see its effect on the pool: the run goes on.";
     arg = Arg::new("rate").long("rate").hide(true).value_parser(flags::renamed::<f64>(
         "the rate at the end of the ramp is set with --peak-rate"
     )),
+    arg = Arg::new("find_rate").long("find-rate").hide(true).value_parser(
+        flags::renamed::<f64>(NO_RATE_TO_FIND)
+    ),
     mut_arg("driver", |arg| arg.default_value("deadpool,sqlx")),
     mut_arg("pool_size", |arg| arg.help("Most connections of the pool")),
     mut_arg("idle_timeout", |arg| arg.default_value("2s").help("The pool closes a connection that nobody has used for so long")),
@@ -84,5 +88,16 @@ mod tests {
         assert!(read("--peak-rate").is_ok());
         let error = read("--rate").unwrap_err().to_string();
         assert!(error.contains("--peak-rate"), "{error}");
+    }
+
+    #[test]
+    fn a_search_for_a_rate_is_refused_where_the_load_is_no_single_rate() {
+        for scenario in ["lifecycle", "exhaust"] {
+            let words = ["db-pool-bench", scenario, "--find-rate", "p99<50ms"];
+            let error = PoolBenchCli::try_parse_from(words).unwrap_err().to_string();
+            for told in ["no single rate", "sweep and scale", "redis-bench"] {
+                assert!(error.contains(told), "{error}");
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Flags of `db-pool-bench scale`.
 
+use bench_cli::RateOrUsers;
 use bench_cli::curve_values;
+use bench_cli::find_rate::FindRateFlags;
 use bench_cli::flags::Counts;
 use bench_cli::load::StepFlags;
 use bench_cli::objective::Objective;
@@ -19,6 +21,10 @@ const EXAMPLES: &str = "Examples:
       an application that works while it holds its connection, and users who
       pause
 
+  db-pool-bench scale --pool-size 10 --find-rate 'p99<50ms' \\
+      --find-rate 'errors<1%'
+      the highest rate of arrivals that keeps both, instead of users
+
 Users wait for their answers (closed loop). Without --url and DATABASE_URL a
 throwaway PostgreSQL is started and removed again.";
 
@@ -26,9 +32,17 @@ throwaway PostgreSQL is started and removed again.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES, mut_args(|arg| DEFAULTS.told(arg)))]
 pub(crate) struct ScaleFlags {
+    // First: the fields after it take their values out of what was parsed.
+    #[command(flatten)]
+    _exclusive: RateOrUsers,
+
     /// Users, from few to many
     #[arg(long, value_parser = curve_values::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
     pub(crate) users: Counts,
+
+    /// Search for a rate instead of users.
+    #[command(flatten)]
+    pub(crate) search: FindRateFlags,
 
     /// Bound that a number of users must keep, as in p99<20ms (repeat it for several)
     #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bench_cli::bench::Bench;
-use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
+use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario};
 use bench_report::{Report, Summary};
 use load_engine::shuffled_steps;
 use serde_json::Value;
@@ -18,6 +18,7 @@ use serde_json::Value;
 pub(crate) use flags::ScaleFlags;
 use plan::ScalePlan;
 
+use crate::context::ScenarioContext;
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
@@ -65,6 +66,9 @@ impl Scenario for ScalePlan<'_> {
         workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<()> {
         let context = &mut target.context(bench, &self.flags.pool.target, workload)?;
+        if self.flags.search.is_given() {
+            return self.find_rates(context);
+        }
         let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
         context.bench.announce(self.total(), order.len());
         for planned in order {
@@ -85,10 +89,37 @@ impl Scenario for ScalePlan<'_> {
     }
 
     fn summary(&self, report: &Report) -> Summary {
+        if self.flags.search.is_given() {
+            return report.summary.clone();
+        }
         findings::summary(report, self)
     }
 
     fn text(&self, report: &Report) -> String {
+        if self.flags.search.is_given() {
+            return found_rates(report);
+        }
         text::render(report, self)
+    }
+
+    fn seeks_limit(&self) -> bool {
+        self.flags.search.is_given()
+    }
+}
+
+impl ScalePlan<'_> {
+    /// Searches for the highest rate of each driver's pool.
+    fn find_rates(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
+        let flags = self.flags;
+        for (done, &driver) in self.drivers.iter().enumerate() {
+            let variant = flags.pool.variant(driver);
+            let name = self.setting_name(driver);
+            let mut search = context.search(&name, &flags.search, &flags.step);
+            while let Some(step) = search.next_step(context.bench, self.drivers.len() - done - 1) {
+                let plan = self.step_at(driver, step);
+                context.step_of_search(&mut search, &plan, variant)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_report::{Report, Step};
+use bench_cli::RateStep;
+use bench_report::{Pacing, Report, Step};
 use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::ScaleFlags;
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
 use crate::results::SettingResults;
+use crate::sweep::in_flight_cap;
 use crate::workloads::WorkloadSelection;
 
 /// Number of users on one driver's pool.
@@ -32,7 +34,7 @@ impl ScaleSetting {
 #[derive(Debug)]
 pub(super) struct ScalePlan<'a> {
     pub(super) flags: &'a ScaleFlags,
-    drivers: Vec<Driver>,
+    pub(super) drivers: Vec<Driver>,
     /// Settings by driver, users rising.
     pub(super) settings: Vec<ScaleSetting>,
     /// Workload of the requests.
@@ -84,13 +86,38 @@ impl<'a> ScalePlan<'a> {
         let name = self.settings[planned.setting].name();
         // Each repeat and each number of users draws its own requests.
         let seed = self.seed ^ (planned.repeat << 32) ^ users;
-        let mut step = self.flags.step.plan(&name, load, seed, DEFAULTS);
+        let mut step = self
+            .step_with(driver, &name, load, seed)
+            .parameter("users", users);
+        step.repeat = planned.repeat;
+        step
+    }
+
+    /// Returns the plan of a step that a search for a rate asks for.
+    pub(super) fn step_at(&self, driver: Driver, step: RateStep) -> StepPlan {
+        let size = self.flags.pool.size;
+        let load = LoadPlan::Open {
+            rate_per_s: step.rate_per_s,
+            pacing: Pacing::Constant,
+            in_flight_cap: in_flight_cap(size),
+        };
+        let seed = self.seed.wrapping_add(step.number);
+        let name = step.name(&self.setting_name(driver));
+        let plan = self.step_with(driver, &name, load, seed);
+        step.shape(plan.parameter("rate_per_s", step.rate_per_s))
+    }
+
+    /// Returns the name of a driver's pool, as in `deadpool, pool of 8`.
+    pub(super) fn setting_name(&self, driver: Driver) -> String {
+        format!("{}, pool of {}", driver.name(), self.flags.pool.size)
+    }
+
+    fn step_with(&self, driver: Driver, name: &str, load: LoadPlan, seed: u64) -> StepPlan {
+        let mut step = self.flags.step.plan(name, load, seed, DEFAULTS);
         step = step
             .parameter("driver", driver.name())
             .parameter("workload", self.selection.name().as_str())
-            .parameter("pool_size", self.flags.pool.size)
-            .parameter("users", users);
-        step.repeat = planned.repeat;
+            .parameter("pool_size", self.flags.pool.size);
         if step.runtime == RuntimeKind::PerCore {
             // Each worker thread's pool needs at least one connection.
             step.threads = available_threads().min(self.flags.pool.size as usize);
@@ -117,10 +144,12 @@ impl<'a> ScalePlan<'a> {
         let flags = self.flags;
         let objectives: Vec<String> = flags.objective.iter().map(ToString::to_string).collect();
         let mut config = flags.step.config(self.seed, DEFAULTS);
-        config.extend([
-            ("users".to_owned(), json!(flags.users.0)),
-            ("objectives".to_owned(), json!(objectives)),
-        ]);
+        if flags.search.is_given() {
+            flags.search.add_to(&mut config, Pacing::Constant);
+        } else {
+            config.insert("users".to_owned(), json!(flags.users.0));
+        }
+        config.insert("objectives".to_owned(), json!(objectives));
         config.extend(flags.pool.config(&self.drivers, &self.selection));
         config
     }

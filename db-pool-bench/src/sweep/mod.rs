@@ -18,14 +18,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bench_cli::bench::Bench;
-use bench_cli::{Exit, Scenario, ScenarioName, run_scenario};
+use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario};
 use bench_report::{Report, Summary, Warning, WarningCode};
 use load_engine::shuffled_steps;
 use serde_json::Value;
 
 pub(crate) use flags::SweepFlags;
 use group::SettingGroup;
-pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting};
+pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting, in_flight_cap};
 
 use crate::conditions::Conditions;
 use crate::context::{ScenarioContext, Variant};
@@ -83,6 +83,9 @@ impl Scenario for PoolSweepPlan<'_> {
     ) -> anyhow::Result<()> {
         let context = &mut target.context(bench, &self.flags.target, workload)?;
         let round_trips = round_trips(context, self)?;
+        if self.flags.load.search.is_given() {
+            return self.find_rates(context, &round_trips);
+        }
         let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
         context.bench.announce(self.total(), order.len());
         for planned in order {
@@ -91,16 +94,15 @@ impl Scenario for PoolSweepPlan<'_> {
             }
             let step = self.step(planned);
             let variant = self.settings[planned.setting].variant();
-            let Some(index) = context.step(&step, variant)? else {
-                continue;
-            };
-            if let Some(extra) = round_trips.get(&variant.driver) {
-                let figures = &mut context.bench.report.steps[index].figures;
-                figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
-                context.bench.save();
+            if let Some(index) = context.step(&step, variant)? {
+                add_round_trips(context.bench, index, round_trips.get(&variant.driver));
             }
         }
         Ok(())
+    }
+
+    fn seeks_limit(&self) -> bool {
+        self.flags.load.search.is_given()
     }
 
     fn clean_up(&self, bench: &mut Bench, target: RunServer) {
@@ -108,11 +110,49 @@ impl Scenario for PoolSweepPlan<'_> {
     }
 
     fn summary(&self, report: &Report) -> Summary {
+        if self.flags.load.search.is_given() {
+            return report.summary.clone();
+        }
         summary::summarize(report, self)
     }
 
     fn text(&self, report: &Report) -> String {
+        if self.flags.load.search.is_given() {
+            return found_rates(report);
+        }
         text::render(report, self)
+    }
+}
+
+impl PoolSweepPlan<'_> {
+    /// Searches for the highest rate of each setting, in a shuffled order.
+    fn find_rates(
+        &self,
+        context: &mut ScenarioContext,
+        round_trips: &BTreeMap<Driver, f64>,
+    ) -> anyhow::Result<()> {
+        let load = &self.flags.load;
+        let order = shuffled_steps(self.settings.len(), 1, self.seed);
+        for (done, planned) in order.iter().enumerate() {
+            let setting = self.settings[planned.setting];
+            let variant = setting.variant();
+            let mut search = context.search(&setting.name(), &load.search, &load.step);
+            while let Some(step) = search.next_step(context.bench, order.len() - done - 1) {
+                let plan = self.step_at(setting, step);
+                if let Some(index) = context.step_of_search(&mut search, &plan, variant)? {
+                    add_round_trips(context.bench, index, round_trips.get(&variant.driver));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add_round_trips(bench: &mut Bench, index: usize, extra: Option<&f64>) {
+    if let Some(extra) = extra {
+        let figures = &mut bench.report.steps[index].figures;
+        figures.insert(EXTRA_ROUND_TRIPS.to_owned(), *extra);
+        bench.save();
     }
 }
 

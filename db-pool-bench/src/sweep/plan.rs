@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bench_cli::RateStep;
 use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
@@ -47,6 +48,16 @@ impl PoolSweepSetting {
             name
         } else {
             format!("{name}, {conditions}")
+        }
+    }
+
+    /// Returns the most requests in flight of an open loop: one for each connection where there is no
+    /// pool in which others could wait.
+    fn in_flight_cap(self) -> u64 {
+        if self.driver.is_pooled() {
+            in_flight_cap(self.size)
+        } else {
+            self.size
         }
     }
 
@@ -138,17 +149,41 @@ impl<'a> PoolSweepPlan<'a> {
     /// Returns the plan of one step.
     pub(crate) fn step(&self, planned: PlannedStep) -> StepPlan {
         let setting = self.settings[planned.setting];
-        let PoolSweepSetting { driver, size, .. } = setting;
         let settings = self.settings.len() as u64;
         let seed = self
             .seed
             .wrapping_add(planned.repeat * settings + planned.setting as u64);
-        let load = self.load(setting);
+        let mut step = self.step_with(setting, &setting.name(), self.load(setting), seed);
+        step.repeat = planned.repeat;
+        step
+    }
+
+    /// Returns the plan of a step that a search for a rate asks for.
+    pub(crate) fn step_at(&self, setting: PoolSweepSetting, step: RateStep) -> StepPlan {
+        let load = LoadPlan::Open {
+            rate_per_s: step.rate_per_s,
+            pacing: self.flags.load.pacing.into(),
+            in_flight_cap: setting.in_flight_cap(),
+        };
+        let seed = self.seed.wrapping_add(step.number);
+        let name = step.name(&setting.name());
+        step.shape(self.step_with(setting, &name, load, seed))
+    }
+
+    /// Returns the plan of a step under `setting` with `load`.
+    fn step_with(
+        &self,
+        setting: PoolSweepSetting,
+        name: &str,
+        load: LoadPlan,
+        seed: u64,
+    ) -> StepPlan {
+        let PoolSweepSetting { driver, size, .. } = setting;
         let mut step = self
             .flags
             .load
             .step
-            .plan(&setting.name(), load.clone(), seed, DEFAULTS)
+            .plan(name, load.clone(), seed, DEFAULTS)
             .parameter("driver", driver.name())
             .parameter("workload", self.selection.name().as_str());
         if driver.is_pooled() {
@@ -166,7 +201,6 @@ impl<'a> PoolSweepPlan<'a> {
                 .parameter("rate_per_s", rate_per_s)
                 .parameter("users", size),
         };
-        step.repeat = planned.repeat;
         if step.runtime == RuntimeKind::PerCore {
             // Each worker thread's pool needs at least one connection.
             step.threads = available_threads().min(size as usize);
@@ -174,20 +208,18 @@ impl<'a> PoolSweepPlan<'a> {
         step
     }
 
-    fn load(&self, PoolSweepSetting { driver, size, .. }: PoolSweepSetting) -> LoadPlan {
+    fn load(&self, setting: PoolSweepSetting) -> LoadPlan {
+        let PoolSweepSetting { driver, size, .. } = setting;
         let load = &self.flags.load;
         if !driver.is_pooled() {
-            let mut plan = load.load(size, size);
+            let mut plan = load.load(size, setting.in_flight_cap());
             if let LoadPlan::Closed { users, .. } = &mut plan {
                 *users = size;
             }
             return plan;
         }
         // Twice the largest pool, so that every pool is contended by the same demand.
-        load.load(
-            2 * self.largest(),
-            FEWEST_IN_FLIGHT.max(IN_FLIGHT_PER_CONNECTION * size),
-        )
+        load.load(2 * self.largest(), setting.in_flight_cap())
     }
 
     /// Returns these settings as entries of the report's `config`.
@@ -220,6 +252,11 @@ impl<'a> PoolSweepPlan<'a> {
         config.extend(self.selection.config());
         config
     }
+}
+
+/// Returns the most requests in flight of an open loop on a pool of `size`.
+pub(crate) fn in_flight_cap(size: u64) -> u64 {
+    FEWEST_IN_FLIGHT.max(IN_FLIGHT_PER_CONNECTION * size)
 }
 
 fn texts<T: ToString>(all: &[T]) -> Vec<String> {

@@ -25,33 +25,33 @@ pub(crate) struct SeriesPair {
     pub(crate) ratio: Option<Ratios>,
 }
 
-/// Differences of the figures of a series.
+/// Differences of the figures of a series, second − first, in its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Differences {
-    /// Of the means.
+    /// Difference of the means.
     pub(crate) mean: f64,
-    /// Of the medians.
+    /// Difference of the medians.
     pub(crate) p50: f64,
-    /// Of the 95th percentiles.
+    /// Difference of the 95th percentiles.
     pub(crate) p95: f64,
-    /// Of the 99th percentiles.
+    /// Difference of the 99th percentiles.
     pub(crate) p99: f64,
-    /// Of the highest samples.
+    /// Difference of the highest samples.
     pub(crate) max: f64,
 }
 
-/// Ratios of the figures of a series.
+/// Ratios of the figures of a series, second ÷ first; absent where the first is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Ratios {
-    /// Of the means.
+    /// Ratio of the means.
     pub(crate) mean: Option<f64>,
-    /// Of the medians.
+    /// Ratio of the medians.
     pub(crate) p50: Option<f64>,
-    /// Of the 95th percentiles.
+    /// Ratio of the 95th percentiles.
     pub(crate) p95: Option<f64>,
-    /// Of the 99th percentiles.
+    /// Ratio of the 99th percentiles.
     pub(crate) p99: Option<f64>,
-    /// Of the highest samples.
+    /// Ratio of the highest samples.
     pub(crate) max: Option<f64>,
 }
 

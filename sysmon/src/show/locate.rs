@@ -141,7 +141,7 @@ fn remedy(error: &StoreError) -> &'static str {
     }
 }
 
-/// Finds the only recording in a directory; its report where it has one.
+/// Finds the only recording in a directory: its report, or its raw samples where it has no report.
 fn in_directory(directory: &Path) -> anyhow::Result<RecordingSource> {
     let usual = directory.join(USUAL_NAME);
     if usual.is_file() {

@@ -6,4 +6,4 @@ mod page;
 mod sections;
 mod time_charts;
 
-pub use page::page;
+pub(crate) use page::page;

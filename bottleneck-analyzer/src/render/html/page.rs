@@ -13,7 +13,7 @@ const SCRIPT: &str = include_str!("../../../assets/report.js");
 const STYLE: &str = include_str!("../../../assets/report.css");
 
 /// Returns the page. It loads nothing from anywhere.
-pub fn page(run: &RunReports, assessment: &Assessment) -> String {
+pub(crate) fn page(run: &RunReports, assessment: &Assessment) -> String {
     let data = charts::all_charts(run, assessment);
     let markup: Markup = html! {
         (DOCTYPE)

@@ -42,7 +42,7 @@ pub(super) struct CommandReader {
     pending: Vec<PendingValue>,
     /// The first words that were no options.
     words: Vec<String>,
-    /// Of each form of words, how far it has come.
+    /// Number of words of each form of words that have matched so far.
     reached: Vec<usize>,
     next: NextWord,
     /// A password is set: it is among the words that follow.

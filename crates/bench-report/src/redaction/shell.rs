@@ -6,7 +6,7 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub(super) struct ShellWord {
     pub(super) text: String,
-    /// Of each byte of `text`, where it stands in the source.
+    /// Position in the source of each byte of `text`.
     places: Vec<usize>,
 }
 

@@ -10,6 +10,8 @@
 mod cgroup;
 mod cpu;
 pub(crate) mod rate_window;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bench_report::clock::monotonic_ns;
 use bench_report::{StepEnd, Window};
 
+use super::answer_log::AnswerLog;
 use super::boundary_readings::BoundaryReadings;
 use super::cancel::Cancel;
 use super::heartbeat::{Heartbeat, TickGrid};
@@ -16,9 +17,11 @@ use super::run_account::RunAccount;
 use super::start_time;
 use super::step_result::StepWatch;
 use crate::load::load_source::{LoadSource, Preparation};
+use crate::plan::load_curve::FittedCurve;
 use crate::plan::phase::Phase;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
+use crate::record::interval::Interval;
 
 /// Bound of the drain after a signal: the whole run must be over in 3 s.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
@@ -33,6 +36,8 @@ pub(crate) struct Controller<'a> {
     observer: &'a mut dyn Observer,
     source: &'a mut dyn LoadSource,
     heartbeat: Heartbeat,
+    /// Answers after the spike of the load's curve, where it has one.
+    answers: Option<AnswerLog>,
     /// Watch of the current step.
     watch: StepWatch,
     /// Watches of the steps before it.
@@ -58,6 +63,7 @@ impl<'a> Controller<'a> {
             observer,
             source,
             heartbeat: Heartbeat::default(),
+            answers: None,
             watch: StepWatch::new(monotonic_ns()),
             watched: Vec::new(),
             tells_segments: false,
@@ -126,6 +132,7 @@ impl<'a> Controller<'a> {
         let lengths_s = segments.lengths_s(window.measure_end_ns);
         RunAccount {
             collected: self.source.collect(&lengths_s),
+            answers: self.answers,
             segments,
             readings,
             watches: self.watched.into_iter().chain([self.watch]).collect(),
@@ -180,6 +187,10 @@ impl<'a> Controller<'a> {
         let (warmup, measure) = (self.plan.warmup, self.plan.measure);
         let segments = Segments::new(start_ns, warmup, measure, &self.plan.segments);
         self.source.begin(&segments);
+        let spike = self.plan.curve.as_ref().and_then(FittedCurve::spike);
+        let spans = spike.map(|(_, spike)| segments.spans_until(spike, u64::MAX));
+        let last = spans.and_then(|spans| spans.last().copied());
+        self.answers = last.map(|spike| AnswerLog::new(spike.end_ns));
         (segments, None)
     }
 
@@ -266,8 +277,8 @@ impl<'a> Controller<'a> {
     ) -> Option<StepEnd> {
         let interval = self.source.take_interval();
         let gauges = self.source.gauges();
+        self.note_interval(now_ns, &interval);
         let timeline = &mut self.watch.timeline;
-        timeline.push(now_ns, &interval);
         timeline.push_gauges(now_ns, &gauges);
         let p99_ns = timeline.last_p99_ns();
         let seconds = elapsed.as_secs_f64();
@@ -285,13 +296,21 @@ impl<'a> Controller<'a> {
         rules.check(now_ns, &interval, self.observer).map(stopped)
     }
 
+    /// Adds what finished until `now_ns` to the timeline, and after a spike to the log of answers.
+    fn note_interval(&mut self, now_ns: u64, interval: &Interval) {
+        self.watch.timeline.push(now_ns, interval);
+        if let Some(answers) = &mut self.answers {
+            answers.push(now_ns, interval);
+        }
+    }
+
     /// Waits for the workers, for at most `bound`, adds what came to the timeline, then cuts off
     /// what is still under way.
     fn drain(&mut self, bound: Duration) {
         let finished = self.await_workers(bound);
         // Before anything is cut off: who hangs until then must show.
         let interval = self.source.take_interval();
-        self.watch.timeline.push(monotonic_ns(), &interval);
+        self.note_interval(monotonic_ns(), &interval);
         if !finished {
             self.source.halt();
             self.source.abort();

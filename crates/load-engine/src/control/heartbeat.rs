@@ -51,13 +51,18 @@ impl TickGrid {
     /// is zero where nobody knows: some forty ticks, none closer than a tenth of a second or wider than
     /// one.
     pub(super) fn new(start_ns: u64, measure: Duration) -> Self {
-        let interval = (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1));
+        let interval = Self::interval(measure);
         Self {
             start_ns,
             interval,
             next_ns: start_ns + interval.as_nanos() as u64,
             last_ns: start_ns,
         }
+    }
+
+    /// Returns the time between two ticks of a step that is measured for `measure`.
+    pub(super) fn interval(measure: Duration) -> Duration {
+        (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1))
     }
 
     /// Returns the time since the last tick, if one is due at `now_ns`, or `wanted` then. Ticks that

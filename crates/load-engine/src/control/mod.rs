@@ -1,5 +1,6 @@
 //! Control of a step: when it begins, what is watched, when it ends, and its result.
 
+mod answer_log;
 mod boundary_readings;
 pub(crate) mod cancel;
 pub(crate) mod controller;
@@ -14,6 +15,7 @@ pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub(crate) mod run_traced;
 pub mod self_check;
+mod spike_recovery;
 mod start_time;
 mod step_curve;
 pub(crate) mod step_result;

@@ -2,7 +2,9 @@
 
 use bench_report::{StepEnd, Window};
 
+use super::answer_log::AnswerLog;
 use super::boundary_readings::BoundaryReadings;
+use super::spike_recovery::spike_recovery;
 use super::step_curve;
 use super::step_result::{StepAccount, StepResult, StepWatch};
 use crate::load::cpu_use::CpuUse;
@@ -19,6 +21,8 @@ pub(crate) struct RunAccount {
     pub(super) watches: Vec<StepWatch>,
     /// Times of the whole run.
     pub(super) window: Window,
+    /// Answers after the spike of the load's curve, where it has one.
+    pub(super) answers: Option<AnswerLog>,
     pub(super) collected: CollectedStep,
     /// True if the load could not begin at the instant that its plan gives.
     pub(super) late: bool,
@@ -28,6 +32,8 @@ pub(crate) struct RunAccount {
 impl RunAccount {
     /// Makes one step of the whole run.
     pub(crate) fn into_step(mut self, plan: &StepPlan) -> StepResult {
+        let answers = self.answers.as_ref();
+        let recovery = spike_recovery(plan, self.window, &self.collected, answers);
         let processes = self.collected.processes.take().unwrap_or_default();
         let end = match (self.end, processes.reason()) {
             (StepEnd::Completed, Some(reason)) => StepEnd::Failed { reason },
@@ -49,6 +55,7 @@ impl RunAccount {
                 self.window,
                 self.collected.segments,
             ),
+            recovery,
             sessions: self.collected.sessions,
             end,
         };
@@ -93,6 +100,7 @@ impl RunAccount {
                 threads: plan.threads,
                 holds_its_load: false,
                 segments: Vec::new(),
+                recovery: None,
                 sessions: None,
                 end: if is_last {
                     self.end.clone()

@@ -214,7 +214,7 @@ fn capped(step: &Step) -> Option<Warning> {
     let ratio = delayed_at_cap as f64 / attempted.max(1) as f64;
     (ratio > DELAYED_BOUND).then(|| {
         let message = format!(
-            "{delayed_at_cap} arrivals waited because {in_flight_cap} were in request: what they waited counts as backlog"
+            "{delayed_at_cap} arrivals waited because {in_flight_cap} requests were in flight: what they waited counts as backlog"
         );
         Warning::new(WarningCode::InFlightCapReached, message)
             .with_figures(ratio, DELAYED_BOUND)

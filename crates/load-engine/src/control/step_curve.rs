@@ -1,6 +1,6 @@
 //! Curve of a step in its report: what was intended over time, and the results by segment.
 
-use bench_report::{CurveUnit, Series, StepCurve, StepSegment, Window};
+use bench_report::{CurveUnit, Series, SpikeRecovery, StepCurve, StepSegment, Window};
 
 use crate::load::load_source::RawStep;
 use crate::plan::intended_load::IntendedLoad;
@@ -8,8 +8,8 @@ use crate::plan::load_plan::LoadPlan;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
-/// Returns the curve that the load of `plan` was to follow; `None` where the load does not change.
-pub(super) fn reported(plan: &StepPlan) -> Option<StepCurve> {
+/// Returns the curve that the load of `plan` was to follow, and the recovery from its spike; `None` where the load does not change.
+pub(super) fn reported(plan: &StepPlan, recovery: Option<SpikeRecovery>) -> Option<StepCurve> {
     if !plan.changes() {
         return None;
     }
@@ -24,6 +24,7 @@ pub(super) fn reported(plan: &StepPlan) -> Option<StepCurve> {
         first: curve.map_or(steady, |fitted| fitted.curve.value(0.0)),
         peak: curve.map_or(steady, |fitted| fitted.curve.peak()),
         spawn_per_s: plan.spawn_per_s,
+        recovery,
     })
 }
 

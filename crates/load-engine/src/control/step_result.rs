@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bench_report::{
-    Generator, Series, SessionUse, Step, StepEnd, StepSegment, Warning, WarningCode, Window,
+    Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment, Warning, WarningCode,
+    Window,
 };
 
 use super::missing_load::missing_load;
@@ -63,6 +64,8 @@ pub(super) struct StepAccount {
     pub(super) holds_its_load: bool,
     /// Results by segment of the load's curve.
     pub(super) segments: Vec<StepSegment>,
+    /// Recovery from the spike of that curve.
+    pub(super) recovery: Option<SpikeRecovery>,
     pub(super) sessions: Option<SessionUse>,
     pub(super) end: StepEnd,
 }
@@ -93,7 +96,7 @@ impl StepResult {
                 worst_stall_ns: account.watch.worst_stall_ns,
                 ..account.cpu.generator(account.threads, attempted)
             },
-            curve: step_curve::reported(plan),
+            curve: step_curve::reported(plan, account.recovery),
             segments: account.segments,
             sessions: account.sessions,
             figures: BTreeMap::new(),

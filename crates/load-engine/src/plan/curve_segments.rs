@@ -9,6 +9,11 @@ use super::rate_curve::{CurveError, RateCurve};
 /// Most segments that a step tells apart; each has histograms of its own.
 pub(super) const MOST_SEGMENTS: usize = 16;
 
+/// Name of the segment before a spike.
+pub(super) const BEFORE_SPIKE: &str = "before";
+/// Name of the segment of a spike.
+pub(super) const SPIKE: &str = "spike";
+
 /// A stretch of a step whose results are told apart, such as the spike of `spike:…`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NamedSegment {
@@ -76,8 +81,8 @@ pub(super) fn spike(
     let curve = RateCurve::spike(base, peak, before, spike, after)?;
     let (start, end) = (before.as_secs_f64(), (before + spike).as_secs_f64());
     let segments = vec![
-        NamedSegment::one("before", 0.0, start),
-        NamedSegment::one("spike", start, end),
+        NamedSegment::one(BEFORE_SPIKE, 0.0, start),
+        NamedSegment::one(SPIKE, start, end),
         NamedSegment::one("after", end, step.as_secs_f64()),
     ];
     Ok((curve, segments))

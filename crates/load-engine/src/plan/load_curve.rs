@@ -81,6 +81,17 @@ pub struct FittedCurve {
     pub segments: Vec<NamedSegment>,
 }
 
+impl FittedCurve {
+    /// Returns the positions of the segments before a spike and of the spike, where the curve has one.
+    pub(crate) fn spike(&self) -> Option<(usize, usize)> {
+        let named = |name: &str| self.segments.iter().position(|s| s.name == name);
+        Some((
+            named(curve_segments::BEFORE_SPIKE)?,
+            named(curve_segments::SPIKE)?,
+        ))
+    }
+}
+
 impl LoadCurve {
     /// The value of a load that does not change.
     pub fn constant(&self) -> Option<f64> {

@@ -7,10 +7,11 @@ pub(crate) mod host_schedule;
 pub(crate) mod intended_load;
 pub(crate) mod load_curve;
 pub(crate) mod load_curve_error;
+#[cfg(test)]
+mod load_curve_tests;
 pub(crate) mod load_plan;
 pub(crate) mod phase;
 pub(crate) mod rate_curve;
-pub(crate) mod rate_goal;
 pub(crate) mod rate_search;
 pub(crate) mod segments;
 pub(crate) mod step_order;

@@ -171,12 +171,12 @@ struct Cohort {
 pub struct InFlightAges {
     at_ns: u64,
     cohorts: Vec<Cohort>,
-    /// Those of a minute and more.
+    /// Number of requests under way for a minute or longer.
     old: u64,
 }
 
 impl InFlightAges {
-    /// All of them.
+    /// Returns the number of requests under way.
     pub fn count(&self) -> u64 {
         self.old + self.cohorts.iter().map(|c| c.count).sum::<u64>()
     }
@@ -200,12 +200,13 @@ impl InFlightAges {
         self.old += other.old;
     }
 
-    /// Those that have surely lasted `age_ns` or longer.
+    /// Returns the number of requests that have surely lasted `age_ns` or longer.
     pub(crate) fn older_than(&self, age_ns: u64) -> u64 {
         self.old + self.begun_within(0, self.at_ns.saturating_sub(age_ns))
     }
 
-    /// Those of less than a minute that all began in `from_ns..=until_ns`.
+    /// Returns the number of requests under way for less than a minute that began in
+    /// `from_ns..=until_ns`.
     pub(crate) fn begun_within(&self, from_ns: u64, until_ns: u64) -> u64 {
         let wanted = from_ns..=until_ns;
         let cohorts = self.cohorts.iter();

@@ -54,9 +54,9 @@ pub struct Recorder {
     operations: OperationTable,
     parts: Vec<String>,
     shards: Vec<CachePadded<Mutex<Shard>>>,
-    /// As many as shards.
+    /// Requests that each thread began: one entry for each shard.
     begun: Vec<BegunCounts>,
-    /// Of whoever takes intervals.
+    /// History of the requests under way, kept from one interval to the next.
     memory: Mutex<CohortHistory>,
 }
 

@@ -19,7 +19,7 @@ use crate::plan::segments::SegmentIndex;
 /// Measurements of one segment on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentTally {
-    /// By operation; absent where nothing was recorded.
+    /// Tally of each operation of the table; `None` where nothing was recorded.
     pub(crate) operations: Vec<Option<Box<OperationTally>>>,
     pub(crate) parts: Vec<PartTally>,
     pub(crate) checkout: CheckoutTally,
@@ -29,7 +29,7 @@ pub(crate) struct SegmentTally {
 /// Records of one thread.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    /// By measured segment; absent from the end where nothing was recorded.
+    /// Tally of each measured segment, up to the last one in which something was recorded.
     pub(crate) segments: Vec<SegmentTally>,
     /// Number of parts that requests can have.
     pub(crate) parts: usize,
@@ -63,7 +63,7 @@ impl Shard {
         let felt = gap(timestamps.begin_ns(), timestamps.done_ns);
         self.finished.count(timestamps.begin_ns(), felt);
         match &outcome.failure {
-            None => self.interval.latency.saturating_record(felt),
+            None => self.interval.record(felt),
             Some(failure) => {
                 self.interval.failed += 1;
                 self.interval.excused += u64::from(self.is_excused(failure));

@@ -7,7 +7,7 @@ use crate::record::outcome::{Outcome, Part};
 use crate::record::pool_sums::PoolSample;
 use crate::record::timestamps::Timestamps;
 
-/// One user (closed loop) or one place in request (open loop), from 0 over all workers.
+/// One user (closed loop) or one place among the requests in flight (open loop), from 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserId(pub u64);
 

@@ -26,7 +26,8 @@ const UNINDEXED: &str = "SELECT /* plimsoll evidence */ k.conrelid::regclass::te
               AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
      ORDER BY 1, 2 LIMIT 20";
 
-/// Writes the dependents of the `touched` tables into `evidence`.
+/// Writes the triggers of the `touched` tables, and the foreign keys from or to them that have no index,
+/// into `evidence`.
 pub(super) async fn report(client: &Client, touched: &[i64], evidence: &mut ServerEvidence) {
     let tables: [(&str, &str, [&str; 3]); 2] = [
         ("triggers", TRIGGERS, ["relation", "trigger", "function"]),

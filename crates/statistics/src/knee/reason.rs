@@ -17,7 +17,7 @@ pub enum Reason {
         loss_ratio: f64,
         /// The loss that was tolerated.
         tolerance_ratio: f64,
-        /// That of the interval, from 0 to 1.
+        /// Confidence, from 0 to 1, with which the knee lies in the interval of `values`.
         confidence: f64,
         /// Number of complete rounds that were compared.
         rounds: usize,

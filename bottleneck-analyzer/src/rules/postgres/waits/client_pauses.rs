@@ -73,14 +73,14 @@ fn sessions_before_the_client(step: &Step) -> Option<f64> {
     Some(threads * busy / (1.0 - busy.min(0.999)))
 }
 
-/// Returns the mean pause of the client between two statements of a transaction in nanoseconds, the round
-/// trip left out.
+/// Returns the mean pause of the client, in nanoseconds, between two statements of a transaction; the
+/// round trip is left out.
 pub(super) fn pause_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     kept_ns(repeat) / round_trips::gaps(repeat).max(1.0)
 }
 
-/// Returns the time of a call for which its client keeps a transaction open in nanoseconds, round trips
-/// left out.
+/// Returns the time of each call, in nanoseconds, for which its client keeps a transaction open without
+/// a statement; round trips are left out.
 pub(super) fn kept_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     let open = repeat
         .model

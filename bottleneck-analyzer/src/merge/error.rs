@@ -1,0 +1,70 @@
+//! Reasons for which reports cannot be joined.
+
+use std::path::PathBuf;
+
+use bench_report::histogram::HistogramError;
+
+/// Reason for which reports cannot be joined.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MergeError {
+    /// There is nothing to join.
+    #[error("there is no report to join")]
+    Nothing,
+    /// A report is not that of a worker.
+    #[error("{path} is not the report of a worker (it has no config.worker)", path = .0.display())]
+    NoWorker(PathBuf),
+    /// A report tells nonsense of its worker.
+    #[error("{path} cannot be joined: {reason}", path = path.display())]
+    Unusable {
+        /// Report at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Two reports are not of one load.
+    #[error(
+        "{path} is not of the same load as {first}: {differences}",
+        path = path.display(),
+        first = first.display()
+    )]
+    OtherLoad {
+        /// Report at fault.
+        path: PathBuf,
+        /// Report that it is compared with.
+        first: PathBuf,
+        /// What differs, with both values.
+        differences: String,
+    },
+    /// Two reports are of one worker.
+    #[error(
+        "{path} is a second report of worker {index}, after {first}",
+        path = path.display(),
+        first = first.display()
+    )]
+    Twice {
+        /// Report at fault.
+        path: PathBuf,
+        /// The first one.
+        first: PathBuf,
+        /// Number of the worker.
+        index: u64,
+    },
+    /// Workers did not make their load at the same time.
+    #[error(
+        "step {step} of {path} was not measured at the same time as that of {first}, even if both \
+         clocks err as far as they may",
+        path = path.display(),
+        first = first.display()
+    )]
+    Apart {
+        /// Report at fault.
+        path: PathBuf,
+        /// Report that it is compared with.
+        first: PathBuf,
+        /// Index of the step.
+        step: usize,
+    },
+    /// A histogram cannot be added.
+    #[error("a histogram cannot be added: {0}")]
+    Histogram(#[from] HistogramError),
+}

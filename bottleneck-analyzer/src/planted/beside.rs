@@ -1,0 +1,250 @@
+//! Other users of the same server and of the generator's machine, and the findings about them.
+
+use crate::assessment::{ComponentKind, FindingKind};
+use bench_report::{Step, StepEnd};
+
+use super::common::SECOND;
+use super::common::server::{Server, row};
+use super::{assess_reports, factor, finding, is_unknown, named};
+
+/// Of the server's CPU the load has a quarter and `report.py` the rest; sessions of the load wait for a
+/// CPU for the share `ready` of their time.
+fn shared_with_a_report(ready: f64) -> Server {
+    let on_cpu = 0.25;
+    Server {
+        cpu: (0.99, 0.80, 0.15),
+        figures: vec![
+            ("server.load_cpu_ns", on_cpu * 4.0 * SECOND as f64),
+            ("server.load_ready_ns", ready * 4.0 * SECOND as f64),
+        ],
+        tables: vec![(
+            "processes",
+            vec![
+                row(
+                    &[("backend_type", "client backend"), ("application", "ours")],
+                    &[("cpu_ns", 1e9), ("count", 4.0)],
+                ),
+                row(
+                    &[
+                        ("backend_type", "client backend"),
+                        ("application", "report.py"),
+                    ],
+                    &[("cpu_ns", 3e9), ("count", 3.0)],
+                ),
+            ],
+        )],
+        ..Server::default()
+    }
+}
+
+/// The machine is full, and most of it is used by somebody else's sessions inside the server.
+#[test]
+fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
+    let assessment = assess_reports(&shared_with_a_report(0.70).run());
+    assert_eq!(named(&assessment), ["other_applications"]);
+    let found = finding(&assessment, "other_applications").unwrap();
+    assert_eq!(found.thing.as_deref(), Some("report.py"));
+    assert!(found.title.contains("75 %"), "{}", found.title);
+    // 70 % of the service of 2 ms, by three quarters of the server's 80 of 99 %.
+    let own = 2e6 * 0.70 * 0.75 * 0.80 / 0.99;
+    let saved = found.impact.unwrap().saved_ns.unwrap();
+    assert!((saved / own - 1.0).abs() < 0.02, "{saved} of {own}");
+    assert_eq!(
+        factor(&assessment, ComponentKind::Postgres),
+        "machine_cpu.others"
+    );
+    // Where the load's own sessions hardly wait, the report takes nothing from them.
+    let assessment = assess_reports(&shared_with_a_report(0.01).run());
+    let found = finding(&assessment, "other_applications").unwrap();
+    assert_eq!(found.kind, FindingKind::Information);
+}
+
+/// The server counts everybody's statements: that of the report, which took most of the time, is none of
+/// the load's.
+#[test]
+fn a_statement_of_another_application_is_not_taken_for_the_load_s() {
+    let mut server = shared_with_a_report(0.70);
+    let statement = |text: &str, exec_ns: f64| {
+        row(
+            &[("statement", text), ("toplevel", "true")],
+            &[("calls", 3_000.0), ("exec_ns", exec_ns)],
+        )
+    };
+    server.tables.push((
+        "statements",
+        vec![
+            statement("SELECT sum(sqrt(i)) FROM generate_series($1, $2) i", 9e9),
+            statement("SELECT note FROM stock WHERE id = $1", 1e9),
+        ],
+    ));
+    server.tables.push((
+        "waiting_statements",
+        vec![row(
+            &[
+                ("statement", "SELECT note FROM stock WHERE id = ?"),
+                ("event", ""),
+            ],
+            &[("sessions_mean", 1.0)],
+        )],
+    ));
+    let assessment = assess_reports(&server.run());
+    let found = finding(&assessment, "statement_cpu").unwrap();
+    assert!(found.title.contains("stock"), "{}", found.title);
+}
+
+/// Autovacuum and a report read the same pages as the load.
+#[test]
+fn who_else_waits_for_the_same_is_named_with_the_wait() {
+    let server = Server {
+        waits: vec![("IO.DataFileRead", 0.6)],
+        tables: vec![(
+            "backends",
+            vec![
+                row(
+                    &[
+                        ("backend_type", "autovacuum worker"),
+                        ("event", "IO.DataFileRead"),
+                    ],
+                    &[("sessions_mean", 0.8)],
+                ),
+                row(
+                    &[
+                        ("backend_type", "client backend"),
+                        ("application", "report.py"),
+                        ("event", "IO.DataFileRead"),
+                    ],
+                    &[("sessions_mean", 1.2)],
+                ),
+                row(
+                    &[
+                        ("backend_type", "checkpointer"),
+                        ("event", "Timeout.CheckpointWriteDelay"),
+                    ],
+                    &[("sessions_mean", 1.0)],
+                ),
+            ],
+        )],
+        ..Server::default()
+    };
+    let assessment = assess_reports(&server.run());
+    let found = finding(&assessment, "read_waits").unwrap();
+    let told = "Beside the load wait for it, on average: autovacuum worker 0.80, report.py 1.20.";
+    assert!(found.detail.contains(told), "{}", found.detail);
+    let label = |name: &str| found.evidence.iter().any(|e| e.label.contains(name));
+    assert!(label("report.py") && !label("checkpointer"));
+}
+
+/// The cache that sessions wait at, with what it read; the other caches are none of it.
+#[test]
+fn a_wait_at_a_cache_of_transaction_states_shows_the_use_of_that_cache() {
+    let cache = |name: &str| row(&[("name", name)], &[("blocks_read", 70.0)]);
+    let server = Server {
+        waits: vec![("LWLock.SubtransSLRU", 0.6)],
+        tables: vec![("slru", vec![cache("Subtrans"), cache("Notify")])],
+        ..Server::default()
+    };
+    let assessment = assess_reports(&server.run());
+    let found = finding(&assessment, "lwlock_waits").unwrap();
+    let label = |name: &str| found.evidence.iter().any(|e| e.label == name);
+    assert!(
+        label("Subtrans: blocks_read") && !label("Notify: blocks_read"),
+        "{:?}",
+        found.evidence
+    );
+}
+
+/// A client that thinks for 14 ms inside its transactions, on a full machine: whether it thinks or
+/// waits for a CPU is told by how long its threads were ready to run.
+#[test]
+fn pauses_are_the_client_s_own_where_its_threads_hardly_waited_for_a_cpu() {
+    let server = Server {
+        idle_in_transaction: 0.7,
+        service_ns: 2e7,
+        cpu: (0.97, 0.05, 0.06),
+        ..Server::default()
+    };
+    let with_ready = |part_of_a_thread: f64| {
+        let ready = move |step: &mut Step| {
+            let measured = step.window.measured_s() * 1e9;
+            let threads = step.generator.threads as f64;
+            step.generator.ready_ns = Some((part_of_a_thread * threads * measured) as u64);
+        };
+        assess_reports(&server.run_with(|_, step| ready(step)))
+    };
+    let assessment = with_ready(0.02);
+    let found = finding(&assessment, "kept_transactions").unwrap();
+    assert_eq!(found.kind, FindingKind::Problem);
+    let assessment = with_ready(0.40);
+    assert!(finding(&assessment, "kept_transactions").is_none());
+    assert!(is_unknown(&assessment, "kept_transactions"));
+}
+
+/// A server that its quota stops nine tenths of the time: its sessions show as idle, because they cannot
+/// read their messages. The kernel counts them as ready.
+#[test]
+fn time_without_a_cpu_that_no_sample_shows_is_not_taken_for_the_network() {
+    let quota = |ready_s: f64| Server {
+        outside: 0.8,
+        service_ns: 4e6,
+        cpu: (0.22, 0.15, 0.04),
+        figures: vec![
+            ("server.load_cpu_ns", 0.15 * SECOND as f64),
+            ("server.load_ready_ns", ready_s * SECOND as f64),
+            ("server.cgroup.periods", 120.0),
+            ("server.cgroup.throttled_periods", 119.0),
+            ("server.cgroup.throttled_ns", 1.3e9),
+            ("server.cgroup.quota_cores", 0.3),
+        ],
+        ..Server::default()
+    };
+    let assessment = assess_reports(&quota(3.6).run());
+    assert_eq!(named(&assessment), ["throttled"]);
+    let found = finding(&assessment, "throttled").unwrap();
+    let part = found.impact.unwrap().ratio;
+    assert!((part - 0.9).abs() < 0.02, "{part}");
+    // The same silence where the kernel counted no waiting is the way there and back.
+    let assessment = assess_reports(&quota(0.0).run());
+    assert!(finding(&assessment, "round_trips").is_some());
+}
+
+/// On a CPU that is used up a session that was woken shows its event until it runs.
+#[test]
+fn a_wait_that_goes_on_for_want_of_a_cpu_is_counted_as_want_of_a_cpu() {
+    let commits = |ready_s: f64| Server {
+        waits: vec![("LWLock.WALWrite", 0.45)],
+        cpu: (0.99, 0.85, 0.10),
+        figures: vec![
+            ("server.load_cpu_ns", 1.8 * SECOND as f64),
+            ("server.load_ready_ns", ready_s * SECOND as f64),
+        ],
+        ..Server::default()
+    };
+    let assessment = assess_reports(&commits(0.1).run());
+    assert_eq!(named(&assessment), ["commit_waits"]);
+    let assessment = assess_reports(&commits(1.6).run());
+    assert_eq!(named(&assessment), Vec::<&str>::new());
+    assert!(
+        assessment
+            .ruled_out
+            .iter()
+            .any(|r| r.rule == "commit_waits")
+    );
+}
+
+/// The server has no place for the pool: nothing ran, and the report says why.
+#[test]
+fn a_step_that_could_not_run_is_told_with_its_reason() {
+    let reason = "8 connections do not fit: max_connections is 16";
+    let reports = Server::default().run_with(|_, step| {
+        step.end = StepEnd::Failed {
+            reason: reason.into(),
+        };
+        step.operations.clear();
+    });
+    let assessment = assess_reports(&reports);
+    assert_eq!(named(&assessment), ["step_failed"]);
+    let found = finding(&assessment, "step_failed").unwrap();
+    assert!(found.title.contains(reason), "{}", found.title);
+    let limit = &assessment.components[0].limiting_factor;
+    assert!(limit.reason.contains(reason), "{}", limit.reason);
+}

@@ -1,0 +1,26 @@
+//! The committed example is what the code makes of its reports now.
+
+use std::path::Path;
+
+use crate::assessment::Assessment;
+use bench_report::store;
+
+use super::assess_at;
+
+#[test]
+fn the_committed_example_is_up_to_date() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/examples/smoke");
+    let committed: Assessment = store::load_json(&directory.join("assessment.json")).unwrap();
+    let now = Assessment {
+        // The commit it was made from is another one.
+        tool: committed.tool.clone(),
+        ..assess_at(&directory)
+    };
+    // What is read back may differ from what was written in the last bit of a number.
+    let written = serde_json::to_string(&now).unwrap();
+    let read_back: Assessment = serde_json::from_str(&written).unwrap();
+    assert!(
+        committed == read_back,
+        "stale; mend it with `bottleneck-analyzer analyze reports/examples/smoke`"
+    );
+}

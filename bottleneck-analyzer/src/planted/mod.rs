@@ -1,0 +1,121 @@
+//! Planted faults: the analyzer names each, and a healthy run has no problem.
+
+mod beside;
+mod causes;
+#[path = "../../tests/common/mod.rs"]
+mod common;
+mod doubt;
+mod errors;
+mod example;
+mod golden;
+mod hangs;
+mod healthy;
+mod limits;
+mod machine;
+mod objectives;
+mod page;
+mod postgres;
+mod redis;
+mod redis_beside;
+mod redis_server;
+mod repeats;
+mod reports;
+mod verdict;
+mod websocket;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::assessment::{Assessment, ComponentKind, Finding, FindingKind, Gate, Promise};
+use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
+use bench_report::{Report, store};
+use common::{Plant, save};
+
+/// A run with what is concluded from it.
+fn judge(directory: &Path) -> (RunReports, Assessment) {
+    let run = RunReports::load(&[directory.to_owned()]).unwrap();
+    let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
+    (run, assessment)
+}
+
+fn assess_at(directory: &Path) -> Assessment {
+    let (_, assessment) = judge(directory);
+    every_pointer_resolves(&assessment, directory);
+    assessment
+}
+
+fn assess(plant: &Plant) -> Assessment {
+    let home = tempfile::tempdir().unwrap();
+    plant.write(home.path());
+    assess_at(home.path())
+}
+
+/// Returns the assessment of these reports alone.
+fn assess_reports(reports: &[Report]) -> Assessment {
+    let home = tempfile::tempdir().unwrap();
+    for report in reports {
+        save(home.path(), report);
+    }
+    assess_at(home.path())
+}
+
+/// Every piece of evidence stands where it says, with the value it shows.
+fn every_pointer_resolves(assessment: &Assessment, directory: &Path) {
+    let mut walked = 0;
+    let mut reports: HashMap<&str, serde_json::Value> = HashMap::new();
+    for evidence in assessment.all_evidence() {
+        let report = reports
+            .entry(&evidence.file)
+            .or_insert_with(|| store::load_json(&directory.join(&evidence.file)).unwrap());
+        assert_eq!(
+            report.pointer(&evidence.pointer),
+            Some(&evidence.value),
+            "{} of {}",
+            evidence.pointer,
+            evidence.file
+        );
+        assert!(!evidence.shown.is_empty());
+        walked += 1;
+    }
+    assert!(walked > 0);
+}
+
+/// The problems and symptoms, first named first.
+fn named(assessment: &Assessment) -> Vec<&str> {
+    let wrong = assessment
+        .findings
+        .iter()
+        .filter(|f| f.kind != FindingKind::Information);
+    wrong.map(|f| f.id.split(':').next().unwrap()).collect()
+}
+
+fn factor(assessment: &Assessment, component: ComponentKind) -> &str {
+    let mut all = assessment.components.iter();
+    let found = all.find(|c| c.component == component).unwrap();
+    &found.limiting_factor.factor
+}
+
+/// The finding of a rule, whatever it is about.
+fn finding<'a>(assessment: &'a Assessment, rule: &str) -> Option<&'a Finding> {
+    let mut all = assessment.findings.iter();
+    all.find(|f| f.id.split(':').next() == Some(rule))
+}
+
+fn gate<'a>(assessment: &'a Assessment, name: &str) -> &'a Gate {
+    let found = assessment.gates.iter().find(|g| g.name == name);
+    found.unwrap_or_else(|| panic!("no gate {name}"))
+}
+
+/// Returns a promise about a component.
+fn promise<'a>(
+    assessment: &'a Assessment,
+    component: ComponentKind,
+    indicator: &str,
+) -> Option<&'a Promise> {
+    let mut all = assessment.promises.iter();
+    all.find(|o| o.component == component && o.indicator == indicator)
+}
+
+fn is_unknown(assessment: &Assessment, rule: &str) -> bool {
+    assessment.unknown.iter().any(|u| u.rule == rule)
+}

@@ -1,0 +1,111 @@
+//! Objectives: what fails a gate, and what may be promised.
+
+use crate::assessment::{ComponentKind, Confidence, GateOutcome, Readiness};
+
+use super::common::{Plant, held_for};
+use super::{assess, assess_reports, finding, gate, named, promise};
+
+#[test]
+fn slow_calls_and_failures_fail_their_gates() {
+    let slow = assess(&Plant {
+        redis_ns: 2e7,
+        ..Plant::default()
+    });
+    assert_eq!(named(&slow), ["latency_past_objective"]);
+    let gate = slow.gates.iter().find(|g| g.name == "redis.cache.p90");
+    assert_eq!(gate.unwrap().outcome, GateOutcome::Fail);
+    assert_eq!(slow.verdict.readiness, Readiness::NotReady);
+    let failing = assess(&Plant {
+        errors: 0.2,
+        ..Plant::default()
+    });
+    assert_eq!(named(&failing), ["errors_past_objective"]);
+    let gate = failing
+        .gates
+        .iter()
+        .find(|g| g.name == "postgres.sweep.errors");
+    assert_eq!(gate.unwrap().outcome, GateOutcome::Fail);
+}
+
+#[test]
+fn a_percentile_of_a_handful_of_samples_neither_passes_nor_fails() {
+    let assessment = assess(&Plant {
+        service_ns: 9e8,
+        ..Plant::default()
+    });
+    let gate = assessment
+        .gates
+        .iter()
+        .find(|g| g.name == "postgres.sweep.p90");
+    assert_eq!(gate.unwrap().outcome, GateOutcome::Unknown);
+    let found = assessment
+        .findings
+        .iter()
+        .find(|f| f.id.starts_with("latency_past"));
+    assert_eq!(found.unwrap().confidence, Confidence::Low);
+}
+
+#[test]
+fn a_tail_that_was_cut_off_is_told() {
+    let assessment = assess(&Plant {
+        censored: 40,
+        ..Plant::default()
+    });
+    assert_eq!(named(&assessment), ["censored_tail"]);
+}
+
+#[test]
+fn requests_that_never_came_back_failed() {
+    let assessment = assess(&Plant {
+        censored: 1_000,
+        ..Plant::default()
+    });
+    let errors = gate(&assessment, "postgres.sweep.errors");
+    assert_eq!(errors.outcome, GateOutcome::Fail);
+    // 2,000 of 10,000.
+    assert!((errors.measured.unwrap() - 0.2).abs() < 1e-9, "{errors:?}");
+    assert!(
+        errors
+            .evidence
+            .iter()
+            .any(|e| e.pointer.ends_with("/censored"))
+    );
+    let point = assessment.components[0].operating_point.as_ref().unwrap();
+    assert!((point.error_ratio.unwrap() - 0.2).abs() < 1e-9);
+    let promise = promise(&assessment, ComponentKind::Postgres, "availability").unwrap();
+    assert_eq!(promise.value, None, "{}", promise.shown);
+    // What happened to them is told under what it did to the objective.
+    assert_eq!(
+        named(&assessment),
+        ["errors_past_objective", "censored_tail"]
+    );
+    let tail = finding(&assessment, "censored_tail").unwrap();
+    assert!(tail.parent.is_some());
+}
+
+#[test]
+fn one_failure_promises_no_more_than_none() {
+    // So many that an approximation by the normal distribution took one failure for a reason to
+    // promise more.
+    let plant = Plant {
+        service_ns: 8e9 / 5_600.0,
+        ..Plant::default()
+    };
+    let promised = |failures: u64| {
+        let mut report = held_for(plant.postgres(), 600);
+        for step in &mut report.steps {
+            let read = step.operations.get_mut("read").unwrap();
+            read.errors.insert("reset".into(), failures);
+            read.attempted += failures;
+        }
+        let assessment = assess_reports(&[report]);
+        let promise = promise(&assessment, ComponentKind::Postgres, "availability");
+        promise.unwrap().value.unwrap()
+    };
+    assert!(
+        promised(1) <= promised(0),
+        "{} {}",
+        promised(1),
+        promised(0)
+    );
+}

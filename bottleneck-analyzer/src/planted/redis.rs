@@ -1,0 +1,84 @@
+//! Redis: misses, evictions, its one thread, the price of a pool.
+
+use crate::assessment::{ComponentKind, FindingKind, Readiness};
+
+use super::common::{Plant, save};
+use super::{assess, assess_at, factor, finding, named};
+
+#[test]
+fn a_cache_that_misses_because_keys_are_evicted_has_the_miss_under_the_eviction() {
+    let assessment = assess(&Plant {
+        hit_ratio: 0.55,
+        evicted: 6_000.0,
+        ..Plant::default()
+    });
+    assert_eq!(named(&assessment), ["evictions", "low_hit_ratio"]);
+    assert_eq!(
+        assessment.findings[1].parent.as_ref(),
+        Some(&assessment.findings[0].id)
+    );
+    assert_eq!(assessment.verdict.readiness, Readiness::NotReady);
+    let missed = assess(&Plant {
+        hit_ratio: 0.55,
+        ..Plant::default()
+    });
+    assert_eq!(named(&missed), ["low_hit_ratio"]);
+}
+
+#[test]
+fn redis_s_main_thread_can_be_full_on_a_machine_that_is_not() {
+    let assessment = assess(&Plant {
+        redis_main_thread: 0.98,
+        ..Plant::default()
+    });
+    assert_eq!(
+        factor(&assessment, ComponentKind::Redis),
+        "redis_main_thread"
+    );
+}
+
+/// Fifty users on one connection, which one task drives: other threads idle.
+#[test]
+fn one_full_thread_of_the_generator_is_its_limit_though_others_idle() {
+    let home = tempfile::tempdir().unwrap();
+    let plant = Plant::default();
+    plant.write(home.path());
+    let mut report = plant.redis();
+    for step in &mut report.steps {
+        step.generator.busiest_thread_ratio = Some(0.97);
+    }
+    save(home.path(), &report);
+    let assessment = assess_at(home.path());
+    assert_eq!(
+        factor(&assessment, ComponentKind::Redis),
+        "generator_thread"
+    );
+}
+
+#[test]
+fn what_a_pool_costs_beside_multiplexing_is_information() {
+    let assessment = assess(&Plant {
+        multiplexed_gain: 1.6,
+        ..Plant::default()
+    });
+    let found = assessment
+        .findings
+        .iter()
+        .find(|f| f.id.starts_with("checkout_cost"));
+    assert_eq!(found.unwrap().kind, FindingKind::Information);
+}
+
+#[test]
+fn what_a_pool_costs_is_told_without_advice_that_cannot_be_followed() {
+    let assessment = assess(&Plant {
+        multiplexed_gain: 1.6,
+        ..Plant::default()
+    });
+    let found = finding(&assessment, "checkout_cost").unwrap();
+    let advice = found.advice.as_ref().unwrap();
+    assert!(
+        !advice.actions.iter().any(|a| a.contains("turn off")),
+        "{advice:?}"
+    );
+    assert!(!advice.expected_gain.contains("CPU"), "{advice:?}");
+}

@@ -1,0 +1,125 @@
+//! WebSocket: whose limit, echoes apart from connections.
+
+use crate::assessment::{ComponentKind, GateOutcome, Readiness};
+use bench_report::{LimitOwner, Report, StepEnd};
+
+use super::common::{Plant, held_for, hist};
+use super::{assess, assess_reports, factor, finding, gate, named, promise};
+
+#[test]
+fn whose_limit_the_websocket_search_met_decides_what_it_means() {
+    for (limit, factor_name, problem) in [
+        (LimitOwner::Target, "target", false),
+        (LimitOwner::Network, "network", true),
+        (LimitOwner::Generator, "generator", true),
+        (LimitOwner::Bound, "bound", false),
+        (LimitOwner::Unknown, "inconclusive", false),
+    ] {
+        let assessment = assess(&Plant {
+            limit,
+            ..Plant::default()
+        });
+        assert_eq!(factor(&assessment, ComponentKind::Websocket), factor_name);
+        assert_eq!(named(&assessment).contains(&"websocket_limit"), problem);
+    }
+}
+
+#[test]
+fn a_search_that_held_no_level_has_no_operating_point_and_promises_nothing() {
+    let mut report = Plant::default().websocket();
+    report.summary.limit.as_mut().unwrap().value = 0.0;
+    for step in &mut report.steps {
+        step.end = StepEnd::Stopped {
+            rule: "errors>1%".into(),
+            reason: "connections failed".into(),
+        };
+    }
+    let assessment = assess_reports(&[report]);
+    assert_eq!(assessment.components[0].operating_point, None);
+    assert_eq!(assessment.promises, []);
+    assert!(
+        assessment
+            .gates
+            .iter()
+            .all(|g| g.outcome == GateOutcome::Unknown)
+    );
+    assert_eq!(assessment.verdict.readiness, Readiness::CannotTell);
+}
+
+/// The search with every step changed.
+fn changed(change: impl Fn(&mut bench_report::Step)) -> Report {
+    let mut report = held_for(Plant::default().websocket(), 600);
+    report.steps.iter_mut().for_each(change);
+    report
+}
+
+#[test]
+fn echoes_are_judged_apart_from_connecting() {
+    let assessment = assess_reports(&[changed(|step| {
+        let connect = step.operations.get_mut("connect").unwrap();
+        connect.call = hist(3e9, connect.succeeded);
+    })]);
+    let echo = gate(&assessment, "websocket.limit.p95");
+    assert_eq!(echo.outcome, GateOutcome::Pass);
+    assert!(echo.evidence[0].pointer.contains("/operations/echo/"));
+    let connect = gate(&assessment, "websocket.limit.connect_p95");
+    assert_eq!(connect.outcome, GateOutcome::Fail);
+    let promise = |name| promise(&assessment, ComponentKind::Websocket, name).unwrap();
+    assert!(promise("latency_p95").value.unwrap() < 1e8);
+    assert!(promise("connect_p95").value.unwrap() > 1e9);
+    assert!(promise("connect_p95").shown.contains("of connecting"));
+    assert_eq!(finding(&assessment, "latency_past_objective"), None);
+}
+
+#[test]
+fn echoes_that_fail_are_not_hidden_among_connections() {
+    let assessment = assess_reports(&[changed(|step| {
+        let connect = step.operations.get_mut("connect").unwrap();
+        (connect.attempted, connect.succeeded) = (1_000_000, 1_000_000);
+        let echo = step.operations.get_mut("echo").unwrap();
+        echo.errors
+            .insert("timeout.echo".into(), echo.succeeded / 10);
+        echo.attempted += echo.succeeded / 10;
+    })]);
+    let errors = gate(&assessment, "websocket.limit.errors");
+    assert_eq!(errors.outcome, GateOutcome::Fail);
+    let promise = promise(&assessment, ComponentKind::Websocket, "availability");
+    assert_eq!(promise.unwrap().value, None);
+}
+
+#[test]
+fn lost_connections_count_against_the_connections_that_may_be_promised() {
+    let kept = |lost: f64| {
+        let assessment = assess_reports(&[changed(|step| {
+            step.figures.insert("lost_connections".into(), lost);
+        })]);
+        let promise = |name| {
+            promise(&assessment, ComponentKind::Websocket, name)
+                .unwrap()
+                .value
+        };
+        (
+            promise("connections_kept").unwrap(),
+            promise("availability"),
+        )
+    };
+    let ((none, echoes), (forty, still)) = (kept(0.0), kept(40.0));
+    // 40 of 4,000 at the level that was held.
+    assert!(forty < 0.99 && none >= 0.99, "{forty} {none}");
+    assert_eq!(echoes, still);
+}
+
+#[test]
+fn a_limit_past_which_nothing_was_tried_has_no_impact() {
+    let plant = Plant {
+        limit: LimitOwner::Generator,
+        ..Plant::default()
+    };
+    let mut report = plant.websocket();
+    report.steps.pop();
+    let assessment = assess_reports(&[report]);
+    assert_eq!(
+        finding(&assessment, "websocket_limit").unwrap().impact,
+        None
+    );
+}

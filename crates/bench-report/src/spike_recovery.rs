@@ -1,0 +1,104 @@
+//! Recovery from the spike of a load curve.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Recovery from a spike: time from its end until the 99th percentile of latency was back within 10 % of
+/// its base, which is that of the requests due before the spike. Absent `after_ns` and `unknown` mean that
+/// it was not back within `measured_ns`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct SpikeRecovery {
+    /// 99th percentile of latency before the spike, in nanoseconds; absent where too little was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_p99_ns: Option<u64>,
+    /// Time from the end of the spike until latency was back, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ns: Option<u64>,
+    /// Time that was measured after the spike, in nanoseconds.
+    pub measured_ns: u64,
+    /// Length of the stretches that requests after the spike are counted by, in nanoseconds: `after_ns`
+    /// is no more exact.
+    pub resolution_ns: u64,
+    /// Later windows in which latency was above again.
+    #[serde(default)]
+    pub relapses: u64,
+    /// Reason for which nobody can tell whether latency was back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+impl SpikeRecovery {
+    /// Returns it as a sentence without a full stop; `duration` writes a time for people.
+    pub fn sentence(&self, duration: impl Fn(u64) -> String) -> String {
+        if let Some(reason) = &self.unknown {
+            return format!("recovery from the spike is unknown: {reason}");
+        }
+        let base = self
+            .base_p99_ns
+            .map_or_else(String::new, |base_ns| format!(" of {}", duration(base_ns)));
+        let Some(after_ns) = self.after_ns else {
+            let measured = duration(self.measured_ns);
+            return format!(
+                "p99 was not back within 10 % of its base{base} within the {measured} measured after \
+                 the spike"
+            );
+        };
+        let relapses = match self.relapses {
+            0 => String::new(),
+            1 => ", and above it again in one later window".to_owned(),
+            n => format!(", and above it again in {n} later windows"),
+        };
+        let when = match after_ns {
+            0 => "at once".to_owned(),
+            _ => format!("after {:.1} s", after_ns as f64 / 1e9),
+        };
+        format!("after the spike p99 was back within 10 % of its base{base} {when}{relapses}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentence(recovery: &SpikeRecovery) -> String {
+        recovery.sentence(|ns| format!("{:.1} ms", ns as f64 / 1e6))
+    }
+
+    #[test]
+    fn what_is_known_is_told_and_what_is_not_is_said_to_be_unknown() {
+        let found = SpikeRecovery {
+            base_p99_ns: Some(2_100_000),
+            after_ns: Some(3_400_000_000),
+            measured_ns: 20_000_000_000,
+            ..SpikeRecovery::default()
+        };
+        assert_eq!(
+            sentence(&found),
+            "after the spike p99 was back within 10 % of its base of 2.1 ms after 3.4 s"
+        );
+        let at_once = SpikeRecovery {
+            after_ns: Some(0),
+            relapses: 2,
+            ..found.clone()
+        };
+        assert!(sentence(&at_once).ends_with("at once, and above it again in 2 later windows"));
+        let never = SpikeRecovery {
+            after_ns: None,
+            ..found.clone()
+        };
+        assert_eq!(
+            sentence(&never),
+            "p99 was not back within 10 % of its base of 2.1 ms within the 20000.0 ms measured after \
+             the spike"
+        );
+        let unknown = SpikeRecovery {
+            after_ns: None,
+            unknown: Some("too few requests before the spike".to_owned()),
+            ..found
+        };
+        assert_eq!(
+            sentence(&unknown),
+            "recovery from the spike is unknown: too few requests before the spike"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! Log of the answers after a disturbance, by the instants at which their requests began.
+
+use statistics::recovery::{Begun, TOLERANCE};
+
+use crate::record::cohort_counts::InFlightAges;
+use crate::record::interval::Interval;
+
+/// Answers from the end of a disturbance on, interval by interval, and what was under way at the last.
+#[derive(Debug)]
+pub(super) struct AnswerLog {
+    /// End of the disturbance.
+    disturbed_until_ns: u64,
+    last_ns: u64,
+    intervals: Vec<AnsweredInterval>,
+    in_flight: InFlightAges,
+}
+
+/// Answers of one interval.
+#[derive(Debug)]
+struct AnsweredInterval {
+    from_ns: u64,
+    to_ns: u64,
+    /// Durations, each with the number of requests that took it.
+    durations: Vec<(u64, u64)>,
+    failed: u64,
+}
+
+impl AnswerLog {
+    /// Creates the log of answers after a disturbance that ends at `disturbed_until_ns`.
+    pub(super) fn new(disturbed_until_ns: u64) -> Self {
+        Self {
+            disturbed_until_ns,
+            last_ns: disturbed_until_ns,
+            intervals: Vec::new(),
+            in_flight: InFlightAges::default(),
+        }
+    }
+
+    /// Returns the end of the disturbance.
+    pub(super) fn disturbed_until_ns(&self) -> u64 {
+        self.disturbed_until_ns
+    }
+
+    /// Adds the interval that ends at `now_ns`; those of before are left out.
+    pub(super) fn push(&mut self, now_ns: u64, interval: &Interval) {
+        let from_ns = std::mem::replace(&mut self.last_ns, now_ns);
+        if now_ns <= self.disturbed_until_ns {
+            return;
+        }
+        let latency = &interval.latency;
+        let durations = latency.iter_recorded().map(|bucket| {
+            let ns = latency.lowest_equivalent(bucket.value_iterated_to());
+            (ns, bucket.count_at_value())
+        });
+        self.intervals.push(AnsweredInterval {
+            from_ns,
+            to_ns: now_ns,
+            durations: durations.collect(),
+            failed: interval.failed,
+        });
+        self.in_flight.clone_from(&interval.in_flight);
+    }
+
+    /// Returns the requests that began after the disturbance and before `until_ns`, in stretches of
+    /// `stretch_ns`: those are late that took longer than 1.1 × `base_ns`, failed, or still waited after
+    /// that time. It stops before the first of which nobody knows.
+    ///
+    /// An answer's request began at the middle of its interval less its duration, to within half an
+    /// interval; a failure is placed at the middle itself, as nobody knows how long it took.
+    pub(super) fn stretches(&self, base_ns: u64, until_ns: u64, stretch_ns: u64) -> Vec<Begun> {
+        let late_from_ns = (base_ns as f64 * TOLERANCE) as u64;
+        let (now_ns, from_ns) = (self.last_ns, self.disturbed_until_ns);
+        let unknown = self
+            .in_flight
+            .ages()
+            .filter(|(age, _)| *age <= late_from_ns);
+        let unknown = unknown.map(|(age_ns, _)| now_ns.saturating_sub(age_ns));
+        let known_until_ns = unknown.min().unwrap_or(u64::MAX).min(until_ns);
+        let count = known_until_ns.saturating_sub(from_ns) / stretch_ns.max(1);
+        let stretch = |n: u64| Begun {
+            start_ns: from_ns + n * stretch_ns,
+            end_ns: from_ns + (n + 1) * stretch_ns,
+            requests: 0,
+            late: 0,
+        };
+        let mut stretches: Vec<Begun> = (0..count).map(stretch).collect();
+        let mut add = |begin_ns: u64, requests: u64, is_late: bool| {
+            let Some(offset_ns) = begin_ns.checked_sub(from_ns) else {
+                return;
+            };
+            let index = (offset_ns / stretch_ns.max(1)) as usize;
+            if let Some(stretch) = stretches.get_mut(index) {
+                stretch.requests += requests;
+                stretch.late += if is_late { requests } else { 0 };
+            }
+        };
+        for interval in &self.intervals {
+            // Nothing begins after the end, whenever it is answered.
+            let middle_less = |ns: u64| {
+                let first = interval.from_ns.saturating_sub(ns).min(until_ns);
+                let last = interval.to_ns.saturating_sub(ns).min(until_ns);
+                u64::midpoint(first, last)
+            };
+            for (ns, requests) in &interval.durations {
+                add(middle_less(*ns), *requests, *ns > late_from_ns);
+            }
+            add(middle_less(0), interval.failed, true);
+        }
+        for (age_ns, requests) in self.in_flight.ages() {
+            add(
+                now_ns.saturating_sub(age_ns),
+                requests,
+                age_ns > late_from_ns,
+            );
+        }
+        stretches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::operation_table::OperationId;
+    use crate::record::outcome::Outcome;
+    use crate::record::recorder::Recorder;
+    use crate::record::timestamps::Timestamps;
+    use crate::record::within::Within;
+
+    const S: u64 = 1_000_000_000;
+    const MS: u64 = 1_000_000;
+
+    #[test]
+    fn answers_count_where_their_requests_began_and_who_waits_too_long_is_late() {
+        let recorder = Recorder::new(&["get"], 1);
+        let mut log = AnswerLog::new(100 * S);
+        let ask = |begin_ns: u64, took_ns: Option<u64>| {
+            recorder.begin(begin_ns);
+            let Some(took_ns) = took_ns else { return };
+            let timestamps = Timestamps {
+                started_ns: begin_ns,
+                done_ns: begin_ns + took_ns,
+                ..Timestamps::default()
+            };
+            let outcome = Outcome::success(OperationId::FIRST);
+            recorder.record(&timestamps, &outcome, Within::WHOLLY);
+        };
+        // Begun before the disturbance ended, and answered after it.
+        ask(99 * S, Some(1_050 * MS));
+        // Two in time and one late in the first second, which is answered in the second one.
+        ask(100 * S + 200 * MS, Some(100 * MS));
+        ask(100 * S + 300 * MS, Some(105 * MS));
+        log.push(101 * S, &recorder.take_interval_at(101 * S));
+        ask(100 * S + 400 * MS, Some(1_100 * MS));
+        // One hangs, and of one nobody knows.
+        ask(101 * S + 500 * MS, None);
+        ask(103 * S + 980 * MS, None);
+        log.push(102 * S, &recorder.take_interval_at(102 * S));
+        log.push(104 * S, &recorder.take_interval_at(104 * S));
+        let stretches = log.stretches(100 * MS, 104 * S, S);
+        let counts: Vec<_> = stretches.iter().map(|s| (s.requests, s.late)).collect();
+        assert_eq!(
+            counts,
+            [(3, 1), (1, 1), (0, 0)],
+            "the fourth second is not known to its end"
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! Searches for the highest rate of arrivals, one for each client.
+
+use bench_cli::RateFinder;
+use bench_cli::bench::Bench;
+use load_engine::shuffled_steps;
+
+use crate::evidence::ServerSampler;
+use crate::group;
+use crate::run_target::RunTarget;
+use crate::scenario::RedisRun;
+use crate::workload::RedisWorkload;
+
+impl<W: RedisWorkload> RedisRun<'_, W> {
+    /// Searches for the highest rate of each client, in a shuffled order.
+    pub(crate) fn find_rates(
+        &self,
+        bench: &mut Bench,
+        target: &mut RunTarget,
+        mut evidence: Option<&mut ServerSampler>,
+    ) -> anyhow::Result<()> {
+        let load = &self.flags.load;
+        let order = shuffled_steps(self.clients.len(), 1, self.seed);
+        for (done, next) in order.iter().enumerate() {
+            let client = self.clients[next.setting];
+            let setting = group::setting(client, self.connections(client));
+            let held = (&load.step, self.defaults);
+            let mut finder = RateFinder::begin(bench, &setting, &load.search.find_rate, held);
+            while let Some(step) = finder.next_step(bench, order.len() - done - 1) {
+                let plan = self.plan_at(client, step);
+                let ran = self.run_step(bench, target, (client, plan), evidence.as_deref_mut())?;
+                let Some(index) = ran else {
+                    return Ok(());
+                };
+                finder.record(bench, index);
+            }
+        }
+        Ok(())
+    }
+}
