@@ -89,7 +89,7 @@ impl Operation {
     /// Adds operations by name.
     ///
     /// # Errors
-    /// As [`Operation::merged`].
+    /// As `Operation::merged`.
     pub fn merged_by_name<'a>(
         parts: impl IntoIterator<Item = &'a BTreeMap<String, Self>>,
     ) -> Result<BTreeMap<String, Self>, HistogramError> {
