@@ -100,6 +100,12 @@ fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     whole.segments = segments(&parts)?;
     whole.sessions = SessionUse::merged(parts.iter().filter_map(|step| step.sessions.as_ref()))?;
     whole.end = end(&parts, workers.len() as u64, workers[0].worker.n);
+    if let Some(recovery) = whole.curve.as_mut().and_then(|c| c.recovery.as_mut()) {
+        // A worker knows the answers of its own share alone.
+        let reason = "the reports of several workers were joined, and none has the answers of all";
+        recovery.unknown = Some(reason.to_owned());
+        (recovery.after_ns, recovery.base_p99_ns, recovery.relapses) = (None, None, 0);
+    }
     whole.figures = figures(&whole, &parts, &loaded, workers[0].worker.n);
     Ok(whole)
 }

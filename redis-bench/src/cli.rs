@@ -57,6 +57,7 @@ Examples:
   redis-bench cache --keys 1M --zipf 0.8 --ttl 30s --value-size 2KiB
   redis-bench cache --client pooled --pool-size 8 --rate 1000 --duration 10s
   redis-bench cache --client pooled --rate spike:500,5k/10s --repeats 1
+  redis-bench cache --client pooled --find-rate 'p99<5ms'
   redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
 
 const POOL_HELP: &str = "\
@@ -65,7 +66,8 @@ const POOL_HELP: &str = "\
 
 Examples:
   redis-bench pool --workload get --value-size 1KiB
-  redis-bench pool --client multiplexed --connections 2 --users 200";
+  redis-bench pool --client multiplexed --connections 2 --users 200
+  redis-bench pool --client multiplexed --find-rate 'p99<1ms' --workers 2";
 
 /// Flags of every scenario.
 #[derive(Debug, Args)]

@@ -77,6 +77,19 @@ fn wrong_usage_is_told_with_code_2() {
             &["pool", "--users", "4", "--rate", "100"],
             "exclude each other",
         ),
+        (
+            &["pool", "--find-rate", "p99<5ms", "--rate", "ramp:1..2/1m"],
+            "--rate sets one",
+        ),
+        (
+            &["cache", "--find-rate", "p99<5ms", "--users", "4"],
+            "users who wait for their answers",
+        ),
+        (
+            &["cache", "--find-rate", "p99<5ms", "--spawn-rate", "4"],
+            "starts users, of whom there are none",
+        ),
+        (&["pool", "--find-rate", "p99"], "write p99<20ms"),
         (&["pool", "--rate", "ramp:10..20"], "ramp:10..200/5m"),
         (&["pool", "--users", "ramp:10..fast/5m"], "\"fast\" is no"),
         (

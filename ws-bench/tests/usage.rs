@@ -42,6 +42,10 @@ fn wrong_usage_is_code_2_with_what_would_be_right() {
         (&["limit", "--duration=-2s"], &["--duration", "500ms"]),
         (&["limit", "--factor", "1"], &["--factor", "1.01"]),
         (
+            &["limit", "--find-rate", "p99<50ms"],
+            &["--latency-bound", "redis-bench cache", "stay open"],
+        ),
+        (
             &["limit", "--users", "100"],
             &["--users", "--talkers", "--max"],
         ),

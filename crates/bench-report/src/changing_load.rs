@@ -97,6 +97,7 @@ pub struct SessionUse {
     /// Time that opening took, of those that opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Histogram>,
-    /// Most sessions that were open at once.
+    /// Most sessions that were open at once; at most that many where several workers had sessions of their
+    /// own, as their maxima are added.
     pub present_max: u64,
 }

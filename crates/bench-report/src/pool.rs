@@ -12,12 +12,13 @@ pub struct PoolUsage {
     pub size_mean: f64,
     /// Connections checked out, on average.
     pub in_use_mean: f64,
-    /// Most connections seen checked out.
+    /// Most connections seen checked out; at most that many where several pools made the load, as their
+    /// maxima are added.
     pub in_use_max: u64,
     /// Tasks waiting for a connection, on average; absent where the pool does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_mean: Option<f64>,
-    /// Most tasks seen waiting.
+    /// Most tasks seen waiting; at most that many where several pools made the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_max: Option<u64>,
     /// Number of samples behind these figures.

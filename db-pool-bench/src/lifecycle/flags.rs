@@ -89,4 +89,15 @@ mod tests {
         let error = read("--rate").unwrap_err().to_string();
         assert!(error.contains("--peak-rate"), "{error}");
     }
+
+    #[test]
+    fn a_search_for_a_rate_is_refused_where_the_load_is_no_single_rate() {
+        for scenario in ["lifecycle", "exhaust"] {
+            let words = ["db-pool-bench", scenario, "--find-rate", "p99<50ms"];
+            let error = PoolBenchCli::try_parse_from(words).unwrap_err().to_string();
+            for told in ["no single rate", "sweep and scale", "redis-bench"] {
+                assert!(error.contains(told), "{error}");
+            }
+        }
+    }
 }

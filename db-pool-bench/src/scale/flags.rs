@@ -21,6 +21,10 @@ const EXAMPLES: &str = "Examples:
       an application that works while it holds its connection, and users who
       pause
 
+  db-pool-bench scale --pool-size 10 --find-rate 'p99<50ms' \\
+      --find-rate 'errors<1%'
+      the highest rate of arrivals that keeps both, instead of users
+
 Users wait for their answers (closed loop). Without --url and DATABASE_URL a
 throwaway PostgreSQL is started and removed again.";
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bench_cli::RateOrUsers;
 use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
 use bench_cli::objective::Objective;
@@ -29,6 +30,8 @@ const EXAMPLES: &str = "Examples:
       the cost of each driver and pool, with the same check at each checkout
   db-pool-bench sweep --rate 2000 --pacing poisson --stop-on 'p99>200ms'
       an open loop of Poisson arrivals
+  db-pool-bench sweep --pool-sizes 4,8 --driver deadpool --find-rate 'p99<50ms'
+      the highest rate of arrivals that each size carries within 50 ms
   db-pool-bench sweep --workload point-select --table pgbench_accounts \\
       --driver direct --runtime per-core
       the statement of pgbench -S on the table of pgbench -i
@@ -49,6 +52,10 @@ const USERS: &str = "Users who each wait for their answer (closed loop) [default
     mut_arg("users", |arg| arg.help(USERS))
 )]
 pub(crate) struct SweepFlags {
+    // First: the fields after it take their values out of what was parsed.
+    #[command(flatten)]
+    _exclusive: RateOrUsers,
+
     /// Connections in the pool (users, for a driver without one)
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2,4,8,16")]
     pub(crate) pool_sizes: Counts,

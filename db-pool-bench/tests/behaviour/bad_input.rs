@@ -51,6 +51,13 @@ fn wrong_usage_is_told_from_the_rest_by_its_exit_code() {
         ("--checkout-timeout 0s", "write a time"),
         ("--network-delay 1us", "whole number of milliseconds"),
         ("--users 4 --rate 100", "exclude each other"),
+        ("--find-rate p99<50ms --rate 100", "--rate sets one"),
+        ("--find-rate p99<50ms --users 4", "users who wait"),
+        (
+            "--find-rate p99<50ms --objective p99<1s",
+            "a further --find-rate",
+        ),
+        ("--find-rate 50ms", "write p99<20ms"),
         ("--table pgbench_accounts --workload mixed", "point-select"),
         ("--stop-on slow", "errors>10%"),
         ("--recycle clean", "fast, verified"),

@@ -28,6 +28,7 @@ mod checkout;
 mod connections;
 mod drivers;
 mod exhaust;
+mod find_rate;
 mod guards;
 mod hangs;
 mod hints;

@@ -65,7 +65,7 @@ impl RuleWindow {
     /// Takes note of how long answers take, without judging them, as is due to those of a warm-up: a
     /// target that is known to answer at once is waited for less long when it hangs.
     pub(crate) fn note_latencies(&mut self, interval: &Interval) {
-        self.longest_ns = self.longest_ns.max(interval.latency.max());
+        self.longest_ns = self.longest_ns.max(interval.longest_ns);
     }
 
     /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
@@ -189,7 +189,7 @@ fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<St
         return None;
     }
     if answered_late >= unanswered {
-        let p99 = Duration::from_nanos(interval.latency.value_at_quantile(0.99));
+        let p99 = Duration::from_nanos(interval.quantile(0.99).unwrap_or(0));
         return Some(format!("p99 was {:.1} ms", p99.as_secs_f64() * 1e3));
     }
     Some(format!(

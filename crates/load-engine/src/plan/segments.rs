@@ -149,6 +149,14 @@ impl Segments {
         self.spans.get(span).map(|(_, segment)| *segment)
     }
 
+    /// Returns the measured segment that holds `instant_ns`; the first one before it, the last one after
+    /// the end.
+    pub(crate) fn nearest(&self, instant_ns: u64) -> SegmentIndex {
+        let last_ns = self.measure_end_ns().saturating_sub(1);
+        let within_ns = instant_ns.min(last_ns).max(self.measure_start_ns);
+        self.at(within_ns).unwrap_or_default()
+    }
+
     /// Returns the window that a report shows, with no drain yet.
     pub(crate) fn window(&self) -> Window {
         Window {

@@ -381,6 +381,7 @@ fn an_interval_goes_through_the_pipe_whole() {
         let text = serde_json::to_string(&interval).unwrap();
         let read: Interval = serde_json::from_str(&text).unwrap();
         assert_eq!(read.latency, interval.latency);
+        assert_eq!(read.longest_ns, interval.longest_ns);
         assert_eq!(
             (read.failed, read.in_flight),
             (interval.failed, interval.in_flight)

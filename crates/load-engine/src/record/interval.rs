@@ -14,6 +14,8 @@ pub struct Interval {
     /// than a step's, so that taking it is cheap.
     #[serde(with = "recording_text")]
     pub latency: Recording,
+    /// Longest of these times, exactly; 0 where nothing succeeded.
+    pub(crate) longest_ns: u64,
     /// Requests that failed.
     pub failed: u64,
     /// Requests among them that failed as was planned: stop rules leave them out.
@@ -29,11 +31,25 @@ impl Interval {
         let bounds = Recording::new_with_bounds(1, HIGHEST_NS, 2);
         Self {
             latency: bounds.unwrap_or_else(|_| recording()),
+            longest_ns: 0,
             failed: 0,
             excused: 0,
             beside: 0,
             in_flight: InFlightAges::default(),
         }
+    }
+
+    /// Records a success that took `ns`.
+    pub(crate) fn record(&mut self, ns: u64) {
+        self.latency.saturating_record(ns);
+        self.longest_ns = self.longest_ns.max(ns);
+    }
+
+    /// Returns a quantile of the successes, never more than the longest of them: the buckets are wider
+    /// than those of a step, and end above it. `None` where nothing succeeded.
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        let bucket_end = || self.latency.value_at_quantile(q).min(self.longest_ns);
+        (!self.latency.is_empty()).then(bucket_end)
     }
 
     /// Requests that succeeded.
@@ -67,6 +83,7 @@ impl Interval {
     pub(crate) fn add(&mut self, other: &Self) {
         // Equal bounds on both sides: adding cannot fail.
         let _ = self.latency.add(&other.latency);
+        self.longest_ns = self.longest_ns.max(other.longest_ns);
         self.failed += other.failed;
         self.excused += other.excused;
         self.beside += other.beside;
@@ -75,6 +92,7 @@ impl Interval {
     /// Sets everything but the requests under way to zero.
     pub(crate) fn clear(&mut self) {
         self.latency.reset();
+        self.longest_ns = 0;
         (self.failed, self.excused, self.beside) = (0, 0, 0);
     }
 

@@ -23,8 +23,7 @@ impl IntervalQuantile {
 
     /// The quantile of the next interval, in nanoseconds; `None` where nothing is known of it.
     pub fn next(&mut self, interval: &Interval) -> Option<u64> {
-        let latency = &interval.latency;
-        let answered = (!latency.is_empty()).then(|| latency.value_at_quantile(self.quantile));
+        let answered = interval.quantile(self.quantile);
         self.answered_ns = answered.or(self.answered_ns);
         let felt = interval.felt_at_least(self.quantile);
         felt.filter(|felt| Some(*felt) >= self.answered_ns)
@@ -36,6 +35,22 @@ impl IntervalQuantile {
 mod tests {
     use super::*;
     use crate::record::recorder::Recorder;
+
+    #[test]
+    fn no_quantile_is_above_the_longest_request_though_its_bucket_ends_there() {
+        // The bucket of 2.81 ms ends at 2.818 ms.
+        let mut interval = Interval::new();
+        (0..50).for_each(|n| interval.record(2_802_000 + n * 100));
+        interval.record(2_810_000);
+        assert!(interval.latency.value_at_quantile(0.99) > 2_818_000);
+        for q in [0.5, 0.99, 1.0] {
+            assert!(IntervalQuantile::new(q).next(&interval) <= Some(2_810_000));
+        }
+        // Nor where several processes are added.
+        let mut whole = Interval::new();
+        whole.add_process(&interval);
+        assert_eq!(whole.quantile(1.0), Some(2_810_000));
+    }
 
     #[test]
     fn nobody_is_said_to_have_waited_for_longer_than_he_has() {
