@@ -2,6 +2,7 @@
 
 mod beside;
 mod causes;
+mod circumstances;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod doubt;
@@ -20,6 +21,7 @@ mod redis_beside;
 mod redis_server;
 mod repeats;
 mod reports;
+mod statements;
 mod thresholds;
 mod verdict;
 mod websocket;
