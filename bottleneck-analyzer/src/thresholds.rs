@@ -64,11 +64,11 @@ sections! {
     /// CPU use.
     Cpu {
         warning_ratio: f64, critical_ratio: f64, others_ratio: f64, steal_ratio: f64,
-        generator_ratio: f64, main_thread_ratio: f64,
+        generator_ratio: f64,
     }
     /// Memory and swap.
     Memory {
-        warning_ratio: f64, critical_ratio: f64, pressure_ratio: f64, swap_in_bytes_per_s: f64,
+        warning_ratio: f64, pressure_ratio: f64, swap_in_bytes_per_s: f64,
     }
     /// Connection pools.
     Pool {

@@ -20,6 +20,7 @@ mod redis_beside;
 mod redis_server;
 mod repeats;
 mod reports;
+mod thresholds;
 mod verdict;
 mod websocket;
 

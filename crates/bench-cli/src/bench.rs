@@ -111,14 +111,14 @@ impl Bench {
     }
 
     /// Makes a rule that ends a step the result that this run looks for, and no failure.
-    pub fn seek_limit(&mut self) {
+    pub(crate) fn seek_limit(&mut self) {
         self.seeks_limit = true;
     }
 
     /// Declares which latency percentiles the bench's own table shows, so that doubts are told of
     /// those alone. Without it these are the median and the 99th percentile over the operations and
     /// repeats of a setting.
-    pub fn show_figures(&mut self, shown: ShownFigures) {
+    pub(crate) fn show_figures(&mut self, shown: ShownFigures) {
         self.shown = shown;
     }
 

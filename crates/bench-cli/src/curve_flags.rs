@@ -144,7 +144,7 @@ impl CurveLoadFlags {
     }
 
     /// Returns an open loop of this rate.
-    pub fn open(&self, rate_per_s: f64, in_flight_cap: u64) -> LoadPlan {
+    pub(crate) fn open(&self, rate_per_s: f64, in_flight_cap: u64) -> LoadPlan {
         LoadPlan::Open {
             rate_per_s,
             pacing: self.pacing.into(),

@@ -21,7 +21,7 @@ const HELD: &str = "is a curve, and this scenario holds one setting at a time, s
 ///
 /// # Errors
 /// A sentence that says what to write.
-pub fn rate_or_curve(text: &str) -> Result<LoadCurve, String> {
+pub(crate) fn rate_or_curve(text: &str) -> Result<LoadCurve, String> {
     if !is_curve(text) {
         let rate = flags::rate(text).map_err(|why| format!("{why}, {OR_A_CURVE}"))?;
         return Ok(LoadCurve::Constant(rate));
@@ -45,7 +45,7 @@ pub fn rate_or_curve(text: &str) -> Result<LoadCurve, String> {
 ///
 /// # Errors
 /// A sentence that says what to write.
-pub fn users_or_curve(text: &str) -> Result<LoadCurve, String> {
+pub(crate) fn users_or_curve(text: &str) -> Result<LoadCurve, String> {
     if !is_curve(text) {
         let users = flags::count(text).map_err(|why| format!("{why}, {OR_A_CURVE}"))?;
         return Ok(LoadCurve::Constant(users as f64));

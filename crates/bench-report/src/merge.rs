@@ -18,7 +18,7 @@ impl Histogram {
     /// # Errors
     /// When one is damaged, or has other bounds than ours, so that its values would have to be moved
     /// to other buckets.
-    pub fn merged<'a>(
+    pub(crate) fn merged<'a>(
         parts: impl IntoIterator<Item = &'a Self>,
     ) -> Result<Option<Self>, HistogramError> {
         Ok(Self::from_recording(&sum(parts)?))
@@ -48,7 +48,7 @@ impl Operation {
     ///
     /// # Errors
     /// When a histogram is damaged or has other bounds than ours.
-    pub fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
+    pub(crate) fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
         let count = |of: fn(&Self) -> u64| parts.iter().map(|part| of(part)).sum();
         let phase = |of: fn(&Self) -> Option<&Histogram>| {
             Histogram::merged(parts.iter().filter_map(|part| of(part)))
@@ -89,7 +89,7 @@ impl Operation {
     /// Adds operations by name.
     ///
     /// # Errors
-    /// As [`Operation::merged`].
+    /// As `Operation::merged`.
     pub fn merged_by_name<'a>(
         parts: impl IntoIterator<Item = &'a BTreeMap<String, Self>>,
     ) -> Result<BTreeMap<String, Self>, HistogramError> {

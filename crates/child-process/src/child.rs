@@ -1,7 +1,7 @@
 //! Running child process, waited for within a time-out and killed when it is dropped.
 
 use std::io;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,11 +33,6 @@ impl ChildProcess {
     /// Process id.
     pub fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Takes its standard input, where it is a pipe and was not taken yet.
-    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
-        self.child.stdin.take()
     }
 
     /// Takes its standard output, where it is a pipe and was not taken yet.

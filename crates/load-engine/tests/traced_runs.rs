@@ -299,3 +299,25 @@ fn counted_users_who_come_one_after_the_other_end_the_load_too() {
     let measured_s = step.window.measured_s();
     assert!((0.14..30.0).contains(&measured_s), "{measured_s} s");
 }
+
+#[test]
+fn sessions_that_open_when_due_are_told_by_the_segment_in_which_they_come() {
+    // Ten users a second come: four in the first segment of 400 ms, four in the second.
+    let mut whole = closed(8, SEGMENT).spawning(10.0);
+    whole.drain = Duration::from_millis(300);
+    let segment = |part: &str| StepPlan {
+        name: part.to_owned(),
+        ..closed(8, SEGMENT)
+    };
+    whole.measure = 3 * SEGMENT;
+    let plan = TracedPlan::new(whole, ["before", "held", "after"].map(segment).into());
+    let result = run(&plan, known(), Vec::new());
+    let sessions = |n: usize| result.steps[n].step.sessions.clone().unwrap();
+    let opened = [0, 1, 2].map(|n| sessions(n).opened);
+    assert_eq!(opened.iter().sum::<u64>(), 8, "{opened:?}");
+    assert!(opened[0] <= 4, "nobody comes before his time: {opened:?}");
+    let most = [0, 1, 2].map(|n| sessions(n).present_max);
+    assert!(most.is_sorted(), "{most:?}");
+    assert_eq!(most[2], 8);
+    assert_eq!(sessions(0).open.unwrap().count, opened[0]);
+}

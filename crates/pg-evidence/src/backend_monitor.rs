@@ -103,7 +103,7 @@ impl BackendMonitor {
     }
 
     /// Takes samples until it is dropped.
-    pub async fn keep_counting(&mut self) {
+    pub(crate) async fn keep_counting(&mut self) {
         loop {
             self.count().await;
             sleep(COUNTED_EVERY).await;

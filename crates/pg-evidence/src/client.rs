@@ -109,7 +109,7 @@ impl Client {
     }
 
     /// Returns true if the connection has ended.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.inner.is_closed()
     }
 

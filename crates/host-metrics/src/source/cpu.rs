@@ -49,7 +49,7 @@ pub struct CpuSample {
 }
 
 /// Parses `/proc/stat`; `None` when its first line gives no CPU time.
-pub fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
+pub(crate) fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
     let mut sample = CpuSample::default();
     let mut all = None;
     for line in text.lines() {

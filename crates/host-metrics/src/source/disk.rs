@@ -34,14 +34,14 @@ pub(crate) type DiskSample = BTreeMap<String, DiskCounters>;
 
 /// Distinguishes whole disks from partitions, loop devices and memory disks.
 #[derive(Debug)]
-pub struct DiskFilter {
+pub(crate) struct DiskFilter {
     block: PathBuf,
     known: BTreeMap<String, bool>,
 }
 
 impl DiskFilter {
     /// Creates a filter by the tree at `sys`; if that has no directory `block`, partitions pass too.
-    pub fn new(sys: &Path) -> Self {
+    pub(crate) fn new(sys: &Path) -> Self {
         Self {
             block: sys.join("block"),
             known: BTreeMap::new(),
@@ -65,7 +65,7 @@ impl DiskFilter {
 }
 
 /// Parses `/proc/diskstats`. Leaves out devices that never transferred anything, and malformed lines.
-pub fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
+pub(crate) fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
     text.lines()
         .filter_map(line)
         .filter(|(_, counters)| counters.read_bytes > 0 || counters.written_bytes > 0)

@@ -81,7 +81,7 @@ pub fn parse_meminfo(text: &str) -> Option<MemorySample> {
 }
 
 /// Parses `/proc/vmstat`; `None` if it has none of these.
-pub fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> {
+pub(crate) fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> {
     let mut paging = PagingSample::default();
     for (key, value) in pairs(text) {
         let count = || value.parse::<u64>().ok();

@@ -24,7 +24,7 @@ pub(crate) type NetworkSample = BTreeMap<String, InterfaceCounters>;
 
 /// Parses `/proc/net/dev`. Leaves out interfaces that never carried anything, and malformed lines;
 /// `None` if no line is that of an interface.
-pub fn parse_dev(text: &str) -> Option<NetworkSample> {
+pub(crate) fn parse_dev(text: &str) -> Option<NetworkSample> {
     let lines = || text.lines().skip(2).filter_map(interface);
     lines().next()?;
     let used = lines().filter(|(_, c)| c.received_bytes > 0 || c.transmitted_bytes > 0);

@@ -31,7 +31,7 @@ impl PressureSample {
 }
 
 /// Parses one file of `/proc/pressure`; `None` if its line `some` has no total.
-pub fn parse(text: &str) -> Option<PressureStall> {
+pub(crate) fn parse(text: &str) -> Option<PressureStall> {
     let total_ns = |kind: &str| -> Option<u64> {
         let line = text.lines().find_map(|l| l.strip_prefix(kind))?;
         let total = line

@@ -39,7 +39,7 @@ pub struct SocketSample {
 pub(crate) type SocketStateSample = BTreeMap<&'static str, u64>;
 
 /// Parses `/proc/net/snmp`: a line of names, then a line of numbers in the same order.
-pub fn parse_snmp(text: &str) -> Option<TcpSample> {
+pub(crate) fn parse_snmp(text: &str) -> Option<TcpSample> {
     let wanted = ["RetransSegs", "OutSegs", "CurrEstab"];
     let [retransmits, segments_sent, established] = named_columns(text, "Tcp: ", wanted)?;
     Some(TcpSample {

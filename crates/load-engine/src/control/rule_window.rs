@@ -135,7 +135,8 @@ pub struct BrokenRule {
 
 impl StopRule {
     /// Returns how `interval` breaks this rule, if it holds enough to tell.
-    pub fn broken_by(&self, interval: &Interval) -> Option<BrokenRule> {
+    #[cfg(test)]
+    pub(crate) fn broken_by(&self, interval: &Interval) -> Option<BrokenRule> {
         self.judge(interval, &OverdueRequests::default())
     }
 

@@ -72,6 +72,7 @@ impl RunAccount {
         let cpu: Vec<CpuUse> = self.readings.spans().collect();
         let (whole, boundaries) = (self.window, self.segments.boundaries());
         let begun = self.watches.len();
+        let mut sessions = self.collected.sessions_by_segment.into_iter();
         let mut raw: Vec<RawStep> = self.collected.segments;
         if raw.is_empty() {
             raw.push(self.collected.whole);
@@ -101,7 +102,7 @@ impl RunAccount {
                 holds_its_load: false,
                 segments: Vec::new(),
                 recovery: None,
-                sessions: None,
+                sessions: sessions.next(),
                 end: if is_last {
                     self.end.clone()
                 } else {

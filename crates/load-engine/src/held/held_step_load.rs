@@ -189,6 +189,7 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
             whole: self.raw_step(segments_s.iter().sum()),
             segments: Vec::new(),
             sessions: None,
+            sessions_by_segment: Vec::new(),
             processes: None,
         }
     }

@@ -102,6 +102,9 @@ pub(crate) struct CollectedStep {
     pub(crate) segments: Vec<RawStep>,
     /// Sessions that opened during the step; absent where all were open before it.
     pub(crate) sessions: Option<SessionUse>,
+    /// Those of each measured segment; empty where all were open before, or other processes made the load.
+    #[serde(skip)]
+    pub(crate) sessions_by_segment: Vec<SessionUse>,
     /// Account of the processes that made the load; absent where it was this one.
     #[serde(skip)]
     pub(crate) processes: Option<LoadProcesses>,
@@ -159,6 +162,7 @@ impl CollectedStep {
                 .map(segment)
                 .collect::<Result<_, _>>()?,
             sessions: SessionUse::merged(parts.iter().filter_map(|part| part.sessions.as_ref()))?,
+            sessions_by_segment: Vec::new(),
             processes: None,
         })
     }

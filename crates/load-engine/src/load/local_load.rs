@@ -197,6 +197,14 @@ impl LoadSource for LocalLoad {
                 SessionOpening::Upfront => None,
                 SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
             },
+            sessions_by_segment: match self.opening {
+                SessionOpening::Upfront => Vec::new(),
+                SessionOpening::WhenDue => {
+                    let segments = SegmentIndex::all().take(segments_s.len());
+                    let of = |segment| self.state.sessions.session_use_in(segment);
+                    segments.map(of).collect()
+                }
+            },
             processes: None,
         }
     }

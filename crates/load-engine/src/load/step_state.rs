@@ -136,6 +136,13 @@ impl StepState {
         self.delayed_at_cap[segment.index()].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns the segment that a session counts for which comes or goes at `instant_ns`: the first one
+    /// in the warm-up, the last one in the drain.
+    pub(crate) fn session_segment(&self, instant_ns: u64) -> SegmentIndex {
+        let segments = self.step.segments.get();
+        segments.map_or(SegmentIndex::FIRST, |segments| segments.nearest(instant_ns))
+    }
+
     /// Returns the number of arrivals so delayed in one segment, or in all of them.
     pub(crate) fn delayed_at_cap(&self, of: Option<SegmentIndex>) -> u64 {
         let delayed = |count: &AtomicU64| count.load(Ordering::Relaxed);

@@ -28,7 +28,8 @@ pub struct Arrivals {
 
 impl Arrivals {
     /// The arrivals of `worker` on `curve`.
-    pub fn new(curve: RateCurve, pacing: Pacing, worker: WorkerShare, seed: u64) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(curve: RateCurve, pacing: Pacing, worker: WorkerShare, seed: u64) -> Self {
         Self::after(Duration::ZERO, curve, pacing, worker, seed)
     }
 

@@ -92,7 +92,7 @@ impl RateCurve {
     ///
     /// # Errors
     /// Fails if the rate is no rate or the length is zero; likewise for all that follow.
-    pub fn constant(per_s: f64, length: Duration) -> Result<Self, CurveError> {
+    pub(crate) fn constant(per_s: f64, length: Duration) -> Result<Self, CurveError> {
         Self::ramp(per_s, per_s, length)
     }
 
@@ -100,7 +100,11 @@ impl RateCurve {
     ///
     /// # Errors
     /// As [`RateCurve::constant`].
-    pub fn ramp(from_per_s: f64, to_per_s: f64, length: Duration) -> Result<Self, CurveError> {
+    pub(crate) fn ramp(
+        from_per_s: f64,
+        to_per_s: f64,
+        length: Duration,
+    ) -> Result<Self, CurveError> {
         Self::of_lines(vec![StraightLine {
             seconds: seconds(length)?,
             from: from_per_s,
@@ -112,7 +116,7 @@ impl RateCurve {
     ///
     /// # Errors
     /// As [`RateCurve::constant`].
-    pub fn steps(steps: &[(f64, Duration)]) -> Result<Self, CurveError> {
+    pub(crate) fn steps(steps: &[(f64, Duration)]) -> Result<Self, CurveError> {
         let line = |&(per_s, length): &(f64, Duration)| {
             Ok(StraightLine {
                 seconds: seconds(length)?,
@@ -127,7 +131,7 @@ impl RateCurve {
     ///
     /// # Errors
     /// As [`RateCurve::constant`].
-    pub fn spike(
+    pub(crate) fn spike(
         base_per_s: f64,
         height_per_s: f64,
         before: Duration,
@@ -145,7 +149,7 @@ impl RateCurve {
     ///
     /// # Errors
     /// As [`RateCurve::constant`], and when the wave would dip below zero.
-    pub fn sine(
+    pub(crate) fn sine(
         mean_per_s: f64,
         amplitude_per_s: f64,
         period: Duration,
@@ -169,7 +173,7 @@ impl RateCurve {
     /// Straight lines between points of (time since the start, rate).
     ///
     /// # Errors
-    /// As [`RateCurve::constant`], and when times do not rise.
+    /// As `RateCurve::constant`, and when times do not rise.
     pub fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
         let mut lines = Vec::new();
         for pair in points.windows(2) {
@@ -196,7 +200,7 @@ impl RateCurve {
     }
 
     /// Its length in seconds.
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         match &self.shape {
             CurveShape::Lines(lines) => lines.iter().map(|p| p.seconds).sum(),
             CurveShape::Sine { seconds, .. } => *seconds,
@@ -204,7 +208,7 @@ impl RateCurve {
     }
 
     /// Value at `t` seconds; the first one before the start, the last one after the end.
-    pub fn value(&self, t: f64) -> f64 {
+    pub(crate) fn value(&self, t: f64) -> f64 {
         match &self.shape {
             CurveShape::Lines(lines) => {
                 let mut left = t.max(0.0);
@@ -245,7 +249,7 @@ impl RateCurve {
     }
 
     /// Arrivals due in the first `t` seconds.
-    pub fn cumulative(&self, t: f64) -> f64 {
+    pub(crate) fn cumulative(&self, t: f64) -> f64 {
         match &self.shape {
             CurveShape::Lines(lines) => {
                 let (mut left, mut sum) = (t, 0.0);
@@ -271,12 +275,12 @@ impl RateCurve {
     }
 
     /// Arrivals in all.
-    pub fn total(&self) -> f64 {
+    pub(crate) fn total(&self) -> f64 {
         self.cumulative(self.seconds())
     }
 
     /// Highest value.
-    pub fn peak(&self) -> f64 {
+    pub(crate) fn peak(&self) -> f64 {
         let ends = self
             .lines()
             .into_iter()
@@ -285,13 +289,13 @@ impl RateCurve {
     }
 
     /// Mean value over the whole curve.
-    pub fn mean(&self) -> f64 {
+    pub(crate) fn mean(&self) -> f64 {
         self.total() / self.seconds()
     }
 
     /// Instant at which arrival number `x` is due, in seconds since the start; `None` when the
     /// curve ends before. The inverse of [`RateCurve::cumulative`].
-    pub fn inverse(&self, x: f64) -> Option<f64> {
+    pub(crate) fn inverse(&self, x: f64) -> Option<f64> {
         if !(0.0..self.total()).contains(&x) {
             return None;
         }

@@ -15,7 +15,7 @@ pub struct SegmentIndex(u8);
 
 impl SegmentIndex {
     /// First measured segment, and the only one where load does not change.
-    pub const FIRST: Self = Self(0);
+    pub(crate) const FIRST: Self = Self(0);
     /// Number of segments that a step can measure apart.
     pub(crate) const MOST: usize = 32;
 
@@ -147,6 +147,14 @@ impl Segments {
                 .partition_point(|(end_ns, _)| *end_ns <= instant_ns),
         };
         self.spans.get(span).map(|(_, segment)| *segment)
+    }
+
+    /// Returns the measured segment that holds `instant_ns`; the first one before it, the last one after
+    /// the end.
+    pub(crate) fn nearest(&self, instant_ns: u64) -> SegmentIndex {
+        let last_ns = self.measure_end_ns().saturating_sub(1);
+        let within_ns = instant_ns.min(last_ns).max(self.measure_start_ns);
+        self.at(within_ns).unwrap_or_default()
     }
 
     /// Returns the window that a report shows, with no drain yet.

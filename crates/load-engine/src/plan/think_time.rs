@@ -87,7 +87,7 @@ impl ThinkTime {
 
 impl Pauses {
     /// The pauses of user number `user`; the same `seed` gives the same ones again.
-    pub fn new(think_time: ThinkTime, seed: u64, user: u64) -> Self {
+    pub(crate) fn new(think_time: ThinkTime, seed: u64, user: u64) -> Self {
         let seed = seed ^ (user + 1).wrapping_mul(0xA24B_AED4_963E_E407);
         Self {
             think_time,
@@ -114,7 +114,7 @@ impl Pauses {
     }
 
     /// Length of the next pause; `None` if users never pause.
-    pub fn next_pause(&mut self) -> Option<Duration> {
+    pub(crate) fn next_pause(&mut self) -> Option<Duration> {
         (!self.think_time.is_none()).then(|| self.think_time.draw(&mut self.random))
     }
 }

@@ -26,7 +26,7 @@ pub struct Presence {
 impl UserSchedule {
     /// Users of `curve`, whose first value holds for `warmup` before. At most `spawn_per_s` users
     /// are started per second, from none on; without that limit all come when the curve asks.
-    pub fn new(curve: &RateCurve, warmup: Duration, spawn_per_s: Option<f64>) -> Self {
+    pub(crate) fn new(curve: &RateCurve, warmup: Duration, spawn_per_s: Option<f64>) -> Self {
         let mut wanted = Vec::new();
         if !warmup.is_zero() {
             wanted.push(StraightLine {
@@ -44,7 +44,7 @@ impl UserSchedule {
     }
 
     /// Number of users who are to be present `t` seconds after the schedule began.
-    pub fn users_at(&self, t: f64) -> u64 {
+    pub(crate) fn users_at(&self, t: f64) -> u64 {
         let mut left = t.max(0.0);
         for line in &self.lines {
             if left < line.seconds {
@@ -56,13 +56,13 @@ impl UserSchedule {
     }
 
     /// Largest number of users who are ever present together.
-    pub fn peak(&self) -> u64 {
+    pub(crate) fn peak(&self) -> u64 {
         let ends = self.lines.iter().flat_map(|line| [line.from, line.to]);
         floor(ends.fold(0.0, f64::max))
     }
 
     /// Times in which user `i`, counted from 0, is present, in order.
-    pub fn presences(&self, user: u64) -> Vec<Presence> {
+    pub(crate) fn presences(&self, user: u64) -> Vec<Presence> {
         let needed = user as f64 + 1.0 - ROUNDING;
         let mut presences: Vec<Presence> = Vec::new();
         let mut start = 0.0;

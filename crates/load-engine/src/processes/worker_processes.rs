@@ -185,7 +185,7 @@ impl WorkerProcesses {
     }
 
     /// Returns the number of workers.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.workers.len() as u64
     }
 

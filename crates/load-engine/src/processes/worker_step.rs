@@ -62,11 +62,6 @@ impl<'a> WorkerStep<'a> {
         }
     }
 
-    /// Returns the plan, with the share of this process.
-    pub fn plan(&self) -> &StepPlan {
-        &self.plan
-    }
-
     /// Makes this worker's share of a step of requests.
     ///
     /// # Errors

@@ -177,7 +177,8 @@ pub struct InFlightAges {
 
 impl InFlightAges {
     /// Returns the number of requests under way.
-    pub fn count(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> u64 {
         self.old + self.cohorts.iter().map(|c| c.count).sum::<u64>()
     }
 

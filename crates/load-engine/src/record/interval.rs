@@ -57,11 +57,6 @@ impl Interval {
         self.latency.len()
     }
 
-    /// Requests that are over.
-    pub fn finished(&self) -> u64 {
-        self.succeeded() + self.failed
-    }
-
     /// A quantile of the successes and of the requests under way together, each of these at the age
     /// that it has reached: a lower bound of what they feel. `None` where there is neither.
     pub(super) fn felt_at_least(&self, q: f64) -> Option<u64> {

@@ -14,7 +14,7 @@ pub struct IntervalQuantile {
 
 impl IntervalQuantile {
     /// The quantile of this share, 0..=1.
-    pub fn new(quantile: f64) -> Self {
+    pub(crate) fn new(quantile: f64) -> Self {
         Self {
             quantile,
             answered_ns: None,
@@ -22,7 +22,7 @@ impl IntervalQuantile {
     }
 
     /// The quantile of the next interval, in nanoseconds; `None` where nothing is known of it.
-    pub fn next(&mut self, interval: &Interval) -> Option<u64> {
+    pub(crate) fn next(&mut self, interval: &Interval) -> Option<u64> {
         let answered = interval.quantile(self.quantile);
         self.answered_ns = answered.or(self.answered_ns);
         let felt = interval.felt_at_least(self.quantile);

@@ -28,7 +28,7 @@ impl OperationId {
     }
 
     /// Returns its position in the table.
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -91,7 +91,7 @@ impl Operations {
 impl OperationTable {
     /// Adds an operation at the end, before the step begins, and returns its id. A name beyond the
     /// 1,024th counts for `other`.
-    pub fn add(&self, spec: OperationSpec) -> OperationId {
+    pub(crate) fn add(&self, spec: OperationSpec) -> OperationId {
         self.lock().add(spec)
     }
 

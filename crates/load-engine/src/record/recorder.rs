@@ -78,7 +78,7 @@ impl Recorder {
 
     /// Sets the names of the parts that requests consist of.
     #[must_use]
-    pub fn with_parts(mut self, parts: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub(crate) fn with_parts(mut self, parts: impl IntoIterator<Item: AsRef<str>>) -> Self {
         self.parts = parts.into_iter().map(|n| n.as_ref().to_owned()).collect();
         for shard in &mut self.shards {
             let shard = shard.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -138,13 +138,18 @@ impl Recorder {
     }
 
     /// Records the parts of one finished request; `within` says what they count for.
-    pub fn record_parts(&self, parts: &[Part], within: Within) {
+    pub(crate) fn record_parts(&self, parts: &[Part], within: Within) {
         self.shard().record_parts(parts, within);
     }
 
     /// Records an arrival that was not over when the drain ended, or was never taken up (its start
     /// is 0). It counts for the operation that its timestamps name.
-    pub fn record_censored(&self, timestamps: &Timestamps, segment: SegmentIndex, now_ns: u64) {
+    pub(crate) fn record_censored(
+        &self,
+        timestamps: &Timestamps,
+        segment: SegmentIndex,
+        now_ns: u64,
+    ) {
         self.shard()
             .record_censored(&self.operations, timestamps, segment, now_ns);
     }

@@ -1,4 +1,4 @@
-//! Sessions that open during a step: counts, times, and how many are open at once.
+//! Sessions that open during a step, by segment: counts, times, and how many are open at once.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,6 +7,7 @@ use bench_report::SessionUse;
 
 use super::failure::Failure;
 use super::lazy_histogram::LazyHistogram;
+use crate::plan::segments::SegmentIndex;
 
 /// Sessions that opened during a step, over all workers. Opening one is rare beside requests, so one
 /// lock is enough.
@@ -15,35 +16,43 @@ pub(crate) struct SessionTally(Mutex<SessionCounts>);
 
 #[derive(Debug, Default)]
 struct SessionCounts {
+    present: u64,
+    /// By segment, the last of which is the latest in which a session came or went.
+    segments: Vec<SegmentSessions>,
+}
+
+/// Sessions of one segment.
+#[derive(Debug, Default)]
+struct SegmentSessions {
     opened: u64,
     errors: BTreeMap<String, u64>,
     open: LazyHistogram,
-    present: u64,
     present_max: u64,
 }
 
 impl SessionTally {
-    /// Counts a session that opened in `took_ns` and is open from now on.
-    pub(crate) fn opened(&self, took_ns: u64) {
+    /// Counts a session that opened in `took_ns`, in `segment`, and is open from now on.
+    pub(crate) fn opened(&self, segment: SegmentIndex, took_ns: u64) {
         let mut counts = self.lock();
-        counts.opened += 1;
-        counts.open.record(took_ns);
-        counts.present += 1;
-        counts.present_max = counts.present_max.max(counts.present);
+        let present = counts.present + 1;
+        let of = counts.segment(segment);
+        of.opened += 1;
+        of.open.record(took_ns);
+        of.present_max = of.present_max.max(present);
+        counts.present = present;
     }
 
-    /// Counts an attempt that failed.
-    pub(crate) fn failed(&self, failure: &Failure) {
-        *self
-            .lock()
-            .errors
-            .entry(failure.kind.to_string())
-            .or_default() += 1;
+    /// Counts an attempt that failed in `segment`.
+    pub(crate) fn failed(&self, segment: SegmentIndex, failure: &Failure) {
+        let mut counts = self.lock();
+        let errors = &mut counts.segment(segment).errors;
+        *errors.entry(failure.kind.to_string()).or_default() += 1;
     }
 
-    /// Counts a session that is open no longer.
-    pub(crate) fn closed(&self) {
+    /// Counts a session that is open no longer, from `segment` on.
+    pub(crate) fn closed(&self, segment: SegmentIndex) {
         let mut counts = self.lock();
+        counts.segment(segment);
         counts.present = counts.present.saturating_sub(1);
     }
 
@@ -52,19 +61,92 @@ impl SessionTally {
         self.lock().present
     }
 
-    /// Converts it for the report.
+    /// Converts those of all segments for the report.
     pub(crate) fn session_use(&self) -> SessionUse {
         let counts = self.lock();
-        SessionUse {
-            opened: counts.opened,
-            failed: counts.errors.values().sum(),
-            errors: counts.errors.clone(),
-            open: counts.open.histogram(),
-            present_max: counts.present_max,
+        let mut whole = SegmentSessions::default();
+        for of in &counts.segments {
+            whole.opened += of.opened;
+            for (kind, count) in &of.errors {
+                *whole.errors.entry(kind.clone()).or_default() += count;
+            }
+            whole.open.merge(&of.open);
+            whole.present_max = whole.present_max.max(of.present_max);
         }
+        whole.session_use()
+    }
+
+    /// Converts those of one segment for the report.
+    pub(crate) fn session_use_in(&self, segment: SegmentIndex) -> SessionUse {
+        let counts = self.lock();
+        let of = counts.segments.get(segment.index());
+        of.map_or_else(
+            || SessionUse {
+                present_max: counts.present,
+                ..SessionUse::default()
+            },
+            SegmentSessions::session_use,
+        )
     }
 
     fn lock(&self) -> MutexGuard<'_, SessionCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SessionCounts {
+    /// Returns the counts of `segment`. Those who are open are so in it, and were in each segment before
+    /// it in which nobody came or went.
+    fn segment(&mut self, segment: SegmentIndex) -> &mut SegmentSessions {
+        let present_max = self.present;
+        if self.segments.len() <= segment.index() {
+            self.segments
+                .resize_with(segment.index() + 1, || SegmentSessions {
+                    present_max,
+                    ..SegmentSessions::default()
+                });
+        }
+        &mut self.segments[segment.index()]
+    }
+}
+
+impl SegmentSessions {
+    fn session_use(&self) -> SessionUse {
+        SessionUse {
+            opened: self.opened,
+            failed: self.errors.values().sum(),
+            errors: self.errors.clone(),
+            open: self.open.histogram(),
+            present_max: self.present_max,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_segment_has_the_sessions_that_came_in_it_and_those_that_were_there() {
+        let segments: Vec<SegmentIndex> = SegmentIndex::all().take(5).collect();
+        let tally = SessionTally::default();
+        (1..=3).for_each(|ns| tally.opened(segments[0], ns));
+        tally.failed(segments[0], &Failure::new("refused", "no"));
+        // Nobody comes or goes in the second segment; in the third two leave before one comes.
+        tally.closed(segments[2]);
+        tally.closed(segments[2]);
+        tally.opened(segments[2], 5);
+        (1..=4).for_each(|ns| tally.opened(segments[3], ns));
+        let told = |n: usize| {
+            let told = tally.session_use_in(segments[n]);
+            (told.opened, told.failed, told.present_max)
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(told),
+            [(3, 1, 3), (0, 0, 3), (1, 0, 3), (4, 0, 6), (0, 0, 6)]
+        );
+        let whole = tally.session_use();
+        assert_eq!((whole.opened, whole.failed, whole.present_max), (8, 1, 6));
+        assert_eq!((whole.errors["refused"], whole.open.unwrap().count), (1, 8));
     }
 }

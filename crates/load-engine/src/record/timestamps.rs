@@ -42,7 +42,7 @@ impl Timestamps {
     }
 
     /// Stamps the end of the next phase with an instant that was read already.
-    pub fn phase_ended_at(&mut self, at_ns: u64) {
+    pub(crate) fn phase_ended_at(&mut self, at_ns: u64) {
         self.phases.push(at_ns);
     }
 

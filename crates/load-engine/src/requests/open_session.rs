@@ -25,7 +25,8 @@ struct OpenCount(Arc<StepState>);
 
 impl Drop for OpenCount {
     fn drop(&mut self) {
-        self.0.sessions.closed();
+        let segment = self.0.session_segment(monotonic_ns());
+        self.0.sessions.closed(segment);
     }
 }
 
@@ -43,12 +44,14 @@ impl<S: Session> OpenSession<S> {
         match target.open(user).await {
             Ok(session) => {
                 let took_ns = monotonic_ns().saturating_sub(began_ns);
-                shared.sessions.opened(took_ns.max(1));
+                let segment = shared.session_segment(began_ns + took_ns);
+                shared.sessions.opened(segment, took_ns.max(1));
                 let open = OpenCount(Arc::clone(shared));
                 Ok(Self { session, open })
             }
             Err(failure) => {
-                shared.sessions.failed(&failure);
+                let segment = shared.session_segment(monotonic_ns());
+                shared.sessions.failed(segment, &failure);
                 Err(failure)
             }
         }

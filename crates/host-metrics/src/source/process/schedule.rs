@@ -55,7 +55,7 @@ impl ScheduleFile {
     /// # Errors
     /// Always.
     #[cfg(not(target_os = "linux"))]
-    pub fn of_this_thread() -> io::Result<Self> {
+    pub(crate) fn of_this_thread() -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
