@@ -98,6 +98,10 @@ fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     let shares = parts[1..].iter();
     whole.load = shares.fold(parts[0].load.clone(), |sum, step| added(sum, &step.load));
     whole.segments = segments(&parts)?;
+    if let Some(curve) = &mut whole.curve {
+        // Seen by one worker in its own requests, it says nothing of the others'.
+        curve.recovery = None;
+    }
     whole.sessions = SessionUse::merged(parts.iter().filter_map(|step| step.sessions.as_ref()))?;
     whole.end = end(&parts, workers.len() as u64, workers[0].worker.n);
     if let Some(recovery) = whole.curve.as_mut().and_then(|c| c.recovery.as_mut()) {

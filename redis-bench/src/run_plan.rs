@@ -12,12 +12,13 @@ use crate::workload::RedisWorkload;
 /// for the pool.
 const MIN_IN_FLIGHT_CAP: u64 = 1_024;
 
+/// Steps in their order, each with its way to connect.
+type PlannedSteps = Vec<(ClientKind, StepPlan)>;
+
 impl<W: RedisWorkload> RedisRun<'_, W> {
     /// Plans all steps in their order, and tells when the last one is over on every host, if there are
     /// several.
-    pub(crate) fn planned(
-        &self,
-    ) -> Result<(Vec<(ClientKind, StepPlan)>, Option<WallTime>), UsageError> {
+    pub(crate) fn planned(&self) -> Result<(PlannedSteps, Option<WallTime>), UsageError> {
         let repeats = self.flags.load.step.repeats(self.defaults);
         let order = shuffled_steps(self.clients.len(), repeats, self.seed);
         let clients: Vec<ClientKind> = order.iter().map(|n| self.clients[n.setting]).collect();

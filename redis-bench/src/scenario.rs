@@ -142,7 +142,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunTarget>> {
         Ok(Some(RunTarget {
             server: RedisServer::open(self.flags.url.as_deref())?,
-            prefix: run_keys::prefix(&self.keys_name(bench)),
+            prefix: run_keys::prefix(&keys_name(bench)),
             over: None,
             begun: false,
             writer: None,
@@ -358,15 +358,15 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         self.host
             .is_none_or(|host| host.await_preparation(bench, plan))
     }
-
-    /// Returns the name of the run's keys, which all hosts share that make it.
-    fn keys_name(&self, bench: &Bench) -> String {
-        let worker = bench.report.config.get("worker");
-        let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
-        hash.map_or_else(|| bench.own_name(), |hash| format!("hosts-{hash}"))
-    }
 }
 
 fn stopped(step: &Step) -> bool {
     matches!(step.end, StepEnd::Stopped { .. })
+}
+
+/// Returns the name of the run's keys, which all hosts share that make it.
+fn keys_name(bench: &Bench) -> String {
+    let worker = bench.report.config.get("worker");
+    let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
+    hash.map_or_else(|| bench.own_name(), |hash| format!("hosts-{hash}"))
 }

@@ -30,6 +30,55 @@ fn told(place: &TestDirectory, url: Option<&str>, args: &[&str], code: i32) -> S
     stderr
 }
 
+#[test]
+fn a_worker_of_several_hosts_is_refused_what_no_schedule_can_keep() {
+    let url = Some("redis://127.0.0.1:1/");
+    for (url, args, part) in [
+        (url, "--worker 0/2", "add --start-at TIME"),
+        (url, "--start-at 4102444800", "as in --worker 0/2"),
+        (url, "--worker 2/2 --start-at 1", "0/N to N-1/N"),
+        (url, "--worker 0/2 --start-at 1", "has passed"),
+        (url, "--worker 0/2 --start-at soon", "date +%s"),
+        (None, "--worker 0/2 --start-at 1", "give --url"),
+        (
+            url,
+            "--worker 0/2 --start-at 1 --workers 2",
+            "give one of them",
+        ),
+    ] {
+        let place = TestDirectory::new();
+        let args: Vec<&str> = run_args().into_iter().chain(args.split(' ')).collect();
+        let stderr = told(&place, url, &args, 2);
+        assert!(stderr.contains(part), "{args:?}: {stderr}");
+        assert!(!place.path().join("run").exists(), "nothing was begun");
+    }
+    let start_at = std::time::SystemTime::now() + std::time::Duration::from_mins(5);
+    let seconds = start_at
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    let start_at = seconds.as_secs().to_string();
+    let share = [
+        "--worker",
+        "0/9",
+        "--start-at",
+        &start_at,
+        "--client",
+        "pooled",
+    ];
+    for (more, part) in [
+        (&["--pool-size", "8"][..], "--pool-size 9 or more"),
+        (&["--pool-size", "9", "--users", "4"], "--users 9 or more"),
+        (
+            &["--pool-size", "9", "--find-rate", "p99<5ms"],
+            "--find-rate",
+        ),
+    ] {
+        let args = [&run_args()[..], &share[..], more].concat();
+        let stderr = told(&TestDirectory::new(), url, &args, 2);
+        assert!(stderr.contains(part), "{args:?}: {stderr}");
+    }
+}
+
 fn run_args() -> Vec<&'static str> {
     vec!["cache", "--run-dir", "run"]
 }

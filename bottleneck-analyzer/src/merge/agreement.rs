@@ -159,10 +159,10 @@ fn clock_errors_ns(first: &WorkerReport, other: &WorkerReport) -> Option<i128> {
 }
 
 fn apart(other: &WorkerReport, step: usize, apart_ns: i128, bound_ns: i128) -> Warning {
-    let (apart_ms, bound_ms) = (apart_ns as f64 / 1e6, bound_ns as f64 / 1e6);
+    let (late, allowed) = (apart_ns as f64 / 1e6, bound_ns as f64 / 1e6);
     let message = format!(
-        "worker {}/{} began this step {apart_ms:.1} ms apart from the first worker, more than the \
-         {bound_ms:.1} ms that their clocks may err: they loaded the server together for a part of it \
+        "worker {}/{} began this step {late:.1} ms apart from the first worker, more than the \
+         {allowed:.1} ms that their clocks may err: they loaded the server together for a part of it \
          only",
         other.worker.i, other.worker.n
     );

@@ -88,8 +88,21 @@ fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> Find
         )
 }
 
-/// Returns the first step of the fastest setting of a client, with the throughput of the setting.
+/// Returns the first step of the fastest setting of a client, with the throughput of the setting. Where
+/// rates were searched for, this is the highest that the client held: the others were tried on the way.
 fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
+    let report = &bench.source.report;
+    if !report.summary.found_rates.is_empty() {
+        return report.summary.found_rates.iter().find_map(|found| {
+            let held = found.held_per_s?;
+            let mut tried = found.steps.iter();
+            let step = tried
+                .find(|tried| tried.rate_per_s.total_cmp(&held).is_eq())?
+                .step;
+            let is_of_client = report.steps.get(step)?.is_with(&[("client", client)]);
+            is_of_client.then_some((step, held))
+        });
+    }
     let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
     let settings = bench
         .sweeps

@@ -1,6 +1,7 @@
 //! Verdict on a step at a rate: whether the rate was carried and kept its bounds. Figures that the
 //! generator spoilt, and too few of them, decide nothing.
 
+use bench_report::histogram::recording;
 use bench_report::{
     Latency, Load, Operation, QuantileKind, RateVerdict, Step, StepEnd, Warning, WarningCode,
 };
@@ -211,7 +212,27 @@ impl RatedStep<'_> {
                 "{told}, of {count} requests, which are too few; lengthen --duration"
             ));
         }
+        let lag_ns = self.pacing_lag_ns(among_rest);
+        if u128::from(found.ns.saturating_sub(lag_ns)) < below_ns {
+            let lag = table::duration_ns(lag_ns);
+            return JudgedStep::doubtful(format!(
+                "{told}, of which {lag} may have been the generator's lateness"
+            ));
+        }
         self.unless_spoilt(&[&figure], told)
+    }
+
+    /// Returns the quantile `q` of the generator's own lateness.
+    fn pacing_lag_ns(&self, q: f64) -> u64 {
+        let mut all = recording();
+        let operations = self.step.operations.values();
+        for lag in operations.filter_map(|o| o.pacing_lag.as_ref()) {
+            if let Ok(lag) = lag.decode() {
+                // Equal bounds on both sides: adding cannot fail.
+                let _ = all.add(lag);
+            }
+        }
+        all.value_at_quantile(q)
     }
 
     fn judge_errors(&self, below: f64, attempted: u64) -> JudgedStep {

@@ -203,6 +203,20 @@ fn the_generators_lateness_is_not_charged_to_the_target() {
 }
 
 #[test]
+fn a_bound_that_lateness_alone_may_have_broken_is_not_broken() {
+    let mut late = step(1.0, MS(60), 0);
+    let mut lag = recording();
+    lag.record_n(12_000_000, 10_000).unwrap();
+    late.operations.get_mut("get").unwrap().pacing_lag = Histogram::from_recording(&lag);
+    let reason = doubted("p99<50ms", &late, &[]);
+    assert_eq!(
+        reason,
+        "p99 was 60.0 ms, of which 12.0 ms may have been the generator's lateness"
+    );
+    assert_eq!(broken("p99<40ms", &late), "p99 was 60.0 ms");
+}
+
+#[test]
 fn a_load_that_was_not_made_tells_nothing() {
     let lost = Warning::new(WarningCode::WorkerLost, "worker 2/4 was killed")
         .about_step(3, &["operations"]);
