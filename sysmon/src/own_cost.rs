@@ -39,7 +39,7 @@ impl OwnCost {
 
     /// Peak memory of this program in bytes. `/proc` has it for this program alone; the resource
     /// usage starts from the peak of its parent.
-    pub(crate) fn rss_max_bytes(&self) -> Option<u64> {
+    pub(crate) fn rss_max_bytes() -> Option<u64> {
         let status = ProcessDirectory::own().status().ok();
         let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
         let usage = || getrusage(UsageWho::RUSAGE_SELF).ok();

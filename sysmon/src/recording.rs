@@ -227,7 +227,7 @@ impl LiveRecording {
         if let Some(ns) = self.cost.cpu_per_sample_ns() {
             summary.figure("own.cpu_per_sample_ns", ns as f64);
         }
-        if let Some(bytes) = self.cost.rss_max_bytes() {
+        if let Some(bytes) = OwnCost::rss_max_bytes() {
             summary.figure("own.rss_max_bytes", bytes as f64);
         }
         let gpu_read = self.gpus().map(GpuWatch::read_ns);

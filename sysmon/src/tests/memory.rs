@@ -88,7 +88,7 @@ fn figures(tick: u64) -> Figures {
 }
 
 fn peak_bytes() -> u64 {
-    OwnCost::default().rss_max_bytes().unwrap()
+    OwnCost::rss_max_bytes().unwrap()
 }
 
 #[test]

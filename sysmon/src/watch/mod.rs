@@ -272,7 +272,7 @@ impl WatchSession {
         self.last = Some((at_ns, cpu_ns));
         WatchCost {
             cores: cores.map(|reading| reading.value),
-            rss_max_bytes: self.cost.rss_max_bytes(),
+            rss_max_bytes: OwnCost::rss_max_bytes(),
             missed: self.cadence.missed(),
         }
     }
