@@ -167,10 +167,21 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     if carried < CARRIED * rate_per_s {
         return None;
     }
+    let searches = &bench.source.report.summary.found_rates;
+    let search = searches
+        .iter()
+        .find(|found| found.steps.iter().any(|tried| tried.step == index));
+    let limit = search.map_or("the limit was not reached".to_owned(), |found| {
+        format!(
+            "the search for the rate that keeps {} ended so: {}",
+            found.objectives.join(" and "),
+            found.reason
+        )
+    });
     let mut answer = factor(
         "offered_rate",
         format!(
-            "the offered rate: {} were asked for and carried; the limit was not reached",
+            "the offered rate: {} were asked for and carried; {limit}",
             rate(rate_per_s)
         ),
         "all that was offered was carried",
@@ -179,7 +190,14 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
             .source
             .evidence("offered", &format!("/steps/{index}/load/rate_per_s")),
     );
-    answer.would_tell = Some("a higher --rate".to_owned());
+    answer.would_tell = match search {
+        None => Some("a higher --rate".to_owned()),
+        // The limit was met above this rate: a report of a step there would show its cause.
+        Some(found) if found.broken_per_s.is_some() => {
+            Some("a run with --rate above the rate that was held".to_owned())
+        }
+        Some(_) => Some("a search that comes to its end above this rate".to_owned()),
+    };
     Some(answer)
 }
 

@@ -1,7 +1,9 @@
 //! The limiting factor: the demand whose bound explains the throughput, and nothing that does not.
 
 use crate::assessment::{Assessment, ComponentKind, Confidence, FindingKind};
-use bench_report::{CheckoutParts, Load, Pacing, Report, Step};
+use bench_report::{
+    CheckoutParts, FoundRate, Load, Pacing, RateSearchEnd, RateVerdict, Report, Step, TriedRate,
+};
 
 use super::common::server::{Server, row};
 use super::common::{Plant, SECOND};
@@ -280,6 +282,44 @@ fn an_open_load_that_was_carried_is_its_own_limit() {
         factor(&open(3_000.0), ComponentKind::Postgres),
         "offered_rate"
     );
+}
+
+#[test]
+fn a_search_for_a_rate_tells_its_limit_and_asks_for_no_higher_rate() {
+    let mut reports = Server::default().run_with(|_, step| {
+        step.load = Load::Open {
+            rate_per_s: 2_000.0,
+            pacing: Pacing::Constant,
+            in_flight_cap: 1_000,
+            delayed_at_cap: 0,
+        };
+    });
+    let tried = |step, verdict| TriedRate {
+        step,
+        rate_per_s: 2_000.0,
+        verdict,
+        reason: None,
+    };
+    let reason = "between 2,000 and 2,100 requests/s: at 2,100/s p99 was 61 ms";
+    for report in &mut reports {
+        let steps = 0..report.steps.len();
+        report.summary.found_rates = vec![FoundRate {
+            subject: "pool of 8".to_owned(),
+            objectives: vec!["p99<50ms".to_owned()],
+            repeats: 1,
+            held_per_s: Some(2_000.0),
+            broken_per_s: Some(2_100.0),
+            end: RateSearchEnd::Bracketed,
+            reason: reason.to_owned(),
+            steps: steps.map(|step| tried(step, RateVerdict::Held)).collect(),
+        }];
+    }
+    let assessment = assess_reports(&reports);
+    assert_eq!(factor(&assessment, ComponentKind::Postgres), "offered_rate");
+    let told = limit(&assessment);
+    assert!(told.contains(reason), "{told}");
+    assert!(told.contains("p99<50ms"), "{told}");
+    assert!(!told.contains("not reached"), "{told}");
 }
 
 #[test]

@@ -153,7 +153,7 @@ impl<'a> PoolSweepPlan<'a> {
         let seed = self
             .seed
             .wrapping_add(planned.repeat * settings + planned.setting as u64);
-        let mut step = self.step_with(setting, &setting.name(), self.load(setting), seed);
+        let mut step = self.step_with(setting, &setting.name(), &self.load(setting), seed);
         step.repeat = planned.repeat;
         step
     }
@@ -167,7 +167,7 @@ impl<'a> PoolSweepPlan<'a> {
         };
         let seed = self.seed.wrapping_add(step.number);
         let name = step.name(&setting.name());
-        step.shape(self.step_with(setting, &name, load, seed))
+        step.shape(self.step_with(setting, &name, &load, seed))
     }
 
     /// Returns the plan of a step under `setting` with `load`.
@@ -175,7 +175,7 @@ impl<'a> PoolSweepPlan<'a> {
         &self,
         setting: PoolSweepSetting,
         name: &str,
-        load: LoadPlan,
+        load: &LoadPlan,
         seed: u64,
     ) -> StepPlan {
         let PoolSweepSetting { driver, size, .. } = setting;
@@ -193,12 +193,12 @@ impl<'a> PoolSweepPlan<'a> {
             step = step.parameter(name, value.as_str());
         }
         step = match load {
-            LoadPlan::Closed { users, .. } => step.parameter("users", users),
+            LoadPlan::Closed { users, .. } => step.parameter("users", *users),
             LoadPlan::Open { rate_per_s, .. } if driver.is_pooled() => {
-                step.parameter("rate_per_s", rate_per_s)
+                step.parameter("rate_per_s", *rate_per_s)
             }
             LoadPlan::Open { rate_per_s, .. } => step
-                .parameter("rate_per_s", rate_per_s)
+                .parameter("rate_per_s", *rate_per_s)
                 .parameter("users", size),
         };
         if step.runtime == RuntimeKind::PerCore {
