@@ -48,7 +48,7 @@ impl<'a, W: RedisWorkload> RedisRun<'a, W> {
     /// Plans the run of a scenario.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] when the flags contradict each other.
+    /// Fails with a `UsageError` when the flags contradict each other.
     pub(crate) fn new(
         scenario: &'static str,
         workload: &'a W,
