@@ -66,19 +66,28 @@ pub(super) fn keep_storm(
     } = result;
     step.server = seen;
     note_logins(&mut step, costs);
+    note_storm(&mut step, logins);
+    warnings.extend(gap::doubt(&step));
+    bench.push_step(step, series, warnings);
+}
+
+/// Records the size and length of a storm of so many `logins`, and those without an end; nothing if
+/// none was attempted.
+fn note_storm(step: &mut Step, logins: u64) {
+    if step.operations.values().all(|o| o.attempted == 0) {
+        return;
+    }
     let finished = |operation: &Operation| operation.succeeded + operation.failures();
     let over: u64 = step.operations.values().map(finished).sum();
     if over < logins {
-        figure(&mut step, "unfinished", (logins - over) as f64);
+        figure(step, "unfinished", (logins - over) as f64);
     }
-    figure(&mut step, "storm.logins", logins as f64);
+    figure(step, "storm.logins", logins as f64);
     let window = step.window;
     let whole_ns = window
         .measure_end_ns
         .saturating_sub(window.measure_start_ns);
-    figure(&mut step, "storm.whole_ns", whole_ns as f64);
-    warnings.extend(gap::doubt(&step));
-    bench.push_step(step, series, warnings);
+    figure(step, "storm.whole_ns", whole_ns as f64);
 }
 
 /// Records the time shares of successful logins. The server shows a session only after its login,
@@ -186,4 +195,24 @@ fn warm_up(step: &mut Step, felt_ns: &[f64], first: usize) {
     };
     figure(step, "warm_up.first_ns", early);
     figure(step, "warm_up.later_ns", late);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden;
+
+    #[test]
+    fn a_storm_that_never_began_has_no_length() {
+        let report = golden::report("lifecycle");
+        let attempted = |step: &&Step| step.operations.values().any(|o| o.attempted > 0);
+        let mut begun = report.steps.iter().find(attempted).unwrap().clone();
+        begun.figures.clear();
+        let mut never_begun = begun.clone();
+        never_begun.operations.clear();
+        note_storm(&mut begun, 100);
+        note_storm(&mut never_begun, 100);
+        assert!(begun.figures.contains_key("storm.whole_ns"));
+        assert!(never_begun.figures.is_empty());
+    }
 }

@@ -24,7 +24,8 @@ pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
         text += &table::paragraph(&said, 0);
     }
     if let Some(step) = part(report, NO_POOL, STORM) {
-        text += &table::paragraph(&storm_sentence(step), 0);
+        let said = storm_sentence(step);
+        text += &said.map_or_else(String::new, |said| table::paragraph(&said, 0));
         let spent = time_sentence("those who came in", &std::iter::once(step));
         text += &spent.map_or_else(String::new, |said| table::paragraph(&said, 2));
     }
@@ -66,17 +67,18 @@ pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
     text
 }
 
-fn storm_sentence(step: &Step) -> String {
-    let logins = step.figures.get("storm.logins").copied().unwrap_or(0.0);
-    let took = step.figures.get("storm.whole_ns").copied().unwrap_or(0.0);
+/// Tells the logins of the storm; `None` where none was attempted.
+fn storm_sentence(step: &Step) -> Option<String> {
+    let logins = step.figures.get("storm.logins")?;
+    let took = step.figures.get("storm.whole_ns")?;
     let felt = whole(step, Operation::latency);
     let failed: u64 = step.operations.values().map(Operation::failures).sum();
-    format!(
+    Some(format!(
         "login storm: {logins} at once took {}; median {}, longest {}; {failed} failed",
-        table::duration_ns(took as u64),
+        table::duration_ns(*took as u64),
         quantile_text(felt.as_ref(), 0.5),
         quantile_text(felt.as_ref(), 1.0)
-    )
+    ))
 }
 
 fn parts_table(report: &Report, who: &str, plan: &LifecyclePlan) -> String {

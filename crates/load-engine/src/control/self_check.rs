@@ -285,7 +285,12 @@ fn thin(step: &Step) -> Option<Warning> {
     }
     let fewest = fewest?;
     let level = lowest * 100.0;
-    let message = format!("{fewest} samples are too few for the {level}th percentile");
+    let samples = if fewest == 1 {
+        "1 sample is".to_owned()
+    } else {
+        format!("{fewest} samples are")
+    };
+    let message = format!("{samples} too few for the {level}th percentile");
     let spoilt: Vec<&str> = spoilt.iter().map(String::as_str).collect();
     Some(
         Warning::new(WarningCode::TooFewSamples, message)
