@@ -13,7 +13,11 @@ pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
     if table.is_empty() {
         return table;
     }
-    format!("\n{}, by segment of the curve:\n{table}\n", group.name())
+    format!(
+        "\n{}, by segment of the curve:\n{}\n",
+        group.name(),
+        table.trim_end()
+    )
 }
 
 /// Returns the load of a step that changes, as in `arrivals per second as in ramp:10..200/5m`.
