@@ -45,8 +45,8 @@ are added bucket by bucket, and percentiles computed anew. A worker whose report
 was late, is named with the load that it did not make; the exit code is then 1.
 
 Example, of two hosts:
-  redis-bench cache --url redis://cache:6379/ --worker 0/2 --start-at 2026-03-14T09:15:00Z
-  redis-bench cache --url redis://cache:6379/ --worker 1/2 --start-at 2026-03-14T09:15:00Z
+  redis-bench cache --client pooled --url redis://cache:6379/ --worker 0/2 --start-at 2026-03-14T09:15:00Z
+  redis-bench cache --client pooled --url redis://cache:6379/ --worker 1/2 --start-at 2026-03-14T09:15:00Z
   bottleneck-analyzer merge 0/redis-bench.cache.json 1/redis-bench.cache.json --output whole.json";
 
 #[derive(Debug, clap::Args)]

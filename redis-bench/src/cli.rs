@@ -67,7 +67,7 @@ const POOL_HELP: &str = "\
 Examples:
   redis-bench pool --workload get --value-size 1KiB
   redis-bench pool --client multiplexed --connections 2 --users 200
-  redis-bench pool --client multiplexed --find-rate 'p99<1ms' --workers 2";
+  redis-bench pool --client multiplexed --connections 2 --find-rate 'p99<1ms' --workers 2";
 
 /// Flags of every scenario.
 #[derive(Debug, Args)]

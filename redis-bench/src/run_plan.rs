@@ -93,11 +93,15 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let Some(client) = self.clients.iter().find(few) else {
             return Ok(());
         };
-        let (name, count) = (client.name(), self.connections(*client));
+        let name = client.name();
+        let count = match self.connections(*client) {
+            1 => "1 connection".to_owned(),
+            count => format!("{count} connections"),
+        };
         let flag = client.parameter().replace('_', "-");
         Err(UsageError(format!(
-            "{workers} workers cannot share {count} connections of the {name} client: each needs one \
-             of its own; use --{flag} {workers} or more, or --client"
+            "{workers} workers cannot share {count} of the {name} client: each needs one of its \
+             own; use --{flag} {workers} or more, or --client"
         ))
         .into())
     }
