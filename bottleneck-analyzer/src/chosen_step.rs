@@ -17,8 +17,9 @@ pub(crate) struct ChosenStep {
     pub(crate) reason: String,
 }
 
-/// Chooses the operating point of a bench's report; `None` if no step was completed with successes, or
-/// a search held no number of connections.
+/// Chooses the operating point of a bench's report: for a WebSocket server the largest number of
+/// connections held, for others the recommended setting, else the highest throughput. `None` if no
+/// step qualifies.
 pub(crate) fn choose(source: &SourceReport) -> Option<ChosenStep> {
     if source.component() == Some(ComponentKind::Websocket) {
         return largest_step_held(source);

@@ -26,7 +26,8 @@ const MISS: OperationId = OperationId::nth(1);
 /// A write that follows no read.
 const SET: OperationId = OperationId::nth(2);
 
-/// A command buffer longer than this is not kept between requests: there is one per user.
+/// Size of a value, in bytes, above which the buffer of its command is not kept between requests:
+/// every user has a buffer.
 const LONGEST_KEPT: usize = 64 << 10;
 
 /// The scenario, as its flags describe it.

@@ -52,8 +52,8 @@ pub(super) fn check(workers: &[WorkerReport]) -> Result<Vec<Warning>, MergeError
     Ok(doubts)
 }
 
-/// Returns what differs between the plans of two workers, with both values; nothing where they made
-/// one load.
+/// Returns the differences between the plans of two workers, each with both values; empty where they
+/// made one load.
 fn differences(first: &WorkerReport, other: &WorkerReport) -> Vec<String> {
     let mut all = Vec::new();
     let mut compare = |what: &str, mine: String, theirs: String| {
@@ -148,8 +148,8 @@ fn check_steps(first: &WorkerReport, other: &WorkerReport) -> Result<Vec<Warning
     Ok(doubts)
 }
 
-/// Returns the largest difference of both wall clocks; nothing between reports of one clock, `None`
-/// where a host does not know its clock's error.
+/// Returns the bound on the difference between both wall clocks, the sum of their errors: 0 for
+/// reports of one clock, `None` where a host does not know its clock's error.
 fn clock_errors_ns(first: &WorkerReport, other: &WorkerReport) -> Option<i128> {
     if other.shares_clock_with(first) {
         return Some(0);

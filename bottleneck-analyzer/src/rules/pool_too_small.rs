@@ -122,7 +122,8 @@ fn judge(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>, out:
     behind_the_pool(bench, case, wait, facts, out);
 }
 
-/// Judges a full pool that calls wait for: is it the pool, or the work behind it?
+/// Judges a full pool that calls wait for: a finding if a larger pool would help, ruled out if the
+/// work behind the pool makes them wait, an open question where neither is known.
 fn behind_the_pool(
     bench: &BenchFacts<'_>,
     case: &PoolCase<'_>,

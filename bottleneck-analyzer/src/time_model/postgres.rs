@@ -232,7 +232,8 @@ fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     Some((ns, server.evidence(name).into_iter().collect()))
 }
 
-/// Returns a time of the server's processes over the measured part per call, in nanoseconds.
+/// Returns figure `name` of the server, a sum of times over the measured part, divided by the number
+/// of calls attempted, in nanoseconds.
 fn per_attempt(server: &PostgresEvidence<'_>, name: &str) -> Option<f64> {
     let calls: u64 = server.step.operations.values().map(|o| o.attempted).sum();
     let ns = server.figure(name)?;

@@ -33,7 +33,7 @@ pub struct WorkerFlags {
 /// pipe. They die with this process.
 ///
 /// # Errors
-/// Fails if one cannot be started, or is of no use.
+/// Fails if one cannot be started, refuses, does not answer, or has another clock.
 pub fn start(count: u64, version: &str) -> anyhow::Result<WorkerProcesses> {
     let program = std::env::current_exe().context("cannot find the program to start as worker")?;
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());

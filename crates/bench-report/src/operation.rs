@@ -92,13 +92,13 @@ impl Operation {
         unsuccessful_ratio(self.succeeded, self.attempted)
     }
 
-    /// Latency of those that succeeded: response time where there is one, call time otherwise.
+    /// Latency of successful arrivals: response time where there is one, call time otherwise.
     pub fn latency(&self) -> Option<&Histogram> {
         self.response.as_ref().or(self.call.as_ref())
     }
 
-    /// The percentiles of what users felt, as the report has them: those that count the censored
-    /// where there are any, else those of who succeeded. `None` where nobody asked.
+    /// Percentiles of latency as the report has them: over successful and censored arrivals where any
+    /// were censored, else over the successful ones. `None` where there are neither.
     pub fn percentiles(&self) -> Option<CensoredPercentiles> {
         let of_all = || self.with_censored.clone();
         of_all().or_else(|| {
@@ -109,8 +109,8 @@ impl Operation {
         })
     }
 
-    /// The quantile `q` (0..=1) of what users felt, those who never got an answer among them;
-    /// `None` where nobody asked, or a histogram is damaged.
+    /// Estimates the quantile `q` (0..=1) of latency over successful and censored arrivals; `None`
+    /// where there are neither, or a histogram is damaged.
     pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
         Latency::from_operations([self]).ok()?.quantile(q)
     }

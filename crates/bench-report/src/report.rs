@@ -53,7 +53,7 @@ pub struct Report {
     pub status: Status,
     /// Wall clock at the start, RFC 3339 in UTC.
     pub started_at: String,
-    /// The same instant on the host's monotonic clock.
+    /// Position of `started_at` on the host's monotonic clock.
     pub clock: ClockAnchor,
     /// From start to last save.
     pub duration_ns: u64,
@@ -100,7 +100,7 @@ impl Report {
         }
     }
 
-    /// The same without its series, which may be most of it.
+    /// Copies the report without its series, which may be most of it.
     pub(crate) fn without_series(&self) -> Self {
         Self {
             schema: self.schema.clone(),

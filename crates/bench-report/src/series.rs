@@ -48,7 +48,7 @@ impl Series {
         }
     }
 
-    /// The same with a label.
+    /// Adds a label to the series.
     #[must_use]
     pub fn label(mut self, key: &str, value: impl Into<String>) -> Self {
         self.labels.insert(key.to_owned(), value.into());

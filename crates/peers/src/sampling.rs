@@ -142,7 +142,8 @@ pub(crate) struct SamplingContest<'a> {
 }
 
 impl<'a> SamplingContest<'a> {
-    /// Finds both programs, and starts as many idle processes as are wanting.
+    /// Finds both programs and, where processes are sampled, starts idle ones until the machine has
+    /// `PROCESSES`.
     ///
     /// # Errors
     /// When a program is missing or a process does not start.

@@ -20,7 +20,7 @@ use crate::tls_stream::RustlsConnector;
 #[derive(Clone)]
 pub(crate) struct TlsSettings {
     pub(crate) mode: TlsMode,
-    /// File with certificates of authorities; absent where the server's is not checked.
+    /// File with certificates of authorities; absent where the server's certificate is not checked.
     pub(crate) roots: Option<PathBuf>,
     /// Files with the client's certificate and its key.
     pub(crate) client: Option<(PathBuf, PathBuf)>,

@@ -69,8 +69,8 @@ impl Fairness {
 }
 
 /// Returns the time from the release until waits are as before, in nanoseconds; `None` if that did
-/// not happen, or too few requests came before to tell. As before: of 20 consecutive requests all but one wait no longer than 1.1 × the 99th
-/// percentile while users were alone.
+/// not happen, or too few requests came before to tell. As before: of 20 consecutive requests all
+/// but one wait no longer than 1.1 × the 99th percentile while users were alone.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
     let mut waits: Vec<u64> = before.iter().map(TracedRequest::waited_ns).collect();

@@ -29,7 +29,7 @@ enum TableNames {
     Unqualified,
 }
 
-/// Reasons why a table cannot be read.
+/// Reasons for which a table cannot be looked up.
 #[derive(Debug, thiserror::Error)]
 pub enum TablesError {
     /// There is no such table, or it has no `aid` and `abalance`.
@@ -71,7 +71,8 @@ impl Tables {
         }
     }
 
-    /// Reads the tables that `workload init` has created in `schema`.
+    /// Describes the tables that `workload init` has created in `schema`: counts the branches, which
+    /// give the scale.
     ///
     /// # Errors
     /// Fails when they are not there, or the server does not answer.
@@ -86,7 +87,8 @@ impl Tables {
         Ok(Self::own(schema, scale.unwrap_or(0).cast_unsigned()))
     }
 
-    /// Reads a table that `pgbench -i` has created, for reading only.
+    /// Describes the accounts table `table` of a `pgbench -i`, on which a workload is to read but not
+    /// write: asks the server for its largest key.
     ///
     /// # Errors
     /// Fails when there is none of that name, it is empty, or the server does not answer.

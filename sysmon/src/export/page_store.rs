@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::exposition::{Page, PageFormat};
 
-/// The newest page, and the number of requests for pages.
+/// Holds the newest page of metrics, and counts the requests for it and the pages encoded.
 #[derive(Debug, Default)]
 pub(crate) struct PageStore {
     page: Mutex<Arc<Page>>,

@@ -22,7 +22,7 @@ pub(crate) struct LoadedRecording {
     pub(crate) run_id: String,
     /// Wall clock at its start, RFC 3339 in UTC.
     pub(crate) started_at: String,
-    /// The same instant on the monotonic clock.
+    /// Position of `started_at` on the host's monotonic clock.
     pub(crate) clock: ClockAnchor,
     /// Time from the start to the last sample, in nanoseconds.
     pub(crate) duration_ns: u64,

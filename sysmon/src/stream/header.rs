@@ -19,7 +19,7 @@ pub struct RawHeader {
     pub host: Option<String>,
     /// Wall clock when the recording began, RFC 3339 in UTC.
     pub started_at: String,
-    /// The same instant on the host's monotonic clock, and the boot to which that belongs.
+    /// Position of `started_at` on the host's monotonic clock, with the boot that clock counts from.
     pub clock: ClockAnchor,
     /// Time between samples, in nanoseconds.
     pub interval_ns: u64,

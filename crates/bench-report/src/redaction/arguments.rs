@@ -9,26 +9,27 @@ use super::programs::{self, ANY, ProgramForms, ProgramKind, Style, WordForm};
 use super::spans::Spans;
 use super::word_list::{contains, words};
 
-/// Options that end so may have a user and a password: `--user a:b`, `--proxy-user=a:b`.
+/// Last parts of options whose value may be a user and a password: `--user a:b`, `--proxy-user=a:b`.
 const USER_OPTIONS: &str = "user username login basic authenticate account cert";
 
-/// Options that end so have a digest or a number of something, as `-id`.
+/// Last parts of options whose value is a digest or an identifier: `-id`.
 const DIGESTS: &str = "id sha sha1 sha256 sha512 digest commit rev revision ref checksum hash uuid \
     guid fingerprint etag md5 image container metadata";
 
-/// Commands about secrets, and what they do where one is given to them.
+/// Words of commands that manage secrets.
 const SECRETS: &str = "secret secrets secrets:set secret:set config:secrets";
+/// Words that, beside one of [`SECRETS`], mark a command that is given a secret to store.
 const STORING: &str =
     "set put create add new update write edit import versions secrets:set secret:set";
 
-/// Options that then have it; `-v` and `-b` alike.
+/// Options whose value is the secret in such a command; `v` and `b` are `-v` and `-b`.
 const STORED: &str = "value body data string string-value plaintext literal from-literal text v b";
 
 /// Ends of words whose value follows them in a command line.
 const SPELT_OUT: &str = "password passphrase passwd requirepass masterauth secretkey accesskey \
     authtoken sessiontoken apikey userpw ownerpw rootpw psk";
 
-/// Words that are kept: those that tell what a program is to do come first.
+/// Number of words of a command that are kept: the first ones tell its task.
 const MOST_WORDS: usize = 16;
 
 /// Goes through the words of one command after the other.

@@ -14,29 +14,31 @@ pub(super) enum Naming {
     Secret,
 }
 
-/// Longer names are not read: none that is used is as long.
+/// Number of characters of a name that are read; no name in use is longer.
 pub(super) const LONGEST_NAME: usize = 80;
 
-/// Found anywhere in a name, its parts joined: `X-Api-Key`, `dbPassword`, `PGPASSWORD`.
+/// Words that mark a secret anywhere in a name whose parts are joined: `X-Api-Key`, `dbPassword`,
+/// `PGPASSWORD`.
 const STEMS: &str = "password passwd passphrase passcode passwort motdepasse contrasena secret token apikey \
     accesskey secretkey privatekey authkey masterkey signingkey encryptionkey encryptkey \
     storagekey accountkey sharedkey sharedaccesskey bearer jwt cookie mnemonic requirepass \
     masterauth authorization sessid sessionid connectsid signature";
 
-/// A whole part of a name.
+/// Words that mark a secret as a whole part of a name: `db-pass`.
 const PARTS: &str = "pass passin passout userpwd pword";
 
-/// The last part of a name.
+/// Words that mark a secret as the last part of a name: `user-pin`.
 const LAST_PARTS: &str = "phrase pin pat sig hmac sas sid otp totp mfa";
 
-/// The end of a part: `rootpw`, `storepass`, `masterauth`.
+/// Endings that mark a secret at the end of any part: `rootpw`, `storepass`.
 const ENDINGS: &str = "pass pwd pw psk";
 
-/// Words that end so and announce nothing.
+/// Words with the ending of a secret or of a key that mark none.
 const INNOCENT: &str = "bypass compass multipass singlepass onepass twopass surpass overpass newkey monkey turkey \
     donkey hotkey jockey whiskey hockey";
 
-/// The last part of a name that says something *about* a secret: `--password-file`, `--token-ttl`.
+/// Words that make a name harmless as its last part, because the value only describes a secret:
+/// `--password-file`, `--token-ttl`.
 const ABOUT: &str = "file files path paths dir directory jar ttl timeout expiry expires expiration lifetime \
     duration age interval rotation length len size bits count limit budget bucket policy type \
     kind method methods mode format encoding name names prefix url uri endpoint host port user \
@@ -45,13 +47,14 @@ const ABOUT: &str = "file files path paths dir directory jar ttl timeout expiry 
     stdin fd passfile keyfile certfile pubkey audience issuer scope scopes \
     attrs protocol generator parallelism schema";
 
-/// A first part that makes the name a number or a switch: `--max-tokens`, `--no-password`.
+/// Words that make a name harmless as its first part, because the value is a number or a switch:
+/// `--max-tokens`, `--no-password`.
 const SWITCHES: &str = "no not ask prompt without disable skip max min num";
 
-/// A part that makes it one wherever it stands: `tokens_per_second`.
+/// Words that make a name harmless as any part, because the value is a number: `tokens_per_second`.
 const MEASURES: &str = "per tokenizer tokenize";
 
-/// Keys that lock nothing: `--sort-key`, `--primary-key`.
+/// Words that make a name in `key` harmless as the part before it: `--sort-key`, `--primary-key`.
 const OPEN_KEYS: &str = "public pub primary foreign partition routing sort shard hash range group row cache object \
     message unique natural index recv send list known hot big mem trusted join merge s3 config \
     dict lookup registry random number per num";
@@ -61,7 +64,7 @@ pub(super) fn is_about(name: &str) -> bool {
     parts(name).last().is_some_and(|last| contains(ABOUT, last))
 }
 
-/// Says what the value of something called `name` is.
+/// Classifies the value that goes by `name`.
 pub(super) fn naming(name: &str) -> Naming {
     let parts = parts(name);
     let Some(last) = parts.last().map(String::as_str) else {
@@ -100,7 +103,8 @@ pub(super) fn naming(name: &str) -> Naming {
     }
 }
 
-/// A name that ends in `key`, or in what a key is written in.
+/// Classifies a name of these parts by its end: `key`, also before a form such as `base64`, makes it
+/// a reference, unless the part before is one of [`OPEN_KEYS`].
 fn key(parts: &[String]) -> Naming {
     let written = ["id", "base64", "b64", "hex", "value", "data"];
     let mut back = parts.iter().rev().map(String::as_str).peekable();

@@ -61,8 +61,8 @@ fn with_censored(warning: &mut Warning, phase: &str) {
     warning.spoils.extend(further);
 }
 
-/// One warning for each kind of doubt over a whole run: the worst of its kind speaks, the
-/// pointers of all are kept.
+/// Merges the warnings of a whole run into one of each kind: the worst of its kind, with the
+/// pointers of all.
 pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
     let mut merged: Vec<(Warning, usize)> = Vec::new();
     for warning in warnings {
@@ -95,8 +95,8 @@ pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
     merged.into_iter().map(tell).collect()
 }
 
-/// Key that orders doubts of one kind: one about figures that people act on comes before one about
-/// the far tail alone, then the one that is further past its bound.
+/// Key of a warning by which the worst of its kind is the largest: whether it spoils more than the
+/// far tail, then the ratio by which its figure lies past its bound.
 fn weight(warning: &Warning) -> (bool, f64) {
     let far = |pointer: &String| FAR_TAIL.iter().any(|label| pointer.ends_with(label));
     (!warning.spoils.iter().all(far), warning.excess())
