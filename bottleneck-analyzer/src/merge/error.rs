@@ -18,7 +18,7 @@ pub(crate) enum MergeError {
     Unusable {
         /// Report at fault.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Contradiction in it.
         reason: String,
     },
     /// Two reports are not of one load.
@@ -32,7 +32,7 @@ pub(crate) enum MergeError {
         path: PathBuf,
         /// Report that it is compared with.
         first: PathBuf,
-        /// What differs, with both values.
+        /// Differences, each with both values.
         differences: String,
     },
     /// Two reports are of one worker.

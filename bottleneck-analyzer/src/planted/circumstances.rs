@@ -123,7 +123,7 @@ fn what_is_worth_knowing_and_was_not_timed_is_information() {
     assert!(finding(&healthy, "requested_checkpoints").is_none());
 }
 
-/// The same cause in every repeat, in one of three, and in none.
+/// Plants one cause in every repeat, in one of three, and in none.
 #[test]
 fn a_lock_in_one_repeat_of_three_is_an_episode_with_its_worst_call() {
     let in_repeats = |which: &[usize]| -> Vec<Report> {

@@ -127,7 +127,7 @@ fn connections_that_never_come_back_are_counted_and_named() {
     Talk::to(server.url()).assert_nothing_is_left();
 }
 
-/// What becomes of a connection that is one too many.
+/// Treatment of a connection that is one too many.
 enum Surplus {
     /// It is hung up on, as a full pooler does.
     Closed,
