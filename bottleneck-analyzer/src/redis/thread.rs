@@ -8,12 +8,14 @@ use bench_report::EvidenceRow;
 
 use super::evidence::RedisEvidence;
 
-/// Largest utilisation used in the formula, whose wait has no bound near 1 although a step is finite.
+/// Largest utilisation used in the formula. Near 1 the formula's wait grows without a bound, while the wait
+/// in a step of finite length does not.
 const RHO_MOST: f64 = 0.95;
 
 impl RedisEvidence<'_> {
-    /// Returns the busy share of the main thread. With I/O threads Valkey's main thread polls while it is
-    /// idle, so that its CPU and loop time are no measure: the time in commands is then a lower bound.
+    /// Returns the share of time for which the main thread was busy, from 0 to 1. With I/O threads, Valkey's
+    /// main thread polls while it is idle, so its CPU time and loop time do not count. If Valkey does not
+    /// tell its active time, the time in commands is used, which is a lower bound.
     pub(crate) fn busy_ratio(&self) -> Option<f64> {
         let per_s = |name: &str, unit: f64| Some(self.figure(name)? * unit / self.seconds);
         if let Some(active) = per_s("main_thread_active_s", 1.0) {
