@@ -5,8 +5,8 @@
 //! would hide a bad repeat behind good ones. Errors are counted over all repeats together.
 //!
 //! A figure that a warning spoils makes the gate unknown, unless another repeat fails it for certain. One
-//! exception: the generator's own delay can
-//! only make a latency larger, so a latency that is within the bound passes in spite of it.
+//! exception: the generator's own delay can only make a latency larger, so a latency that is within the
+//! bound passes in spite of it.
 
 use bench_report::{Step, StepEnd, WarningCode};
 
