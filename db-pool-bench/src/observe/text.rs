@@ -20,6 +20,7 @@ const SHOWN: usize = 5;
 const BESIDE_THREE: usize = 46;
 /// Width in characters of a text column, in a table of 80 columns with two columns of figures.
 const BESIDE_TWO: usize = 54;
+/// Width in characters of each of two text columns, in a table of 80 columns.
 const OF_TWO: usize = 32;
 
 /// Returns the activity of most of the sessions at work, and the mean number of these sessions. `None` if
