@@ -22,8 +22,9 @@ const MEMORY_SHARE: f64 = 0.8;
 /// count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MachineLimits {
-    /// Number of files that this process may open, and number that it has open.
+    /// Number of files that this process may have open.
     pub(crate) nofile: Option<u64>,
+    /// Number of files that this process has open.
     pub(crate) open_files: u64,
     /// Highest limit of open files that the kernel allows a process to set.
     pub(crate) nr_open: Option<u64>,

@@ -14,6 +14,7 @@ use crate::workloads::{Builtin, Tables};
 
 /// Number of reads before the counted ones. In them a driver learns types and fills its caches.
 const UNCOUNTED: u32 = 2;
+/// Number of reads whose round trips are counted.
 const COUNTED: u32 = 20;
 /// Time-out of the whole count. It is long enough for answers that take a third of a second each.
 const BOUND: Duration = Duration::from_secs(30);
