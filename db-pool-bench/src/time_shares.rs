@@ -26,7 +26,7 @@ const SESSIONS: [(&str, &str); 7] = [
 /// Demand for connections beside the users of a step, such as holders that keep one. Their sessions
 /// are sampled with the users', so their time belongs to the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ExtraUsers {
+pub(crate) struct ExtraUsers {
     /// Mean number that wait for a connection.
     pub(crate) waiting: f64,
     /// Mean number that hold a connection.
@@ -72,7 +72,7 @@ pub(crate) fn of_step(
 }
 
 /// Records the evidence and the shares in `step`, as in `time.checkout_ratio`.
-pub fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
+pub(crate) fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
     for (part, share) in of_step(step, &server, beside) {
         step.figures.insert(format!("time.{part}_ratio"), share);
     }

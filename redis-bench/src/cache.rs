@@ -1,5 +1,8 @@
 //! Scenario `cache`: skewed reads, misses written back with an expiry.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,7 +35,7 @@ const LONGEST_KEPT: usize = 64 << 10;
 
 /// The scenario, as its flags describe it.
 #[derive(Debug)]
-pub struct Cache<'a>(pub &'a CacheFlags);
+pub(crate) struct Cache<'a>(pub(crate) &'a CacheFlags);
 
 impl Cache<'_> {
     fn expiry(&self) -> Expiry {
@@ -116,7 +119,7 @@ fn server_hit_ratio(step: &Step) -> Option<f64> {
 
 /// Requests of the scenario, shared by all users.
 #[derive(Debug, Clone)]
-pub struct CacheWork {
+pub(crate) struct CacheWork {
     keyspace: Arc<RunKeys>,
     sampler: KeySampler,
     expiry: Expiry,
@@ -148,7 +151,7 @@ impl Work for CacheWork {
 
 /// One user of the cache.
 #[derive(Debug)]
-pub struct CacheTask {
+pub(crate) struct CacheTask {
     work: CacheWork,
     random: SmallRng,
     /// Command that was drawn: `GET` or `SET`.

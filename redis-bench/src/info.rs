@@ -7,19 +7,19 @@ use redis::{Connection, RedisResult};
 
 /// Fields of the answer to `INFO`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Info(BTreeMap<String, String>);
+pub(crate) struct Info(BTreeMap<String, String>);
 
 /// Number of calls of a command, and the time that the server worked on them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CommandUse {
+pub(crate) struct CommandUse {
     /// Calls since the server started.
-    pub calls: f64,
+    pub(crate) calls: f64,
     /// Microseconds spent since the server started.
-    pub usec: f64,
+    pub(crate) usec: f64,
     /// Calls that were refused before they were carried out; absent before 6.2.
-    pub rejected: Option<f64>,
+    pub(crate) rejected: Option<f64>,
     /// Calls that failed while they were carried out; absent before 6.2.
-    pub failed: Option<f64>,
+    pub(crate) failed: Option<f64>,
 }
 
 impl Info {
@@ -27,7 +27,7 @@ impl Info {
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
-    pub fn read(connection: &mut Connection) -> RedisResult<Self> {
+    pub(crate) fn read(connection: &mut Connection) -> RedisResult<Self> {
         Self::section(connection, "all")
     }
 
@@ -57,7 +57,7 @@ impl Info {
     }
 
     /// Returns a field as a finite number, where it is one.
-    pub fn number(&self, name: &str) -> Option<f64> {
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
         self.text(name)?
             .parse()
             .ok()
@@ -65,7 +65,7 @@ impl Info {
     }
 
     /// Returns the use of each command, by its name in lower case.
-    pub fn commands(&self) -> BTreeMap<&str, CommandUse> {
+    pub(crate) fn commands(&self) -> BTreeMap<&str, CommandUse> {
         let lines = self.0.iter();
         lines
             .filter_map(|(name, value)| {

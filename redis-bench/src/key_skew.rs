@@ -9,7 +9,7 @@ const NEAR_ONE: f64 = 1e-6;
 
 /// Distribution of requests over keys.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Skew {
+pub(crate) enum Skew {
     /// Every key is asked for as often as any other.
     Uniform,
     /// Zipf's law: key n is asked for in proportion to n^−exponent.

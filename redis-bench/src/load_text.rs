@@ -1,6 +1,6 @@
 //! Load of a run as text: what it was, and the results by segment where it changed.
 
-use bench_cli::segment_table;
+use crate::segment_table::segment_table;
 use bench_cli::table;
 use bench_report::{CurveUnit, Load, Report, Step, StepCurve};
 

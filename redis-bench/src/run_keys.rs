@@ -20,29 +20,29 @@ const OVERHEAD_BYTES: u64 = 160;
 
 /// Keys of a scenario.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RunKeys {
+pub(crate) struct RunKeys {
     /// `plimsoll:<run>:`.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// Number of keys.
-    pub keys: u64,
+    pub(crate) keys: u64,
     /// Length of each value.
-    pub value_bytes: u64,
+    pub(crate) value_bytes: u64,
     /// Share of the keys that is there when a step begins, 0..=1.
-    pub preload_ratio: f64,
+    pub(crate) preload_ratio: f64,
     /// Distribution of a key's time to live; absent where keys stay until they are removed.
-    pub expiry: Option<Expiry>,
+    pub(crate) expiry: Option<Expiry>,
     /// Decides which keys are preloaded, and how old they are.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// Life of a key: `ttl`, more or less by up to `jitter_ratio` of it, so that keys that were
 /// written together do not expire together.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Expiry {
+pub(crate) struct Expiry {
     /// Mean time to live.
-    pub ttl: Duration,
+    pub(crate) ttl: Duration,
     /// 0..1.
-    pub jitter_ratio: f64,
+    pub(crate) jitter_ratio: f64,
 }
 
 impl Expiry {
@@ -84,21 +84,13 @@ impl RunKeys {
     /// others do not. The time that each key has left is drawn evenly from its whole life, as in a
     /// cache that has been filled evenly for a while.
     ///
-    /// Returns false if `cancel` ended it early.
+    /// They are in that state at `starts_at`; without an instant, now. Keys live longer by the time
+    /// until then, so that none is older when the step begins. Returns false if `cancel` ended it
+    /// early.
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
-    pub fn fill(&self, connection: &mut Connection, cancel: &Cancel) -> RedisResult<bool> {
-        self.fill_for(connection, cancel, None)
-    }
-
-    /// Brings the keys into the state in which they are to be at `starts_at`, as [`fill`](Self::fill);
-    /// without an instant, now. Keys live longer by the time until then, so that none is older when the
-    /// step begins.
-    ///
-    /// # Errors
-    /// As [`fill`](Self::fill).
-    pub(crate) fn fill_for(
+    pub(crate) fn fill(
         &self,
         connection: &mut Connection,
         cancel: &Cancel,
@@ -152,7 +144,7 @@ impl RunKeys {
 ///
 /// # Errors
 /// Returns the error of the connection or the server.
-pub fn clear(
+pub(crate) fn clear(
     connection: &mut Connection,
     prefix: &str,
     mut answered: impl FnMut() -> bool,

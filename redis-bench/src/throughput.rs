@@ -28,7 +28,7 @@ impl PoolWorkload {
 
 /// The scenario, as its flags describe it.
 #[derive(Debug)]
-pub(crate) struct Throughput<'a>(pub &'a PoolFlags);
+pub(crate) struct Throughput<'a>(pub(crate) &'a PoolFlags);
 
 impl RedisWorkload for Throughput<'_> {
     type Work = ThroughputWork;
@@ -67,7 +67,7 @@ impl RedisWorkload for Throughput<'_> {
 
 /// Commands made ready once, for all users.
 #[derive(Debug)]
-pub struct ThroughputWork {
+pub(crate) struct ThroughputWork {
     workload: PoolWorkload,
     commands: Arc<[Cmd]>,
     value_bytes: usize,
@@ -75,7 +75,7 @@ pub struct ThroughputWork {
 
 impl ThroughputWork {
     /// Makes the commands for these keys.
-    pub fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
+    pub(crate) fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
         let value = keyspace.value();
         let command = |index| {
             let mut name = Vec::new();
@@ -117,7 +117,7 @@ impl Work for ThroughputWork {
 
 /// One user's command.
 #[derive(Debug)]
-pub struct ThroughputTask {
+pub(crate) struct ThroughputTask {
     commands: Arc<[Cmd]>,
     mine: usize,
     workload: PoolWorkload,

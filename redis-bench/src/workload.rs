@@ -10,7 +10,7 @@ use crate::clients::Work;
 use crate::run_keys::RunKeys;
 
 /// Workload of a scenario: keys, requests and figures.
-pub trait RedisWorkload {
+pub(crate) trait RedisWorkload {
     /// Requests that users make.
     type Work: Work;
 

@@ -83,12 +83,6 @@ impl Bench {
         bench.phase(Phase::Start);
         Ok(bench)
     }
-
-    /// Names schema, keys and whatever else this process makes for the run.
-    pub fn own_name(&self) -> String {
-        bench_report::report::own_name(&self.report.run_id)
-    }
-
     /// Shows the phase that the run is in.
     pub fn phase(&mut self, phase: Phase) {
         self.progress.phase(phase.name(), "");

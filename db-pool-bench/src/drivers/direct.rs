@@ -18,7 +18,7 @@ use pgbench_script::{BoundValue, StatementResult};
 
 /// Creates targets without a pool.
 #[derive(Debug)]
-pub struct Direct(pub DriverSetup);
+pub(crate) struct Direct(pub(crate) DriverSetup);
 
 impl TargetFactory for Direct {
     type Target = DirectTarget;
@@ -38,7 +38,7 @@ impl TargetFactory for Direct {
 
 /// A server to which each user connects.
 #[derive(Debug)]
-pub struct DirectTarget(DriverSetup);
+pub(crate) struct DirectTarget(DriverSetup);
 
 impl Target for DirectTarget {
     type Session = DirectSession;
@@ -57,7 +57,7 @@ impl Target for DirectTarget {
 
 /// A user with its connection.
 #[derive(Debug)]
-pub struct DirectSession {
+pub(crate) struct DirectSession {
     setup: DriverSetup,
     connection: DirectConnection,
     user: User,

@@ -16,7 +16,7 @@ use crate::workloads::{User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
 /// Pool of a library. Clones share it.
-pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
+pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
     /// Connection taken out of the pool; it returns when it is dropped.
     type Object: Send;
 
@@ -64,7 +64,7 @@ pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
 
 /// Target behind one worker thread's pool.
 #[derive(Debug)]
-pub struct PoolTarget<P> {
+pub(crate) struct PoolTarget<P> {
     setup: DriverSetup,
     pool: P,
 }
@@ -127,7 +127,7 @@ impl<P: DriverPool> HasPool for PoolTarget<P> {
 
 /// Session of a user of the pool.
 #[derive(Debug)]
-pub struct PoolSession<P> {
+pub(crate) struct PoolSession<P> {
     pool: P,
     user: User,
     hold_timer: HoldTimer,

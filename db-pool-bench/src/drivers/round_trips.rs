@@ -28,7 +28,7 @@ const SETTLE_LOOK: Duration = Duration::from_millis(1);
 ///
 /// # Errors
 /// Fails when the server cannot be reached that way, or a read fails.
-pub async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Failure> {
+pub(crate) async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Failure> {
     let address = setup.address.clone();
     let target = tokio::task::spawn_blocking(move || address.socket_address()).await;
     let target = target

@@ -17,7 +17,7 @@ use pgbench_script::{BoundValue, StatementResult};
 
 /// Creates targets with bare connections.
 #[derive(Debug)]
-pub struct Wire(pub DriverSetup);
+pub(crate) struct Wire(pub(crate) DriverSetup);
 
 impl TargetFactory for Wire {
     type Target = WireTarget;
@@ -37,7 +37,7 @@ impl TargetFactory for Wire {
 
 /// A server to which each user connects.
 #[derive(Debug)]
-pub struct WireTarget(Arc<DriverSetup>);
+pub(crate) struct WireTarget(Arc<DriverSetup>);
 
 impl Target for WireTarget {
     type Session = WireSession;
@@ -59,7 +59,7 @@ impl Target for WireTarget {
 
 /// A user with its connection.
 #[derive(Debug)]
-pub struct WireSession {
+pub(crate) struct WireSession {
     setup: Arc<DriverSetup>,
     connection: BareConnection,
     /// Name of each prepared statement.

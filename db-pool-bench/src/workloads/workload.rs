@@ -25,20 +25,20 @@ const LONGEST_NAME: usize = 48;
 
 /// Script of a mix, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptEntry {
+pub(crate) struct ScriptEntry {
     /// Source text of the script.
-    pub source: ScriptSource,
+    pub(crate) source: ScriptSource,
     /// Prefix of its statements' names.
-    pub label: String,
+    pub(crate) label: String,
     /// Operation that its executions count for; scripts may share one.
-    pub operation: String,
+    pub(crate) operation: String,
     /// Weight relative to the other scripts.
-    pub weight: u32,
+    pub(crate) weight: u32,
 }
 
 /// Workload of all users of a step.
 #[derive(Debug)]
-pub struct SqlWorkload {
+pub(crate) struct SqlWorkload {
     /// Most tries of a script after serialization failures or deadlocks.
     pub(crate) max_tries: u64,
     /// Query protocol.
@@ -97,7 +97,7 @@ impl Prepared {
 
 /// Reasons why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkloadError {
+pub(crate) enum WorkloadError {
     /// A script is wrong.
     #[error(transparent)]
     Script(#[from] ScriptError),
@@ -116,7 +116,7 @@ pub enum WorkloadError {
 
 /// Compiled mix whose parameter types the server has yet to infer.
 #[derive(Debug)]
-pub struct WorkloadDraft {
+pub(crate) struct WorkloadDraft {
     protocol: Protocol,
     entries: Vec<ScriptEntry>,
     programs: Vec<Program>,
@@ -129,7 +129,7 @@ impl WorkloadDraft {
     ///
     /// # Errors
     /// Fails with the error in a script and its place.
-    pub fn new(
+    pub(crate) fn new(
         entries: Vec<ScriptEntry>,
         constants: &[(String, ScriptValue)],
         seed: u64,
@@ -162,7 +162,7 @@ impl WorkloadDraft {
     ///
     /// # Errors
     /// Fails with the statement that the server refuses and its place in the script.
-    pub async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
+    pub(crate) async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
         self.verify_with(client, "").await
     }
 
@@ -199,7 +199,7 @@ impl WorkloadDraft {
     }
 
     /// Finishes a workload without parameters, which needs no server.
-    pub fn without_parameters(self) -> SqlWorkload {
+    pub(crate) fn without_parameters(self) -> SqlWorkload {
         self.finish(Vec::new())
     }
 

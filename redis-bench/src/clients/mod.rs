@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure;
 
-pub use multiplexed::Multiplexed;
-pub use pooled::Pooled;
+pub(crate) use multiplexed::Multiplexed;
+pub(crate) use pooled::Pooled;
 
 /// Longest time that an answer may take. The driver's own 500 ms would turn a stall into errors and
 /// cut the tail off the latencies.
-pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time limit for one attempt to open a connection.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause of a user after a connection broke, so that neither the server is flooded with attempts nor
@@ -30,7 +30,7 @@ const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 
 /// A way to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
-pub enum ClientKind {
+pub(crate) enum ClientKind {
     /// deadpool-redis: a request checks a connection out and gives it back.
     Pooled,
     /// All requests share a few connections, their commands interleaved.
@@ -56,7 +56,7 @@ impl ClientKind {
 }
 
 /// Requests to the server, independent of the way to connect.
-pub trait Work: Send + Sync + 'static {
+pub(crate) trait Work: Send + Sync + 'static {
     /// One user's part of it.
     type Task: Task;
 
@@ -68,7 +68,7 @@ pub trait Work: Send + Sync + 'static {
 }
 
 /// Requests of one user, with buffers that each request uses again.
-pub trait Task: Send + 'static {
+pub(crate) trait Task: Send + 'static {
     /// Draws the next request; returns its operation, as far as that is known before the answer.
     fn draw(&mut self) -> OperationId;
 
@@ -83,13 +83,13 @@ pub trait Task: Send + 'static {
 
 /// Result of a request.
 #[derive(Debug)]
-pub struct RequestResult {
+pub(crate) struct RequestResult {
     /// Index into [`Work::operations`].
-    pub operation: OperationId,
+    pub(crate) operation: OperationId,
     /// The last command that was sent, as in `GET`.
-    pub command: &'static str,
+    pub(crate) command: &'static str,
     /// Its failure, if it failed.
-    pub result: Result<(), RedisError>,
+    pub(crate) result: Result<(), RedisError>,
 }
 
 /// Settings of every asynchronous connection: time-outs explicit, nothing retried.

@@ -23,7 +23,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Makes each worker's share of the connections.
 #[derive(Debug)]
-pub struct Multiplexed<W> {
+pub(crate) struct Multiplexed<W> {
     server: ConnectionInfo,
     connections: u64,
     work: Arc<W>,
@@ -31,7 +31,7 @@ pub struct Multiplexed<W> {
 
 impl<W: Work> Multiplexed<W> {
     /// Creates a factory of `connections` connections to `server`.
-    pub fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
+    pub(crate) fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
         Self {
             server,
             connections,
@@ -157,7 +157,7 @@ where
 
 /// One worker's connections.
 #[derive(Debug)]
-pub struct MultiplexedTarget<W> {
+pub(crate) struct MultiplexedTarget<W> {
     connections: Vec<Arc<SharedConnection>>,
     workers: u64,
     work: Arc<W>,
@@ -186,7 +186,7 @@ impl<W: Work> Target for MultiplexedTarget<W> {
 
 /// One user of a shared connection.
 #[derive(Debug)]
-pub struct MultiplexedSession<T> {
+pub(crate) struct MultiplexedSession<T> {
     shared: Arc<SharedConnection>,
     connection: MultiplexedConnection,
     generation: u64,

@@ -25,7 +25,7 @@ const FEWEST_BEYOND: f64 = 10.0;
 
 /// Finds what is doubtful about `step`, as step 0. `drift_ratio` is the change of its throughput
 /// from its first to its last third.
-pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
+pub(crate) fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     if step.operations.is_empty() {
         return Vec::new();
     }
@@ -103,7 +103,7 @@ fn weight(warning: &Warning) -> (bool, f64) {
 }
 
 /// Warns where the generator, or one thread of it, may have been the limit in `step`, as step 0.
-pub fn saturation(step: &Step) -> Option<Warning> {
+pub(crate) fn saturation(step: &Step) -> Option<Warning> {
     let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
     if generator.is_saturated(bound) {
         let ratio = generator.cpu_ratio;

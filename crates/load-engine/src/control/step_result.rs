@@ -16,7 +16,7 @@ use crate::load::load_source::{LostWorker, RawStep};
 use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
-pub const CARRIED_RATIO: &str = "carried_ratio";
+const CARRIED_RATIO: &str = "carried_ratio";
 /// Name of a step's figure: arrivals that lost worker processes were to make and did not.
 const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 /// Name of a step's figure: highest 99th percentile of a single interval.

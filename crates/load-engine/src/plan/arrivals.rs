@@ -17,7 +17,7 @@ use super::worker_share::WorkerShare;
 /// that all workers together are as even as one. Poisson: cumulative exponentials take the place
 /// of n, each worker with a k-th of the rate and a seed of its own, whose union is Poisson again.
 #[derive(Debug, Clone)]
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     /// Time for which the curve's first value is held before it, in seconds.
     held_s: f64,
     curve: RateCurve,

@@ -54,7 +54,7 @@ enum CurveShape {
 
 /// Arrivals per second over the time of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RateCurve {
+pub(crate) struct RateCurve {
     shape: CurveShape,
 }
 
@@ -174,7 +174,7 @@ impl RateCurve {
     ///
     /// # Errors
     /// As `RateCurve::constant`, and when times do not rise.
-    pub fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
+    pub(crate) fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
         let mut lines = Vec::new();
         for pair in points.windows(2) {
             let [(earlier, from), (later, to)] = pair else {

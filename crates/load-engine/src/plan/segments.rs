@@ -11,7 +11,7 @@ use super::curve_segments::NamedSegment;
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-pub struct SegmentIndex(u8);
+pub(crate) struct SegmentIndex(u8);
 
 impl SegmentIndex {
     /// First measured segment, and the only one where load does not change.
@@ -25,7 +25,7 @@ impl SegmentIndex {
     }
 
     /// Returns its position.
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }

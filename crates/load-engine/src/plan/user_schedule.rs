@@ -10,17 +10,17 @@ use super::straight_line::StraightLine;
 
 /// Number of users over the time of a step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct UserSchedule {
+pub(crate) struct UserSchedule {
     lines: Vec<StraightLine>,
 }
 
 /// Time in which a user is present, in seconds since the schedule began.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Presence {
+pub(crate) struct Presence {
     /// Instant at which the user comes.
-    pub from: f64,
+    pub(crate) from: f64,
     /// Instant at which the user is to leave: after the answer that is awaited then.
-    pub until: f64,
+    pub(crate) until: f64,
 }
 
 impl UserSchedule {

@@ -168,7 +168,7 @@ struct Cohort {
 
 /// Requests under way at one instant, by when they began (were due, in an open loop).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InFlightAges {
+pub(crate) struct InFlightAges {
     at_ns: u64,
     cohorts: Vec<Cohort>,
     /// Number of requests under way for a minute or longer.

@@ -9,21 +9,21 @@ use super::recording_text;
 
 /// All that finished since the last look, measured or not: for time charts and guards.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Interval {
+pub(crate) struct Interval {
     /// Response times (call times in a closed loop) of successes; one significant digit less
     /// than a step's, so that taking it is cheap.
     #[serde(with = "recording_text")]
-    pub latency: Recording,
+    pub(crate) latency: Recording,
     /// Longest of these times, exactly; 0 where nothing succeeded.
     pub(crate) longest_ns: u64,
     /// Requests that failed.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Requests among them that failed as was planned: stop rules leave them out.
     pub(crate) excused: u64,
     /// Failures beside the load, which count for stop rules alone.
     pub(crate) beside: u64,
     /// Requests under way at its end.
-    pub in_flight: InFlightAges,
+    pub(crate) in_flight: InFlightAges,
 }
 
 impl Interval {
@@ -47,13 +47,13 @@ impl Interval {
 
     /// Returns a quantile of the successes, never more than the longest of them: the buckets are wider
     /// than those of a step, and end above it. `None` where nothing succeeded.
-    pub fn quantile(&self, q: f64) -> Option<u64> {
+    pub(crate) fn quantile(&self, q: f64) -> Option<u64> {
         let bucket_end = || self.latency.value_at_quantile(q).min(self.longest_ns);
         (!self.latency.is_empty()).then(bucket_end)
     }
 
     /// Requests that succeeded.
-    pub fn succeeded(&self) -> u64 {
+    pub(crate) fn succeeded(&self) -> u64 {
         self.latency.len()
     }
 

@@ -6,7 +6,7 @@ use super::interval::Interval;
 /// that they have reached, where that raises it: a few that were answered say nothing of those that
 /// hang. Where nothing was answered, ages below what the last answers took say nothing either.
 #[derive(Debug, Clone, Copy)]
-pub struct IntervalQuantile {
+pub(crate) struct IntervalQuantile {
     quantile: f64,
     /// Time that the last answers took.
     answered_ns: Option<u64>,

@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// Gives the calling thread a shard of its own; threads that never call this share shard 0.
-pub fn claim_shard(index: usize) {
+pub(crate) fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Measurements {
 
 /// Recorder of one step, for all threads.
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     operations: OperationTable,
     parts: Vec<String>,
     shards: Vec<CachePadded<Mutex<Shard>>>,
@@ -63,7 +63,7 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder for requests on `operations` by `threads` threads that claim shards 1..=threads;
     /// shard 0 is everybody else's.
-    pub fn new(operations: impl Into<OperationTable>, threads: usize) -> Self {
+    pub(crate) fn new(operations: impl Into<OperationTable>, threads: usize) -> Self {
         let shards = (0..=threads)
             .map(|_| CachePadded::new(Mutex::new(Shard::new())))
             .collect();
@@ -126,13 +126,13 @@ impl Recorder {
 
     /// Counts a request as under way from `begin_ns` (when it was due, or else started) until it is
     /// recorded.
-    pub fn begin(&self, begin_ns: u64) {
+    pub(crate) fn begin(&self, begin_ns: u64) {
         self.begun[self.index()].count(begin_ns);
     }
 
     /// Records one finished request. `within` says what it counts for beside the time chart, which
     /// shows warm-up and drain too.
-    pub fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
+    pub(crate) fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
         shard.record(&self.operations, timestamps, outcome, within);
     }
@@ -160,7 +160,7 @@ impl Recorder {
     }
 
     /// Takes what finished since the last call, and looks at what is under way.
-    pub fn take_interval(&self) -> Interval {
+    pub(crate) fn take_interval(&self) -> Interval {
         self.take_interval_at(monotonic_ns())
     }
 
@@ -180,7 +180,10 @@ impl Recorder {
 
     /// Merges all shards and segments: what came out by operation (those without an arrival left out),
     /// and a bounded sample of failures, with one of each kind, in the order in which they happened.
-    pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
+    pub(crate) fn collect(
+        &self,
+        measured_s: f64,
+    ) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
         let whole = self.measurements(None, measured_s);
         (whole.operations, whole.failures)
     }

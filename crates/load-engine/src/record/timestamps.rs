@@ -16,7 +16,7 @@ pub struct Timestamps {
     /// Instant at which a session took it up.
     pub started_ns: u64,
     /// Instants of its checkout, where the pool tells of them.
-    pub checkout: CheckoutTimestamps,
+    pub(crate) checkout: CheckoutTimestamps,
     /// Instant at which it had its connection; 0 where there is no pool.
     pub acquired_ns: u64,
     /// Instant at which it was over.
@@ -25,7 +25,7 @@ pub struct Timestamps {
     /// request that is cut off counts for it.
     pub operation: OperationId,
     /// Ends of the phases that its operation names.
-    pub phases: PhaseEnds,
+    pub(crate) phases: PhaseEnds,
 }
 
 impl Timestamps {
@@ -70,7 +70,7 @@ impl Timestamps {
 
 /// Instants at which the phases of one request ended, in the order of its operation's phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PhaseEnds {
+pub(crate) struct PhaseEnds {
     ended: u8,
     at_ns: [u64; MOST_PHASES],
 }
@@ -100,13 +100,13 @@ impl PhaseEnds {
 /// Instants inside one checkout, on `CLOCK_MONOTONIC`, in nanoseconds; 0 = not reached, or not
 /// told by the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CheckoutTimestamps {
+pub(crate) struct CheckoutTimestamps {
     /// Instant at which it had a place in the pool, and its check or its connecting began.
-    pub place_ns: u64,
+    pub(crate) place_ns: u64,
     /// Instant at which it began to open a connection.
-    pub connect_ns: u64,
+    pub(crate) connect_ns: u64,
     /// True if no place was free when it asked.
-    pub waited: bool,
+    pub(crate) waited: bool,
     /// Instant at which its wait for a place ended, as far as that shows from outside: when it was
     /// polled for the second time; its start until then.
     pub(super) woken_ns: u64,

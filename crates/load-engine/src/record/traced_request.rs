@@ -2,13 +2,13 @@
 
 use super::failure::Failure;
 use super::timestamps::Timestamps;
-use crate::plan::segments::SegmentIndex;
 
 /// One request of a traced run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TracedRequest {
-    /// Segment in which it was due (began, in a closed loop); `None` outside the measured part.
-    pub segment: Option<SegmentIndex>,
+    /// Number, from 0, of the segment in which it was due (began, in a closed loop); `None` outside
+    /// the measured part.
+    pub segment: Option<usize>,
     /// Instants of the request; it was done when it was cut off, where it was.
     pub timestamps: Timestamps,
     /// Attempts beyond the first.
