@@ -6,14 +6,14 @@ use bench_report::Environment;
 
 use crate::server_check::{self, ServerCheck};
 
-/// Severity of an observation.
+/// Consequence of an observation for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
-    /// Nothing to do.
+    /// The observation needs no action.
     Fine,
-    /// Some figures will be doubtful or some limits low.
+    /// Some figures of a run will be doubtful, or some limits low.
     Doubtful,
-    /// No run is possible.
+    /// A run is not possible.
     Prevents,
 }
 
@@ -24,9 +24,9 @@ pub(crate) struct Check {
     pub(crate) what: &'static str,
     /// Severity.
     pub(crate) severity: Severity,
-    /// Observation.
+    /// Observation in words.
     pub(crate) seen: String,
-    /// Remedy; empty when nothing is to be done.
+    /// Remedy; empty if no action is needed.
     pub(crate) remedy: String,
 }
 
@@ -59,7 +59,7 @@ impl Check {
     }
 }
 
-/// Servers that the user's environment names; a run starts throwaway servers in place of the others.
+/// Servers that the user's environment names. A run starts throwaway servers for those that are absent.
 #[derive(Debug, Default)]
 pub(crate) struct NamedServers {
     postgres: Option<String>,
@@ -68,7 +68,7 @@ pub(crate) struct NamedServers {
 }
 
 impl NamedServers {
-    /// Reads the variables that `plimsoll run` reads.
+    /// Reads the environment variables that `plimsoll run` reads.
     pub(crate) fn from_environment() -> Self {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         Self {
@@ -79,7 +79,7 @@ impl NamedServers {
     }
 }
 
-/// Runs all checks. `root` is `/`, or a made-up tree in tests.
+/// Runs all checks. `root` is `/`; tests use a directory with files like those of `/proc`.
 pub(crate) fn examine(
     root: &Path,
     environment: &Environment,
@@ -180,7 +180,7 @@ fn ports(root: &Path) -> Option<Check> {
     })
 }
 
-/// Checks the machine for load by other programs.
+/// Checks if other programs load the machine; `None` if that cannot be read.
 fn busy(root: &Path, environment: &Environment) -> Option<Check> {
     let load: f64 = read(root, "proc/loadavg")?
         .split_whitespace()
@@ -238,7 +238,7 @@ fn server<T: AsRef<Path>>(what: &'static str, found: Result<T, testbed::TestbedE
     }
 }
 
-/// Converts the check of one of the user's servers.
+/// Converts the result of checking one of the user's servers.
 fn reached(what: &'static str, variable: &str, reached: ServerCheck) -> Check {
     match reached {
         ServerCheck::Usable(seen) => Check::fine(what, format!("{variable} {seen}")),

@@ -19,12 +19,12 @@ pub struct FindRateFlags {
 }
 
 impl FindRateFlags {
-    /// Returns true if a rate is to be found.
+    /// Returns true if a rate is to be searched for.
     pub fn is_given(&self) -> bool {
         !self.find_rate.is_empty()
     }
 
-    /// Adds what the report says of a search to the configuration of its load.
+    /// Adds the bounds of the search to the report's configuration.
     pub fn add_to(&self, config: &mut BTreeMap<String, Value>, pacing: Pacing) {
         let objectives: Vec<String> = self.find_rate.iter().map(ToString::to_string).collect();
         config.insert("find_rate".to_owned(), json!(objectives));
@@ -32,7 +32,8 @@ impl FindRateFlags {
     }
 }
 
-/// Adds the gaps between arrivals to a configuration, and removes the pauses of users: there are none.
+/// Adds the distribution of arrivals to the report's configuration, and removes the think time,
+/// which an open loop does not have.
 pub(crate) fn tell_open_loop(config: &mut BTreeMap<String, Value>, pacing: Pacing) {
     let pacing = serde_json::to_value(pacing).unwrap_or_default();
     config.insert("pacing".to_owned(), pacing);

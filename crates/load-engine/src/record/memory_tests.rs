@@ -1,4 +1,4 @@
-//! Memory of a recorder: histograms take it when they are first used, and recording takes none.
+//! Test of a recorder's memory: histograms allocate on first use, and recording allocates nothing.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -14,26 +14,26 @@ thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counting the calls and bytes of each thread.
+/// The system's allocator, with a count of the calls and bytes of each thread.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes to the system's allocator as it came; the counts touch no memory that is
-// allocated.
+// SAFETY: every call is passed unchanged to the system's allocator, and counting accesses no
+// allocated memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         HELD.set(HELD.get().wrapping_add(layout.size()));
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         // Another thread may have taken it.
         HELD.set(HELD.get().wrapping_sub(layout.size()));
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `dealloc`.
         unsafe { System.dealloc(place, layout) }
     }
 }
