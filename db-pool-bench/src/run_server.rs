@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bench_cli::ScenarioName;
 use bench_cli::bench::Bench;
-use bench_report::report::own_name;
+use bench_report::run_id::own_name;
 use load_engine::Phase;
 use pg_evidence::{Client, settings};
 use serde_json::json;

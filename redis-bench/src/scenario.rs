@@ -9,7 +9,7 @@ use bench_cli::bench::{Bench, EvidenceSource, ShownFigures};
 use bench_cli::host_worker::HostWorker;
 use bench_cli::load::{Defaults, seed_or_drawn};
 use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
-use bench_report::report::own_name;
+use bench_report::run_id::own_name;
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
 use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
 use serde_json::json;

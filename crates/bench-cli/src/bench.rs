@@ -1,32 +1,35 @@
 //! Run of a bench around its own load. It claims the report's file, follows signals, shows
 //! progress, saves the report after each step, and returns the exit code.
 
+mod doubts;
+mod ending;
+mod follower;
+mod merged_warnings;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_report::clock::monotonic_ns;
-use bench_report::report::run_id;
+use bench_report::run_id::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
 use load_engine::{
     Actor, Cancel, ConnectionFactory, HeldLevel, HeldLoad, HeldResult, Phase, StepPlan,
     TargetFactory, TracedPlan, TracedResult, WorkerProcesses, run_connections, run_on_workers,
-    run_requests, run_traced, self_check,
+    run_requests, run_traced,
 };
 
 use serde::Serialize;
 
+use self::follower::{RunProgress, StepFollower};
 use crate::Exit;
-use crate::ending;
 use crate::flags::OutputFlags;
-use crate::follower::{RunProgress, StepFollower};
 use crate::output::{self, Output};
 use crate::progress::Progress;
 use crate::signals;
 
-pub use crate::doubts::ShownFigures;
-pub use crate::follower::EvidenceSource;
+pub use self::{doubts::ShownFigures, follower::EvidenceSource};
 
 /// Largest number of points that a series over the whole run keeps.
 const SERIES_BOUND: usize = 4_000;
@@ -318,7 +321,7 @@ impl Bench {
         // Each save includes the warnings, so that a run that is killed later does not leave
         // figures without them.
         let certain = self.report.warnings.len();
-        let doubts = self_check::merge(self.warnings.clone());
+        let doubts = merged_warnings::merge(self.warnings.clone());
         self.report.warnings.extend(doubts);
         self.output.save(&self.report);
         self.report.warnings.truncate(certain);
@@ -349,7 +352,7 @@ impl Bench {
 
     fn conclude(&mut self, status: Status) {
         self.ended = true;
-        let warnings = self_check::merge(std::mem::take(&mut self.warnings));
+        let warnings = merged_warnings::merge(std::mem::take(&mut self.warnings));
         self.report.warnings.extend(warnings);
         self.report.status = status;
         self.write();

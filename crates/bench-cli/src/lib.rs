@@ -30,18 +30,8 @@ pub mod bench;
 pub mod blocking;
 mod command_line;
 mod counts;
-#[cfg(feature = "load")]
-pub mod curve_flags;
-#[cfg(feature = "load")]
-pub mod curve_values;
-#[cfg(feature = "load")]
-mod doubts;
-#[cfg(feature = "load")]
-mod ending;
 mod exit;
 pub mod flags;
-#[cfg(feature = "load")]
-mod follower;
 mod generate;
 #[cfg(feature = "load")]
 mod host_schedule;
@@ -52,8 +42,6 @@ pub mod load;
 mod logging;
 pub mod output;
 pub mod progress;
-#[cfg(feature = "load")]
-mod rate_or_users;
 #[cfg(feature = "load")]
 mod rates;
 #[cfg(feature = "load")]
@@ -69,8 +57,6 @@ pub mod workers;
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, explain, run};
 pub use logging::verbose_flag;
-#[cfg(feature = "load")]
-pub use rate_or_users::RateOrUsers;
 #[cfg(feature = "load")]
 pub use rates::{
     find_rate::FindRateFlags,

@@ -9,24 +9,21 @@
 
 pub mod clock;
 pub mod histogram;
-pub mod json;
-mod load;
+mod json;
 pub mod manifest;
-mod place;
 pub mod redaction;
-pub mod report;
 mod run;
+pub mod run_id;
 mod steps;
 pub mod store;
 
 pub use histogram::Histogram;
-pub use place::{ReportPlace, Unsaved};
-pub(crate) use report::SCHEMA;
-pub use report::{Report, Status, Tool};
+pub(crate) use run::report::SCHEMA;
 pub use run::{
     environment::{Cgroup, Environment},
     found_rate::{FoundRate, RateSearchEnd, RateVerdict, TriedRate},
     mark::Mark,
+    report::{Report, Status, Tool},
     series::Series,
     summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary},
     warning::{Warning, WarningCode},

@@ -1,5 +1,8 @@
 //! Reports on disk: opened before the load starts, saved whole or not at all.
 
+mod load;
+mod place;
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,7 +12,10 @@ use serde::de::DeserializeOwned;
 
 use crate::{Report, json};
 
-pub use crate::load::{load, load_json};
+pub use self::{
+    load::{load, load_json},
+    place::{ReportPlace, Unsaved},
+};
 
 /// Reason why a report could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -241,7 +247,7 @@ fn open_special(path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::begun as report;
+    use crate::run::report::begun as report;
 
     #[test]
     fn a_saved_report_reads_back_the_same() {

@@ -42,22 +42,11 @@ pub struct EvidenceCollector {
 }
 
 impl EvidenceCollector {
-    /// Starts the sampling thread, which ends when this value is dropped and connects when the
-    /// first step begins. `application` is the name of the observed connections; its own connection
-    /// adds `.watch`.
-    ///
-    /// # Errors
-    /// Fails when the system starts no thread.
-    pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
-        let scope = Scope::Application(application.to_owned());
-        Self::over(scope, address, application, cancel)
-    }
-
     /// Starts the thread for the sessions in `scope`, as a part of the run `name`.
     ///
     /// # Errors
     /// Fails when the system starts no thread.
-    pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
+    pub fn start(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
         let (used, processes) = (Arc::default(), SharedProcesses::default());
         let shared = (Arc::clone(&used), processes.clone());

@@ -6,9 +6,10 @@ use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, Item, LABEL, OverviewLine, item, row, solid};
+use super::figure_text::figure;
 use super::glyph::{self, BarPart};
 use crate::watch::history::Trend;
-use bench_cli::terminal_text::{columns, figure, fitted, right};
+use bench_cli::terminal_text::{columns, fitted, right};
 
 /// Smallest width of a core's number, bar and share, in columns.
 const CORE: usize = 20;

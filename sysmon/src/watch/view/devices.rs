@@ -6,10 +6,11 @@ use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
+use super::figure_text::figure;
 use super::memory::size;
 use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
-use bench_cli::terminal_text::{figure, fitted, right, shortened};
+use bench_cli::terminal_text::{fitted, right, shortened};
 
 /// Number of columns between the two halves.
 const GAP: usize = 2;

@@ -6,8 +6,9 @@ use ratatui::style::{Color, Modifier};
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
+use super::figure_text::figure;
 use crate::watch::history::{STALLED, Trend};
-use bench_cli::terminal_text::{columns, figure, fitted};
+use bench_cli::terminal_text::{columns, fitted};
 
 /// Width of `memory 100.0 %`, in columns.
 const STALL: usize = 14;

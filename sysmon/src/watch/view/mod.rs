@@ -6,6 +6,7 @@
 mod context;
 mod cpu;
 mod devices;
+mod figure_text;
 mod glyph;
 mod help;
 mod memory;
@@ -23,9 +24,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use self::context::{DrawContext, OverviewLine, fit, row};
+use self::figure_text::ABSENT;
 use self::palette::Palette;
 use super::model::Model;
-use bench_cli::terminal_text::{ABSENT, columns, fitted, printable, shortened};
+use bench_cli::terminal_text::{columns, fitted, printable, shortened};
 
 /// Smallest number of columns and lines of a terminal that can be used.
 pub(crate) const LEAST: (u16, u16) = (60, 16);

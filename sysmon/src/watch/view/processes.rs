@@ -8,10 +8,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::cpu::count;
+use super::figure_text::figure;
 use super::palette::Palette;
 use crate::watch::model::Model;
 use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, ProcessView, Sort};
-use bench_cli::terminal_text::{columns, figure, fitted, right, shortened};
+use bench_cli::terminal_text::{columns, fitted, right, shortened};
 
 /// Width of a process id, in columns.
 const PID: usize = 7;

@@ -5,8 +5,9 @@ use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, OverviewLine, row};
 use super::cpu::count;
+use super::figure_text::figure;
 use super::memory::size;
-use bench_cli::terminal_text::{figure, fitted, right};
+use bench_cli::terminal_text::{fitted, right};
 
 /// Column of the table: heading, width, series and format.
 type TreeColumn = (&'static str, usize, &'static str, fn(f64) -> String);

@@ -7,11 +7,11 @@ use clap::Args;
 use load_engine::{LoadCurve, LoadPlan, StepPlan};
 use serde_json::{Value, json};
 
-use crate::curve_values;
 use crate::exit::UsageError;
 use crate::flags;
+use crate::load::curve_values;
+use crate::load::rate_or_users::RateOrUsers;
 use crate::load::{Defaults, PacingFlag, StepFlags};
-use crate::rate_or_users::RateOrUsers;
 use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
 use crate::rates::rate_finder::RateStep;
 

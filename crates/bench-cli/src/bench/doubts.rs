@@ -3,7 +3,9 @@
 //! are noticed.
 
 use bench_report::{Report, Step, Warning, WarningCode};
-use load_engine::self_check;
+use load_engine::is_thin_percentile;
+
+use super::merged_warnings;
 
 /// Latency figures that a bench's table shows.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +42,7 @@ impl ShownFigures {
             warning.spoils = spoils;
             (!warning.spoils.is_empty()).then_some(warning)
         };
-        let mut doubts = self_check::merge(warnings.iter().filter_map(about).collect());
+        let mut doubts = merged_warnings::merge(warnings.iter().filter_map(about).collect());
         doubts.sort_by_key(|warning| warning.code.gravity());
         let lines: Vec<String> = doubts
             .iter()
@@ -69,7 +71,7 @@ impl ShownFigures {
         self.percentiles.contains(&last)
             && (code != WarningCode::TooFewSamples
                 || !self.merged
-                || samples().is_none_or(|count| self_check::is_thin(last, count)))
+                || samples().is_none_or(|count| is_thin_percentile(last, count)))
     }
 }
 
