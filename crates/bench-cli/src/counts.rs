@@ -1,6 +1,6 @@
 //! Lists and ranges of counts: the settings of a sweep in one word.
 
-use crate::flags::count;
+use crate::count::count;
 
 /// Settings beyond which a list is a slip of the pen.
 const MOST: usize = 1_000;

@@ -12,8 +12,8 @@ use crate::exit::UsageError;
 use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
 use crate::load::{Defaults, PacingFlag, StepFlags};
+use crate::load_conflicts::LoadConflicts;
 use crate::rate_finder::RateStep;
-use crate::rate_or_users::RateOrUsers;
 
 /// Help on curves, for the end of a scenario's help.
 pub const CURVES_HELP: &str = "\
@@ -31,7 +31,7 @@ Curves, for --rate and --users; results are told by segment:
 pub struct CurveLoadFlags {
     // First: the fields after it take their values out of what was parsed.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users who each wait for their answer (closed loop): a number, or a curve (see below)
     #[arg(long, value_parser = curve_values::users_or_curve, value_name = "N|CURVE")]

@@ -29,6 +29,7 @@ pub mod bench;
 #[cfg(feature = "load")]
 pub mod blocking;
 mod command_line;
+mod count;
 mod counts;
 #[cfg(feature = "load")]
 pub mod curve_flags;
@@ -49,6 +50,8 @@ mod generate;
 pub mod host_worker;
 #[cfg(feature = "load")]
 pub mod load;
+#[cfg(feature = "load")]
+mod load_conflicts;
 mod logging;
 #[cfg(feature = "load")]
 pub mod objective;
@@ -56,8 +59,6 @@ pub mod output;
 pub mod progress;
 #[cfg(feature = "load")]
 mod rate_finder;
-#[cfg(feature = "load")]
-mod rate_or_users;
 #[cfg(feature = "load")]
 mod rate_text;
 #[cfg(feature = "load")]
@@ -76,11 +77,11 @@ pub mod workers;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
+#[cfg(feature = "load")]
+pub use load_conflicts::LoadConflicts;
 pub use logging::verbose_flag;
 #[cfg(feature = "load")]
 pub use rate_finder::{RateFinder, RateStep};
-#[cfg(feature = "load")]
-pub use rate_or_users::RateOrUsers;
 #[cfg(feature = "load")]
 pub use rate_text::found_rates;
 #[cfg(feature = "load")]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::curve_values;
 use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
-use crate::rate_or_users::RateOrUsers;
+use crate::load_conflicts::LoadConflicts;
 
 /// Flags that say how load is made.
 #[derive(Debug, Clone, Args)]
@@ -19,7 +19,7 @@ use crate::rate_or_users::RateOrUsers;
 pub struct LoadFlags {
     // First: the fields after it take their values out of what was parsed.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users who each wait for their answer (closed loop)
     #[arg(long, value_parser = curve_values::held_count, value_name = "N")]

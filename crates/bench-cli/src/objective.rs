@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bench_report::Latency;
+use bench_report::histogram::Percentiles;
 
 /// A bound on latency or errors.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,17 +25,6 @@ pub enum Objective {
         below: f64,
     },
 }
-
-/// The percentiles that can be asked for, by the names that reports give them.
-const PERCENTILES: [(&str, f64); 7] = [
-    ("p50", 0.5),
-    ("p75", 0.75),
-    ("p90", 0.9),
-    ("p95", 0.95),
-    ("p99", 0.99),
-    ("p999", 0.999),
-    ("p9999", 0.9999),
-];
 
 impl Objective {
     /// Returns true if these figures keep it. Where nothing succeeded no latency is kept, where
@@ -83,8 +73,9 @@ impl FromStr for Objective {
             return Ok(Self::Errors { below });
         }
         let plain = figure.replace('.', "");
-        let known = PERCENTILES.iter().find(|(name, _)| *name == plain);
-        let (name, quantile) = *known.ok_or_else(form)?;
+        let mut known = Percentiles::LEVELS.into_iter();
+        let known = known.find(|(name, _)| *name == plain);
+        let (name, quantile) = known.ok_or_else(form)?;
         let below = crate::flags::duration(bound).map_err(|_| form())?;
         Ok(Self::Latency {
             name,

@@ -49,12 +49,10 @@ impl RateStep {
     }
 }
 
-/// Search under one setting. Ask for [`RateFinder::next_step`], run it, and tell its place in the
-/// report to [`RateFinder::record`], until no step is asked for.
+/// Search under one setting.
 #[derive(Debug)]
 pub struct RateFinder {
     objectives: Vec<Objective>,
-    repeats: u64,
     warmup: Duration,
     /// Measured part of a step that is not lengthened.
     measure: Duration,
@@ -83,15 +81,13 @@ impl RateFinder {
         let enough = |measure: Duration| (needed / measure.as_secs_f64()).ceil();
         let lowest = LOWEST_PER_S.max(enough(longest));
         let start = START_PER_S.max(enough(measure));
-        let repeats = flags.repeats(defaults);
         let finder = Self {
             objectives: objectives.to_vec(),
-            repeats,
             warmup: flags.warmup(defaults),
             measure,
             longest,
             needed,
-            search: RateSearch::new(start, (lowest, HIGHEST_PER_S), repeats),
+            search: RateSearch::new(start, (lowest, HIGHEST_PER_S), flags.repeats(defaults)),
             failures: 0,
             place: bench.report.summary.found_rates.len(),
         };
@@ -100,9 +96,35 @@ impl RateFinder {
         finder
     }
 
+    /// Runs one step after the other, until the search is over or the run was interrupted.
+    /// `searches_after` are those that follow, for the time left. `run` runs a step and returns its
+    /// index in the report; `None` where it did not begin: because of a signal, or, with a failed step
+    /// in the report that says why, because it could not.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn search<C: AsMut<Bench>>(
+        mut self,
+        context: &mut C,
+        searches_after: usize,
+        mut run: impl FnMut(&mut C, RateStep) -> anyhow::Result<Option<usize>>,
+    ) -> anyhow::Result<()> {
+        while let Some(step) = self.next_step(context.as_mut(), searches_after) {
+            let place = context.as_mut().report.steps.len();
+            let ran = run(context, step)?;
+            let bench = context.as_mut();
+            let left_out = (bench.report.steps.len() > place).then_some(place);
+            match ran.or(left_out) {
+                Some(index) => self.record(bench, index),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the step to run next, and tells `bench` how much is left; `None` when the search is
     /// over, or the run was interrupted.
-    pub fn next_step(&self, bench: &mut Bench, searches_after: usize) -> Option<RateStep> {
+    fn next_step(&self, bench: &mut Bench, searches_after: usize) -> Option<RateStep> {
         let rate_per_s = self.search.next_rate()?;
         if bench.interrupted() || self.failures >= FAILURES {
             return None;
@@ -121,14 +143,11 @@ impl RateFinder {
         })
     }
 
-    /// Judges step `index` of the report, which [`RateFinder::next_step`] asked for, and saves what
-    /// is known of the rate so far.
-    pub fn record(&mut self, bench: &mut Bench, index: usize) {
-        let Some(rate_per_s) = self.search.next_rate() else {
-            return;
-        };
-        let is_known = self.search.tried().iter().any(|tried| tried.step == index);
-        let Some(step) = bench.report.steps.get(index).filter(|_| !is_known) else {
+    /// Judges step `index` of the report, which is that of [`RateFinder::next_step`], and saves what is
+    /// known of the rate so far.
+    fn record(&mut self, bench: &mut Bench, index: usize) {
+        let (rate, step) = (self.search.next_rate(), bench.report.steps.get(index));
+        let (Some(rate_per_s), Some(step)) = (rate, step) else {
             return;
         };
         let warnings: Vec<_> = bench.warnings_about(index).collect();
@@ -157,7 +176,7 @@ impl RateFinder {
         let mut found = FoundRate {
             subject: subject.to_owned(),
             objectives: self.objectives.iter().map(ToString::to_string).collect(),
-            repeats: self.repeats,
+            repeats: search.repeats(),
             held_per_s: search.held(),
             broken_per_s: search.broken().map(|tried| tried.rate_per_s),
             end: search.end(),

@@ -63,6 +63,11 @@ impl RateSearch {
         self.tried.push(tried);
     }
 
+    /// Returns the number of steps in which the answer must hold.
+    pub fn repeats(&self) -> u64 {
+        self.repeats
+    }
+
     /// Rates that were tried, in their order.
     pub fn tried(&self) -> &[TriedRate] {
         &self.tried
