@@ -29,6 +29,7 @@ mod server_evidence;
 mod spike_recovery;
 mod step;
 pub mod store;
+mod store_error;
 mod summary;
 mod warning;
 
@@ -49,6 +50,7 @@ pub use series::Series;
 pub use server_evidence::{EvidenceRow, ServerEvidence};
 pub use spike_recovery::SpikeRecovery;
 pub use step::{Generator, Load, Pacing, Parameter, Step, StepEnd, Window};
-pub use store::{ReportFile, StoreError};
+pub use store::ReportFile;
+pub use store_error::StoreError;
 pub use summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary};
 pub use warning::{Warning, WarningCode};

@@ -4,7 +4,7 @@
 use bench_report::ServerEvidence;
 
 use crate::client::Client;
-use crate::failure::from_postgres;
+use crate::failure::message;
 
 const REPLICATION: &str = "SELECT /* plimsoll evidence */
            count(*) FILTER (WHERE sync_state IN ('sync', 'quorum'))::float8,
@@ -58,9 +58,4 @@ async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), 
         evidence.figure("transactions.oldest_age_s", oldest.max(seen.unwrap_or(0.0)));
     }
     Ok(())
-}
-
-#[allow(clippy::needless_pass_by_value)] // For map_err.
-fn message(error: tokio_postgres::Error) -> String {
-    from_postgres(&error).to_string()
 }

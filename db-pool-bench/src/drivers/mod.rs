@@ -8,6 +8,7 @@
 mod client_calls;
 mod deadpool;
 mod direct;
+mod driver;
 mod options;
 mod pool_handle;
 mod pooled;
@@ -20,12 +21,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
-use clap::ValueEnum;
 use load_engine::{Failure, ThinkTime, UserId};
 use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
 pub use direct::Direct;
+pub use driver::Driver;
 pub use options::{PoolOptions, Recycle};
 pub(crate) use pool_handle::{HasPool, PoolHandle};
 pub use sqlx::Sqlx;
@@ -35,45 +36,6 @@ use crate::conditions::HoldTimer;
 use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
-
-/// Driver by which the server is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Driver {
-    /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
-    Wire,
-    /// tokio-postgres without a pool, a connection for each user
-    Direct,
-    /// deadpool-postgres
-    Deadpool,
-    /// sqlx
-    Sqlx,
-}
-
-impl Driver {
-    /// Returns the name as written on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Wire => "wire",
-            Self::Direct => "direct",
-            Self::Deadpool => "deadpool",
-            Self::Sqlx => "sqlx",
-        }
-    }
-
-    /// Returns true if users share its connections.
-    pub(crate) fn is_pooled(self) -> bool {
-        matches!(self, Self::Deadpool | Self::Sqlx)
-    }
-
-    /// Returns the parameter that a sweep varies.
-    pub(crate) fn swept(self) -> &'static str {
-        if self.is_pooled() {
-            "pool_size"
-        } else {
-            "users"
-        }
-    }
-}
 
 /// Time-out of opening a pool's connections, whatever the checkout time-out.
 const OPENING_BOUND: Duration = Duration::from_secs(30);

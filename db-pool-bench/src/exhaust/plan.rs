@@ -8,14 +8,19 @@ use load_engine::{Excused, LoadPlan, PlannedStep, StepPlan, StopRule, TracedPlan
 use serde_json::{Value, json};
 
 use super::flags::{ExhaustFlags, Holder};
-use super::steps::{AFTER, BEFORE, HELD};
 use crate::drivers::Driver;
 use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
+/// Users alone, before the holders came.
+pub(super) const BEFORE: &str = "before";
+/// While connections were held.
+pub(super) const HELD: &str = "held";
+/// Users alone, once the holders had let go.
+pub(super) const AFTER: &str = "after";
+
 /// Default number of users for each connection; clearly more than one.
 const USERS_PER_CONNECTION: u64 = 4;
-
 /// Pause of a user after a failure, so that one whose checkout fails at once does not spin.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 

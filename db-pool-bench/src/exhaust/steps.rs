@@ -9,16 +9,9 @@ use pg_evidence::{SegmentEvidence, gap};
 
 use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
-use super::plan::{ExhaustPlan, ExhaustSetting};
+use super::plan::{AFTER, BEFORE, ExhaustPlan, ExhaustSetting, HELD};
 use crate::text::headline;
 use crate::time_shares;
-
-/// Users alone, before the holders came.
-pub(super) const BEFORE: &str = "before";
-/// While connections were held.
-pub(super) const HELD: &str = "held";
-/// Users alone, once the holders had let go.
-pub(super) const AFTER: &str = "after";
 
 /// One traced run that was executed.
 pub(super) struct RecordedRun<'a> {

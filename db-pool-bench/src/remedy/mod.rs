@@ -2,27 +2,14 @@
 //! purpose. A remedy is given only for the cause that the message names.
 
 mod causes;
+mod purpose;
 
 use bench_cli::Remedy as _;
 use load_engine::Failure;
 
 use causes::{CAUSES, Cause};
 use pg_connect::Address;
-
-/// Purpose of the statement or connection that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Connecting and logging in.
-    Connecting,
-    /// Creating tables.
-    Making,
-    /// Verifying the statements of a workload.
-    Checking,
-    /// Dropping what was created.
-    Removing,
-    /// Reading the server's statistics.
-    Watching,
-}
+pub(crate) use purpose::Purpose;
 
 /// Returns the remedy where no cause is known.
 fn default_remedy(purpose: Purpose) -> &'static str {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use arrow_schema::ArrowError;
 
+/// Bytes of a disk that are left free for the report and for other programs.
+pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
+
 /// Reason for which raw samples could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
@@ -22,7 +25,7 @@ pub enum StreamError {
          last {least} are left free",
         path = path.display(),
         left = left_bytes >> 20,
-        least = super::file::LEFT_FREE_BYTES >> 20,
+        least = LEFT_FREE_BYTES >> 20,
     )]
     NearlyFull {
         /// The file at fault.

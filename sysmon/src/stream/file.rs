@@ -12,11 +12,10 @@ use arrow_schema::SchemaRef;
 use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 
 use super::columns::Columns;
+use super::error::LEFT_FREE_BYTES;
 use super::sample::RawSample;
 use super::{RawHeader, StreamError};
 
-/// Bytes of a disk that are left free for the report and for other programs.
-pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
 /// Bytes that must be free before another file is begun on a disk that was full: with less it would
 /// soon be full again.
 const FREE_AGAIN_BYTES: u64 = 2 * LEFT_FREE_BYTES;

@@ -4,7 +4,8 @@
 //! of the thread's time. Reads `net_output_bytes`, less the answers of the load. The cost is the thread's
 //! time outside of commands × the share of others' bytes.
 
-use super::{MATTERS, clients};
+use super::clients;
+use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;

@@ -3,8 +3,8 @@
 
 use bench_report::{EvidenceRow, ServerEvidence};
 
-use super::message;
 use crate::client::Client;
+use crate::failure::message;
 use crate::foreign_text::text;
 
 const TRIGGERS: &str = "SELECT /* plimsoll evidence */ t.tgrelid::regclass::text, t.tgname::text,

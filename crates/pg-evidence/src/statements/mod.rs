@@ -9,7 +9,7 @@ use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Error, Row};
 
 use crate::client::Client;
-use crate::failure::from_postgres;
+use crate::failure::message;
 use crate::fingerprint;
 use crate::foreign_text::text;
 use columns::{CALLS, COLUMNS, EXEC_NS};
@@ -246,11 +246,6 @@ impl StatementFigures {
         }
         row
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // For map_err.
-fn message(error: Error) -> String {
-    from_postgres(&error).to_string()
 }
 
 #[cfg(test)]
