@@ -16,7 +16,7 @@ pub(crate) enum ComponentKind {
     Redis,
     /// A WebSocket server.
     Websocket,
-    /// The machine that they run on.
+    /// Machine that the other components run on.
     Machine,
 }
 

@@ -3,17 +3,18 @@
 use crate::assessment::TimeModel;
 use crate::bench_facts::BenchFacts;
 
-/// Share of the service time on or before a CPU below which a full CPU does not limit calls.
+/// Share of the service time. If calls spend less than this on a CPU or waiting for one, a fully used CPU
+/// does not limit them.
 const CPU_MATTERS: f64 = 0.25;
 
-/// Returns the time of a call on a CPU or waiting for one, in nanoseconds. The remainder of the model is
-/// included, because it passes in the client, which shares the machine.
+/// Returns the time that a call spends on a CPU or waiting for one, in nanoseconds. The remainder of the
+/// model is included: it passes in the client, which runs on the same machine.
 pub(super) fn cpu_ns(model: &TimeModel) -> f64 {
     model.sum_of("server_cpu") + model.sum_of("server_runnable") + model.sum_of("rest")
 }
 
-/// Returns true if calls spend enough of their time on a CPU, or waiting for one, for it to limit
-/// them.
+/// Returns true if calls spend enough time on a CPU, or waiting for one, for a full CPU to limit them. Also
+/// true if the CPU time of calls is not known.
 pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     bench.time_model.as_ref().is_none_or(|model| {
         let known = model.part("server_cpu").is_some();
@@ -22,9 +23,9 @@ pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     })
 }
 
-/// Returns the time of a call for which its session was ready to run and had no CPU, as the kernel
-/// counted it, in nanoseconds. Samples miss it: a woken session shows its last wait event until it
-/// runs.
+/// Returns the time of a call during which its session was ready to run but had no CPU, in nanoseconds, as
+/// counted by the kernel. Samples of the session do not show this time: a session that was woken up shows its
+/// last wait event until it runs.
 fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     let (_, step) = bench.operating_step()?;
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
@@ -32,7 +33,8 @@ fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     (calls > 0).then(|| ready / calls as f64)
 }
 
-/// Returns the time for which a call holds a connection, queues for locks left out, in nanoseconds.
+/// Returns the time for which a call holds a connection, in nanoseconds, without its waits for locks. With
+/// `cpu_is_crowded` the wait for a CPU is left out, too.
 pub(super) fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
     let locks = model.sum_of("lock") + model.sum_of("lwlock");
     let ready = if cpu_is_crowded {
@@ -40,7 +42,7 @@ pub(super) fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
     } else {
         0.0
     };
-    // A name that begins with `lock` is a lock; `lwlock` does not.
+    // `sum_of("lock")` does not include `lwlock…`, which begins with other letters.
     (model.served_ns() - locks - ready).max(0.0)
 }
 

@@ -26,7 +26,8 @@ pub(crate) use resource_bound::{EXPLAINS, ResourceBound};
 /// Computes the bound of one resource at the operating point; `None` if it was not measured.
 pub(crate) type ResourceMeasure = fn(&BenchFacts<'_>, &RunFacts<'_>) -> Option<ResourceBound>;
 
-/// All resources, from the generator inwards: the first whose bound explains the run is the limit.
+/// All resources, from the generator inwards. The first one whose bound explains the measured throughput is
+/// the limiting factor.
 const ALL: [ResourceMeasure; 6] = [
     generator::threads,
     generator::busiest_thread,
@@ -41,8 +42,8 @@ pub(crate) fn bounds(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<Resour
     ALL.iter().filter_map(|ask| ask(bench, facts)).collect()
 }
 
-/// Returns the CPU's throughput bound ÷ measured throughput: the share that other programs leave ÷ the
-/// share that server and generator used.
+/// Returns how often the measured throughput fits into what the CPU allows: the share of the CPU that other
+/// programs leave ÷ the share that server and generator used. `None` if a share was not recorded.
 fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     let ours = cpu.server_ratio.map(|server| server + cpu.generator_ratio);
     let times = match (ours, cpu.others_ratio()) {
@@ -52,8 +53,8 @@ fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     times.is_finite().then_some(times)
 }
 
-/// Returns the possible rise of throughput without `own_ns` of each call, up to the next limit (CPU,
-/// pool or users), as a share. `None` if the CPU was not recorded.
+/// Returns the possible rise of throughput, as a share of the measured one, if each call took `own_ns` less.
+/// The rise ends at the next limit: CPU, pool or number of users. `None` if the CPU was not recorded.
 pub(crate) fn gain_without(repeat: &RepeatFacts<'_, '_>, own_ns: f64) -> Option<f64> {
     let step = repeat.server.step;
     let rate = repeat.server.calls_per_s();

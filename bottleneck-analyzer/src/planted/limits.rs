@@ -1,4 +1,4 @@
-//! The limiting factor: the demand whose bound explains the throughput, and nothing that does not.
+//! Tests of the limiting factor: the demand whose bound explains the throughput is named, and no other.
 
 use crate::assessment::{Assessment, ComponentKind, Confidence, FindingKind};
 use bench_report::{FoundRate, Load, Pacing, RateSearchEnd, RateVerdict, TriedRate};
@@ -12,8 +12,8 @@ fn limit(assessment: &Assessment) -> String {
     format!("{}: {} ({})", limit.factor, limit.title, limit.reason)
 }
 
-/// Forty users before a pool of ten; ten sessions, most of which wait for one row, and somebody
-/// else's program on the machine.
+/// Forty users before a pool of ten. Most of its sessions wait for one row, and a program that takes no part
+/// uses CPU of the machine.
 fn hot_row() -> Server {
     let holder = |event: &str, state: &str, looks: f64| {
         let labels = [
@@ -38,7 +38,7 @@ fn hot_row() -> Server {
         ],
         idle_in_transaction: 0.084,
         outside: 0.05,
-        // Server 1.9 of 4 cores, generator 0.5, report.py 1.2: 90 %.
+        // Of 4 cores the server uses 1.9, the generator 0.5 and report.py 1.2: together 90 %.
         cpu: (0.90, 0.475, 0.125),
         tables: vec![(
             "blockers",
@@ -62,11 +62,11 @@ fn a_hot_row_is_the_limit_and_not_the_pool_and_not_the_cpu_that_others_use() {
         .unwrap();
     assert!(found.id.starts_with("lock_waits"), "{}", found.title);
     let impact = found.impact.unwrap();
-    // 12.5 ms of waiting and its echo before the pool: 72.5 of 80 ms.
+    // 12.5 ms of waiting for the row, and the queue before the pool that it causes: 72.5 of 80 ms.
     let saved = impact.saved_ns.unwrap() / 1e6;
     assert!((70.0..75.0).contains(&saved), "{saved}");
     assert!((impact.ratio - saved / 80.0).abs() < 0.01, "{impact:?}");
-    // The next limit is the CPU that report.py leaves: 583/s instead of 500/s.
+    // The next limit is the CPU that report.py leaves: 583 requests per second instead of 500.
     let gain = impact.capacity_gain_ratio.unwrap();
     assert!((0.14..0.20).contains(&gain), "{gain}");
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "wait.lock");
@@ -188,7 +188,7 @@ fn figures_that_break_little_s_law_make_the_limit_doubtful() {
     assert!(limit.reason.contains("9 were at work"), "{}", limit.reason);
 }
 
-/// No sentence contradicts another: what is on a CPU is not the round trip.
+/// No sentence contradicts another: time on a CPU is not counted as a round trip.
 #[test]
 fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_told() {
     let assessment = assess_reports(
@@ -207,7 +207,7 @@ fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_tol
     assert!(!told.contains("round trip"), "{told}");
 }
 
-/// Sessions that sleep need no CPU: one that others use up is not what the calls wait for.
+/// Sessions that sleep need no CPU, so a CPU that others use up is not the reason of their calls' time.
 #[test]
 fn a_cpu_that_others_use_up_does_not_hide_what_the_calls_wait_for() {
     let sleeping = Server {
@@ -246,7 +246,7 @@ fn a_quota_that_holds_the_server_back_is_named_with_its_periods() {
     assert!(fine.ruled_out.iter().any(|r| r.rule == "throttled"));
 }
 
-/// Windows of 100 ms with their throughput; the target stops for `stall_s` of each second.
+/// A run recorded in intervals of 100 ms, in which the target stops for `stall_s` of each second.
 fn with_stalls(stall_s: f64, generator_stall_ns: u64) -> Assessment {
     let mut reports = Server::default().run_with(|_, step| {
         step.generator.worst_stall_ns = generator_stall_ns;

@@ -7,7 +7,8 @@ use super::common::server::Server;
 use super::common::{Plant, hist};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// The pool, its queue told or not, on a machine with room or without a recording.
+/// Calls that queue for a pool of 4. `cpu` are shares of the machine: all that is busy, the server's, the
+/// generator's.
 fn crowd(cpu: (f64, f64, f64)) -> Server {
     Server {
         users: 32.0,
@@ -44,7 +45,7 @@ fn a_pool_is_too_small_only_where_the_cpu_is_known_to_have_room() {
     assert_eq!(factor(&full, ComponentKind::Postgres), "machine_cpu.server");
 }
 
-/// A recording of the generator's machine says nothing of a server on another one.
+/// A recording of the generator's machine tells nothing about a server on another machine.
 #[test]
 fn a_server_on_another_machine_is_not_known_to_have_room() {
     let mut reports = crowd((0.3, 0.0, 0.08)).run();
@@ -61,7 +62,7 @@ fn a_server_on_another_machine_is_not_known_to_have_room() {
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
 }
 
-/// A checkout that is long without a queue: connections that are free, and nobody waiting.
+/// A long checkout without a queue: connections are free and no call waits for one.
 fn checked(
     in_use: f64,
     size: u64,
@@ -130,12 +131,12 @@ fn a_checkout_that_cannot_be_divided_is_not_known() {
     );
 }
 
-/// A healthy Redis at 2,000/s: the driver's PING at checkout is no queue.
+/// A healthy Redis at 2,000 requests per second: the driver's PING at each checkout is no queue.
 #[test]
 fn a_healthy_redis_whose_driver_checks_its_connections_has_no_problem() {
     let plant = Plant::default();
     let mut report = plant.redis();
-    // The pool at its operating point, beside nothing else.
+    // Only the pool at its operating point, without other settings to compare with.
     report
         .steps
         .retain(|step| step.parameter("pool_size") == Some(8.0));

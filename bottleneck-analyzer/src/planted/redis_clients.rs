@@ -105,7 +105,7 @@ fn a_pool_that_users_queue_for_is_too_small_and_one_that_only_checks_is_not() {
             ..Plant::default()
         };
         let mut report = plant.redis();
-        // The pool at its operating point, beside nothing else.
+        // Only the pool at its operating point, without other settings to compare with.
         report
             .steps
             .retain(|step| step.parameter("pool_size") == Some(8.0));
@@ -139,7 +139,7 @@ fn a_pool_that_users_queue_for_is_too_small_and_one_that_only_checks_is_not() {
         },
     );
     assert_eq!(named(&checked), Vec::<&str>::new());
-    // 20,000 a second, each of which holds its connection for 0.39 ms.
+    // 20,000 calls per second, each of which holds its connection for 0.39 ms.
     let queued = pooled(
         7.8,
         310_000.0,

@@ -48,7 +48,7 @@ pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     all
 }
 
-/// Promises the throughput of the slowest repeat, less the headroom.
+/// Recommends the throughput of the slowest repeat, less the headroom that `sla` asks for.
 fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let rates = bench
         .operating_repeats()
@@ -98,7 +98,7 @@ fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
     }
 }
 
-/// Promises the number of connections that were held, less the headroom.
+/// Recommends the number of connections that were held, less the headroom.
 fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (_, step) = bench.operating_step()?;
     let held = step.parameter("connections")?;
@@ -123,8 +123,8 @@ fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     )
 }
 
-/// Promises the percentile of the worst repeat plus the margin; none if a warning spoils that of any
-/// repeat.
+/// Recommends a bound on a percentile: that of the worst repeat plus the margin. Gives a reason instead if a
+/// warning spoils the percentile of any repeat.
 fn latency<'s>(
     bench: &BenchFacts<'s>,
     indicator: &str,
@@ -173,13 +173,13 @@ fn latency<'s>(
     )
 }
 
-/// Rounds down to two digits, so that a promise does not look like a measured figure.
+/// Rounds down to two significant digits, so that a promise does not look like a measured figure.
 fn round_down(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).floor() * unit
 }
 
-/// Rounds up to two digits.
+/// Rounds up to two significant digits.
 fn round_up(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).ceil() * unit

@@ -7,7 +7,7 @@ use crate::bench_facts::BenchFacts;
 use crate::figures::duration_ns;
 use crate::source_report::{SourceReport, code_name};
 
-/// Promise before it is known whether it can be given.
+/// Promise under construction; it may still turn out that nothing can be promised.
 pub(super) struct PromiseDraft<'a> {
     pub(super) indicator: &'a str,
     /// Name shown to people.
@@ -20,7 +20,7 @@ pub(super) struct PromiseDraft<'a> {
 }
 
 impl PromiseDraft<'_> {
-    /// Withdraws the promise if the load at the operating point was shorter than `least_s` seconds.
+    /// Replaces the value by a reason if the load at the operating point lasted less than `least_s` seconds.
     pub(super) fn on_load_of(self, least_s: f64, bench: &BenchFacts<'_>) -> Self {
         let load_s = bench.load_s();
         if load_s >= least_s {
@@ -29,13 +29,14 @@ impl PromiseDraft<'_> {
         let (seen, needed) = (duration_ns(load_s * 1e9), duration_ns(least_s * 1e9));
         Self {
             value: Err(format!("{seen} of load, {needed} are needed")),
-            // Without a figure there is nothing that a warning could spoil.
+            // Without a value there is no figure that a warning could spoil.
             evidence: Vec::new(),
             ..self
         }
     }
 
-    /// Returns the promise. It has no value if a warning spoils its evidence or a repeat ended early.
+    /// Returns the finished promise. It has no value if a warning spoils its evidence or if a repeat ended
+    /// early.
     pub(super) fn into_promise(self, bench: &BenchFacts<'_>) -> Promise {
         let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
         let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));

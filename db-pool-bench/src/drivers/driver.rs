@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// Driver by which the server is reached.
+/// Driver by which the bench talks to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Driver {
     /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
@@ -26,12 +26,12 @@ impl Driver {
         }
     }
 
-    /// Returns true if users share its connections.
+    /// Returns true if the driver has a pool, whose connections the users share.
     pub(crate) fn is_pooled(self) -> bool {
         matches!(self, Self::Deadpool | Self::Sqlx)
     }
 
-    /// Returns the parameter that a sweep varies.
+    /// Returns the name of the parameter that a sweep of this driver varies.
     pub(crate) fn swept(self) -> &'static str {
         if self.is_pooled() {
             "pool_size"

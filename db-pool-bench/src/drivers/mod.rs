@@ -1,9 +1,9 @@
-//! Drivers under comparison: the same requests through each of them, configured alike.
+//! Drivers that are compared: each executes the same requests with the same configuration.
 //!
-//! Statements are prepared on every connection, all connections are open before the load begins
-//! unless told otherwise, and the checkout time-out is the same everywhere. Further defaults of a
-//! library (a ping before each checkout, say) stay on unless told otherwise, and are recorded in
-//! the report.
+//! Statements are prepared on every connection, the checkout time-out is the same everywhere, and all
+//! connections are open before the load begins unless the user sets another number. Other defaults of a
+//! library stay as they are (such as a ping before each checkout) unless the user changes them, and are
+//! recorded in the report.
 
 mod client_calls;
 mod deadpool;
@@ -37,25 +37,25 @@ use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Time-out of opening a pool's connections, whatever the checkout time-out.
+/// Time-out for opening the connections of a pool; the checkout time-out does not apply.
 const OPENING_BOUND: Duration = Duration::from_secs(30);
 
-/// Settings of a driver under test.
+/// Settings of a driver that is tested.
 #[derive(Debug, Clone)]
 pub struct DriverSetup {
     /// Address of the server.
     pub address: Address,
-    /// Application name of the connections.
+    /// Application name under which the server shows the connections.
     pub application: String,
-    /// Connections of the pool; unused without one.
+    /// Number of connections of the pool; not used by drivers without one.
     pub pool_size: u64,
-    /// Options of the pool; unused without one.
+    /// Options of the pool; not used by drivers without one.
     pub pool: PoolOptions,
     /// Time-out of a checkout.
     pub checkout_timeout: Duration,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub workload: Arc<SqlWorkload>,
-    /// Seed of the requests.
+    /// Seed of the random choices in requests.
     pub seed: u64,
     /// Time for which the application holds the connection after the answer.
     pub hold: ThinkTime,
@@ -68,7 +68,7 @@ impl DriverSetup {
         User::new(&self.workload, self.seed, user)
     }
 
-    /// Returns the connection settings for all drivers but sqlx.
+    /// Returns the connection settings for all drivers except sqlx.
     fn config(&self) -> Config {
         let mut config = self.address.config(&self.application);
         self.set_search_path(&mut config);

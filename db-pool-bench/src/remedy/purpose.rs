@@ -1,6 +1,6 @@
 //! Purposes of statements and connections.
 
-/// Purpose of the statement or connection that failed.
+/// Purpose of the statement or the connection that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Connecting and logging in.

@@ -1,4 +1,4 @@
-//! Command `workload`: lists built-in workloads, creates and drops lasting tables, checks scripts,
+//! Command `workload`: lists built-in workloads, creates and drops tables that outlive a run, checks scripts,
 //! and suggests a mix from a server's statistics.
 
 mod check;

@@ -10,7 +10,7 @@ use crate::control::ControlRuntime;
 use crate::server::ServerUnderTest;
 use crate::workloads::Schema;
 
-/// Connection of a command to its server; work on it ends when a signal comes.
+/// Connection of a command to its server. Work on it ends if a signal is received.
 pub(super) struct ServerConnection {
     pub(super) address: Address,
     pub(super) control: ControlRuntime,
@@ -18,7 +18,7 @@ pub(super) struct ServerConnection {
 }
 
 impl ServerConnection {
-    /// Connects to `url` under the name of `schema`.
+    /// Connects to `url`, with the name of `schema` in the application name.
     pub(super) fn begin(url: &str, schema: &Schema) -> anyhow::Result<Self> {
         let address = ServerUnderTest::at(url)?.address;
         let cancel = Cancel::new();
@@ -37,7 +37,7 @@ impl ServerConnection {
     /// Runs `work` to its end.
     ///
     /// # Errors
-    /// Fails when a signal comes, or the server stops answering.
+    /// Fails if a signal is received, or if the server stops answering.
     pub(super) fn run<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<T> {
         Ok(self.control.run(work)?.ok_or(Interrupted)?)
     }

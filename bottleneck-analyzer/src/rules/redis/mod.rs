@@ -1,5 +1,5 @@
-//! Rules about Redis: other work of its main thread, refused clients and waiting. Each checks one repeat of
-//! the operating point.
+//! Rules about Redis: other work of the main thread, refused clients, and waits. Each rule checks one repeat
+//! of the operating point.
 
 mod append_only;
 mod bytes;

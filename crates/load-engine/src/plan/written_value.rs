@@ -2,7 +2,8 @@
 
 use super::load_curve_error::LoadCurveError;
 
-/// Parses a number of zero or more; `10k`, `2M` and `500/s` are understood.
+/// Parses a number of at least zero. Accepts a factor (`10k`, `2M`) and the unit of a rate
+/// (`500/s`).
 pub(super) fn written_value(text: &str) -> Result<f64, LoadCurveError> {
     let digits = text.trim();
     let digits = digits.strip_suffix("/s").unwrap_or(digits);
