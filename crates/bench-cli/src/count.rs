@@ -3,10 +3,11 @@
 /// Largest count.
 const LARGEST: u64 = 1_000_000_000;
 
-/// A count of one or more; `10k` and `2M` are understood.
+/// Parses a count of at least one. Accepts factors: `10k`, `2M`.
 ///
 /// # Errors
-/// A sentence when it is none, zero, negative, or more than a thousand million.
+/// Returns a message if the text is not a count, or is zero, negative, or more than a thousand
+/// million.
 pub fn count(text: &str) -> Result<u64, String> {
     let form = "write a whole number of 1 or more, such as 8 or 10k";
     let text = text.trim();
@@ -26,7 +27,8 @@ pub fn count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Splits off a factor: `10k` is 10 times 1,000, `2M` 2 times 1,000,000.
+/// Splits a number into its digits and its factor: `10k` has the factor 1,000, `2M` the factor
+/// 1,000,000.
 pub(crate) fn scaled(text: &str) -> (&str, u64) {
     if let Some(digits) = text.strip_suffix(['k', 'K']) {
         (digits, 1_000)
@@ -37,7 +39,7 @@ pub(crate) fn scaled(text: &str) -> (&str, u64) {
     }
 }
 
-/// Returns true for a number with a minus sign, be it the hyphen or the mathematical one.
+/// Returns true for a number with a minus sign, be it a hyphen or the mathematical sign.
 pub(crate) fn is_negative(text: &str) -> bool {
     text.strip_prefix(['-', '\u{2212}'])
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'))

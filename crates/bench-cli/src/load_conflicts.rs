@@ -1,15 +1,15 @@
-//! Refusal of loads that exclude each other.
+//! Refusal of flags that define different loads.
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 
-/// Load flags that exclude each other: `--rate` and `--users`, and `--find-rate` and all that sets a
-/// load. Flattened into a command, it refuses them together, with the reason; it has no flag of its own.
+/// Load flags that exclude each other: `--rate` and `--users`, and `--find-rate` and each flag that
+/// sets a load. Flattened into a command, it refuses them together, with the reason. It adds no flag.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadConflicts;
 
-/// Flags that `--find-rate` excludes, with the reasons.
+/// Flags that cannot be combined with `--find-rate`: their ids, names and reasons.
 const LOADS: [(&str, &str, &str); 5] = [
     ("rate", "--rate", "sets one"),
     (

@@ -1,4 +1,4 @@
-//! The state of a bench's report, however the bench ends.
+//! Tests of the state of a bench's report, however the bench ends.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bench_cli::Exit;
 use bench_cli::bench::Bench;
-use bench_cli::exit::explain;
+use bench_cli::explain;
 use bench_cli::flags::OutputFlags;
 use bench_report::manifest::PartStatus;
 use bench_report::{Operation, Status, Step, Warning, WarningCode, store};

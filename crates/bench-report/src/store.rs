@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Report, StoreError, json};
+use crate::{Report, json};
 
 pub use crate::load::{load, load_json};
+pub use crate::store_error::StoreError;
 
 /// A report's place on disk, proven writable before any load is made.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
-//! Drivers by which the server is reached.
+//! Drivers by which the bench talks to the server.
 
 use clap::ValueEnum;
 
 /// Driver by which the bench talks to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Driver {
+pub(crate) enum Driver {
     /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
     Wire,
     /// tokio-postgres without a pool, a connection for each user

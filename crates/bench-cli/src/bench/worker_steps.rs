@@ -8,7 +8,8 @@ use super::Bench;
 use crate::follower::EvidenceSource;
 
 impl Bench {
-    /// Lets `workers` make the load of all steps that [`step_on_workers`](Self::step_on_workers) runs.
+    /// Sets the worker processes that make the load of all steps run by
+    /// [`step_on_workers`](Self::step_on_workers).
     pub fn lead(&mut self, workers: WorkerProcesses) {
         self.workers = Some(workers);
     }
@@ -18,10 +19,10 @@ impl Bench {
         self.workers.is_some()
     }
 
-    /// Fails if a worker process was lost: no further step can be made.
+    /// Verifies that no worker process was lost. After a loss no further step can be made.
     ///
     /// # Errors
-    /// Returns a sentence that names the worker.
+    /// Returns a sentence that names the lost worker.
     pub fn check_workers(&self) -> anyhow::Result<()> {
         match self.workers.as_ref().and_then(WorkerProcesses::lost) {
             Some(lost) => Err(anyhow::anyhow!("{lost}; what was measured is kept")),
@@ -29,11 +30,12 @@ impl Bench {
         }
     }
 
-    /// Runs one step on the worker processes and adds its result to the report; returns its index
-    /// there. `target` is what a worker needs to make the step's target.
+    /// Runs one step on the worker processes and adds its result to the report. Returns the
+    /// position of the step in the report. `target` is the description from which each worker
+    /// creates the step's target.
     ///
     /// # Errors
-    /// When no load can be made at all.
+    /// Fails if no load can be made at all.
     pub fn step_on_workers(
         &mut self,
         plan: &StepPlan,
