@@ -19,7 +19,8 @@ use crate::plan::step_plan::StepPlan;
 pub const CARRIED_RATIO: &str = "carried_ratio";
 /// Name of a step's figure: arrivals that lost worker processes were to make and did not.
 const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
-/// Name of a step's figure: highest 99th percentile of a single interval.
+/// Name of a step's figure: highest 99th percentile of a single interval, over the requests that began in
+/// the measured part.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
 /// Result of a step.
@@ -105,7 +106,7 @@ impl StepResult {
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
             (CARRIED_RATIO, step.carried_ratio()),
-            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns(measured.0)),
+            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns()),
         ] {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));

@@ -107,6 +107,11 @@ impl Recorder {
         self
     }
 
+    /// Returns true if each request is kept apart.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.shards.iter().any(|shard| lock(shard).trace.is_some())
+    }
+
     /// Takes all requests that were traced, in the order in which they began.
     pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
         let shards = self.shards.iter();

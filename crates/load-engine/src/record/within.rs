@@ -10,6 +10,9 @@ pub struct Within {
     /// Segment in which it was done: it counts for the throughput of that one. Answers during the drain
     /// count for none, as an overloaded target did not carry them.
     pub done: Option<SegmentIndex>,
+    /// True if it began before the step of the report in which it was over: in the warm-up, or in an
+    /// earlier segment that is a step of its own.
+    pub began_earlier: bool,
 }
 
 impl Within {
@@ -17,6 +20,7 @@ impl Within {
     pub const WHOLLY: Self = Self {
         due: Some(SegmentIndex::FIRST),
         done: Some(SegmentIndex::FIRST),
+        began_earlier: false,
     };
 
     /// Creates the position in a step with one measured segment.
@@ -24,6 +28,7 @@ impl Within {
         Self {
             due: due.then_some(SegmentIndex::FIRST),
             done: done.then_some(SegmentIndex::FIRST),
+            began_earlier: !due,
         }
     }
 }
