@@ -104,7 +104,7 @@ fn worst_interval(bench: &BenchFacts<'_>) -> Option<WorstInterval> {
         measured.filter_map(move |(index, span, _)| {
             Some(WorstInterval {
                 repeat: step.repeat,
-                at_ns: span.start - step.window.measure_start_ns,
+                at_ns: span.start.saturating_sub(step.window.measure_start_ns),
                 length_ns: span.end - span.start,
                 throughput_per_s: throughput.min.get(index).copied().flatten()?,
                 p99_ns: p99.and_then(|p99| {

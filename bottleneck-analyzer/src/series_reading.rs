@@ -7,8 +7,8 @@ use bench_report::{Series, Window};
 /// Recorded share of a window from which a reading represents the whole window.
 const COVERED: f64 = 0.5;
 
-/// Share of an interval by which it may end after the measured part: a bench looks a moment late.
-const ENDS_LATE: u64 = 20;
+/// Part of an interval by which it may lie outside of the measured part: a bench looks a moment late.
+const OUTSIDE: u64 = 50;
 
 /// Point of a series: its index, the time that it covers in nanoseconds, and its mean.
 pub(crate) type PointSpan = (usize, Range<u64>, f64);
@@ -91,8 +91,9 @@ pub(crate) fn measured_intervals(series: &Series, window: Window) -> Vec<PointSp
         // The first interval of a step begins with it, not at the end of the step before.
         let start_ns = span.start.max(window.start_ns);
         let length_ns = span.end.checked_sub(start_ns).filter(|ns| *ns > 0)?;
-        let is_inside = start_ns >= window.measure_start_ns
-            && span.end <= window.measure_end_ns + length_ns / ENDS_LATE;
+        let allowed_ns = length_ns / OUTSIDE;
+        let is_inside = start_ns + allowed_ns >= window.measure_start_ns
+            && span.end <= window.measure_end_ns + allowed_ns;
         is_inside.then_some((index, start_ns..span.end, mean))
     };
     series.spans().filter_map(measured).collect()

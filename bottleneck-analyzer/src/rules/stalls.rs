@@ -22,6 +22,9 @@ const RULE: &str = "stalls";
 const STILL_RATIO: f64 = 0.20;
 /// Calls of a median interval from which an interval without calls is no coincidence.
 const LEAST_CALLS: f64 = 10.0;
+/// Intervals of a step below which its median tells nothing. A step of a second has ten, of which one may
+/// lie across an end of the measured part.
+const FEWEST: usize = 9;
 /// Length from which a stall counts; shorter pauses are common, in nanoseconds.
 const SHORTEST_NS: u64 = 200_000_000;
 /// Longest stall of the generator ÷ longest stall of the calls from which the generator is the cause.
@@ -238,7 +241,7 @@ fn stalls_of<'a>(
     let rates: Vec<f64> = points.iter().map(|(_, _, rate)| *rate).collect();
     let median = statistics::median(&rates)?;
     let span_s = step.window.measured_s() / points.len() as f64;
-    if points.len() < 10 || median * span_s < LEAST_CALLS {
+    if points.len() < FEWEST || median * span_s < LEAST_CALLS {
         return None;
     }
     let (lengths, longest) = stalled(&points, STILL_RATIO * median)?;

@@ -166,11 +166,17 @@ mod tests {
         let start_ns = 7_000 * MS;
         let mut grid = TickGrid::new(start_ns, Duration::from_secs(4));
         let last_ms = *boundaries_ms.last().unwrap();
-        let mut beats_ms: Vec<u64> = (0..=last_ms).step_by(10).chain(boundaries_ms.to_vec()).collect();
+        let mut beats_ms: Vec<u64> = (0..=last_ms)
+            .step_by(10)
+            .chain(boundaries_ms.to_vec())
+            .collect();
         beats_ms.sort_unstable();
         beats_ms.dedup();
         let tick = |at_ms: &u64| {
-            let next = boundaries_ms.iter().find(|ms| *ms > at_ms).unwrap_or(&last_ms);
+            let next = boundaries_ms
+                .iter()
+                .find(|ms| *ms > at_ms)
+                .unwrap_or(&last_ms);
             let passed = boundaries_ms.iter().rfind(|ms| *ms <= at_ms);
             let near = Boundaries {
                 passed_ns: passed.map(|ms| start_ns + ms * MS),

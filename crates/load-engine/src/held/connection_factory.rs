@@ -50,8 +50,8 @@ pub trait HeldConnection: Send + Sized + 'static {
     /// Fails when the connection has ended.
     fn receive(&mut self) -> impl Future<Output = Result<Incoming, Failure>> + Send;
 
-    /// Makes the failure of a message that was not answered within `timeout`.
-    fn unanswered(timeout: Duration) -> Failure;
+    /// Makes the failure of the last message, which was not answered within `timeout`.
+    fn unanswered(&self, timeout: Duration) -> Failure;
 
     /// Closes the connection as its protocol has it; cut off after a second.
     fn close(self) -> impl Future<Output = ()> + Send {
@@ -64,8 +64,8 @@ pub trait HeldConnection: Send + Sized + 'static {
 pub enum Incoming {
     /// The answer to the last message.
     Answer,
-    /// An answer that is wrong; the connection is still good.
+    /// An answer to the last message that is wrong; the connection is still good.
     Wrong(Failure),
-    /// Anything else: a control frame, or an answer that came too late.
+    /// Anything else: a control frame, an answer that came too late, or what the peer sends by itself.
     Other,
 }

@@ -40,8 +40,13 @@ const HALTED_GRACE: Duration = Duration::from_millis(200);
 /// Command to all workers at once.
 #[derive(Debug, Clone)]
 pub(crate) enum WorkerCommand {
-    /// Open `missing` further connections over all workers, or fewer when the step breaks.
-    Fill { step: Arc<HeldStep>, missing: u64 },
+    /// Open `missing` further connections over all workers, or fewer when the step breaks. `again` says
+    /// that the step has opened some before: of these, lost ones are its own losses.
+    Fill {
+        step: Arc<HeldStep>,
+        missing: u64,
+        again: bool,
+    },
     /// Have connections send messages; `talkers` has a range of talker numbers for each worker.
     Talk {
         step: Arc<HeldStep>,
@@ -108,8 +113,12 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         cut_off: &CancellationToken,
     ) -> Result<(), Failure> {
         match command {
-            WorkerCommand::Fill { step, missing } => {
-                self.connections.retain(|connection| connection.is_open());
+            WorkerCommand::Fill {
+                step,
+                missing,
+                again,
+            } => {
+                self.forget_lost(again.then_some(&step));
                 let mut attempts = JoinSet::new();
                 let filled = tokio::select! {
                     biased;
@@ -157,6 +166,17 @@ impl<F: ConnectionFactory> HeldWorker<F> {
                 }
             }
         }
+    }
+
+    /// Forgets connections that were lost; records them as lost in `step`, where it has opened them.
+    fn forget_lost(&mut self, step: Option<&Arc<HeldStep>>) {
+        self.connections.retain(|connection| {
+            let lost = connection.failure();
+            if let (Some(failure), Some(step)) = (&lost, step) {
+                record_lost(step, failure.as_ref().clone());
+            }
+            lost.is_none()
+        });
     }
 
     fn add_connection(&mut self, attempted: Attempted<F::Connection>, step: &HeldStep) {
@@ -299,7 +319,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
 
     /// Closes connections one at a time, so that no worker closes many more than another.
     async fn close(&mut self, surplus: &AtomicU64) {
-        self.connections.retain(|connection| connection.is_open());
+        self.forget_lost(None);
         let (token, mut completed) = mpsc::channel::<()>(1);
         while !self.connections.is_empty() && take_one(surplus) {
             if let Some(connection) = self.connections.pop() {
