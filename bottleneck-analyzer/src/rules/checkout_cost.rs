@@ -1,8 +1,8 @@
-//! Rule `checkout_cost`: cost of a pool of Redis connections beside one multiplexed connection.
+//! Rule `checkout_cost`: cost of a pool of Redis connections, compared with one multiplexed connection.
 //!
-//! Fires if the multiplexed client carries more throughput than the pooled one by
-//! `pool.checkout_cost_ratio` or more. Reads the throughput of both clients' best settings. The impact is
-//! gain ÷ (1 + gain) of the capacity.
+//! Fires if the multiplexed client carries more throughput than the pooled one by `pool.checkout_cost_ratio`
+//! or more. Reads the throughput of both clients at their best settings. The impact is gain ÷ (1 + gain) of
+//! the capacity.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -73,7 +73,7 @@ fn not_compared(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.cannot_judge(RULE, bench.component, question, would_tell);
 }
 
-/// Builds the finding about a pool that carries less than one connection.
+/// Builds the finding about a pool that carries less throughput than one multiplexed connection.
 fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> FindingDraft {
     bench
         .finding(RULE, FindingKind::Information)
@@ -98,8 +98,8 @@ fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> Find
         )
 }
 
-/// Returns the first step of the fastest setting of a client, with the throughput of the setting. Where
-/// rates were searched for, this is the highest below the limit that was found.
+/// Returns the index of a step at the best setting of `client`, and the throughput of that setting. If the
+/// run searched for rates, that is the highest rate below the limit that was found.
 fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
     let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
     let settings = bench
