@@ -19,7 +19,7 @@ use super::worker_share::WorkerShare;
 /// by a sum of exponential draws. Each worker draws with its own seed at 1/k of the rate, and the
 /// union of such streams is a Poisson process again.
 #[derive(Debug, Clone)]
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     /// Time before the curve during which its first value applies (a warm-up), in seconds.
     held_s: f64,
     curve: RateCurve,
