@@ -17,6 +17,7 @@ mod objectives;
 mod page;
 mod pool_limits;
 mod postgres;
+mod rate_search;
 mod redis;
 mod redis_beside;
 mod redis_clients;
