@@ -29,6 +29,7 @@ pub mod bench;
 #[cfg(feature = "load")]
 pub mod blocking;
 mod command_line;
+mod count;
 mod counts;
 mod exit;
 pub mod flags;

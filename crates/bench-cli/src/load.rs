@@ -2,7 +2,7 @@
 
 mod curve_flags;
 mod curve_values;
-mod rate_or_users;
+mod load_conflicts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
 pub use self::{
     curve_flags::{CURVES_HELP, CurveLoadFlags},
     curve_values::{held_count, held_counts, held_rate},
-    rate_or_users::RateOrUsers,
+    load_conflicts::LoadConflicts,
 };
 
 /// Flags that define the load.
@@ -28,7 +28,7 @@ pub struct LoadFlags {
     // Must be the first field, because the fields after it remove their values from the parsed
     // arguments.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users who each wait for their answer (closed loop)
     #[arg(long, value_parser = curve_values::held_count, value_name = "N")]

@@ -1,7 +1,7 @@
 //! Flags of `db-pool-bench scale`.
 
 use bench_cli::flags::Counts;
-use bench_cli::load::{self, RateOrUsers, StepFlags};
+use bench_cli::load::{self, LoadConflicts, StepFlags};
 use bench_cli::{FindRateFlags, Objective};
 use clap::Args;
 
@@ -31,7 +31,7 @@ throwaway PostgreSQL is started and removed again.";
 pub(crate) struct ScaleFlags {
     // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users, from few to many
     #[arg(long, value_parser = load::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
