@@ -32,7 +32,7 @@ pub mod store;
 mod summary;
 mod warning;
 
-pub use changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan};
+pub use changing_load::{CurveChange, CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan};
 pub use clock::ClockAnchor;
 pub use environment::Environment;
 pub use failure::FailureSample;

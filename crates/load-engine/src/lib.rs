@@ -20,6 +20,7 @@ mod requests;
 mod traced;
 
 pub use control::cancel::Cancel;
+pub use control::load_control::{AppliedChange, LoadControl};
 pub use control::observer::{Observer, Tick};
 pub use control::rule_window::BrokenRule;
 pub use control::run_connections::{HeldResult, run_connections};
@@ -37,6 +38,7 @@ pub use load::pacer::Pacer;
 pub use plan::arrivals::Arrivals;
 pub use plan::curve_segments::NamedSegment;
 pub use plan::host_schedule::HostSchedule;
+pub use plan::load_change::ChangeError;
 pub use plan::load_curve::{FittedCurve, LoadCurve};
 pub use plan::load_curve_error::LoadCurveError;
 pub use plan::load_plan::{LoadPlan, SessionOpening};

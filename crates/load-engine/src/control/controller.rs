@@ -10,6 +10,7 @@ use super::answer_log::AnswerLog;
 use super::boundary_readings::BoundaryReadings;
 use super::cancel::Cancel;
 use super::heartbeat::{Heartbeat, TickGrid};
+use super::load_control::{self, ChangeRequests};
 use super::observer::{Observer, Tick};
 use super::rule_checks::RuleChecks;
 use super::rule_window::BrokenRule;
@@ -90,10 +91,12 @@ impl<'a> Controller<'a> {
         end = end.or(late).or_else(|| self.await_start(&segments));
         let window = segments.window();
         let mut readings = BoundaryReadings::new(&segments);
+        let refusal = load_control::refusal(self.plan, self.tells_segments, &*self.source);
+        let mut changes = ChangeRequests::new(&segments, refusal);
         self.watch.timeline.start_at(window.start_ns);
         if end.is_none() {
             self.heartbeat = Heartbeat::default();
-            end = self.hold(window, &mut readings);
+            end = self.hold(window, &mut readings, &mut changes);
         } else {
             readings.begin_with(before);
         }
@@ -101,6 +104,7 @@ impl<'a> Controller<'a> {
         if end.is_some() {
             self.source.halt();
         }
+        let changes = changes.close();
         let halted_ns = readings.last_ns();
         let finished_ns = self.source.finished_ns().unwrap_or(halted_ns);
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
@@ -134,6 +138,7 @@ impl<'a> Controller<'a> {
             collected: self.source.collect(&lengths_s),
             answers: self.answers,
             segments,
+            changes,
             readings,
             watches: self.watched.into_iter().chain([self.watch]).collect(),
             window,
@@ -206,9 +211,14 @@ impl<'a> Controller<'a> {
         None
     }
 
-    /// Watches warm-up and measured part, and reads the CPU time at each boundary; returns how they
-    /// ended early, if they did.
-    fn hold(&mut self, window: Window, readings: &mut BoundaryReadings) -> Option<StepEnd> {
+    /// Watches warm-up and measured part, reads the CPU time at each boundary, and answers those who ask
+    /// for changes of the load; returns how they ended early, if they did.
+    fn hold(
+        &mut self,
+        window: Window,
+        readings: &mut BoundaryReadings,
+        changes: &mut ChangeRequests,
+    ) -> Option<StepEnd> {
         let measured = self.plan.measured_time().unwrap_or_default();
         let mut grid = TickGrid::new(window.start_ns, measured);
         let mut rules = RuleChecks::new(self.plan, self.excused_wait, window.measure_start_ns);
@@ -217,6 +227,7 @@ impl<'a> Controller<'a> {
         } else {
             Phase::WarmUp
         });
+        self.observer.load_control(changes.control());
         loop {
             let now_ns = self.heartbeat.beat(readings.next_ns());
             let had_begun = readings.has_begun();
@@ -241,6 +252,7 @@ impl<'a> Controller<'a> {
             if end.is_some() || is_over {
                 return end;
             }
+            changes.answer(&grid, self.source);
         }
     }
 

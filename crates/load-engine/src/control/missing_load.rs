@@ -2,17 +2,16 @@
 
 use bench_report::{Step, StepEnd, Warning, WarningCode};
 
-use crate::plan::load_plan::LoadPlan;
-use crate::plan::step_plan::StepPlan;
+use super::step_load::StepLoad;
 
-/// Finds load of `plan` that `step`, as step 0, was too short to make, although it lasted as long as
+/// Finds `load` that `step`, as step 0, was too short to make, although it lasted as long as
 /// planned: users whom the spawn rate let come too late, or every request.
-pub(super) fn missing_load(plan: &StepPlan, step: &Step) -> Option<Warning> {
+pub(super) fn missing_load(load: &StepLoad<'_>, step: &Step) -> Option<Warning> {
     if step.end != StepEnd::Completed {
         return None;
     }
     let measured_s = step.window.measured_s();
-    let late = late_users(plan);
+    let late = load.late_users();
     let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
     let (message, made, wanted) = match (attempted, late) {
         (0, None) => (
@@ -35,29 +34,24 @@ pub(super) fn missing_load(plan: &StepPlan, step: &Step) -> Option<Warning> {
     Some(warning)
 }
 
-/// Returns the most users whom the spawn rate of `plan` lets be there together, and those that its
-/// load asks for; `None` where all of them come.
-fn late_users(plan: &StepPlan) -> Option<(u64, u64)> {
-    let LoadPlan::Closed { users, .. } = plan.load else {
-        return None;
-    };
-    plan.spawn_per_s?;
-    let came = plan.user_schedule()?.peak();
-    (came < users).then_some((came, users))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::plan::load_curve::LoadCurve;
+    use crate::plan::load_plan::LoadPlan;
+    use crate::plan::step_plan::StepPlan;
     use crate::plan::think_time::ThinkTime;
 
     fn users(users: u64, measured_s: u64) -> StepPlan {
         let think_time = ThinkTime::NONE;
         let load = LoadPlan::Closed { users, think_time };
         StepPlan::new("", load, Duration::from_secs(measured_s))
+    }
+
+    fn late_users(plan: &StepPlan) -> Option<(u64, u64)> {
+        StepLoad::new(plan, 0, Vec::new()).late_users()
     }
 
     #[test]

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use bench_report::PoolUsage;
 use bench_report::clock::monotonic_ns;
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
 use super::finished_users::FinishedUsers;
+use super::load_changes::LoadChanges;
+use crate::plan::intended_load::IntendedLoad;
 use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::pool_sums::{PoolSample, PoolSums};
@@ -21,8 +24,12 @@ use crate::record::step_recorder::StepRecorder;
 #[derive(Debug)]
 pub(crate) struct StepState {
     pub(crate) step: StepRecorder,
-    /// Token by which the pacer and users who think learn that nothing more is to begin.
+    /// Token by which everybody learns that nothing more is to begin.
     halt: CancellationToken,
+    /// Changes of the load.
+    pub(crate) changes: LoadChanges,
+    /// Wakes the pacer and users who wait, at a halt and at each change of the load.
+    disturbance: Notify,
     /// Token by which sessions and pools learn that they may close.
     released: CancellationToken,
     /// Token that cuts off whatever is still under way.
@@ -55,6 +62,8 @@ impl StepState {
         Self {
             step: StepRecorder::new(recorder),
             halt: CancellationToken::new(),
+            changes: LoadChanges::default(),
+            disturbance: Notify::new(),
             released: CancellationToken::new(),
             abort: CancellationToken::new(),
             opened: AtomicUsize::new(0),
@@ -73,6 +82,16 @@ impl StepState {
     pub(crate) fn halt(&self) {
         self.step.halt();
         self.halt.cancel();
+        self.disturbance.notify_waiters();
+    }
+
+    /// Begins a segment at `at_ns`, from which on `load` is what is intended.
+    pub(crate) fn change(&self, at_ns: u64, load: IntendedLoad) {
+        if let Some(segments) = self.step.segments.get() {
+            segments.change_at(at_ns);
+        }
+        self.changes.push(load);
+        self.disturbance.notify_waiters();
     }
 
     /// Lets sessions and pools close.
@@ -104,12 +123,30 @@ impl StepState {
         self.step.segments.wait().await
     }
 
-    /// Returns at `instant_ns`, or once nothing more is to begin.
-    pub(crate) async fn sleep_until(&self, instant_ns: u64) {
+    /// Returns true if nothing more is to begin, or the load was changed more than `seen` times.
+    pub(crate) fn is_disturbed(&self, seen: usize) -> bool {
+        self.step.is_halted() || self.changes.count() != seen
+    }
+
+    /// Returns once nothing more is to begin, or the load was changed more than `seen` times.
+    pub(crate) async fn disturbed(&self, seen: usize) {
+        loop {
+            // Made before the look, so that it is woken by whatever comes after.
+            let disturbed = self.disturbance.notified();
+            if self.is_disturbed(seen) {
+                return;
+            }
+            disturbed.await;
+        }
+    }
+
+    /// Returns at `instant_ns`, or once nothing more is to begin or the load was changed more than `seen`
+    /// times.
+    pub(crate) async fn sleep_until(&self, instant_ns: u64, seen: usize) {
         let left = Duration::from_nanos(instant_ns.saturating_sub(monotonic_ns()));
         tokio::select! {
             () = tokio::time::sleep(left) => {}
-            () = self.halted() => {}
+            () = self.disturbed(seen) => {}
         }
     }
 

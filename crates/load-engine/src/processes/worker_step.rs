@@ -102,6 +102,8 @@ impl<'a> WorkerStep<'a> {
                 load.begin(&segments);
                 self.told.started = true;
             }
+            // The parent has refused what its workers cannot make.
+            Order::Change { change } => drop(load.change(&change)),
             Order::TakeInterval => {
                 let interval = Box::new(load.take_interval());
                 let mut gauges = load.gauges().into_iter();
