@@ -1,4 +1,4 @@
-//! `bottleneck-analyzer`: reports in, ranked findings and SLA recommendations out.
+//! `bottleneck-analyzer`: reads reports, ranks findings and recommends what to promise (SLA).
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Finds the PostgreSQL connection-pool size to run with, and shows where the time goes: the wait
-//! for a connection apart from the server's work, each driver against the same requests.
+//! Finds the PostgreSQL connection-pool size to run with, and shows where the time goes. The wait for a
+//! connection is separated from the server's work, and each driver executes the same requests.
 #![cfg_attr(
     test,
     allow(

@@ -32,7 +32,8 @@ pub(crate) struct OnePoolFlags {
         long = "driver",
         id = "driver",
         value_enum,
-        // Drivers without a pool are refused with the reason.
+        // The possible values are hidden, because drivers without a pool are refused with a reason of their
+        // own.
         hide_possible_values = true,
         value_delimiter = ',',
         value_name = "DRIVER,…",
@@ -50,11 +51,11 @@ pub(crate) struct OnePoolFlags {
 }
 
 impl OnePoolFlags {
-    /// Returns the drivers to compare, sorted and without duplicates. `without` makes the error
-    /// message for a driver without a pool.
+    /// Returns the drivers to compare, sorted and without duplicates. `without` makes the error message for a
+    /// driver without a pool.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] for such a driver.
+    /// Fails with a [`UsageError`] if a driver has no pool.
     pub(crate) fn drivers(
         &self,
         without: impl Fn(&str) -> String,
@@ -68,7 +69,7 @@ impl OnePoolFlags {
         }
     }
 
-    /// Returns the variant that tests the pool of `driver`.
+    /// Returns the variant in which steps test the pool of `driver`.
     pub(crate) fn variant(&self, driver: Driver) -> Variant {
         Variant {
             driver,
@@ -97,7 +98,7 @@ impl OnePoolFlags {
         config
     }
 
-    /// Checks that the drivers can connect to the server that the flags name.
+    /// Checks that the drivers support the address of the server that the flags name.
     ///
     /// # Errors
     /// Fails with a [`UsageError`].
@@ -105,10 +106,10 @@ impl OnePoolFlags {
         self.target.server(&self.drivers).map(drop)
     }
 
-    /// Returns the server of the run, with room for `connections`; `None` when a signal came.
+    /// Returns the server of the run, with room for `connections`. `None` if a signal is received.
     ///
     /// # Errors
-    /// Fails when no server is found.
+    /// Fails if no server is found.
     pub(crate) fn open(
         &self,
         bench: &mut Bench,
@@ -131,7 +132,7 @@ pub(crate) struct TracedRunFlags {
 }
 
 impl TracedRunFlags {
-    /// Returns the given seed, or draws one: call it once and keep the result.
+    /// Returns the given seed, or draws one. Each call draws another, so call it once and keep the result.
     pub(crate) fn draw_seed(&self) -> u64 {
         load::seed_or_drawn(self.seed)
     }

@@ -1,4 +1,4 @@
-//! Commands and flags.
+//! Commands and flags of `plimsoll`.
 
 use std::path::PathBuf;
 

@@ -6,14 +6,14 @@ use bench_report::Environment;
 
 use crate::server_check::{self, ServerCheck};
 
-/// Severity of an observation.
+/// Consequence of an observation for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Nothing to do.
+    /// The observation needs no action.
     Fine,
-    /// Some figures will be doubtful or some limits low.
+    /// Some figures of a run will be doubtful, or some limits low.
     Doubtful,
-    /// No run is possible.
+    /// A run is not possible.
     Prevents,
 }
 
@@ -24,9 +24,9 @@ pub struct Check {
     pub what: &'static str,
     /// Severity.
     pub severity: Severity,
-    /// Observation.
+    /// Observation in words.
     pub seen: String,
-    /// Remedy; empty when nothing is to be done.
+    /// Remedy; empty if no action is needed.
     pub remedy: String,
 }
 
@@ -59,7 +59,7 @@ impl Check {
     }
 }
 
-/// Servers that the user's environment names; a run starts throwaway servers in place of the others.
+/// Servers that the user's environment names. A run starts throwaway servers for those that are absent.
 #[derive(Debug, Default)]
 pub struct NamedServers {
     postgres: Option<String>,
@@ -68,7 +68,7 @@ pub struct NamedServers {
 }
 
 impl NamedServers {
-    /// Reads the variables that `plimsoll run` reads.
+    /// Reads the environment variables that `plimsoll run` reads.
     pub fn from_environment() -> Self {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         Self {
@@ -79,7 +79,7 @@ impl NamedServers {
     }
 }
 
-/// Runs all checks. `root` is `/`, or a made-up tree in tests.
+/// Runs all checks. `root` is `/`; tests use a directory with files like those of `/proc`.
 pub fn examine(root: &Path, environment: &Environment, servers: &NamedServers) -> Vec<Check> {
     let mut checks = vec![cores(environment), memory(root), descriptors(environment)];
     checks.extend(ports(root));
@@ -176,7 +176,7 @@ fn ports(root: &Path) -> Option<Check> {
     })
 }
 
-/// Checks the machine for load by other programs.
+/// Checks if other programs load the machine; `None` if that cannot be read.
 fn busy(root: &Path, environment: &Environment) -> Option<Check> {
     let load: f64 = read(root, "proc/loadavg")?
         .split_whitespace()
@@ -234,7 +234,7 @@ fn server<T: AsRef<Path>>(what: &'static str, found: Result<T, testbed::TestbedE
     }
 }
 
-/// Converts the check of one of the user's servers.
+/// Converts the result of checking one of the user's servers.
 fn reached(what: &'static str, variable: &str, reached: ServerCheck) -> Check {
     match reached {
         ServerCheck::Usable(seen) => Check::fine(what, format!("{variable} {seen}")),

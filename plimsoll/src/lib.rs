@@ -1,8 +1,7 @@
-//! Runs the benches as one suite while the machine is recorded, and ends with the analyzer's
-//! findings.
+//! Runs the benches as one suite while the machine is recorded, then shows the analyzer's findings.
 //!
-//! Each tool runs as a process of its own, as a user would run it by hand: the suite measures exactly
-//! what the tool measures, and a tool that crashes affects no other.
+//! Each tool runs as a process of its own, as a user would run it: the suite measures exactly what the tool
+//! measures, and a tool that crashes does not affect the others.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod cli;

@@ -115,11 +115,11 @@ pub struct CommonFlags {
 /// Flags of `redis-bench cache`.
 #[derive(Debug, Args)]
 pub struct CacheFlags {
-    /// Number of keys that are asked for
+    /// Number of keys that requests use
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100k")]
     pub keys: u64,
 
-    /// Share of the keys that is there when a step begins, drawn at random
+    /// Share of the keys that exist when a step begins; they are drawn at random
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "1")]
     pub preload: f64,
 
@@ -131,7 +131,7 @@ pub struct CacheFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "10s")]
     pub ttl: Duration,
 
-    /// Most by which a key's life differs from --ttl, as a share of it
+    /// Largest difference between a key's life and --ttl, as a share of --ttl
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0.1")]
     pub ttl_jitter: f64,
 
@@ -164,17 +164,18 @@ pub struct PoolFlags {
     pub common: CommonFlags,
 }
 
-/// One command, over and over.
+/// Command that the scenario `pool` sends over and over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PoolWorkload {
     /// `SET key value`.
     Set,
-    /// `GET key` of a key that is there.
+    /// `GET key` of a key that exists.
     Get,
 }
 
 impl PoolWorkload {
-    /// Its command, by which operations are named and which the server counts.
+    /// Returns the name of the command, which is also the name of the operation and of the server's
+    /// statistics.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Set => &["set"],
@@ -183,7 +184,7 @@ impl PoolWorkload {
     }
 }
 
-/// The longest value that Redis takes.
+/// Length of the longest value that Redis stores, in bytes.
 pub(crate) const LONGEST_VALUE: u64 = 512 << 20;
 
 fn share(text: &str) -> Result<f64, String> {

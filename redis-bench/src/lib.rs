@@ -1,8 +1,8 @@
-//! Loads Redis as applications use it, and measures the cost of the way to connect.
+//! Loads Redis as applications use it, and measures what the way to connect costs.
 //!
-//! A scenario defines the requests of users ([`cache`], [`throughput`]), a client the way in which
-//! they are sent ([`clients`]). `scenario` runs each client in a shuffled order, adds the server's
-//! evidence to each step, and removes the run's keys.
+//! A scenario defines the requests of users ([`cache`], [`throughput`]). A client defines how they are sent
+//! ([`clients`]). `scenario` runs the steps of all clients in a shuffled order, adds the server's evidence to
+//! each step, and removes the run's keys.
 #![cfg_attr(
     test,
     allow(
@@ -50,7 +50,7 @@ use crate::scenario::RedisRun;
 use crate::throughput::Throughput;
 use crate::worker::RedisWorker;
 
-/// Runs the command of the command line.
+/// Runs the command that `cli` names.
 ///
 /// # Errors
 /// Returns a sentence with a remedy.
@@ -63,7 +63,7 @@ pub fn run(cli: &RedisBenchCli) -> anyhow::Result<Exit> {
         }
         RedisBenchCommand::Pool(flags) => {
             workload::check_value_size(flags.value_size)?;
-            // The cheapest generator: here it is the client that is measured.
+            // Uses the cheapest kind of generator, because this scenario measures the client itself.
             let defaults = defaults(RuntimeKind::PerCore);
             RedisRun::new("pool", &Throughput(flags), &flags.common, defaults)?.run()
         }

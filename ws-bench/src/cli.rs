@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of `ws-bench`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -65,7 +65,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100")]
     pub(crate) start: u64,
 
-    /// Each step's connections divided by the last one's
+    /// Connections of each step divided by those of the step before
     #[arg(long, value_parser = factor, value_name = "FACTOR", default_value = "2")]
     pub(crate) factor: f64,
 
@@ -158,8 +158,8 @@ impl LimitArgs {
         }
     }
 
-    /// Returns an open loop where a rate is given, a closed one of the talkers where only they are,
-    /// and with neither a gentle open loop.
+    /// Returns the load of the talkers: an open loop if a rate is given, a closed loop if only the number of
+    /// talkers is given, and a gentle open loop if neither is.
     fn load_plan(&self) -> LoadPlan {
         let talkers = self.talkers.unwrap_or(TALKERS);
         if self.talkers.is_some() || self.load.rate.is_some() {

@@ -1,8 +1,9 @@
 //! Finds how many WebSocket connections a server holds, and whose limit it was.
 //!
-//! Scenario `limit` raises the number of open connections step by step. Each connection stays open
-//! from step to step, some of them send messages, and all are checked before a step counts as held. The result names the owner of the limit: the server,
-//! the network, or this generator. `serve` is an echo server to try it on.
+//! Scenario `limit` raises the number of open connections step by step. Connections stay open from step to
+//! step, and some of them send messages. All are checked before a step counts as held. The result names the
+//! owner of the limit: the server, the network, or this generator. `serve` is an echo server to try the bench
+//! on.
 #![cfg_attr(
     test,
     allow(
@@ -39,10 +40,10 @@ use crate::limit::LimitRun;
 use crate::serve::{ServeError, ServeOptions};
 use crate::settings::DEFAULTS;
 
-/// Runs the command of the command line.
+/// Runs the command that `cli` names.
 ///
 /// # Errors
-/// Returns the sentence for stderr, with its remedy.
+/// Returns a sentence for stderr, with a remedy.
 pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
     match &cli.command {
         WsCommand::Limit(args) => limit(args),

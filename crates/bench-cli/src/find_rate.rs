@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::objective::Objective;
 
-/// Refusal of `--find-rate` by scenarios in which something happens to the load on its way.
+/// Error for `--find-rate` in scenarios that interfere with the load while it runs.
 pub const NO_RATE_TO_FIND: &str = "\
 this scenario has no single rate to find: what it does to the pool on its way decides what users \
 feel. Rates are found by db-pool-bench sweep and scale, redis-bench cache and pool";
@@ -24,12 +24,12 @@ pub struct FindRateFlags {
 }
 
 impl FindRateFlags {
-    /// Returns true if a rate is to be found.
+    /// Returns true if a rate is to be searched for.
     pub fn is_given(&self) -> bool {
         !self.find_rate.is_empty()
     }
 
-    /// Adds what the report says of a search to the configuration of its load.
+    /// Adds the bounds of the search to the report's configuration.
     pub fn add_to(&self, config: &mut BTreeMap<String, Value>, pacing: Pacing) {
         let objectives: Vec<String> = self.find_rate.iter().map(ToString::to_string).collect();
         config.insert("find_rate".to_owned(), json!(objectives));
@@ -37,7 +37,8 @@ impl FindRateFlags {
     }
 }
 
-/// Adds the gaps between arrivals to a configuration, and removes the pauses of users: there are none.
+/// Adds the distribution of arrivals to the report's configuration, and removes the think time,
+/// which an open loop does not have.
 pub(crate) fn tell_open_loop(config: &mut BTreeMap<String, Value>, pacing: Pacing) {
     let pacing = serde_json::to_value(pacing).unwrap_or_default();
     config.insert("pacing".to_owned(), pacing);

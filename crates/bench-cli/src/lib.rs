@@ -1,7 +1,7 @@
-//! Parts that every binary shares with its siblings: flags, progress, output, signals, exit codes.
+//! Parts that all programs share: flags, progress, output, signals, exit codes.
 //!
-//! stdout is the result, stderr is progress and errors; a terminal gets live bars and tables, a
-//! pipe gets plain lines; everything shown is redacted. Opens no socket.
+//! Results go to stdout, progress and errors to stderr. A terminal gets progress bars and tables, a
+//! pipe gets plain lines. Secrets are masked in everything shown. This crate opens no sockets.
 //!
 //! A binary's `main` is then:
 //!

@@ -1,4 +1,5 @@
-//! Bounds that a setting must keep to be of use: `p99<20ms`, `errors<1%`.
+//! Objectives: bounds on latency or errors that a setting must keep, such as `p99<20ms` or
+//! `errors<1%`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,26 +7,26 @@ use std::time::Duration;
 
 use bench_report::Latency;
 
-/// A bound on latency or errors.
+/// Bound on latency or errors.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Objective {
-    /// A percentile of response time (call time in a closed loop).
+    /// Bound on a percentile of response time (of call time in a closed loop).
     Latency {
-        /// The percentile's name, as in `p99`.
+        /// Name of the percentile, such as `p99`.
         name: &'static str,
         /// Quantile, 0..1.
         quantile: f64,
-        /// Bound that it must stay below.
+        /// Bound below which the percentile must stay.
         below: Duration,
     },
-    /// Failures ÷ finished requests.
+    /// Bound on the share of failures among finished requests.
     Errors {
-        /// Bound that it must stay below, 0..1.
+        /// Bound below which the share must stay, 0..1.
         below: f64,
     },
 }
 
-/// The percentiles that can be asked for, by the names that reports give them.
+/// Percentiles that an objective may name, with their quantiles. The names are those of the report.
 const PERCENTILES: [(&str, f64); 7] = [
     ("p50", 0.5),
     ("p75", 0.75),
@@ -37,9 +38,9 @@ const PERCENTILES: [(&str, f64); 7] = [
 ];
 
 impl Objective {
-    /// Returns true if these figures keep it. Where nothing succeeded no latency is kept, where
-    /// nothing finished no share of errors, and where a percentile falls among requests that were
-    /// never answered nobody knows.
+    /// Returns true if these figures keep the objective. Returns false if the figure is unknown: no
+    /// request succeeded, none finished, or the percentile falls among requests that were never
+    /// answered.
     pub fn is_kept(&self, latency: Option<&Latency>, error_ratio: Option<f64>) -> bool {
         match *self {
             Self::Latency {
@@ -119,7 +120,8 @@ mod tests {
         }
     }
 
-    /// Pairs of (duration, count): requests that were answered, and some that never were.
+    /// Latency of pairs of a duration in nanoseconds and a count, of answered and of unanswered
+    /// requests.
     fn latency(answered: &[(u64, u64)], unanswered: &[(u64, u64)]) -> Latency {
         let histogram = |of: &[(u64, u64)]| {
             let mut recording = bench_report::histogram::recording();

@@ -1,4 +1,5 @@
-//! Search for the highest rate of arrivals that keeps its bounds, one step of a bench after the other.
+//! Search for the highest rate of arrivals that keeps its bounds, one step of a bench after the
+//! other.
 
 use std::time::Duration;
 
@@ -11,17 +12,17 @@ use crate::objective::Objective;
 use crate::rate_text;
 use crate::rate_verdict::{judge, requests_needed};
 
-/// Rate with which a search begins, where a step at it makes enough requests.
+/// Arrivals per second at which a search begins, if a step at that rate makes enough requests.
 const START_PER_S: f64 = 100.0;
-/// Lowest and highest rate that are tried.
+/// Lowest and highest rate of a search, in arrivals per second.
 const LOWEST_PER_S: f64 = 1.0;
 const HIGHEST_PER_S: f64 = 1e7;
-/// Longest step for the sake of enough requests, where no duration is given.
+/// Longest step, where no duration is given and a low rate needs a longer step for enough requests.
 const LONGEST: Duration = Duration::from_secs(30);
-/// Steps in a row that could not run after which the search is given up.
+/// Number of consecutive steps that could not run, after which the search is given up.
 const FAILURES: usize = 2;
 
-/// Step that a search asks for.
+/// Step that a search needs next.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RateStep {
     /// Arrivals per second.
@@ -30,12 +31,12 @@ pub struct RateStep {
     pub repeat: u64,
     /// Number of the step in the search, from 0.
     pub number: u64,
-    /// Measured part.
+    /// Length of the measured part.
     pub measure: Duration,
 }
 
 impl RateStep {
-    /// Gives `plan` the length and the repeat of the step.
+    /// Sets in `plan` the length and the repeat of the step.
     #[must_use]
     pub fn shape(self, mut plan: StepPlan) -> StepPlan {
         plan.measure = self.measure;
@@ -43,33 +44,34 @@ impl RateStep {
         plan
     }
 
-    /// Returns the name of the step, as in `pool of 8 at 1,600/s`.
+    /// Returns the name of the step, such as `pool of 8 at 1,600/s`.
     pub fn name(self, setting: &str) -> String {
         format!("{setting} at {}/s", rate_text::per_s(self.rate_per_s))
     }
 }
 
-/// Search under one setting. Ask for [`RateFinder::next_step`], run it, and tell its place in the
-/// report to [`RateFinder::record`], until no step is asked for.
+/// Search under one setting. To use it, run the step that [`RateFinder::next_step`] returns, pass
+/// its position in the report to [`RateFinder::record`], and repeat until no step is returned.
 #[derive(Debug)]
 pub struct RateFinder {
     objectives: Vec<Objective>,
     repeats: u64,
     warmup: Duration,
-    /// Measured part of a step that is not lengthened.
+    /// Length of a step's measured part, unless a low rate needs a longer one.
     measure: Duration,
     longest: Duration,
-    /// Requests that a step must make for every bound to be judged.
+    /// Number of requests that a step must make so that every bound can be judged.
     needed: f64,
     search: RateSearch,
-    /// Last steps in a row that could not run.
+    /// Number of the last consecutive steps that could not run.
     failures: usize,
-    /// Place of the result in the report.
+    /// Position of the result in the report's list of found rates.
     place: usize,
 }
 
 impl RateFinder {
-    /// Begins a search under `subject`, a setting, and adds it to the report of `bench`.
+    /// Begins a search under the setting `subject`, and adds its result, still empty, to the report
+    /// of `bench`.
     pub fn begin(
         bench: &mut Bench,
         subject: &str,
@@ -100,8 +102,8 @@ impl RateFinder {
         finder
     }
 
-    /// Returns the step to run next, and tells `bench` how much is left; `None` when the search is
-    /// over, or the run was interrupted.
+    /// Returns the step to run next, and sets the remaining time in `bench`. `None` if the search
+    /// has ended, or if the run was interrupted.
     pub fn next_step(&self, bench: &mut Bench, searches_after: usize) -> Option<RateStep> {
         let rate_per_s = self.search.next_rate()?;
         if bench.interrupted() || self.failures >= FAILURES {
@@ -110,7 +112,7 @@ impl RateFinder {
         let enough = Duration::from_secs_f64(self.needed / rate_per_s);
         let measure = enough.clamp(self.measure, self.longest);
         let left = self.search.steps_left() as usize;
-        // The searches after this one are probably as long as it.
+        // Assumes that each of the later searches takes as long as this one.
         let steps = left + searches_after * (left + self.search.tried().len());
         bench.expect((self.warmup + measure) * steps as u32, steps);
         Some(RateStep {
@@ -121,8 +123,8 @@ impl RateFinder {
         })
     }
 
-    /// Judges step `index` of the report, which [`RateFinder::next_step`] asked for, and saves what
-    /// is known of the rate so far.
+    /// Judges the step at position `index` of the report, which must be that of
+    /// [`RateFinder::next_step`]. Saves the result so far.
     pub fn record(&mut self, bench: &mut Bench, index: usize) {
         let Some(rate_per_s) = self.search.next_rate() else {
             return;
@@ -169,7 +171,8 @@ impl RateFinder {
     }
 }
 
-/// Returns the rate to run with, as an interval: the one that held, up to the one that broke.
+/// Returns the found rate as a recommendation, with the interval from the highest rate that held to
+/// the lowest that broke.
 fn recommendation(found: &FoundRate, steps: &[Step]) -> Recommendation {
     let held = found.held_per_s;
     let tried = found.steps.iter();

@@ -1,4 +1,4 @@
-//! Text about rates that were searched for: reasons, headline, tables.
+//! Text about searches for rates: reasons, headline, tables.
 
 use bench_report::{
     FoundRate, Latency, Operation, QuantileEstimate, RateSearchEnd, RateVerdict, Report, Step,
@@ -9,7 +9,7 @@ use load_engine::RateSearch;
 use crate::objective::Objective;
 use crate::table::{self, Table};
 
-/// Returns a rate with all its digits, in groups of three: `1,840`, `12.5`.
+/// Formats a rate with all its digits, in groups of three: `1,840`, `12.5`.
 pub(crate) fn per_s(rate: f64) -> String {
     if rate < 99.95 {
         let text = format!("{rate:.1}");
@@ -25,13 +25,13 @@ pub(crate) fn per_s(rate: f64) -> String {
     groups.join(",")
 }
 
-/// Returns what a step at a rate showed, as in `at 1,960/s p99 was 61.0 ms`.
+/// Returns the rate and the reason of a step's verdict, such as `at 1,960/s p99 was 61.0 ms`.
 fn shown_at(tried: &TriedRate) -> String {
     let reason = tried.reason.as_deref().unwrap_or("the bounds were kept");
     format!("at {}/s {reason}", per_s(tried.rate_per_s))
 }
 
-/// Returns the result of a search in words, with the figures that it rests on.
+/// Returns the result of a search as a sentence, with the figures behind it.
 pub(crate) fn reason(search: &RateSearch) -> String {
     let rate = |rate: Option<f64>| rate.map_or_else(String::new, per_s);
     let broken = search.broken().map(shown_at).unwrap_or_default();
@@ -77,7 +77,7 @@ pub(crate) fn headline(found: &[FoundRate]) -> String {
     each.collect::<Vec<String>>().join("; ")
 }
 
-/// Returns the result of a run that searched for rates, as it is printed, fit for 80 columns.
+/// Returns the text output of a run that searched for rates, at most 80 columns wide.
 pub fn found_rates(report: &Report) -> String {
     let Some(first) = report.summary.found_rates.first() else {
         return "Nothing was measured.\n".to_owned();
@@ -101,8 +101,8 @@ pub fn found_rates(report: &Report) -> String {
     text
 }
 
-/// Returns a table with a line for each rate, rising, of the steps that decided on it. Where they
-/// differ the worst is shown.
+/// Returns a table of the steps that decided on the result, with one line per rate, rising. Each
+/// figure is the worst of the steps at that rate.
 fn rates_table(found: &FoundRate, report: &Report) -> String {
     let mut rates: Vec<f64> = found.steps.iter().map(|tried| tried.rate_per_s).collect();
     rates.sort_by(f64::total_cmp);
@@ -132,11 +132,11 @@ fn rates_table(found: &FoundRate, report: &Report) -> String {
     table.to_string()
 }
 
-/// Returns the worst figures of `steps`.
+/// Returns the worst figures of `steps`, as table cells.
 fn figures(steps: &[&Step], percentiles: &[(&str, f64)]) -> Vec<String> {
     let carried = steps.iter().filter_map(|step| step.carried_ratio());
     let carried = carried.min_by(f64::total_cmp);
-    // More than all is what the warm-up left to do.
+    // A share above 1 comes from arrivals of the warm-up that were answered in the measured part.
     let carried = carried.map_or("–".to_owned(), |share| table::ratio(share.min(1.0)));
     let worst = percentiles.iter().map(|(_, q)| worst_quantile(steps, *q));
     let operations = || steps.iter().flat_map(|step| step.operations.values());
@@ -148,7 +148,7 @@ fn figures(steps: &[&Step], percentiles: &[(&str, f64)]) -> Vec<String> {
     cells
 }
 
-/// Returns the median and the percentiles that the bounds name.
+/// Returns the median, and the percentiles that the bounds name.
 fn percentiles(found: &FoundRate) -> Vec<(&'static str, f64)> {
     let objectives = found.objectives.iter().filter_map(|text| text.parse().ok());
     let named = objectives.filter_map(|objective| match objective {
@@ -172,7 +172,7 @@ fn worst_quantile(steps: &[&Step], q: f64) -> Option<QuantileEstimate> {
     steps.iter().filter_map(of).max_by_key(|found| found.ns)
 }
 
-/// Returns the verdict on a rate from those on its steps.
+/// Returns the verdict on a rate from the verdicts on its steps.
 fn verdict(tried: &[&TriedRate]) -> RateVerdict {
     let count = |verdict: RateVerdict| tried.iter().filter(|t| t.verdict == verdict).count();
     let doubtful = count(RateVerdict::Doubtful);

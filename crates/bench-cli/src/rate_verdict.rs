@@ -1,5 +1,5 @@
-//! Verdict on a step at a rate: whether the rate was carried and kept its bounds. Figures that the
-//! generator spoilt, and too few of them, decide nothing.
+//! Verdict on a step at a rate: whether the target served the rate and kept its bounds. Figures
+//! that the generator may have distorted, and figures of too few requests, decide nothing.
 
 use bench_report::histogram::recording;
 use bench_report::{
@@ -10,15 +10,15 @@ use load_engine::self_check;
 use crate::objective::Objective;
 use crate::table;
 
-/// Share of the arrivals due that must be carried while they are due.
+/// Smallest share of the arrivals due in the measured part that must succeed in it.
 const CARRIED: f64 = 0.97;
-/// Requests that make a difference: with fewer it is chance.
+/// Smallest number of requests from which a conclusion is drawn; fewer may be chance.
 const FEWEST: f64 = 10.0;
-/// Failures expected at a bound on them below which none seen proves nothing: with three expected,
-/// none is seen once in twenty.
+/// Smallest number of failures expected at a bound on errors from which their absence proves
+/// anything. If three are expected, none occurs with a probability of 5 %.
 const FEWEST_FAILURES: f64 = 3.0;
 
-/// Verdict with the figure that broke a bound, or the reason for a doubt.
+/// Verdict on a step, with the figure that broke a bound or the reason for a doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JudgedStep {
     pub(crate) verdict: RateVerdict,
@@ -42,20 +42,21 @@ impl JudgedStep {
     }
 }
 
-/// Returns the requests that a step must make for `objective` to be judged.
+/// Returns the number of requests that a step must make so that `objective` can be judged.
 pub(crate) fn requests_needed(objective: &Objective) -> f64 {
     match *objective {
-        // Some more: arrivals at exponential gaps may be fewer than planned.
+        // Adds a tenth, because arrivals at random times may be fewer than planned.
         Objective::Latency { quantile, .. } => 1.1 * FEWEST / (1.0 - quantile),
         Objective::Errors { below } => 1.1 * FEWEST_FAILURES / below,
     }
 }
 
-/// Judges a step that offered a rate. `warnings` are those about this step, which is number `index`
-/// of its report.
+/// Judges a step at a constant rate, at position `index` of its report. `warnings` are those about
+/// the step.
 ///
-/// Lateness of the generator only adds to a response time: a figure below its bound holds although the
-/// generator doubts it, and one above tells nothing of the target then.
+/// Lateness of the generator can only lengthen response times. A figure below its bound therefore
+/// holds even if the generator doubts it. A doubtful figure above its bound says nothing about the
+/// target.
 pub(crate) fn judge(
     objectives: &[Objective],
     (index, step): (usize, &Step),
@@ -90,7 +91,8 @@ pub(crate) fn judge(
         RateVerdict::Doubtful => 1,
         RateVerdict::Held => 0,
     };
-    // Of several that are equally bad the first one speaks.
+    // Reversed, because `max_by_key` returns the last of several equal verdicts and the first one
+    // is wanted.
     let all: Vec<JudgedStep> = each.collect();
     all.into_iter()
         .rev()
@@ -98,7 +100,7 @@ pub(crate) fn judge(
         .unwrap_or_else(JudgedStep::held)
 }
 
-/// Returns true if such a warning says that the load or the target was not there.
+/// Returns true for warnings that part of the load, or the target, was missing.
 fn is_about_load(code: WarningCode) -> bool {
     matches!(
         code,
@@ -106,7 +108,7 @@ fn is_about_load(code: WarningCode) -> bool {
     )
 }
 
-/// Step at a rate, with the doubts about it.
+/// Step at a rate, with the warnings about it.
 struct RatedStep<'a> {
     index: usize,
     step: &'a Step,
@@ -133,7 +135,7 @@ impl RatedStep<'_> {
                     0.0,
                 )
             }
-            // A bound on errors allows failures, a bound on latency does not.
+            // A bound on errors allows failures; a bound on latency does not.
             Objective::Errors { below } => (self.judge_errors(below, attempted), failed_ratio),
         };
         if kept.verdict == RateVerdict::Broken {
@@ -152,10 +154,10 @@ impl RatedStep<'_> {
         }
     }
 
-    /// Judges a rate of which a share was not carried. Where every request takes longer than the
-    /// warm-up, those under way at the end are missing, and none was under way at the start. (Of an
-    /// overloaded target the first requests are faster than that: its queue is no longer than the
-    /// warm-up then.)
+    /// Judges a step in which only the share `carried` of the arrivals succeeded. If every request
+    /// takes longer than the warm-up, this proves nothing: requests in flight at the end are
+    /// missing, and none was in flight at the start of the measured part. (That does not apply to
+    /// an overloaded target, whose first requests are faster because its queue is still short.)
     fn not_carried(&self, carried: f64) -> JudgedStep {
         let why = format!("{} of the arrivals were carried", table::ratio(carried));
         let window = &self.step.window;
@@ -170,8 +172,7 @@ impl RatedStep<'_> {
         self.unless_spoilt(&["operations/*/throughput_per_s"], why)
     }
 
-    /// Judges a percentile of response time. A request that failed kept no bound: it counts as one that
-    /// took for ever.
+    /// Judges a percentile of response time. A failed request counts as infinitely slow.
     fn judge_latency(
         &self,
         (name, quantile): (&str, f64),
@@ -222,13 +223,13 @@ impl RatedStep<'_> {
         self.unless_spoilt(&[&figure], told)
     }
 
-    /// Returns the quantile `q` of the generator's own lateness.
+    /// Returns quantile `q` of the generator's own lateness, in nanoseconds.
     fn pacing_lag_ns(&self, q: f64) -> u64 {
         let mut all = recording();
         let operations = self.step.operations.values();
         for lag in operations.filter_map(|o| o.pacing_lag.as_ref()) {
             if let Ok(lag) = lag.decode() {
-                // Equal bounds on both sides: adding cannot fail.
+                // Both have the same bounds, so that adding cannot fail.
                 let _ = all.add(lag);
             }
         }
@@ -250,7 +251,8 @@ impl RatedStep<'_> {
         JudgedStep::held()
     }
 
-    /// Returns broken for `why`, unless the generator accuses itself of spoiling one of `figures`.
+    /// Returns broken with the reason `why`, or doubtful if the generator may have distorted one of
+    /// `figures`.
     fn unless_spoilt(&self, figures: &[&str], why: String) -> JudgedStep {
         let is_own = |warning: &&&Warning| {
             let own = matches!(
@@ -269,7 +271,8 @@ impl RatedStep<'_> {
         }
     }
 
-    /// Returns true if `warning` spoils `figure`, in which `*` stands for an operation's name.
+    /// Returns true if `warning` concerns `figure`, in which `*` stands for the name of an
+    /// operation.
     fn spoils(&self, warning: &Warning, figure: &str) -> bool {
         let mut names = self.step.operations.keys();
         names.any(|name| {
@@ -279,7 +282,7 @@ impl RatedStep<'_> {
     }
 }
 
-/// Returns the number of requests that took at least `bound_ns`, or had waited so long in vain.
+/// Returns the number of requests that took at least `bound_ns`, or were never answered.
 fn beyond(latency: &Latency, bound_ns: u64) -> u64 {
     let finished = latency.finished();
     let answered = finished.count_between(bound_ns, finished.max().max(bound_ns));

@@ -6,8 +6,8 @@ use bench_report::{Latency, Operation, Step, StepSegment};
 
 use crate::table::{self, Table};
 
-/// Returns the results of repeats of a step by segment of their curve, and how they recovered from a
-/// spike; empty where the load did not change.
+/// Returns a table of results by segment, over all repeats of a step, and sentences about the
+/// recovery from a spike. Empty if the load is constant.
 pub fn segment_table(repeats: &[&Step]) -> String {
     let Some(first) = repeats.iter().find(|step| !step.segments.is_empty()) else {
         return String::new();
@@ -30,7 +30,7 @@ pub fn segment_table(repeats: &[&Step]) -> String {
     table.to_string() + &recoveries(repeats)
 }
 
-/// Returns a paragraph for each recovery from a spike, repeats with the same one together.
+/// Returns a paragraph for each recovery from a spike; equal ones of several repeats are merged.
 fn recoveries(repeats: &[&Step]) -> String {
     let found = repeats
         .iter()

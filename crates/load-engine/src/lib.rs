@@ -1,13 +1,14 @@
-//! Load engine: rate curve, pacer, recorder, cancellation, steps and their order.
+//! Load engine: plans of load, threads and processes that make the load, and the records of each
+//! step.
 //!
-//! Three rules hold it together. Latency runs from the instant a request was *due*, so a server
-//! that stalls shows in the figures however the generator waited. Every phase of an arrival is
-//! recorded apart, and they add up ([`Recorder`]). The generator accuses itself ([`self_check`]):
-//! what it spoilt is named with the figures concerned.
+//! Three rules hold everywhere. Response time runs from the instant at which a request was *due*,
+//! so that a stalled server shows in the figures although the generator had to wait. The phases of
+//! a request are recorded separately and add up to its response time ([`Recorder`]). The generator
+//! checks itself ([`self_check`]) and names the figures that it may have distorted.
 //!
-//! [`run_requests`] runs one step of requests and answers, [`run_connections`] one of connections that
-//! stay open from step to step, and [`run_traced`] a load that changes and whose requests are followed
-//! one by one.
+//! [`run_requests`] runs one step of requests and answers. [`run_connections`] runs one step of
+//! connections that stay open from step to step. [`run_traced`] runs a changing load whose requests
+//! are each recorded with their timestamps.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 mod control;

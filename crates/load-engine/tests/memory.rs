@@ -1,4 +1,4 @@
-//! Memory of a recorder: histograms take it when they are first used, and recording takes none.
+//! Test of a recorder's memory: histograms allocate on first use, and recording allocates nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -11,32 +11,33 @@ use load_engine::{
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's allocator, counting calls and bytes of the whole process.
+/// The system's allocator, with a count of the calls and bytes of the whole process.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes to the system's allocator as it came; the counts touch no memory that is
-// allocated.
+// SAFETY: every call is passed unchanged to the system's allocator, and counting accesses no
+// allocated memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
         HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `dealloc`.
         unsafe { System.dealloc(place, layout) }
     }
 }
 
 const THREADS: usize = 16;
 
-/// Both counts are of the whole process, so one test makes them one after another.
+/// Both measurements are in one test, because the counts cover the whole process and tests run in
+/// parallel.
 #[test]
 fn operations_that_are_not_used_take_no_memory_and_recording_allocates_nothing() {
     let before = HELD.load(Ordering::Relaxed);

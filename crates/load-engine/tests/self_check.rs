@@ -1,4 +1,4 @@
-//! What the generator accuses itself of, on steps into which it was planted.
+//! Tests of the generator's warnings about itself, on steps with made-up CPU times.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod known;
@@ -9,7 +9,7 @@ use bench_report::{Generator, Step, Warning, WarningCode};
 use known::{Known, closed, run};
 use load_engine::self_check::{examine, saturation};
 
-/// A step as the engine makes it, whose generator was this busy.
+/// Result of a real step, whose generator is then said to have used these shares of its CPUs.
 fn busy(all: f64, busiest: Option<f64>) -> Step {
     let mut step = run(&closed(1, Duration::from_millis(50)), Known::default()).step;
     step.generator = Generator {

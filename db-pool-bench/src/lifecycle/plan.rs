@@ -1,4 +1,4 @@
-//! Plan of the scenario, settled before the server is touched.
+//! Plan of the scenario, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,38 +16,39 @@ use crate::drivers::Driver;
 use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
-/// Part in which connections are opened one after the other.
+/// Name of the step in which connections are opened one after another.
 pub(super) const COST: &str = "connecting";
-/// Part with many logins at once.
+/// Name of the step with many logins at once.
 pub(super) const STORM: &str = "login storm";
-/// Driver name of connections outside any pool.
+/// Driver name in steps whose connections belong to no pool.
 pub(super) const NO_POOL: &str = "no pool";
 pub(super) const RAMP: &str = "ramp";
 pub(super) const SPIKE: &str = "spike";
 pub(super) const IDLE: &str = "idle";
 pub(super) const SPIKE_AGAIN: &str = "spike after idle";
 
-/// Number of connections opened one after the other.
+/// Number of connections that are opened one after another.
 const ONE_BY_ONE: u64 = 15;
-/// Longest time of the logins without a pool; the time-out of the address ends each of them before.
+/// Bound on the length of the steps without a pool. It is never reached, because the time-out of the address
+/// ends each login earlier.
 const LONGEST_LOGINS: Duration = Duration::from_hours(1);
-/// Most requests at once; arrivals beyond them wait, and are counted.
+/// Largest number of requests in flight. Further arrivals wait, and are counted.
 const MOST_AT_ONCE: u64 = 10_000;
 
-/// Planned part of the run.
+/// Part of the run: its name and its length.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LifecyclePart {
     pub(super) name: &'static str,
     pub(super) length: Duration,
 }
 
-/// Settled plan: settings, order, workload and seed.
+/// Plan of the scenario: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct LifecyclePlan<'a> {
     pub(super) flags: &'a LifecycleFlags,
     pub(super) drivers: Vec<Driver>,
     pub(super) parts: Vec<LifecyclePart>,
-    /// Arrivals per second over all parts.
+    /// Arrivals per second over time, for all parts.
     curve: RateCurve,
     /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
@@ -55,7 +56,7 @@ pub(super) struct LifecyclePlan<'a> {
 }
 
 impl<'a> LifecyclePlan<'a> {
-    /// Settles what `flags` ask for.
+    /// Makes the plan that `flags` describe.
     ///
     /// # Errors
     /// Fails with a [`UsageError`] for a driver without a pool, and for rates that make no curve.
@@ -79,12 +80,12 @@ impl<'a> LifecyclePlan<'a> {
         self.flags.storm.unwrap_or(self.flags.pool.size)
     }
 
-    /// Returns the arrivals per second in a spike.
+    /// Returns the rate of arrivals during a spike, per second.
     pub(super) fn spike_per_s(&self) -> f64 {
         self.flags.peak_rate * self.flags.spike as f64
     }
 
-    /// Returns the planned time of the run on one pool.
+    /// Returns the planned length of the run on one pool.
     pub(super) fn run_length(&self) -> Duration {
         self.parts.iter().map(|part| part.length).sum()
     }
@@ -97,8 +98,8 @@ impl<'a> LifecyclePlan<'a> {
         each.collect::<Vec<_>>().join(", ")
     }
 
-    /// Returns the plan of the run on the pool of `driver`, which `rules` may end early. With planted
-    /// leaks checkouts that time out are expected: they break no rule.
+    /// Returns the plan of the run on the pool of `driver`, which `rules` may end early. If leaks are
+    /// planted, checkouts that time out are expected and count for no rule.
     pub(super) fn traced(&self, driver: Driver, rules: Vec<StopRule>) -> TracedPlan {
         let name = driver.name();
         let parts = self.parts.iter().map(|part| self.step(name, part.name));
@@ -119,12 +120,12 @@ impl<'a> LifecyclePlan<'a> {
         TracedPlan::new(whole, parts.collect()).excusing(planted.unwrap_or_default())
     }
 
-    /// Returns the plan of connections that are opened one after the other.
+    /// Returns the plan of the step in which connections are opened one after another.
     pub(super) fn connecting(&self) -> StepPlan {
         self.logins(COST, 1).asking(ONE_BY_ONE)
     }
 
-    /// Returns the plan of the login storm.
+    /// Returns the plan of the step with many logins at once.
     pub(super) fn login_storm(&self) -> StepPlan {
         self.logins(STORM, self.storm()).asking(1)
     }
@@ -137,7 +138,7 @@ impl<'a> LifecyclePlan<'a> {
         self.with_load(NO_POOL, part, load, LONGEST_LOGINS)
     }
 
-    /// Returns the plan of one part of the run of `who` as a step.
+    /// Returns the plan of one part of the run on the pool called `who`, as a step.
     pub(super) fn step(&self, who: &str, part: &str) -> StepPlan {
         let load = LoadPlan::Open {
             rate_per_s: match part {
@@ -193,7 +194,7 @@ fn parts(flags: &LifecycleFlags) -> Vec<LifecyclePart> {
     parts.map(part).into()
 }
 
-/// Returns the arrivals over all parts: a ramp, a spike, nothing, a spike.
+/// Returns the curve of arrivals over all parts: a ramp, a spike, a time without arrivals, a second spike.
 fn curve(flags: &LifecycleFlags) -> Result<RateCurve, CurveError> {
     let spike_per_s = flags.peak_rate * flags.spike as f64;
     let (ramped, spiked) = (flags.duration, 2 * flags.duration);

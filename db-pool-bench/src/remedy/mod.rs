@@ -1,5 +1,5 @@
-//! Remedies against errors of the server, a pooler or the network: chosen by code, message and
-//! purpose. A remedy is given only for the cause that the message names.
+//! Remedies for errors of the server, a pooler or the network, chosen by code, message and purpose. A remedy
+//! is given only for a cause that the message names.
 
 mod causes;
 
@@ -9,7 +9,7 @@ use load_engine::Failure;
 use causes::{CAUSES, Cause};
 use pg_connect::Address;
 
-/// Purpose of the statement or connection that failed.
+/// Purpose of the statement or the connection that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Connecting and logging in.
@@ -24,7 +24,7 @@ pub(crate) enum Purpose {
     Watching,
 }
 
-/// Returns the remedy where no cause is known.
+/// Returns a general remedy for failures whose cause is not known.
 fn default_remedy(purpose: Purpose) -> &'static str {
     use Purpose::{Checking, Connecting, Making, Removing, Watching};
     match purpose {
@@ -36,10 +36,11 @@ fn default_remedy(purpose: Purpose) -> &'static str {
     }
 }
 
-/// Returns the error that `what` failed, as in `connect to …`, with the remedy.
+/// Returns an error that says what could not be done (`what`, as in `connect to …`), with the reason and the
+/// remedy.
 ///
 /// # Errors
-/// Always fails: it makes the error.
+/// Always: the returned value is the error.
 pub(crate) fn cannot<T>(
     what: &str,
     failure: &Failure,
@@ -50,7 +51,7 @@ pub(crate) fn cannot<T>(
         .remedy(remedy_for(failure, purpose, address))
 }
 
-/// Returns the remedy against `failure`, which happened on `address` for `purpose`.
+/// Returns the remedy for `failure`, which occurred on the server at `address` for `purpose`.
 pub(crate) fn remedy_for(failure: &Failure, purpose: Purpose, address: &Address) -> String {
     let remedy = known_remedy(failure, purpose).unwrap_or_else(|| default_remedy(purpose));
     let remedy = match address.password_file_note() {
@@ -95,7 +96,7 @@ mod tests {
     use super::Purpose::{Checking, Connecting, Making};
     use super::*;
 
-    /// Kind, message, what was done, and what the remedy says.
+    /// Failures and their remedies: kind, message, purpose, and a part of the remedy.
     const KNOWN: [(&str, &str, Purpose, &str); 20] = [
         (
             "auth",

@@ -32,7 +32,7 @@ throwaway PostgreSQL is started and removed again.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES, mut_args(|arg| DEFAULTS.told(arg)))]
 pub(crate) struct ScaleFlags {
-    // First: the fields after it take their values out of what was parsed.
+    // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
     _exclusive: RateOrUsers,
 

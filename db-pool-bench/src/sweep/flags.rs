@@ -52,7 +52,7 @@ const USERS: &str = "Users who each wait for their answer (closed loop) [default
     mut_arg("users", |arg| arg.help(USERS))
 )]
 pub(crate) struct SweepFlags {
-    // First: the fields after it take their values out of what was parsed.
+    // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
     _exclusive: RateOrUsers,
 
@@ -113,7 +113,7 @@ pub(crate) struct SweepFlags {
 }
 
 impl SweepFlags {
-    /// Returns every combination of hold and network delay, the shortest first.
+    /// Returns every combination of hold time and network delay, the shortest first.
     pub(crate) fn conditions(&self) -> Vec<Conditions> {
         let (mut holds, mut delays) = (self.hold.clone(), self.network_delay.clone());
         holds.sort_by_key(|hold| hold.mean());

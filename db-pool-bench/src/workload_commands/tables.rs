@@ -1,5 +1,4 @@
-//! Commands `workload init` and `workload drop`: tables that outlive runs, in a schema of this
-//! tool.
+//! Commands `workload init` and `workload drop`: tables that outlive runs, in a schema of this program.
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError, output};

@@ -1,4 +1,4 @@
-//! Made-up steps, and what a search may conclude from each.
+//! Tests of verdicts on made-up steps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,8 +8,9 @@ use bench_report::{Generator, Histogram, Operation, Pacing, Window};
 
 use super::*;
 
-/// Ten seconds of an open loop after one of warm-up. Of 10,000 arrivals `share` are answered, 98 in
-/// 100 of them in a millisecond and the others in `slow`; `cut_off` have waited for 5 s in vain.
+/// Step of an open loop with a warm-up of 1 s and 10 s measured. Of its 10,000 arrivals `share` are
+/// answered: 98 % of them in a millisecond, the others in `slow`. Another `cut_off` were never
+/// answered within 5 s.
 fn step(share: f64, slow: Duration, cut_off: u64) -> Step {
     let answered = (10_000.0 * share) as u64;
     let mut response = recording();
@@ -64,7 +65,7 @@ fn step(share: f64, slow: Duration, cut_off: u64) -> Step {
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// Fails so many of the requests that `step` answered.
+/// Turns `failed` of the requests that `step` answered into failures.
 fn failing(mut step: Step, failed: u64) -> Step {
     let get = step.operations.get_mut("get").unwrap();
     get.succeeded -= failed;
@@ -122,7 +123,7 @@ fn of_several_bounds_the_broken_one_decides() {
 
 #[test]
 fn requests_without_an_answer_break_a_bound_that_the_answered_ones_keep() {
-    // 200 of 10,000 wait for 5 s in vain; those that were answered took a millisecond.
+    // Of 10,000 requests, 200 are not answered within 5 s; the others took a millisecond.
     let hung = step(0.98, MS(1), 200);
     let reason = broken("p99<50ms", &hung);
     assert!(reason.starts_with("p99 was ≥"), "{reason}");
@@ -171,7 +172,7 @@ fn a_failed_request_kept_no_bound_on_latency() {
         "two in a hundred got no answer within 50 ms"
     );
     holds("p95<50ms", &many, &[]);
-    // 50 failed and 200 took 60 ms: fewer than 99 of 100 were answered in time.
+    // 50 requests failed and 200 took 60 ms, so fewer than 99 % were answered in time.
     assert_eq!(
         broken("p99<50ms", &failing(step(1.0, MS(60), 0), 50)),
         "p99 was 60.0 ms"

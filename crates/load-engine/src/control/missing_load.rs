@@ -1,11 +1,11 @@
-//! Doubts about a load of requests that its step left no time for.
+//! Warning about a load of requests that its step was too short to make.
 
 use bench_report::{Step, StepEnd, Warning, WarningCode};
 
 use super::step_load::StepLoad;
 
-/// Finds `load` that `step`, as step 0, was too short to make, although it lasted as long as
-/// planned: users whom the spawn rate let come too late, or every request.
+/// Warns if `step`, which is step 0, lasted as long as planned but was too short for its load: no
+/// request began, or some users could not start at the spawn rate.
 pub(super) fn missing_load(load: &StepLoad<'_>, step: &Step) -> Option<Warning> {
     if step.end != StepEnd::Completed {
         return None;

@@ -1,4 +1,4 @@
-//! Control of a step: when it begins, what is watched, when it ends, and its result.
+//! Control of a step: its start, what is watched, its end, and its result.
 
 mod answer_log;
 mod boundary_readings;

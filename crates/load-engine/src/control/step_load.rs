@@ -58,8 +58,8 @@ impl<'a> StepLoad<'a> {
         }
     }
 
-    /// Returns the most users whom the spawn rate let be there together, and those that were asked for;
-    /// `None` where all of them came.
+    /// Returns the largest number of users that the spawn rate allowed to be present, and the number
+    /// that the load needed. `None` if all of them could start.
     pub(super) fn late_users(&self) -> Option<(u64, u64)> {
         self.plan.spawn_per_s?;
         let users = self.intended.as_ref()?.users()?;

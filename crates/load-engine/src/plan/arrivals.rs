@@ -1,5 +1,5 @@
-//! Instants at which arrivals are due: rate curves, drawn evenly or at random, shared among
-//! workers.
+//! Instants at which arrivals are due: spaced along rate curves evenly or at random, and shared
+//! among workers.
 
 use bench_report::Pacing;
 use rand::SeedableRng as _;
@@ -9,22 +9,24 @@ use rand_distr::{Distribution as _, Exp1};
 use super::curve_sequence::CurveSequence;
 use super::worker_share::WorkerShare;
 
-/// Due instants in nanoseconds since the start of the curves, rising.
+/// Iterator over the instants at which arrivals are due, rising, in nanoseconds since the start of
+/// the curves.
 ///
-/// Constant pacing: arrival n is due at `curves.inverse(n)`; worker i of k takes every k-th, so
-/// that all workers together are as even as one. Poisson: cumulative exponentials take the place
-/// of n, each worker with a k-th of the rate and a seed of its own, whose union is Poisson again.
+/// Constant pacing: arrival n is due at `curves.inverse(n)`. Worker i of k takes every k-th arrival,
+/// so that all workers together are as evenly spaced as a single one. Poisson pacing: n is replaced
+/// by a sum of exponential draws. Each worker draws with its own seed at 1/k of the rate, and the
+/// union of such streams is a Poisson process again.
 #[derive(Debug, Clone)]
 pub struct Arrivals {
     curves: CurveSequence,
-    /// Number of the next arrival, or what takes its place.
+    /// Number n of the next arrival, or the sum of draws in its place.
     position: f64,
     stride: f64,
     random: Option<SmallRng>,
 }
 
 impl Arrivals {
-    /// The arrivals of `worker` on `curves`.
+    /// Creates the arrivals of `worker` on `curves`.
     pub(crate) fn new(
         curves: CurveSequence,
         pacing: Pacing,
@@ -49,8 +51,8 @@ impl Arrivals {
         }
     }
 
-    /// Follows `curves` from the next arrival on. No arrival comes twice or is left out where the curves
-    /// differ only after the last one that came.
+    /// Replaces the curves. Arrivals keep their numbers: none comes twice or is left out if the curves
+    /// differ only after the last arrival that was taken.
     pub(crate) fn follow(&mut self, curves: CurveSequence) {
         self.curves = curves;
     }
@@ -61,7 +63,7 @@ impl Arrivals {
         Some((due_s * 1e9).round() as u64)
     }
 
-    /// Passes over the next arrival.
+    /// Skips the next arrival.
     pub(crate) fn advance(&mut self) {
         let gap: f64 = self
             .random
@@ -78,7 +80,7 @@ impl Iterator for Arrivals {
         self.nth(0)
     }
 
-    /// Passes over `n` arrivals without working out when they are due.
+    /// Skips `n` arrivals without calculating their instants, and returns the next one.
     fn nth(&mut self, n: usize) -> Option<u64> {
         match self.random {
             None => self.position += n as f64 * self.stride,
@@ -141,7 +143,7 @@ mod tests {
             for (from_s, to_s, arrivals) in parts {
                 let part = from_s * 1_000_000_000..to_s * 1_000_000_000_u64;
                 let count = due.iter().filter(|at| part.contains(at)).count();
-                // The one at the boundary may be rounded to either side.
+                // Rounding may put the arrival at the boundary on either side.
                 assert!(count.abs_diff(arrivals) <= 1, "{from_s}..{to_s}: {count}");
             }
         }

@@ -1,5 +1,5 @@
-//! Schedule of a run that several hosts make together: each computes the same instants, and none hears
-//! of another.
+//! Schedule of a run that several hosts make together. Each host calculates the same instants from
+//! the plan, because the hosts do not communicate.
 
 use std::time::Duration;
 
@@ -7,23 +7,24 @@ use super::step_plan::StepPlan;
 use super::wall_time::WallTime;
 use super::worker_share::WorkerShare;
 
-/// Time between the end of a step's drain and the preparation of the next one.
+/// Time between the end of a step's drain and the beginning of the next step's preparation.
 const SPARE: Duration = Duration::from_secs(1);
 
-/// Share that one host makes of a run, and the instants at which it does.
+/// Share of a run that one host makes, and the instants at which the steps start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostSchedule {
     /// Share of the load.
     pub worker: WorkerShare,
     /// Start of the first step, its warm-up included.
     pub start_at: WallTime,
-    /// Time before each step in which data are written and sessions open.
+    /// Time before the start of each step, in which data are written and sessions are opened.
     pub prepare: Duration,
 }
 
 impl HostSchedule {
-    /// Gives each of `plans`, in the order in which they run, this host's share and the instant at which
-    /// it starts. Returns the instant at which the last one is over on every host.
+    /// Sets in each of `plans`, listed in the order in which they run, this host's share and the
+    /// instant at which the step starts. Returns the instant at which the last step is over on
+    /// every host.
     pub fn fix(&self, plans: &mut [StepPlan]) -> WallTime {
         let mut start = self.start_at;
         let mut over = start;
@@ -38,7 +39,8 @@ impl HostSchedule {
         over
     }
 
-    /// Returns the instant from which `plan` is prepared: all hosts are done with the step before.
+    /// Returns the instant at which the preparation of `plan` begins. The step before it is then
+    /// over on all hosts. `None` where the plan has no fixed start.
     pub fn prepares_at(&self, plan: &StepPlan) -> Option<WallTime> {
         Some(plan.starts_at?.before(self.prepare))
     }

@@ -1,4 +1,4 @@
-//! Load that a step is to make at each instant: that of its plan, and the changes made since.
+//! Load that a step is to make at each instant: the planned load with the changes made since.
 
 use super::curve_sequence::CurveSequence;
 use super::load_change::LoadChange;
@@ -10,9 +10,9 @@ use super::worker_share::WorkerShare;
 /// Load of a step over warm-up and measured part.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum IntendedLoad {
-    /// Arrivals per second.
+    /// Rate of arrivals per second.
     Rate(CurveSequence),
-    /// Users.
+    /// Number of users.
     Users(IntendedUsers),
 }
 
@@ -22,12 +22,12 @@ pub(crate) struct IntendedUsers {
     /// Number that is asked for.
     asked: CurveSequence,
     spawn_per_s: Option<f64>,
-    /// Coming and going, with the rises that the spawn rate allows.
+    /// Times at which they come and leave; the spawn rate limits the rises.
     pub(crate) schedule: UserSchedule,
 }
 
 impl IntendedUsers {
-    /// Creates the users of `asked`, of whom at most `spawn_per_s` are started per second.
+    /// Creates the users of the curves `asked`, of whom at most `spawn_per_s` start per second.
     pub(crate) fn new(asked: CurveSequence, spawn_per_s: Option<f64>) -> Self {
         Self {
             schedule: UserSchedule::new(&asked, spawn_per_s),
@@ -43,14 +43,14 @@ impl IntendedUsers {
 }
 
 impl IntendedLoad {
-    /// Follows `change` in a step that began at `start_ns`.
+    /// Applies `change` to the load of a step that began at `start_ns`.
     pub(crate) fn follow(&mut self, change: &LoadChange, start_ns: u64) {
         let at_s = change.at_ns.saturating_sub(start_ns) as f64 / 1e9;
         self.change_at(at_s, change.fitted.curve.clone());
     }
 
-    /// Follows `curve` from `at_s` on, in seconds since the step began, in place of what was to come.
-    /// The spawn rate counts from the number of users who are there then.
+    /// Replaces the load from `at_s` on, in seconds since the step began, by `curve`. The spawn rate
+    /// counts from the number of users who are present then.
     pub(super) fn change_at(&mut self, at_s: f64, curve: RateCurve) {
         match self {
             Self::Rate(curves) => curves.change_at(at_s, curve),
@@ -75,8 +75,8 @@ impl IntendedLoad {
         users.unwrap_or(0).max(load.sessions())
     }
 
-    /// Returns `load` as it was intended over the measured part, from `from_s` to `to_s`: with its mean
-    /// rate, or the most users that were asked for.
+    /// Returns `load` with the mean rate between `from_s` and `to_s`, or with the largest number of users
+    /// that the curves ask for.
     pub(crate) fn told_as(&self, load: &LoadPlan, from_s: f64, to_s: f64) -> LoadPlan {
         let mut told = load.clone();
         match (&mut told, self) {
@@ -91,7 +91,7 @@ impl IntendedLoad {
         told
     }
 
-    /// Returns the name of its series.
+    /// Returns the name of the report's series that shows this load.
     pub(crate) fn series_name(&self) -> &'static str {
         match self {
             Self::Rate(_) => "load.intended_rate_per_s",
@@ -99,7 +99,7 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the part of the load `whole` that `process` is to make.
+    /// Returns the part of `whole`, a load of all processes, that `process` is to make.
     pub(crate) fn share(&self, process: WorkerShare, whole: f64) -> f64 {
         match self {
             Self::Rate(_) => whole / process.count as f64,
@@ -115,8 +115,8 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the mean rate from `from_s` to `to_s`, or the users at the end of it; times are in seconds
-    /// since the step began.
+    /// Returns the mean rate from `from_s` to `to_s`, or the number of users at `to_s`. Both are in
+    /// seconds since the step began.
     pub(crate) fn between(&self, from_s: f64, to_s: f64) -> f64 {
         match self {
             Self::Users(users) => users.schedule.users_at(to_s) as f64,

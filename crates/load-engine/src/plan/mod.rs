@@ -1,4 +1,4 @@
-//! Plan of a step, as arithmetic: no clock, no thread.
+//! Plan of a step: pure arithmetic, without clock or threads.
 
 pub(crate) mod arrivals;
 mod change_instants;

@@ -1,15 +1,17 @@
-//! Search for the highest rate that a target carries within its bounds: up by doubling until a rate
-//! breaks one, then in between until both ends are close, then again at the answer until it has held
-//! in every repeat.
+//! Search for the highest rate that a target serves within its bounds. The rate doubles until a
+//! step breaks a bound. Rates between the highest held and the lowest broken one follow, until the
+//! two are close. Further steps at the answer then confirm it, until it has held in every repeat.
 
 use bench_report::{RateSearchEnd, RateVerdict, TriedRate};
 
-/// Factor by which the rate rises while every rate holds, and falls while none does.
+/// Factor by which the rate rises while every rate has held, and falls while none has held.
 const FACTOR: f64 = 2.0;
-/// Ends of the answer that are this close, as a factor, are close enough.
+/// Largest ratio between the lowest broken rate and the highest held one at which the search is
+/// done.
 const CLOSE: f64 = 1.05;
 
-/// Search whose state is the list of rates that were tried.
+/// Search for a rate. Its only state is the list of steps made so far, with their rates and
+/// verdicts.
 #[derive(Debug, Clone)]
 pub struct RateSearch {
     start: f64,
@@ -19,7 +21,7 @@ pub struct RateSearch {
     tried: Vec<TriedRate>,
 }
 
-/// Verdicts on the steps at one rate.
+/// Number of steps with each verdict at one rate.
 #[derive(Debug, Clone, Copy)]
 struct RateTally {
     rate: f64,
@@ -29,23 +31,26 @@ struct RateTally {
 }
 
 impl RateTally {
-    /// Returns true if no step at this rate could tell, and no more are made.
+    /// Returns true if the rate is given up: no step broke a bound, and [`RateSearch::DOUBTS`]
+    /// steps or more could not be judged.
     fn is_given_up(&self) -> bool {
         self.broken == 0 && self.doubtful >= RateSearch::DOUBTS as u64
     }
 
-    /// Returns true if the rate held in every step that could tell.
+    /// Returns true if the rate may be the answer: at least one step held, none broke a bound, and
+    /// the rate is not given up.
     fn is_candidate(&self) -> bool {
         self.broken == 0 && self.held > 0 && !self.is_given_up()
     }
 }
 
 impl RateSearch {
-    /// Doubtful steps after which a rate is given up: one may have met a disturbance that passes.
+    /// Number of doubtful steps at one rate after which the rate is given up. It is above one
+    /// because a passing disturbance may spoil a single step.
     pub const DOUBTS: usize = 2;
 
-    /// Creates a search among rates from `lowest` to `highest` arrivals per second that begins at
-    /// `start`, and whose answer has held in `repeats` steps.
+    /// Creates a search that begins at `start`, among rates from `lowest` to `highest` arrivals per
+    /// second. A rate is the answer once it has held in `repeats` steps.
     pub fn new(start: f64, (lowest, highest): (f64, f64), repeats: u64) -> Self {
         let highest = highest.max(lowest);
         Self {
@@ -57,18 +62,18 @@ impl RateSearch {
         }
     }
 
-    /// Adds what became of a step at [`RateSearch::next_rate`]. One step that breaks a bound breaks
-    /// the rate, and with it every higher one.
+    /// Adds the verdict on a step at the rate of [`RateSearch::next_rate`]. A single step that
+    /// breaks a bound rules out its rate and every higher one.
     pub fn record(&mut self, tried: TriedRate) {
         self.tried.push(tried);
     }
 
-    /// Rates that were tried, in their order.
+    /// Returns the steps made so far with their rates and verdicts, in order.
     pub fn tried(&self) -> &[TriedRate] {
         &self.tried
     }
 
-    /// Returns the number of steps at `rate` so far.
+    /// Returns the number of steps made at `rate` so far.
     pub fn steps_at(&self, rate: f64) -> u64 {
         self.tried
             .iter()
@@ -102,7 +107,8 @@ impl RateSearch {
         }
     }
 
-    /// Returns the number of steps that are probably left, the next one included.
+    /// Estimates the number of steps that are left, the next one included; 0 when the search is
+    /// over.
     pub fn steps_left(&self) -> u64 {
         if self.next_rate().is_none() {
             return 0;
@@ -116,18 +122,20 @@ impl RateSearch {
         rising + halvings + self.repeats.max(2) - 1
     }
 
-    /// Returns the highest rate that held in all its repeats and in no step broke.
+    /// Returns the highest rate that held in all of its repeats and never broke a bound; `None` if
+    /// there is none.
     pub fn held(&self) -> Option<f64> {
         let all = self.candidates().filter(|c| c.held >= self.repeats);
         all.map(|c| c.rate).max_by(f64::total_cmp)
     }
 
-    /// Returns the highest rate that held in every step at it so far, with the number of them.
+    /// Returns the highest rate that may still be the answer, with the number of steps in which it
+    /// has held. `None` before any rate has held.
     pub fn highest_held_so_far(&self) -> Option<(f64, u64)> {
         self.best().map(|best| (best.rate, best.held))
     }
 
-    /// Returns the step that broke the lowest rate that broke.
+    /// Returns the step that broke a bound at the lowest rate; `None` if no step broke one.
     pub fn broken(&self) -> Option<&TriedRate> {
         let broken = self
             .tried
@@ -136,15 +144,15 @@ impl RateSearch {
         broken.min_by(|a, b| a.rate_per_s.total_cmp(&b.rate_per_s))
     }
 
-    /// Returns the last step at the lowest rate that could not be judged, where it is below every
-    /// rate that broke.
+    /// Returns the last doubtful step at the lowest rate that was given up, where that rate is
+    /// above every rate that held and below every rate that broke.
     pub fn doubtful(&self) -> Option<&TriedRate> {
         let rate = self.lowest_given_up()?;
         let mut steps = self.tried.iter().rev();
         steps.find(|t| is_same(t.rate_per_s, rate) && t.verdict == RateVerdict::Doubtful)
     }
 
-    /// Returns the end of the search.
+    /// Returns the way in which the search ended, or that it has not ended.
     pub fn end(&self) -> RateSearchEnd {
         if self.next_rate().is_some() {
             return RateSearchEnd::Unfinished;
@@ -176,7 +184,8 @@ impl RateSearch {
         self.tried.iter().map(|t| self.tally(t.rate_per_s))
     }
 
-    /// Rates below every one that broke which held in every step that could tell.
+    /// Iterates over the rates that may be the answer: held wherever a step could be judged, and
+    /// below every rate that broke.
     fn candidates(&self) -> impl Iterator<Item = RateTally> + '_ {
         let broken = self.broken().map_or(f64::INFINITY, |t| t.rate_per_s);
         let all = self.tallies().filter(RateTally::is_candidate);
@@ -187,7 +196,8 @@ impl RateSearch {
         self.candidates().max_by(|a, b| a.rate.total_cmp(&b.rate))
     }
 
-    /// Lowest rate that was given up and is above every candidate and below every rate that broke.
+    /// Returns the lowest rate that was given up between the highest candidate and the lowest
+    /// broken rate.
     fn lowest_given_up(&self) -> Option<f64> {
         let broken = self.broken().map_or(f64::INFINITY, |t| t.rate_per_s);
         let best = self.best().map_or(0.0, |best| best.rate);
@@ -196,7 +206,7 @@ impl RateSearch {
         between.map(|tally| tally.rate).min_by(f64::total_cmp)
     }
 
-    /// Lowest rate that no answer can reach.
+    /// Returns the lowest rate that cannot be the answer, because it broke a bound or was given up.
     fn ceiling(&self) -> Option<f64> {
         let broken = self.broken().map(|t| t.rate_per_s);
         let both = [broken, self.lowest_given_up()];
@@ -208,8 +218,8 @@ fn is_same(a: f64, b: f64) -> bool {
     a.total_cmp(&b).is_eq()
 }
 
-/// Returns the rate in the middle, as a factor, of two that are more than [`CLOSE`] apart. Three
-/// digits: nobody reads more, and they stay between the ends of any such gap.
+/// Returns the geometric mean of two rates that are more than [`CLOSE`] apart, rounded to three
+/// digits, which suffice to read and still lie between the two.
 fn between(low: f64, high: f64) -> f64 {
     let middle = (low * high).sqrt();
     let unit = 10f64.powf(middle.log10().floor() - 2.0);

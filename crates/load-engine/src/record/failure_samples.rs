@@ -1,10 +1,10 @@
-//! Failures of a step that are kept with their messages: the earliest, and of each kind the
-//! first, so that none is counted without an example.
+//! Samples of a step's failures with their messages: the earliest ones, and the first one of each
+//! kind, so that every kind that is counted has an example.
 
 use bench_report::FailureSample;
 pub(crate) use bench_report::merge::FAILURES_KEPT as KEPT;
 
-/// Samples of one shard, in the order in which they came.
+/// Failure samples of one shard, in the order in which they occurred.
 #[derive(Debug)]
 pub(crate) struct FailureSamples(Vec<FailureSample>);
 
@@ -15,15 +15,15 @@ impl Default for FailureSamples {
 }
 
 impl FailureSamples {
-    /// Keeps what `sample` makes where there is room, and in any case where it is the first of its
-    /// kind.
+    /// Keeps the failure that `sample` creates, if it is the first of its kind or fewer than
+    /// [`KEPT`] are kept.
     pub(crate) fn offer(&mut self, is_first: bool, sample: impl FnOnce() -> FailureSample) {
         if is_first || self.0.len() < KEPT {
             self.0.push(sample());
         }
     }
 
-    /// Merges the samples of all shards, by time.
+    /// Merges the samples of all shards in the order of time.
     pub(crate) fn merged<'a>(shards: impl Iterator<Item = &'a Self>) -> Vec<FailureSample> {
         FailureSample::merged(shards.flat_map(|shard| &shard.0).cloned().collect())
     }

@@ -1,4 +1,5 @@
-//! Records of what happened: timestamps, outcomes, histograms and counts, without waiting.
+//! Records of requests: timestamps, outcomes, histograms and counts. Recording never waits for
+//! another thread's work.
 
 pub mod checkout;
 pub(crate) mod checkout_tally;

@@ -12,8 +12,8 @@ use crate::plan::step_plan::WaitStrategy;
 use crate::record::in_flight_request::{Arrival, InFlightRequest};
 
 const RELEASED_AT_A_STRETCH: u64 = 32;
-/// Wait that is too long to hear of a change of the load at its end only; half of the time that a change
-/// leaves.
+/// Length from which a wait ends early at a change of the load: half of the time between a change and
+/// its instant, so that shorter waits notice it in time.
 const LONG_WAIT_NS: u64 = 10_000_000;
 
 /// Release of the arrivals of one worker.
@@ -23,7 +23,7 @@ pub(super) struct ArrivalRelease<'a> {
     arrivals: Arrivals,
     start_ns: u64,
     end_ns: u64,
-    /// Number of changes of the load that the arrivals take account of.
+    /// Number of changes of the load that the arrivals include.
     seen: usize,
     /// Instant of the last release.
     released_ns: u64,
@@ -47,8 +47,8 @@ impl<'a> ArrivalRelease<'a> {
         }
     }
 
-    /// Releases each arrival when it is due, until the measured part or the step ends; records as
-    /// censored what was due by then and not let go.
+    /// Releases each arrival when it is due, until the measured part ends or the step is halted. Arrivals
+    /// that were due by then but not released count as censored, like requests that are cut off.
     pub(super) async fn run(mut self, waiting: WaitStrategy) {
         let shared = self.shared;
         tokio::select! {
@@ -73,7 +73,7 @@ impl<'a> ArrivalRelease<'a> {
         }
     }
 
-    /// Takes account of the changes of the load since the last look.
+    /// Applies the changes of the load since the last call.
     fn follow_changes(&mut self) {
         if let Some((seen, load)) = self.shared.changes.since(self.seen) {
             if let IntendedLoad::Rate(curves) = &*load {
@@ -113,13 +113,12 @@ impl<'a> ArrivalRelease<'a> {
         Ok(())
     }
 
-    /// Waits until the next arrival is due, whatever changes meanwhile; returns its instant, or `None` once
-    /// the measured part is over.
+    /// Waits until the next arrival is due, and returns its instant; `None` once the measured part is over.
     async fn wait_for_next(&mut self, pacer: &mut Pacer) -> std::io::Result<Option<u64>> {
         loop {
             self.follow_changes();
             let due_ns = self.next_before(self.end_ns);
-            // Where none is left a change may still bring one.
+            // Even without a further arrival, a change may add some.
             let wake_ns = due_ns.unwrap_or(self.end_ns);
             if wake_ns.saturating_sub(self.released_ns) > LONG_WAIT_NS {
                 tokio::select! {

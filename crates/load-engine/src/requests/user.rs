@@ -1,4 +1,5 @@
-//! Users of a closed loop: each asks, waits for the answer, pauses, and asks again, while it is present.
+//! Users of a closed loop. While it is present, each makes a request, waits for the answer, pauses,
+//! and repeats.
 
 use std::sync::Arc;
 
@@ -22,13 +23,13 @@ pub(super) struct User<T> {
     /// Times in which it is present, in order.
     pub(super) presences: Vec<Presence>,
     pub(super) shared: Arc<StepState>,
-    /// True if the load may be changed: a user who has left may then come again.
+    /// True if the load may be changed, so that a user who has left may have to come again.
     pub(super) waits_for_changes: bool,
 }
 
-/// What a user knows of the step, and where it stands.
+/// State of a user during a step.
 struct UserState {
-    /// Number of changes of the load that its presences take account of.
+    /// Number of changes of the load that its presences include.
     seen: usize,
     /// End of the pause after its last answer.
     resume_ns: u64,
@@ -37,7 +38,7 @@ struct UserState {
 }
 
 impl<T: Target> User<T> {
-    /// Runs a user whose session opens before the step, and closes when it leaves or may close.
+    /// Runs a user whose session opens before the step.
     ///
     /// # Errors
     /// Fails if the session cannot be opened.
@@ -54,7 +55,7 @@ impl<T: Target> User<T> {
         Ok(())
     }
 
-    /// Runs a user who comes and goes: each time with a session of its own, which opens when it comes.
+    /// Runs a user who is present at certain times. Each time, the user opens a new session.
     ///
     /// # Errors
     /// Never: a session that cannot open is a result.
@@ -66,8 +67,9 @@ impl<T: Target> User<T> {
         Ok(())
     }
 
-    /// Asks whenever it is present, with the session `opened` first, until the measured part ends. Returns
-    /// the session that is open then. One who is to leave has its answer first.
+    /// Makes requests while it is present, until the measured part ends; `opened` is the session that is
+    /// open at first. Returns the session that is open at the end. A user whose time is over waits for
+    /// the current answer before leaving.
     async fn come_and_go(
         &mut self,
         segments: &Segments,
@@ -113,8 +115,8 @@ impl<T: Target> User<T> {
         opened
     }
 
-    /// Makes requests until `until_ns`, the end of the load or its next change, in a session that opens
-    /// first where none is open.
+    /// Makes requests until `until_ns`, a halt, or the next change of the load. Opens a session first if
+    /// none is open.
     async fn be_present(
         &mut self,
         opened: Option<OpenSession<T::Session>>,
@@ -132,8 +134,8 @@ impl<T: Target> User<T> {
         Some(opened)
     }
 
-    /// Makes one request after the other; none begins from `until_ns` on, or once the load has ended or
-    /// was changed.
+    /// Makes requests one after the other; none begins at or after `until_ns`, after a halt, or after a
+    /// change of the load.
     async fn ask_until(&mut self, session: &mut T::Session, until_ns: u64, state: &mut UserState) {
         let shared = &*self.shared;
         let mut now_ns = monotonic_ns();

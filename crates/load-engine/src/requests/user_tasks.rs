@@ -29,7 +29,7 @@ pub(super) struct UserTasks<'a, T> {
     shared: &'a Arc<StepState>,
     /// Number of users who have a task.
     started: u64,
-    /// Number of changes of the load that they take account of.
+    /// Number of changes of the load that they include.
     seen: usize,
 }
 
@@ -81,11 +81,11 @@ impl<'a, T: Target> UserTasks<'a, T> {
         }
     }
 
-    /// Returns once the load was changed since the users were started.
+    /// Waits until the load is changed.
     pub(super) async fn changed(&self) {
         self.shared.disturbed(self.seen).await;
         if self.shared.changes.count() == self.seen {
-            // Nothing more is to begin.
+            // The step was halted: no further user starts.
             std::future::pending().await
         }
     }
@@ -98,7 +98,7 @@ impl<'a, T: Target> UserTasks<'a, T> {
         self.seen = seen;
         let most = load.users().map_or(0, |users| users.schedule.peak());
         while self.started < self.worker.share_of(most) {
-            // It finds the times in which it is present in the changes.
+            // The user itself computes its presences from the changed load.
             let user = self.next_user(|_| Vec::new());
             tasks.spawn(user.visit());
         }

@@ -1,4 +1,4 @@
-//! Work inside one runtime: the pacer, the sessions, and the watch over the pool.
+//! Work of one worker, inside its runtime: the pacer, the sessions, and the sampling of the pool.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,26 +24,26 @@ use crate::record::in_flight_request::InFlightRequest;
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 
-/// Work beside the load of one worker, on its target.
+/// Work that a worker does on its target beside the load.
 pub(crate) trait BesideLoad<T>: Send {
     /// Begins the work, before any session is open.
     fn begin(&mut self, target: &Arc<T>, state: &Arc<StepState>);
 
-    /// Ends the work, within a bound, once all requests are recorded.
+    /// Ends the work, within a bounded time, once all requests are recorded.
     fn end(self, target: &Arc<T>) -> impl Future<Output = ()> + Send;
 }
 
-/// Does nothing beside the load.
+/// Implementation for loads without such work.
 impl<T: Send + Sync> BesideLoad<T> for () {
     fn begin(&mut self, _: &Arc<T>, _: &Arc<StepState>) {}
 
     async fn end(self, _: &Arc<T>) {}
 }
 
-/// Runs one worker's share of a step to its end.
+/// Makes one worker's share of a step's load.
 ///
 /// # Errors
-/// Fails if its target or a session cannot be opened.
+/// Fails if the target cannot be created, or a session cannot be opened.
 pub(crate) async fn work<F: TargetFactory>(
     worker: WorkerShare,
     plan: Arc<StepPlan>,
@@ -76,8 +76,8 @@ pub(crate) async fn work<F: TargetFactory>(
     result
 }
 
-/// Opens this worker's sessions, makes its load until the step ends, and records what was never
-/// taken up.
+/// Opens this worker's sessions and makes its load until the step ends. Records arrivals that no
+/// session took up as censored.
 async fn make_load<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
@@ -110,7 +110,7 @@ async fn make_load<T: Target>(
         let _ = pacer.await;
     }
     while let Some(arrival) = queue.try_next() {
-        // Released and never taken up: as censored as what was cut off.
+        // Arrivals that no session took up count as censored, like requests that are cut off.
         shared.count_delayed(arrival.due_ns);
         drop(InFlightRequest::never_started(&shared.step, arrival));
     }
@@ -121,7 +121,7 @@ async fn make_load<T: Target>(
     result
 }
 
-/// Starts the tasks that take up the arrivals of an open loop.
+/// Starts the tasks that serve the arrivals of an open loop.
 fn start_servers<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
@@ -145,8 +145,8 @@ fn start_servers<T: Target>(
     }
 }
 
-/// Waits for all sessions, those of `users` whom a change of the load adds among them, or cuts them off
-/// when told to.
+/// Waits for all sessions, and starts the users that changes of the load add; cuts them off once the
+/// state's abort token is cancelled.
 async fn finish<T: Target>(
     tasks: &mut SessionTasks,
     mut users: Option<UserTasks<'_, T>>,
@@ -180,7 +180,7 @@ async fn finish<T: Target>(
     }
 }
 
-/// Returns once the load of `users` was changed; never in an open loop.
+/// Waits until the load of `users` is changed; forever in an open loop.
 async fn changed<T: Target>(users: &mut Option<UserTasks<'_, T>>) {
     match users {
         Some(users) => users.changed().await,
@@ -188,7 +188,7 @@ async fn changed<T: Target>(users: &mut Option<UserTasks<'_, T>>) {
     }
 }
 
-/// Releases each arrival when it is due, until the measured part or the step ends.
+/// Releases each arrival when it is due, until the measured part ends or the step is halted.
 async fn pace(
     worker: WorkerShare,
     plan: StepPlan,

@@ -1,4 +1,4 @@
-//! Tests of the search for a rate, on verdicts that are made up.
+//! Tests of the search for a rate, on made-up verdicts.
 
 use super::*;
 
@@ -16,7 +16,8 @@ fn doubtful() -> (RateVerdict, &'static str) {
     (RateVerdict::Doubtful, "the generator was saturated")
 }
 
-/// Tries rates until the search is over; `at` is given the rate and the steps at it so far.
+/// Runs a search to its end. `at` gives the verdict on a step from its rate and the number of steps
+/// made at that rate before.
 fn run(
     mut search: RateSearch,
     mut at: impl FnMut(f64, u64) -> (RateVerdict, &'static str),
@@ -36,7 +37,7 @@ fn run(
     search
 }
 
-/// A target that breaks above `limit`.
+/// Verdicts of a target that breaks its bounds at rates above `limit`.
 fn limited(limit: f64) -> impl FnMut(f64, u64) -> (RateVerdict, &'static str) {
     move |rate, _| if rate > limit { broke() } else { held() }
 }
@@ -60,7 +61,7 @@ fn a_limit_is_bracketed_to_five_percent_and_its_answer_held_in_every_repeat() {
 
 #[test]
 fn the_worst_of_the_repeats_decides() {
-    // 800 holds at first, as 400 does, and breaks in its last repeat.
+    // The rate 800 holds in its first two steps, and breaks in its last repeat. 400 always holds.
     let found = run(RateSearch::new(100.0, RANGE, 3), |rate, before| {
         if rate > 820.0 || (rate > 790.0 && before == 2) {
             broke()
@@ -77,7 +78,7 @@ fn the_worst_of_the_repeats_decides() {
 #[test]
 fn a_break_at_a_rate_undoes_what_held_above_it() {
     let mut calls = 0;
-    // Only the first step at 200 and 400 hold by luck; the true limit is 150.
+    // The first steps at 200 and 400 hold by luck only; the true limit is 150.
     let found = run(RateSearch::new(100.0, RANGE, 2), |rate, before| {
         calls += 1;
         let is_lucky = before == 0 && rate <= 400.0 && calls < 5;
@@ -111,7 +112,7 @@ fn the_generators_limit_is_not_the_targets() {
 
 #[test]
 fn a_disturbance_that_passes_decides_nothing() {
-    // Every first step at a rate is spoilt; the second one tells.
+    // The first step at each rate is disturbed; the second one can be judged.
     let found = run(RateSearch::new(100.0, RANGE, 1), |rate, before| {
         if before == 0 {
             doubtful()
