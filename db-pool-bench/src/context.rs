@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::bench::Bench;
-use bench_cli::find_rate::FindRateFlags;
 use bench_cli::load::StepFlags;
-use bench_cli::{RateFinder, Remedy as _};
+use bench_cli::{FindRateFlags, RateFinder, Remedy as _};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Step, StepEnd, Warning, WarningCode, Window};
 use load_engine::{StepPlan, StopRule};

@@ -85,12 +85,6 @@ impl Bench {
         Ok(bench)
     }
 
-    /// Returns a name that is unique to this run, for schemas, keys and other data that the run
-    /// creates.
-    pub fn own_name(&self) -> String {
-        bench_report::report::own_name(&self.report.run_id)
-    }
-
     /// Shows the current phase of the run.
     pub fn phase(&mut self, phase: Phase) {
         self.progress.phase(phase.name(), "");

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::curve_values;
 use crate::exit::UsageError;
-use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
 use crate::load::{Defaults, PacingFlag, StepFlags};
-use crate::rate_finder::RateStep;
 use crate::rate_or_users::RateOrUsers;
+use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
+use crate::rates::rate_finder::RateStep;
 
 /// Description of curves for the end of a scenario's help.
 pub const CURVES_HELP: &str = "\

@@ -80,7 +80,7 @@ fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
         });
         let (step, changed_s) = (&result.step, seconds_until(&result, applied));
         assert_eq!(step.end, StepEnd::Completed);
-        assert_eq!(applied.segment.index(), 1);
+        assert_eq!(applied.segment, 1);
         assert_eq!(
             applied.at_ns.saturating_sub(step.window.start_ns) % 100_000_000,
             0,

@@ -11,8 +11,10 @@ mod direct;
 mod options;
 mod pool_handle;
 mod pooled;
-pub mod round_trips;
+pub(crate) mod round_trips;
 mod sqlx;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;
@@ -24,12 +26,12 @@ use clap::ValueEnum;
 use load_engine::{Failure, ThinkTime, UserId};
 use tokio_postgres::{Client, Config};
 
-pub use deadpool::Deadpool;
-pub use direct::Direct;
-pub use options::{PoolOptions, Recycle};
+pub(crate) use deadpool::Deadpool;
+pub(crate) use direct::Direct;
+pub(crate) use options::{PoolOptions, Recycle};
 pub(crate) use pool_handle::{HasPool, PoolHandle};
-pub use sqlx::Sqlx;
-pub use wire::Wire;
+pub(crate) use sqlx::Sqlx;
+pub(crate) use wire::Wire;
 
 use crate::conditions::HoldTimer;
 use crate::workloads::{SqlWorkload, User};
@@ -38,7 +40,7 @@ use pg_connect::ConnectError;
 
 /// Driver by which the bench talks to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Driver {
+pub(crate) enum Driver {
     /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
     Wire,
     /// tokio-postgres without a pool, a connection for each user
@@ -80,25 +82,25 @@ const OPENING_BOUND: Duration = Duration::from_secs(30);
 
 /// Settings of a driver that is tested.
 #[derive(Debug, Clone)]
-pub struct DriverSetup {
+pub(crate) struct DriverSetup {
     /// Address of the server.
-    pub address: Address,
+    pub(crate) address: Address,
     /// Application name under which the server shows the connections.
-    pub application: String,
+    pub(crate) application: String,
     /// Number of connections of the pool; not used by drivers without one.
-    pub pool_size: u64,
+    pub(crate) pool_size: u64,
     /// Options of the pool; not used by drivers without one.
-    pub pool: PoolOptions,
+    pub(crate) pool: PoolOptions,
     /// Time-out of a checkout.
-    pub checkout_timeout: Duration,
+    pub(crate) checkout_timeout: Duration,
     /// Workload that the requests execute.
-    pub workload: Arc<SqlWorkload>,
+    pub(crate) workload: Arc<SqlWorkload>,
     /// Seed of the random choices in requests.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Time for which the application holds the connection after the answer.
-    pub hold: ThinkTime,
+    pub(crate) hold: ThinkTime,
     /// Number of connections that the pool has opened so far.
-    pub opened: Arc<AtomicU64>,
+    pub(crate) opened: Arc<AtomicU64>,
 }
 
 impl DriverSetup {

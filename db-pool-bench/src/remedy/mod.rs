@@ -2,6 +2,7 @@
 //! is given only for a cause that the message names.
 
 mod causes;
+pub(crate) mod commands;
 
 use bench_cli::Remedy as _;
 use load_engine::Failure;
@@ -79,8 +80,8 @@ fn fill_placeholders(remedy: &str, address: &Address) -> String {
     remedy
         .replace("{user}", address.user())
         .replace("{database}", address.database())
-        .replace("{ready}", &address.is_ready_command())
-        .replace("{list}", &address.list_command())
+        .replace("{ready}", &commands::is_ready(address))
+        .replace("{list}", &commands::list(address))
 }
 
 /// Returns the failure's message with its detail.

@@ -1,11 +1,9 @@
 //! Flags of `db-pool-bench scale`.
 
-use bench_cli::RateOrUsers;
 use bench_cli::curve_values;
-use bench_cli::find_rate::FindRateFlags;
 use bench_cli::flags::Counts;
 use bench_cli::load::StepFlags;
-use bench_cli::objective::Objective;
+use bench_cli::{FindRateFlags, Objective, RateOrUsers};
 use clap::Args;
 
 use crate::defaults::DEFAULTS;

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use bench_cli::RateOrUsers;
 use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
-use bench_cli::objective::Objective;
+use bench_cli::{Objective, RateOrUsers};
 use clap::Args;
 use load_engine::ThinkTime;
 

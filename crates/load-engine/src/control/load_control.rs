@@ -11,7 +11,7 @@ use super::heartbeat::TickGrid;
 use crate::load::load_source::LoadSource;
 use crate::plan::load_change::{ChangeError, LoadChange};
 use crate::plan::load_curve::LoadCurve;
-use crate::plan::segments::{SegmentIndex, Segments};
+use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
 /// Handle by which other threads change the load of a step while it runs. An observer gets it with
@@ -30,8 +30,8 @@ pub struct AppliedChange {
     /// Instant on `CLOCK_MONOTONIC` from which the load follows the new curve, in nanoseconds: the next
     /// tick of the step's timeline that everybody hears of in time.
     pub at_ns: u64,
-    /// Segment that the results are told in from then on.
-    pub segment: SegmentIndex,
+    /// Position among the step's segments of the one that has the results from then on.
+    pub segment: usize,
 }
 
 #[derive(Debug)]
@@ -141,7 +141,7 @@ impl ChangeRequests {
         let change = LoadChange { at_ns, fitted };
         source.change(&change)?;
         self.accepted.push(change);
-        let segment = self.segments.nearest(at_ns);
+        let segment = self.segments.nearest(at_ns).index();
         Ok(AppliedChange { at_ns, segment })
     }
 

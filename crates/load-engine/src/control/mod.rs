@@ -16,6 +16,8 @@ pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub(crate) mod run_traced;
 pub mod self_check;
+#[cfg(test)]
+mod self_check_tests;
 mod spike_recovery;
 mod start_time;
 mod step_load;

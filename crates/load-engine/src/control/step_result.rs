@@ -16,7 +16,7 @@ use crate::load::load_source::{LostWorker, RawStep};
 
 /// Name of a step's figure: share of the arrivals of an open loop that succeeded in the measured
 /// part.
-pub const CARRIED_RATIO: &str = "carried_ratio";
+const CARRIED_RATIO: &str = "carried_ratio";
 /// Name of a step's figure: number of arrivals that lost worker processes should have made.
 const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 /// Name of a step's figure: highest 99th percentile of latency of a single interval, in

@@ -17,7 +17,7 @@ use super::worker_share::WorkerShare;
 /// by a sum of exponential draws. Each worker draws with its own seed at 1/k of the rate, and the
 /// union of such streams is a Poisson process again.
 #[derive(Debug, Clone)]
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     curves: CurveSequence,
     /// Number n of the next arrival, or the sum of draws in its place.
     position: f64,

@@ -78,14 +78,27 @@ pub enum LoadCurve {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedCurve {
     /// Curve as it was written.
-    pub written: String,
+    pub(crate) written: String,
     /// Value at each instant of the measured part.
-    pub curve: RateCurve,
+    pub(crate) curve: RateCurve,
     /// Segments that cover the measured part; empty for a constant load.
-    pub segments: Vec<NamedSegment>,
+    pub(crate) segments: Vec<NamedSegment>,
 }
 
 impl FittedCurve {
+    /// Creates a curve of straight lines between points of (time since the start, value), whose
+    /// results are not told apart. `written` stands for it in reports.
+    ///
+    /// # Errors
+    /// Fails if the points make no curve.
+    pub fn through(written: String, points: &[(Duration, f64)]) -> Result<Self, LoadCurveError> {
+        Ok(Self {
+            written,
+            curve: RateCurve::points(points)?,
+            segments: Vec::new(),
+        })
+    }
+
     /// Returns the positions in `segments` of the segment before a spike and of the spike; `None`
     /// for a curve without a spike.
     pub(crate) fn spike(&self) -> Option<(usize, usize)> {

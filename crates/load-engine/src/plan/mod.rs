@@ -5,7 +5,6 @@ mod change_instants;
 mod curve_file;
 pub(crate) mod curve_segments;
 pub(crate) mod curve_sequence;
-pub(crate) mod host_schedule;
 pub(crate) mod intended_load;
 #[cfg(test)]
 mod intended_load_tests;
@@ -17,7 +16,6 @@ mod load_curve_tests;
 pub(crate) mod load_plan;
 pub(crate) mod phase;
 pub(crate) mod rate_curve;
-pub(crate) mod rate_search;
 pub(crate) mod segments;
 pub(crate) mod step_order;
 pub(crate) mod step_plan;

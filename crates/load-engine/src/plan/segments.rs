@@ -13,7 +13,7 @@ use super::curve_segments::NamedSegment;
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-pub struct SegmentIndex(u8);
+pub(crate) struct SegmentIndex(u8);
 
 impl SegmentIndex {
     /// First measured segment. A step with constant load has only this one.
@@ -27,7 +27,7 @@ impl SegmentIndex {
     }
 
     /// Returns the position, from 0.
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }

@@ -9,18 +9,18 @@ use super::straight_line::StraightLine;
 
 /// Number of users over the time of a step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct UserSchedule {
+pub(crate) struct UserSchedule {
     lines: Vec<StraightLine>,
 }
 
 /// Period in which a user is present, in seconds since the schedule began.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Presence {
+pub(crate) struct Presence {
     /// Instant at which the user comes.
-    pub from: f64,
+    pub(crate) from: f64,
     /// Instant at which the user leaves. A user who is waiting for an answer then leaves after the
     /// answer.
-    pub until: f64,
+    pub(crate) until: f64,
 }
 
 impl Presence {

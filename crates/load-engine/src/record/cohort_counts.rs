@@ -174,7 +174,7 @@ struct Cohort {
 
 /// Requests in flight at one instant, by the time at which they began (were due, in an open loop).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InFlightAges {
+pub(crate) struct InFlightAges {
     at_ns: u64,
     cohorts: Vec<Cohort>,
     /// Number of requests that have been in flight for a minute or longer.

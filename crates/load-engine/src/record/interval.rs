@@ -10,21 +10,21 @@ use super::recording_text;
 /// All requests that finished since the interval before, whether measured or not. Time charts and
 /// stop rules use it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Interval {
+pub(crate) struct Interval {
     /// Response times (call times in a closed loop) of successful requests, in nanoseconds. It has
     /// two significant digits, one fewer than a step's histograms, so that merging it is cheap.
     #[serde(with = "recording_text")]
-    pub latency: Recording,
+    pub(crate) latency: Recording,
     /// Longest of these times in nanoseconds, exact; 0 if no request succeeded.
     pub(crate) longest_ns: u64,
     /// Number of failed requests.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Number of failed requests whose failures were planned; stop rules ignore them.
     pub(crate) excused: u64,
     /// Number of failures outside the requests of the load; only stop rules count them.
     pub(crate) beside: u64,
     /// Requests in flight at the end of the interval.
-    pub in_flight: InFlightAges,
+    pub(crate) in_flight: InFlightAges,
 }
 
 impl Interval {
@@ -49,13 +49,13 @@ impl Interval {
     /// Returns quantile `q` of the successful requests in nanoseconds; `None` if none succeeded.
     /// Buckets are wide and their ends lie above the true value, so the result is limited to the
     /// longest time.
-    pub fn quantile(&self, q: f64) -> Option<u64> {
+    pub(crate) fn quantile(&self, q: f64) -> Option<u64> {
         let bucket_end = || self.latency.value_at_quantile(q).min(self.longest_ns);
         (!self.latency.is_empty()).then(bucket_end)
     }
 
     /// Returns the number of successful requests.
-    pub fn succeeded(&self) -> u64 {
+    pub(crate) fn succeeded(&self) -> u64 {
         self.latency.len()
     }
 

@@ -71,7 +71,7 @@ impl Shard {
         }
         if let Some(trace) = &mut self.trace {
             trace.push(TracedRequest {
-                segment: within.due,
+                segment: within.due.map(SegmentIndex::index),
                 timestamps: *timestamps,
                 retries: outcome.retries,
                 failure: outcome.failure.as_deref().cloned(),
@@ -126,7 +126,7 @@ impl Shard {
         self.finished.count(timestamps.begin_ns(), age_ns);
         if let Some(trace) = &mut self.trace {
             trace.push(TracedRequest {
-                segment: Some(segment),
+                segment: Some(segment.index()),
                 timestamps: Timestamps {
                     done_ns: now_ns,
                     ..*timestamps
