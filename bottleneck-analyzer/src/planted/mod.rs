@@ -16,6 +16,7 @@ mod machine;
 mod objectives;
 mod page;
 mod postgres;
+mod rate_search;
 mod redis;
 mod redis_beside;
 mod redis_server;

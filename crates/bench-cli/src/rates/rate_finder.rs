@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bench_report::{FoundRate, Recommendation, Step, StepEnd, TriedRate};
+use bench_report::{FoundRate, RateVerdict, Recommendation, Step, StepEnd, TriedRate};
 use load_engine::StepPlan;
 
 use crate::bench::Bench;
@@ -173,11 +173,13 @@ impl RateFinder {
 }
 
 /// Returns the found rate as a recommendation, with the interval from the highest rate that held to
-/// the lowest that broke.
+/// the lowest that broke. A step at the rate that held, which the generator spoilt, is none of
+/// those that it rests on.
 fn recommendation(found: &FoundRate, steps: &[Step]) -> Recommendation {
     let held = found.held_per_s;
     let tried = found.steps.iter();
-    let at_held = tried.filter(|tried| Some(tried.rate_per_s) == held);
+    let at_held =
+        tried.filter(|tried| Some(tried.rate_per_s) == held && tried.verdict == RateVerdict::Held);
     let at_held: Vec<usize> = at_held.map(|tried| tried.step).collect();
     let throughputs = at_held.iter().filter_map(|index| steps.get(*index));
     let throughputs: Vec<f64> = throughputs.map(Step::throughput_per_s).collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 
+use super::boundary_readings::BoundaryReadings;
 use super::heartbeat::TickGrid;
 use crate::load::load_source::LoadSource;
 use crate::plan::load_change::{ChangeError, LoadChange};
@@ -79,9 +80,8 @@ pub(super) struct ChangeRequests {
 }
 
 impl ChangeRequests {
-    /// Creates the requests to the calling thread for changes of a step with these segments; all of them
-    /// are refused for `refusal`, if there is one.
-    pub(super) fn new(segments: &Segments, refusal: Option<ChangeError>) -> Self {
+    /// Creates the requests to the calling thread for changes of a step, of a traced run or not.
+    pub(super) fn new(plan: &StepPlan, segments: &Segments, is_traced: bool) -> Self {
         let (requests, received) = mpsc::channel();
         let open = Arc::new(());
         Self {
@@ -92,7 +92,7 @@ impl ChangeRequests {
             },
             _open: open,
             received,
-            refusal,
+            refusal: refusal(plan, is_traced),
             segments: segments.clone(),
             accepted: Vec::new(),
         }
@@ -103,11 +103,20 @@ impl ChangeRequests {
         &self.control
     }
 
-    /// Answers those who have asked for a change; those that are accepted begin at ticks of `grid`.
-    pub(super) fn answer(&mut self, grid: &TickGrid, source: &mut dyn LoadSource) {
+    /// Answers the requests that have come. Changes begin at ticks of `grid`, and each is a boundary of
+    /// `readings`.
+    pub(super) fn answer(
+        &mut self,
+        grid: &TickGrid,
+        source: &mut dyn LoadSource,
+        readings: &mut BoundaryReadings,
+    ) {
         while let Ok(request) = self.received.try_recv() {
             let answer = self.change(monotonic_ns(), &request.load, grid, source);
-            // Who asked may be gone.
+            if answer.is_ok() {
+                readings.change_boundaries(&self.segments);
+            }
+            // The thread that asked may be gone.
             let _ = request.answer.send(answer);
         }
     }
@@ -119,11 +128,11 @@ impl ChangeRequests {
         grid: &TickGrid,
         source: &mut dyn LoadSource,
     ) -> Result<AppliedChange, ChangeError> {
+        let lead_ns = source.change_lead_ns();
+        let lead_ns = lead_ns.ok_or(ChangeError::HeldConnections)?;
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
-        let lead_ns = source.change_lead_ns();
-        let lead_ns = lead_ns.ok_or(ChangeError::HeldConnections)?;
         let window = self.segments.window();
         if now_ns < window.measure_start_ns {
             return Err(ChangeError::WarmUp);
@@ -152,15 +161,9 @@ impl ChangeRequests {
 }
 
 /// Returns the reason for which the load of `plan`, of a traced run or not, is never changed.
-pub(super) fn refusal(
-    plan: &StepPlan,
-    is_traced: bool,
-    source: &dyn LoadSource,
-) -> Option<ChangeError> {
+fn refusal(plan: &StepPlan, is_traced: bool) -> Option<ChangeError> {
     if is_traced {
         Some(ChangeError::TracedRun)
-    } else if source.change_lead_ns().is_none() {
-        Some(ChangeError::HeldConnections)
     } else if plan.requests_per_user.is_some() {
         Some(ChangeError::CountedRequests)
     } else if plan.starts_at.is_some() {

@@ -23,6 +23,8 @@ pub struct WorkerStep<'a> {
     connection: &'a mut dyn Orders,
     plan: StepPlan,
     told: Told,
+    /// Instant from which delays of this process count, once the load has begun.
+    measured_from_ns: u64,
     worst_stall_ns: u64,
 }
 
@@ -58,6 +60,7 @@ impl<'a> WorkerStep<'a> {
             connection,
             plan,
             told: Told::default(),
+            measured_from_ns: u64::MAX,
             worst_stall_ns: 0,
         }
     }
@@ -82,6 +85,7 @@ impl<'a> WorkerStep<'a> {
                 Ok(Order::Finish { segments_s }) => return self.finish(load, &segments_s),
                 Ok(order) => self.obey(order, load),
                 Err(RecvTimeoutError::Timeout) => {
+                    let due_ns = due_ns.max(self.measured_from_ns);
                     let late_ns = monotonic_ns().saturating_sub(due_ns);
                     self.worst_stall_ns = self.worst_stall_ns.max(late_ns);
                 }
@@ -100,6 +104,7 @@ impl<'a> WorkerStep<'a> {
         match order {
             Order::Start { segments } => {
                 load.begin(&segments);
+                self.measured_from_ns = segments.window().measure_start_ns;
                 self.told.started = true;
             }
             // The parent has refused what its workers cannot make.
