@@ -18,6 +18,7 @@ pub mod report;
 mod run;
 mod steps;
 pub mod store;
+mod store_error;
 
 pub use histogram::Histogram;
 pub use place::{ReportPlace, Unsaved};

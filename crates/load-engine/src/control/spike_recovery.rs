@@ -21,46 +21,45 @@ pub(super) fn spike_recovery(
 ) -> Option<SpikeRecovery> {
     let plan = load.plan;
     let (before, _) = plan.curve.as_ref()?.spike()?;
-    let (mut found, unknown) = (SpikeRecovery::default(), |reason: &str| {
-        Some(reason.to_owned())
-    });
+    let mut found = SpikeRecovery::default();
     let Some(log) = log else {
-        found.unknown = unknown("the step ended before it began");
+        found.unknown = Some("the step ended before it began".to_owned());
         return Some(found);
     };
     found.resolution_ns = TickGrid::interval(plan.measure).as_nanos() as u64;
-    let (until, end_ns) = match load.first_change_ns() {
-        Some(changed_ns) if changed_ns < log.disturbed_until_ns() => {
-            found.unknown = unknown("the load was changed before the spike was over");
-            return Some(found);
-        }
-        Some(changed_ns) => {
-            // Requests of the last interval before it may have been answered under the new load.
-            let until_ns = changed_ns.saturating_sub(found.resolution_ns);
-            ("the change of the load", until_ns)
-        }
-        None => ("the end of the step", window.measure_end_ns),
+    let disturbed_until_ns = log.disturbed_until_ns();
+    let changed_ns = load.first_change_ns();
+    if changed_ns.is_some_and(|changed_ns| changed_ns < disturbed_until_ns) {
+        found.unknown = Some("the load was changed before the spike was over".to_owned());
+        return Some(found);
+    }
+    // Requests of the last interval before a change may have been answered under the new load.
+    let until_ns = changed_ns.map(|changed_ns| changed_ns.saturating_sub(found.resolution_ns));
+    let end_ns = until_ns.unwrap_or(window.measure_end_ns);
+    found.measured_ns = end_ns.saturating_sub(disturbed_until_ns);
+    let base = match collected.segments.get(before) {
+        Some(segment) => base(segment.operations.values()),
+        None => Err("nothing was measured before the spike".to_owned()),
     };
-    found.measured_ns = end_ns.saturating_sub(log.disturbed_until_ns());
+    found.base_p99_ns = base.as_ref().ok().copied();
     let processes = collected.processes.as_ref();
-    let segment = collected.segments.get(before);
-    let base = segment.map(|raw| base(raw.operations.values()));
-    found.base_p99_ns = base.as_ref().and_then(|base| base.as_ref().ok()).copied();
     if processes.is_some_and(|processes| processes.reason().is_some()) {
-        found.unknown = unknown("the load of a worker process is missing");
-        return Some(found);
-    }
-    if found.measured_ns == 0 {
-        found.unknown = match load.first_change_ns() {
-            Some(_) => unknown("the load was changed just after the spike"),
-            None => unknown("the step ended before the spike was over"),
+        found.unknown = Some("the load of a worker process is missing".to_owned());
+    } else if found.measured_ns == 0 {
+        let reason = match changed_ns {
+            Some(_) => "the load was changed just after the spike",
+            None => "the step ended before the spike was over",
         };
-        return Some(found);
-    }
-    match base {
-        None => found.unknown = unknown("nothing was measured before the spike"),
-        Some(Err(reason)) => found.unknown = Some(reason),
-        Some(Ok(base_ns)) => judge(&mut found, log, base_ns, (until, end_ns)),
+        found.unknown = Some(reason.to_owned());
+    } else {
+        let until = match changed_ns {
+            Some(_) => "the change of the load",
+            None => "the end of the step",
+        };
+        match base {
+            Ok(base_ns) => judge(&mut found, log, base_ns, (until, end_ns)),
+            Err(reason) => found.unknown = Some(reason),
+        }
     }
     Some(found)
 }
