@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use bottleneck_analyzer::AnalyzerCli;
-
 fn main() -> ExitCode {
-    let cli = bench_cli::parse::<AnalyzerCli>();
-    bench_cli::run("bottleneck-analyzer", || cli.run())
+    bottleneck_analyzer::run()
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bench_report::StoreError;
+use bench_report::store::StoreError;
 
 /// Reason why the reports of a run cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bench_report::Status;
 use bench_report::manifest::{self, Part};
-use bench_report::{Status, StoreError};
+use bench_report::store::StoreError;
 
 use crate::assessment::ComponentKind;
 use crate::run_error::RunError;

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use bench_report::{Report, StoreError, Warning, WarningCode, store};
+use bench_report::store::{self, StoreError};
+use bench_report::{Report, Warning, WarningCode};
 use serde_json::Value;
 
 use crate::assessment::{ComponentKind, EvidenceItem};

@@ -20,7 +20,7 @@ pub(crate) fn is_checkout_timeout(kind: &str) -> bool {
 }
 
 /// Converts an error of tokio-postgres, from connecting or from a statement.
-pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
+pub(crate) fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     match error.as_db_error() {
         Some(told) => from_server(told.into()),
         None => pg_evidence::failure::from_postgres(error),
@@ -39,7 +39,7 @@ const POOLED: &str = "; a pooler in transaction mode hands each transaction anot
     before, use --protocol simple or extended, or pool_mode = session";
 
 /// Converts an error of a bare protocol connection.
-pub fn from_wire(error: &WireError) -> Failure {
+pub(crate) fn from_wire(error: &WireError) -> Failure {
     let kind = match error {
         WireError::Server(error) => {
             return from_server(ServerMessage {
@@ -59,7 +59,7 @@ pub fn from_wire(error: &WireError) -> Failure {
 }
 
 /// Converts an error of deadpool. Its time-outs name the phase of the checkout.
-pub fn from_pool(error: &PoolError) -> Failure {
+pub(crate) fn from_pool(error: &PoolError) -> Failure {
     match error {
         PoolError::Timeout(phase) => {
             let kind = match phase {

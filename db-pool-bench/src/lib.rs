@@ -12,20 +12,25 @@
 
 mod check;
 mod cli;
+#[cfg(test)]
+#[path = "../tests/common/server.rs"]
+mod common;
 mod conditions;
 mod connect;
 mod context;
 mod control;
+#[cfg(test)]
+mod counting;
 mod defaults;
-pub mod drivers;
+mod drivers;
 mod exhaust;
-pub mod failure;
+mod failure;
 #[cfg(test)]
 mod golden;
 mod lifecycle;
 mod observe;
 mod one_pool;
-pub mod protocol;
+mod protocol;
 mod recommendation;
 mod remedy;
 mod results;
@@ -35,9 +40,9 @@ mod server;
 mod sweep;
 mod target;
 mod text;
-pub mod time_shares;
-pub mod wire;
+mod time_shares;
+mod wire;
 mod workload_commands;
-pub mod workloads;
+mod workloads;
 
 pub use cli::run;

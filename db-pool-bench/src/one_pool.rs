@@ -16,6 +16,11 @@ use crate::run_server::RunServer;
 use crate::target::TargetFlags;
 use crate::workloads::WorkloadSelection;
 
+/// Error for `--find-rate` in scenarios that interfere with the load while it runs.
+pub(crate) const NO_RATE_TO_FIND: &str = "\
+this scenario has no single rate to find: what it does to the pool on its way decides what users \
+feel. Rates are found by db-pool-bench sweep and scale, redis-bench cache and pool";
+
 /// Flags of the pool under test.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OnePoolFlags {

@@ -5,7 +5,7 @@ use pgbench_script::ValueMode;
 
 /// Protocol by which statements are sent to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// Text with the values written into it; nothing is prepared
     Simple,
     /// Parsed for each execution as the unnamed statement, with the values bound

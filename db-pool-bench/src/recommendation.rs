@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use bench_cli::objective::Objective;
+use bench_cli::Objective;
 use bench_cli::table;
 use bench_report::{Recommendation, Summary};
 use statistics::knee::{self, Edge, Knee, KneeOptions, KneeSetting};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bench_cli::objective::Objective;
+use bench_cli::Objective;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Latency, Load, Operation, Step, StepEnd};
 use load_engine::WORST_INTERVAL_P99_NS;

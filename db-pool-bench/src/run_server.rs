@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bench_cli::ScenarioName;
 use bench_cli::bench::Bench;
+use bench_report::report::own_name;
 use load_engine::Phase;
 use pg_evidence::{Client, settings};
 use serde_json::json;
@@ -66,7 +67,7 @@ impl RunServer {
         config.insert("throwaway".to_owned(), json!(server.throwaway));
         Ok(Some(Self {
             server,
-            schema: Schema::for_run(&bench.own_name()),
+            schema: Schema::for_run(&own_name(&bench.report.run_id)),
             begun: false,
         }))
     }
@@ -142,7 +143,8 @@ impl RunServer {
         let address = &self.server.address;
         if let Err(reason) = clean_up(address, &self.schema, bench.interrupted()) {
             let name = self.schema.name();
-            let command = address.psql_command(&format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
+            let command =
+                remedy::commands::psql(address, &format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
             bench.left_behind(&format!("the schema {name} ({reason})"), &command);
         }
     }

@@ -26,7 +26,7 @@ const SESSIONS: [(&str, &str); 7] = [
 /// Tasks other than the users that need connections, such as holders. The samples of sessions include theirs,
 /// so their time must be part of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ExtraUsers {
+pub(crate) struct ExtraUsers {
     /// Mean number of tasks that wait for a connection.
     pub(crate) waiting: f64,
     /// Mean number of tasks that hold a connection.
@@ -75,7 +75,7 @@ pub(crate) fn of_step(
 }
 
 /// Stores the server's evidence in `step`, and the shares as figures such as `time.checkout_ratio`.
-pub fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
+pub(crate) fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
     for (part, share) in of_step(step, &server, beside) {
         step.figures.insert(format!("time.{part}_ratio"), share);
     }

@@ -8,7 +8,7 @@ use crate::server_check::{self, ServerCheck};
 
 /// Consequence of an observation for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The observation needs no action.
     Fine,
     /// Some figures of a run will be doubtful, or some limits low.
@@ -19,15 +19,15 @@ pub enum Severity {
 
 /// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
+pub(crate) struct Check {
     /// Subject of the check.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// Severity.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// Observation in words.
-    pub seen: String,
+    pub(crate) seen: String,
     /// Remedy; empty if no action is needed.
-    pub remedy: String,
+    pub(crate) remedy: String,
 }
 
 impl Check {
@@ -61,7 +61,7 @@ impl Check {
 
 /// Servers that the user's environment names. A run starts throwaway servers for those that are absent.
 #[derive(Debug, Default)]
-pub struct NamedServers {
+pub(crate) struct NamedServers {
     postgres: Option<String>,
     redis: Option<String>,
     websocket: Option<String>,
@@ -69,7 +69,7 @@ pub struct NamedServers {
 
 impl NamedServers {
     /// Reads the environment variables that `plimsoll run` reads.
-    pub fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         Self {
             postgres: named("DATABASE_URL"),
@@ -80,7 +80,11 @@ impl NamedServers {
 }
 
 /// Runs all checks. `root` is `/`; tests use a directory with files like those of `/proc`.
-pub fn examine(root: &Path, environment: &Environment, servers: &NamedServers) -> Vec<Check> {
+pub(crate) fn examine(
+    root: &Path,
+    environment: &Environment,
+    servers: &NamedServers,
+) -> Vec<Check> {
     let mut checks = vec![cores(environment), memory(root), descriptors(environment)];
     checks.extend(ports(root));
     checks.extend(busy(root, environment));
@@ -263,7 +267,7 @@ fn read(root: &Path, path: &str) -> Option<String> {
 }
 
 /// Returns the text of `plimsoll doctor`, and true if a run is possible.
-pub fn text(checks: &[Check]) -> (String, bool) {
+pub(crate) fn text(checks: &[Check]) -> (String, bool) {
     let mut text = String::new();
     for check in checks {
         let mark = match check.severity {

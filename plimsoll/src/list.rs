@@ -44,7 +44,7 @@ const SCENARIOS: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// Fails only if the built-in profiles cannot be parsed.
-pub fn text() -> anyhow::Result<String> {
+pub(crate) fn text() -> anyhow::Result<String> {
     let mut text = String::from("Profiles (plimsoll run --profile NAME)\n");
     for profile in profile::all()? {
         text.push_str(&format!("  {:<8} {}\n", profile.name, profile.about));

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitStatus;
 
-use bench_report::StoreError;
 use bench_report::manifest::{Part, PartFile, PartStatus};
+use bench_report::store::StoreError;
 use nix::sys::signal::Signal;
 
 use crate::profile::Profile;

@@ -12,7 +12,7 @@ use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _};
 use bench_report::manifest::STARTED_BY_ENV;
 use bench_report::report::{RUN_ID_ENV, new_run_id};
-use bench_report::{StoreError, store};
+use bench_report::store::{self, StoreError};
 use child_process::{ChildProcess, Signal};
 
 use crate::cli::RunFlags;
@@ -41,7 +41,7 @@ const ANALYSIS_ESTIMATE: Duration = Duration::from_secs(1);
 /// # Errors
 /// Fails if the profile is unknown, if a server or a tool cannot be started, or if the run's directory cannot
 /// be written or contains another run.
-pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
+pub(crate) fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
     let profile = profile::find(&flags.profile, &flags.only)
         .map_err(|error| bench_cli::UsageError(error.to_string()))?;
     let run_id = new_run_id();

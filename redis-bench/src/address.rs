@@ -14,7 +14,7 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Address of a server, and the credentials for it.
 #[derive(Debug, Clone)]
-pub struct RedisAddress {
+pub(crate) struct RedisAddress {
     info: ConnectionInfo,
     masked_url: String,
 }
@@ -24,7 +24,7 @@ impl RedisAddress {
     ///
     /// # Errors
     /// Fails if `url` is no address of a Redis server. The message contains no secret.
-    pub fn parse(url: &str) -> Result<Self, UsageError> {
+    pub(crate) fn parse(url: &str) -> Result<Self, UsageError> {
         let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
                     needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
         if url.starts_with("rediss://") || url.starts_with("valkeys://") {
@@ -52,12 +52,12 @@ impl RedisAddress {
     }
 
     /// Returns the connection settings that the driver needs.
-    pub fn info(&self) -> &ConnectionInfo {
+    pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
     }
 
     /// Returns the URL with its secrets masked.
-    pub fn masked_url(&self) -> &str {
+    pub(crate) fn masked_url(&self) -> &str {
         &self.masked_url
     }
 
@@ -65,7 +65,7 @@ impl RedisAddress {
     ///
     /// # Errors
     /// Returns the error of the driver or the server.
-    pub fn connect(&self) -> Result<Connection, RedisError> {
+    pub(crate) fn connect(&self) -> Result<Connection, RedisError> {
         let client = Client::open(self.info.clone())?;
         let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
         connection.set_read_timeout(Some(COMMAND_TIMEOUT))?;

@@ -1,6 +1,9 @@
 //! Scenario `cache`: reads with a skewed distribution over keys. A read that misses writes the value back,
 //! with an expiry.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -33,7 +36,7 @@ const LONGEST_KEPT: usize = 64 << 10;
 
 /// Scenario `cache` with its flags.
 #[derive(Debug)]
-pub struct Cache<'a>(pub &'a CacheFlags);
+pub(crate) struct Cache<'a>(pub(crate) &'a CacheFlags);
 
 impl Cache<'_> {
     fn expiry(&self) -> Expiry {
@@ -117,7 +120,7 @@ fn server_hit_ratio(step: &Step) -> Option<f64> {
 
 /// Requests of the scenario. All users share this description.
 #[derive(Debug, Clone)]
-pub struct CacheWork {
+pub(crate) struct CacheWork {
     keyspace: Arc<RunKeys>,
     sampler: KeySampler,
     expiry: Expiry,
@@ -149,7 +152,7 @@ impl Work for CacheWork {
 
 /// Requests of one user of the cache.
 #[derive(Debug)]
-pub struct CacheTask {
+pub(crate) struct CacheTask {
     work: CacheWork,
     random: SmallRng,
     /// Operation that was drawn last: [`GET`] or [`SET`].

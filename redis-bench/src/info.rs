@@ -7,19 +7,19 @@ use redis::{Connection, RedisResult};
 
 /// Fields of the answer to `INFO`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Info(BTreeMap<String, String>);
+pub(crate) struct Info(BTreeMap<String, String>);
 
 /// Number of calls of a command, and the time that the server spent on them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CommandUse {
+pub(crate) struct CommandUse {
     /// Number of calls since the server started.
-    pub calls: f64,
+    pub(crate) calls: f64,
     /// Microseconds spent since the server started.
-    pub usec: f64,
+    pub(crate) usec: f64,
     /// Number of calls that were refused before they were executed; absent before version 6.2.
-    pub rejected: Option<f64>,
+    pub(crate) rejected: Option<f64>,
     /// Number of calls that failed while they were executed; absent before version 6.2.
-    pub failed: Option<f64>,
+    pub(crate) failed: Option<f64>,
 }
 
 impl Info {
@@ -27,7 +27,7 @@ impl Info {
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
-    pub fn read(connection: &mut Connection) -> RedisResult<Self> {
+    pub(crate) fn read(connection: &mut Connection) -> RedisResult<Self> {
         Self::section(connection, "all")
     }
 
@@ -57,7 +57,7 @@ impl Info {
     }
 
     /// Returns the field `name` as a number; `None` if it is missing or not a finite number.
-    pub fn number(&self, name: &str) -> Option<f64> {
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
         self.text(name)?
             .parse()
             .ok()
@@ -65,7 +65,7 @@ impl Info {
     }
 
     /// Returns the use of each command, by the command's name in lower case.
-    pub fn commands(&self) -> BTreeMap<&str, CommandUse> {
+    pub(crate) fn commands(&self) -> BTreeMap<&str, CommandUse> {
         let lines = self.0.iter();
         lines
             .filter_map(|(name, value)| {

@@ -10,7 +10,7 @@ const NEAR_ONE: f64 = 1e-6;
 
 /// Distribution of requests over keys.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Skew {
+pub(crate) enum Skew {
     /// Every key is requested equally often.
     Uniform,
     /// Zipf's law: key n is requested in proportion to n^−exponent.

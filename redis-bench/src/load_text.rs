@@ -1,6 +1,6 @@
 //! Text about the load of a run: a description of the load, and results by segment if the load changed.
 
-use bench_cli::segment_table;
+use crate::segment_table::segment_table;
 use bench_cli::table;
 use bench_report::{CurveUnit, Load, Report, Step, StepCurve};
 

@@ -20,29 +20,29 @@ const OVERHEAD_BYTES: u64 = 160;
 
 /// Keys of a scenario: how many, how large, and which of them exist when a step begins.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RunKeys {
+pub(crate) struct RunKeys {
     /// Beginning of every key's name: `plimsoll:<run>:`.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// Number of keys.
-    pub keys: u64,
+    pub(crate) keys: u64,
     /// Length of each value, in bytes.
-    pub value_bytes: u64,
+    pub(crate) value_bytes: u64,
     /// Share of the keys that exist when a step begins, from 0 to 1.
-    pub preload_ratio: f64,
+    pub(crate) preload_ratio: f64,
     /// Distribution of a key's time to live; absent if keys stay until they are removed.
-    pub expiry: Option<Expiry>,
+    pub(crate) expiry: Option<Expiry>,
     /// Seed by which the preloaded keys and their ages are drawn.
-    pub seed: u64,
+    pub(crate) seed: u64,
 }
 
 /// Time to live of a key: `ttl`, longer or shorter by up to `jitter_ratio` of it, so that keys that were
 /// written at the same time do not expire at the same time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Expiry {
+pub(crate) struct Expiry {
     /// Mean time to live.
-    pub ttl: Duration,
+    pub(crate) ttl: Duration,
     /// Largest deviation from `ttl`, as a share of it: at least 0, below 1.
-    pub jitter_ratio: f64,
+    pub(crate) jitter_ratio: f64,
 }
 
 impl Expiry {
@@ -84,21 +84,13 @@ impl RunKeys {
     /// do not. The remaining life of each key is drawn uniformly from its whole life, as in a cache that was
     /// filled at a steady rate.
     ///
-    /// Returns false if `cancel` ended it early.
+    /// They are in that state at `starts_at`; without an instant, now. Keys live longer by the time
+    /// until then, so that none is older when the step begins. Returns false if `cancel` ended it
+    /// early.
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
-    pub fn fill(&self, connection: &mut Connection, cancel: &Cancel) -> RedisResult<bool> {
-        self.fill_for(connection, cancel, None)
-    }
-
-    /// Brings the keys into the state that they must have at `starts_at`, as [`fill`](Self::fill) does. Each
-    /// key lives longer by the time until then, so that its remaining life is right when the step begins.
-    /// Without an instant, the state is that of now.
-    ///
-    /// # Errors
-    /// As [`fill`](Self::fill).
-    pub(crate) fn fill_for(
+    pub(crate) fn fill(
         &self,
         connection: &mut Connection,
         cancel: &Cancel,
@@ -152,7 +144,7 @@ impl RunKeys {
 ///
 /// # Errors
 /// Returns the error of the connection or the server.
-pub fn clear(
+pub(crate) fn clear(
     connection: &mut Connection,
     prefix: &str,
     mut answered: impl FnMut() -> bool,

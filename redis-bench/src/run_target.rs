@@ -50,7 +50,7 @@ impl RunTarget {
             return Ok(true);
         }
         let timeout = left.map_or(FILL_TIMEOUT, |left| left.min(FILL_TIMEOUT));
-        let fill = move |stop: &Cancel| keys.fill_for(&mut remote.connect()?, stop, starts_at);
+        let fill = move |stop: &Cancel| keys.fill(&mut remote.connect()?, stop, starts_at);
         let writer = BlockingTask::start(fill).context("cannot write the keys of a run")?;
         let mut remedy = None;
         let why = match writer.wait(&bench.cancel, WaitLimits::new(timeout)) {

@@ -9,6 +9,7 @@ use bench_cli::bench::{Bench, EvidenceSource, ShownFigures};
 use bench_cli::host_worker::HostWorker;
 use bench_cli::load::{Defaults, seed_or_drawn};
 use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
+use bench_report::report::own_name;
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
 use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
 use serde_json::json;
@@ -372,5 +373,8 @@ fn stopped(step: &Step) -> bool {
 fn keys_name(bench: &Bench) -> String {
     let worker = bench.report.config.get("worker");
     let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
-    hash.map_or_else(|| bench.own_name(), |hash| format!("hosts-{hash}"))
+    hash.map_or_else(
+        || own_name(&bench.report.run_id),
+        |hash| format!("hosts-{hash}"),
+    )
 }

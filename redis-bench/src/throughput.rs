@@ -29,7 +29,7 @@ impl PoolWorkload {
 
 /// Scenario `pool` with its flags.
 #[derive(Debug)]
-pub(crate) struct Throughput<'a>(pub &'a PoolFlags);
+pub(crate) struct Throughput<'a>(pub(crate) &'a PoolFlags);
 
 impl RedisWorkload for Throughput<'_> {
     type Work = ThroughputWork;
@@ -68,7 +68,7 @@ impl RedisWorkload for Throughput<'_> {
 
 /// Commands that were prepared once, for all users.
 #[derive(Debug)]
-pub struct ThroughputWork {
+pub(crate) struct ThroughputWork {
     workload: PoolWorkload,
     commands: Arc<[Cmd]>,
     value_bytes: usize,
@@ -76,7 +76,7 @@ pub struct ThroughputWork {
 
 impl ThroughputWork {
     /// Prepares the commands for these keys.
-    pub fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
+    pub(crate) fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
         let value = keyspace.value();
         let command = |index| {
             let mut name = Vec::new();
@@ -118,7 +118,7 @@ impl Work for ThroughputWork {
 
 /// Command of one user.
 #[derive(Debug)]
-pub struct ThroughputTask {
+pub(crate) struct ThroughputTask {
     commands: Arc<[Cmd]>,
     mine: usize,
     workload: PoolWorkload,

@@ -10,7 +10,7 @@ use crate::clients::Work;
 use crate::run_keys::RunKeys;
 
 /// Workload of a scenario: the keys, the users' requests on them, and figures from their results.
-pub trait RedisWorkload {
+pub(crate) trait RedisWorkload {
     /// Requests that users make.
     type Work: Work;
 

@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bench_cli::UsageError;
 use bench_cli::curve_values;
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::LoadFlags;
-use bench_cli::objective::Objective;
+use bench_cli::{Objective, UsageError};
 use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
 use load_engine::{LoadPlan, WaitStrategy};
@@ -20,7 +19,7 @@ use crate::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 /// Finds how many WebSocket connections a server holds, and whose limit it was.
 #[derive(Debug, Parser)]
 #[command(name = "ws-bench", version, after_help = EXAMPLES)]
-pub struct WsCli {
+pub(crate) struct WsCli {
     #[command(subcommand)]
     pub(crate) command: WsCommand,
 }

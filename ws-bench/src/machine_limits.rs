@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bench_report::environment::Cgroup;
+use bench_report::Cgroup;
 use bench_report::{LimitOwner, Warning, WarningCode};
 use host_metrics::source::process::own_open_files;
 use host_metrics::source::{KeptFile, kernel_limits, memory, open_file_limit};

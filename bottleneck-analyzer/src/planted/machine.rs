@@ -1,8 +1,8 @@
 //! Tests of the machine: who used its CPU and its memory, and what its hypervisor took.
 
 use crate::assessment::{ComponentKind, Confidence};
+use bench_report::Cgroup;
 use bench_report::Report;
-use bench_report::environment::Cgroup;
 
 use super::common::{Plant, START};
 use super::{assess, assess_reports, factor, finding, is_unknown, named};

@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 use bench_report::clock::wall_clock_error_ns;
 use bench_report::{Warning, WarningCode};
 use clap::Args;
-use load_engine::{HostSchedule, Phase, StepPlan, WallTime, WorkerShare};
+use load_engine::{Phase, StepPlan, WallTime, WorkerShare};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::exit::UsageError;
 use crate::flags;
+use crate::host_schedule::HostSchedule;
 use crate::scenario::ScenarioName;
 use crate::workers::WorkerFlags;
 

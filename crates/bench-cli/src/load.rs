@@ -9,9 +9,9 @@ use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, ThinkTime, WaitStra
 use serde_json::{Value, json};
 
 use crate::curve_values;
-use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
-use crate::rate_or_users::RateOrUsers;
+use crate::load_conflicts::LoadConflicts;
+use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
 
 /// Flags that define the load.
 #[derive(Debug, Clone, Args)]
@@ -20,7 +20,7 @@ pub struct LoadFlags {
     // Must be the first field, because the fields after it remove their values from the parsed
     // arguments.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users who each wait for their answer (closed loop)
     #[arg(long, value_parser = curve_values::held_count, value_name = "N")]
@@ -229,11 +229,6 @@ impl StepFlags {
             Some(RuntimeFlag::PerCore) => RuntimeKind::PerCore,
             None => defaults.runtime,
         }
-    }
-
-    /// Returns the given seed, or draws one. Call this once and keep the value.
-    pub fn draw_seed(&self) -> u64 {
-        seed_or_drawn(self.seed)
     }
 
     /// Returns the entries of the report's configuration that show these flags.

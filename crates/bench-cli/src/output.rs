@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use bench_report::manifest::{self, Part, PartFile, PartStatus};
-use bench_report::{Report, ReportPlace, StoreError, Tool};
+use bench_report::store::StoreError;
+use bench_report::{Report, ReportPlace, Tool};
 
 use crate::flags::{Format, OutputFlags};
 use crate::{Remedy as _, screen};

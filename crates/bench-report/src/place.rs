@@ -7,7 +7,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::{Report, ReportFile, StoreError};
+use crate::Report;
+use crate::store::{ReportFile, StoreError};
 
 /// Directories that are tried after the one for temporary files. The last is in memory, so a full
 /// disk does not affect it.

@@ -7,19 +7,14 @@ use std::time::Duration;
 
 use bench_report::{StepEnd, WarningCode};
 use known::{Known, hit, open, run};
-use load_engine::{HostSchedule, StepPlan, StepResult, WallTime};
+use load_engine::{StepPlan, StepResult, WallTime};
 
 /// Plan of a step of 200 arrivals in one second, of which worker `index` of `count` makes its
 /// share. The step starts at `start_at`.
 fn plan(index: u64, count: u64, threads: usize, start_at: WallTime) -> StepPlan {
-    let schedule = HostSchedule {
-        worker: format!("{index}/{count}").parse().unwrap(),
-        start_at,
-        prepare: Duration::from_secs(1),
-    };
-    let mut plans = [open(200.0, 64, Duration::from_secs(1))];
-    schedule.fix(&mut plans);
-    let [mut plan] = plans;
+    let mut plan = open(200.0, 64, Duration::from_secs(1));
+    plan.process = format!("{index}/{count}").parse().unwrap();
+    plan.starts_at = Some(start_at);
     plan.threads = threads;
     plan.runtime = load_engine::RuntimeKind::PerCore;
     plan

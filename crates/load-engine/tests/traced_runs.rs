@@ -108,7 +108,7 @@ fn what_is_planted_in_a_segment_shows_there_alone() {
             assert!(series.at_ns.iter().all(within), "{}", series.name);
         }
         let traced = result.trace.iter();
-        let traced = traced.filter(|r| r.segment.map(load_engine::SegmentIndex::index) == Some(n));
+        let traced = traced.filter(|r| r.segment == Some(n));
         assert_eq!(traced.count() as u64, attempted(step), "{}", step.name);
     }
     let begins: Vec<u64> = result

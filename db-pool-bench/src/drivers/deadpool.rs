@@ -21,7 +21,7 @@ use pgbench_script::{BoundValue, StatementResult};
 
 /// Factory that creates a deadpool pool for each worker thread.
 #[derive(Debug)]
-pub struct Deadpool(pub DriverSetup);
+pub(crate) struct Deadpool(pub(crate) DriverSetup);
 
 impl TargetFactory for Deadpool {
     type Target = PoolTarget<DeadpoolConnections>;
@@ -41,7 +41,7 @@ impl TargetFactory for Deadpool {
 
 /// Pool of deadpool-postgres, and the workload that its users execute.
 #[derive(Debug, Clone)]
-pub struct DeadpoolConnections {
+pub(crate) struct DeadpoolConnections {
     pool: deadpool_postgres::Pool,
     workload: Arc<SqlWorkload>,
 }

@@ -18,7 +18,7 @@ use pgbench_script::{BoundValue, StatementResult};
 
 /// Factory of targets without a pool.
 #[derive(Debug)]
-pub struct Direct(pub DriverSetup);
+pub(crate) struct Direct(pub(crate) DriverSetup);
 
 impl TargetFactory for Direct {
     type Target = DirectTarget;
@@ -38,7 +38,7 @@ impl TargetFactory for Direct {
 
 /// Server to which each user connects by itself.
 #[derive(Debug)]
-pub struct DirectTarget(DriverSetup);
+pub(crate) struct DirectTarget(DriverSetup);
 
 impl Target for DirectTarget {
     type Session = DirectSession;
@@ -57,7 +57,7 @@ impl Target for DirectTarget {
 
 /// User with a connection of its own.
 #[derive(Debug)]
-pub struct DirectSession {
+pub(crate) struct DirectSession {
     setup: DriverSetup,
     connection: DirectConnection,
     user: User,

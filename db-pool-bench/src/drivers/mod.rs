@@ -8,11 +8,14 @@
 mod client_calls;
 mod deadpool;
 mod direct;
+mod driver;
 mod options;
 mod pool_handle;
 mod pooled;
-pub mod round_trips;
+pub(crate) mod round_trips;
 mod sqlx;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;
@@ -20,85 +23,46 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
-use clap::ValueEnum;
 use load_engine::{Failure, ThinkTime, UserId};
 use tokio_postgres::{Client, Config};
 
-pub use deadpool::Deadpool;
-pub use direct::Direct;
-pub use options::{PoolOptions, Recycle};
+pub(crate) use deadpool::Deadpool;
+pub(crate) use direct::Direct;
+pub(crate) use driver::Driver;
+pub(crate) use options::{PoolOptions, Recycle};
 pub(crate) use pool_handle::{HasPool, PoolHandle};
-pub use sqlx::Sqlx;
-pub use wire::Wire;
+pub(crate) use sqlx::Sqlx;
+pub(crate) use wire::Wire;
 
 use crate::conditions::HoldTimer;
 use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Driver by which the bench talks to the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Driver {
-    /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
-    Wire,
-    /// tokio-postgres without a pool, a connection for each user
-    Direct,
-    /// deadpool-postgres
-    Deadpool,
-    /// sqlx
-    Sqlx,
-}
-
-impl Driver {
-    /// Returns the name as written on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Wire => "wire",
-            Self::Direct => "direct",
-            Self::Deadpool => "deadpool",
-            Self::Sqlx => "sqlx",
-        }
-    }
-
-    /// Returns true if the driver has a pool, whose connections the users share.
-    pub(crate) fn is_pooled(self) -> bool {
-        matches!(self, Self::Deadpool | Self::Sqlx)
-    }
-
-    /// Returns the name of the parameter that a sweep of this driver varies.
-    pub(crate) fn swept(self) -> &'static str {
-        if self.is_pooled() {
-            "pool_size"
-        } else {
-            "users"
-        }
-    }
-}
-
 /// Time-out for opening the connections of a pool; the checkout time-out does not apply.
 const OPENING_BOUND: Duration = Duration::from_secs(30);
 
 /// Settings of a driver that is tested.
 #[derive(Debug, Clone)]
-pub struct DriverSetup {
+pub(crate) struct DriverSetup {
     /// Address of the server.
-    pub address: Address,
+    pub(crate) address: Address,
     /// Application name under which the server shows the connections.
-    pub application: String,
+    pub(crate) application: String,
     /// Number of connections of the pool; not used by drivers without one.
-    pub pool_size: u64,
+    pub(crate) pool_size: u64,
     /// Options of the pool; not used by drivers without one.
-    pub pool: PoolOptions,
+    pub(crate) pool: PoolOptions,
     /// Time-out of a checkout.
-    pub checkout_timeout: Duration,
+    pub(crate) checkout_timeout: Duration,
     /// Workload that the requests execute.
-    pub workload: Arc<SqlWorkload>,
+    pub(crate) workload: Arc<SqlWorkload>,
     /// Seed of the random choices in requests.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Time for which the application holds the connection after the answer.
-    pub hold: ThinkTime,
+    pub(crate) hold: ThinkTime,
     /// Number of connections that the pool has opened so far.
-    pub opened: Arc<AtomicU64>,
+    pub(crate) opened: Arc<AtomicU64>,
 }
 
 impl DriverSetup {

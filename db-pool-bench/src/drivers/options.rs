@@ -13,28 +13,28 @@ use super::Driver;
 /// a step holds its setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Pool")]
-pub struct PoolOptions {
+pub(crate) struct PoolOptions {
     /// Check of a connection at checkout [default: the library's own: fast for deadpool, verified
     /// for sqlx]
     #[arg(long, value_enum)]
-    pub recycle: Option<Recycle>,
+    pub(crate) recycle: Option<Recycle>,
 
     /// Connections open before a step begins; sqlx keeps at least so many [default: the whole pool]
     #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub pool_min: Option<u64>,
+    pub(crate) pool_min: Option<u64>,
 
     /// Age at which sqlx closes a connection [default: none]
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
-    pub max_lifetime: Option<Duration>,
+    pub(crate) max_lifetime: Option<Duration>,
 
     /// Time without use after which sqlx closes a connection [default: none]
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
-    pub idle_timeout: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 /// Way in which a connection is checked at checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Recycle {
+pub(crate) enum Recycle {
     /// No round trip: a connection that the server has closed shows in the request
     Fast,
     /// A round trip to the server for each checkout

@@ -19,7 +19,7 @@ pub(crate) trait HasPool {
 
 /// Pool of one of the two pooled drivers.
 #[derive(Debug, Clone)]
-pub enum PoolHandle {
+pub(crate) enum PoolHandle {
     /// deadpool-postgres
     Deadpool(deadpool_postgres::Pool),
     /// sqlx

@@ -16,7 +16,7 @@ use crate::workloads::{User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
 /// Pool of a library. Clones are handles to the same pool.
-pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
+pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
     /// Connection that was taken out of the pool. Dropping it returns it to the pool.
     type Object: Send;
 
@@ -67,7 +67,7 @@ pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
 
 /// Target of one worker thread, with a pool of its own.
 #[derive(Debug)]
-pub struct PoolTarget<P> {
+pub(crate) struct PoolTarget<P> {
     setup: DriverSetup,
     pool: P,
 }
@@ -130,7 +130,7 @@ impl<P: DriverPool> HasPool for PoolTarget<P> {
 
 /// Session of a user who shares the pool.
 #[derive(Debug)]
-pub struct PoolSession<P> {
+pub(crate) struct PoolSession<P> {
     pool: P,
     user: User,
     hold_timer: HoldTimer,

@@ -29,7 +29,7 @@ const SETTLE_LOOK: Duration = Duration::from_millis(1);
 ///
 /// # Errors
 /// Fails if the server cannot be reached through the proxy, or if a read fails.
-pub async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Failure> {
+pub(crate) async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Failure> {
     let address = setup.address.clone();
     let target = tokio::task::spawn_blocking(move || address.socket_address()).await;
     let target = target

@@ -30,7 +30,7 @@ use pgbench_script::{BoundValue, StatementResult};
 
 /// Factory that creates a sqlx pool for each worker thread.
 #[derive(Debug)]
-pub struct Sqlx(pub DriverSetup);
+pub(crate) struct Sqlx(pub(crate) DriverSetup);
 
 impl TargetFactory for Sqlx {
     type Target = PoolTarget<SqlxConnections>;
@@ -50,7 +50,7 @@ impl TargetFactory for Sqlx {
 
 /// Pool of sqlx, and the workload that its users execute.
 #[derive(Debug, Clone)]
-pub struct SqlxConnections {
+pub(crate) struct SqlxConnections {
     pool: PgPool,
     size: u64,
     /// Statements in a form that sqlx takes without copying them. They come from this program, or from

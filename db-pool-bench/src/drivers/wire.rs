@@ -17,7 +17,7 @@ use pgbench_script::{BoundValue, StatementResult};
 
 /// Factory of targets with bare connections.
 #[derive(Debug)]
-pub struct Wire(pub DriverSetup);
+pub(crate) struct Wire(pub(crate) DriverSetup);
 
 impl TargetFactory for Wire {
     type Target = WireTarget;
@@ -37,7 +37,7 @@ impl TargetFactory for Wire {
 
 /// Server to which each user connects by itself.
 #[derive(Debug)]
-pub struct WireTarget(Arc<DriverSetup>);
+pub(crate) struct WireTarget(Arc<DriverSetup>);
 
 impl Target for WireTarget {
     type Session = WireSession;
@@ -59,7 +59,7 @@ impl Target for WireTarget {
 
 /// User with a connection of its own.
 #[derive(Debug)]
-pub struct WireSession {
+pub(crate) struct WireSession {
     setup: Arc<DriverSetup>,
     connection: BareConnection,
     /// Names of the prepared statements, by index.

@@ -167,13 +167,12 @@ mod tests {
 
     fn visit(started_ms: u64, acquired_ms: Option<u64>, done_ms: u64) -> TracedRequest {
         let gave_up = acquired_ms.is_none();
+        let mut timestamps = Timestamps::default();
+        timestamps.started_ns = started_ms * MS;
+        timestamps.acquired_ns = acquired_ms.unwrap_or(0) * MS;
+        timestamps.done_ns = done_ms * MS;
         TracedRequest {
-            timestamps: Timestamps {
-                started_ns: started_ms * MS,
-                acquired_ns: acquired_ms.unwrap_or(0) * MS,
-                done_ns: done_ms * MS,
-                ..Timestamps::default()
-            },
+            timestamps,
             segment: None,
             retries: 0,
             failure: gave_up.then(|| Failure::new("timeout.wait", "too long")),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bench_cli::UsageError;
 use bench_report::Pacing;
 use load_engine::{
-    CurveError, Excused, FittedCurve, LoadPlan, RateCurve, SessionOpening, StepPlan, StopRule,
-    ThinkTime, TracedPlan,
+    Excused, FittedCurve, LoadCurveError, LoadPlan, SessionOpening, StepPlan, StopRule, ThinkTime,
+    TracedPlan,
 };
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ pub(super) struct LifecyclePlan<'a> {
     pub(super) drivers: Vec<Driver>,
     pub(super) parts: Vec<LifecyclePart>,
     /// Arrivals per second over time, for all parts.
-    curve: RateCurve,
+    curve: FittedCurve,
     /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
@@ -64,12 +64,13 @@ impl<'a> LifecyclePlan<'a> {
         let drivers = flags.pool.drivers(|driver| {
             format!("{driver} has no pool whose connections could come and go")
         })?;
-        let curve = curve(flags).map_err(|error| UsageError(error.to_string()))?;
+        let parts = parts(flags);
+        let curve = curve(flags, outline(&parts)).map_err(|error| UsageError(error.to_string()))?;
         let seed = flags.traced.draw_seed();
         Ok(Self {
             flags,
             drivers,
-            parts: parts(flags),
+            parts,
             curve,
             selection: WorkloadSelection::new(&flags.pool.target.workload, seed)?,
             seed,
@@ -92,10 +93,7 @@ impl<'a> LifecyclePlan<'a> {
 
     /// Returns the parts of the run in words.
     pub(super) fn outline(&self) -> String {
-        let each = self.parts.iter();
-        let each =
-            each.map(|part| format!("{} {}", part.name, humantime::format_duration(part.length)));
-        each.collect::<Vec<_>>().join(", ")
+        outline(&self.parts)
     }
 
     /// Returns the plan of the run on the pool of `driver`, which `rules` may end early. If leaks are
@@ -105,11 +103,7 @@ impl<'a> LifecyclePlan<'a> {
         let parts = self.parts.iter().map(|part| self.step(name, part.name));
         let mut whole = self.step(name, SPIKE);
         name.clone_into(&mut whole.name);
-        whole.curve = Some(FittedCurve {
-            written: self.outline(),
-            curve: self.curve.clone(),
-            segments: Vec::new(),
-        });
+        whole.curve = Some(self.curve.clone());
         whole.opening = SessionOpening::WhenDue;
         whole.seed = self.seed;
         whole.stop_rules = rules;
@@ -194,12 +188,19 @@ fn parts(flags: &LifecycleFlags) -> Vec<LifecyclePart> {
     parts.map(part).into()
 }
 
+fn outline(parts: &[LifecyclePart]) -> String {
+    let each = parts.iter();
+    let each =
+        each.map(|part| format!("{} {}", part.name, humantime::format_duration(part.length)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// Returns the curve of arrivals over all parts: a ramp, a spike, a time without arrivals, a second spike.
-fn curve(flags: &LifecycleFlags) -> Result<RateCurve, CurveError> {
+fn curve(flags: &LifecycleFlags, outline: String) -> Result<FittedCurve, LoadCurveError> {
     let spike_per_s = flags.peak_rate * flags.spike as f64;
     let (ramped, spiked) = (flags.duration, 2 * flags.duration);
     let rested = spiked + flags.idle;
-    RateCurve::points(&[
+    let points = [
         (Duration::ZERO, 0.0),
         (ramped, flags.peak_rate),
         (ramped, spike_per_s),
@@ -208,5 +209,6 @@ fn curve(flags: &LifecycleFlags) -> Result<RateCurve, CurveError> {
         (rested, 0.0),
         (rested, spike_per_s),
         (rested + flags.duration, spike_per_s),
-    ])
+    ];
+    FittedCurve::through(outline, &points)
 }

@@ -2,7 +2,7 @@
 
 use bench_cli::bench::Bench;
 use bench_report::{Operation, ServerEvidence, Step, StepEnd};
-use load_engine::{SegmentIndex, StepResult, TracedResult};
+use load_engine::{StepResult, TracedResult};
 use pg_evidence::{SegmentEvidence, SessionChanges, gap};
 
 use super::connecting::ConnectCost;
@@ -150,9 +150,11 @@ pub(super) fn keep_parts(
             .get(n)
             .is_some_and(|part| part.name == SPIKE_AGAIN)
         {
-            let finished = lived.ran.trace.iter().filter(|request| {
-                request.segment.map(SegmentIndex::index) == Some(n) && !request.cut_off
-            });
+            let finished = lived
+                .ran
+                .trace
+                .iter()
+                .filter(|request| request.segment == Some(n) && !request.cut_off);
             let felt_ns: Vec<f64> = finished.map(|r| r.felt_ns() as f64).collect();
             warm_up(&mut step, &felt_ns, plan.flags.pool.size as usize);
         }

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource as _};
 use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario};
 use bench_report::clock::monotonic_ns;
+use bench_report::report::own_name;
 use bench_report::{
     Generator, Load, Operation, Report, ServerEvidence, Step, StepEnd, Summary, Window,
 };
@@ -72,7 +73,7 @@ impl Scenario for ObservedServer<'_> {
     fn prepare(&self, bench: &mut Bench, (): &mut ()) -> anyhow::Result<Option<EvidenceCollector>> {
         bench.phase(Phase::Connect);
         // The schema is never created; only its name is used.
-        let schema = Schema::for_run(&bench.own_name());
+        let schema = Schema::for_run(&own_name(&bench.report.run_id));
         let address = &self.server.address;
         let control = ControlRuntime::new(bench.cancel.clone(), address, &schema)
             .context("cannot start a runtime")?;

@@ -2,27 +2,15 @@
 //! is given only for a cause that the message names.
 
 mod causes;
+pub(crate) mod commands;
+mod purpose;
 
 use bench_cli::Remedy as _;
 use load_engine::Failure;
 
 use causes::{CAUSES, Cause};
 use pg_connect::Address;
-
-/// Purpose of the statement or the connection that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Connecting and logging in.
-    Connecting,
-    /// Creating tables.
-    Making,
-    /// Verifying the statements of a workload.
-    Checking,
-    /// Dropping what was created.
-    Removing,
-    /// Reading the server's statistics.
-    Watching,
-}
+pub(crate) use purpose::Purpose;
 
 /// Returns a general remedy for failures whose cause is not known.
 fn default_remedy(purpose: Purpose) -> &'static str {
@@ -79,8 +67,8 @@ fn fill_placeholders(remedy: &str, address: &Address) -> String {
     remedy
         .replace("{user}", address.user())
         .replace("{database}", address.database())
-        .replace("{ready}", &address.is_ready_command())
-        .replace("{list}", &address.list_command())
+        .replace("{ready}", &commands::is_ready(address))
+        .replace("{list}", &commands::list(address))
 }
 
 /// Returns the failure's message with its detail.

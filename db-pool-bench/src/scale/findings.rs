@@ -1,7 +1,7 @@
 //! Conclusions of `scale`: the number of users at which waiting begins, a check of Little's law, and the
 //! largest number of users that keeps the objectives.
 
-use bench_cli::objective::Objective;
+use bench_cli::Objective;
 use bench_cli::table;
 use bench_report::{Load, Operation, Recommendation, Report, Step, Summary};
 use statistics::queue::little_concurrency;

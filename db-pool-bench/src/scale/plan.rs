@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::RateStep;
+use bench_cli::load::seed_or_drawn;
 use bench_report::{Pacing, Report, Step};
 use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ impl<'a> ScalePlan<'a> {
             let users = flags.users.0.iter();
             users.map(move |&users| ScaleSetting { driver, users })
         };
-        let seed = flags.step.draw_seed();
+        let seed = seed_or_drawn(flags.step.seed);
         Ok(Self {
             flags,
             settings: drivers.iter().flat_map(of).collect(),

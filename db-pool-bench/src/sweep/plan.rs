@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::RateStep;
+use bench_cli::load::seed_or_drawn;
 use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
 
@@ -113,7 +114,7 @@ impl<'a> PoolSweepPlan<'a> {
                 }));
             }
         }
-        let seed = flags.load.step.draw_seed();
+        let seed = seed_or_drawn(flags.load.step.seed);
         Ok(Self {
             flags,
             settings,

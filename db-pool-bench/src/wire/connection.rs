@@ -26,16 +26,16 @@ const UNLIMITED: i32 = 0;
 
 /// Result of one round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ExecutionResult {
+pub(crate) struct ExecutionResult {
     /// Number of rows.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// First column of the last row, if that is an `int4`.
-    pub value: Option<i32>,
+    pub(crate) value: Option<i32>,
 }
 
 /// Connection that only one user uses.
 #[derive(Debug)]
-pub struct BareConnection {
+pub(crate) struct BareConnection {
     channel: MessageChannel,
     /// True if the server waits for a request. False while an answer is being read, and for ever after the
     /// connection broke.
@@ -47,7 +47,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the operating system or the server, or if `config` lacks something.
-    pub async fn connect(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
+    pub(crate) async fn connect(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
         let opening = Self::open(config, tls);
         let Some(bound) = config.get_connect_timeout() else {
             return opening.await;
@@ -66,7 +66,7 @@ impl BareConnection {
     }
 
     /// Returns true if the connection can still be used.
-    pub fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         self.idle
     }
 
@@ -74,7 +74,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
-    pub async fn prepare(
+    pub(crate) async fn prepare(
         &mut self,
         name: &str,
         sql: &str,
@@ -90,7 +90,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
-    pub async fn describe_parameters(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
+    pub(crate) async fn describe_parameters(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
         frontend::parse("", sql, [], &mut self.channel.outgoing)?;
         frontend::describe(b'S', "", &mut self.channel.outgoing)?;
         frontend::sync(&mut self.channel.outgoing);
@@ -116,7 +116,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
-    pub async fn execute(
+    pub(crate) async fn execute(
         &mut self,
         name: &str,
         values: &[BoundValue],
@@ -129,7 +129,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
-    pub async fn execute_once(
+    pub(crate) async fn execute_once(
         &mut self,
         sql: &str,
         values: &[BoundValue],
@@ -170,7 +170,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
-    pub async fn simple_query(&mut self, sql: &str) -> Result<ExecutionResult, WireError> {
+    pub(crate) async fn simple_query(&mut self, sql: &str) -> Result<ExecutionResult, WireError> {
         frontend::query(sql, &mut self.channel.outgoing)?;
         self.round_trip(None).await
     }
@@ -179,7 +179,7 @@ impl BareConnection {
     ///
     /// # Errors
     /// Fails with the error of the server or the operating system.
-    pub async fn simple_query_results(
+    pub(crate) async fn simple_query_results(
         &mut self,
         sql: &str,
         results: &mut Vec<StatementResult>,
@@ -189,7 +189,7 @@ impl BareConnection {
     }
 
     /// Announces to the server that the connection ends, and closes it.
-    pub async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.channel.outgoing.clear();
         frontend::terminate(&mut self.channel.outgoing);
         // Fails if the server has already closed the connection, which does not matter here.

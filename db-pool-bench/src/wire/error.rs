@@ -8,7 +8,7 @@ use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
 /// Reasons why a connection or a round trip failed.
 #[derive(Debug, thiserror::Error)]
-pub enum WireError {
+pub(crate) enum WireError {
     /// The server refused the login or the statement.
     #[error(transparent)]
     Server(Box<ServerError>),
@@ -28,21 +28,21 @@ pub enum WireError {
 
 /// Fields of an `ErrorResponse` message that are shown to people.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ServerError {
+pub(crate) struct ServerError {
     /// Severity, such as `ERROR` or `FATAL`.
-    pub severity: String,
+    pub(crate) severity: String,
     /// SQLSTATE, such as `28P01`.
-    pub code: String,
+    pub(crate) code: String,
     /// Primary message, on one line.
-    pub message: String,
+    pub(crate) message: String,
     /// Secondary message with further details.
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
     /// Suggestion for solving the problem.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
     /// Position of the error in the statement, in characters from 1.
-    pub position: Option<u32>,
+    pub(crate) position: Option<u32>,
     /// Call stack at the error: one line for each level, the innermost first.
-    pub context: Option<String>,
+    pub(crate) context: Option<String>,
 }
 
 impl ServerError {

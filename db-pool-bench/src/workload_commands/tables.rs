@@ -30,7 +30,7 @@ pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
     };
     if broke_off && let Err(reason) = clean_up(&server.address, &schema, made.is_err()) {
         let command = format!("DROP SCHEMA IF EXISTS {name} CASCADE");
-        let command = server.address.psql_command(&command);
+        let command = remedy::commands::psql(&server.address, &command);
         return Err(anyhow::anyhow!("the schema {name} is half made ({reason})")).remedy(command);
     }
     let at = server.address.redacted();

@@ -8,7 +8,7 @@ use pgbench_script::{ScriptError, ScriptSource, ScriptValue};
 
 /// A built-in workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Builtin {
+pub(crate) enum Builtin {
     /// One row by its key, as `pgbench -S` does
     PointSelect,
     /// 95 % reads, 5 % updates
@@ -97,7 +97,7 @@ impl Builtin {
     ///
     /// # Errors
     /// Never fails for the built-in scripts.
-    pub fn draft(
+    pub(crate) fn draft(
         self,
         tables: &Tables,
         seed: u64,

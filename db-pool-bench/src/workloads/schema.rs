@@ -36,7 +36,7 @@ pub(crate) enum SchemaState {
 /// Failure to create a schema.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
-pub struct NotMade {
+pub(crate) struct NotMade {
     /// Error of the server.
     pub(crate) source: Error,
     /// True if no part of the schema exists, so that there is nothing to drop.
@@ -56,14 +56,14 @@ impl NotMade {
 
 /// Schema of this program, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schema {
+pub(crate) struct Schema {
     name: String,
 }
 
 impl Schema {
     /// Returns the schema of the run `run_id`. Its name has only lower-case letters, digits and `_`, so that
     /// it never needs quotes.
-    pub fn for_run(run_id: &str) -> Self {
+    pub(crate) fn for_run(run_id: &str) -> Self {
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() {
                 c.to_ascii_lowercase()
@@ -115,7 +115,7 @@ impl Schema {
     ///
     /// # Errors
     /// Fails with the server's error. The error tells if [`Schema::remove`] must still be called.
-    pub async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
+    pub(crate) async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
         let name = &self.name;
         let rows = scale.saturating_mul(ROWS_PER_SCALE);
         let made = client

@@ -10,11 +10,11 @@ pub(super) const ROWS_PER_SCALE: u64 = 100_000;
 
 /// Tables as `pgbench -i` creates them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tables {
+pub(crate) struct Tables {
     /// Names of the tables, in quotes if they need them.
     place: TableNames,
     /// Largest key of the accounts table; the smallest is 1.
-    pub rows: i64,
+    pub(crate) rows: i64,
     /// Number of branches.
     pub(crate) scale: i64,
 }
@@ -31,7 +31,7 @@ enum TableNames {
 
 /// Reasons why a table cannot be described.
 #[derive(Debug, thiserror::Error)]
-pub enum TablesError {
+pub(crate) enum TablesError {
     /// There is no such table, or it has no `aid` and `abalance`.
     #[error("{table} is no table as pgbench makes it ({source})")]
     NoTable {
@@ -63,7 +63,7 @@ impl Tables {
     }
 
     /// Returns tables for which only the scale is known.
-    pub fn at_scale(scale: u64) -> Self {
+    pub(crate) fn at_scale(scale: u64) -> Self {
         Self {
             place: TableNames::Unqualified,
             rows: scale.saturating_mul(ROWS_PER_SCALE).cast_signed(),
@@ -91,7 +91,7 @@ impl Tables {
     ///
     /// # Errors
     /// Fails if there is no such table, if it is empty, or if the server does not answer.
-    pub async fn from_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
+    pub(crate) async fn from_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
         let name = quoted(table);
         let question =
             format!("SELECT /* plimsoll */ max(aid)::int8, max(abalance)::int8 FROM {name}");
@@ -105,7 +105,7 @@ impl Tables {
     }
 
     /// Returns the name for use in statements of the table `accounts`, `history`, `tellers` or `branches`.
-    pub fn name(&self, table: &str) -> String {
+    pub(crate) fn name(&self, table: &str) -> String {
         match &self.place {
             TableNames::Schema(schema) => format!("{schema}.pgbench_{table}"),
             TableNames::Accounts(name) if table == "accounts" => name.clone(),

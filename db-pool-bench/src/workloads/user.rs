@@ -19,7 +19,7 @@ const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
 const SCRIPT: &str = "script";
 
 /// Connection on which the statements of [`SqlWorkload::prepared`] were prepared.
-pub trait WorkloadConnection: Send {
+pub(crate) trait WorkloadConnection: Send {
     /// Executes the statement with index `statement` in [`SqlWorkload::statements`], with `values` bound, and
     /// discards its rows.
     fn execute(
@@ -43,7 +43,7 @@ pub trait WorkloadConnection: Send {
 
 /// State of one user: random numbers, variables, and the chosen script.
 #[derive(Debug)]
-pub struct User {
+pub(crate) struct User {
     workload: Arc<SqlWorkload>,
     script: usize,
     random: SmallRng,
@@ -65,7 +65,7 @@ struct RetryState {
 
 impl User {
     /// Creates the user with the number `user`. Equal seeds give equal requests.
-    pub fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
+    pub(crate) fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SmallRng::seed_from_u64(seed);
         let variables = workload.variables.client(user.0.cast_signed());
@@ -85,7 +85,7 @@ impl User {
     }
 
     /// Chooses the next script and returns the index of its operation.
-    pub fn choose(&mut self) -> OperationId {
+    pub(crate) fn choose(&mut self) -> OperationId {
         self.parts.clear();
         let SqlWorkload {
             scripts,
@@ -104,13 +104,16 @@ impl User {
     }
 
     /// Returns the statements of the last execution; the statements of all its tries are included.
-    pub fn parts(&self) -> &[Part] {
+    pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }
 
     /// Executes the chosen script. Retries it after a serialization failure or deadlock, with the same random
     /// numbers and variables as in the first try.
-    pub async fn execute_script(&mut self, connection: &mut impl WorkloadConnection) -> Outcome {
+    pub(crate) async fn execute_script(
+        &mut self,
+        connection: &mut impl WorkloadConnection,
+    ) -> Outcome {
         if self.workload.max_tries > 1 {
             self.before.random.clone_from(&self.random);
             self.before.variables.copy_from(&self.variables);

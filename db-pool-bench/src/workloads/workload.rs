@@ -25,20 +25,20 @@ const LONGEST_NAME: usize = 48;
 
 /// Text of one script of a mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptEntry {
+pub(crate) struct ScriptEntry {
     /// Source text of the script.
-    pub source: ScriptSource,
+    pub(crate) source: ScriptSource,
     /// Prefix for the names of its statements.
-    pub label: String,
+    pub(crate) label: String,
     /// Name of the operation that executions of the script count for; several scripts may share one.
-    pub operation: String,
+    pub(crate) operation: String,
     /// Weight of the script, relative to the other scripts.
-    pub weight: u32,
+    pub(crate) weight: u32,
 }
 
 /// Workload that all users of a step execute.
 #[derive(Debug)]
-pub struct SqlWorkload {
+pub(crate) struct SqlWorkload {
     /// Largest number of tries of a script after serialization failures or deadlocks.
     pub(crate) max_tries: u64,
     /// Query protocol.
@@ -96,7 +96,7 @@ impl Prepared {
 
 /// Reasons why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkloadError {
+pub(crate) enum WorkloadError {
     /// A script has an error.
     #[error(transparent)]
     Script(#[from] ScriptError),
@@ -115,7 +115,7 @@ pub enum WorkloadError {
 
 /// Compiled mix whose parameters have no types yet; the server must infer them.
 #[derive(Debug)]
-pub struct WorkloadDraft {
+pub(crate) struct WorkloadDraft {
     protocol: Protocol,
     entries: Vec<ScriptEntry>,
     programs: Vec<Program>,
@@ -128,7 +128,7 @@ impl WorkloadDraft {
     ///
     /// # Errors
     /// Fails with the error in a script and its place.
-    pub fn new(
+    pub(crate) fn new(
         entries: Vec<ScriptEntry>,
         constants: &[(String, ScriptValue)],
         seed: u64,
@@ -161,7 +161,7 @@ impl WorkloadDraft {
     ///
     /// # Errors
     /// Fails with the statement that the server refuses and its place in the script.
-    pub async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
+    pub(crate) async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
         self.verify_with(client, "").await
     }
 
@@ -198,7 +198,7 @@ impl WorkloadDraft {
     }
 
     /// Finishes a workload whose statements have no parameters, without a server.
-    pub fn without_parameters(self) -> SqlWorkload {
+    pub(crate) fn without_parameters(self) -> SqlWorkload {
         self.finish(Vec::new())
     }
 

@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure;
 
-pub use multiplexed::Multiplexed;
-pub use pooled::Pooled;
+pub(crate) use multiplexed::Multiplexed;
+pub(crate) use pooled::Pooled;
 
 /// Longest time to wait for an answer. The driver's default of 500 ms would turn a stall into errors, and cut
 /// off the tail of the latencies.
-pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time limit for one attempt to open a connection.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause of a user after a connection broke. It keeps the server from being flooded with attempts to connect,
@@ -30,7 +30,7 @@ const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 
 /// Way to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
-pub enum ClientKind {
+pub(crate) enum ClientKind {
     /// deadpool-redis: each request takes a connection out of a pool and gives it back.
     Pooled,
     /// All requests share a few connections; their commands are interleaved.
@@ -56,7 +56,7 @@ impl ClientKind {
 }
 
 /// Requests to the server, independent of the way to connect.
-pub trait Work: Send + Sync + 'static {
+pub(crate) trait Work: Send + Sync + 'static {
     /// Requests of one user.
     type Task: Task;
 
@@ -68,7 +68,7 @@ pub trait Work: Send + Sync + 'static {
 }
 
 /// Requests of one user, with buffers that are reused from request to request.
-pub trait Task: Send + 'static {
+pub(crate) trait Task: Send + 'static {
     /// Draws the next request. Returns its operation, as far as it is known before the answer.
     fn draw(&mut self) -> OperationId;
 
@@ -83,13 +83,13 @@ pub trait Task: Send + 'static {
 
 /// Result of a request.
 #[derive(Debug)]
-pub struct RequestResult {
+pub(crate) struct RequestResult {
     /// Index into [`Work::operations`].
-    pub operation: OperationId,
+    pub(crate) operation: OperationId,
     /// Name of the last command that was sent, as in `GET`.
-    pub command: &'static str,
+    pub(crate) command: &'static str,
     /// Error of the request, if it failed.
-    pub result: Result<(), RedisError>,
+    pub(crate) result: Result<(), RedisError>,
 }
 
 /// Returns the settings of every asynchronous connection: explicit time-outs, and no retries.

@@ -24,7 +24,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Factory that opens each worker's share of the connections.
 #[derive(Debug)]
-pub struct Multiplexed<W> {
+pub(crate) struct Multiplexed<W> {
     server: ConnectionInfo,
     connections: u64,
     work: Arc<W>,
@@ -32,7 +32,7 @@ pub struct Multiplexed<W> {
 
 impl<W: Work> Multiplexed<W> {
     /// Creates a factory for `connections` connections to `server`, over all workers.
-    pub fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
+    pub(crate) fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
         Self {
             server,
             connections,
@@ -158,7 +158,7 @@ where
 
 /// Connections of one worker.
 #[derive(Debug)]
-pub struct MultiplexedTarget<W> {
+pub(crate) struct MultiplexedTarget<W> {
     connections: Vec<Arc<SharedConnection>>,
     workers: u64,
     work: Arc<W>,
@@ -187,7 +187,7 @@ impl<W: Work> Target for MultiplexedTarget<W> {
 
 /// User of a shared connection.
 #[derive(Debug)]
-pub struct MultiplexedSession<T> {
+pub(crate) struct MultiplexedSession<T> {
     shared: Arc<SharedConnection>,
     connection: MultiplexedConnection,
     generation: u64,

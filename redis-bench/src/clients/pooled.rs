@@ -45,7 +45,7 @@ type RedisPool = managed::Pool<TimedManager>;
 
 /// Factory that creates one pool for each worker, with the worker's share of the size.
 #[derive(Debug)]
-pub struct Pooled<W> {
+pub(crate) struct Pooled<W> {
     server: ConnectionInfo,
     size: u64,
     work: Arc<W>,
@@ -53,7 +53,7 @@ pub struct Pooled<W> {
 
 impl<W: Work> Pooled<W> {
     /// Creates a factory for a pool of `size` connections to `server`, over all workers.
-    pub fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
+    pub(crate) fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
         Self {
             server,
             size,
@@ -106,7 +106,7 @@ async fn fill(pool: &RedisPool) -> Result<(), Failure> {
 
 /// Pool of one worker.
 #[derive(Debug)]
-pub struct PooledTarget<W> {
+pub(crate) struct PooledTarget<W> {
     pool: RedisPool,
     work: Arc<W>,
 }
@@ -138,7 +138,7 @@ impl<W: Work> Target for PooledTarget<W> {
 
 /// User of a pool.
 #[derive(Debug)]
-pub struct PooledSession<T> {
+pub(crate) struct PooledSession<T> {
     pool: RedisPool,
     task: T,
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use anyhow::Context as _;
 use bench_cli::flags::Format;
 use bench_cli::output::{self, Output};
-use bench_cli::{Exit, Remedy as _, exit};
+use bench_cli::{Exit, Remedy as _};
 use bench_report::{Report, Status, Warning, WarningCode, redaction, report::run_id};
 use host_metrics::source::KernelUnits;
 use serde_json::json;
@@ -79,7 +79,7 @@ pub(crate) fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
         shown?;
     } else if let Err(error) = shown {
         // The exit code is the command's, so only this line reports the failure.
-        progress.warning(&exit::explain(&error));
+        progress.warning(&bench_cli::explain(&error));
     }
     let exit = exit?;
     output.ended(exit.code());

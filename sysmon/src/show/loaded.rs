@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use bench_report::{ClockAnchor, Growing, Mark, Report, Series, Status};
+use bench_report::clock::ClockAnchor;
+use bench_report::{Growing, Mark, Report, Series, Status};
 use serde::Serialize;
 
 use super::{Pattern, SeriesSummary};

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
-use bench_report::{Report, StoreError, store};
+use bench_report::Report;
+use bench_report::store::{self, StoreError};
 
 use super::files::RecordingFiles;
 use super::{LoadedRecording, Pattern, raw};

@@ -1,7 +1,8 @@
 //! Metadata of a file of raw samples.
 
 use arrow_schema::{DataType, Field, Metadata, Schema};
-use bench_report::{ClockAnchor, Report};
+use bench_report::Report;
+use bench_report::clock::ClockAnchor;
 
 /// Version of the schema in files that this program writes.
 pub(super) const SCHEMA: &str = "plimsoll.samples/1";

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::names::{self, Naming};
-use super::pattern;
+use super::pattern::pattern;
 use super::spans::Spans;
 
 /// Passwords in SQL: `CREATE ROLE app PASSWORD '…'`, `IDENTIFIED BY '…'`.

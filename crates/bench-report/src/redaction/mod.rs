@@ -12,27 +12,20 @@ mod fields;
 mod names;
 mod nested;
 mod options;
+mod pattern;
 mod programs;
 mod shell;
 mod spans;
 mod token;
 mod word_list;
 
-use regex::Regex;
-
 use arguments::{CommandReader, ReadMode};
+use nested::Context;
+pub use spans::MASK;
 use spans::Spans;
-
-/// Mask that replaces a secret.
-pub const MASK: &str = "***";
 
 /// Largest number of passes over a text until nothing more is found.
 const MOST_PASSES: usize = 8;
-
-#[expect(clippy::expect_used, reason = "constant patterns, compiled by tests")]
-fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("constant pattern")
-}
 
 /// Masks every secret in free text, such as an error, a log line or a message of a server.
 pub fn text(input: &str) -> String {
@@ -114,25 +107,13 @@ fn arguments_once(words: &[String]) -> Vec<String> {
     masked
 }
 
-/// Surroundings of a text.
-#[derive(Debug, Clone, Copy, Default)]
-struct Context {
-    /// True if the text is one argument of a command line.
-    argument: bool,
-    /// True if a command line in the text is meant to be run.
-    commands: bool,
-    /// True if the text may be a digest.
-    digest: bool,
-    depth: usize,
-}
-
 /// Marks the secrets of a text, and of the command lines in it.
 fn mark(text: &str, context: Context, out: &mut Spans) {
     fields::mark(text, context.argument, out);
     address::mark(text, context.argument, out);
     token::mark(text, context.digest, out);
     if text.contains(char::is_whitespace) {
-        nested::mark(text, context, out);
+        nested::mark(text, context, out, mark);
     }
 }
 

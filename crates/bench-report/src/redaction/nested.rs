@@ -1,10 +1,10 @@
 //! Command lines within a text: in `sh -c "…"`, in the title of a process, or quoted in a message.
 
 use super::arguments::{CommandReader, ReadMode};
+use super::programs;
 use super::shell::{self, ShellPiece};
 use super::spans::Spans;
 use super::word_list::contains;
-use super::{Context, programs};
 
 /// Depth to which command lines within command lines are read; deeper ones are masked.
 const DEEPEST: usize = 5;
@@ -13,9 +13,25 @@ const DEEPEST: usize = 5;
 const READERS: &str = "--password-stdin --passphrase-fd --stdin --with-token --pass-stdin -S \
     --stdin-password --token-stdin --password-fd stdin chpasswd cryptsetup smbpasswd passwd pdbedit";
 
-/// Marks the secrets of command lines in a text. Reads it as a shell does, and also as words
-/// between blanks, where quotes may have no meaning.
-pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
+/// Surroundings of a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Context {
+    /// It is one argument of a command line.
+    pub(super) argument: bool,
+    /// A command line in it is meant to be run.
+    pub(super) commands: bool,
+    /// It may be a digest.
+    pub(super) digest: bool,
+    /// Number of command lines around it.
+    pub(super) depth: usize,
+}
+
+/// Marks the secrets of a text, given its surroundings.
+pub(super) type Mark = fn(&str, Context, &mut Spans);
+
+/// Reads a text as a shell does, and as words between blanks, where its quotes may be none. Quoted
+/// words are texts in turn, which `mark_text` reads.
+pub(super) fn mark(text: &str, context: Context, out: &mut Spans, mark_text: Mark) {
     if context.depth == DEEPEST {
         return out.add(0..text.len());
     }
@@ -32,7 +48,7 @@ pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
         text,
         &pieces,
         CommandReader::new(mode),
-        context.depth,
+        (context.depth, mark_text),
         &mut found,
     );
     as_words(text, CommandReader::new(mode), &mut found);
@@ -64,7 +80,7 @@ fn as_a_shell(
     text: &str,
     pieces: &[ShellPiece],
     mut reader: CommandReader,
-    depth: usize,
+    (depth, mark_text): (usize, Mark),
     out: &mut Spans,
 ) {
     for piece in pieces {
@@ -81,7 +97,7 @@ fn as_a_shell(
         };
         // A word that is written without quotes was already examined as part of the text.
         if word.is_quoted(text) {
-            super::mark(&word.text, inner, &mut found);
+            mark_text(&word.text, inner, &mut found);
         }
         reader.read(&word.text, &mut found);
         for part in found.iter() {

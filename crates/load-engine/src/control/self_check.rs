@@ -25,7 +25,7 @@ const FEWEST_BEYOND: f64 = 10.0;
 
 /// Finds the doubtful figures of `step`, and warns of them with pointers to step 0. `drift_ratio`
 /// is the relative change of throughput from the first to the last third of the step.
-pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
+pub(crate) fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     if step.operations.is_empty() {
         return Vec::new();
     }
@@ -105,7 +105,7 @@ fn weight(warning: &Warning) -> (bool, f64) {
 }
 
 /// Warns if the generator, or one of its threads, may have limited `step`. Pointers name step 0.
-pub fn saturation(step: &Step) -> Option<Warning> {
+pub(crate) fn saturation(step: &Step) -> Option<Warning> {
     let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
     if generator.is_saturated(bound) {
         let ratio = generator.cpu_ratio;

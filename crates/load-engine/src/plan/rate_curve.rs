@@ -54,7 +54,7 @@ enum CurveShape {
 
 /// Arrivals per second over the time of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RateCurve {
+pub(crate) struct RateCurve {
     shape: CurveShape,
 }
 
@@ -177,7 +177,7 @@ impl RateCurve {
     ///
     /// # Errors
     /// As `RateCurve::constant`, and if a point has an earlier time than the one before it.
-    pub fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
+    pub(crate) fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
         let mut lines = Vec::new();
         for pair in points.windows(2) {
             let [(earlier, from), (later, to)] = pair else {

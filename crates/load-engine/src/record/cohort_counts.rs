@@ -174,7 +174,7 @@ struct Cohort {
 
 /// Requests in flight at one instant, by the time at which they began (were due, in an open loop).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InFlightAges {
+pub(crate) struct InFlightAges {
     at_ns: u64,
     cohorts: Vec<Cohort>,
     /// Number of requests that have been in flight for a minute or longer.
@@ -219,6 +219,17 @@ impl InFlightAges {
         let cohorts = self.cohorts.iter();
         let cohorts = cohorts.filter(|c| wanted.contains(&c.latest_begin_ns));
         cohorts.map(|c| c.count).sum()
+    }
+
+    /// Returns those that began at `from_ns` or later, to within 8 ms, and less than a minute ago: of
+    /// those under way for longer nobody knows when they began.
+    pub(crate) fn begun_since(&self, from_ns: u64) -> Self {
+        let cohorts = self.cohorts.iter().copied();
+        Self {
+            at_ns: self.at_ns,
+            cohorts: cohorts.filter(|c| c.latest_begin_ns >= from_ns).collect(),
+            old: 0,
+        }
     }
 
     /// Returns pairs of a minimum age in nanoseconds and the number of requests with that age.

@@ -2,7 +2,6 @@
 //! kind, so that every kind that is counted has an example.
 
 use bench_report::FailureSample;
-pub(crate) use bench_report::merge::FAILURES_KEPT as KEPT;
 
 /// Failure samples of one shard, in the order in which they occurred.
 #[derive(Debug)]
@@ -10,7 +9,7 @@ pub(crate) struct FailureSamples(Vec<FailureSample>);
 
 impl Default for FailureSamples {
     fn default() -> Self {
-        Self(Vec::with_capacity(KEPT))
+        Self(Vec::with_capacity(FailureSample::KEPT))
     }
 }
 
@@ -18,7 +17,7 @@ impl FailureSamples {
     /// Keeps the failure that `sample` creates, if it is the first of its kind or fewer than
     /// [`KEPT`] are kept.
     pub(crate) fn offer(&mut self, is_first: bool, sample: impl FnOnce() -> FailureSample) {
-        if is_first || self.0.len() < KEPT {
+        if is_first || self.0.len() < FailureSample::KEPT {
             self.0.push(sample());
         }
     }
@@ -55,6 +54,6 @@ mod tests {
         let (last, early) = kept.split_last().unwrap();
         assert_eq!((last.at_ns, last.kind.as_str()), (300, "refused"));
         let times: Vec<u64> = early.iter().map(|failure| failure.at_ns).collect();
-        assert_eq!(times, (0..KEPT as u64).collect::<Vec<_>>());
+        assert_eq!(times, (0..FailureSample::KEPT as u64).collect::<Vec<_>>());
     }
 }

@@ -7,7 +7,7 @@ use super::interval::Interval;
 /// hang. While no request is answered, that value is used only once it reaches the last quantile of
 /// answered requests.
 #[derive(Debug, Clone, Copy)]
-pub struct IntervalQuantile {
+pub(crate) struct IntervalQuantile {
     quantile: f64,
     /// Quantile of the last interval in which requests were answered, in nanoseconds.
     answered_ns: Option<u64>,

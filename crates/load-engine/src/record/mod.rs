@@ -10,12 +10,15 @@ pub(crate) mod in_flight_request;
 pub(crate) mod interval;
 pub(crate) mod interval_quantile;
 pub(crate) mod lazy_histogram;
+#[cfg(test)]
+mod memory_tests;
 pub(crate) mod operation_table;
 pub(crate) mod operation_tally;
 pub(crate) mod outcome;
 pub(crate) mod part_tally;
 pub(crate) mod pool_sums;
 pub(crate) mod recorder;
+pub(crate) mod recording_cost;
 mod recording_text;
 pub(crate) mod session_tally;
 mod shard;

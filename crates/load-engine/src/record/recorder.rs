@@ -32,7 +32,7 @@ thread_local! {
 }
 
 /// Assigns shard `index` to the calling thread. Threads that never call this share shard 0.
-pub fn claim_shard(index: usize) {
+pub(crate) fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Measurements {
 
 /// Recorder of the requests of one step, shared by all threads.
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     operations: OperationTable,
     parts: Vec<String>,
     shards: Vec<CachePadded<Mutex<Shard>>>,
@@ -65,7 +65,7 @@ pub struct Recorder {
 impl Recorder {
     /// Creates a recorder of requests on `operations` for `threads` threads, which claim the shards
     /// 1..=threads. All other threads use shard 0.
-    pub fn new(operations: impl Into<OperationTable>, threads: usize) -> Self {
+    pub(crate) fn new(operations: impl Into<OperationTable>, threads: usize) -> Self {
         let shards = (0..=threads)
             .map(|_| CachePadded::new(Mutex::new(Shard::new())))
             .collect();
@@ -109,6 +109,11 @@ impl Recorder {
         self
     }
 
+    /// Returns true if each request is kept apart.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.shards.iter().any(|shard| lock(shard).trace.is_some())
+    }
+
     /// Takes the records of all single requests, in the order in which they began. Empty unless the
     /// recorder keeps them.
     pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
@@ -129,13 +134,13 @@ impl Recorder {
 
     /// Counts a request as in flight from `begin_ns` until it is recorded. `begin_ns` is the
     /// instant at which the request was due, or at which it started in a closed loop.
-    pub fn begin(&self, begin_ns: u64) {
+    pub(crate) fn begin(&self, begin_ns: u64) {
         self.begun[self.index()].count(begin_ns);
     }
 
     /// Records one finished request. `within` names the segments in whose results it counts. The
     /// intervals of the time chart count every request, also those of warm-up and drain.
-    pub fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
+    pub(crate) fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
         shard.record(&self.operations, timestamps, outcome, within);
     }
@@ -164,7 +169,7 @@ impl Recorder {
     }
 
     /// Takes the requests that finished since the last call, with those in flight now.
-    pub fn take_interval(&self) -> Interval {
+    pub(crate) fn take_interval(&self) -> Interval {
         self.take_interval_at(monotonic_ns())
     }
 
@@ -185,7 +190,10 @@ impl Recorder {
     /// Merges all shards and segments. Returns the results by operation (operations without
     /// requests are left out), and a bounded sample of failures in the order of time, with at least
     /// one of each kind.
-    pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
+    pub(crate) fn collect(
+        &self,
+        measured_s: f64,
+    ) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
         let whole = self.measurements(None, measured_s);
         (whole.operations, whole.failures)
     }

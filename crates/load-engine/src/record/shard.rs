@@ -63,7 +63,12 @@ impl Shard {
         let felt = gap(timestamps.begin_ns(), timestamps.done_ns);
         self.finished.count(timestamps.begin_ns(), felt);
         match &outcome.failure {
-            None => self.interval.record(felt),
+            None => {
+                self.interval.record(felt);
+                if within.began_earlier {
+                    self.interval.record_earlier(felt);
+                }
+            }
             Some(failure) => {
                 self.interval.failed += 1;
                 self.interval.excused += u64::from(self.is_excused(failure));
@@ -71,7 +76,7 @@ impl Shard {
         }
         if let Some(trace) = &mut self.trace {
             trace.push(TracedRequest {
-                segment: within.due,
+                segment: within.due.map(SegmentIndex::index),
                 timestamps: *timestamps,
                 retries: outcome.retries,
                 failure: outcome.failure.as_deref().cloned(),
@@ -126,7 +131,7 @@ impl Shard {
         self.finished.count(timestamps.begin_ns(), age_ns);
         if let Some(trace) = &mut self.trace {
             trace.push(TracedRequest {
-                segment: Some(segment),
+                segment: Some(segment.index()),
                 timestamps: Timestamps {
                     done_ns: now_ns,
                     ..*timestamps

@@ -16,7 +16,7 @@ pub struct Timestamps {
     /// Instant at which a session took up the request.
     pub started_ns: u64,
     /// Instants within the checkout, where the pool reports them.
-    pub checkout: CheckoutTimestamps,
+    pub(crate) checkout: CheckoutTimestamps,
     /// Instant at which the request obtained its connection; 0 where there is no pool.
     pub acquired_ns: u64,
     /// Instant at which the request finished.
@@ -25,7 +25,7 @@ pub struct Timestamps {
     /// table until the session sets another.
     pub operation: OperationId,
     /// Ends of the phases of the request's operation.
-    pub phases: PhaseEnds,
+    pub(crate) phases: PhaseEnds,
 }
 
 impl Timestamps {
@@ -72,7 +72,7 @@ impl Timestamps {
 
 /// Instants at which the phases of one request ended, in the order of its operation's phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PhaseEnds {
+pub(crate) struct PhaseEnds {
     ended: u8,
     at_ns: [u64; MOST_PHASES],
 }
@@ -102,14 +102,14 @@ impl PhaseEnds {
 /// Instants within one checkout, on `CLOCK_MONOTONIC`, in nanoseconds. 0 means not reached, or not
 /// reported by the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CheckoutTimestamps {
+pub(crate) struct CheckoutTimestamps {
     /// Instant at which the checkout had a place in the pool, and began to check or open a
     /// connection.
-    pub place_ns: u64,
+    pub(crate) place_ns: u64,
     /// Instant at which the checkout began to open a connection.
-    pub connect_ns: u64,
+    pub(crate) connect_ns: u64,
     /// True if the first poll of the checkout found no free place.
-    pub waited: bool,
+    pub(crate) waited: bool,
     /// Instant at which the wait for a place ended, as seen from outside the pool: the second poll
     /// of the checkout. Before that poll it equals the start of the request.
     pub(super) woken_ns: u64,

@@ -2,14 +2,13 @@
 
 use super::failure::Failure;
 use super::timestamps::Timestamps;
-use crate::plan::segments::SegmentIndex;
 
 /// Record of one request of a traced run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TracedRequest {
-    /// Segment in which the request was due (began, in a closed loop); `None` outside the measured
-    /// part.
-    pub segment: Option<SegmentIndex>,
+    /// Number, from 0, of the segment in which the request was due (began, in a closed loop); `None`
+    /// outside the measured part.
+    pub segment: Option<usize>,
     /// Timestamps of the request. If it was cut off, `done_ns` is the instant of that.
     pub timestamps: Timestamps,
     /// Number of attempts after the first one; 0 if the request was cut off.

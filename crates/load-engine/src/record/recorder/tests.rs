@@ -6,7 +6,6 @@ use super::*;
 use crate::plan::curve_segments::NamedSegment;
 use crate::plan::segments::Segments;
 use crate::record::failure::Failure;
-use crate::record::failure_samples;
 use crate::record::operation_table::OperationSpec;
 use crate::record::timestamps::CheckoutTimestamps;
 use crate::record::timestamps::PhaseEnds;
@@ -77,7 +76,7 @@ fn failures_are_counted_by_kind_and_only_sampled_in_full() {
     assert!(!operations.contains_key("get"));
     assert_eq!(operations["set"].errors["refused"], 100);
     assert_eq!(operations["set"].failed.as_ref().unwrap().count, 100);
-    assert_eq!(failures.len(), failure_samples::KEPT);
+    assert_eq!(failures.len(), FailureSample::KEPT);
     assert!(failures.iter().all(|f| !f.message.contains("hunter2")));
 }
 
@@ -146,14 +145,29 @@ fn record_at_random(recorder: &Recorder, segments: &Segments, random: &mut Small
         } else {
             Outcome::success(operation)
         };
-        recorder.record(&timestamps, &outcome, Within { due, done });
+        recorder.record(
+            &timestamps,
+            &outcome,
+            Within {
+                due,
+                done,
+                began_earlier: false,
+            },
+        );
         let part = Part {
             part: random.random_range(0..2),
             began_ns: timestamps.acquired_ns,
             ended_ns: timestamps.done_ns,
             failure: outcome.failure.map(|failure| failure.kind),
         };
-        recorder.record_parts(&[part], Within { due, done });
+        recorder.record_parts(
+            &[part],
+            Within {
+                due,
+                done,
+                began_earlier: false,
+            },
+        );
     }
 }
 

@@ -1,0 +1,122 @@
+//! Outcomes and latencies of the arrivals of one operation.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Histogram;
+use crate::histogram::Percentiles;
+
+/// Outcomes and latencies of the arrivals of one operation that were due in the measured part.
+///
+/// Each phase has its own distribution. Phases add up: response = pacing lag + backlog + call, and
+/// call = checkout + service. A phase that does not exist is absent: response, backlog and pacing
+/// lag in a closed loop, checkout where there is no pool.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Operation {
+    /// Number of arrivals, whether they succeeded or not.
+    pub attempted: u64,
+    /// Number of successful arrivals.
+    pub succeeded: u64,
+    /// Number of failed arrivals, by kind of failure.
+    #[serde(default)]
+    pub errors: BTreeMap<String, u64>,
+    /// Number of arrivals that had not finished when the drain ended, or never started.
+    #[serde(default)]
+    pub censored: u64,
+    /// Number of censored arrivals that no session took up. If a target has several operations,
+    /// these count for the first one, because their operation is unknown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub never_started: u64,
+    /// Number of attempts after the first one, of finished arrivals.
+    #[serde(default)]
+    pub retries: u64,
+    /// Successes per second that finished in the measured part, whenever they were due. Answers
+    /// after the measured part do not count, because an overloaded target did not deliver them in
+    /// time.
+    pub throughput_per_s: f64,
+    /// Times from due to done, of successes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Histogram>,
+    /// Times from started to done, of successes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Histogram>,
+    /// Times from acquired to done (from started to done without a pool), of successes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Histogram>,
+    /// Times from started to acquired, of successes: how long a request waited for its connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<Histogram>,
+    /// Times from released to started, of successes: how long a request waited for a free session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Histogram>,
+    /// Times from due to released, of all released arrivals: the lateness of the generator itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pacing_lag: Option<Histogram>,
+    /// Times from due (started, in a closed loop) to done, of failures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Histogram>,
+    /// Ages of censored arrivals when the drain ended: lower bounds of their response times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Histogram>,
+    /// Percentiles of [`Operation::latency`] in which censored arrivals are included; absent if
+    /// none were censored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with_censored: Option<CensoredPercentiles>,
+    /// Durations of the phases that the operation itself names, such as `tcp`, `tls`, of successes.
+    /// Each phase begins at the end of the phase before. Empty where the operation names none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub phases: BTreeMap<String, Histogram>,
+}
+
+/// Percentiles over finished and censored arrivals together, in nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct CensoredPercentiles {
+    /// Kaplan–Meier estimates, or guaranteed lower bounds for those in `at_least`.
+    pub percentiles_ns: Percentiles,
+    /// Names of the percentiles that fall among the censored, such as `p99`: each is a lower bound.
+    #[serde(default)]
+    pub at_least: Vec<String>,
+}
+
+impl Operation {
+    /// Returns the number of failures of all kinds.
+    pub fn failures(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// Returns the share of arrivals that did not succeed; `None` without arrivals. Censored
+    /// arrivals count as failed.
+    pub fn error_ratio(&self) -> Option<f64> {
+        unsuccessful_ratio(self.succeeded, self.attempted)
+    }
+
+    /// Returns the latency of successful arrivals: response time where there is one, call time
+    /// otherwise.
+    pub fn latency(&self) -> Option<&Histogram> {
+        self.response.as_ref().or(self.call.as_ref())
+    }
+
+    /// Returns the percentiles of latency: over successful and censored arrivals if any were
+    /// censored, else over the successful ones. `None` if there are neither.
+    pub fn percentiles(&self) -> Option<CensoredPercentiles> {
+        let of_all = || self.with_censored.clone();
+        of_all().or_else(|| {
+            self.latency().map(|latency| CensoredPercentiles {
+                percentiles_ns: latency.percentiles_ns,
+                at_least: Vec::new(),
+            })
+        })
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// Returns the share of arrivals that did not succeed; `None` without arrivals.
+pub(crate) fn unsuccessful_ratio(succeeded: u64, attempted: u64) -> Option<f64> {
+    (attempted > 0).then(|| attempted.saturating_sub(succeeded) as f64 / attempted as f64)
+}
