@@ -4,11 +4,12 @@ use std::time::SystemTime;
 
 use rand::RngExt as _;
 
-/// The environment variable by which a suite names the run to the tools that it starts.
+/// Environment variable with which a suite passes the id of the run to the programs that it starts.
 pub const RUN_ID_ENV: &str = "PLIMSOLL_RUN_ID";
 
-/// The name of what this process makes on a server for the run `run_id`. A starter may have started
-/// several of its kind at once, which share the run and must not share a schema or keys.
+/// Returns a name for data that this process creates on a server in the run `run_id`. If a suite
+/// started the process, the name includes the process id: other processes of the same run must not
+/// use the same schema or keys.
 pub fn own_name(run_id: &str) -> String {
     match std::env::var_os(RUN_ID_ENV) {
         Some(_) => format!("{run_id}-{}", std::process::id()),
@@ -16,7 +17,8 @@ pub fn own_name(run_id: &str) -> String {
     }
 }
 
-/// The run that this process belongs to: the suite's that started it, else one of its own.
+/// Returns the id of the run to which this process belongs: that of the suite that started it, else
+/// a new one.
 pub fn run_id() -> String {
     let plain = |id: &String| {
         (1..=40).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -27,8 +29,8 @@ pub fn run_id() -> String {
         .unwrap_or_else(new_run_id)
 }
 
-/// A name for a run that starts now: UTC time and four random hex digits, as in
-/// `20260314-091500-7f3a`. Fit for a directory, a schema and a key prefix (with `-` as `_`).
+/// Creates the id of a run that starts now: UTC time and four random hex digits, such as
+/// `20260314-091500-7f3a`. It can be part of a directory, a schema (with `_` for `-`) or a key.
 pub fn new_run_id() -> String {
     let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let digits: String = stamp.chars().filter(char::is_ascii_digit).collect();
