@@ -26,6 +26,7 @@ mod lifecycle;
 mod observe;
 mod one_pool;
 pub mod protocol;
+mod queue;
 mod recommendation;
 mod remedy;
 mod results;

@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use bench_cli::flags;
 use bench_report::{Growing, GrowthVerdict, Series};
-use host_metrics::metric::{self, Unit};
 use statistics::growth::{GrowthRule, GrowthState, growth};
 use statistics::median;
+
+use crate::metric::{self, Unit};
 
 /// Growth of a count that is too small to care about.
 const LEAST_COUNT: f64 = 100.0;
@@ -18,7 +19,7 @@ const NS_PER_S: f64 = 1e9;
 
 /// Least growth over the recording that is reported.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum GrowthThreshold {
+pub(crate) enum GrowthThreshold {
     /// Bytes; for counts 100.
     Bytes(u64),
     /// Share of the value at first, for bytes and counts.

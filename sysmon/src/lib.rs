@@ -1,8 +1,9 @@
 //! `sysmon` records the machine while something else is measured: what it reads, how it turns
 //! that into figures over time, and the commands around it.
 //!
-//! The crate `host-metrics` reads and derives; a [`recording`] holds what comes of it in bounded
-//! memory, and writes it into a report, which `show` reads back. `marks` reach it from
+//! The crate `host-metrics` reads; `derive` turns counters into figures by the table in `metric`,
+//! and `follow` follows the processes that matter. A [`recording`] holds what comes of it in
+//! bounded memory, and writes it into a report, which `show` reads back. `marks` reach it from
 //! outside.
 #![cfg_attr(
     test,
@@ -16,30 +17,37 @@
 
 pub mod cli;
 mod command;
+mod derive;
 #[cfg(feature = "export")]
-pub(crate) mod export;
-pub(crate) mod growth;
-pub mod label_text;
+mod export;
+mod figure;
+mod follow;
+mod gpu;
+mod growth;
+mod label_text;
 mod mark;
 mod marks;
-pub mod masking;
-pub(crate) mod own_cost;
+mod masking;
+mod metric;
+mod own_cost;
 mod points;
-pub(crate) mod process_history;
+mod process_history;
 mod record;
 pub mod recording;
-pub(crate) mod render;
-pub(crate) mod rolling;
-pub(crate) mod sampler;
+mod render;
+mod rolling;
+mod sampler;
 mod sampling_flags;
 mod saver;
-pub(crate) mod series_store;
+mod series_store;
 pub mod settings;
 mod show;
 mod signals;
-pub mod stream;
+mod spread;
+mod stream;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
+mod tick_schedule;
 mod wall_clock;
 #[cfg(feature = "watch")]
-pub mod watch;
+mod watch;

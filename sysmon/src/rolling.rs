@@ -12,11 +12,10 @@
 //! fewer. Memory, and a report that somebody has to read, are bounded that way whatever is recorded.
 
 use bench_report::Series;
-
-use host_metrics::figure::FigureValue;
-use host_metrics::spread::Spread;
+use host_metrics::rate_window::FigureValue;
 
 use crate::points::Points;
+use crate::spread::Spread;
 
 /// The least number of points that a long recording of few series keeps of each.
 pub(crate) const POINTS: usize = 600;
@@ -171,7 +170,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_metrics::figure::Period;
+    use host_metrics::rate_window::Period;
 
     #[test]
     fn an_hour_at_ten_a_second_stays_bounded_and_keeps_its_peak() {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use bench_report::Series;
-use host_metrics::figure::{Figure, Figures, Label, Labels};
-use host_metrics::spread::Spread;
 
+use crate::figure::{Figure, Figures, Label, Labels};
 use crate::rolling::Rolling;
+use crate::spread::Spread;
 
 /// Most series that are kept: a host with thousands of virtual interfaces keeps the first.
 const MOST_SERIES: usize = 1024;

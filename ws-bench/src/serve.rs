@@ -15,6 +15,7 @@ use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
+use crate::open_files::raise_limit;
 use crate::socket::{self, WsSocket};
 
 /// Connections that the kernel completes while we are busy; it cuts this to `somaxconn`.
@@ -57,7 +58,7 @@ pub(crate) enum ServeError {
 /// # Errors
 /// Fails when it cannot begin.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
-    host_metrics::source::open_file_limit::raise_limit();
+    raise_limit();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,8 +1,7 @@
 //! Latency as users see it: durations of finished requests, and ages of unfinished ones.
 
-use statistics::survival::{DurationCount, Quantile, quantile};
-
 use crate::histogram::{HistogramError, Percentiles, Recording, recording};
+use crate::survival::{DurationCount, Quantile, quantile};
 use crate::{CensoredPercentiles, Operation};
 
 /// Durations of finished and ages of unfinished requests, of one operation or of several.

@@ -30,6 +30,7 @@ mod spike_recovery;
 mod step;
 pub mod store;
 mod summary;
+mod survival;
 mod warning;
 
 pub use changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan};

@@ -29,6 +29,10 @@
 
 mod blocks;
 mod reason;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 
 use blocks::Blocks;
 pub(crate) use reason::Values;

@@ -2,10 +2,10 @@
 //! all digits.
 
 use anyhow::Context as _;
-use host_metrics::metric::Unit;
 use serde::Serialize;
 
 use super::{LoadedRecording, SeriesPair, SeriesSummary};
+use crate::metric::Unit;
 
 /// Writes one recording as CSV, a line for each series.
 ///

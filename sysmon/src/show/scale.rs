@@ -1,7 +1,8 @@
 //! Multiples of units, in which figures need few digits.
 
 use bench_cli::table::three_digits;
-use host_metrics::metric::Unit;
+
+use crate::metric::Unit;
 
 /// Multiples of a unit with their symbols, from the smallest.
 type Sizes = &'static [(f64, &'static str)];

@@ -7,7 +7,7 @@ use arrow_schema::ArrowError;
 
 /// Reason for which raw samples could not be written or read.
 #[derive(Debug, thiserror::Error)]
-pub enum StreamError {
+pub(crate) enum StreamError {
     /// The file cannot be created or written.
     #[error("cannot write raw samples to {path}: {source}", path = path.display())]
     Write {

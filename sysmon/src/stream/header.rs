@@ -10,7 +10,7 @@ pub(super) const SCHEMA_KEY: &str = "schema";
 
 /// Metadata of one file of raw samples. All files of a recording have the same, except for `part`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawHeader {
+pub(crate) struct RawHeader {
     /// Id of the run, as in its report.
     pub run_id: String,
     /// Name and version of the program that wrote it.
@@ -29,7 +29,7 @@ pub struct RawHeader {
 
 impl RawHeader {
     /// Creates the metadata of the first file of the recording that `report` is about.
-    pub fn new(report: &Report, interval_ns: u64) -> Self {
+    pub(crate) fn new(report: &Report, interval_ns: u64) -> Self {
         Self {
             run_id: report.run_id.clone(),
             tool: format!("{} {}", report.tool.name, report.tool.version),

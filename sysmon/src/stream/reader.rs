@@ -1,6 +1,6 @@
 //! Reads raw samples from a file that was closed, cut short, or is still being written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -20,65 +20,13 @@ use super::message::{self, NextMessage};
 
 /// One reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RawPoint {
+pub(crate) struct RawPoint {
     /// End of its tick on the monotonic clock, in nanoseconds.
     pub at_ns: u64,
     /// The reading.
     pub value: f64,
     /// Most that the value may be off; absent where it is exact.
     pub error: Option<f64>,
-}
-
-/// Readings of one series, in order of time.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct RawSeries {
-    /// Name of the series, as in `cpu.user_ratio`.
-    pub name: String,
-    /// Labels that tell it from its siblings.
-    pub labels: BTreeMap<String, String>,
-    /// Its readings.
-    pub points: Vec<RawPoint>,
-}
-
-/// Content of a file of raw samples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RawRecording {
-    /// Recording that it belongs to.
-    pub header: RawHeader,
-    /// Series in order of name and labels.
-    pub series: Vec<RawSeries>,
-    /// Ending of the file.
-    pub ending: Ending,
-}
-
-/// Reads a whole file into memory: 32 bytes for each reading. `RawReader` needs less.
-///
-/// A file without its end is read as far as it goes; [`RawRecording::ending`] reports that.
-///
-/// # Errors
-/// When the file cannot be read or holds no raw samples.
-pub fn read(path: &Path) -> Result<RawRecording, StreamError> {
-    let mut reader = RawReader::open(path)?;
-    let mut places: HashMap<String, HashMap<String, usize>> = HashMap::new();
-    let mut series: Vec<RawSeries> = Vec::new();
-    while let Some(batch) = reader.next_batch()? {
-        for row in batch.rows() {
-            let known = places.get(row.series).and_then(|of| of.get(row.labels));
-            let place = known.copied().unwrap_or_else(|| {
-                series.push(row.named());
-                let of = places.entry(row.series.to_owned()).or_default();
-                of.insert(row.labels.to_owned(), series.len() - 1);
-                series.len() - 1
-            });
-            series[place].points.push(row.point);
-        }
-    }
-    series.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
-    Ok(RawRecording {
-        header: reader.header().clone(),
-        series,
-        ending: reader.ending(),
-    })
 }
 
 /// Reads a file batch by batch, each of which is at most a second of the recording.
@@ -236,14 +184,6 @@ impl RawRow<'_> {
     pub(crate) fn labels(&self) -> BTreeMap<String, String> {
         // Only labels that we wrote are expected; anything else is ignored.
         serde_json::from_str(self.labels).unwrap_or_default()
-    }
-
-    fn named(&self) -> RawSeries {
-        RawSeries {
-            name: self.series.to_owned(),
-            labels: self.labels(),
-            points: Vec::new(),
-        }
     }
 }
 

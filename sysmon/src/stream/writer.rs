@@ -46,7 +46,7 @@ impl WriterState {
 
 /// Handle of the thread that writes.
 #[derive(Debug)]
-pub struct RawWriter {
+pub(crate) struct RawWriter {
     samples: Option<Sender<RawSample>>,
     ended: Receiver<()>,
     shared: Arc<WriterState>,
@@ -59,7 +59,7 @@ impl RawWriter {
     ///
     /// # Errors
     /// When the file cannot be created, or the system has no thread left.
-    pub fn start(
+    pub(crate) fn start(
         report: &Path,
         header: RawHeader,
         rotation: Rotation,
@@ -104,7 +104,7 @@ impl RawWriter {
 
     /// Submits the readings of one tick without waiting: where there is no room, or the thread has
     /// failed, they are dropped and counted.
-    pub fn hand_in(&mut self, sample: RawSample) {
+    pub(crate) fn hand_in(&mut self, sample: RawSample) {
         let rows = sample.rows.len();
         if rows == 0 {
             return;
@@ -121,13 +121,13 @@ impl RawWriter {
 
     /// Lets the thread write its queue and close its file. Waits for that, but not for a disk that
     /// does not answer.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.samples = None;
         self.closed = self.ended.recv_timeout(CLOSE_WITHIN) != Err(RecvTimeoutError::Timeout);
     }
 
     /// Number of ticks that were dropped.
-    pub fn dropped_samples(&self) -> u64 {
+    pub(crate) fn dropped_samples(&self) -> u64 {
         self.dropped_samples
     }
 
@@ -152,7 +152,7 @@ impl RawWriter {
     }
 
     /// Error after which no raw samples are written any more.
-    pub fn failure(&self) -> Option<&StreamError> {
+    pub(crate) fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
     }
 

@@ -1,11 +1,12 @@
 //! State of the view: newest figures, last minutes, processes, and the user's choice of order and
 //! filter. Independent of the terminal.
 
+use host_metrics::source::process::ProcessFields;
+
 use super::history::History;
 use super::latest::LatestFigures;
 use super::process::{ProcessView, Sort};
-use host_metrics::figure::Figures;
-use host_metrics::source::process::ProcessFields;
+use crate::figure::Figures;
 
 /// Most characters of a filter.
 const FILTER_CHARS: usize = 64;

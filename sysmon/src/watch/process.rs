@@ -1,11 +1,11 @@
 //! Processes with their newest figures, and orders of processes.
 
-use host_metrics::metric::process;
 use std::cmp::{Ordering, Reverse};
 
-use host_metrics::follow::FollowedProcess;
 use host_metrics::source::process::ProcessId;
 
+use crate::follow::FollowedProcess;
+use crate::metric::process;
 use crate::process_history::ProcessHistory;
 
 /// Series of CPU time, in cores.

@@ -25,7 +25,7 @@ static OURS: AtomicBool = AtomicBool::new(false);
 
 /// Terminal in raw mode until this is dropped.
 #[derive(Debug)]
-pub struct Screen {
+pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     /// Log messages would damage the screen; shown once the terminal is restored.
     _held: HeldLines,
@@ -36,7 +36,7 @@ impl Screen {
     ///
     /// # Errors
     /// When it cannot be set, or does not report its size.
-    pub fn enter() -> io::Result<Self> {
+    pub(crate) fn enter() -> io::Result<Self> {
         give_back_on_panic();
         // Created before raw mode is entered: dropped on an error, it restores the terminal.
         let stdout = BufWriter::with_capacity(FRAME_BYTES, stdout());
@@ -52,7 +52,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal takes no more.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
         self.terminal.draw(render).map(drop)
     }
 
