@@ -3,15 +3,16 @@
 use bench_report::{Recommendation, Step};
 
 use crate::assessment::ComponentKind;
+use crate::rate_search::{self, is_on_the_way};
 use crate::source_report::SourceReport;
 use crate::sweep::completed;
 
 /// Step that represents the operating point, with the reason for the choice.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ChosenStep {
-    /// Index into the report's `steps`.
+    /// Index into the report's `steps` of the chosen step.
     pub(crate) step: usize,
-    /// Index of the recommendation that it follows.
+    /// Index into the report's recommendations of the one that the choice follows; `None` if it follows none.
     pub(crate) recommendation: Option<usize>,
     /// Reason for the choice.
     pub(crate) reason: String,
@@ -27,8 +28,9 @@ pub(crate) fn choose(source: &SourceReport) -> Option<ChosenStep> {
     recommended(source).or_else(|| best_step(source))
 }
 
-/// Chooses the fastest recommended setting; one with a pool takes precedence. The fastest repeat of each
-/// setting is compared, so that a fault in another repeat does not change the choice.
+/// Chooses the fastest recommended setting; settings with a pool take precedence over those without. Each
+/// setting is represented by its fastest repeat, so that a fault in another repeat does not change the
+/// choice.
 fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     let all = source.report.summary.recommendations.iter().enumerate();
     let (index, recommendation, step) = all
@@ -50,7 +52,8 @@ fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     })
 }
 
-/// Returns the repeat with the median throughput; of two in the middle the slower one.
+/// Returns the repeat with the median throughput from `repeats`, which are ordered by throughput, slowest
+/// first. Of an even number, returns the slower of the two in the middle.
 fn median_repeat(repeats: &[usize]) -> Option<usize> {
     repeats.get(repeats.len().checked_sub(1)? / 2).copied()
 }
@@ -71,7 +74,7 @@ fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendat
             .filter(|i| subject(&steps[*i]) && at_value(&steps[*i]))
             .collect();
     }
-    repeats.retain(|i| completed(&steps[*i]));
+    repeats.retain(|i| completed(&steps[*i]) && !is_on_the_way(&source.report, *i));
     repeats.sort_by(|a, b| {
         let speed = |i: &usize| steps[*i].throughput_per_s();
         speed(a).total_cmp(&speed(b))
@@ -79,20 +82,27 @@ fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendat
     repeats
 }
 
-/// Chooses the completed step with the highest throughput.
+/// Chooses the completed step with the highest throughput; of those that a search tried only one that
+/// stands for its result.
 fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     let measured = source.report.steps.iter().enumerate();
     let (step, _) = measured
-        .filter(|(_, s)| completed(s) && s.throughput_per_s() > 0.0)
+        .filter(|(i, s)| {
+            completed(s) && s.throughput_per_s() > 0.0 && !is_on_the_way(&source.report, *i)
+        })
         .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
     Some(ChosenStep {
         step,
         recommendation: None,
-        reason: "the step with the highest throughput; the bench recommends no setting".to_owned(),
+        reason: rate_search::of_step(&source.report, step).map_or(
+            "the step with the highest throughput; the bench recommends no setting".to_owned(),
+            |(_, search, _)| format!("what the search for a rate knows: {}", search.reason),
+        ),
     })
 }
 
-/// Returns the completed steps with the setting of step `index`, itself included.
+/// Returns the completed steps with the setting of step `index`, that step included. Those that a search
+/// found spoilt are left out.
 pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     let steps = &source.report.steps;
     let Some(chosen) = steps.get(index) else {
@@ -100,11 +110,11 @@ pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     };
     let same = |step: &Step| completed(step) && step.parameters == chosen.parameters;
     (0..steps.len())
-        .filter(|i| *i == index || same(&steps[*i]))
+        .filter(|i| *i == index || same(&steps[*i]) && !is_on_the_way(&source.report, *i))
         .collect()
 }
 
-/// Chooses the completed step with the most connections, up to the found limit.
+/// Chooses the completed step with the most connections, up to the limit that the search found.
 fn largest_step_held(source: &SourceReport) -> Option<ChosenStep> {
     let report = &source.report;
     let bound = report.summary.limit.as_ref().map_or(f64::MAX, |l| l.value);

@@ -34,6 +34,7 @@ mod postgres;
 mod promises;
 mod queueing;
 mod ranking;
+mod rate_search;
 mod redis;
 mod render;
 mod requests;
@@ -50,7 +51,15 @@ mod thresholds;
 mod time_model;
 mod verdict;
 
-pub use cli::AnalyzerCli;
+use std::process::ExitCode;
+
+use crate::cli::AnalyzerCli;
+
+/// Parses the command line and runs the command that it names.
+pub fn run() -> ExitCode {
+    let cli: AnalyzerCli = bench_cli::parse();
+    bench_cli::run("bottleneck-analyzer", || cli.run())
+}
 
 /// Returns the JSON schema of an assessment.
 pub fn assessment_schema() -> schemars::Schema {

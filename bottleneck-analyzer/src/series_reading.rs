@@ -1,11 +1,14 @@
-//! Series of a recording, read over a window of time.
+//! Reading of a recorded series over a window of time.
 
 use std::ops::Range;
 
-use bench_report::Series;
+use bench_report::{Series, Window};
 
-/// Recorded share of a window from which a reading represents the whole window.
+/// Share of a window. If points cover at least this share, the reading stands for the whole window.
 const COVERED: f64 = 0.5;
+
+/// Part of an interval by which it may lie outside of the measured part: a bench looks a moment late.
+const OUTSIDE: u64 = 50;
 
 /// Point of a series: its index, the time that it covers in nanoseconds, and its mean.
 pub(crate) type PointSpan = (usize, Range<u64>, f64);
@@ -21,22 +24,23 @@ pub(crate) struct SeriesReading {
     pub(crate) max: f64,
     /// Number of points in the window.
     pub(crate) samples: usize,
-    /// Part of the window that they cover, in nanoseconds.
+    /// Length of the part of the window that the points cover, in nanoseconds.
     pub(crate) covered_ns: u64,
-    /// Index of the point nearest the mean.
+    /// Index of the point whose mean is nearest to `mean`.
     pub(crate) typical: usize,
     /// Index of the point with the highest sample.
     pub(crate) peak: usize,
 }
 
 impl SeriesReading {
-    /// Reads `series`, the one at `index`; `None` if it has no point in the window.
+    /// Reads `series`, whose index in the recording is `index`; `None` if no point lies in the window.
     pub(crate) fn over(index: usize, series: &Series, window: &Range<u64>) -> Option<Self> {
         let spans: Vec<PointSpan> = series.spans().collect();
         Self::from_spans(index, series, &spans, window)
     }
 
-    /// Reads `series`, with the times that its points cover given as `spans`.
+    /// Reads `series`, whose index in the recording is `index`. `spans` are the times that its points cover.
+    /// `None` if no point lies in the window.
     pub(crate) fn from_spans(
         index: usize,
         series: &Series,
@@ -53,7 +57,8 @@ impl SeriesReading {
             .iter()
             .min_by(|a, b| distance(a.2).total_cmp(&distance(b.2)))?;
         let highest = |i: usize| series.max.get(i).copied().flatten().unwrap_or(f64::MIN);
-        // The maximum of a point that lies mostly outside may be from outside the window.
+        // The maximum of a point counts only if most of its time lies in the window, because the maximum may
+        // have occurred outside.
         let mostly = |(_, span, _): &&PointSpan| 2 * shared(span) >= span.end - span.start;
         let within = inside.iter().copied().filter(mostly);
         let all = inside.iter().copied();
@@ -70,18 +75,34 @@ impl SeriesReading {
         })
     }
 
-    /// Returns true if enough of `window` was recorded to represent it.
+    /// Returns true if the points cover enough of `window` to stand for all of it.
     pub(crate) fn covers_enough_of(&self, window: &Range<u64>) -> bool {
         self.covered_ns as f64 >= COVERED * (window.end - window.start) as f64
     }
 
-    /// Returns the mean number of cores of a process over `recorded_ns`, if it existed for a part of it.
+    /// Returns the mean number of cores that a process used over `recorded_ns` nanoseconds. Time in which the
+    /// process did not exist counts as 0.
     pub(crate) fn cores_over(&self, recorded_ns: u64) -> f64 {
         self.mean * self.covered_ns as f64 / recorded_ns.max(self.covered_ns).max(1) as f64
     }
 }
 
-/// Returns the length of the overlap of `a` and `b`.
+/// Returns the intervals of a bench's series that lie in the measured part of a step: those on both sides
+/// of its start, and its drain, are left out.
+pub(crate) fn measured_intervals(series: &Series, window: Window) -> Vec<PointSpan> {
+    let measured = |(index, span, mean): PointSpan| {
+        // The first interval of a step begins with it, not at the end of the step before.
+        let start_ns = span.start.max(window.start_ns);
+        let length_ns = span.end.checked_sub(start_ns).filter(|ns| *ns > 0)?;
+        let allowed_ns = length_ns / OUTSIDE;
+        let is_inside = start_ns + allowed_ns >= window.measure_start_ns
+            && span.end <= window.measure_end_ns + allowed_ns;
+        is_inside.then_some((index, start_ns..span.end, mean))
+    };
+    series.spans().filter_map(measured).collect()
+}
+
+/// Returns the length of the overlap of `a` and `b`, in nanoseconds.
 pub(crate) fn overlap(a: &Range<u64>, b: &Range<u64>) -> u64 {
     a.end.min(b.end).saturating_sub(a.start.max(b.start))
 }
@@ -100,16 +121,39 @@ mod tests {
 
     #[test]
     fn points_count_for_the_time_they_share_with_the_window() {
-        // 0 to 100: 0.2; 100 to 200: 0.8; 200 to 400: 0.4.
+        // Rates: 0.2 from 0 to 100, 0.8 from 100 to 200, 0.4 from 200 to 400.
         let busy = series(&[(100, Some(0.2)), (200, Some(0.8)), (400, Some(0.4))]);
         let read = |window| SeriesReading::over(0, &busy, &window).unwrap();
         assert!((read(150..300).mean - (50.0 * 0.8 + 100.0 * 0.4) / 150.0).abs() < 1e-12);
-        // Inside of a single point: what it says is all that is known.
+        // A window inside a single point gets the value of that point.
         assert!((read(250..260).mean - 0.4).abs() < 1e-12);
         assert_eq!(read(90..400).peak, 1);
-        // The high point lies mostly before the window.
+        // Most of the high point lies before the window.
         assert_eq!(read(180..400).peak, 2);
         assert!(SeriesReading::over(0, &busy, &(500..600)).is_none());
+    }
+
+    #[test]
+    fn intervals_across_the_start_of_measuring_and_the_drain_are_not_measured() {
+        let points = [1_000, 1_100, 1_205, 1_300, 1_400, 1_502, 1_900].map(|ms| (ms, Some(9.0)));
+        let throughput = series(&points);
+        let measured = |start_ns, measure_start_ns| {
+            let window = Window {
+                start_ns,
+                measure_start_ns,
+                measure_end_ns: 1_500,
+                end_ns: 1_900,
+            };
+            let intervals = measured_intervals(&throughput, window).into_iter();
+            intervals.map(|(_, span, _)| span).collect::<Vec<_>>()
+        };
+        // Warmed up until 1,205 ms.
+        let rest = [1_205..1_300, 1_300..1_400, 1_400..1_502];
+        assert_eq!(measured(1_000, 1_205), rest);
+        // An old report, whose interval lies on both sides of the start.
+        assert_eq!(measured(1_000, 1_150), rest);
+        // Nothing was warmed up: the point at 1,100 ms is the last of the step before.
+        assert_eq!(measured(1_110, 1_110)[0], 1_110..1_205);
     }
 
     #[test]

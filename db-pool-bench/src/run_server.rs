@@ -1,10 +1,11 @@
-//! Server of a run: found or started, prepared with the run's schema, and left as it was found.
+//! Server of a run: found or started, prepared with the run's schema, and cleaned up at the end.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use bench_cli::ScenarioName;
 use bench_cli::bench::Bench;
+use bench_report::report::own_name;
 use load_engine::Phase;
 use pg_evidence::{Client, settings};
 use serde_json::json;
@@ -19,18 +20,18 @@ use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
 use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
 
-/// Server of a run, with the schema that the run may create there.
+/// Server of a run, with the schema that the run may create on it.
 #[derive(Debug)]
 pub(crate) struct RunServer {
     /// Server under test.
     pub(crate) server: ServerUnderTest,
-    /// The run's schema; its name is also that of the run's connections.
+    /// Schema of the run. Its name is also the application name of the run's connections.
     pub(crate) schema: Schema,
-    /// True once the schema may exist.
+    /// True as soon as the schema may exist on the server.
     begun: bool,
 }
 
-/// Returns the names under which a scenario of this program is reported.
+/// Returns the program, version and scenario name for a report.
 pub(crate) fn scenario_name(scenario: &'static str) -> ScenarioName {
     ScenarioName {
         tool: "db-pool-bench",
@@ -40,11 +41,11 @@ pub(crate) fn scenario_name(scenario: &'static str) -> ScenarioName {
 }
 
 impl RunServer {
-    /// Returns the server that the flags name, or starts one with room for `connections`; `None`
-    /// when a signal came.
+    /// Returns the server that the flags name, or starts a throwaway server with room for `connections`.
+    /// `None` if a signal is received.
     ///
     /// # Errors
-    /// Fails when no server is found.
+    /// Fails if no server is found.
     pub(crate) fn open(
         bench: &mut Bench,
         flags: &TargetFlags,
@@ -66,15 +67,16 @@ impl RunServer {
         config.insert("throwaway".to_owned(), json!(server.throwaway));
         Ok(Some(Self {
             server,
-            schema: Schema::for_run(&bench.own_name()),
+            schema: Schema::for_run(&own_name(&bench.report.run_id)),
             begun: false,
         }))
     }
 
-    /// Creates or finds the tables and verifies the statements; `None` when a signal came.
+    /// Creates or finds the tables, and lets the server verify the statements. `None` if a signal is
+    /// received.
     ///
     /// # Errors
-    /// Fails with a remedy when the workload cannot be prepared.
+    /// Fails with a remedy if the workload cannot be prepared.
     pub(crate) fn prepare(
         &mut self,
         bench: &mut Bench,
@@ -119,10 +121,10 @@ impl RunServer {
         remedy::cannot(&what, &from_wire(&error), Purpose::Checking, address)
     }
 
-    /// Starts to watch the server and returns the context in which steps run.
+    /// Starts to watch the server, and returns the context in which steps run.
     ///
     /// # Errors
-    /// Fails when the system starts no thread.
+    /// Fails if the operating system starts no thread.
     pub(crate) fn context<'a>(
         &'a self,
         bench: &'a mut Bench,
@@ -132,7 +134,8 @@ impl RunServer {
         ScenarioContext::begin(bench, flags, &self.server, &self.schema, workload)
     }
 
-    /// Drops the run's schema on a server that goes on; one that the run has started ends here.
+    /// Drops the run's schema, unless the run started the server itself: that server is stopped with
+    /// everything on it.
     pub(crate) fn clean_up(self, bench: &mut Bench) {
         if !self.begun || self.server.is_started_here() {
             return;
@@ -140,7 +143,8 @@ impl RunServer {
         let address = &self.server.address;
         if let Err(reason) = clean_up(address, &self.schema, bench.interrupted()) {
             let name = self.schema.name();
-            let command = address.psql_command(&format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
+            let command =
+                remedy::commands::psql(address, &format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
             bench.left_behind(&format!("the schema {name} ({reason})"), &command);
         }
     }
@@ -149,7 +153,7 @@ impl RunServer {
 /// Records version, TLS and settings of the server in the report.
 ///
 /// # Errors
-/// Fails with a remedy when the server stops answering.
+/// Fails with a remedy if the server stops answering.
 pub(crate) fn describe(
     bench: &mut Bench,
     control: &ControlRuntime,

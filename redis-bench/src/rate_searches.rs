@@ -1,4 +1,4 @@
-//! Searches for the highest rate of arrivals, one for each client.
+//! Searches for the highest rate of arrivals, one search for each way to connect.
 
 use bench_cli::RateFinder;
 use bench_cli::bench::Bench;
@@ -11,7 +11,7 @@ use crate::scenario::RedisRun;
 use crate::workload::RedisWorkload;
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
-    /// Searches for the highest rate of each client, in a shuffled order.
+    /// Searches for the highest rate of each way to connect; the order is shuffled.
     pub(crate) fn find_rates(
         &self,
         bench: &mut Bench,
@@ -24,15 +24,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             let client = self.clients[next.setting];
             let setting = group::setting(client, self.connections(client));
             let held = (&load.step, self.defaults);
-            let mut finder = RateFinder::begin(bench, &setting, &load.search.find_rate, held);
-            while let Some(step) = finder.next_step(bench, order.len() - done - 1) {
+            let finder = RateFinder::begin(bench, &setting, &load.search.find_rate, held);
+            finder.search(bench, order.len() - done - 1, |bench, step| {
                 let plan = self.plan_at(client, step);
-                let ran = self.run_step(bench, target, (client, plan), evidence.as_deref_mut())?;
-                let Some(index) = ran else {
-                    return Ok(());
-                };
-                finder.record(bench, index);
-            }
+                self.run_step(bench, target, (client, plan), evidence.as_deref_mut())
+            })?;
         }
         Ok(())
     }

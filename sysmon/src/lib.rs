@@ -1,10 +1,10 @@
-//! `sysmon` records the machine while something else is measured: what it reads, how it turns
-//! that into figures over time, and the commands around it.
+//! `sysmon` records the machine while something else is measured. This library contains its commands, and the
+//! recording of figures over time.
 //!
-//! The crate `host-metrics` reads; `derive` turns counters into figures by the table in `metric`,
-//! and `follow` follows the processes that matter. A [`recording`] holds what comes of it in
-//! bounded memory, and writes it into a report, which `show` reads back. `marks` reach it from
-//! outside.
+//! The crate `host-metrics` reads the machine. Module `derive` turns counters into figures by the
+//! table in `metric`, and `follow` follows the processes that matter. A [`recording`] keeps figures
+//! in bounded memory and writes them into a report, which `show` reads. `marks` are named instants
+//! that another process adds to a recording.
 #![cfg_attr(
     test,
     allow(

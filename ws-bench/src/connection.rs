@@ -1,4 +1,4 @@
-//! Connections of the load: how one is opened, sends a message and knows its echo.
+//! Connections of the load: opening one, sending a message, and recognizing its echo.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -18,21 +18,23 @@ use crate::endpoint::WsEndpoint;
 use crate::failure;
 use crate::socket::{self, WsSocket};
 
-/// Opens connections to a server.
+/// Opens connections to a WebSocket server.
 #[derive(Debug)]
 pub(crate) struct WsConnector {
     pub(crate) endpoint: WsEndpoint,
-    /// Time that TCP and the upgrade may take, each.
+    /// Time-out of connecting by TCP, and of the upgrade.
     pub(crate) timeout: Duration,
     /// Size of a message in bytes.
     pub(crate) message_bytes: usize,
 }
 
-/// An open connection to a server that echoes.
+/// Open connection to a server that echoes messages.
 #[derive(Debug)]
 pub(crate) struct WsConnection {
     socket: WsSocket,
     messages: MessageSource,
+    /// True if something else than an echo has come since the last message was sent.
+    has_foreign: bool,
 }
 
 impl ConnectionFactory for WsConnector {
@@ -71,6 +73,7 @@ impl ConnectionFactory for WsConnector {
         Ok(WsConnection {
             socket,
             messages: MessageSource::new(id.0, self.message_bytes),
+            has_foreign: false,
         })
     }
 }
@@ -89,6 +92,7 @@ async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> std::io::Re
 
 impl HeldConnection for WsConnection {
     async fn send(&mut self) -> Result<(), Failure> {
+        self.has_foreign = false;
         let message = Message::Binary(self.messages.next());
         let sent = self.socket.send(message).await;
         sent.map_err(|error| failure::from_session(&error))
@@ -102,13 +106,17 @@ impl HeldConnection for WsConnection {
         }
     }
 
-    fn unanswered(timeout: Duration) -> Failure {
+    fn unanswered(&self, timeout: Duration) -> Failure {
         let bound = humantime::format_duration(timeout);
+        if self.has_foreign {
+            let text = format!("no echo within {bound}, but something that had not been sent");
+            return Failure::new(failure::WRONG_ECHO, &text);
+        }
         Failure::new(failure::ECHO_TIMEOUT, &format!("no echo within {bound}"))
     }
 
-    /// Closes as RFC 6455 has it: the server ends the TCP connection, so that our port is free again at
-    /// once.
+    /// Closes the connection as RFC 6455 describes. The server ends the TCP connection, so that the port on
+    /// this side is free again at once.
     async fn close(mut self) {
         if self.socket.close(None).await.is_ok() {
             while let Some(Ok(_)) = self.socket.next().await {}
@@ -117,17 +125,21 @@ impl HeldConnection for WsConnection {
 }
 
 impl WsConnection {
-    fn received(&self, message: Message) -> Result<Incoming, Failure> {
+    fn received(&mut self, message: Message) -> Result<Incoming, Failure> {
         match message {
             Message::Close(frame) => Err(failure::from_close(frame.as_ref())),
-            // The library answers pings.
+            // The library answers pings by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Incoming::Other),
             Message::Binary(_) | Message::Text(_) => {
                 let echo = message.into_data();
                 Ok(match self.messages.kind(&echo) {
                     EchoKind::Last => Incoming::Answer,
                     EchoKind::Earlier => Incoming::Other,
-                    EchoKind::Unknown => {
+                    EchoKind::Foreign => {
+                        self.has_foreign = true;
+                        Incoming::Other
+                    }
+                    EchoKind::Changed => {
                         let text = "the answer was not what had been sent";
                         Incoming::Wrong(Failure::new(failure::WRONG_ECHO, text))
                     }

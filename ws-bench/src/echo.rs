@@ -1,11 +1,12 @@
-//! Messages of one connection, and what an echo belongs to.
+//! Messages of one connection, and the matching of echoes to them.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-/// Bytes of the connection number and sequence number, which tell each message from all others.
+/// Size of the smallest message, in bytes: connection number and sequence number, which distinguish a message
+/// from all others.
 pub(crate) const SMALLEST_BYTES: usize = 16;
 
-/// Source of the messages of one connection, no two of them equal.
+/// Source of the messages of one connection; all of them differ.
 #[derive(Debug)]
 pub(crate) struct MessageSource {
     connection: u64,
@@ -14,15 +15,17 @@ pub(crate) struct MessageSource {
     scratch: BytesMut,
 }
 
-/// Message that an echo belongs to.
+/// Message that an echo matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EchoKind {
-    /// The last one.
+    /// The last message that was sent.
     Last,
-    /// An earlier one, whose time had run out.
+    /// An earlier message, whose time-out has expired.
     Earlier,
-    /// None that was sent.
-    Unknown,
+    /// One of this connection that was changed on its way.
+    Changed,
+    /// None of this connection: what a server sends by itself, or to all its connections.
+    Foreign,
 }
 
 impl MessageSource {
@@ -36,7 +39,7 @@ impl MessageSource {
         }
     }
 
-    /// Makes the next message, in the memory of the last one, which has been sent by then.
+    /// Creates the next message. It reuses the memory of the last one, which was sent before.
     pub(crate) fn next(&mut self) -> Bytes {
         self.sequence += 1;
         self.scratch.reserve(self.size);
@@ -46,19 +49,21 @@ impl MessageSource {
         self.scratch.split().freeze()
     }
 
-    /// Returns the message that `echo` belongs to.
+    /// Returns which message `echo` matches.
     pub(crate) fn kind(&self, echo: &[u8]) -> EchoKind {
         let number = |at: usize| {
             let bytes = echo.get(at..at + 8)?;
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
-        let is_ours = echo.len() == self.size
-            && number(0) == Some(self.connection)
-            && echo.iter().skip(SMALLEST_BYTES).all(|byte| *byte == 0);
-        match number(8).filter(|_| is_ours) {
+        if number(0) != Some(self.connection) {
+            return EchoKind::Foreign;
+        }
+        let is_whole =
+            echo.len() == self.size && echo.iter().skip(SMALLEST_BYTES).all(|byte| *byte == 0);
+        match number(8).filter(|_| is_whole) {
             Some(sequence) if sequence == self.sequence => EchoKind::Last,
             Some(sequence) if sequence < self.sequence => EchoKind::Earlier,
-            _ => EchoKind::Unknown,
+            _ => EchoKind::Changed,
         }
     }
 }
@@ -84,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_answer_is_told_from_a_wrong_one() {
+    fn a_late_answer_is_told_from_a_changed_one_and_from_what_others_are_sent() {
         let mut messages = MessageSource::new(7, 20);
         let first = messages.next();
         let second = messages.next();
@@ -92,9 +97,15 @@ mod tests {
         assert_eq!(messages.kind(&second), EchoKind::Last);
         let mut changed = second.to_vec();
         changed[19] = 1;
-        let (other, shorter) = (MessageSource::new(8, 20).next(), &second[..19]);
-        for wrong in [&changed[..], &other, shorter, b"something else"] {
-            assert_eq!(messages.kind(wrong), EchoKind::Unknown, "{wrong:?}");
+        for changed in [&changed[..], &second[..19]] {
+            assert_eq!(messages.kind(changed), EchoKind::Changed, "{changed:?}");
+        }
+        for foreign in [
+            &MessageSource::new(8, 20).next()[..],
+            b"something else",
+            b"",
+        ] {
+            assert_eq!(messages.kind(foreign), EchoKind::Foreign, "{foreign:?}");
         }
     }
 }

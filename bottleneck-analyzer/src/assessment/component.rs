@@ -3,46 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Confidence, EvidenceItem, OperatingPoint, TimeModel};
-
-/// Component that was loaded, or the machine that all of them run on.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Component")]
-pub(crate) enum ComponentKind {
-    /// PostgreSQL behind a connection pool, or without one.
-    Postgres,
-    /// Redis.
-    Redis,
-    /// A WebSocket server.
-    Websocket,
-    /// The machine that they run on.
-    Machine,
-}
-
-impl ComponentKind {
-    /// Name shown to people: `PostgreSQL`.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Postgres => "PostgreSQL",
-            Self::Redis => "Redis",
-            Self::Websocket => "WebSocket",
-            Self::Machine => "Machine",
-        }
-    }
-
-    /// Name in files and in the ids of findings: `postgres`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Redis => "redis",
-            Self::Websocket => "websocket",
-            Self::Machine => "machine",
-        }
-    }
-}
+use super::{ComponentKind, Confidence, EvidenceItem, OperatingPoint, TimeModel};
 
 /// Result for one component under one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,7 +12,7 @@ pub(crate) struct ComponentAssessment {
     pub component: ComponentKind,
     /// Scenario of the load.
     pub scenario: String,
-    /// The report it comes from.
+    /// File name of the report that this result comes from.
     pub file: String,
     /// Operating point; absent for the machine, and where no step was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,9 +33,9 @@ pub(crate) struct LimitingFactor {
     pub title: String,
     /// Reason for choosing it over the other factors.
     pub reason: String,
-    /// Confidence in it.
+    /// Confidence in the choice of this factor.
     pub confidence: Confidence,
-    /// Evidence that it rests on.
+    /// Evidence that the choice rests on.
     pub evidence: Vec<EvidenceItem>,
     /// Measurement that would settle the question, if the factor is not certain.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,12 +1,10 @@
-//! The limiting factor: the demand whose bound explains the throughput, and nothing that does not.
+//! Tests of the limiting factor: the demand whose bound explains the throughput is named, and no other.
 
 use crate::assessment::{Assessment, ComponentKind, Confidence, FindingKind};
-use bench_report::{
-    CheckoutParts, FoundRate, Load, Pacing, RateSearchEnd, RateVerdict, Report, Step, TriedRate,
-};
+use bench_report::{FoundRate, Load, Pacing, RateSearchEnd, RateVerdict, TriedRate};
 
+use super::common::SECOND;
 use super::common::server::{Server, row};
-use super::common::{Plant, SECOND};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
 fn limit(assessment: &Assessment) -> String {
@@ -14,8 +12,8 @@ fn limit(assessment: &Assessment) -> String {
     format!("{}: {} ({})", limit.factor, limit.title, limit.reason)
 }
 
-/// Forty users before a pool of ten; ten sessions, most of which wait for one row, and somebody
-/// else's program on the machine.
+/// Forty users before a pool of ten. Most of its sessions wait for one row, and a program that takes no part
+/// uses CPU of the machine.
 fn hot_row() -> Server {
     let holder = |event: &str, state: &str, looks: f64| {
         let labels = [
@@ -40,7 +38,7 @@ fn hot_row() -> Server {
         ],
         idle_in_transaction: 0.084,
         outside: 0.05,
-        // Server 1.9 of 4 cores, generator 0.5, report.py 1.2: 90 %.
+        // Of 4 cores the server uses 1.9, the generator 0.5 and report.py 1.2: together 90 %.
         cpu: (0.90, 0.475, 0.125),
         tables: vec![(
             "blockers",
@@ -64,11 +62,11 @@ fn a_hot_row_is_the_limit_and_not_the_pool_and_not_the_cpu_that_others_use() {
         .unwrap();
     assert!(found.id.starts_with("lock_waits"), "{}", found.title);
     let impact = found.impact.unwrap();
-    // 12.5 ms of waiting and its echo before the pool: 72.5 of 80 ms.
+    // 12.5 ms of waiting for the row, and the queue before the pool that it causes: 72.5 of 80 ms.
     let saved = impact.saved_ns.unwrap() / 1e6;
     assert!((70.0..75.0).contains(&saved), "{saved}");
     assert!((impact.ratio - saved / 80.0).abs() < 0.01, "{impact:?}");
-    // The next limit is the CPU that report.py leaves: 583/s instead of 500/s.
+    // The next limit is the CPU that report.py leaves: 583 requests per second instead of 500.
     let gain = impact.capacity_gain_ratio.unwrap();
     assert!((0.14..0.20).contains(&gain), "{gain}");
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "wait.lock");
@@ -93,168 +91,6 @@ fn a_hot_row_is_the_limit_and_not_the_pool_and_not_the_cpu_that_others_use() {
             .contains("committing (waiting until the log is on disk)"),
         "{}",
         found.detail
-    );
-}
-
-/// The pool, its queue told or not, on a machine with room or without a recording.
-fn crowd(cpu: (f64, f64, f64)) -> Server {
-    Server {
-        users: 32.0,
-        pool: 4,
-        outside: 0.30,
-        cpu,
-        ..Server::default()
-    }
-}
-
-#[test]
-fn a_pool_is_too_small_only_where_the_cpu_is_known_to_have_room() {
-    let reports = crowd((0.3, 0.2, 0.08)).run();
-    let roomy = assess_reports(&reports);
-    assert_eq!(named(&roomy), ["pool_too_small"]);
-    assert_eq!(factor(&roomy, ComponentKind::Postgres), "pool_size");
-    let found = finding(&roomy, "pool_too_small").unwrap();
-    assert!(
-        found.detail.contains("The CPU has room: busy 30 %"),
-        "{}",
-        found.detail
-    );
-    let alone = assess_reports(&reports[..1]);
-    assert!(finding(&alone, "pool_too_small").is_none());
-    assert!(is_unknown(&alone, "pool_too_small"));
-    assert_eq!(factor(&alone, ComponentKind::Postgres), "inconclusive");
-    let sure = alone
-        .findings
-        .iter()
-        .filter(|f| f.confidence == Confidence::High);
-    assert_eq!(sure.count(), 0, "{:?}", alone.findings);
-    let full = assess_reports(&crowd((0.93, 0.55, 0.36)).run());
-    assert!(finding(&full, "pool_too_small").is_none());
-    assert_eq!(factor(&full, ComponentKind::Postgres), "machine_cpu.server");
-}
-
-/// A recording of the generator's machine says nothing of a server on another one.
-#[test]
-fn a_server_on_another_machine_is_not_known_to_have_room() {
-    let mut reports = crowd((0.3, 0.0, 0.08)).run();
-    let url = "postgres://app@db.example/shop";
-    reports[0].config.insert("url".into(), url.into());
-    let assessment = assess_reports(&reports);
-    assert!(finding(&assessment, "pool_too_small").is_none());
-    let unknown = assessment
-        .unknown
-        .iter()
-        .find(|u| u.rule == "pool_too_small");
-    let question = &unknown.expect("not known").question;
-    assert!(question.contains("on another machine"), "{question}");
-    assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
-}
-
-/// A checkout that is long without a queue: connections that are free, and nobody waiting.
-fn checked(
-    in_use: f64,
-    size: u64,
-    waiting: Option<f64>,
-    parts: Option<CheckoutParts>,
-) -> Vec<Report> {
-    let server = Server {
-        pool: size,
-        cpu: (0.3, 0.2, 0.08),
-        ..Server::default()
-    };
-    server.run_with(|_, step: &mut Step| {
-        let call = step.operations.get_mut("call").unwrap();
-        call.checkout = super::common::hist(1.5e6, call.succeeded);
-        call.call = super::common::hist(3.5e6, call.succeeded);
-        let pool = step.pool.as_mut().unwrap();
-        (pool.in_use_mean, pool.waiting_mean) = (in_use, waiting);
-        pool.checkout = parts;
-    })
-}
-
-#[test]
-fn a_checkout_without_a_queue_is_no_pool_that_is_too_small() {
-    let check = CheckoutParts {
-        count: 4_000,
-        check_mean_ns: 1.5e6,
-        ..CheckoutParts::default()
-    };
-    for (in_use, size, waiting, parts) in [
-        (1.53, 4, Some(0.0), None),
-        (0.37, 8, Some(0.0), None),
-        (0.37, 8, None, None),
-        (3.9, 4, Some(0.0), Some(check)),
-    ] {
-        let assessment = assess_reports(&checked(in_use, size, waiting, parts));
-        assert_eq!(named(&assessment), Vec::<&str>::new(), "{in_use} of {size}");
-        let ruled_out = assessment
-            .ruled_out
-            .iter()
-            .find(|r| r.rule == "pool_too_small");
-        let statement = &ruled_out.expect("ruled out").statement;
-        assert!(statement.contains("check or connecting"), "{statement}");
-    }
-    let assessment = assess_reports(&checked(3.9, 4, Some(0.0), Some(check)));
-    assert!(finding(&assessment, "checkout_check").is_some());
-}
-
-#[test]
-fn a_checkout_that_cannot_be_divided_is_not_known() {
-    let mut reports = checked(3.9, 4, None, None);
-    for step in &mut reports[0].steps {
-        step.load = Load::Closed {
-            users: 4,
-            think_time_ns: 5_000_000,
-        };
-    }
-    let assessment = assess_reports(&reports);
-    let unknown = assessment
-        .unknown
-        .iter()
-        .find(|u| u.rule == "pool_too_small");
-    let question = &unknown.expect("not known").question;
-    assert!(
-        question.contains("what a checkout consists of"),
-        "{question}"
-    );
-}
-
-/// A healthy Redis at 2,000/s: the driver's PING at checkout is no queue.
-#[test]
-fn a_healthy_redis_whose_driver_checks_its_connections_has_no_problem() {
-    let plant = Plant::default();
-    let mut report = plant.redis();
-    // The pool at its operating point, beside nothing else.
-    report
-        .steps
-        .retain(|step| step.parameter("pool_size") == Some(8.0));
-    for step in &mut report.steps {
-        for operation in step.operations.values_mut() {
-            let call = operation.call.as_ref().unwrap().mean_ns;
-            if operation.checkout.is_some() {
-                operation.checkout = super::common::hist(call * 0.43, operation.succeeded);
-                operation.service = super::common::hist(call * 0.57, operation.succeeded);
-            }
-        }
-        if step.parameter("pool_size").is_some() {
-            step.pool = Some(bench_report::PoolUsage {
-                max_size: 8,
-                size_mean: 8.0,
-                in_use_mean: 0.37,
-                in_use_max: 3,
-                waiting_mean: Some(0.0),
-                waiting_max: Some(0),
-                samples: 100,
-                checkout: None,
-            });
-        }
-    }
-    let assessment = assess_reports(&[report, plant.sysmon()]);
-    assert_eq!(
-        named(&assessment),
-        Vec::<&str>::new(),
-        "{:?}",
-        assessment.findings
     );
 }
 
@@ -352,7 +188,7 @@ fn figures_that_break_little_s_law_make_the_limit_doubtful() {
     assert!(limit.reason.contains("9 were at work"), "{}", limit.reason);
 }
 
-/// No sentence contradicts another: what is on a CPU is not the round trip.
+/// No sentence contradicts another: time on a CPU is not counted as a round trip.
 #[test]
 fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_told() {
     let assessment = assess_reports(
@@ -371,7 +207,7 @@ fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_tol
     assert!(!told.contains("round trip"), "{told}");
 }
 
-/// Sessions that sleep need no CPU: one that others use up is not what the calls wait for.
+/// Sessions that sleep need no CPU, so a CPU that others use up is not the reason of their calls' time.
 #[test]
 fn a_cpu_that_others_use_up_does_not_hide_what_the_calls_wait_for() {
     let sleeping = Server {
@@ -410,7 +246,7 @@ fn a_quota_that_holds_the_server_back_is_named_with_its_periods() {
     assert!(fine.ruled_out.iter().any(|r| r.rule == "throttled"));
 }
 
-/// Windows of 100 ms with their throughput; the target stops for `stall_s` of each second.
+/// A run recorded in intervals of 100 ms, in which the target stops for `stall_s` of each second.
 fn with_stalls(stall_s: f64, generator_stall_ns: u64) -> Assessment {
     let mut reports = Server::default().run_with(|_, step| {
         step.generator.worst_stall_ns = generator_stall_ns;

@@ -3,17 +3,19 @@
 //! load, or on a figure that a warning spoils.
 
 mod availability;
+mod promise_draft;
 
-use bench_report::{Step, StepEnd, Warning};
+use bench_report::Step;
 
 use crate::assessment::{ComponentKind, EvidenceItem, Promise};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, rate, share};
 use crate::json_pointer::escape;
+use crate::rate_search;
 use crate::requests::{self, OperationPercentile, PercentileFn, slowest};
 use crate::run_facts::RunFacts;
-use crate::source_report::{SourceReport, code_name};
 use crate::thresholds::Sla;
+use promise_draft::PromiseDraft;
 
 /// Recommends promises for every loaded component with an operating point.
 pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
@@ -47,77 +49,7 @@ pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     all
 }
 
-/// Promise before it is known whether it can be given.
-struct PromiseDraft<'a> {
-    indicator: &'a str,
-    /// Name shown to people.
-    title: &'a str,
-    unit: &'a str,
-    /// Value with its wording, or the reason why there is none.
-    value: Result<(f64, String), String>,
-    basis: String,
-    evidence: Vec<EvidenceItem>,
-}
-
-impl PromiseDraft<'_> {
-    /// Withdraws the promise if the load at the operating point was shorter than `least_s` seconds.
-    fn on_load_of(self, least_s: f64, bench: &BenchFacts<'_>) -> Self {
-        let load_s = bench.load_s();
-        if load_s >= least_s {
-            return self;
-        }
-        let (seen, needed) = (duration_ns(load_s * 1e9), duration_ns(least_s * 1e9));
-        Self {
-            value: Err(format!("{seen} of load, {needed} are needed")),
-            // Without a figure there is nothing that a warning could spoil.
-            evidence: Vec::new(),
-            ..self
-        }
-    }
-
-    /// Returns the promise. It has no value if a warning spoils its evidence or a repeat ended early.
-    fn into_promise(self, bench: &BenchFacts<'_>) -> Promise {
-        let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
-        let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
-        let value = ended_early(bench).map_or(self.value, Err);
-        let ((value, shown), basis) = match (spoiling, value) {
-            (Some(warning), _) => {
-                let code = code_name(warning.code).replace('_', " ");
-                (not_told(&code), warning.message.clone())
-            }
-            (None, Err(why)) => (not_told(&why), self.basis),
-            (None, Ok((value, shown))) => ((Some(value), shown), self.basis),
-        };
-        Promise {
-            component: bench.component,
-            scenario: bench.source.report.scenario.clone(),
-            file: bench.distinguishing_file().map(str::to_owned),
-            indicator: self.indicator.to_owned(),
-            value,
-            unit: self.unit.to_owned(),
-            shown,
-            provisional: true,
-            basis,
-            evidence: self.evidence,
-        }
-    }
-}
-
-/// Describes repeats that a stop rule or a fault ended early; `None` if there are none.
-fn ended_early(bench: &BenchFacts<'_>) -> Option<String> {
-    let all: Vec<&Step> = bench.judged_steps().map(|(_, step)| step).collect();
-    let early =
-        |step: &&&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
-    let early = all.iter().filter(early).count();
-    (early > 0).then(|| format!("{early} of {} repeats ended before their time", all.len()))
-}
-
-fn spoiling<'s>(source: &'s SourceReport, evidence: &EvidenceItem) -> Option<&'s Warning> {
-    let mut warnings = source.report.warnings.iter();
-    warnings.find(|warning| warning.spoils(&evidence.pointer))
-}
-
-/// Promises the throughput of the slowest repeat, less the headroom.
+/// Recommends the throughput of the slowest repeat, less the headroom that `sla` asks for.
 fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let rates = bench
         .operating_repeats()
@@ -161,13 +93,17 @@ fn throughputs(bench: &BenchFacts<'_>) -> Vec<EvidenceItem> {
 }
 
 fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
-    match bench.repeats.len() {
-        0 | 1 => "at the operating point",
-        _ => "in the worst repeat at the operating point",
+    let point = bench.operating_step().map(|(index, _)| index);
+    let search = point.and_then(|index| rate_search::of_step(&bench.source.report, index));
+    match (bench.repeats.len(), search) {
+        (0 | 1, None) => "at the operating point",
+        (_, None) => "in the worst repeat at the operating point",
+        (0 | 1, Some(_)) => "at the rate that the search found",
+        (_, Some(_)) => "in the worst repeat at the rate that the search found",
     }
 }
 
-/// Promises the number of connections that were held, less the headroom.
+/// Recommends the number of connections that were held, less the headroom.
 fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (_, step) = bench.operating_step()?;
     let held = step.parameter("connections")?;
@@ -192,8 +128,8 @@ fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     )
 }
 
-/// Promises the percentile of the worst repeat plus the margin; none if a warning spoils that of any
-/// repeat.
+/// Recommends a bound on a percentile: that of the worst repeat plus the margin. Gives a reason instead if a
+/// warning spoils the percentile of any repeat.
 fn latency<'s>(
     bench: &BenchFacts<'s>,
     indicator: &str,
@@ -242,13 +178,13 @@ fn latency<'s>(
     )
 }
 
-/// Rounds down to two digits, so that a promise does not look like a measured figure.
+/// Rounds down to two significant digits, so that a promise does not look like a measured figure.
 fn round_down(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).floor() * unit
 }
 
-/// Rounds up to two digits.
+/// Rounds up to two significant digits.
 fn round_up(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).ceil() * unit

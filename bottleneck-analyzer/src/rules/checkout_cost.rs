@@ -1,8 +1,8 @@
-//! Rule `checkout_cost`: cost of a pool of Redis connections beside one multiplexed connection.
+//! Rule `checkout_cost`: cost of a pool of Redis connections, compared with one multiplexed connection.
 //!
-//! Fires if the multiplexed client carries more throughput than the pooled one by
-//! `pool.checkout_cost_ratio` or more. Reads the throughput of both clients' best settings. The impact is
-//! gain ÷ (1 + gain) of the capacity.
+//! Fires if the multiplexed client carries more throughput than the pooled one by `pool.checkout_cost_ratio`
+//! or more. Reads the throughput of both clients at their best settings. The impact is gain ÷ (1 + gain) of
+//! the capacity.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -22,16 +22,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 
 fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let (Some(pooled), Some(shared)) = (best(bench, "pooled"), best(bench, "multiplexed")) else {
-        let clients = bench.sweeps.iter().any(|s| !s.subject.is_empty());
-        if clients {
-            out.cannot_judge(
-                RULE,
-                bench.component,
-                "what the pool costs: pooled and multiplexed were not both measured",
-                "the same scenario with both clients",
-            );
-        }
-        return;
+        return not_compared(bench, out);
     };
     let gain = shared.1 / pooled.1 - 1.0;
     let limit = facts.thresholds.pool.checkout_cost_ratio;
@@ -63,7 +54,26 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, gain, limit, &figures).evidence(evidence));
 }
 
-/// Builds the finding about a pool that carries less than one connection.
+/// Adds the question of a bench that did not measure both clients.
+fn not_compared(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let (why, would_tell) = if !bench.source.report.summary.found_rates.is_empty() {
+        (
+            "the limits of pooled and multiplexed were not both found",
+            "searches of both clients that come to a limit",
+        )
+    } else if bench.sweeps.iter().any(|s| !s.subject.is_empty()) {
+        (
+            "pooled and multiplexed were not both measured",
+            "the same scenario with both clients",
+        )
+    } else {
+        return;
+    };
+    let question = format!("what the pool costs: {why}");
+    out.cannot_judge(RULE, bench.component, question, would_tell);
+}
+
+/// Builds the finding about a pool that carries less throughput than one multiplexed connection.
 fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> FindingDraft {
     bench
         .finding(RULE, FindingKind::Information)
@@ -88,21 +98,9 @@ fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> Find
         )
 }
 
-/// Returns the first step of the fastest setting of a client, with the throughput of the setting. Where
-/// rates were searched for, this is the highest that the client held: the others were tried on the way.
+/// Returns the index of a step at the best setting of `client`, and the throughput of that setting. If the
+/// run searched for rates, that is the highest rate below the limit that was found.
 fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
-    let report = &bench.source.report;
-    if !report.summary.found_rates.is_empty() {
-        return report.summary.found_rates.iter().find_map(|found| {
-            let held = found.held_per_s?;
-            let mut tried = found.steps.iter();
-            let step = tried
-                .find(|tried| tried.rate_per_s.total_cmp(&held).is_eq())?
-                .step;
-            let is_of_client = report.steps.get(step)?.is_with(&[("client", client)]);
-            is_of_client.then_some((step, held))
-        });
-    }
     let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
     let settings = bench
         .sweeps

@@ -1,9 +1,8 @@
-//! Parts of reports.
+//! Parts of reports, made up for tests.
 
 use bench_report::histogram::{self, Histogram};
-use bench_report::{
-    Environment, Generator, Load, Operation, Report, Status, Step, StepEnd, Tool, Window,
-};
+use bench_report::{Environment, Generator, Load, Operation, Report, Status, Step, Tool, Window};
+use test_support::empty_step;
 
 use super::{CORES, RUN};
 
@@ -21,7 +20,7 @@ pub(crate) fn begin(tool: &str, scenario: &str, at_ns: u64) -> Report {
     report.started_at = "2026-03-14T09:15:00.000Z".into();
     report.clock.boot_id = Some(BOOT.into());
     report.clock.monotonic_ns = at_ns;
-    // A machine of its own, whatever the tests run on.
+    // The environment is fixed, whatever machine the tests run on.
     report.environment = Environment {
         cores: Some(CORES as u64),
         cores_available: Some(CORES as u64),
@@ -32,9 +31,6 @@ pub(crate) fn begin(tool: &str, scenario: &str, at_ns: u64) -> Report {
 
 pub(crate) fn step(name: &str, start_ns: u64) -> Step {
     Step {
-        name: name.into(),
-        parameters: std::collections::BTreeMap::new(),
-        repeat: 0,
         window: Window {
             start_ns,
             measure_start_ns: start_ns + SECOND / 2,
@@ -45,21 +41,11 @@ pub(crate) fn step(name: &str, start_ns: u64) -> Step {
             users: 8,
             think_time_ns: 0,
         },
-        operations: std::collections::BTreeMap::new(),
-        parts: std::collections::BTreeMap::new(),
-        failures: vec![],
-        pool: None,
-        server: None,
-        generator: Generator::default(),
-        curve: None,
-        segments: Vec::new(),
-        sessions: None,
-        figures: std::collections::BTreeMap::new(),
-        end: StepEnd::Completed,
+        ..empty_step(name)
     }
 }
 
-/// The report with steps that were measured for so long, one after another.
+/// Returns the report with steps whose measured parts last `seconds` each, one after another.
 pub(crate) fn held_for(mut report: Report, seconds: u64) -> Report {
     for (index, step) in report.steps.iter_mut().enumerate() {
         let later = index as u64 * seconds * SECOND;
@@ -84,7 +70,8 @@ pub(crate) fn generator(machine_ratio: f64) -> Generator {
     }
 }
 
-/// One second of successes at a rate, whose calls take `call_ns` on average.
+/// Returns an operation with one second of successful calls at the given rate, which take `call_ns`
+/// nanoseconds on average.
 pub(crate) fn operation(throughput_per_s: f64, call_ns: f64) -> Operation {
     let succeeded = throughput_per_s as u64;
     Operation {
@@ -96,7 +83,7 @@ pub(crate) fn operation(throughput_per_s: f64, call_ns: f64) -> Operation {
     }
 }
 
-/// A distribution with this mean and an exponential tail.
+/// Returns a histogram of `count` values with the given mean and an exponential tail.
 pub(crate) fn hist(mean_ns: f64, count: u64) -> Option<Histogram> {
     let mut recording = histogram::recording();
     let n = count.clamp(1, 500);

@@ -8,7 +8,7 @@ use std::io;
 use load_engine::Failure;
 use pg_connect::{ConnectError, certificate_problem, error_chain, find_cause, is_tls_error};
 
-use crate::server_message::ServerMessage;
+use crate::server::server_message::ServerMessage;
 
 /// Kinds of failures while the server is down, stopping or starting. A server that is up and
 /// refuses, or is slow, has other kinds.
@@ -33,6 +33,12 @@ pub fn from_connect(error: &ConnectError) -> Failure {
         ConnectError::Driver(error) => from_postgres(error),
         ConnectError::TimedOut(_) => Failure::new("timeout.connect", &error.to_string()),
     }
+}
+
+/// Returns what an error of tokio-postgres says, with its kind, for the report.
+#[allow(clippy::needless_pass_by_value)] // For map_err.
+pub(crate) fn message(error: tokio_postgres::Error) -> String {
+    from_postgres(&error).to_string()
 }
 
 /// Converts an error of tokio-postgres, from connecting or from a statement.

@@ -4,6 +4,7 @@
 //! For tests only: whatever goes wrong here fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod empty_step;
 mod running_program;
 mod test_directory;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use bench_report::{Report, WarningCode};
 use nix::time::{ClockId, clock_gettime};
 
+pub use empty_step::empty_step;
 pub use running_program::{Ended, RunningProgram};
 pub use test_directory::TestDirectory;
 

@@ -1,9 +1,10 @@
-//! Plan of the scenario, settled before the server is touched.
+//! Plan of the scenario, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::RateStep;
+use bench_cli::load::seed_or_drawn;
 use bench_report::{Pacing, Report, Step};
 use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::results::SettingResults;
 use crate::sweep::in_flight_cap;
 use crate::workloads::WorkloadSelection;
 
-/// Number of users on one driver's pool.
+/// Number of users on the pool of one driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ScaleSetting {
     pub(super) driver: Driver,
@@ -30,12 +31,12 @@ impl ScaleSetting {
     }
 }
 
-/// Settled plan: settings, order, workload and seed.
+/// Plan of all steps: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct ScalePlan<'a> {
     pub(super) flags: &'a ScaleFlags,
     pub(super) drivers: Vec<Driver>,
-    /// Settings by driver, users rising.
+    /// Settings in order of driver, then of rising numbers of users.
     pub(super) settings: Vec<ScaleSetting>,
     /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
@@ -43,7 +44,7 @@ pub(super) struct ScalePlan<'a> {
 }
 
 impl<'a> ScalePlan<'a> {
-    /// Settles what `flags` ask for.
+    /// Makes the plan that `flags` describe.
     ///
     /// # Errors
     /// Fails with a [`bench_cli::UsageError`] for a driver without a pool.
@@ -56,7 +57,7 @@ impl<'a> ScalePlan<'a> {
             let users = flags.users.0.iter();
             users.map(move |&users| ScaleSetting { driver, users })
         };
-        let seed = flags.step.draw_seed();
+        let seed = seed_or_drawn(flags.step.seed);
         Ok(Self {
             flags,
             settings: drivers.iter().flat_map(of).collect(),
@@ -70,7 +71,7 @@ impl<'a> ScalePlan<'a> {
         self.flags.step.repeats(DEFAULTS)
     }
 
-    /// Returns the planned time of all steps.
+    /// Returns the planned length of all steps together.
     pub(super) fn total(&self) -> Duration {
         let step = self.flags.step.warmup(DEFAULTS) + self.flags.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
@@ -84,7 +85,7 @@ impl<'a> ScalePlan<'a> {
             think_time: self.flags.step.think_time,
         };
         let name = self.settings[planned.setting].name();
-        // Each repeat and each number of users draws its own requests.
+        // Each repeat and each number of users draws requests of its own.
         let seed = self.seed ^ (planned.repeat << 32) ^ users;
         let mut step = self
             .step_with(driver, &name, load, seed)
@@ -93,7 +94,7 @@ impl<'a> ScalePlan<'a> {
         step
     }
 
-    /// Returns the plan of a step that a search for a rate asks for.
+    /// Returns the plan of the step that a search for a rate wants to run next.
     pub(super) fn step_at(&self, driver: Driver, step: RateStep) -> StepPlan {
         let size = self.flags.pool.size;
         let load = LoadPlan::Open {
@@ -119,13 +120,13 @@ impl<'a> ScalePlan<'a> {
             .parameter("workload", self.selection.name().as_str())
             .parameter("pool_size", self.flags.pool.size);
         if step.runtime == RuntimeKind::PerCore {
-            // Each worker thread's pool needs at least one connection.
+            // Each worker thread has a pool of its own, which needs at least one connection.
             step.threads = available_threads().min(self.flags.pool.size as usize);
         }
         step
     }
 
-    /// Returns the results of each driver, users rising.
+    /// Returns the results of each driver, in order of rising numbers of users.
     pub(super) fn results<'r>(&self, report: &'r Report) -> Vec<(Driver, Vec<SettingResults<'r>>)> {
         let by_driver = self.settings.chunk_by(|a, b| a.driver == b.driver);
         let of = |setting: &ScaleSetting| {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use host_metrics::rate_window::{Baseline, FigureValue};
+use host_metrics::rate_window::{Baseline, FigureValue, RateWindow};
 use host_metrics::source::cgroup::{CgroupCpu, CgroupIo, CgroupSample, MemoryEvents, Throttling};
 
-use super::{PressureBaselines, RateWindow};
+use super::pressure_baselines::PressureBaselines;
 use crate::figure::Figures;
 use crate::metric::{cgroup as metric, pressure, put_gauges, put_rates};
 

@@ -9,6 +9,7 @@
 
 mod cgroup;
 mod cpu;
+mod pressure_baselines;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
@@ -19,7 +20,6 @@ use host_metrics::source::cpu::CpuSample;
 use host_metrics::source::disk::DiskCounters;
 use host_metrics::source::memory::PagingSample;
 use host_metrics::source::network::InterfaceCounters;
-use host_metrics::source::pressure::{PressureSample, PressureStall};
 use host_metrics::source::tcp::{ListenSample, TcpSample};
 use host_metrics::source::{HostSample, KernelUnits};
 
@@ -30,6 +30,7 @@ use crate::metric::{
 };
 
 use cgroup::CgroupDerivation;
+use pressure_baselines::PressureBaselines;
 
 /// Turns the samples of one recording into figures; keeps the last reading of each source.
 #[derive(Debug)]
@@ -163,42 +164,5 @@ pub(crate) fn gpu_figures(gpus: &[GpuSample], out: &mut Figures) {
         let index = sample.index.to_string();
         let labels = [("gpu", index.as_str()), ("name", &*sample.name)];
         put_gauges(gpu::ALL, sample, &labels, out);
-    }
-}
-
-/// Last readings of the pressure counters of the host or of one control group.
-#[derive(Debug)]
-struct PressureBaselines {
-    cpu: Baseline<PressureStall>,
-    memory: Baseline<PressureStall>,
-    io: Baseline<PressureStall>,
-}
-
-impl Default for PressureBaselines {
-    fn default() -> Self {
-        let [cpu, memory, io] = [(); 3].map(|()| Baseline::with_least_window(0));
-        Self { cpu, memory, io }
-    }
-}
-
-impl PressureBaselines {
-    /// Adds the shares of time in which tasks waited since the last sample.
-    fn advance(
-        &mut self,
-        sample: PressureSample,
-        tables: &pressure::PressureTables,
-        labels: &[(&'static str, &str)],
-        out: &mut Figures,
-    ) {
-        let resources = [
-            (&mut self.cpu, sample.cpu),
-            (&mut self.memory, sample.memory),
-            (&mut self.io, sample.io),
-        ];
-        for ((baseline, stall), (_, table)) in resources.into_iter().zip(tables) {
-            baseline.advance(stall, |old, new, window| {
-                put_rates(table, (old, new), window, labels, out);
-            });
-        }
     }
 }

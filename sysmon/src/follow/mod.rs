@@ -18,6 +18,7 @@ mod target_matcher;
 mod target_trees;
 #[cfg(test)]
 mod tests;
+mod tree_totals;
 
 pub(crate) use fault_counters::FaultCounters;
 pub(crate) use followed_process::FollowedProcess;
@@ -25,7 +26,7 @@ pub(crate) use follower::{Follower, MOST_MEMBERS};
 pub(crate) use lookup::ProcessLookup;
 pub(crate) use options::FollowOptions;
 pub(crate) use process_recorder::ProcessRecorder;
-pub(crate) use process_tree::TreeTotals;
 pub(crate) use selection::{ProcessUse, StartTracker, select_top};
 pub(crate) use target::ProcessTarget;
 pub(crate) use target_trees::TargetTrees;
+pub(crate) use tree_totals::TreeTotals;

@@ -6,10 +6,11 @@ use host_metrics::rate_window::tick_window_ns;
 use host_metrics::source::process::{ProcessDetail, ProcessId, ProcessSample};
 
 use super::lookup::ProcessLookup;
-use super::process_tree::{ProcessTree, TreeTotals};
+use super::process_tree::ProcessTree;
 use super::selection::StartTracker;
 use super::target::ProcessTarget;
 use super::target_matcher::TargetMatcher;
+use super::tree_totals::TreeTotals;
 use crate::figure::Figures;
 
 /// The processes of each target with their descendants, and the sum of what they use.

@@ -13,29 +13,29 @@ use super::reader::{RawPoint, RawReader};
 pub(crate) struct RawSeries {
     /// Name of the series, as in `cpu.user_ratio`.
     pub(crate) name: String,
-    /// Labels that tell it from its siblings.
+    /// Labels that distinguish the series from others of the same name.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Its readings.
+    /// Readings of the series.
     pub(crate) points: Vec<RawPoint>,
 }
 
 /// Content of a file of raw samples.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RawRecording {
-    /// Recording that it belongs to.
+    /// Metadata of the file.
     pub(crate) header: RawHeader,
     /// Series in order of name and labels.
     pub(crate) series: Vec<RawSeries>,
-    /// Ending of the file.
+    /// How the file ends.
     pub(crate) ending: Ending,
 }
 
-/// Reads a whole file into memory: 32 bytes for each reading. `RawReader` needs less.
+/// Reads a whole file into memory, which takes 32 bytes for each reading. `RawReader` takes less.
 ///
-/// A file without its end is read as far as it goes; [`RawRecording::ending`] reports that.
+/// A file without its end is read as far as possible; [`RawRecording::ending`] tells that.
 ///
 /// # Errors
-/// When the file cannot be read or holds no raw samples.
+/// If the file cannot be read, or contains no raw samples.
 pub(crate) fn read(path: &Path) -> Result<RawRecording, StreamError> {
     let mut reader = RawReader::open(path)?;
     let mut places: HashMap<String, HashMap<String, usize>> = HashMap::new();

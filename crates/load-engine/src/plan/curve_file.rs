@@ -1,17 +1,17 @@
-//! Files of curves: lines of `seconds,value`.
+//! Files that contain a load curve as lines of `seconds,value`.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::load_curve::{LoadCurve, value};
 use super::load_curve_error::LoadCurveError;
+use super::written_value::written_value;
 
-/// Written at the start of a file by some spreadsheets.
+/// Byte order mark, which some spreadsheets write at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads a file of `seconds,value` lines; a heading, blank lines and comments after `#` are passed
-/// over. Two lines with the same time are a jump.
-pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
+/// Reads a file of `seconds,value` lines into a curve. Skips a heading, blank lines and comments
+/// after `#`. Two lines with the same time make a jump.
+pub(super) fn read_points(path: &Path) -> Result<Vec<(Duration, f64)>, LoadCurveError> {
     let text = std::fs::read_to_string(path).map_err(|error| LoadCurveError::File {
         path: path.to_owned(),
         reason: error.to_string(),
@@ -44,21 +44,17 @@ pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
             }
         }
     }
-    // The value before the first point is the first point's.
+    // Before its first point the curve has the value of that point.
     if let Some((_, first)) = points.first().copied().filter(|(at, _)| !at.is_zero()) {
         points.insert(0, (Duration::ZERO, first));
     }
-    let curve = LoadCurve::Points {
-        path: path.to_owned(),
-        points,
-    };
-    match curve.length().filter(|length| !length.is_zero()) {
-        Some(_) => curve.checked(),
-        None => Err(LoadCurveError::NoTime(path.to_owned())),
+    match points.last() {
+        Some((length, _)) if !length.is_zero() => Ok(points),
+        _ => Err(LoadCurveError::NoTime(path.to_owned())),
     }
 }
 
-/// Returns true for names of two columns.
+/// Returns true for a heading, two column names: both parts of the line begin with a letter.
 fn is_heading(line: &str) -> bool {
     let is_name = |text: &str| text.trim().starts_with(char::is_alphabetic);
     line.split_once(',')
@@ -66,8 +62,8 @@ fn is_heading(line: &str) -> bool {
 }
 
 fn point(line: &str) -> Option<(Duration, f64)> {
-    let (seconds, value_text) = line.split_once(',')?;
+    let (seconds, value) = line.split_once(',')?;
     let seconds = seconds.trim().parse::<f64>().ok()?;
     let at = Duration::try_from_secs_f64(seconds).ok()?;
-    Some((at, value(value_text).ok()?))
+    Some((at, written_value(value).ok()?))
 }

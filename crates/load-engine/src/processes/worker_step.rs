@@ -1,4 +1,4 @@
-//! Worker's side of one step: its share of the load, made as the parent orders.
+//! One step in a worker process, which makes its share of the load as the parent orders.
 
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 
-use super::parent_connection::ParentConnection;
 use super::protocol::{Answer, Order};
 use crate::control::run_requests::start_requests;
 use crate::load::load_source::{LoadSource, Preparation};
@@ -14,7 +13,7 @@ use crate::load::local_load::sessions_series;
 use crate::plan::step_plan::StepPlan;
 use crate::requests::target::TargetFactory;
 
-/// Time between two looks at the load while sessions open, and while nothing but load is made.
+/// Time between two checks of the load: while sessions open, and while load is made.
 const BEAT_PREPARING: Duration = Duration::from_millis(1);
 const BEAT: Duration = Duration::from_millis(10);
 
@@ -23,10 +22,12 @@ pub struct WorkerStep<'a> {
     connection: &'a mut dyn Orders,
     plan: StepPlan,
     told: Told,
+    /// Instant from which delays of this process count, once the load has begun.
+    measured_from_ns: u64,
     worst_stall_ns: u64,
 }
 
-/// What was told of the step so far, so that each thing is told once.
+/// Events of the step that the parent was already told, so that none is sent twice.
 #[derive(Debug, Default)]
 struct Told {
     preparation: Option<Preparation>,
@@ -35,21 +36,11 @@ struct Told {
     finished: bool,
 }
 
-/// Connection to the parent, whatever it writes to.
+/// Connection to the parent, without the type of its output.
 pub(super) trait Orders {
     fn answer(&mut self, answer: &Answer);
 
     fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError>;
-}
-
-impl Orders for ParentConnection<'_> {
-    fn answer(&mut self, answer: &Answer) {
-        self.send(answer);
-    }
-
-    fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError> {
-        ParentConnection::next_within(self, bound)
-    }
 }
 
 impl<'a> WorkerStep<'a> {
@@ -58,6 +49,7 @@ impl<'a> WorkerStep<'a> {
             connection,
             plan,
             told: Told::default(),
+            measured_from_ns: u64::MAX,
             worst_stall_ns: 0,
         }
     }
@@ -72,7 +64,7 @@ impl<'a> WorkerStep<'a> {
         Ok(())
     }
 
-    /// Obeys the parent until the step is over, or the parent is gone.
+    /// Carries out the parent's orders until the step ends, or the parent has gone.
     fn follow(&mut self, load: &mut dyn LoadSource) {
         loop {
             let is_busy = self.told.started && !self.told.early_end;
@@ -82,6 +74,7 @@ impl<'a> WorkerStep<'a> {
                 Ok(Order::Finish { segments_s }) => return self.finish(load, &segments_s),
                 Ok(order) => self.obey(order, load),
                 Err(RecvTimeoutError::Timeout) => {
+                    let due_ns = due_ns.max(self.measured_from_ns);
                     let late_ns = monotonic_ns().saturating_sub(due_ns);
                     self.worst_stall_ns = self.worst_stall_ns.max(late_ns);
                 }
@@ -100,6 +93,7 @@ impl<'a> WorkerStep<'a> {
         match order {
             Order::Start { segments } => {
                 load.begin(&segments);
+                self.measured_from_ns = segments.window().measure_start_ns;
                 self.told.started = true;
             }
             Order::TakeInterval => {
@@ -125,7 +119,7 @@ impl<'a> WorkerStep<'a> {
         }
     }
 
-    /// Tells what has changed.
+    /// Sends the parent the events that are new.
     fn tell(&mut self, load: &mut dyn LoadSource) {
         if !self.told.started {
             let preparation = load.preparation();
@@ -155,7 +149,7 @@ impl<'a> WorkerStep<'a> {
         }
     }
 
-    /// Ends the load and tells all that was measured.
+    /// Ends the load and sends all measurements.
     fn finish(&mut self, load: &mut dyn LoadSource, segments_s: &[f64]) {
         load.wait_until_recorded();
         let failure = load.join();

@@ -1,4 +1,4 @@
-//! Recorder of one step, with the segments that say what counts.
+//! Recorder of one step together with its segments, which decide where a request counts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,25 +10,28 @@ use super::timestamps::Timestamps;
 use super::within::Within;
 use crate::plan::segments::{SegmentIndex, Segments};
 
-/// Recorder of one step, its segments and its halt.
+/// Recorder of one step, with its segments and whether its measured part was halted.
 #[derive(Debug)]
 pub(crate) struct StepRecorder {
     pub(crate) recorder: Recorder,
-    /// Set by the controller once the load is ready to begin.
+    /// Segments of the step, set by the controller once the load is ready to begin.
     pub(crate) segments: SetOnce<Segments>,
     halted: AtomicBool,
+    /// True if each measured segment is a step of the report.
+    tells_segments: bool,
 }
 
 impl StepRecorder {
     pub(crate) fn new(recorder: Recorder) -> Self {
         Self {
+            tells_segments: recorder.is_traced(),
             recorder,
             segments: SetOnce::new(),
             halted: AtomicBool::new(false),
         }
     }
 
-    /// Creates a recorder for which all counts, whenever it comes.
+    /// Creates a recorder with one segment that never ends, so that every request counts.
     pub(crate) fn of_all(recorder: Recorder) -> Self {
         let always = Duration::from_nanos(u64::MAX);
         let segments = Segments::new(0, Duration::ZERO, always, &[]);
@@ -38,28 +41,39 @@ impl StepRecorder {
         }
     }
 
-    /// Ends the measured part: answers that come later do not count for throughput.
+    /// Ends the measured part early. Later answers do not count for throughput.
     pub(crate) fn halt(&self) {
         self.halted.store(true, Ordering::Relaxed);
     }
 
-    /// Returns true if the measured part was halted.
+    /// Returns true if the measured part was ended early.
     pub(crate) fn is_halted(&self) -> bool {
         self.halted.load(Ordering::Relaxed)
     }
 
-    /// Returns the measured segment that holds `instant_ns`, as it was planned.
+    /// Returns the measured segment that contains `instant_ns` by plan; `None` outside the measured
+    /// part.
     pub(crate) fn segment_at(&self, instant_ns: u64) -> Option<SegmentIndex> {
         self.segments.get()?.at(instant_ns)
     }
 
-    /// Returns the position in the measured segments of a request that is over; a halt may have cut
-    /// them short.
+    /// Returns the segments in which a finished request was due and done. A request that finishes
+    /// after the measured part was halted was done in none.
     pub(crate) fn within(&self, timestamps: &Timestamps) -> Within {
+        let due = self.segment_at(timestamps.begin_ns());
         let done = self.segment_at(timestamps.done_ns);
         Within {
-            due: self.segment_at(timestamps.begin_ns()),
+            due,
             done: done.filter(|_| !self.is_halted()),
+            began_earlier: self.began_earlier(due, timestamps.done_ns),
         }
+    }
+
+    /// Returns true if a request that was due in `due` began before the step of the report that holds
+    /// `done_ns`.
+    fn began_earlier(&self, due: Option<SegmentIndex>, done_ns: u64) -> bool {
+        let Some(due) = due else { return true };
+        let segments = self.segments.get().filter(|_| self.tells_segments);
+        segments.is_some_and(|segments| segments.nearest(done_ns) != due)
     }
 }

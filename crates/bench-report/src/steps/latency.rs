@@ -1,0 +1,300 @@
+//! Latency as users see it: durations of finished requests, and ages of unfinished ones.
+
+use super::survival::{DurationCount, Quantile, quantile};
+use crate::histogram::{HistogramError, Percentiles, Recording, recording};
+use crate::{CensoredPercentiles, Operation};
+
+/// Durations of finished and ages of unfinished requests, of one operation or of several.
+#[derive(Debug)]
+pub struct Latency {
+    finished: Recording,
+    unfinished: Recording,
+}
+
+/// Certainty of a quantile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuantileKind {
+    /// All requests finished: it is exact.
+    Exact,
+    /// Some never finished, and it falls among those that did: the Kaplan–Meier estimate.
+    Estimate,
+    /// It falls among those that never finished: a lower bound.
+    AtLeast,
+}
+
+/// A quantile of latency, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuantileEstimate {
+    /// Its value, or its lower bound.
+    pub ns: u64,
+    /// Its certainty.
+    pub kind: QuantileKind,
+}
+
+impl QuantileEstimate {
+    /// Returns true if the true quantile is surely, or as best estimated, below `bound_ns`. A lower bound
+    /// below it does not tell.
+    pub fn is_below(self, bound_ns: u128) -> bool {
+        self.kind != QuantileKind::AtLeast && u128::from(self.ns) < bound_ns
+    }
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self {
+            finished: recording(),
+            unfinished: recording(),
+        }
+    }
+}
+
+impl Latency {
+    /// Merges the latency of `operations`.
+    ///
+    /// # Errors
+    /// When a histogram is damaged.
+    pub fn from_operations<'a>(
+        operations: impl IntoIterator<Item = &'a Operation>,
+    ) -> Result<Self, HistogramError> {
+        let mut whole = Self::default();
+        for operation in operations {
+            // Equal bounds on both sides: adding cannot fail.
+            if let Some(finished) = operation.latency() {
+                let _ = whole.finished.add(finished.decode()?);
+            }
+            if let Some(unfinished) = &operation.unfinished {
+                let _ = whole.unfinished.add(unfinished.decode()?);
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Durations of those that finished.
+    pub fn finished(&self) -> &Recording {
+        &self.finished
+    }
+
+    /// Number of requests that never finished.
+    pub fn unfinished(&self) -> u64 {
+        self.unfinished.len()
+    }
+
+    /// Returns the quantile `q` (0..=1) of all; `None` without any request.
+    pub fn quantile(&self, q: f64) -> Option<QuantileEstimate> {
+        estimate(&self.finished, &self.unfinished, q)
+    }
+
+    /// Returns the longest; a lower bound where any never finished. `None` without any request.
+    pub fn longest(&self) -> Option<QuantileEstimate> {
+        let ns = self.finished.max().max(self.unfinished.max());
+        if self.unfinished.is_empty() {
+            let kind = QuantileKind::Exact;
+            return (ns > 0).then_some(QuantileEstimate { ns, kind });
+        }
+        Some(at_least(&self.unfinished, ns))
+    }
+}
+
+fn estimate(finished: &Recording, unfinished: &Recording, q: f64) -> Option<QuantileEstimate> {
+    if unfinished.is_empty() {
+        return (!finished.is_empty()).then(|| QuantileEstimate {
+            ns: finished.value_at_quantile(q),
+            kind: QuantileKind::Exact,
+        });
+    }
+    quantile_of(&union(finished, unfinished), unfinished, q)
+}
+
+fn quantile_of(all: &[DurationCount], unfinished: &Recording, q: f64) -> Option<QuantileEstimate> {
+    Some(match quantile(all, q)? {
+        Quantile::Estimate(ns) => QuantileEstimate {
+            ns,
+            kind: QuantileKind::Estimate,
+        },
+        Quantile::AtLeast(ns) => at_least(unfinished, ns),
+    })
+}
+
+/// Returns a lower bound: the lowest value of the bucket of `ns`.
+fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
+    QuantileEstimate {
+        ns: unfinished.lowest_equivalent(ns),
+        kind: QuantileKind::AtLeast,
+    }
+}
+
+/// Merges the buckets of both, by value.
+fn union(finished: &Recording, unfinished: &Recording) -> Vec<DurationCount> {
+    let buckets = |of: &Recording| -> Vec<(u64, u64)> {
+        let each = of.iter_recorded();
+        each.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))
+            .collect()
+    };
+    let ended = buckets(finished)
+        .into_iter()
+        .map(|(value, n)| DurationCount {
+            value,
+            ended: n,
+            cut_off: 0,
+        });
+    let cut_off = buckets(unfinished)
+        .into_iter()
+        .map(|(value, n)| DurationCount {
+            value,
+            ended: 0,
+            cut_off: n,
+        });
+    let mut all: Vec<DurationCount> = ended.chain(cut_off).collect();
+    all.sort_unstable_by_key(|lasted| lasted.value);
+    all.dedup_by(|next, kept| {
+        let same = next.value == kept.value;
+        if same {
+            kept.ended += next.ended;
+            kept.cut_off += next.cut_off;
+        }
+        same
+    });
+    all
+}
+
+impl Operation {
+    /// Estimates the quantile `q` (0..=1) of latency over successful and censored arrivals; `None`
+    /// where there are neither, or a histogram is damaged.
+    pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
+        Latency::from_operations([self]).ok()?.quantile(q)
+    }
+}
+
+impl CensoredPercentiles {
+    /// The percentiles over `finished` and `unfinished` requests; `None` where none is unfinished.
+    pub fn from_recordings(finished: &Recording, unfinished: &Recording) -> Option<Self> {
+        if unfinished.is_empty() {
+            return None;
+        }
+        let all = union(finished, unfinished);
+        let mut at_least = Vec::new();
+        let percentiles_ns = Percentiles::of(|name, q| {
+            let found = quantile_of(&all, unfinished, q)?;
+            if found.kind == QuantileKind::AtLeast {
+                at_least.push(name.to_owned());
+            }
+            Some(found.ns)
+        });
+        Some(Self {
+            percentiles_ns: percentiles_ns?,
+            at_least,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Histogram;
+
+    fn recorded(durations: &[(u64, u64)]) -> Recording {
+        let mut recording = recording();
+        for (ns, count) in durations {
+            recording.saturating_record_n(*ns, *count);
+        }
+        recording
+    }
+
+    /// A closed loop's operation.
+    fn operation(finished: &[(u64, u64)], unfinished: &[(u64, u64)]) -> Operation {
+        let (finished, unfinished) = (recorded(finished), recorded(unfinished));
+        Operation {
+            call: Histogram::from_recording(&finished),
+            unfinished: Histogram::from_recording(&unfinished),
+            with_censored: CensoredPercentiles::from_recordings(&finished, &unfinished),
+            censored: unfinished.len(),
+            ..Operation::default()
+        }
+    }
+
+    #[test]
+    fn a_request_in_a_hundred_that_hangs_makes_the_p99_a_bound() {
+        let hanging = operation(&[(100, 97)], &[(2_000, 3)]);
+        let at = |q| hanging.latency_at(q).unwrap();
+        assert_eq!((at(0.95).ns, at(0.95).kind), (100, QuantileKind::Estimate));
+        assert_eq!((at(0.99).ns, at(0.99).kind), (2_000, QuantileKind::AtLeast));
+        assert!(at(0.95).is_below(101) && !at(0.99).is_below(u128::MAX));
+        let told = hanging.with_censored.unwrap();
+        assert_eq!(
+            (told.percentiles_ns.p95, told.percentiles_ns.p99),
+            (100, 2_000)
+        );
+        assert_eq!(told.at_least, ["p99", "p999", "p9999"]);
+    }
+
+    #[test]
+    fn where_nothing_finished_there_are_bounds_and_without_a_request_nothing() {
+        let hanging = operation(&[], &[(1_000, 10)]);
+        let p50 = hanging.latency_at(0.5).unwrap();
+        assert_eq!((p50.ns, p50.kind), (1_000, QuantileKind::AtLeast));
+        assert_eq!(hanging.with_censored.unwrap().at_least.len(), 7);
+        let idle = operation(&[], &[]);
+        assert_eq!((idle.latency_at(0.5), &idle.with_censored), (None, &None));
+    }
+
+    #[test]
+    fn the_longest_is_a_bound_as_soon_as_one_was_cut_off() {
+        let longest = |unfinished| {
+            let one = operation(&[(500, 3)], unfinished);
+            Latency::from_operations([&one]).unwrap().longest().unwrap()
+        };
+        assert_eq!(longest(&[]).kind, QuantileKind::Exact);
+        let (young, old) = (longest(&[(7, 1)]), longest(&[(900, 1)]));
+        assert_eq!((young.ns, young.kind), (500, QuantileKind::AtLeast));
+        assert_eq!(old.ns, 900);
+    }
+
+    #[test]
+    fn a_bound_is_never_above_the_age_that_was_seen() {
+        let age_ns = 9_800_000_000;
+        let hanging = operation(&[(100, 1)], &[(age_ns, 99)]);
+        let bounds = [
+            hanging.latency_at(0.99),
+            Latency::from_operations([&hanging]).unwrap().longest(),
+        ];
+        for bound in bounds.map(Option::unwrap) {
+            assert!(
+                bound.ns <= age_ns && bound.ns > age_ns - age_ns / 500,
+                "{bound:?}"
+            );
+        }
+    }
+
+    proptest! {
+        // Each histogram is large.
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn with_nothing_cut_off_every_quantile_is_the_histograms_own(
+            durations in prop::collection::vec((1u64..3_600_000_000_000, 1u64..9), 1..50),
+            q in 0.0f64..=1.0,
+        ) {
+            let recording = recorded(&durations);
+            let one = operation(&durations, &[]);
+            let found = one.latency_at(q).unwrap();
+            prop_assert_eq!(found.ns, recording.value_at_quantile(q));
+            prop_assert_eq!(found.kind, QuantileKind::Exact);
+            prop_assert_eq!(one.with_censored, None);
+        }
+
+        #[test]
+        fn merging_operations_is_one_latency(
+            a in prop::collection::vec((1u64..2_000_000, 1u64..9), 0..20),
+            b in prop::collection::vec((1u64..2_000_000, 1u64..9), 0..20),
+            cut_off in prop::collection::vec((1u64..2_000_000, 1u64..9), 0..20),
+            q in 0.0f64..=1.0,
+        ) {
+            let both = [operation(&a, &cut_off), operation(&b, &[])];
+            let one = operation(&[a, b].concat(), &cut_off);
+            let merged = Latency::from_operations(&both).unwrap();
+            prop_assert_eq!(merged.quantile(q), one.latency_at(q));
+        }
+    }
+}
