@@ -23,6 +23,7 @@ pub mod failure;
 #[cfg(test)]
 mod golden;
 mod lifecycle;
+mod load_sharing;
 mod observe;
 mod one_pool;
 pub mod protocol;
@@ -37,6 +38,7 @@ mod target;
 mod text;
 pub mod time_shares;
 pub mod wire;
+mod worker;
 mod workload_commands;
 pub mod workloads;
 

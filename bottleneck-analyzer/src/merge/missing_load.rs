@@ -1,8 +1,8 @@
 //! Load that workers were to make and that is in no figure.
 
-use bench_report::{Load, Step, Warning, WarningCode};
+use bench_report::{Load, Step, Warning, WarningCode, share_of};
 
-use super::worker_report::{ReportedWorker, WorkerReport};
+use super::worker_report::WorkerReport;
 
 /// Missing reports that are named; more are counted.
 const NAMED: u64 = 32;
@@ -53,7 +53,7 @@ fn share(steps: &[Step], n: u64, i: u64) -> String {
     match users {
         Some(users) => format!(
             " ({} of {users} users in each of {} steps)",
-            ReportedWorker::share_of(n, i, users as u64),
+            share_of(users as u64, i, n),
             steps.len()
         ),
         None => String::new(),

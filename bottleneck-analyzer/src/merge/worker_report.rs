@@ -24,13 +24,6 @@ pub(super) struct ReportedWorker {
     pub(super) clock_error_ns: Option<u64>,
 }
 
-impl ReportedWorker {
-    /// Returns this worker's part of `whole`, as the generator shares it out.
-    pub(super) fn share_of(n: u64, i: u64, whole: u64) -> u64 {
-        whole / n + u64::from(i < whole % n)
-    }
-}
-
 /// Report of one worker.
 pub(super) struct WorkerReport {
     pub(super) path: PathBuf,

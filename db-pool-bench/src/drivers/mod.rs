@@ -22,6 +22,7 @@ use std::time::Duration;
 use ::sqlx::postgres::PgConnectOptions;
 use clap::ValueEnum;
 use load_engine::{Failure, ThinkTime, UserId};
+use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Config};
 
 pub use deadpool::Deadpool;
@@ -37,7 +38,8 @@ use pg_connect::Address;
 use pg_connect::ConnectError;
 
 /// Driver by which the server is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Driver {
     /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
     Wire,

@@ -9,6 +9,7 @@ use bench_cli::objective::Objective;
 use clap::Args;
 
 use crate::defaults::DEFAULTS;
+use crate::load_sharing::SharingFlags;
 use crate::one_pool::OnePoolFlags;
 
 const EXAMPLES: &str = "Examples:
@@ -55,4 +56,8 @@ pub(crate) struct ScaleFlags {
     /// Step flags.
     #[command(flatten)]
     pub(crate) step: StepFlags,
+
+    /// Processes that make the load.
+    #[command(flatten)]
+    pub(crate) sharing: SharingFlags,
 }

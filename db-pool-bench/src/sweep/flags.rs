@@ -12,6 +12,7 @@ use load_engine::ThinkTime;
 use crate::conditions::{Conditions, hold, network_delay};
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
+use crate::load_sharing::SharingFlags;
 use crate::target::TargetFlags;
 
 const EXAMPLES: &str = "Examples:
@@ -106,6 +107,10 @@ pub(crate) struct SweepFlags {
     /// Load flags.
     #[command(flatten)]
     pub(crate) load: LoadFlags,
+
+    /// Processes that make the load.
+    #[command(flatten)]
+    pub(crate) sharing: SharingFlags,
 
     /// Output flags.
     #[command(flatten)]

@@ -8,6 +8,7 @@ mod tables;
 mod user;
 mod workload;
 mod workload_setup;
+mod workload_text;
 
 pub use builtin::Builtin;
 pub(crate) use flags::{ScriptFlag, WorkloadFlags};
@@ -24,3 +25,4 @@ pub use user::{User, WorkloadConnection};
 pub(crate) use workload::WorkloadError;
 pub use workload::{ScriptEntry, SqlWorkload, WorkloadDraft};
 pub(crate) use workload_setup::WorkloadSetup;
+pub(crate) use workload_text::WorkloadText;

@@ -47,4 +47,5 @@ mod session_settings;
 mod sweep;
 mod tls;
 mod wire;
+mod workers;
 mod workload;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bench_report::{
-    Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment, Warning, WarningCode,
-    Window,
+    ARRIVALS_NOT_MADE, Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment,
+    Warning, WarningCode, Window,
 };
 
 use super::missing_load::missing_load;
@@ -17,8 +17,6 @@ use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of an open loop's arrivals that was carried.
 pub const CARRIED_RATIO: &str = "carried_ratio";
-/// Name of a step's figure: arrivals that lost worker processes were to make and did not.
-const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 /// Name of a step's figure: highest 99th percentile of a single interval.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
@@ -129,6 +127,16 @@ impl StepResult {
             series: series.collect(),
             warnings,
         }
+    }
+
+    /// Returns the result of a step that others began without this worker.
+    pub(super) fn late(plan: &StepPlan, reason: String) -> Self {
+        let result = Self {
+            step: plan.not_begun(reason),
+            series: Vec::new(),
+            warnings: Vec::new(),
+        };
+        result.with_late_start()
     }
 
     /// Adds a warning where the step was too short for its load of requests.

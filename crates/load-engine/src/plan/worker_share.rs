@@ -20,7 +20,7 @@ impl WorkerShare {
 
     /// This worker's part of `whole`: parts differ by at most one and add up.
     pub fn share_of(self, whole: u64) -> u64 {
-        whole / self.count + u64::from(self.index < whole % self.count)
+        bench_report::share_of(whole, self.index, self.count)
     }
 
     /// The share of thread `thread` of the `threads` that this process has. The shares of a process add
