@@ -183,6 +183,7 @@ impl<'a> ScenarioContext<'a> {
         let delay = variant.conditions.network_delay;
         Ok(DriverOrder {
             throwaway_url: self.server.started_url().map(str::to_owned),
+            way: self.server.address.settled_way(),
             proxy: self.proxy(delay)?.map(Proxy::address),
             application: setup.application.clone(),
             driver: variant.driver,

@@ -19,6 +19,8 @@ pub(crate) struct DriverOrder {
     /// URL of the throwaway server that the parent has started; absent where flags or environment,
     /// which are the parent's, have that of the user's.
     pub(crate) throwaway_url: Option<String>,
+    /// Way to the server that the parent's first connection has settled.
+    pub(crate) way: Option<usize>,
     /// Proxy of the parent's that delays, where the network is to be slower.
     pub(crate) proxy: Option<SocketAddr>,
     /// Application name of the connections.
@@ -64,6 +66,9 @@ impl DriverOrder {
         let url = self.throwaway_url.as_ref().or(flags.url.as_ref());
         let url = url.ok_or("the parent named no server")?;
         let address = Address::parse(url).map_err(|error| error.to_string())?;
+        if let Some(way) = self.way {
+            address.settle_way(way);
+        }
         let workload = self.workload.compile().map_err(|error| error.to_string())?;
         Ok(DriverSetup {
             address: match self.proxy {

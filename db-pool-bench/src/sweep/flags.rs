@@ -38,6 +38,8 @@ const EXAMPLES: &str = "Examples:
       the statement of pgbench -S on the table of pgbench -i
   db-pool-bench sweep --script browse.sql@9 --script buy.sql --max-tries 5
       your own mix, in pgbench's language, on the tables that it names
+  db-pool-bench sweep --pool-sizes 8,16,32 --driver deadpool --workers 4
+      four processes that share users and connections make the load
 
 Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed
 again. On any other server everything happens in a schema of its own,
