@@ -93,11 +93,13 @@ fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> S
         }
         steps.extend(step_of(&evidence.pointer));
     }
-    // One warning speaks for several steps: the one that a figure was taken from is told.
+    // Names the step that a shown figure was taken from. The warning may cover several steps and names only
+    // one.
     let told = warning.step.filter(|step| steps.contains(step));
     let index = told.or(steps.first().copied()).or(warning.step);
     let step = index.and_then(|index| source.report.steps.get(index));
-    // The figure in the message is of the worst step, which may not be the one that is told.
+    // Adds the name of the worst step to the message if it is not the step named above, because the number in
+    // the message is of the worst step.
     let worst = warning.step.filter(|worst| Some(*worst) != index);
     let worst = worst.and_then(|worst| source.report.steps.get(worst));
     let worst = worst.map_or(String::new(), |worst| format!(": {}", worst.name));
@@ -113,7 +115,7 @@ fn doubt(source: &SourceReport, warning: &Warning, assessment: &Assessment) -> S
     }
 }
 
-/// Returns the index of the step that `pointer` leads into.
+/// Returns the index of the step that contains the field at `pointer`; `None` if the field is in no step.
 fn step_of(pointer: &str) -> Option<usize> {
     pointer
         .strip_prefix("/steps/")?

@@ -1,4 +1,4 @@
-//! Facts about one bench: its report, joined with the recording of the machine.
+//! Facts about one bench: its report together with the recording of the machine.
 
 use bench_report::{Load, Recommendation, Step, Warning};
 
@@ -22,11 +22,11 @@ pub(crate) struct BenchFacts<'a> {
     pub(crate) component: ComponentKind,
     /// The report.
     pub(crate) source: &'a SourceReport,
-    /// Run that it belongs to.
+    /// Run that the report belongs to.
     run: &'a RunReports,
     /// Sweeps of the report.
     pub(crate) sweeps: Vec<Sweep>,
-    /// Step that stands for the operating point.
+    /// Step chosen to stand for the operating point.
     pub(crate) choice: Option<ChosenStep>,
     /// Indices of all completed steps with the setting of the operating point.
     pub(crate) repeats: Vec<usize>,
@@ -42,14 +42,15 @@ pub(crate) struct BenchFacts<'a> {
 pub(crate) struct ThroughputRise {
     /// The smaller setting.
     pub(crate) from: f64,
-    /// The larger one.
+    /// The larger setting.
     pub(crate) to: f64,
-    /// Additional throughput of the larger setting ÷ throughput of the smaller one; negative if it
-    /// fell.
+    /// (Throughput of the larger setting − throughput of the smaller one) ÷ throughput of the smaller one;
+    /// negative if throughput fell.
     pub(crate) gain_ratio: f64,
 }
 
-/// Returns the recording if its clock can be compared with that of `source` (same boot).
+/// Returns the recording if its clock can be compared with the clock of `source`: both were written since the
+/// same boot of one host.
 fn aligned<'a>(
     source: &SourceReport,
     machine: Option<MachineRecording<'a>>,
@@ -61,8 +62,8 @@ fn aligned<'a>(
 }
 
 impl<'a> BenchFacts<'a> {
-    /// Joins the report of a bench with the recording of the machine; `None` for a tool that this
-    /// version does not know.
+    /// Joins the report of a bench with the recording of the machine. `None` if the report is of a tool that
+    /// this version does not know.
     pub(crate) fn new(
         source: &'a SourceReport,
         run: &'a RunReports,
@@ -105,15 +106,15 @@ impl<'a> BenchFacts<'a> {
         self.source.report.steps.iter().any(is_ours)
     }
 
-    /// Returns the chosen step of the operating point, with its index.
+    /// Returns the step chosen to stand for the operating point, with its index in the report.
     pub(crate) fn operating_step(&self) -> Option<(usize, &'a Step)> {
         let index = self.choice.as_ref()?.step;
         Some((index, self.source.report.steps.get(index)?))
     }
 
-    /// Iterates over the steps that gates and errors are judged by, with their indices: all with the
-    /// setting of the operating point, completed or not, because a fault may have ended one. Without an
-    /// operating point: all steps with a request.
+    /// Iterates over the steps that gates and errors are judged by, with their indices in the report: all
+    /// steps with the setting of the operating point. Incomplete ones are included, because a fault may have
+    /// ended them. Without an operating point: all steps in which a request was made.
     pub(crate) fn judged_steps(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         let point = self.operating_step().map(|(_, step)| &step.parameters);
         let asked = |step: &Step| step.operations.values().any(|o| o.attempted > 0);
@@ -124,7 +125,7 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// Returns the facts with step `index`, another repeat of the operating point, as the chosen step.
+    /// Returns these facts for another repeat of the operating point: step `index` becomes the chosen step.
     pub(crate) fn at(&self, index: usize, machine: Option<MachineRecording<'a>>) -> Option<Self> {
         let source = self.source;
         let choice = ChosenStep {
@@ -167,8 +168,9 @@ impl<'a> BenchFacts<'a> {
         (same.count() > 1).then_some(&*self.source.file)
     }
 
-    /// Returns the smallest relative difference that is not noise: the detectable difference of the
-    /// recommendation, else the largest one of the report, else the threshold.
+    /// Returns the relative difference below which two figures differ by noise alone. It is the detectable
+    /// difference of the recommendation, else the largest detectable difference in the report, else the
+    /// threshold.
     pub(crate) fn noise_ratio(&self) -> f64 {
         let all = self.source.report.summary.recommendations.iter();
         let worst = all
@@ -199,7 +201,7 @@ impl<'a> BenchFacts<'a> {
         all.collect()
     }
 
-    /// Begins a finding of `rule` about this bench.
+    /// Creates a draft of a finding of `rule` about this bench.
     pub(crate) fn finding(&self, rule: &str, kind: FindingKind) -> FindingDraft {
         FindingDraft::new(rule, &self.id(), self.component, kind)
     }
@@ -219,8 +221,9 @@ impl<'a> BenchFacts<'a> {
             .find_map(|s| s.setting_of_step(index).map(|(place, _)| (s, place)))
     }
 
-    /// Returns the change of throughput from the operating point to the best larger setting or, if it
-    /// is the largest one, from the next smaller setting to it. `None` for a single setting.
+    /// Returns the change of throughput from the operating point to the best larger setting. If the operating
+    /// point is the largest setting, returns the change from the next smaller setting to it. `None` if only
+    /// one setting was measured.
     pub(crate) fn rise(&self) -> Option<ThroughputRise> {
         let (sweep, place) = self.operating_sweep()?;
         let here = &sweep.settings[place];
@@ -237,14 +240,14 @@ impl<'a> BenchFacts<'a> {
         })
     }
 
-    /// Returns true if throughput still rises by more than the noise; `None` as for
-    /// [`BenchFacts::rise`].
+    /// Returns true if throughput rises by more than the noise over the change that [`BenchFacts::rise`]
+    /// describes; `None` where that returns `None`.
     pub(crate) fn still_rising(&self) -> Option<bool> {
         Some(self.rise()?.gain_ratio > self.noise_ratio())
     }
 
-    /// Returns the additional throughput of the best larger setting, as a share of that at the
-    /// operating point; `None` if no larger one was measured.
+    /// Returns the throughput that the best larger setting adds, as a share of the throughput at the
+    /// operating point; `None` if no larger setting was measured.
     pub(crate) fn gain_past_operating(&self) -> Option<f64> {
         let (sweep, place) = self.operating_sweep()?;
         let here = sweep.settings[place].throughput_per_s;
@@ -253,14 +256,14 @@ impl<'a> BenchFacts<'a> {
         (here > 0.0).then(|| best / here - 1.0)
     }
 
-    /// Returns true if server and generator used `bound` or more of the CPU they may use; `None` if that
-    /// is not known.
+    /// Returns true if server and generator together used `bound` or more of the CPU time that they may use,
+    /// as a share from 0 to 1; `None` if their use is not known.
     pub(crate) fn cpu_past(&self, bound: f64) -> Option<bool> {
         Some(self.cpu.as_ref()?.used_ratio()? >= bound)
     }
 
-    /// Returns true if the used share of the CPU is known to be below `bound`; `None` if it was not
-    /// recorded, or if the server is on another machine.
+    /// Returns true if the used share of the CPU, from 0 to 1, is known to be below `bound`; `None` if it was
+    /// not recorded, or if the server is on another machine.
     pub(crate) fn cpu_has_room(&self, bound: f64) -> Option<bool> {
         self.cpu.as_ref()?;
         let past = self.cpu_past(bound);
@@ -276,8 +279,8 @@ impl<'a> BenchFacts<'a> {
             .map_or(&[], |(sweep, place)| &sweep.settings[place + 1..])
     }
 
-    /// Iterates over the warnings about the chosen step or the whole report, with their indices. A
-    /// warning can be about several steps: the pointers that it spoils name them.
+    /// Iterates over the warnings about the chosen step or the whole report, with their indices in the
+    /// report. A warning that covers several steps counts if it spoils a figure of the chosen one.
     pub(crate) fn operating_warnings(&self) -> impl Iterator<Item = (usize, &'a Warning)> {
         let at = self.operating_step().map(|(index, _)| index);
         let below = at.map(|index| format!("/steps/{index}/"));

@@ -9,9 +9,9 @@ use crate::sweep::completed;
 /// Step that represents the operating point, with the reason for the choice.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ChosenStep {
-    /// Index into the report's `steps`.
+    /// Index into the report's `steps` of the chosen step.
     pub(crate) step: usize,
-    /// Index of the recommendation that it follows.
+    /// Index into the report's recommendations of the one that the choice follows; `None` if it follows none.
     pub(crate) recommendation: Option<usize>,
     /// Reason for the choice.
     pub(crate) reason: String,
@@ -27,8 +27,9 @@ pub(crate) fn choose(source: &SourceReport) -> Option<ChosenStep> {
     recommended(source).or_else(|| best_step(source))
 }
 
-/// Chooses the fastest recommended setting; one with a pool takes precedence. The fastest repeat of each
-/// setting is compared, so that a fault in another repeat does not change the choice.
+/// Chooses the fastest recommended setting; settings with a pool take precedence over those without. Each
+/// setting is represented by its fastest repeat, so that a fault in another repeat does not change the
+/// choice.
 fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     let all = source.report.summary.recommendations.iter().enumerate();
     let (index, recommendation, step) = all
@@ -50,7 +51,8 @@ fn recommended(source: &SourceReport) -> Option<ChosenStep> {
     })
 }
 
-/// Returns the repeat with the median throughput; of two in the middle the slower one.
+/// Returns the repeat with the median throughput from `repeats`, which are ordered by throughput, slowest
+/// first. Of an even number, returns the slower of the two in the middle.
 fn median_repeat(repeats: &[usize]) -> Option<usize> {
     repeats.get(repeats.len().checked_sub(1)? / 2).copied()
 }
@@ -92,7 +94,7 @@ fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     })
 }
 
-/// Returns the completed steps with the setting of step `index`, itself included.
+/// Returns the completed steps with the setting of step `index`, that step included.
 pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     let steps = &source.report.steps;
     let Some(chosen) = steps.get(index) else {
@@ -104,7 +106,7 @@ pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Chooses the completed step with the most connections, up to the found limit.
+/// Chooses the completed step with the most connections, up to the limit that the search found.
 fn largest_step_held(source: &SourceReport) -> Option<ChosenStep> {
     let report = &source.report;
     let bound = report.summary.limit.as_ref().map_or(f64::MAX, |l| l.value);

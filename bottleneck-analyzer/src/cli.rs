@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bench_cli::flags::Format;
 use bench_cli::{Exit, Remedy as _, UsageError};
-use bench_report::{ReportFile, Status, StoreError, Tool, Warning, WarningCode, store};
+use bench_report::store::{self, ReportFile, StoreError};
+use bench_report::{Status, Tool, Warning, WarningCode};
 use clap::{Parser, Subcommand};
 
 use crate::analysis;
@@ -18,7 +19,7 @@ use crate::thresholds::Thresholds;
 /// Reads the reports of a run and says what limits it, how it knows, and what to promise.
 #[derive(Debug, Parser)]
 #[command(name = "bottleneck-analyzer", version)]
-pub struct AnalyzerCli {
+pub(crate) struct AnalyzerCli {
     #[command(subcommand)]
     command: AnalyzerCommand,
 }
@@ -160,7 +161,7 @@ impl AnalyzerCli {
     ///
     /// # Errors
     /// When a report cannot be read, or a result cannot be written.
-    pub fn run(&self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         match &self.command {
             AnalyzerCommand::Analyze(analyze) => analyze.run(),
             AnalyzerCommand::Merge(merge) => merge.run(),

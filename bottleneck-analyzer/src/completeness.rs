@@ -1,5 +1,5 @@
-//! Measurements that were planned and are missing. A run that lacks a part of its manifest, or in which
-//! nothing was loaded, has no verdict: the missing part might have failed.
+//! Measurements that were planned and are missing. A run has no verdict if a part of its manifest is missing
+//! or if nothing was loaded, because the missing measurement might have failed.
 
 use bench_report::manifest::{Part, PartStatus};
 
@@ -9,12 +9,12 @@ use crate::run_facts::RunFacts;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 
-/// Exit code of a bench that a guard stopped.
+/// Exit code of a bench that one of its guards stopped.
 const GUARD: i32 = 3;
 /// Exit code of a tool that a signal interrupted.
 const INTERRUPTED: i32 = 130;
 
-/// Returns a sentence for each missing measurement.
+/// Returns a sentence for each measurement that was planned and is missing.
 pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     let run = facts.run;
     let mut missing = Vec::new();
@@ -37,7 +37,7 @@ pub(crate) fn missing(facts: &RunFacts<'_>) -> Vec<String> {
     missing
 }
 
-/// Describes the end of a part; `None` if it succeeded.
+/// Describes how a part of the manifest ended; `None` if it succeeded.
 fn ending(part: &Part) -> Option<String> {
     let how = match &part.status {
         PartStatus::Done { exit_code: 0 } => return None,
@@ -58,8 +58,8 @@ fn ending(part: &Part) -> Option<String> {
     Some(format!("{} {how}", part.name()))
 }
 
-/// Describes a missing report of a part, or one of another run; `None` for a part that was never
-/// started.
+/// Describes the report of a part if it is missing or belongs to another run. `None` if the report is there,
+/// or if the part was never started.
 fn report_of(part: &Part, run: &RunReports) -> Option<String> {
     if matches!(
         part.status,

@@ -1,5 +1,5 @@
-//! Conclusions of the rules. Doubtful figures are handled here, once for all rules: they lower the
-//! confidence of a finding, and nothing is ruled out by them.
+//! Collection of the rules' conclusions. Doubtful figures are handled here, once for all rules: a finding
+//! that rests on them gets less confidence, and a check that rests on them rules nothing out.
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, Finding, RuledOut, Unknown};
 use crate::finding_draft::FindingDraft;
@@ -7,17 +7,17 @@ use crate::finding_draft::FindingDraft;
 /// Conclusions collected from the rules.
 #[derive(Debug, Default)]
 pub(crate) struct Conclusions {
-    /// Findings, unranked.
+    /// Findings, not yet ranked.
     pub(crate) findings: Vec<Finding>,
     /// Checks that found nothing wrong.
     pub(crate) ruled_out: Vec<RuledOut>,
-    /// Questions that could not be judged.
+    /// Questions that the rules could not answer from the reports.
     pub(crate) unknown: Vec<Unknown>,
 }
 
 impl Conclusions {
-    /// Adds a finding and computes its score. Its confidence becomes low if a warning spoils its
-    /// evidence, or if it has none.
+    /// Adds a finding and computes its score. Sets its confidence to low if a warning spoils its evidence, or
+    /// if it has no evidence.
     pub(crate) fn add_finding(&mut self, draft: FindingDraft) {
         let mut finding = draft.into_finding();
         if finding.evidence.iter().any(|e| e.spoiled) || finding.evidence.is_empty() {
@@ -28,7 +28,8 @@ impl Conclusions {
         self.findings.push(finding);
     }
 
-    /// Adds a check that found nothing wrong; an open question instead if a warning spoils the evidence.
+    /// Adds a check that found nothing wrong. If a warning spoils the evidence, adds an open question
+    /// instead.
     pub(crate) fn rule_out(
         &mut self,
         rule: &str,
@@ -51,7 +52,7 @@ impl Conclusions {
         });
     }
 
-    /// Adds a question that the reports cannot answer, with the measurement that would.
+    /// Adds a question that the reports cannot answer, with the measurement that would answer it.
     pub(crate) fn cannot_judge(
         &mut self,
         rule: &str,

@@ -1,4 +1,4 @@
-//! Formatting of figures; the suffix of a name gives the unit.
+//! Formatting of figures. The suffix of a figure's name gives its unit.
 
 use bench_cli::table;
 
@@ -48,7 +48,7 @@ pub(crate) fn share(ratio: f64) -> String {
     if ratio > 0.0 && ratio < 0.005 {
         return "under 1 %".to_owned();
     }
-    // An empty sum is -0.0.
+    // Adding 0.0 turns -0.0, the sum of nothing, into 0.0.
     format!("{:.0} %", (ratio * 100.0).round() + 0.0)
 }
 

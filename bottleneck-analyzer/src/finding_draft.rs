@@ -4,15 +4,15 @@ use crate::assessment::{
     ComponentKind, Confidence, EvidenceItem, Finding, FindingAdvice, FindingKind, Impact, ImpactOf,
 };
 
-/// Finding that a rule builds. An impact is at most the whole.
+/// Finding under construction. An impact above the whole is cut down to the whole.
 #[derive(Debug)]
 pub(crate) struct FindingDraft {
     finding: Finding,
 }
 
 impl FindingDraft {
-    /// Begins a finding of `rule` about `subject`, the id of a bench or `machine`. Without
-    /// [`FindingDraft::one_of_several`] a rule has one finding per subject.
+    /// Begins a finding of `rule` about `subject`, which is the id of a bench or `machine`. The id is made of
+    /// both, so a rule with several findings about one subject must call [`FindingDraft::one_of_several`].
     pub(crate) fn new(
         rule: &str,
         subject: &str,
@@ -58,7 +58,7 @@ impl FindingDraft {
         self
     }
 
-    /// Sets the impact: a share from 0 to 1 that would be gained.
+    /// Sets the impact: the share `ratio`, from 0 to 1, of the quantity `of` would be gained.
     #[must_use]
     pub(crate) fn impact(mut self, ratio: f64, of: ImpactOf) -> Self {
         self.finding.impact = ratio.is_finite().then(|| Impact {
@@ -70,7 +70,8 @@ impl FindingDraft {
         self
     }
 
-    /// Sets the impact: `ns` gained of a mean response time of `whole_ns`, at the same load.
+    /// Sets the impact: `ns` nanoseconds of a mean response time of `whole_ns` would be gained, at the same
+    /// load.
     #[must_use]
     pub(crate) fn saves(mut self, ns: f64, whole_ns: f64) -> Self {
         self = self.impact(ns / whole_ns, ImpactOf::ResponseTime);
@@ -80,7 +81,7 @@ impl FindingDraft {
         self
     }
 
-    /// Adds the possible rise of throughput to the impact: a share, up to the next limit.
+    /// Adds the possible rise of throughput to the impact, as a share of the measured throughput.
     #[must_use]
     pub(crate) fn raises_capacity(mut self, gain: Option<f64>) -> Self {
         if let Some(impact) = &mut self.finding.impact {
@@ -89,7 +90,7 @@ impl FindingDraft {
         self
     }
 
-    /// Marks the finding as one that made calls slower than the objective allows.
+    /// Sets whether the cause made calls slower than the objective allows.
     #[must_use]
     pub(crate) fn breaks_objective(mut self, breaks: bool) -> Self {
         self.finding.breaks_objective = breaks;
@@ -111,7 +112,7 @@ impl FindingDraft {
         self
     }
 
-    /// Sets the confidence for figures that no warning spoils.
+    /// Sets the confidence. It holds unless a warning spoils the evidence.
     #[must_use]
     pub(crate) fn confidence(mut self, confidence: Confidence) -> Self {
         self.finding.confidence = confidence;
@@ -159,8 +160,8 @@ impl FindingDraft {
     }
 }
 
-/// Returns the confidence by the distance between `value` and `threshold`: high above twice the
-/// `noise`, medium above the noise, low below it. All three are in the same unit.
+/// Returns the confidence that `value` is past `threshold`: high if they differ by more than twice the
+/// `noise`, medium if by more than the noise, else low. All three have the same unit.
 pub(crate) fn confidence_past(value: f64, threshold: f64, noise: f64) -> Confidence {
     let distance = (value - threshold).abs();
     if distance > 2.0 * noise {

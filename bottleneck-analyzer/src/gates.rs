@@ -1,10 +1,12 @@
 //! Gates: the objectives for production readiness, judged at each operating point.
 //!
-//! All repeats count, also those that a stop rule ended, because the reason may be what a gate looks
-//! for. The worst repeat decides a percentile: the percentile of all requests together would hide a bad
-//! repeat behind good ones. Errors are counted over all repeats together. A figure that a warning spoils
-//! neither passes nor fails, with one exception: the generator's own delay can only make a latency
-//! larger, so that a latency within the bound passes in spite of it.
+//! All repeats count, also those that a stop rule ended, because the fault that ended one may be the fault
+//! that the gate looks for. The worst repeat decides on a percentile: the percentile of all requests together
+//! would hide a bad repeat behind good ones. Errors are counted over all repeats together.
+//!
+//! A figure that a warning spoils makes the gate unknown, unless another repeat fails it for certain. One
+//! exception: the generator's own delay can only make a latency larger, so a latency that is within the
+//! bound passes in spite of it.
 
 use bench_report::{Step, StepEnd, WarningCode};
 
@@ -27,7 +29,8 @@ const SPOILT: &str = "a warning spoils the figure";
 /// Reason for an unknown gate whose figure is a lower bound.
 const UNANSWERED: &str = "it falls among requests that were never answered, and may be higher";
 
-/// Warnings that can only have made a latency larger, because the delay of the generator is part of it.
+/// Warnings about the generator's own delay. It is part of a measured latency and can only have made it
+/// larger.
 const LATENESS: [WarningCode; 2] = [WarningCode::PacingLag, WarningCode::GeneratorStalled];
 
 /// Judges all gates of a run.
@@ -44,7 +47,7 @@ pub(crate) fn judge(facts: &RunFacts<'_>) -> Vec<Gate> {
     gates
 }
 
-/// Bound with its direction.
+/// Bound of a gate: the largest or the smallest value that passes.
 #[derive(Clone, Copy)]
 enum GateBound {
     AtMost(f64),
@@ -59,7 +62,7 @@ impl GateBound {
         }
     }
 
-    /// Returns a key that orders values from good to bad.
+    /// Returns a key that is larger for a worse value.
     fn badness(self, value: f64) -> f64 {
         match self {
             Self::AtMost(_) => value,
@@ -68,7 +71,7 @@ impl GateBound {
     }
 }
 
-/// Doubt about a figure.
+/// Reservation about a measured figure.
 #[derive(Clone, Copy, PartialEq)]
 enum Doubt {
     None,
@@ -86,7 +89,7 @@ struct GateFigure {
     evidence: Vec<EvidenceItem>,
 }
 
-/// Figure of one repeat, or the reason for its absence.
+/// Figure of one repeat, or the reason why there is none.
 type GateReading = Result<GateFigure, &'static str>;
 
 impl GateFigure {
@@ -103,7 +106,7 @@ impl GateFigure {
         }
     }
 
-    /// Marks the figure as a lower bound.
+    /// Marks the figure as a lower bound, unless it has another reservation.
     fn at_least(mut self) -> Self {
         if self.doubt == Doubt::None {
             self.doubt = Doubt::TooSmall;
@@ -111,7 +114,7 @@ impl GateFigure {
         self
     }
 
-    /// Returns true if the true figure is certainly past the bound.
+    /// Returns true if the true figure is past the bound for certain.
     fn fails(&self, bound: GateBound) -> bool {
         let is_sure = match bound {
             GateBound::AtMost(_) => matches!(self.doubt, Doubt::None | Doubt::TooSmall),
@@ -120,7 +123,8 @@ impl GateFigure {
         is_sure && !bound.holds(self.value)
     }
 
-    /// Returns the reason why the true figure may be past the bound; `None` if it is certainly within.
+    /// Returns the reason why it is not certain that the true figure is within the bound; `None` if it is.
+    /// Called for figures that do not fail.
     fn is_open(&self, bound: GateBound) -> Option<&'static str> {
         match (self.doubt, bound) {
             (Doubt::None, _) => None,
@@ -216,7 +220,8 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     ))
 }
 
-/// Gate on the time to open a WebSocket connection, which is not part of an echo.
+/// Judges the time to open a WebSocket connection, which is not part of an echo's time. `None` if there is no
+/// such gate for the component.
 fn connecting(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Gate> {
     let took = |step| requests::connecting(step, |h| h.percentiles_ns.p95);
     took(bench.operating_step()?.1)?;
@@ -238,8 +243,8 @@ fn repeats<'s>(bench: &BenchFacts<'s>) -> impl Iterator<Item = (usize, &'s Step)
     judged.filter(|(_, step)| step.end != StepEnd::Interrupted)
 }
 
-/// Reads one percentile of every repeat. A repeat with too few samples has no figure: the fault that the
-/// gate looks for may be the reason, so that the other repeats cannot stand in for it.
+/// Reads one percentile in every repeat. A repeat with too few samples makes the gate unknown: the fault that
+/// the gate looks for may be the reason, so the other repeats cannot stand in for it.
 fn percentiles<'s>(
     bench: &BenchFacts<'s>,
     facts: &RunFacts<'_>,
@@ -265,8 +270,8 @@ fn percentiles<'s>(
     readings.collect()
 }
 
-/// Gate on the error ratio over all repeats together. Without an operating point the steps with requests
-/// can still fail it.
+/// Judges the error ratio over all repeats together. Without an operating point, the steps with requests can
+/// fail the gate but not pass it.
 fn errors(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Gate {
     let bound = GateBound::AtMost(facts.thresholds.objectives.error_ratio);
     let names = ("errors", "failed requests", "ratio");
@@ -290,7 +295,8 @@ fn errors(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Gate {
     gate(bench, names, bound, vec![reading])
 }
 
-/// Reads a figure of every repeat; `fields` names its evidence inside the step.
+/// Reads a figure in every repeat. `fields` are the labels and JSON pointers, inside the step, of its
+/// evidence.
 fn of_repeats(
     bench: &BenchFacts<'_>,
     value: impl Fn(&Step) -> Option<f64>,

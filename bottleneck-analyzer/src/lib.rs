@@ -50,7 +50,15 @@ mod thresholds;
 mod time_model;
 mod verdict;
 
-pub use cli::AnalyzerCli;
+use std::process::ExitCode;
+
+use crate::cli::AnalyzerCli;
+
+/// Parses the command line and runs the command that it names.
+pub fn run() -> ExitCode {
+    let cli: AnalyzerCli = bench_cli::parse();
+    bench_cli::run("bottleneck-analyzer", || cli.run())
+}
 
 /// Returns the JSON schema of an assessment.
 pub fn assessment_schema() -> schemars::Schema {

@@ -9,7 +9,7 @@ use crate::participants::{servers, takes_part};
 use crate::series_reading::{SeriesReading, overlap};
 use crate::source_report::SourceReport;
 
-/// CPU that was not idle, of the whole machine.
+/// Series of the CPU time of the whole machine that was not idle, as a share.
 const BUSY: &str = "cpu.busy_ratio";
 
 /// Program that takes no part in the run, with its CPU use.
@@ -17,10 +17,10 @@ const BUSY: &str = "cpu.busy_ratio";
 pub(crate) struct OutsideProgram {
     /// Name of the program.
     pub(crate) name: String,
-    /// Mean number of cores used over the window by all its processes. A process that existed for a
-    /// part of the window counts for that part.
+    /// Mean number of cores that all processes of the program used over the window. A process that existed
+    /// during a part of the window counts with that part.
     pub(crate) cores: f64,
-    /// Reading of its busiest process.
+    /// CPU use of the program's busiest process.
     pub(crate) reading: SeriesReading,
 }
 
@@ -45,8 +45,8 @@ impl<'a> MachineRecording<'a> {
             .filter(|reading| reading.covers_enough_of(&measured(window)))
     }
 
-    /// Reads the series called `name` with the highest mean over `window`: of the busiest disk, for
-    /// instance. Series of single cores are left out.
+    /// Reads the series called `name` that has the highest mean over `window`, such as the series of the
+    /// busiest disk. Series of single cores are left out.
     pub(crate) fn busiest_of(
         self,
         name: &str,
@@ -66,7 +66,7 @@ impl<'a> MachineRecording<'a> {
             .filter_map(|(i, s)| {
                 let mut spans: Vec<_> = s.spans().collect();
                 if let [(_, span, _)] = spans.as_mut_slice() {
-                    // Of a point alone only the recording knows how long a time it covers.
+                    // A single point does not say which interval it covers; the recording's other series do.
                     span.start = span.end.saturating_sub(self.tick_ns(span.end)?);
                 }
                 SeriesReading::from_spans(i, s, &spans, &measured(window)).map(|r| (s, r))
@@ -74,13 +74,13 @@ impl<'a> MachineRecording<'a> {
             .collect()
     }
 
-    /// Returns the number of cores that the run may use, with its evidence, if a quota or an affinity
-    /// allows fewer than the machine has.
+    /// Returns the number of cores that the run may use, with its evidence. `None` unless a CPU quota or an
+    /// affinity allows fewer than the machine has.
     pub(crate) fn allowed_cores(self) -> Option<(f64, Option<EvidenceItem>)> {
         let environment = &self.source.report.environment;
         let quota = environment.cgroup.as_ref().and_then(|g| g.cpu_quota_cores);
         let available = environment.cores_available.map(|n| n as f64);
-        // What is available is the quota rounded down, unless an affinity allows fewer still.
+        // `cores_available` is the quota rounded down, unless an affinity allows fewer cores than the quota.
         let (allowed, pointer) = match (quota, available) {
             (Some(quota), available) if available.is_none_or(|n| n >= quota.floor()) => {
                 (quota, "/environment/cgroup/cpu_quota_cores")
@@ -91,8 +91,8 @@ impl<'a> MachineRecording<'a> {
         (allowed > 0.0 && allowed < self.cores()?).then_some((allowed, evidence))
     }
 
-    /// Returns the mean number of cores that servers of `component` with a known name used over
-    /// `window`; `None` if none was recorded.
+    /// Returns the mean number of cores that servers of `component` used over `window`. Servers are
+    /// recognized by the names of their processes. `None` if no such process was recorded.
     pub(crate) fn cores_of_server(self, component: ComponentKind, window: Window) -> Option<f64> {
         let processes = self.processes(window);
         let serving = processes.iter().filter(|(s, _)| {
@@ -111,8 +111,8 @@ impl<'a> MachineRecording<'a> {
         all.iter().filter(|(s, _)| called(s)).count()
     }
 
-    /// Returns the mean number of cores that participating programs used over `window`. `server` is the
-    /// name of the server's process, if known.
+    /// Returns the mean number of cores that programs of the run used over `window`. `server` is the name of
+    /// the server's process, if known.
     pub(crate) fn cores_of_participants(self, window: Window, server: Option<&str>) -> f64 {
         let recorded_ns = self.recorded_ns(window);
         let processes = self.processes(window).into_iter();
@@ -140,7 +140,7 @@ impl<'a> MachineRecording<'a> {
                 })
             })
             .collect();
-        // The first process of each name is its busiest: its reading represents the program.
+        // The first process of a name is the busiest one, and its reading represents the program.
         found.sort_by(|a, b| b.cores.total_cmp(&a.cores));
         let mut by_name: Vec<OutsideProgram> = Vec::new();
         for one in found {
@@ -153,7 +153,7 @@ impl<'a> MachineRecording<'a> {
         by_name
     }
 
-    /// Returns the sample nearest the mean of a reading as evidence, labelled with the mean.
+    /// Returns the sample that is nearest to the mean of `reading` as evidence. Its label tells the mean.
     pub(crate) fn typical_sample(self, what: &str, reading: SeriesReading) -> Option<EvidenceItem> {
         let name = &self.source.report.series.get(reading.series)?.name;
         let label = format!(
@@ -206,7 +206,7 @@ impl<'a> MachineRecording<'a> {
         all.find(|s| s.name == name && s.labels.is_empty())
     }
 
-    /// Returns the length of the recorded part of the measured part of `window`, in nanoseconds.
+    /// Returns for how many nanoseconds of the measured part of `window` there are recorded samples.
     fn recorded_ns(self, window: Window) -> u64 {
         let window = measured(window);
         let whole = window.end.saturating_sub(window.start);

@@ -1,5 +1,5 @@
-//! Joins the reports of the workers of one load, which made it on several hosts: what they measured is
-//! added without loss, and what is missing is said.
+//! Joins the reports of workers that made one load together on several hosts. Their measurements are added
+//! without loss. A warning tells which measurements are missing.
 
 mod agreement;
 mod error;
@@ -19,11 +19,11 @@ use bench_report::{
 pub(crate) use error::MergeError;
 use worker_report::WorkerReport;
 
-/// Joins the reports of workers; a worker whose report is missing is named in a warning, and the
-/// result is that of a failed run.
+/// Joins the reports of the workers of one load. If a worker's report is missing, a warning names the worker
+/// and the status of the result is failed.
 ///
 /// # Errors
-/// Fails if they are not reports of one load, made at the same time.
+/// Fails if the reports are not of one load, or if their loads were not made at the same time.
 pub(crate) fn merge(reports: Vec<(PathBuf, Report)>) -> Result<Report, MergeError> {
     let workers = reports
         .into_iter()
@@ -59,7 +59,7 @@ pub(crate) fn merge(reports: Vec<(PathBuf, Report)>) -> Result<Report, MergeErro
     Ok(report)
 }
 
-/// Tells whose reports were joined.
+/// Returns the configuration entry that lists the joined reports.
 fn joined(workers: &[WorkerReport]) -> serde_json::Value {
     let each = workers.iter().map(|worker| {
         let mut told = serde_json::json!({
@@ -82,13 +82,13 @@ fn joined(workers: &[WorkerReport]) -> serde_json::Value {
     })
 }
 
-/// Adds step `n` of all workers that have it.
+/// Adds up step `n` of all workers that have such a step.
 fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     let told = workers.iter().filter_map(|w| w.report.steps.get(n));
     let parts: Vec<&Step> = told.collect();
     let ran = |step: &&&Step| step.window.measured_s() > 0.0;
     let loaded: Vec<&Step> = parts.iter().filter(ran).copied().collect();
-    // Times and server are those of a worker that made load in it.
+    // The times and the server of the sum are those of a worker that made load in the step.
     let mut whole = loaded
         .first()
         .map_or_else(|| (*parts[0]).clone(), |s| (*s).clone());
@@ -105,13 +105,13 @@ fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     whole.load = shares.fold(parts[0].load.clone(), |sum, step| added(sum, &step.load));
     whole.segments = segments(&parts)?;
     if let Some(curve) = &mut whole.curve {
-        // Seen by one worker in its own requests, it says nothing of the others'.
+        // A worker computed the recovery from its own requests, so it is not that of the whole load.
         curve.recovery = None;
     }
     whole.sessions = SessionUse::merged(parts.iter().filter_map(|step| step.sessions.as_ref()))?;
     whole.end = end(&parts, workers.len() as u64, workers[0].worker.n);
     if let Some(recovery) = whole.curve.as_mut().and_then(|c| c.recovery.as_mut()) {
-        // A worker knows the answers of its own share alone.
+        // A worker knows only the answers to its own share of the requests.
         let reason = "the reports of several workers were joined, and none has the answers of all";
         recovery.unknown = Some(reason.to_owned());
         (recovery.after_ns, recovery.base_p99_ns, recovery.relapses) = (None, None, 0);
@@ -120,7 +120,8 @@ fn step(workers: &[WorkerReport], n: usize) -> Result<Step, HistogramError> {
     Ok(whole)
 }
 
-/// Returns the figures that are known of the whole load; others of a single worker say nothing of it.
+/// Returns the figures that can be computed for the whole load. The other figures of a worker describe only
+/// its share.
 fn figures(whole: &Step, parts: &[&Step], loaded: &[&Step], n: u64) -> BTreeMap<String, f64> {
     let carried = whole.carried_ratio();
     let told = parts
@@ -138,7 +139,7 @@ fn figures(whole: &Step, parts: &[&Step], loaded: &[&Step], n: u64) -> BTreeMap<
         .collect()
 }
 
-/// Adds the segments of the load's curve, each by its name, over all workers that had it.
+/// Adds up the segments of the load's curve, by name, over all workers that have the segment.
 fn segments(parts: &[&Step]) -> Result<Vec<StepSegment>, HistogramError> {
     let longest = parts.iter().max_by_key(|step| step.segments.len());
     let named = longest.map_or(&[][..], |step| &step.segments);
@@ -190,7 +191,8 @@ fn added(sum: Load, more: &Load) -> Load {
     }
 }
 
-/// The end of the first worker's step that did not complete; failed where a worker's is missing.
+/// Returns how the joined step ended: as the first worker's step that was not completed, or failed if a
+/// worker has no such step.
 fn end(parts: &[&Step], reports: u64, workers: u64) -> StepEnd {
     let early = parts.iter().find(|step| step.end != StepEnd::Completed);
     match early {
@@ -205,7 +207,7 @@ fn end(parts: &[&Step], reports: u64, workers: u64) -> StepEnd {
     }
 }
 
-/// Returns the series of each worker, labelled with it.
+/// Returns the series of all workers, each labelled with the number of its worker.
 fn series(workers: &[WorkerReport]) -> Vec<bench_report::Series> {
     let each = workers.iter().flat_map(|worker| {
         let name = worker.worker.i.to_string();
@@ -215,7 +217,7 @@ fn series(workers: &[WorkerReport]) -> Vec<bench_report::Series> {
     each.collect()
 }
 
-/// Returns the doubts of each worker, and one for each whose load is missing.
+/// Returns the warnings of all workers, and one for each worker whose report or steps are missing.
 fn warnings(workers: &[WorkerReport], steps: &[Step]) -> Vec<Warning> {
     let mut all = missing_load::warnings(workers, steps);
     for worker in workers {

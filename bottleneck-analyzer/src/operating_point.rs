@@ -9,8 +9,8 @@ use crate::requests::{self, PercentileFn};
 use crate::source_report::SourceReport;
 use crate::sweep::describe_setting;
 
-/// Describes the operating point of a bench. Figures are of all repeats; percentiles are of the worst
-/// one.
+/// Describes the operating point of a bench; `None` without one. Percentiles are those of the worst repeat;
+/// other figures are of all repeats.
 pub(crate) fn describe(bench: &BenchFacts<'_>) -> Option<OperatingPoint> {
     let (choice, source) = (bench.choice.as_ref()?, bench.source);
     let (index, step) = bench.operating_step()?;

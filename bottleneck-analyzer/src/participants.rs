@@ -1,4 +1,4 @@
-//! Programs that take part in a run, by their names.
+//! Programs that take part in a run, recognized by their names.
 
 use crate::assessment::ComponentKind;
 
@@ -27,7 +27,7 @@ pub(crate) fn servers(component: ComponentKind) -> &'static [&'static str] {
     }
 }
 
-/// Returns true if the name is that of a program that takes part in a run.
+/// Returns true if `name` is the name of a program that takes part in a run.
 pub(crate) fn takes_part(name: &str) -> bool {
     let known = [ComponentKind::Postgres, ComponentKind::Redis].map(servers);
     let mut all = known.into_iter().flatten().chain(&TOOLS).chain(&CARRIERS);

@@ -1,7 +1,8 @@
 //! Formulas of queues: mean wait, and utilisation of a server by the length of its queue.
 
-/// Returns the mean wait for one of `servers` at `rate_per_s` arrivals of `service_ns` each, in
-/// nanoseconds, by Erlang's C formula (M/M/c). `None` if the servers cannot keep up.
+/// Returns the mean time in the queue, in nanoseconds, by Erlang's C formula (M/M/c): `rate_per_s` calls
+/// arrive per second, and each occupies one of `servers` for `service_ns`. `None` if the servers cannot keep
+/// up.
 pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> Option<f64> {
     let offered = rate_per_s * service_ns / 1e9;
     if servers < 1.0 || offered >= servers {
@@ -10,7 +11,7 @@ pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> 
     if offered <= 0.0 {
         return Some(0.0);
     }
-    // Erlang's B by its recursion, which no factorial overflows.
+    // Computes Erlang's B by recursion, because factorials would overflow.
     let mut blocked = 1.0;
     for n in 1..=servers as u64 {
         blocked = offered * blocked / (n as f64 + offered * blocked);
@@ -24,7 +25,7 @@ pub(crate) fn erlang_wait_ns(servers: f64, rate_per_s: f64, service_ns: f64) -> 
 pub(crate) fn utilisation_behind(population: f64, waiting: f64) -> f64 {
     let population = population.round().max(1.0) as u64;
     let (mut low, mut high) = (-6.0_f64, 6.0_f64);
-    // Bisects the logarithm of service time ÷ time away, with which the queue grows.
+    // Bisects the logarithm of service time ÷ time away, because the queue grows with it.
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
         if repairman(population, middle.exp()).1 < waiting {
@@ -36,8 +37,8 @@ pub(crate) fn utilisation_behind(population: f64, waiting: f64) -> f64 {
     repairman(population, low.exp()).0
 }
 
-/// Returns the utilisation and the mean number of waiting customers, the served one left out. `ratio` is
-/// service time ÷ time that a customer stays away.
+/// Returns the utilisation of the server and the mean number of customers in the queue, without the one being
+/// served. `ratio` is service time ÷ the time for which a customer stays away.
 fn repairman(population: u64, ratio: f64) -> (f64, f64) {
     // The sum of N! ÷ (N − n)! × ratio^n over n, by Horner's scheme from the inside.
     let weights = (1..=population).fold(1.0, |sum: f64, n| 1.0 + n as f64 * ratio * sum);

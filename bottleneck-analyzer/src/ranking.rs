@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 
 use crate::assessment::{Finding, FindingKind, ImpactOf};
 
-/// Ranks findings. Removes the parent of a finding if it does not exist, or if it is doubtful while the
-/// finding is not.
+/// Ranks findings. Removes a finding's `parent` if that finding does not exist, or if the parent is doubtful
+/// and the finding is not.
 pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
     let known: Vec<(String, bool)> = findings
         .iter()
@@ -28,7 +28,7 @@ pub(crate) fn rank(mut findings: Vec<Finding>) -> Vec<Finding> {
     for root in roots {
         place_with_symptoms(root, &children, &mut ranked);
     }
-    // Symptoms that name each other as their cause come last.
+    // Findings that name each other as their parent are reached from no root; they come last.
     let missing = children.into_iter().filter(|c| !ranked.contains(c));
     let missing: Vec<Finding> = missing.collect();
     ranked.extend(missing);

@@ -1,5 +1,5 @@
-//! Requests of a step, their latency and their errors. In WebSocket reports the echoes are the requests;
-//! opening connections is counted and timed apart.
+//! Requests of a step, with their latency and their errors. In WebSocket reports the echoes are the requests;
+//! connections are opened before them, and are counted and timed separately.
 
 use bench_report::histogram::Percentiles;
 use bench_report::{CensoredPercentiles, Histogram, Operation, Step};
@@ -9,7 +9,7 @@ use crate::figures::duration_ns;
 use crate::json_pointer::escape;
 use crate::thresholds::Objectives;
 
-/// Operation that is the request of a WebSocket bench.
+/// Name of the operation that counts as the request of a WebSocket bench.
 const ECHO: &str = "echo";
 
 /// Iterates over the operations that are requests, with their names.
@@ -19,14 +19,14 @@ pub(crate) fn request_operations(step: &Step) -> impl Iterator<Item = (&String, 
     all.filter(move |(name, _)| !echoes || *name == ECHO)
 }
 
-/// Returns the successful requests per second.
+/// Returns the number of successful requests per second.
 pub(crate) fn throughput_per_s(step: &Step) -> f64 {
     request_operations(step)
         .map(|(_, o)| o.throughput_per_s)
         .sum()
 }
 
-/// Returns the share of failed and unanswered requests; `None` if there were none.
+/// Returns the share of requests that failed or were not answered; `None` if no request was made.
 pub(crate) fn error_ratio(step: &Step) -> Option<f64> {
     match step.operations.get(ECHO) {
         Some(echo) => echo.error_ratio(),
@@ -34,7 +34,8 @@ pub(crate) fn error_ratio(step: &Step) -> Option<f64> {
     }
 }
 
-/// Returns the share of failed and unanswered requests over several steps together.
+/// Returns the share of requests that failed or were not answered, over all `steps` together; `None` if no
+/// request was made.
 pub(crate) fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Option<f64> {
     let (mut unsuccessful, mut attempted) = (0, 0);
     for (_, operation) in steps.flat_map(request_operations) {
@@ -49,14 +50,14 @@ pub(crate) fn error_ratio_of<'s>(steps: impl Iterator<Item = &'s Step>) -> Optio
 pub(crate) struct OperationPercentile<'a> {
     /// Name of the operation.
     pub(crate) operation: &'a str,
-    /// Field of the report that holds it: `with_censored` if some requests were never answered, else
+    /// Histogram that the value was read from: `with_censored` if some requests were never answered, else
     /// `response`, else `call`.
     pub(crate) field: &'static str,
     /// Value in nanoseconds.
     pub(crate) ns: u64,
-    /// True if `ns` is a lower bound, because it falls among unanswered requests.
+    /// True if `ns` is a lower bound, because the percentile falls among requests that were never answered.
     pub(crate) at_least: bool,
-    /// Number of samples.
+    /// Number of samples of the operation.
     pub(crate) count: u64,
 }
 
@@ -85,13 +86,13 @@ impl<'a> OperationPercentile<'a> {
         })
     }
 
-    /// Returns the label of evidence: `p90 of read`.
+    /// Returns the label for evidence: `p90 of read`.
     pub(crate) fn label(&self, which: &str) -> String {
         let bound = if self.at_least { ", at least" } else { "" };
         format!("{which} of {}{bound}", self.operation)
     }
 
-    /// Returns the JSON pointer to percentile `which` of step `step`.
+    /// Returns the JSON pointer to percentile `which` in the report, if the value is of step `step`.
     pub(crate) fn pointer(&self, step: usize, which: &str) -> String {
         format!(
             "/steps/{step}/operations/{}/{}/percentiles_ns/{which}",
@@ -107,7 +108,7 @@ impl<'a> OperationPercentile<'a> {
     }
 }
 
-/// Returns the name of the percentile that `percentile` reads: `p90`.
+/// Returns the name of the percentile that `percentile` reads, as in `p90`.
 fn name_of(percentile: PercentileFn) -> &'static str {
     let places = CensoredPercentiles {
         percentiles_ns: Percentiles {
@@ -125,21 +126,23 @@ fn name_of(percentile: PercentileFn) -> &'static str {
     Percentiles::LEVELS.get(place).map_or("", |(name, _)| name)
 }
 
-/// Returns the response time of an operation, or its call time if there is none, with the name of the
-/// field.
+/// Returns the response time of an operation, or its call time if it has no response time. The name is that
+/// of the report's field.
 pub(crate) fn latency(operation: &Operation) -> Option<(&'static str, &Histogram)> {
     let response = operation.response.as_ref().map(|h| ("response", h));
     response.or_else(|| operation.call.as_ref().map(|h| ("call", h)))
 }
 
-/// Returns the longest time of a request, in nanoseconds, unanswered requests included.
+/// Returns the longest time of a request, in nanoseconds. A request without an answer counts with the time
+/// until it was given up.
 pub(crate) fn longest_ns(step: &Step) -> Option<u64> {
     let answered = request_operations(step).filter_map(|(_, o)| Some(latency(o)?.1));
     let cut_off = request_operations(step).filter_map(|(_, o)| o.unfinished.as_ref());
     answered.chain(cut_off).map(|h| h.max_ns).max()
 }
 
-/// Returns a percentile of the time to open a connection, in steps that send echoes over connections.
+/// Returns a percentile of the time to open a connection. `None` for steps that send no echoes over
+/// connections.
 pub(crate) fn connecting(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
     let (name, connect) = step.operations.get_key_value("connect")?;
     step.operations.get(ECHO)?;
@@ -149,8 +152,8 @@ pub(crate) fn connecting(step: &Step, percentile: PercentileFn) -> Option<Operat
 /// Reads one percentile of a distribution, in nanoseconds.
 pub(crate) type PercentileFn = fn(&CensoredPercentiles) -> u64;
 
-/// Returns the latency objective of a component: the name of the percentile, a function that reads it,
-/// and the bound in milliseconds. `None` for the machine.
+/// Returns the latency objective of a component: the name of the percentile, the function that reads it, and
+/// the bound in milliseconds. `None` for the machine, which has none.
 pub(crate) fn latency_objective(
     component: ComponentKind,
     bounds: &Objectives,
@@ -165,8 +168,8 @@ pub(crate) fn latency_objective(
     }
 }
 
-/// Returns the highest percentile of all operations of a step. Operations with less than a hundredth of
-/// the samples are left out.
+/// Returns the percentile of the step's slowest operation. Operations with less than a hundredth of the
+/// samples are left out.
 pub(crate) fn slowest(step: &Step, percentile: PercentileFn) -> Option<OperationPercentile<'_>> {
     let all: Vec<OperationPercentile> = request_operations(step)
         .filter_map(|(name, operation)| OperationPercentile::new(name, operation, percentile))
@@ -177,7 +180,7 @@ pub(crate) fn slowest(step: &Step, percentile: PercentileFn) -> Option<Operation
         .max_by_key(|latency| latency.ns)
 }
 
-/// Returns the step with the highest percentile of `steps`, by its index, and that percentile.
+/// Returns the highest percentile among `steps`, with the index of its step.
 pub(crate) fn slowest_of<'s>(
     steps: impl Iterator<Item = (usize, &'s Step)>,
     percentile: PercentileFn,

@@ -1,10 +1,10 @@
-//! Reasons for which a run could not be read.
+//! Reasons why the reports of a run cannot be read.
 
 use std::path::PathBuf;
 
-use bench_report::StoreError;
+use bench_report::store::StoreError;
 
-/// Reason for which a run could not be read.
+/// Reason why the reports of a run cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     /// There is no such file or directory.
@@ -13,23 +13,23 @@ pub(crate) enum RunError {
     /// The directory cannot be listed.
     #[error("cannot list {path}: {source}", path = path.display())]
     List {
-        /// The directory at fault.
+        /// Directory that cannot be listed.
         path: PathBuf,
-        /// Message of the system.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The directory has no report in it.
+    /// The directory contains no report.
     #[error("{path} holds no report (no *.json of schema plimsoll.report)", path = .0.display())]
     Empty(PathBuf),
     /// A report cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Every report is of a tool that this version does not know.
+    /// A report was written by a program that this version does not know.
     #[error("{path} was written by {tool:?}, which this version cannot judge", path = path.display())]
     UnknownTool {
-        /// The file at fault.
+        /// File name of the report.
         path: PathBuf,
-        /// Program that wrote it.
+        /// Name of the program.
         tool: String,
     },
     /// Two reports come from different hosts, or from before and after a reboot.
@@ -38,9 +38,9 @@ pub(crate) enum RunError {
          be aligned", first = first.display(), second = second.display()
     )]
     DifferentBoots {
-        /// One of them.
+        /// One of both reports.
         first: PathBuf,
-        /// The other.
+        /// The other report.
         second: PathBuf,
     },
     /// Two reports name different runs.
@@ -50,19 +50,19 @@ pub(crate) enum RunError {
         first = first.display(), second = second.display()
     )]
     DifferentRuns {
-        /// One of them.
+        /// One of both reports.
         first: PathBuf,
-        /// Its run.
+        /// Id of the run that `first` belongs to.
         first_run: String,
-        /// The other.
+        /// The other report.
         second: PathBuf,
-        /// Its run.
+        /// Id of the run that `second` belongs to.
         second_run: String,
     },
 }
 
 impl RunError {
-    /// Returns advice for the user.
+    /// Returns advice for the user on how to solve the problem.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Missing(_) | Self::List { .. } => "check the path; runs are kept under reports/",

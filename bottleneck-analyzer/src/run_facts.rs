@@ -1,4 +1,4 @@
-//! Facts of all reports of a run, joined once; the rules read them and do not change them.
+//! Facts of all reports of a run. They are joined once; rules read them and do not change them.
 
 use crate::assessment::ComponentKind;
 use crate::bench_facts::BenchFacts;
@@ -12,16 +12,16 @@ use crate::thresholds::Thresholds;
 pub(crate) struct RunFacts<'a> {
     /// Reports of the run.
     pub(crate) run: &'a RunReports,
-    /// Thresholds in force.
+    /// Thresholds that rules and gates use.
     pub(crate) thresholds: &'a Thresholds,
-    /// Facts of each bench.
+    /// Facts of each bench of the run.
     pub(crate) benches: Vec<BenchFacts<'a>>,
-    /// Recording of the machine.
+    /// Recording of the machine; `None` if the run has none.
     pub(crate) machine: Option<MachineRecording<'a>>,
 }
 
 impl<'a> RunFacts<'a> {
-    /// Joins the reports of a run.
+    /// Joins the reports of a run into its facts.
     pub(crate) fn gather(run: &'a RunReports, thresholds: &'a Thresholds) -> Self {
         let machine = run.machine().map(|source| MachineRecording { source });
         let benches = run.benches();
@@ -35,8 +35,8 @@ impl<'a> RunFacts<'a> {
         }
     }
 
-    /// Reads a series of the machine over each operating point and over the whole recording, and
-    /// returns the reading with the highest mean, so that a short episode is not averaged away.
+    /// Reads the series `name` of the machine over each operating point and over the whole recording. Returns
+    /// the reading with the highest mean, so that a short episode is not averaged away.
     pub(crate) fn highest_machine_reading(&self, name: &str) -> Option<SeriesReading> {
         let machine = self.machine?;
         let steps = self.benches.iter().filter_map(BenchFacts::operating_step);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bench_report::Status;
 use bench_report::manifest::{self, Part};
-use bench_report::{Status, StoreError};
+use bench_report::store::StoreError;
 
 use crate::assessment::ComponentKind;
 use crate::run_error::RunError;
@@ -13,13 +14,13 @@ use crate::source_report::SourceReport;
 /// All reports of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunReports {
-    /// Reports in a fixed order, benches first.
+    /// Reports in a fixed order: benches first.
     pub(crate) sources: Vec<SourceReport>,
-    /// Planned parts, from the manifests of the directories.
+    /// Parts that the manifests in the directories planned.
     pub(crate) parts: Vec<Part>,
-    /// Directory that the assessment is written to by default.
+    /// Directory that the assessment is written into by default.
     pub(crate) directory: PathBuf,
-    /// Reservations about the reports.
+    /// Reservations about the reports, in words.
     pub(crate) notes: Vec<String>,
 }
 
@@ -58,7 +59,7 @@ impl RunReports {
         Ok(run)
     }
 
-    /// Returns the id of the run, or the name of the directory if its reports have different ids.
+    /// Returns the id of the run. If the reports have different ids, returns the name of the directory.
     pub(crate) fn id(&self) -> String {
         let of_reports = self.sources.iter().map(|s| &s.report.run_id);
         let mut names = of_reports.chain(self.parts.iter().map(|part| &part.run_id));
@@ -71,7 +72,7 @@ impl RunReports {
         name.map_or(first, |name| name.to_string_lossy().into_owned())
     }
 
-    /// Returns the recording of the machine.
+    /// Returns the report with the recording of the machine.
     pub(crate) fn machine(&self) -> Option<&SourceReport> {
         self.sources
             .iter()
@@ -85,13 +86,13 @@ impl RunReports {
             .filter(|s| s.component() != Some(ComponentKind::Machine))
     }
 
-    /// Returns the report with the name that a part was to write, of this run or of another.
+    /// Returns the report whose name the part of the manifest gives. It may have been written by another run.
     pub(crate) fn report_of(&self, part: &Part) -> Option<&SourceReport> {
         self.sources.iter().find(|source| wrote(part, source))
     }
 
-    /// Notes reports that the manifest does not name: of an earlier run, of an earlier version, or
-    /// copied there.
+    /// Adds notes about reports that no manifest names: left by an earlier run, written by an earlier
+    /// version, or copied into the directory.
     fn note_what_no_manifest_names(&mut self) {
         if self.parts.is_empty() {
             return;
@@ -110,8 +111,8 @@ impl RunReports {
         self.notes.extend(notes);
     }
 
-    /// Notes that the directory holds reports of several runs: of benches started one by one, or left by
-    /// an earlier run.
+    /// Adds a note if the reports belong to several runs: benches were started one by one, or an earlier run
+    /// left reports.
     fn note_several_runs(&mut self) {
         let mut runs: BTreeMap<&str, Vec<&SourceReport>> = BTreeMap::new();
         for source in &self.sources {
@@ -121,7 +122,7 @@ impl RunReports {
         if runs.len() < 2 {
             return;
         }
-        // RFC 3339 in UTC sorts as time does.
+        // Times in RFC 3339 and UTC have the same order as their texts.
         let newest = self.sources.iter().max_by_key(|s| &s.report.started_at);
         let named: Vec<String> = runs
             .iter()
@@ -139,7 +140,7 @@ impl RunReports {
         ));
     }
 
-    /// Notes reports that did not complete.
+    /// Adds notes about reports whose run was not completed.
     fn note_what_is_partial(&mut self) {
         for source in &self.sources {
             let how = match source.report.status {
@@ -158,7 +159,7 @@ impl RunReports {
     }
 }
 
-/// Returns true if the report is the one that the part names.
+/// Returns true if the part of the manifest names this report.
 fn wrote(part: &Part, source: &SourceReport) -> bool {
     if Path::new(&part.report).is_absolute() {
         let real = |path: &Path| path.canonicalize().ok();
@@ -167,7 +168,8 @@ fn wrote(part: &Part, source: &SourceReport) -> bool {
     part.report == source.file
 }
 
-/// Reads the planned parts from the manifest of a directory; for a file those that name it.
+/// Reads the planned parts from the manifest of a directory. For a single file: the parts that name this
+/// file.
 fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
     if path.is_dir() {
         return Ok(manifest::read(path)?);
@@ -178,7 +180,7 @@ fn parts_at(path: &Path) -> Result<Vec<Part>, RunError> {
     Ok(parts)
 }
 
-/// Reads the reports at `path`, and those that `parts` names outside of it.
+/// Reads the reports at `path`, and those outside of it that `parts` name by absolute paths.
 fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError> {
     if !path.exists() {
         return Err(RunError::Missing(path.to_owned()));
@@ -192,7 +194,7 @@ fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError
     for file in candidates(path)?.into_iter().chain(elsewhere) {
         match SourceReport::load(&file) {
             Ok(source) => found.push(source),
-            // An earlier result of ours lies beside the reports that it was made from.
+            // An assessment from an earlier analysis may lie beside the reports; it is skipped.
             Err(StoreError::UnknownSchema { found, .. })
                 if found.starts_with("plimsoll.assessment/") => {}
             Err(error) => return Err(error.into()),
@@ -201,7 +203,7 @@ fn sources_at(path: &Path, parts: &[Part]) -> Result<Vec<SourceReport>, RunError
     Ok(found)
 }
 
-/// Lists the JSON files of a directory that can be reports.
+/// Lists the JSON files of a directory that may be reports.
 fn candidates(directory: &Path) -> Result<Vec<PathBuf>, RunError> {
     let list = |source| RunError::List {
         path: directory.to_owned(),
@@ -228,8 +230,8 @@ fn directory_of(paths: &[PathBuf]) -> PathBuf {
     parent.unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
-/// Checks that reports belong together: they share a boot, and a run or a directory. Returns notes about
-/// reports whose clocks cannot be compared.
+/// Checks that the reports belong together: all of one boot of one host, and of one run or one directory.
+/// Returns notes about reports whose clocks cannot be compared.
 fn belong_together(sources: &[SourceReport]) -> Result<Vec<String>, RunError> {
     let mut notes = Vec::new();
     if let Some(outsider) = sources.iter().find(|s| s.component().is_none()) {

@@ -1,10 +1,10 @@
-//! Series of a recording, read over a window of time.
+//! Reading of a recorded series over a window of time.
 
 use std::ops::Range;
 
 use bench_report::Series;
 
-/// Recorded share of a window from which a reading represents the whole window.
+/// Share of a window. If points cover at least this share, the reading stands for the whole window.
 const COVERED: f64 = 0.5;
 
 /// Point of a series: its index, the time that it covers in nanoseconds, and its mean.
@@ -21,22 +21,23 @@ pub(crate) struct SeriesReading {
     pub(crate) max: f64,
     /// Number of points in the window.
     pub(crate) samples: usize,
-    /// Part of the window that they cover, in nanoseconds.
+    /// Length of the part of the window that the points cover, in nanoseconds.
     pub(crate) covered_ns: u64,
-    /// Index of the point nearest the mean.
+    /// Index of the point whose mean is nearest to `mean`.
     pub(crate) typical: usize,
     /// Index of the point with the highest sample.
     pub(crate) peak: usize,
 }
 
 impl SeriesReading {
-    /// Reads `series`, the one at `index`; `None` if it has no point in the window.
+    /// Reads `series`, whose index in the recording is `index`; `None` if no point lies in the window.
     pub(crate) fn over(index: usize, series: &Series, window: &Range<u64>) -> Option<Self> {
         let spans: Vec<PointSpan> = series.spans().collect();
         Self::from_spans(index, series, &spans, window)
     }
 
-    /// Reads `series`, with the times that its points cover given as `spans`.
+    /// Reads `series`, whose index in the recording is `index`. `spans` are the times that its points cover.
+    /// `None` if no point lies in the window.
     pub(crate) fn from_spans(
         index: usize,
         series: &Series,
@@ -53,7 +54,8 @@ impl SeriesReading {
             .iter()
             .min_by(|a, b| distance(a.2).total_cmp(&distance(b.2)))?;
         let highest = |i: usize| series.max.get(i).copied().flatten().unwrap_or(f64::MIN);
-        // The maximum of a point that lies mostly outside may be from outside the window.
+        // The maximum of a point counts only if most of its time lies in the window, because the maximum may
+        // have occurred outside.
         let mostly = |(_, span, _): &&PointSpan| 2 * shared(span) >= span.end - span.start;
         let within = inside.iter().copied().filter(mostly);
         let all = inside.iter().copied();
@@ -70,18 +72,19 @@ impl SeriesReading {
         })
     }
 
-    /// Returns true if enough of `window` was recorded to represent it.
+    /// Returns true if the points cover enough of `window` to stand for all of it.
     pub(crate) fn covers_enough_of(&self, window: &Range<u64>) -> bool {
         self.covered_ns as f64 >= COVERED * (window.end - window.start) as f64
     }
 
-    /// Returns the mean number of cores of a process over `recorded_ns`, if it existed for a part of it.
+    /// Returns the mean number of cores that a process used over `recorded_ns` nanoseconds. Time in which the
+    /// process did not exist counts as 0.
     pub(crate) fn cores_over(&self, recorded_ns: u64) -> f64 {
         self.mean * self.covered_ns as f64 / recorded_ns.max(self.covered_ns).max(1) as f64
     }
 }
 
-/// Returns the length of the overlap of `a` and `b`.
+/// Returns the length of the overlap of `a` and `b`, in nanoseconds.
 pub(crate) fn overlap(a: &Range<u64>, b: &Range<u64>) -> u64 {
     a.end.min(b.end).saturating_sub(a.start.max(b.start))
 }
@@ -100,14 +103,14 @@ mod tests {
 
     #[test]
     fn points_count_for_the_time_they_share_with_the_window() {
-        // 0 to 100: 0.2; 100 to 200: 0.8; 200 to 400: 0.4.
+        // Rates: 0.2 from 0 to 100, 0.8 from 100 to 200, 0.4 from 200 to 400.
         let busy = series(&[(100, Some(0.2)), (200, Some(0.8)), (400, Some(0.4))]);
         let read = |window| SeriesReading::over(0, &busy, &window).unwrap();
         assert!((read(150..300).mean - (50.0 * 0.8 + 100.0 * 0.4) / 150.0).abs() < 1e-12);
-        // Inside of a single point: what it says is all that is known.
+        // A window inside a single point gets the value of that point.
         assert!((read(250..260).mean - 0.4).abs() < 1e-12);
         assert_eq!(read(90..400).peak, 1);
-        // The high point lies mostly before the window.
+        // Most of the high point lies before the window.
         assert_eq!(read(180..400).peak, 2);
         assert!(SeriesReading::over(0, &busy, &(500..600)).is_none());
     }

@@ -1,32 +1,33 @@
-//! Report with the JSON that it was read from, so that evidence can point at every figure.
+//! Report together with the JSON that it was read from, so that evidence can point at every figure.
 
 use std::path::{Path, PathBuf};
 
-use bench_report::{Report, StoreError, Warning, WarningCode, store};
+use bench_report::store::{self, StoreError};
+use bench_report::{Report, Warning, WarningCode};
 use serde_json::Value;
 
 use crate::assessment::{ComponentKind, EvidenceItem};
 use crate::json_pointer::{escape, unescape};
 use crate::{figures, requests};
 
-/// Label of requests that were still unanswered when the drain of their step ended.
+/// Label for requests that had no answer when the drain of their step ended.
 pub(crate) const NEVER_CAME_BACK: &str = "never came back";
 
-/// Report as types and as JSON.
+/// One report, as types and as JSON.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceReport {
-    /// File name, which evidence refers to.
+    /// File name of the report, which evidence refers to.
     pub(crate) file: String,
-    /// Path that it was read from.
+    /// Path that the report was read from.
     pub(crate) path: PathBuf,
-    /// Content as types.
+    /// Content of the report as types.
     pub(crate) report: Report,
-    /// Content as JSON.
+    /// Content of the report as JSON.
     pub(crate) raw: Value,
 }
 
 impl SourceReport {
-    /// Reads one report.
+    /// Reads the report at `path`.
     ///
     /// # Errors
     /// As [`store::load`].
@@ -53,13 +54,13 @@ impl SourceReport {
         }
     }
 
-    /// Name for people: `PostgreSQL sweep`.
+    /// Returns the report's title as shown to people: `PostgreSQL sweep`.
     pub(crate) fn title(&self) -> String {
         let component = self.component().unwrap_or(ComponentKind::Machine);
         format!("{} {}", component.title(), self.report.scenario)
     }
 
-    /// Returns the scalar at `pointer` as evidence; `None` if the report has none there.
+    /// Returns the value at `pointer` as evidence; `None` if the report has no single value there.
     pub(crate) fn evidence(&self, label: impl Into<String>, pointer: &str) -> Option<EvidenceItem> {
         let value = self.raw.pointer(pointer)?;
         if value.is_object() || value.is_array() || value.is_null() {
@@ -75,8 +76,8 @@ impl SourceReport {
         })
     }
 
-    /// Returns the request counts of step `index` as evidence: successes, failures by kind, unanswered
-    /// requests.
+    /// Returns the numbers of requests in step `index` as evidence: successful ones, failed ones by kind,
+    /// unanswered ones.
     pub(crate) fn outcomes(&self, index: usize) -> Vec<EvidenceItem> {
         let Some(step) = self.report.steps.get(index) else {
             return Vec::new();
@@ -118,8 +119,8 @@ impl SourceReport {
         figures::show(&self.unit_name(pointer), number)
     }
 
-    /// Returns the name whose suffix gives the unit: the name of a series for its points,
-    /// `percentiles_ns` for a percentile, else the last key.
+    /// Returns the name whose suffix gives the unit of the value at `pointer`. For a point of a series it is
+    /// the name of the series, for a percentile `percentiles_ns`, else the last key of the pointer.
     fn unit_name(&self, pointer: &str) -> String {
         let parts: Vec<&str> = pointer.split('/').collect();
         if let ["", "series", index, ..] = parts.as_slice() {
@@ -133,7 +134,7 @@ impl SourceReport {
     }
 }
 
-/// Returns the code of a warning as it stands in JSON: `pacing_lag`.
+/// Returns the code of a warning as written in JSON: `pacing_lag`.
 pub(crate) fn code_name(code: WarningCode) -> String {
     let name = serde_json::to_value(code).ok();
     name.and_then(|n| n.as_str().map(str::to_owned))

@@ -1,4 +1,4 @@
-//! Use of the machine's CPU during a step, by the server, the generator and others.
+//! Use of the machine's CPU during a step: by the server, by the generator and by others.
 
 use bench_report::Step;
 
@@ -8,11 +8,11 @@ use crate::series_reading::SeriesReading;
 use crate::source_report::SourceReport;
 use crate::target;
 
-/// Use ÷ quota up to which sampling errors explain a use above the quota. Above it the quota is not the
-/// server's.
+/// Measured use ÷ quota. Up to this ratio, sampling errors explain a use above the quota; above it, the quota
+/// is not that of the server.
 const QUOTA_SLACK: f64 = 1.1;
 
-/// Share of the machine from which stolen time is shown.
+/// Smallest share of the machine at which time taken by the hypervisor is shown.
 const TOLD: f64 = 0.01;
 
 /// CPU use of one step. Shares are of the whole machine, from 0 to 1.
@@ -20,34 +20,34 @@ const TOLD: f64 = 0.01;
 pub(crate) struct StepCpuUse {
     /// Number of processors of the machine.
     pub(crate) cores: f64,
-    /// Number of processors that server and generator may use, if a quota or an affinity allows fewer
-    /// than the machine has.
+    /// Number of processors that server and generator may use; absent unless a quota or an affinity allows
+    /// fewer than the machine has.
     pub(crate) allowed_cores: Option<f64>,
-    /// Busy share of the machine.
+    /// Share of the machine's CPU that was busy, as recorded.
     pub(crate) busy: SeriesReading,
-    /// Share in which the hypervisor ran other guests; absent if it was not recorded.
+    /// Share of the CPU time that the hypervisor gave to other guests; absent if it was not recorded.
     pub(crate) stolen: Option<SeriesReading>,
-    /// Share of the server; absent if neither the bench nor the recording measured it.
+    /// Share that the server used; absent if neither the bench nor the recording measured it.
     pub(crate) server_ratio: Option<f64>,
-    /// Share of the generator.
+    /// Share that the generator used.
     pub(crate) generator_ratio: f64,
-    /// Evidence that it rests on.
+    /// Evidence that the shares rest on.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 
-/// Program with the largest share of the CPU.
+/// User of the largest share of the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CpuOwner {
     /// The server under test.
     Server,
-    /// The bench itself.
+    /// The bench that makes the load.
     Generator,
     /// Programs that take no part in the run.
     Others,
 }
 
 impl StepCpuUse {
-    /// Reads the CPU of step `index`; `None` without a recording of the machine at that time.
+    /// Reads the CPU use during step `index`; `None` if the machine was not recorded at that time.
     pub(crate) fn of_step(
         source: &SourceReport,
         index: usize,
@@ -59,7 +59,8 @@ impl StepCpuUse {
         let busy = machine.read("cpu.busy_ratio", step.window)?;
         let generator_ratio = step.generator.cpu_ns as f64 / capacity_ns(step, cores)?;
         let (server_ratio, server_evidence) = server(source, index, cores, machine);
-        // Clocks that were read a little apart may add up to more than there is.
+        // Both CPU times are measured over slightly different spans, so they may add up to more than the
+        // whole machine.
         let whole = (server_ratio.unwrap_or(0.0) + generator_ratio).max(1.0);
         let (server_ratio, generator_ratio) = (
             server_ratio.map(|ratio| ratio / whole),
@@ -94,30 +95,31 @@ impl StepCpuUse {
         })
     }
 
-    /// Returns the busy share of the machine: the recorded one, or that of server and generator if it
-    /// is larger.
+    /// Returns the busy share of the machine: the recorded one, or the known use of server and generator if
+    /// that is larger.
     pub(crate) fn busy_ratio(&self) -> f64 {
         self.busy.mean.max(self.known_ratio())
     }
 
-    /// Returns the share of the machine that the hypervisor did not take.
+    /// Returns the share of the CPU time that the hypervisor did not give to other guests.
     pub(crate) fn left_ratio(&self) -> f64 {
         1.0 - self.stolen.map_or(0.0, |stolen| stolen.mean)
     }
 
-    /// Returns the busy share of the CPU that the hypervisor left to the machine.
+    /// Returns the busy share of the CPU time that the hypervisor left to this machine.
     fn busy_of_left(&self) -> f64 {
         (self.busy_ratio() / self.left_ratio().max(f64::MIN_POSITIVE)).min(1.0)
     }
 
-    /// Returns the share that server and generator are known to have used.
+    /// Returns the share of the machine that server and generator are known to have used.
     pub(crate) fn known_ratio(&self) -> f64 {
         self.server_ratio.unwrap_or(0.0) + self.generator_ratio
     }
 
-    /// Returns the used share of the CPU that server and generator may use: of the machine, less the
-    /// stolen time, or of their quota. `None` if there is a quota and the server's use is not known, or
-    /// is above the quota, which then is not the server's.
+    /// Returns the used share of the CPU that server and generator may use: of the machine, less the time
+    /// taken by the hypervisor, or of their quota. With a quota, returns `None` if the server's use is not
+    /// known. It also returns `None` if their use is above the quota, because then the quota is not that of
+    /// the server.
     pub(crate) fn used_ratio(&self) -> Option<f64> {
         match self.allowed_cores {
             Some(allowed) => Some(self.used_of_quota(allowed)?.max(self.busy_of_left())),
@@ -130,14 +132,14 @@ impl StepCpuUse {
         (ours <= QUOTA_SLACK).then(|| ours.min(1.0))
     }
 
-    /// Returns true if server and generator use a larger share of their quota than the machine uses of
-    /// its CPU.
+    /// Returns true if the quota is the tighter limit: server and generator use a larger share of it than the
+    /// share of the machine's CPU that is busy.
     pub(crate) fn quota_binds(&self) -> bool {
         let used = self.allowed_cores.and_then(|n| self.used_of_quota(n));
         used.is_some_and(|used| used >= self.busy_of_left())
     }
 
-    /// Returns the name of the used resource: the machine's CPU, or a quota.
+    /// Returns the name of the resource that is used up first: the machine's CPU, or a quota.
     pub(crate) fn resource(&self) -> &'static str {
         if self.quota_binds() {
             "CPU quota"
@@ -146,26 +148,26 @@ impl StepCpuUse {
         }
     }
 
-    /// Returns the share of all other programs; `None` if the server's share is not known.
+    /// Returns the share that all other programs used; `None` if the server's share is not known.
     pub(crate) fn others_ratio(&self) -> Option<f64> {
         self.server_ratio?;
         Some(self.unexplained_ratio())
     }
 
-    /// Returns the busy share less the known share of server and generator: an upper bound for all
-    /// other programs.
+    /// Returns the busy share less the known share of server and generator. It is an upper bound for all
+    /// other programs, because an unknown use of the server is part of it.
     pub(crate) fn unexplained_ratio(&self) -> f64 {
         self.busy_ratio() - self.known_ratio()
     }
 
-    /// Returns the owner of the largest share; `None` if the server's share is not known and the
-    /// generator's is not more than half of the busy share.
+    /// Returns the user of the largest share. `None` if the server's share is not known and the generator did
+    /// not use more than half of the busy share.
     pub(crate) fn owner(&self) -> Option<CpuOwner> {
         let Some(server) = self.server_ratio else {
             let most = self.generator_ratio > 0.5 * self.busy_ratio();
             return most.then_some(CpuOwner::Generator);
         };
-        // Whoever else is on the machine takes nothing from a quota.
+        // Other programs on the machine use nothing of the quota.
         let others = self.others_ratio().filter(|_| !self.quota_binds());
         let others = others.unwrap_or(0.0);
         Some(if others > server && others > self.generator_ratio {
@@ -177,7 +179,8 @@ impl StepCpuUse {
         })
     }
 
-    /// Sentence for people: `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 % by others`.
+    /// Returns a sentence for people: `busy 98 % of 2 cores: 58 % by the server, 37 % by the generator, 3 %
+    /// by others`.
     pub(crate) fn sentence(&self) -> String {
         let share = crate::figures::share;
         let mut text = format!("busy {} of {} cores", share(self.busy_ratio()), self.cores);
@@ -201,14 +204,15 @@ impl StepCpuUse {
     }
 }
 
-/// Returns the CPU time of all processors in the measured part of a step, in nanoseconds.
+/// Returns the CPU time that all processors together have in the measured part of a step, in nanoseconds;
+/// `None` if nothing was measured.
 fn capacity_ns(step: &Step, cores: f64) -> Option<f64> {
     let capacity = step.window.measured_s() * 1e9 * cores;
     (capacity > 0.0).then_some(capacity)
 }
 
-/// Returns the number of cores that the affinities of server and generator allow, with its evidence, if
-/// it is smaller than `cores`.
+/// Returns the number of cores that the affinities of server and generator allow, with its evidence. `None`
+/// unless it is smaller than `cores`.
 fn confined(
     source: &SourceReport,
     index: usize,
@@ -222,7 +226,7 @@ fn confined(
     (allowed > 0.0 && allowed < cores).then_some((allowed, evidence))
 }
 
-/// Returns the server's share of the machine with its evidence: counted by the bench, or as recorded of
+/// Returns the server's share of the machine with its evidence: as counted by the bench, or as recorded for
 /// the processes with a known server's name.
 fn server(
     source: &SourceReport,
@@ -245,8 +249,8 @@ fn server(
     if let Some((ratio, evidence)) = told("server.cpu_ns", 1.0) {
         return (Some(ratio), evidence);
     }
-    // A server tells of its own CPU wherever it is; here it counts only on this machine. Its other
-    // threads and the children that save its data are known to the recording alone.
+    // Redis reports its main thread's CPU time wherever it runs, so that time counts only if the server is on
+    // this machine. Its other threads and child processes are known from the recording only.
     let main_thread = told("cpu_main_thread_s", 1e9).filter(|_| target::is_local(source));
     match (main_thread, recorded()) {
         (Some((told, evidence)), all) => (Some(all.map_or(told, |all| all.max(told))), evidence),

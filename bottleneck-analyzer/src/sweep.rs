@@ -1,4 +1,4 @@
-//! Sweeps: the steps of a report grouped by subject and setting.
+//! Sweeps: the steps of a report, grouped by subject and setting.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use bench_report::{Report, Step, StepEnd};
 
 use crate::requests;
 
-/// Setting of a sweep with its completed repeats.
+/// Setting of a sweep, with its completed repeats.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SweepSetting {
     /// Value of the swept parameter; 0 if nothing was swept.
     pub value: f64,
-    /// Indices into the report's `steps`.
+    /// Indices into the report's `steps` of the repeats.
     pub steps: Vec<usize>,
-    /// Mean throughput of the repeats.
+    /// Mean throughput of the repeats, in requests per second.
     pub throughput_per_s: f64,
-    /// Median of the repeats' p99 of their slowest operation.
+    /// Median over the repeats of the p99 of their slowest operation, in nanoseconds.
     pub p99_ns: Option<f64>,
 }
 
-/// Sweep of one subject over the settings of a parameter.
+/// Sweep of one subject over several settings of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Sweep {
     /// Name of the subject, as in `deadpool` or `pooled, read-heavy`.
@@ -55,7 +55,7 @@ impl Sweep {
             .collect()
     }
 
-    /// Returns the setting that contains step `index`, with its position.
+    /// Returns the setting that contains step `index`, with its index in `settings`.
     pub(crate) fn setting_of_step(&self, index: usize) -> Option<(usize, &SweepSetting)> {
         let mut settings = self.settings.iter().enumerate();
         settings.find(|(_, s)| s.steps.contains(&index))
@@ -115,8 +115,8 @@ pub(crate) fn completed(step: &Step) -> bool {
     matches!(step.end, StepEnd::Completed)
 }
 
-/// Describes the setting of a step, names first: `deadpool, read-heavy, pool size 8, users 32`. A time of
-/// zero is left out.
+/// Describes the setting of a step, names first: `deadpool, read-heavy, pool size 8, users 32`. Times of zero
+/// are left out.
 pub(crate) fn describe_setting(step: &Step) -> String {
     let number = |value: &bench_report::Parameter| value.as_f64().is_some();
     let names = step.parameters.iter().filter(|(_, v)| !number(v));

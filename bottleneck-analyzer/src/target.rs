@@ -1,4 +1,4 @@
-//! Location of the target of a bench, by its report.
+//! Location of the target of a bench, read from its report.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ pub(crate) fn is_local(source: &SourceReport) -> bool {
     let Some(address) = url else {
         return false;
     };
-    // A bench that started its own server may name no address.
+    // The address is `throwaway` if the bench started a server of its own.
     let Ok(url) = Url::parse(address) else {
         return address == "throwaway";
     };
@@ -29,8 +29,8 @@ pub(crate) fn is_local(source: &SourceReport) -> bool {
     })
 }
 
-/// Returns true if the report names an address of the target that is not on the machine of the bench:
-/// a recording of this machine then says nothing about the target.
+/// Returns true if the report names an address of the target that is not on the machine of the bench. A
+/// recording of this machine then tells nothing about the target.
 pub(crate) fn is_elsewhere(source: &SourceReport) -> bool {
     let url = source.report.config.get("url").and_then(|url| url.as_str());
     url.is_some() && !is_local(source)
@@ -42,15 +42,15 @@ pub(crate) fn process_name(source: &SourceReport) -> Option<&str> {
     process.get("name")?.as_str()
 }
 
-/// Returns true if the server is on the machine and has no known name, so that it cannot be told from
-/// outside programs.
+/// Returns true if the server is on this machine and its process name is not known, so that it cannot be
+/// distinguished from outside programs.
 pub(crate) fn may_look_like_an_outsider(
     source: &SourceReport,
     machine: MachineRecording<'_>,
     window: Window,
 ) -> bool {
     let known = match source.component() {
-        // Our own server has the name of the bench, which is running as well.
+        // The toolkit's own server runs under the name of the bench, so there are two processes of that name.
         Some(ComponentKind::Websocket) => machine.processes_called("ws-bench", window) > 1,
         Some(component) => machine.cores_of_server(component, window).is_some(),
         None => false,

@@ -1,30 +1,30 @@
-//! Thresholds: an embedded, documented file whose values a user's file can replace.
+//! Thresholds: values of an embedded file with comments. A user's file can replace each value.
 
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Shipped thresholds.
+/// Thresholds that the analyzer uses unless the user replaces them.
 const DEFAULTS: &str = include_str!("../thresholds.toml");
 
-/// Reason for which thresholds could not be read.
+/// Reason why thresholds cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ThresholdsError {
     /// The file cannot be read.
     #[error("cannot read the thresholds {path}: {source}", path = path.display())]
     Read {
-        /// The file at fault.
+        /// File that cannot be read.
         path: PathBuf,
-        /// Message of the system.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// The file is not TOML, or has an unknown name or a wrong type.
     #[error("{path} is not a thresholds file: {reason}", path = path.display())]
     Malformed {
-        /// The file at fault.
+        /// File with the error.
         path: PathBuf,
-        /// Fault with its place.
+        /// Description of the error, with its place in the file.
         reason: String,
     },
 }
@@ -44,7 +44,7 @@ macro_rules! sections {
 }
 
 sections! {
-    /// Thresholds in force; the comments of `thresholds.toml` explain each value.
+    /// Thresholds that rules and gates use; the comments of `thresholds.toml` explain each value.
     Thresholds {
         objectives: Objectives, sla: Sla, cpu: Cpu,
         memory: Memory, pool: Pool, waits: Waits, cache: Cache, measurement: Measurement,
@@ -81,12 +81,12 @@ sections! {
     }
     /// Redis as a cache.
     Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
-    /// Least measurement that allows a conclusion.
+    /// Smallest measurement that allows a conclusion.
     Measurement { noise_ratio: f64, least_samples: u64 }
 }
 
 impl Thresholds {
-    /// Returns the shipped thresholds, with the values of the file `overrides` in their place.
+    /// Returns the embedded thresholds, with values from the file `overrides` in place of theirs.
     ///
     /// # Errors
     /// If the file cannot be read, names an unknown value, or has a value out of range.
@@ -109,14 +109,14 @@ fn parse(path: &Path, text: &str) -> Result<toml::Table, ThresholdsError> {
     text.parse().map_err(|e| malformed(path, &e))
 }
 
-/// Ratios that can be above 1.
+/// Ratios that may be above 1; all others must lie between 0 and 1.
 const ABOVE_ONE: [&str; 3] = [
     "too_large_p99_ratio",
     "latency_margin_ratio",
     "evicted_per_write_ratio",
 ];
 
-/// Returns an error for a value that no figure could ever meet, or miss.
+/// Returns an error for a value out of its range, because every figure or none would meet such a threshold.
 fn in_range(path: &Path, table: &toml::Table) -> Result<(), ThresholdsError> {
     let sections = table
         .iter()
@@ -158,7 +158,7 @@ fn overlay(base: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (base.get_mut(&key), value) {
             (Some(toml::Value::Table(base)), toml::Value::Table(over)) => overlay(base, over),
-            // A whole number is a fine way to write 500.0.
+            // A whole number is accepted where a fraction is expected: 500 instead of 500.0.
             (Some(slot @ toml::Value::Float(_)), toml::Value::Integer(n)) => {
                 *slot = toml::Value::Float(n as f64);
             }

@@ -4,8 +4,8 @@ use crate::assessment::{
     Assessment, Confidence, FindingKind, Gate, GateOutcome, Readiness, ReadinessVerdict,
 };
 
-/// Decides the verdict. A failed gate means not ready; missing parts, or more unknown than passed gates,
-/// mean that readiness cannot be told.
+/// Decides the verdict. If a gate failed, the target is not ready. If a part is missing, if no gate passed,
+/// or if more gates are unknown than passed, readiness cannot be told.
 pub(crate) fn decide(assessment: &Assessment) -> ReadinessVerdict {
     let Assessment { gates, missing, .. } = assessment;
     let having = |outcome| gates.iter().filter(move |g| g.outcome == outcome);

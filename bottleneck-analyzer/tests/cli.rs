@@ -1,4 +1,4 @@
-//! The program as people run it: what it writes, what it prints, how it refuses.
+//! Tests of the program as people run it: the files that it writes, its output, and its refusals.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -21,7 +21,7 @@ fn healthy() -> tempfile::TempDir {
     home
 }
 
-/// Runs on `path` and returns the one sentence it refuses with, and its code.
+/// Runs the program on `path`, which it must refuse. Returns the message and the exit code.
 fn refusal(path: &Path) -> (String, i32) {
     let output = analyze().arg(path).output().unwrap();
     assert!(output.stdout.is_empty());
@@ -136,7 +136,7 @@ fn what_is_unknown_or_missing_passes_no_gate_but_a_lenient_one() {
     );
     PartFile::create(never_began.path(), part).unwrap();
     for home in [&recording, &few, &killed, &never_began] {
-        // A path after the flag is a path.
+        // A path after the flag is a path and not the flag's value.
         analyze().arg("--gate").arg(home.path()).assert().code(3);
         analyze()
             .arg("--gate=strict")

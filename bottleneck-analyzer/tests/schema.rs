@@ -1,4 +1,4 @@
-//! The committed schema is the one the types have.
+//! Test that the committed schema is the schema of the types.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;

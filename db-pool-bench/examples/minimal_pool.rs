@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 
 use bench_report::clock::process_cpu_ns;
 use clap::{Parser, ValueEnum};
-use db_pool_bench::workloads::Tables;
 use deadpool_postgres::{Manager, Pool, Runtime};
 use pg_connect::Address;
 use pg_evidence::Client;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use sqlx::{SqlSafeStr as _, SqlStr};
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 
 const APPLICATION: &str = "plimsoll_minimal";
-const TABLE: &str = "pgbench_accounts";
+/// The statement of `--workload point-select`.
+const READ: &str = "SELECT abalance FROM pgbench_accounts WHERE aid = $1";
 /// Longest wait for a connection: the default of `db-pool-bench`.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -58,16 +58,17 @@ fn main() -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let client = Client::open(&address, APPLICATION).await?;
-        let tables = Tables::from_pgbench(&client, TABLE).await?;
+        let largest = "SELECT max(aid)::int4 FROM pgbench_accounts";
+        let rows: i32 = client.query_one(largest, &[]).await?.try_get(0)?;
         drop(client);
         match flags.pool {
-            Kind::Deadpool => with_deadpool(&flags, &address, &tables).await,
-            Kind::Sqlx => with_sqlx(&flags, &address, &tables).await,
+            Kind::Deadpool => with_deadpool(&flags, &address, rows).await,
+            Kind::Sqlx => with_sqlx(&flags, &address, rows).await,
         }
     })
 }
 
-async fn with_deadpool(flags: &Flags, address: &Address, tables: &Tables) -> anyhow::Result<()> {
+async fn with_deadpool(flags: &Flags, address: &Address, rows: i32) -> anyhow::Result<()> {
     let manager = Manager::new(address.config(APPLICATION), NoTls);
     let pool = Pool::builder(manager)
         .max_size(flags.connections)
@@ -80,15 +81,13 @@ async fn with_deadpool(flags: &Flags, address: &Address, tables: &Tables) -> any
         held.push(pool.get().await?);
     }
     drop(held);
-    let read: Arc<str> = read_of(tables).into();
-    let rows = i32::try_from(tables.rows)?;
     load(flags, |user, stop| {
-        repeat_deadpool(pool.clone(), Arc::clone(&read), rows, user, stop)
+        repeat_deadpool(pool.clone(), rows, user, stop)
     })
     .await
 }
 
-async fn with_sqlx(flags: &Flags, address: &Address, tables: &Tables) -> anyhow::Result<()> {
+async fn with_sqlx(flags: &Flags, address: &Address, rows: i32) -> anyhow::Result<()> {
     let pool = PgPoolOptions::new()
         .max_connections(flags.connections as u32)
         .acquire_timeout(CHECKOUT_TIMEOUT)
@@ -100,20 +99,13 @@ async fn with_sqlx(flags: &Flags, address: &Address, tables: &Tables) -> anyhow:
         held.push(pool.acquire().await?);
     }
     drop(held);
-    let read = AssertSqlSafe(read_of(tables)).into_sql_str();
-    let rows = i32::try_from(tables.rows)?;
+    let read = READ.into_sql_str();
     load(flags, |user, stop| {
         repeat_sqlx(pool.clone(), read.clone(), rows, user, stop)
     })
     .await?;
     pool.close().await;
     Ok(())
-}
-
-/// Returns the statement of `--workload point-select`.
-fn read_of(tables: &Tables) -> String {
-    let accounts = tables.name("accounts");
-    format!("SELECT abalance FROM {accounts} WHERE aid = $1")
 }
 
 /// Lets each user `repeat`, and prints what all did together.
@@ -144,7 +136,6 @@ async fn load<Users: Future<Output = anyhow::Result<u64>> + Send + 'static>(
 
 async fn repeat_deadpool(
     pool: Pool,
-    read: Arc<str>,
     rows: i32,
     user: u64,
     stop: Arc<AtomicBool>,
@@ -153,7 +144,7 @@ async fn repeat_deadpool(
     while !stop.load(Ordering::Relaxed) {
         let id = random.random_range(1..=rows);
         let client = pool.get().await?;
-        let read = client.prepare_cached(&read).await?;
+        let read = client.prepare_cached(READ).await?;
         client.query_opt(&read, &[&id]).await?;
         operations += 1;
     }

@@ -83,7 +83,8 @@ mod tests {
 
     use super::*;
 
-    /// Collects the text below the flags of `command` and of all its subcommands, by name.
+    /// Adds the text below the flags of `command` and of all its subcommands to `all`, each with the name of
+    /// its command.
     fn helps(command: &clap::Command, before: &str, all: &mut Vec<(String, String)>) {
         let name = format!("{before} {}", command.get_name());
         let written = command.get_after_help().map(ToString::to_string);
@@ -106,7 +107,8 @@ mod tests {
         let mut seen = 0;
         for (name, help) in scenarios {
             assert!(help.starts_with("Examples:\n"), "{name}: {help}");
-            // A longer line would go on at the left edge, where the next example begins.
+            // A line of more than 80 columns would be wrapped to the left edge, where the next example
+            // begins.
             for line in help.lines() {
                 assert!(line.chars().count() <= 80, "{name}: {line}");
             }

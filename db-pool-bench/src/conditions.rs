@@ -1,5 +1,5 @@
-//! Conditions that make real pools large and that loopback hides: the application's own work while
-//! it holds a connection, and the network delay to the server.
+//! Conditions that make large pools necessary and that a test on one machine hides: the application's own
+//! work while it holds a connection, and the network delay to the server.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,7 +38,7 @@ pub(crate) fn network_delay(text: &str) -> Result<Duration, String> {
 }
 
 impl ConditionFlags {
-    /// Returns the conditions that these flags describe.
+    /// Returns the conditions that these flags set.
     pub(crate) fn conditions(self) -> Conditions {
         Conditions {
             hold: self.hold,
@@ -56,17 +56,17 @@ impl ConditionFlags {
     }
 }
 
-/// Conditions that the connections under test meet.
+/// Conditions under which connections are tested.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Conditions {
     /// The application's own work while it holds a connection.
     pub(crate) hold: ThinkTime,
-    /// Delay of each direction: a round trip takes twice this longer.
+    /// Delay added in each direction: a round trip takes twice this time longer.
     pub(crate) network_delay: Duration,
 }
 
 impl Conditions {
-    /// Returns true if nothing is added to loopback.
+    /// Returns true if nothing is added: no hold time and no network delay.
     pub(crate) fn are_default(self) -> bool {
         self == Self::default()
     }
@@ -98,7 +98,7 @@ pub(crate) fn hold(text: &str) -> Result<ThinkTime, String> {
     })
 }
 
-/// Returns a hold time as it is written in reports: `0` where the connection is released at once.
+/// Returns a hold time as text for reports; `0` means that the connection is released at once.
 pub(crate) fn hold_text(hold: ThinkTime) -> String {
     if hold.is_none() {
         "0".to_owned()
@@ -107,8 +107,8 @@ pub(crate) fn hold_text(hold: ThinkTime) -> String {
     }
 }
 
-/// Hold times of one user, drawn in turn. Waits on its own timer, because the runtime's timer ticks
-/// at one millisecond, as long as a typical hold.
+/// Hold times of one user, drawn one after another. Waits on a timer of its own, because the runtime's timer
+/// has steps of one millisecond, which is as long as a typical hold time.
 #[derive(Debug)]
 pub(crate) struct HoldTimer {
     hold: ThinkTime,
@@ -119,7 +119,7 @@ impl HoldTimer {
     /// Creates the sequence of hold times of `user`; equal seeds give equal sequences.
     ///
     /// # Errors
-    /// Fails when the system provides no timer.
+    /// Fails if the operating system provides no timer.
     pub(crate) fn new(hold: ThinkTime, seed: u64, user: UserId) -> Result<Self, Failure> {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0xD1B5_4A32_D192_ED03);
         let timer = if hold.is_none() {
@@ -139,7 +139,7 @@ impl HoldTimer {
         };
         let until_ns = monotonic_ns() + self.hold.draw(random).as_nanos() as u64;
         if pacer.wait_until(until_ns).await.is_err() {
-            // Sleeps the rest where the timer failed.
+            // Sleeps for the rest of the time if the timer failed.
             let left_ns = until_ns.saturating_sub(monotonic_ns());
             tokio::time::sleep(Duration::from_nanos(left_ns)).await;
         }

@@ -1,5 +1,5 @@
-//! Context of a scenario: a server, the run's tables on it, the evidence collector, and steps that
-//! run one after the other.
+//! Context of a scenario: a server, the run's tables on it, the collector of evidence, and the execution of
+//! steps one after another.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource};
-use bench_cli::find_rate::FindRateFlags;
 use bench_cli::host_worker::HostWorker;
 use bench_cli::load::StepFlags;
-use bench_cli::{RateFinder, Remedy as _};
+use bench_cli::{FindRateFlags, RateFinder, Remedy as _};
 use bench_report::{StepEnd, Warning, WarningCode};
 use load_engine::{StepPlan, StopRule};
 use testbed::{Faults, Proxy};
@@ -27,7 +26,7 @@ use crate::workloads::{Schema, SqlWorkload, WorkloadText};
 use pg_connect::Address;
 use pg_evidence::EvidenceCollector;
 
-/// Stop rule for a server that is not a throwaway one, where the user gives no rules.
+/// Stop rule that protects a server that is not a throwaway one, if the user gives no rules.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 
 /// Driver, size and conditions that one step tests.
@@ -35,9 +34,9 @@ const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
 pub(crate) struct Variant {
     /// Driver under test.
     pub(crate) driver: Driver,
-    /// Connections of the pool, or of as many users without a pool.
+    /// Number of the pool's connections. Without a pool: number of users, each with a connection.
     pub(crate) connections: u64,
-    /// Conditions of the requests.
+    /// Hold time and network delay of the requests.
     pub(crate) conditions: Conditions,
 }
 
@@ -48,9 +47,9 @@ pub(crate) struct ScenarioContext<'a> {
     pub(crate) bench: &'a mut Bench,
     /// Server under test.
     pub(crate) server: &'a ServerUnderTest,
-    /// The run's schema; its name is also that of the run's connections.
+    /// Schema of the run. Its name is also the application name of the run's connections.
     pub(crate) schema: &'a Schema,
-    /// Collector of the server's evidence.
+    /// Collector of evidence about the server.
     pub(crate) collector: EvidenceCollector,
     flags: &'a TargetFlags,
     workload: Arc<SqlWorkload>,
@@ -60,10 +59,10 @@ pub(crate) struct ScenarioContext<'a> {
 }
 
 impl<'a> ScenarioContext<'a> {
-    /// Starts to watch `server` and creates the context of steps on it.
+    /// Starts to watch `server`, and creates the context in which steps run.
     ///
     /// # Errors
-    /// Fails when the system starts no thread.
+    /// Fails if the operating system starts no thread.
     pub(crate) fn begin(
         bench: &'a mut Bench,
         flags: &'a TargetFlags,
@@ -92,23 +91,23 @@ impl<'a> ScenarioContext<'a> {
         self
     }
 
-    /// Returns true if the server is not a throwaway one, so that guards apply.
+    /// Returns true if guards apply, because the server is not a throwaway one.
     pub(crate) fn is_guarded(&self) -> bool {
         !self.server.throwaway
     }
 
-    /// Returns the rules that end a step early: those `given`, else the default guard where the
-    /// server must be protected.
+    /// Returns the rules that end a step early: those in `given`. If none are given, returns the default
+    /// guard for a server that must be protected.
     pub(crate) fn stop_rules(&self, given: &[StopRule]) -> Vec<StopRule> {
         stop_rules(given, self.is_guarded())
     }
 
-    /// Runs one step on `variant` and returns its index in the report. A step for which the server
-    /// has too few connections left is recorded as failed, and `None` is returned. A step without
-    /// rules gets the default guard on a guarded server.
+    /// Runs one step on `variant` and returns its index in the report. If the server has too few connections
+    /// left for the step, records the step as failed and returns `None`. A step without rules gets the
+    /// default guard on a guarded server.
     ///
     /// # Errors
-    /// Fails when the load generator cannot start, or the report cannot be saved.
+    /// Fails if the load generator cannot start, or the report cannot be saved.
     pub(crate) fn step(
         &mut self,
         step: &StepPlan,
@@ -204,8 +203,8 @@ impl<'a> ScenarioContext<'a> {
         RateFinder::begin(self.bench, setting, &search.find_rate, (step, DEFAULTS))
     }
 
-    /// Runs one step of a search on `variant` and tells it what came of it; returns the step's index
-    /// in the report, as [`ScenarioContext::step`].
+    /// Runs one step of a search on `variant` and passes its result to the search. Returns the step's index
+    /// in the report, as [`ScenarioContext::step`] does.
     ///
     /// # Errors
     /// As [`ScenarioContext::step`].
@@ -216,15 +215,15 @@ impl<'a> ScenarioContext<'a> {
         variant: Variant,
     ) -> anyhow::Result<Option<usize>> {
         let index = self.step(step, variant)?;
-        // A step that was left out is in the report too, as one that failed.
+        // A step that could not run is the last one in the report, too: as a failed step.
         if let Some(last) = self.bench.report.steps.len().checked_sub(1) {
             search.record(self.bench, index.unwrap_or(last));
         }
         Ok(index)
     }
 
-    /// Returns true if the server has room for `connections`. Otherwise, and after a signal, `step`
-    /// must not run.
+    /// Returns true if the server has room for `connections`. If it returns false (too few connections are
+    /// left, or a signal was received), the caller must not run `step`.
     pub(crate) fn has_room(&mut self, step: &StepPlan, connections: u64) -> bool {
         let bound = self.flags.most_connections(self.is_guarded());
         self.collector.limit_connections(bound);
@@ -250,10 +249,10 @@ impl<'a> ScenarioContext<'a> {
         false
     }
 
-    /// Returns the driver settings for `variant`.
+    /// Returns the settings with which a driver connects for `variant`.
     ///
     /// # Errors
-    /// Fails when the delaying proxy cannot be placed before the server.
+    /// Fails if the proxy that delays the network cannot be started.
     pub(crate) fn setup(&mut self, variant: Variant, seed: u64) -> anyhow::Result<DriverSetup> {
         Ok(DriverSetup {
             address: self.address(variant.conditions.network_delay)?,
@@ -268,7 +267,7 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// Returns the server's address, or that of a proxy which adds `delay`.
+    /// Returns the server's address. With a `delay`, returns the address of a proxy that adds it.
     fn address(&mut self, delay: Duration) -> anyhow::Result<Address> {
         let server = self.server;
         Ok(match self.proxy(delay)? {
@@ -311,7 +310,7 @@ fn stop_rules(given: &[StopRule], guarded: bool) -> Vec<StopRule> {
     given.to_vec()
 }
 
-/// Starts a proxy before `address` that adds `delay`.
+/// Starts a proxy that forwards to `address` and adds `delay` in each direction.
 fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
     let target = address
         .socket_address()

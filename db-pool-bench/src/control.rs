@@ -1,4 +1,4 @@
-//! Work on the server beside the load: preparing, reading settings, cleaning up.
+//! Work on the server apart from the load: preparing, reading settings, cleaning up.
 
 use std::io;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use pg_connect::ConnectError;
 use pg_evidence::Client;
 use pg_evidence::failure::from_connect;
 
-/// Time between two checks that the server still answers while work waits for it.
+/// Time between two checks that the server still answers, while work waits for it.
 const CHECKED_EVERY: Duration = Duration::from_secs(10);
 /// Longest time that one check takes; `connect_timeout` may be shorter.
 const CHECK_BOUND: Duration = Duration::from_secs(10);
-/// Checks without an answer, one after the other, after which the server counts as frozen.
+/// Number of consecutive checks without an answer after which the server counts as frozen.
 const MOST_UNANSWERED: u32 = 2;
 /// Time-out of the clean-up.
 const CLEAN_BOUND: Duration = Duration::from_secs(2);
-/// Time-out of the clean-up once a signal has come: the run must end within 3 s of it.
+/// Time-out of the clean-up after a signal: the run must end within 3 s of the signal.
 const CLEAN_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
-/// Runs work on a server, on the calling thread. The work may take as long as the server needs: a
-/// large table takes minutes to fill. It ends early by a signal, or when the server stops answering.
+/// Executes work on a server, on the calling thread. The work may take as long as the server needs, because
+/// filling a large table takes minutes. It ends early on a signal, or if the server stops answering.
 #[derive(Debug)]
 pub(crate) struct ControlRuntime {
     runtime: Runtime,
@@ -37,11 +37,11 @@ pub(crate) struct ControlRuntime {
 }
 
 impl ControlRuntime {
-    /// Creates a runtime for work on the server at `address`, for the run of `schema`; `cancel`
-    /// ends the work.
+    /// Creates a runtime for work on the server at `address`, for the run that owns `schema`. `cancel` ends
+    /// the work.
     ///
     /// # Errors
-    /// Fails when the system provides no runtime.
+    /// Fails if the operating system provides no runtime.
     pub(crate) fn new(cancel: Cancel, address: &Address, schema: &Schema) -> io::Result<Self> {
         Ok(Self {
             runtime: Builder::new_current_thread().enable_all().build()?,
@@ -51,10 +51,10 @@ impl ControlRuntime {
         })
     }
 
-    /// Runs `work` to its end; returns `None` when a signal comes.
+    /// Runs `work` to its end. Returns `None` if a signal is received.
     ///
     /// # Errors
-    /// Fails with a remedy when the server accepts no connection beside `work` any more.
+    /// Fails with a remedy if the server no longer answers further connections while `work` waits.
     pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
         self.runtime.block_on(async {
             tokio::select! {
@@ -69,8 +69,8 @@ impl ControlRuntime {
         })
     }
 
-    /// Runs `work` to its end, whether the server answers or not; returns `None` when a signal
-    /// comes.
+    /// Runs `work` to its end without checking that the server still answers. Returns `None` if a signal is
+    /// received.
     fn run_unchecked<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {
             tokio::select! {
@@ -81,7 +81,7 @@ impl ControlRuntime {
         })
     }
 
-    /// Connects under the name of the run.
+    /// Connects with an application name made from the run's name. Returns `None` if a signal is received.
     ///
     /// # Errors
     /// Fails with the reason and a remedy.
@@ -93,7 +93,8 @@ impl ControlRuntime {
             .get_connect_timeout()
             .is_none();
         let connected = if unbounded {
-            // With connect_timeout=0 the user has asked to wait, as for a pooler that is full.
+            // With connect_timeout=0 the user wants to wait without a bound, for example for a pooler without
+            // a free session.
             self.run_unchecked(connecting)
         } else {
             self.run(connecting)?
@@ -105,8 +106,8 @@ impl ControlRuntime {
         }
     }
 
-    /// Returns once the server has stopped answering. Only silence counts: a server that refuses a
-    /// connection is alive, and so is one that takes long over a statement.
+    /// Waits until the server has stopped answering, then returns that failure. Only silence counts: a server
+    /// that refuses a connection, or takes long to execute a statement, is alive.
     async fn frozen(&self) -> Failure {
         let mut unanswered = 0;
         while unanswered < MOST_UNANSWERED {
@@ -123,8 +124,8 @@ impl ControlRuntime {
         Failure::new("timeout", &message)
     }
 
-    /// Returns true if the server answers a login, be it with a refusal. A statement is not tried:
-    /// a pooler may have no session left for it.
+    /// Returns true if the server answers a login, even if it refuses it. No statement is tried, because a
+    /// pooler may have no session left to execute it.
     async fn answers(&self) -> bool {
         let login = self.address.connect_with(&self.name, |_| ());
         match timeout(CHECK_BOUND, login).await {
@@ -139,17 +140,17 @@ fn name(schema: &Schema) -> String {
     format!("{}.control", schema.name())
 }
 
-/// Returns the error of a connection that was not opened, with its remedy.
+/// Returns the error for a connection that could not be opened, with its remedy.
 fn refused(address: &Address, error: &ConnectError) -> anyhow::Result<Option<Client>> {
     let failure = from_connect(error);
     let what = format!("connect to {}", address.redacted());
     remedy::cannot(&what, &failure, Purpose::Connecting, address)
 }
 
-/// Removes `schema`, on a thread and a connection of its own.
+/// Removes `schema`, on a thread and a connection of its own. `interrupted` shortens the time-out.
 ///
 /// # Errors
-/// Fails with the reason why it is still there: the server is gone, does not answer in time, or
+/// Fails with the reason why the schema still exists: the server is gone, does not answer in time, or
 /// refuses.
 pub(crate) fn clean_up(
     address: &Address,

@@ -1,5 +1,5 @@
-//! Kinds of failures. They are short and the same for all drivers, so that error rates compare; the
-//! differences show in the message.
+//! Kinds of failures. Their names are short and the same for all drivers, so that error rates can be
+//! compared. The message shows the differences between drivers.
 
 use deadpool_postgres::{PoolError, TimeoutType};
 use load_engine::Failure;
@@ -11,16 +11,16 @@ use pg_evidence::failure::{explained, kind_of_io};
 
 use crate::wire::WireError;
 
-/// Kinds of a checkout that timed out while waiting.
+/// Kinds of failure of a checkout that timed out while it waited for a connection.
 const CHECKOUT: [&str; 2] = ["timeout.wait", "timeout.checkout"];
 
-/// Returns true if `kind` is a checkout that timed out while waiting.
+/// Returns true if failures of `kind` are checkouts that timed out while they waited for a connection.
 pub(crate) fn is_checkout_timeout(kind: &str) -> bool {
     CHECKOUT.contains(&kind)
 }
 
 /// Converts an error of tokio-postgres, from connecting or from a statement.
-pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
+pub(crate) fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     match error.as_db_error() {
         Some(told) => from_server(told.into()),
         None => pg_evidence::failure::from_postgres(error),
@@ -33,13 +33,13 @@ fn from_server(server_message: ServerMessage<'_>) -> Failure {
     server_message.failure(if is_of_pooler { POOLED } else { "" })
 }
 
-/// Explanation of a prepared statement that is missing or already exists.
+/// Explanation of an error about a prepared statement that does not exist, or exists already.
 const POOLED: &str = "; a pooler in transaction mode hands each transaction another session: \
     PgBouncer keeps prepared statements from version 1.21 on, with max_prepared_statements above 0; \
     before, use --protocol simple or extended, or pool_mode = session";
 
 /// Converts an error of a bare protocol connection.
-pub fn from_wire(error: &WireError) -> Failure {
+pub(crate) fn from_wire(error: &WireError) -> Failure {
     let kind = match error {
         WireError::Server(error) => {
             return from_server(ServerMessage {
@@ -58,8 +58,8 @@ pub fn from_wire(error: &WireError) -> Failure {
     explained(kind, error.to_string(), error)
 }
 
-/// Converts an error of deadpool, whose time-outs name their phase.
-pub fn from_pool(error: &PoolError) -> Failure {
+/// Converts an error of deadpool. Its time-outs name the phase of the checkout.
+pub(crate) fn from_pool(error: &PoolError) -> Failure {
     match error {
         PoolError::Timeout(phase) => {
             let kind = match phase {
@@ -77,7 +77,7 @@ pub fn from_pool(error: &PoolError) -> Failure {
     }
 }
 
-/// Converts an error of sqlx, which does not say why a checkout took too long.
+/// Converts an error of sqlx. Its time-outs do not tell the phase of the checkout.
 pub(crate) fn from_sqlx(error: &sqlx::Error) -> Failure {
     if let sqlx::Error::Database(told) = error
         && let Some(told) = told.try_downcast_ref::<PgDatabaseError>()

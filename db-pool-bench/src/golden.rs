@@ -1,5 +1,5 @@
-//! Reports of real runs, kept for ever, and the commands that made them: what each tells people is
-//! held by a snapshot.
+//! Reports of real runs, kept for ever, and the commands that wrote them. Snapshots fix the text that is
+//! shown for each.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use crate::cli::{PoolBenchCli, PoolBenchCommand};
 
-/// The report of `scenario`.
+/// Reads the report of `scenario`.
 pub(crate) fn report(scenario: &str) -> Report {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/bench-report/tests/golden");
     store::load(&kept.join(format!("db-pool-bench.{scenario}-1.json"))).unwrap()
 }
 
-/// The command that made the report of `scenario`: with `--run-dir` it makes another.
+/// Parses the command that wrote the report of `scenario`. Executed with `--run-dir`, it writes another one.
 pub(crate) fn command(scenario: &str) -> PoolBenchCommand {
     let args = match scenario {
         "sweep" => {
@@ -44,7 +44,7 @@ pub(crate) fn command(scenario: &str) -> PoolBenchCommand {
     PoolBenchCli::try_parse_from(words).unwrap().command
 }
 
-/// Asserts that `report` is of a run with `config`: the command and the report belong together.
+/// Asserts that `report` was written with `config`, so that command and report belong together.
 pub(crate) fn assert_made_with(report: &Report, config: &BTreeMap<String, Value>) {
     for (name, value) in config {
         assert_eq!(report.config.get(name), Some(value), "{name}");

@@ -1,5 +1,5 @@
-//! Finds the PostgreSQL connection-pool size to run with, and shows where the time goes: the wait
-//! for a connection apart from the server's work, each driver against the same requests.
+//! Finds the PostgreSQL connection-pool size to run with, and shows where the time goes. The wait for a
+//! connection is separated from the server's work, and each driver executes the same requests.
 #![cfg_attr(
     test,
     allow(
@@ -12,21 +12,26 @@
 
 mod check;
 mod cli;
+#[cfg(test)]
+#[path = "../tests/common/server.rs"]
+mod common;
 mod conditions;
 mod connect;
 mod context;
 mod control;
+#[cfg(test)]
+mod counting;
 mod defaults;
-pub mod drivers;
+mod drivers;
 mod exhaust;
-pub mod failure;
+mod failure;
 #[cfg(test)]
 mod golden;
 mod lifecycle;
 mod load_sharing;
 mod observe;
 mod one_pool;
-pub mod protocol;
+mod protocol;
 mod recommendation;
 mod remedy;
 mod results;
@@ -36,10 +41,10 @@ mod server;
 mod sweep;
 mod target;
 mod text;
-pub mod time_shares;
-pub mod wire;
+mod time_shares;
+mod wire;
 mod worker;
 mod workload_commands;
-pub mod workloads;
+mod workloads;
 
 pub use cli::run;

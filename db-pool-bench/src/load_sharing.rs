@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bench_cli::FindRateFlags;
 use bench_cli::bench::Bench;
-use bench_cli::find_rate::FindRateFlags;
 use bench_cli::host_worker::{HostWorker, HostWorkerFlags};
 use bench_cli::load::seed_or_drawn;
 use bench_cli::workers::{self, WorkerFlags};

@@ -16,6 +16,11 @@ use crate::run_server::RunServer;
 use crate::target::TargetFlags;
 use crate::workloads::WorkloadSelection;
 
+/// Error for `--find-rate` in scenarios that interfere with the load while it runs.
+pub(crate) const NO_RATE_TO_FIND: &str = "\
+this scenario has no single rate to find: what it does to the pool on its way decides what users \
+feel. Rates are found by db-pool-bench sweep and scale, redis-bench cache and pool";
+
 /// Flags of the pool under test.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OnePoolFlags {
@@ -32,7 +37,8 @@ pub(crate) struct OnePoolFlags {
         long = "driver",
         id = "driver",
         value_enum,
-        // Drivers without a pool are refused with the reason.
+        // The possible values are hidden, because drivers without a pool are refused with a reason of their
+        // own.
         hide_possible_values = true,
         value_delimiter = ',',
         value_name = "DRIVER,…",
@@ -50,11 +56,11 @@ pub(crate) struct OnePoolFlags {
 }
 
 impl OnePoolFlags {
-    /// Returns the drivers to compare, sorted and without duplicates. `without` makes the error
-    /// message for a driver without a pool.
+    /// Returns the drivers to compare, sorted and without duplicates. `without` makes the error message for a
+    /// driver without a pool.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] for such a driver.
+    /// Fails with a [`UsageError`] if a driver has no pool.
     pub(crate) fn drivers(
         &self,
         without: impl Fn(&str) -> String,
@@ -68,7 +74,7 @@ impl OnePoolFlags {
         }
     }
 
-    /// Returns the variant that tests the pool of `driver`.
+    /// Returns the variant in which steps test the pool of `driver`.
     pub(crate) fn variant(&self, driver: Driver) -> Variant {
         Variant {
             driver,
@@ -97,7 +103,7 @@ impl OnePoolFlags {
         config
     }
 
-    /// Checks that the drivers can connect to the server that the flags name.
+    /// Checks that the drivers support the address of the server that the flags name.
     ///
     /// # Errors
     /// Fails with a [`UsageError`].
@@ -105,10 +111,10 @@ impl OnePoolFlags {
         self.target.server(&self.drivers).map(drop)
     }
 
-    /// Returns the server of the run, with room for `connections`; `None` when a signal came.
+    /// Returns the server of the run, with room for `connections`. `None` if a signal is received.
     ///
     /// # Errors
-    /// Fails when no server is found.
+    /// Fails if no server is found.
     pub(crate) fn open(
         &self,
         bench: &mut Bench,
@@ -131,7 +137,7 @@ pub(crate) struct TracedRunFlags {
 }
 
 impl TracedRunFlags {
-    /// Returns the given seed, or draws one: call it once and keep the result.
+    /// Returns the given seed, or draws one. Each call draws another, so call it once and keep the result.
     pub(crate) fn draw_seed(&self) -> u64 {
         load::seed_or_drawn(self.seed)
     }

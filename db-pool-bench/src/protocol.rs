@@ -1,4 +1,4 @@
-//! Query protocol, as with `pgbench --protocol`.
+//! Query protocol, as for `pgbench --protocol`.
 
 use clap::ValueEnum;
 use pgbench_script::ValueMode;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Protocol by which statements are sent to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// Text with the values written into it; nothing is prepared
     Simple,
     /// Parsed for each execution as the unnamed statement, with the values bound
@@ -27,12 +27,12 @@ impl Protocol {
         }
     }
 
-    /// Returns true if values are put into the text of a statement.
+    /// Returns true if values are written into the text of a statement, instead of bound to parameters.
     pub(crate) fn is_textual(self) -> bool {
         self == Self::Simple
     }
 
-    /// Returns the way in which values of scripts get into statements.
+    /// Returns how values of scripts get into statements: as text or as bound parameters.
     pub(crate) fn value_mode(self) -> ValueMode {
         if self.is_textual() {
             ValueMode::Inline

@@ -1,9 +1,9 @@
-//! Recommended setting: an interval with its reason, or 'not bracketed'.
+//! Recommended setting: an interval with its reason, or 'not bracketed' if the sweep shows no bound.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use bench_cli::objective::Objective;
+use bench_cli::Objective;
 use bench_cli::table;
 use bench_report::{Recommendation, Summary};
 use statistics::knee::{self, Edge, Knee, KneeOptions, KneeSetting};
@@ -11,14 +11,16 @@ use statistics::minimum_detectable_difference;
 
 use crate::results::SettingResults;
 
-/// Significance level and power of the smallest detectable difference.
+/// Significance level of the smallest detectable difference.
 const ALPHA: f64 = 0.05;
+/// Statistical power of the smallest detectable difference.
 const POWER: f64 = 0.8;
-/// Measured loss of throughput above which a setting is not recommended, however unsure the loss.
+/// Loss of throughput. A setting whose measured mean is lower than the best by more than this share is not
+/// recommended, even if repeats scatter so much that the loss is not certain.
 const LOSS_ACCEPTED: f64 = 0.1;
 
-/// Returns the smallest setting of `parameter` whose throughput is close to the best and that keeps
-/// `objectives`; `None` where nothing was measured. `results` are sorted by value.
+/// Returns a recommendation: the smallest setting of `parameter` whose throughput is close to the best and
+/// that keeps `objectives`. `None` if nothing was measured. `results` are sorted by value.
 pub(crate) fn recommend(
     subject: &str,
     parameter: &str,
@@ -60,7 +62,8 @@ pub(crate) fn recommend(
         Ok(found) => {
             let choice = KneeChoice::from_knee(&found, &throughputs, &settings);
             let largest = settings[choice.chosen].value;
-            // Larger ones of which no step held bound it as well as any that were measured.
+            // A larger setting of which every step ended early bounds the recommendation just as a measured
+            // one does.
             let broke_above = results
                 .iter()
                 .any(|r| r.value as f64 > largest && r.held.is_empty());
@@ -75,9 +78,9 @@ pub(crate) fn recommend(
     Some(recommendation)
 }
 
-/// Fills in the recommendation at a fixed arrival rate: throughput is the same at every setting
-/// that keeps up, so the smallest setting that carries the rate and keeps the objectives is
-/// recommended.
+/// Fills in the recommendation for a fixed rate of arrivals. Throughput is then the same at every setting
+/// that keeps up, so the smallest setting that carries the rate and keeps the objectives is recommended.
+/// Without objectives no setting is recommended.
 fn at_a_rate(measured: &[&&SettingResults], objectives: &[Objective], into: &mut Recommendation) {
     if objectives.is_empty() {
         "at a fixed rate throughput tells no setting from another: give an --objective, or sweep without --rate"
@@ -95,18 +98,19 @@ fn at_a_rate(measured: &[&&SettingResults], objectives: &[Objective], into: &mut
     "the smallest setting that carried the rate within the objectives".clone_into(&mut into.reason);
 }
 
-/// Chosen setting and the upper end of its interval.
+/// Chosen setting, and the upper end of the interval around it. Both are indices into the settings.
 #[derive(Debug, Clone, Copy)]
 struct KneeChoice {
     chosen: usize,
     high: usize,
-    /// True if scatter hides so much that the measured mean decided.
+    /// True if repeats scatter so much that the choice rests on the measured means.
     scattered: bool,
 }
 
 impl KneeChoice {
-    /// Takes the knee's choice, unless its mean throughput is more than the accepted loss below the
-    /// best and only scatter hides that: then the smallest setting measured within tolerance.
+    /// Takes the setting that the knee search chose. If the mean throughput of that setting is below the best
+    /// by more than [`LOSS_ACCEPTED`], takes the smallest admissible setting whose measured mean is within
+    /// the tolerance of the best.
     fn from_knee(found: &Knee, throughputs: &[Vec<f64>], settings: &[KneeSetting]) -> Self {
         let mean = |place: usize| statistics::mean(&throughputs[place]).unwrap_or(0.0);
         let loss = |place: usize| 1.0 - mean(place) / mean(found.best);
@@ -150,7 +154,7 @@ impl KneeChoice {
         if let Some(edge) = edge {
             let _ = write!(into.reason, "; {edge}");
         }
-        // An end of the sweep that nothing lies beyond bounds nothing.
+        // At an end of the sweep there is no measured setting beyond it that would bound the interval.
         let open_below = edge == Some(Edge::Lowest) && value(found.low) > 1.0;
         let only = edge == Some(Edge::Only);
         into.value = Some(value(self.chosen));
@@ -159,8 +163,8 @@ impl KneeChoice {
     }
 }
 
-/// Returns the end of the sweep at which `chosen` lies; a setting that broke its bounds brackets
-/// too.
+/// Returns the end of the sweep at which the setting `chosen` lies; `None` if settings were measured on both
+/// sides of it. Settings that are not admissible count as measured.
 fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     match (chosen > 0, chosen + 1 < settings.len()) {
         (true, true) => None,
@@ -170,8 +174,8 @@ fn knee_edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     }
 }
 
-/// Returns the repeats that every admissible setting completed, since only those compare in pairs;
-/// all repeats where no setting is admissible.
+/// Returns the numbers of those repeats that every admissible setting completed, because only they can be
+/// compared in pairs. If no setting is admissible, returns all repeats.
 fn complete_rounds(measured: &[&&SettingResults], objectives: &[Objective]) -> BTreeSet<u64> {
     let rounds = |r: &&&SettingResults| {
         r.held
@@ -196,7 +200,7 @@ fn throughputs(results: &SettingResults, rounds: &BTreeSet<u64>) -> Vec<f64> {
         .collect()
 }
 
-/// Returns one sentence for each recommendation.
+/// Returns the headline: one sentence for each recommendation.
 pub(crate) fn headline(summary: &Summary) -> String {
     let sentences: Vec<String> = summary
         .recommendations
@@ -223,7 +227,7 @@ pub(crate) fn headline(summary: &Summary) -> String {
     }
 }
 
-/// `4 to 8`, `8 or more`, `at most 2`, `not bracketed`.
+/// Returns the interval in words: `4 to 8`, `4 alone`, `8 or more`, `2 or fewer`, `not bracketed`.
 pub(crate) fn interval(recommendation: &Recommendation) -> String {
     match (recommendation.low, recommendation.high) {
         (Some(low), Some(high)) if low < high => format!("{low} to {high}"),

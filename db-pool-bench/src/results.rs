@@ -1,37 +1,37 @@
-//! Repeats of one setting, taken together.
+//! Results of one setting: all its repeats together.
 
 use std::collections::BTreeMap;
 
-use bench_cli::objective::Objective;
+use bench_cli::Objective;
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Histogram, Latency, Load, Operation, Step, StepEnd};
 use load_engine::WORST_INTERVAL_P99_NS;
 
 use crate::drivers::Driver;
 
-/// Highest error ratio at which a setting is admissible.
+/// Highest share of failed requests at which a setting may be recommended.
 const ERRORS_TOLERATED: f64 = 0.01;
 
-/// Share of the arrival rate above which it counts as carried.
+/// Share of the arrival rate. If at least this share of the arrivals was served, the rate counts as carried.
 const CARRIED: f64 = 0.99;
 
-/// Steps of one setting.
+/// Steps of one setting, with the driver that was tested.
 #[derive(Debug)]
 pub(crate) struct SettingResults<'a> {
     /// Driver under test.
     pub(crate) driver: Driver,
-    /// Name of the setting, for people.
+    /// Name of the setting as shown to people.
     pub(crate) name: String,
     /// Value of the varied parameter.
     pub(crate) value: u64,
-    /// Completed repeats: number of the repeat, index into the report's steps, step.
+    /// Completed repeats, each with the number of the repeat, its index in the report's steps, and the step.
     pub(crate) held: Vec<(u64, usize, &'a Step)>,
-    /// Steps that ended early by a rule, a signal or a failure.
+    /// Steps that a stop rule, a signal or a failure ended early.
     pub(crate) broken: Vec<&'a Step>,
 }
 
 impl<'a> SettingResults<'a> {
-    /// Collects the steps of `driver` at the setting `name` for which `is_of` returns true.
+    /// Collects the steps of `driver` at the setting `name`: those for which `is_of` returns true.
     pub(crate) fn new(
         driver: Driver,
         name: String,
@@ -56,8 +56,8 @@ impl<'a> SettingResults<'a> {
         }
     }
 
-    /// Returns true if the setting may be recommended: no step broke off, hardly any request
-    /// failed, and every repeat carried its rate and kept the objectives.
+    /// Returns true if the setting may be recommended: no step ended early, at most [`ERRORS_TOLERATED`] of
+    /// the requests failed, and every repeat carried its rate and kept the objectives.
     pub(crate) fn is_admissible(&self, objectives: &[Objective]) -> bool {
         let stopped =
             |step: &&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
@@ -81,7 +81,8 @@ impl<'a> SettingResults<'a> {
         steps.any(|step| matches!(step.load, Load::Open { .. }))
     }
 
-    /// Returns the mean throughput per second over the completed repeats.
+    /// Returns the mean throughput of the completed repeats, in requests per second; `None` if there are
+    /// none.
     pub(crate) fn throughput_per_s(&self) -> Option<f64> {
         let each: Vec<f64> = self
             .held
@@ -91,18 +92,18 @@ impl<'a> SettingResults<'a> {
         statistics::mean(&each)
     }
 
-    /// Returns the number of failures by kind, broken steps included.
+    /// Returns the number of failures of each kind. Steps that ended early are included.
     pub(crate) fn errors(&self) -> BTreeMap<&'a str, u64> {
         errors_by_kind(self.all_steps())
     }
 
-    /// Returns the number of retries, broken steps included.
+    /// Returns the number of retries. Steps that ended early are included.
     pub(crate) fn retries(&self) -> u64 {
         let operations = self.all_steps().flat_map(|step| step.operations.values());
         operations.map(|operation| operation.retries).sum()
     }
 
-    /// Iterates over all steps, broken ones included.
+    /// Iterates over all steps, also those that ended early.
     pub(crate) fn all_steps(&self) -> impl Iterator<Item = &'a Step> {
         self.held
             .iter()
@@ -110,27 +111,27 @@ impl<'a> SettingResults<'a> {
             .chain(self.broken.iter().copied())
     }
 
-    /// Returns the latency over all operations and completed repeats, censored requests included;
-    /// `None` where a histogram is damaged.
+    /// Returns the latency over all operations and completed repeats, unanswered requests included. `None` if
+    /// a histogram cannot be read.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let held = self.held.iter();
         Latency::from_operations(held.flat_map(|(_, _, step)| step.operations.values())).ok()
     }
 
-    /// Returns the highest 99th percentile of one interval of any completed repeat, in nanoseconds.
+    /// Returns the highest 99th percentile of a single interval in any completed repeat, in nanoseconds.
     pub(crate) fn worst_interval_ns(&self) -> Option<f64> {
         let figures = self.held.iter().map(|(_, _, step)| &step.figures);
         let each = figures.filter_map(|figures| figures.get(WORST_INTERVAL_P99_NS).copied());
         each.max_by(f64::total_cmp)
     }
 
-    /// Returns the number of censored requests, broken steps included.
+    /// Returns the number of requests that were never answered. Steps that ended early are included.
     pub(crate) fn unanswered(&self) -> u64 {
         self.all_steps().map(Step::censored).sum()
     }
 
-    /// Merges one phase over all operations and completed repeats; `None` where nothing was
-    /// recorded.
+    /// Merges the histograms of one phase over all operations and completed repeats; `None` if the phase was
+    /// not recorded.
     pub(crate) fn phase(
         &self,
         phase: impl Fn(&Operation) -> Option<&Histogram>,
@@ -142,7 +143,7 @@ impl<'a> SettingResults<'a> {
         merge_recordings(operations.filter_map(phase))
     }
 
-    /// Returns the mean of one phase for each completed repeat, in nanoseconds; empty where it was
+    /// Returns the mean length of one phase in each completed repeat, in nanoseconds; empty if the phase was
     /// not recorded.
     pub(crate) fn phase_means(&self, phase: impl Fn(&Operation) -> Option<&Histogram>) -> Vec<f64> {
         let mean = |step: &Step| {
@@ -157,14 +158,14 @@ impl<'a> SettingResults<'a> {
         held.filter_map(|(_, _, step)| mean(step)).collect()
     }
 
-    /// Returns the mean of a figure of the server's evidence over the repeats that have it.
+    /// Returns the mean of a figure of the server's evidence, over the completed repeats that have it.
     pub(crate) fn server(&self, figure: &str) -> Option<f64> {
         let read =
             |(_, _, step): &(u64, usize, &Step)| step.server.as_ref()?.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
     }
 
-    /// Returns the mean of a figure of the steps over the repeats that have it.
+    /// Returns the mean of a figure of the steps, over the completed repeats that have it.
     pub(crate) fn mean_figure(&self, figure: &str) -> Option<f64> {
         let read = |(_, _, step): &(u64, usize, &Step)| step.figures.get(figure).copied();
         statistics::mean(&self.held.iter().filter_map(read).collect::<Vec<f64>>())
@@ -182,7 +183,7 @@ impl<'a> SettingResults<'a> {
     }
 }
 
-/// Counts the failures of `steps` by kind.
+/// Returns the number of failures of each kind in `steps`.
 pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTreeMap<&'a str, u64> {
     let mut errors = BTreeMap::new();
     for operation in steps.flat_map(|step| step.operations.values()) {
@@ -193,8 +194,8 @@ pub(crate) fn errors_by_kind<'a>(steps: impl Iterator<Item = &'a Step>) -> BTree
     errors
 }
 
-/// Returns true if an open loop served its arrival rate in the measured part; `None` for a closed
-/// loop.
+/// Returns true if the arrivals of an open loop were served at their rate in the measured part; `None` for a
+/// closed loop.
 pub(crate) fn carries_its_rate(step: &Step) -> Option<bool> {
     match step.load {
         Load::Open { rate_per_s, .. } => Some(step.throughput_per_s() >= CARRIED * rate_per_s),
@@ -214,7 +215,7 @@ fn keeps(step: &Step, objectives: &[Objective]) -> bool {
         .all(|objective| objective.is_kept(latency.as_ref(), errors))
 }
 
-/// Merges one phase over all operations of `step`; `None` where nothing was recorded.
+/// Merges the histograms of one phase over all operations of `step`; `None` if the phase was not recorded.
 pub(crate) fn whole(
     step: &Step,
     phase: impl Fn(&Operation) -> Option<&Histogram>,
@@ -222,13 +223,13 @@ pub(crate) fn whole(
     merge_recordings(step.operations.values().filter_map(phase))
 }
 
-/// Merges `parts` into one recording; `None` where nothing was recorded.
+/// Merges `parts` into one recording; `None` if there are none.
 pub(crate) fn merge_recordings<'a>(
     parts: impl Iterator<Item = &'a Histogram>,
 ) -> Option<Recording> {
     let mut merged = recording();
     for part in parts.filter_map(|histogram| histogram.decode().ok()) {
-        // Equal bounds on both sides: adding cannot fail.
+        // Both histograms have the same bounds, so adding cannot fail.
         let _ = merged.add(&part);
     }
     (!merged.is_empty()).then_some(merged)

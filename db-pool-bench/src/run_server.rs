@@ -1,4 +1,4 @@
-//! Server of a run: found or started, prepared with the run's schema, and left as it was found.
+//! Server of a run: found or started, prepared with the run's schema, and cleaned up at the end.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use bench_cli::ScenarioName;
 use bench_cli::bench::Bench;
 use bench_cli::host_worker::{self, HostWorker};
+use bench_report::report::own_name;
 use load_engine::{Phase, WallTime};
 use pg_evidence::{Client, settings};
 use serde_json::json;
@@ -21,14 +22,14 @@ use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
 use crate::workloads::{Schema, SqlWorkload, WorkloadSelection, WorkloadSetup};
 
-/// Server of a run, with the schema that the run may create there.
+/// Server of a run, with the schema that the run may create on it.
 #[derive(Debug)]
 pub(crate) struct RunServer {
     /// Server under test.
     pub(crate) server: ServerUnderTest,
-    /// The run's schema; its name is also that of the run's connections.
+    /// Schema of the run. Its name is also the application name of the run's connections.
     pub(crate) schema: Schema,
-    /// True once the schema may exist.
+    /// True as soon as the schema may exist on the server.
     begun: bool,
     /// Run of several hosts that this one is a part of.
     hosts: Option<HostsRun>,
@@ -44,7 +45,7 @@ struct HostsRun {
     over: WallTime,
 }
 
-/// Returns the names under which a scenario of this program is reported.
+/// Returns the program, version and scenario name for a report.
 pub(crate) fn scenario_name(scenario: &'static str) -> ScenarioName {
     ScenarioName {
         tool: "db-pool-bench",
@@ -54,11 +55,11 @@ pub(crate) fn scenario_name(scenario: &'static str) -> ScenarioName {
 }
 
 impl RunServer {
-    /// Returns the server that the flags name, or starts one with room for `connections`; `None`
-    /// when a signal came.
+    /// Returns the server that the flags name, or starts a throwaway server with room for `connections`.
+    /// `None` if a signal is received.
     ///
     /// # Errors
-    /// Fails when no server is found.
+    /// Fails if no server is found.
     pub(crate) fn open(
         bench: &mut Bench,
         flags: &TargetFlags,
@@ -80,7 +81,7 @@ impl RunServer {
         config.insert("throwaway".to_owned(), json!(server.throwaway));
         Ok(Some(Self {
             server,
-            schema: Schema::for_run(&bench.own_name()),
+            schema: Schema::for_run(&own_name(&bench.report.run_id)),
             begun: false,
             hosts: None,
         }))
@@ -102,10 +103,11 @@ impl RunServer {
         self
     }
 
-    /// Creates or finds the tables and verifies the statements; `None` when a signal came.
+    /// Creates or finds the tables, and lets the server verify the statements. `None` if a signal is
+    /// received.
     ///
     /// # Errors
-    /// Fails with a remedy when the workload cannot be prepared.
+    /// Fails with a remedy if the workload cannot be prepared.
     pub(crate) fn prepare(
         &mut self,
         bench: &mut Bench,
@@ -154,10 +156,10 @@ impl RunServer {
         remedy::cannot(&what, &from_wire(&error), Purpose::Checking, address)
     }
 
-    /// Starts to watch the server and returns the context in which steps run.
+    /// Starts to watch the server, and returns the context in which steps run.
     ///
     /// # Errors
-    /// Fails when the system starts no thread.
+    /// Fails if the operating system starts no thread.
     pub(crate) fn context<'a>(
         &'a self,
         bench: &'a mut Bench,
@@ -168,7 +170,8 @@ impl RunServer {
         Ok(context.among_hosts(self.hosts.map(|hosts| hosts.host)))
     }
 
-    /// Drops the run's schema on a server that goes on; one that the run has started ends here.
+    /// Drops the run's schema, unless the run started the server itself: that server is stopped with
+    /// everything on it.
     pub(crate) fn clean_up(self, bench: &mut Bench) {
         if !self.begun || self.server.is_started_here() {
             return;
@@ -180,7 +183,8 @@ impl RunServer {
         let address = &self.server.address;
         if let Err(reason) = clean_up(address, &self.schema, bench.interrupted()) {
             let name = self.schema.name();
-            let command = address.psql_command(&format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
+            let command =
+                remedy::commands::psql(address, &format!("DROP SCHEMA IF EXISTS {name} CASCADE"));
             bench.left_behind(&format!("the schema {name} ({reason})"), &command);
         }
     }
@@ -189,7 +193,7 @@ impl RunServer {
 /// Records version, TLS and settings of the server in the report.
 ///
 /// # Errors
-/// Fails with a remedy when the server stops answering.
+/// Fails with a remedy if the server stops answering.
 pub(crate) fn describe(
     bench: &mut Bench,
     control: &ControlRuntime,

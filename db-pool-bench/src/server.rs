@@ -1,4 +1,4 @@
-//! Server under test: the user's, or a throwaway one that is stopped when this value is dropped.
+//! Server under test: the user's server, or a throwaway server that is stopped when this value is dropped.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use testbed::{Postgres, PostgresOptions, TestbedError, token};
 
 use pg_connect::Address;
 
-/// Connections that a throwaway server has beyond the largest setting.
+/// Number of connections of a throwaway server beyond those of the largest setting.
 const SPARE_CONNECTIONS: u64 = 20;
-/// Time to wait, after a signal, for a throwaway server that is still starting, so that it can be
-/// stopped in order; later its guardian process stops it.
+/// Time to wait, after a signal, for a throwaway server that is still starting, so that it can be stopped in
+/// order. If it takes longer, its guardian process stops it.
 const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 
 /// The server under test.
@@ -21,16 +21,17 @@ const START_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(1_500);
 pub(crate) struct ServerUnderTest {
     /// Address of the server.
     pub(crate) address: Address,
-    /// True if it is a throwaway server, started here or by the calling process: no guards apply.
+    /// True if the server is a throwaway one, started here or by the calling process; guards do not apply to
+    /// it.
     pub(crate) throwaway: bool,
     started: Option<Postgres>,
 }
 
 impl ServerUnderTest {
-    /// Returns the server at `url`.
+    /// Returns the server at the address `url`.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] when that is no address of a PostgreSQL.
+    /// Fails with a [`UsageError`] if `url` is no address of a PostgreSQL server.
     pub(crate) fn at(url: &str) -> anyhow::Result<Self> {
         let address = Address::parse(url).map_err(|error| UsageError(error.to_string()))?;
         let mark = std::env::var(token::ENV).unwrap_or_default();
@@ -41,10 +42,10 @@ impl ServerUnderTest {
         })
     }
 
-    /// Starts a throwaway server that holds `connections`; `None` when a signal came meanwhile.
+    /// Starts a throwaway server that accepts `connections`. `None` if a signal is received meanwhile.
     ///
     /// # Errors
-    /// Fails when none is installed, or it does not start.
+    /// Fails if PostgreSQL is not installed, or does not start.
     pub(crate) fn start(connections: u64, cancel: &Cancel) -> anyhow::Result<Option<Self>> {
         let max_connections = u32::try_from(connections + SPARE_CONNECTIONS).unwrap_or(u32::MAX);
         let options = PostgresOptions {
@@ -77,7 +78,8 @@ impl ServerUnderTest {
         self.started.as_ref().map(Postgres::url)
     }
 
-    /// Returns true if this value started the server, so that dropping it removes everything.
+    /// Returns true if this value started the server, so that dropping it stops the server and removes its
+    /// files.
     pub(crate) fn is_started_here(&self) -> bool {
         self.started.is_some()
     }
@@ -86,7 +88,7 @@ impl ServerUnderTest {
 type Started = Result<Postgres, TestbedError>;
 
 fn start(options: PostgresOptions, cancel: &Cancel) -> anyhow::Result<Option<Started>> {
-    // A server that nobody waits for any more is dropped by its thread.
+    // If a signal ends the wait, the thread that starts the server drops it.
     let starting = BlockingTask::start(move |_| Postgres::start(&options));
     let limits = WaitLimits {
         timeout: Duration::MAX,

@@ -13,7 +13,7 @@ use crate::server::ServerUnderTest;
 use crate::workloads::WorkloadFlags;
 use pg_connect::Address;
 
-/// Share of a server's connections that may be in use beside its other users.
+/// Share of a server's connections that may be in use during a run, those of other users included.
 const MOST_CONNECTIONS: f64 = 0.8;
 
 /// Flags of the server under test and of its workload.
@@ -41,11 +41,11 @@ pub(crate) struct TargetFlags {
 }
 
 impl TargetFlags {
-    /// Returns the server that `--url` names, if any; its address is checked first.
+    /// Returns the server that `--url` names; `None` without that flag. Checks the address first.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`] when that is no address, or when one of `drivers` does not
-    /// support it or the protocol.
+    /// Fails with a [`UsageError`] if it is no address, or if one of `drivers` does not support the address
+    /// or the protocol.
     pub(crate) fn server(&self, drivers: &[Driver]) -> anyhow::Result<Option<ServerUnderTest>> {
         if drivers.contains(&Driver::Sqlx) && self.workload.protocol == Protocol::Extended {
             return Err(UsageError(PARTED.to_owned()).into());
@@ -57,26 +57,26 @@ impl TargetFlags {
         Ok(given)
     }
 
-    /// Returns the share of the server's connections that may be in use, 0..1; `None` = all of
-    /// them, on a throwaway server.
+    /// Returns the share of the server's connections that may be in use, from 0 to 1. `None` if all may be in
+    /// use, as on a throwaway server.
     pub(crate) fn most_connections(&self, guarded: bool) -> Option<f64> {
         self.most_connections
             .or(guarded.then_some(MOST_CONNECTIONS))
     }
 
-    /// Returns these flags, without those of the workload, as entries of the report's `config`.
+    /// Returns these flags as entries of the report's `config`; the workload's flags are not included.
     pub(crate) fn config(&self) -> BTreeMap<String, Value> {
         let timeout_ns = self.checkout_timeout.as_nanos() as u64;
         BTreeMap::from([("checkout_timeout_ns".to_owned(), json!(timeout_ns))])
     }
 }
 
-/// Reason why sqlx cannot run with `--protocol extended`.
+/// Reason why sqlx cannot be used with `--protocol extended`.
 const PARTED: &str = "sqlx cannot follow --protocol extended: it prepares in one round trip and asks in \
     the next, where a pooler may hand it the statement of somebody else; leave it out of --driver, or \
     use simple or prepared";
 
-/// Checks that every driver can connect as the address asks.
+/// Checks that every driver supports the address.
 fn suits(address: &Address, drivers: &[Driver]) -> Result<(), UsageError> {
     if drivers.contains(&Driver::Sqlx) && address.requires_channel_binding() {
         return Err(UsageError(

@@ -1,4 +1,4 @@
-//! Text blocks that the results of all scenarios share.
+//! Blocks of text that the results of several scenarios have in common.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use pg_evidence::dominant_event;
 use crate::recommendation::interval;
 use crate::results::{SettingResults, errors_by_kind};
 
-/// Returns `response` where arrivals had a due instant, else `call`.
+/// Returns the name of the reported latency: `response` if arrivals had a due instant, else `call`.
 pub(crate) fn latency_name(report: &Report) -> &'static str {
     let mut operations = report
         .steps
@@ -24,7 +24,8 @@ pub(crate) fn latency_name(report: &Report) -> &'static str {
     }
 }
 
-/// Returns tables with one row for each setting: latency (`latency` names it), then its phases.
+/// Returns tables with one row for each setting: one of the latency, whose name is `latency`, and one of its
+/// phases.
 pub(crate) fn settings_table(rows: &[(String, &SettingResults)], latency: &str) -> String {
     let rows: Vec<_> = rows.iter().filter(|(_, r)| !r.held.is_empty()).collect();
     if rows.is_empty() {
@@ -54,8 +55,8 @@ pub(crate) fn settings_table(rows: &[(String, &SettingResults)], latency: &str) 
     felt + &table.to_string() + &table::paragraph(legend, 0)
 }
 
-/// Returns a table of throughput and latency of `rows`, all repeats merged; `first` is the header
-/// of their names.
+/// Returns a table of throughput and latency with a row for each of `rows`, over all repeats. `first` is the
+/// header of the column with their names.
 pub(crate) fn felt_table<'r>(
     first: &str,
     latency: &str,
@@ -109,7 +110,7 @@ fn dash() -> String {
     "–".to_owned()
 }
 
-/// Returns the number of failures of any kind.
+/// Returns the number of failures of all kinds, as text.
 pub(crate) fn error_count(result: &SettingResults) -> String {
     result.errors().values().sum::<u64>().to_string()
 }
@@ -122,15 +123,15 @@ pub(crate) fn headline(sentences: &[String]) -> String {
     sentences.join(". ")
 }
 
-/// Formats a quantile as a duration; a dash where nothing was recorded.
+/// Formats the value at `quantile` as a duration; a dash if nothing was recorded.
 pub(crate) fn quantile_text(recording: Option<&Recording>, quantile: f64) -> String {
     recording.map_or("–".to_owned(), |r| {
         table::duration_ns(r.value_at_quantile(quantile))
     })
 }
 
-/// Appends the errors of `steps` by kind, each with one message; nothing where there are none.
-/// `whose` names the setting.
+/// Appends the number of failures of each kind in `steps`, each kind with one message; appends nothing if
+/// there are none. `whose` is the name of the setting.
 pub(crate) fn append_errors(text: &mut String, whose: &str, steps: &[&Step]) {
     let counts = errors_by_kind(steps.iter().copied());
     if !counts.is_empty() {
@@ -144,7 +145,7 @@ pub(crate) fn append_errors(text: &mut String, whose: &str, steps: &[&Step]) {
     }
 }
 
-/// Appends the errors, the retries and the early ends of a setting's steps.
+/// Appends failures, retries, and the reasons of steps that ended early.
 pub(crate) fn append_problems(text: &mut String, result: &SettingResults) {
     let steps: Vec<&Step> = result.all_steps().collect();
     append_errors(text, &result.name, &steps);
@@ -161,9 +162,9 @@ pub(crate) fn append_problems(text: &mut String, result: &SettingResults) {
     }
 }
 
-/// Smallest share of the users' time that is mentioned.
+/// Smallest share of the users' time that the sentence mentions.
 const TOLD: f64 = 0.05;
-/// Parts of the users' time and their names in texts.
+/// Parts of the users' time, each with its name in texts.
 const TIME: [(&str, &str); 12] = [
     ("checkout", "checkout from the pool"),
     ("cpu", "the server's CPU"),
@@ -179,8 +180,8 @@ const TIME: [(&str, &str); 12] = [
     ("first_statement", "their first statement"),
 ];
 
-/// Returns a sentence on how `whom` spent their time in `steps`, the largest part first; `None`
-/// where that is not known.
+/// Returns a sentence about how `whom` spent their time in `steps`, with the largest part first. `None` if
+/// that was not measured.
 pub(crate) fn time_sentence<'a>(
     whom: &str,
     steps: &(impl Iterator<Item = &'a Step> + Clone),
@@ -202,21 +203,21 @@ pub(crate) fn time_sentence<'a>(
             let evidence = steps.clone().filter_map(|step| step.server.as_ref());
             let event = dominant_event(part, evidence);
             let event = event.map_or_else(String::new, |event| format!(" ({event})"));
-            // A non-breaking space keeps figure and unit on one line.
+            // The non-breaking space keeps a figure and its unit on one line.
             format!("{said}{event} {:.0}\u{a0}%", share * 100.0)
         })
         .collect();
     (!told.is_empty()).then(|| format!("{whom} spent their time on: {}", told.join(", ")))
 }
 
-/// Returns a sentence on the parts of a checkout in `steps`; `None` where no pool recorded them.
+/// Returns a sentence about the parts of a checkout in `steps`; `None` if no pool recorded them.
 pub(crate) fn checkout_sentence<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<String> {
     let told = steps.filter_map(|step| step.pool.as_ref()?.checkout.as_ref());
     let parts = CheckoutParts::merged(told)?;
     Some(format!("a checkout took {}", table::checkout(&parts)))
 }
 
-/// Appends the reason why `step` ended early, if it did.
+/// Appends the reason why `step` ended early; appends nothing if it was completed.
 pub(crate) fn append_early_end(text: &mut String, step: &Step) {
     let how = match &step.end {
         StepEnd::Completed => return,

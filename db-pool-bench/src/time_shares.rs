@@ -1,10 +1,10 @@
-//! Shares of the users' time in a step: waiting for a connection, or holding one whose session
+//! Shares of the users' time in a step: waiting for a connection, or holding a connection whose session
 //! worked, waited, or was idle in a transaction.
 //!
-//! All parts are in one unit, the mean number of users at once. The wait for connections and the
-//! time on them come from the client's timings by Little's law (L = λW: Little, *A Proof for the
-//! Queuing Formula*, Operations Research 9(3), 1961); the activity of sessions comes from the
-//! samples, and their CPU time from the kernel where it reports more.
+//! All parts have the same unit: the mean number of users at once. The number that waits for connections or
+//! holds one is computed from the client's timings by Little's law (L = λW: Little, *A Proof for the Queuing
+//! Formula*, Operations Research 9(3), 1961). The activities of sessions are sampled. Their CPU time is the
+//! kernel's figure, if that is larger than the sampled one.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use bench_report::{Histogram, Operation, ServerEvidence, Step};
 
 use crate::failure::is_checkout_timeout;
 
-/// Figures of sampled sessions and the part that each belongs to.
+/// Figures of sampled sessions, each with the part of the users' time that it counts for.
 const SESSIONS: [(&str, &str); 7] = [
     ("sessions.cpu_mean", "cpu"),
     ("sessions.lock_mean", "lock"),
@@ -23,21 +23,24 @@ const SESSIONS: [(&str, &str); 7] = [
     ("sessions.other_wait_mean", "other_wait"),
 ];
 
-/// Demand for connections beside the users of a step, such as holders that keep one. Their sessions
-/// are sampled with the users', so their time belongs to the whole.
+/// Tasks other than the users that need connections, such as holders. The samples of sessions include theirs,
+/// so their time must be part of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ExtraUsers {
-    /// Mean number that wait for a connection.
+pub(crate) struct ExtraUsers {
+    /// Mean number of tasks that wait for a connection.
     pub(crate) waiting: f64,
-    /// Mean number that hold a connection.
+    /// Mean number of tasks that hold a connection.
     pub(crate) on_connection: f64,
 }
 
-/// Returns the share of the users' time (and that of those `beside` them) by part: `checkout`
-/// (waiting for a connection of the pool), `cpu` (the server on, or waiting for, a CPU), `lock`,
-/// `lwlock`, `io`, `client` (the server waits for the client within a transaction or statement),
-/// `other_wait`, and `rest` (driver, network, scheduling: connections in use whose session is
-/// idle). The shares add up to 1. Empty where sessions were not sampled or nothing finished.
+/// Returns the shares of the time of the users (and of the tasks `beside` them), from 0 to 1, by part. They
+/// add up to 1. Empty if sessions were not sampled or no call finished. The parts are:
+///
+/// - `checkout`: waiting for a connection of the pool
+/// - `cpu`: the server on a CPU, or waiting for one
+/// - `lock`, `lwlock`, `io`, `other_wait`: the server waiting
+/// - `client`: the server waiting for the client within a transaction or a statement
+/// - `rest`: driver, network, scheduling; the connection is in use and its session is idle
 pub(crate) fn of_step(
     step: &Step,
     server: &ServerEvidence,
@@ -50,7 +53,7 @@ pub(crate) fn of_step(
     for (figure, part) in SESSIONS {
         *users.entry(part).or_default() += server.figures.get(figure).copied().unwrap_or(0.0);
     }
-    // Samples miss bursts of a few microseconds, since the sampler needs a CPU itself.
+    // Samples miss bursts of a few microseconds, because the sampler itself needs a CPU to take one.
     if let (Some(spent_ns), Some(sampled)) =
         (server.figures.get("server.cpu_ns"), users.get_mut("cpu"))
     {
@@ -71,23 +74,23 @@ pub(crate) fn of_step(
     users
 }
 
-/// Records the evidence and the shares in `step`, as in `time.checkout_ratio`.
-pub fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
+/// Stores the server's evidence in `step`, and the shares as figures such as `time.checkout_ratio`.
+pub(crate) fn record(step: &mut Step, server: ServerEvidence, beside: ExtraUsers) {
     for (part, share) in of_step(step, &server, beside) {
         step.figures.insert(format!("time.{part}_ratio"), share);
     }
     step.server = Some(server);
 }
 
-/// Returns the mean number of users in a phase.
+/// Returns the mean number of users that are in a phase at once.
 fn mean_users(step: &Step, phase: impl Fn(&Operation) -> Option<&Histogram>) -> f64 {
     let spent = step.operations.values().filter_map(phase);
     let spent_ns: f64 = spent.map(|h| h.mean_ns * h.count as f64).sum();
     spent_ns / 1e9 / step.window.measured_s()
 }
 
-/// Returns the mean number of users whose wait for a connection failed. All failures share one
-/// distribution, whose mean is used.
+/// Returns the mean number of users whose wait for a connection failed in the end. All kinds of failure share
+/// one histogram, so its mean is used.
 fn checkout_failures(step: &Step) -> f64 {
     let of = |operation: &Operation| {
         let errors = operation.errors.iter();
@@ -107,7 +110,8 @@ mod tests {
     use super::*;
     use crate::sweep::tests::step;
 
-    /// A second of 100 calls that waited 30 ms for a connection and held it for 40 ms.
+    /// Computes the shares of a step of one second with 100 calls. Each waited for a connection for 30 ms and
+    /// held it for 40 ms.
     fn measured(sessions: &[(&str, f64)], beside: ExtraUsers) -> BTreeMap<&'static str, f64> {
         let mut step = step(4, 0, 100.0);
         let histogram = |ms: u64| {
@@ -138,7 +142,8 @@ mod tests {
             (parts.values().sum::<f64>() - 1.0).abs() < 1e-9,
             "{parts:?}"
         );
-        // 3 users wait for a connection, 4 hold one: 2 in a lock, 1 in nobody's account.
+        // 3 users wait for a connection and 4 hold one; of their sessions 2 wait for a lock, and 1 is in no
+        // sample.
         let near =
             |part: &str, share: f64| assert!((parts[part] - share).abs() < 0.01, "{parts:?}");
         near("checkout", 3.0 / 7.0);
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn those_beside_the_users_count_for_the_whole() {
-        // Two more wait for a connection; one more holds one whose session waits for its client.
+        // Two more tasks wait for a connection; one more holds one, and its session waits for its client.
         let beside = ExtraUsers {
             waiting: 2.0,
             on_connection: 1.0,

@@ -9,108 +9,55 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
-use bench_report::{Histogram, Operation, Pacing, Step, StepEnd};
-use common::postgres;
-use db_pool_bench::drivers::{Deadpool, DriverSetup, PoolOptions};
-use db_pool_bench::protocol::Protocol;
-use db_pool_bench::workloads::{Builtin, Schema};
-use load_engine::{Cancel, LoadPlan, Observer, Phase, StepPlan, ThinkTime, run_requests};
-use pg_connect::Address;
-use pg_evidence::Client;
+use bench_report::{Histogram, Operation, Step, StepEnd};
+use common::{postgres, report, sweep};
+use test_support::{RunningProgram, TestDirectory};
 use testbed::Postgres;
 
-const RATE_PER_S: u64 = 1_000;
+/// What comes due during the stop is less than may be in flight at once.
+const RATE_PER_S: u64 = 800;
 const SECONDS: u64 = 10;
 const STOP: Duration = Duration::from_secs(1);
 const CONNECTIONS: u64 = 8;
 
-fn setup(server: &Postgres) -> DriverSetup {
-    let address = Address::parse(server.url()).unwrap();
-    let schema = Schema::for_run("coordinated-omission");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let workload = runtime.block_on(async {
-        let client = Client::open(&address, "a_test").await.unwrap();
-        let tables = schema.create(&client, 1).await.unwrap();
-        let draft = Builtin::PointSelect
-            .draft(&tables, 1, Protocol::Prepared)
-            .unwrap();
-        draft.verify(&client).await.unwrap()
-    });
-    DriverSetup {
-        address,
-        application: "a_test".to_owned(),
-        pool_size: CONNECTIONS,
-        pool: PoolOptions::default(),
-        checkout_timeout: Duration::from_secs(30),
-        workload: Arc::new(workload),
-        seed: 1,
-        hold: ThinkTime::NONE,
-        opened: Arc::default(),
-    }
-}
-
-/// Tells when measuring begins.
-struct TellMeasure(Sender<()>);
-
-impl Observer for TellMeasure {
-    fn phase(&mut self, phase: Phase) {
-        if phase == Phase::Measure {
-            self.0.send(()).unwrap();
-        }
-    }
-}
-
-fn run(plan: &StepPlan, factory: &Arc<Deadpool>, observer: &mut dyn Observer) -> Step {
-    let step = run_requests(plan, factory, &Cancel::new(), observer)
-        .unwrap()
-        .step;
-    assert_eq!(step.end, StepEnd::Completed);
-    step
+/// Runs one step of requests for one row by its key, with further words of `args`; `meanwhile` is
+/// called when the step is measured.
+fn run<T>(server: &Postgres, args: &str, meanwhile: impl FnOnce() -> T) -> (Step, T) {
+    let place = TestDirectory::new();
+    let args = format!(
+        "--workload point-select --driver deadpool --pool-sizes {CONNECTIONS} --repeats 1 {args}"
+    );
+    let mut running = RunningProgram::start(sweep(&place, &args).env("DATABASE_URL", server.url()));
+    running.wait_for("phase: measure");
+    let result = meanwhile();
+    let end = running.end();
+    assert_eq!(end.code, Some(0), "{}", end.said);
+    let step = report(&place).steps.remove(0);
+    assert_eq!(step.end, StepEnd::Completed, "{}", end.said);
+    (step, result)
 }
 
 /// Returns what these connections can serve: how fast a queue is worked off.
-fn capacity_per_s(factory: &Arc<Deadpool>) -> f64 {
-    let load = LoadPlan::Closed {
-        users: 4 * CONNECTIONS,
-        think_time: load_engine::ThinkTime::NONE,
-    };
-    let mut plan = StepPlan::new("capacity", load, Duration::from_secs(1));
-    plan.warmup = Duration::from_millis(300);
-    run(&plan, factory, &mut ()).throughput_per_s()
+fn capacity_per_s(server: &Postgres) -> f64 {
+    let args = format!("--users {} --warmup 300ms --duration 1s", 4 * CONNECTIONS);
+    run(server, &args, || ()).0.throughput_per_s()
 }
 
 /// Runs the open loop, stops the server in the middle; the step, and how long the server stood.
-fn run_with_a_stop(server: &Postgres, factory: &Arc<Deadpool>) -> (Step, f64) {
-    let load = LoadPlan::Open {
-        rate_per_s: RATE_PER_S as f64,
-        pacing: Pacing::Constant,
-        // Far above all that can come due during the stop.
-        in_flight_cap: 4_096,
-    };
-    let mut plan = StepPlan::new("stop", load, Duration::from_secs(SECONDS));
-    plan.warmup = Duration::from_millis(500);
-    let (sender, measuring) = channel();
-    std::thread::scope(|scope| {
-        let stopper = scope.spawn(move || {
-            measuring.recv().unwrap();
-            std::thread::sleep(Duration::from_millis(SECONDS * 1_000 / 2));
-            server.pause();
-            let paused_ns = monotonic_ns();
-            std::thread::sleep(STOP);
-            let stood_ns = monotonic_ns() - paused_ns;
-            server.resume();
-            stood_ns as f64
-        });
-        let step = run(&plan, factory, &mut TellMeasure(sender));
-        (step, stopper.join().unwrap())
+fn run_with_a_stop(server: &Postgres) -> (Step, f64) {
+    let args =
+        format!("--rate {RATE_PER_S} --pacing constant --warmup 500ms --duration {SECONDS}s");
+    run(server, &args, || {
+        std::thread::sleep(Duration::from_millis(SECONDS * 1_000 / 2));
+        server.pause();
+        let paused_ns = monotonic_ns();
+        std::thread::sleep(STOP);
+        let stood_ns = monotonic_ns() - paused_ns;
+        server.resume();
+        stood_ns as f64
     })
 }
 
@@ -168,12 +115,11 @@ fn shown_in_service(select: &Operation) -> Option<String> {
 #[test]
 fn a_server_that_stands_still_for_a_second_shows_in_everyone_who_was_due_in_it() {
     let server = postgres(&[]);
-    let factory = Arc::new(Deadpool(setup(&server)));
     let mut faults = Vec::new();
     // Others on this machine can make requests wait as well, but not fewer of them.
     for _ in 0..3 {
-        let capacity = capacity_per_s(&factory);
-        let (step, stood_ns) = run_with_a_stop(&server, &factory);
+        let capacity = capacity_per_s(&server);
+        let (step, stood_ns) = run_with_a_stop(&server);
         let select = &step.operations["select"];
         assert_eq!(select.attempted, RATE_PER_S * SECONDS, "none is lost");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Commands and flags.
+//! Commands and flags of `plimsoll`.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use clap::{Args, Parser, Subcommand};
 /// Runs the whole suite and names the bottleneck.
 #[derive(Debug, Parser)]
 #[command(name = "plimsoll", version, after_help = EXAMPLES)]
-pub struct PlimsollCli {
+pub(crate) struct PlimsollCli {
     /// Command to run.
     #[command(subcommand)]
-    pub command: PlimsollCommand,
+    pub(crate) command: PlimsollCommand,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -21,7 +21,7 @@ const EXAMPLES: &str = "Examples:
 
 /// Commands.
 #[derive(Debug, Subcommand)]
-pub enum PlimsollCommand {
+pub(crate) enum PlimsollCommand {
     /// Run a profile: servers, recorder, benches, analysis
     #[command(after_help = RUN_HELP)]
     Run(RunFlags),
@@ -42,37 +42,37 @@ Examples:
 
 /// Flags of `plimsoll run`.
 #[derive(Debug, Clone, Args)]
-pub struct RunFlags {
+pub(crate) struct RunFlags {
     /// Profile to run; `plimsoll list` shows them
     #[arg(long, value_name = "NAME", default_value = "quick")]
-    pub profile: String,
+    pub(crate) profile: String,
 
     /// Only this component, as in db-pool-bench (repeat it for several)
     #[arg(long, value_name = "COMPONENT")]
-    pub only: Vec<String>,
+    pub(crate) only: Vec<String>,
 
     /// Directory of the run's files, without reports of another run, which are neither
     /// mixed nor overwritten [default: reports/RUN]
     #[arg(long, value_name = "DIR")]
-    pub run_dir: Option<PathBuf>,
+    pub(crate) run_dir: Option<PathBuf>,
 
     /// Your PostgreSQL; a throwaway one is started otherwise
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<String>,
+    pub(crate) database_url: Option<String>,
 
     /// Your Redis; a throwaway one is started otherwise
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
-    pub redis_url: Option<String>,
+    pub(crate) redis_url: Option<String>,
 
     /// Your WebSocket server; a throwaway one is started otherwise
     #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
-    pub ws_url: Option<String>,
+    pub(crate) ws_url: Option<String>,
 
     /// Seed of everything random, for all benches [default: drawn by each]
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
 
     /// Show the result only
     #[arg(long, short)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 }

@@ -6,28 +6,28 @@ use bench_report::Environment;
 
 use crate::server_check::{self, ServerCheck};
 
-/// Severity of an observation.
+/// Consequence of an observation for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Nothing to do.
+pub(crate) enum Severity {
+    /// The observation needs no action.
     Fine,
-    /// Some figures will be doubtful or some limits low.
+    /// Some figures of a run will be doubtful, or some limits low.
     Doubtful,
-    /// No run is possible.
+    /// A run is not possible.
     Prevents,
 }
 
 /// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
+pub(crate) struct Check {
     /// Subject of the check.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// Severity.
-    pub severity: Severity,
-    /// Observation.
-    pub seen: String,
-    /// Remedy; empty when nothing is to be done.
-    pub remedy: String,
+    pub(crate) severity: Severity,
+    /// Observation in words.
+    pub(crate) seen: String,
+    /// Remedy; empty if no action is needed.
+    pub(crate) remedy: String,
 }
 
 impl Check {
@@ -59,17 +59,17 @@ impl Check {
     }
 }
 
-/// Servers that the user's environment names; a run starts throwaway servers in place of the others.
+/// Servers that the user's environment names. A run starts throwaway servers for those that are absent.
 #[derive(Debug, Default)]
-pub struct NamedServers {
+pub(crate) struct NamedServers {
     postgres: Option<String>,
     redis: Option<String>,
     websocket: Option<String>,
 }
 
 impl NamedServers {
-    /// Reads the variables that `plimsoll run` reads.
-    pub fn from_environment() -> Self {
+    /// Reads the environment variables that `plimsoll run` reads.
+    pub(crate) fn from_environment() -> Self {
         let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
         Self {
             postgres: named("DATABASE_URL"),
@@ -79,8 +79,12 @@ impl NamedServers {
     }
 }
 
-/// Runs all checks. `root` is `/`, or a made-up tree in tests.
-pub fn examine(root: &Path, environment: &Environment, servers: &NamedServers) -> Vec<Check> {
+/// Runs all checks. `root` is `/`; tests use a directory with files like those of `/proc`.
+pub(crate) fn examine(
+    root: &Path,
+    environment: &Environment,
+    servers: &NamedServers,
+) -> Vec<Check> {
     let mut checks = vec![cores(environment), memory(root), descriptors(environment)];
     checks.extend(ports(root));
     checks.extend(busy(root, environment));
@@ -176,7 +180,7 @@ fn ports(root: &Path) -> Option<Check> {
     })
 }
 
-/// Checks the machine for load by other programs.
+/// Checks if other programs load the machine; `None` if that cannot be read.
 fn busy(root: &Path, environment: &Environment) -> Option<Check> {
     let load: f64 = read(root, "proc/loadavg")?
         .split_whitespace()
@@ -234,7 +238,7 @@ fn server<T: AsRef<Path>>(what: &'static str, found: Result<T, testbed::TestbedE
     }
 }
 
-/// Converts the check of one of the user's servers.
+/// Converts the result of checking one of the user's servers.
 fn reached(what: &'static str, variable: &str, reached: ServerCheck) -> Check {
     match reached {
         ServerCheck::Usable(seen) => Check::fine(what, format!("{variable} {seen}")),
@@ -263,7 +267,7 @@ fn read(root: &Path, path: &str) -> Option<String> {
 }
 
 /// Returns the text of `plimsoll doctor`, and true if a run is possible.
-pub fn text(checks: &[Check]) -> (String, bool) {
+pub(crate) fn text(checks: &[Check]) -> (String, bool) {
     let mut text = String::new();
     for check in checks {
         let mark = match check.severity {

@@ -1,14 +1,14 @@
-//! Cause of a tool's failure, read from its log.
+//! Cause of a tool's failure, read from the tool's log.
 
 use std::path::Path;
 
 use bench_report::redaction;
 
-/// Longest cause that is shown, in characters; the log has all of it.
+/// Length of the longest cause that is shown, in characters; the log has all of it.
 const MAX_CHARS: usize = 800;
 
-/// Returns the cause that `tool` gave in its `log`: its error with the remedy, or else the last line.
-/// Secrets are masked, as a log may hold the words of a server.
+/// Returns the cause of failure that `tool` wrote into its `log`: its error with the remedy, or else the last
+/// line. Secrets are masked, because a log may contain words of a server.
 pub(crate) fn from_log(log: &Path, tool: &str) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text
@@ -27,7 +27,7 @@ pub(crate) fn from_log(log: &Path, tool: &str) -> String {
     shortened(&redaction::text(&said))
 }
 
-/// Shortens a cause to its beginning and its end, which holds the remedy.
+/// Shortens a cause to its beginning and its end. The end contains the remedy.
 fn shortened(said: &str) -> String {
     let letters: Vec<char> = said.chars().collect();
     if letters.len() <= MAX_CHARS {

@@ -1,18 +1,48 @@
-//! Runs the benches as one suite while the machine is recorded, and ends with the analyzer's
-//! findings.
+//! Runs the benches as one suite while the machine is recorded, then shows the analyzer's findings.
 //!
-//! Each tool runs as a process of its own, as a user would run it by hand: the suite measures exactly
-//! what the tool measures, and a tool that crashes affects no other.
+//! Each tool runs as a process of its own, as a user would run it: the suite measures exactly what the tool
+//! measures, and a tool that crashes does not affect the others.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod cli;
-pub mod doctor;
+mod cli;
+mod doctor;
 mod failure_cause;
-pub mod list;
+mod list;
 mod profile;
 mod run_directory;
 mod run_parts;
 mod server_check;
 mod servers;
-pub mod suite;
+mod suite;
 mod tool_process;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use bench_cli::Exit;
+use bench_report::Environment;
+
+use crate::cli::{PlimsollCli, PlimsollCommand};
+use crate::doctor::NamedServers;
+
+/// Parses the command line and runs the command that it names.
+pub fn run() -> ExitCode {
+    let cli: PlimsollCli = bench_cli::parse();
+    bench_cli::run("plimsoll", || match cli.command {
+        PlimsollCommand::Run(flags) => suite::run(&flags),
+        PlimsollCommand::List => {
+            bench_cli::output::print(&list::text()?)?;
+            Ok(Exit::Done)
+        }
+        PlimsollCommand::Doctor => examine_this_machine(),
+    })
+}
+
+fn examine_this_machine() -> anyhow::Result<Exit> {
+    let environment = Environment::capture();
+    let servers = NamedServers::from_environment();
+    let checks = doctor::examine(Path::new("/"), &environment, &servers);
+    let (text, can_run) = doctor::text(&checks);
+    bench_cli::output::print(&text)?;
+    Ok(if can_run { Exit::Done } else { Exit::Code(1) })
+}

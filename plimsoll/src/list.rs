@@ -1,4 +1,4 @@
-//! List of profiles and scenarios.
+//! List of profiles and scenarios, for `plimsoll list`.
 
 use crate::profile;
 
@@ -43,8 +43,8 @@ const SCENARIOS: &[(&str, &str)] = &[
 /// Returns the text of `plimsoll list`.
 ///
 /// # Errors
-/// Fails only when the built-in profiles are damaged.
-pub fn text() -> anyhow::Result<String> {
+/// Fails only if the built-in profiles cannot be parsed.
+pub(crate) fn text() -> anyhow::Result<String> {
     let mut text = String::from("Profiles (plimsoll run --profile NAME)\n");
     for profile in profile::all()? {
         text.push_str(&format!("  {:<8} {}\n", profile.name, profile.about));

@@ -1,22 +1,22 @@
-//! Profiles: selections of benches for a run.
+//! Profiles: selections of benches that run together.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// The built-in profiles, as text.
+/// Text of the built-in profiles.
 const BUILT_IN: &str = include_str!("../profiles.toml");
 
-/// One bench invocation of a profile.
+/// One call of a bench in a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct SuiteComponent {
-    /// The binary.
+    /// Name of the program.
     pub(crate) tool: String,
-    /// Its subcommand.
+    /// Subcommand of the program.
     pub(crate) scenario: String,
-    /// Expected duration in seconds, for the display of the time left.
+    /// Expected duration in seconds, by which the remaining time is shown.
     pub(crate) about_s: u64,
-    /// Its flags.
+    /// Flags of the call.
     pub(crate) args: Vec<String>,
 }
 
@@ -26,46 +26,46 @@ impl SuiteComponent {
         Duration::from_secs(self.about_s)
     }
 
-    /// Returns the stem of its report, as in `db-pool-bench.sweep`.
+    /// Returns the file name of its report without the extension, as in `db-pool-bench.sweep`.
     pub(crate) fn stem(&self) -> String {
         format!("{}.{}", self.tool, self.scenario)
     }
 }
 
-/// A named selection of bench invocations.
+/// Selection of benches with a name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Profile {
-    /// Its name.
+    /// Name of the profile.
     pub(crate) name: String,
-    /// Purpose, as it is shown.
+    /// Purpose of the profile as shown to people.
     pub(crate) about: String,
     /// Benches, in the order in which they run.
     #[serde(rename = "component")]
     pub(crate) components: Vec<SuiteComponent>,
 }
 
-/// Reasons for which there is no such profile.
+/// Reasons why a profile cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProfileError {
-    /// The built-in file is damaged.
+    /// The built-in profiles cannot be parsed.
     #[error("the built-in profiles cannot be read: {0}")]
     BuiltIn(#[from] toml::de::Error),
     /// No profile has this name.
     #[error("there is no profile {asked:?}; there are: {known}")]
     Unknown {
-        /// Name that was asked for.
+        /// Name that the user gave.
         asked: String,
-        /// Names that exist.
+        /// Names of the existing profiles.
         known: String,
     },
     /// The profile has no such component.
     #[error("profile {profile:?} has no component {asked:?}; it has: {known}")]
     NoComponent {
-        /// The profile.
+        /// Name of the profile.
         profile: String,
-        /// Name that was asked for.
+        /// Name that the user gave.
         asked: String,
-        /// Names that exist.
+        /// Names of the components in the profile.
         known: String,
     },
 }
@@ -78,15 +78,15 @@ struct ProfileFile {
 /// Returns all built-in profiles.
 ///
 /// # Errors
-/// Fails only when the built-in file is damaged, which a test rules out.
+/// Fails only if the built-in profiles cannot be parsed, which a test rules out.
 pub(crate) fn all() -> Result<Vec<Profile>, ProfileError> {
     Ok(toml::from_str::<ProfileFile>(BUILT_IN)?.profile)
 }
 
-/// Returns the profile of that name, reduced to the components in `only` (empty = all of them).
+/// Returns the profile called `name`, reduced to the components in `only`; all of them if `only` is empty.
 ///
 /// # Errors
-/// Fails when there is no such profile, or it has no such component.
+/// Fails if there is no such profile, or if it has no such component.
 pub(crate) fn find(name: &str, only: &[String]) -> Result<Profile, ProfileError> {
     let profiles = all()?;
     let names: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
@@ -147,7 +147,7 @@ mod tests {
         );
     }
 
-    /// The analyzer promises nothing on less than 10 s of load at one setting.
+    /// The analyzer promises nothing from less than 10 s of load at one setting.
     #[test]
     fn settings_are_held_long_enough_for_promises() {
         for name in ["quick", "normal"] {

@@ -1,31 +1,31 @@
-//! Directory of a run, which never mixes with another run and in which nothing is overwritten.
+//! Directory for the files of one run. It is never shared with another run, and no file in it is overwritten.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Reasons for which a directory cannot be used for a run.
+/// Reasons why a directory cannot be used for a run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunDirectoryError {
-    /// It holds a file that would be taken for the run's, or overwritten.
+    /// The directory contains a file that would be overwritten, or mistaken for one of the run.
     #[error("{directory} already holds {file}", directory = directory.display())]
     Used {
         /// The directory.
         directory: PathBuf,
-        /// One of the files in it.
+        /// Name of that file.
         file: String,
     },
-    /// It cannot be made or read.
+    /// The directory cannot be created or read.
     #[error("cannot make the run's directory {directory}: {source}", directory = directory.display())]
     Unusable {
         /// The directory.
         directory: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
 
 impl RunDirectoryError {
-    /// Returns the remedy.
+    /// Returns the remedy for the user.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Used { .. } => "another --run-dir, or move those files away",
@@ -34,11 +34,11 @@ impl RunDirectoryError {
     }
 }
 
-/// Makes `directory`, or accepts an existing one without reports and raw samples: the analyzer reads
-/// every report in it, and raw samples would be replaced.
+/// Creates `directory`, or accepts an existing one without reports and raw samples. The analyzer would read
+/// reports of another run in it, and raw samples would be overwritten.
 ///
 /// # Errors
-/// Fails when it holds reports or a page already, or cannot be made.
+/// Fails if the directory already contains reports or a page, or cannot be created.
 pub(crate) fn claim(directory: &Path) -> Result<(), RunDirectoryError> {
     let unusable = |source| RunDirectoryError::Unusable {
         directory: directory.to_owned(),

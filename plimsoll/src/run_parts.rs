@@ -1,20 +1,20 @@
-//! Parts of a run in its manifest: written before anything is started, and again whenever the state
-//! of a part changes.
+//! Parts of a run in its manifest. All are written before anything is started, and each again whenever its
+//! state changes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitStatus;
 
-use bench_report::StoreError;
 use bench_report::manifest::{Part, PartFile, PartStatus};
+use bench_report::store::StoreError;
 use nix::sys::signal::Signal;
 
 use crate::profile::Profile;
 
-/// Name of this program as the starter of parts in the manifest.
+/// Name of this program in the manifest, as the starter of parts.
 pub(crate) const STARTER: &str = "plimsoll";
 
-/// Parts that have not ended yet, by the stems of their reports.
+/// Parts that have not ended yet, by the file names of their reports without the extension.
 #[derive(Debug)]
 pub(crate) struct RunParts(BTreeMap<String, PartFile>);
 
@@ -43,20 +43,20 @@ impl RunParts {
         Ok(Self(parts))
     }
 
-    /// Notes that a part is about to be started, which writes its own state from then on until it
-    /// ends.
+    /// Records that a part is about to be started. From then on until its end, the part writes its state
+    /// itself.
     ///
     /// # Errors
-    /// Fails when the manifest cannot be written.
+    /// Fails if the manifest cannot be written.
     pub(crate) fn mark_started(&mut self, stem: &str) -> Result<(), StoreError> {
         let part = self.0.get_mut(stem);
         part.map_or(Ok(()), |part| part.set_status(PartStatus::Running))
     }
 
-    /// Notes that a part ended; `status` is `None` for one that had to be killed.
+    /// Records that a part ended. `status` is `None` if it had to be killed.
     ///
     /// # Errors
-    /// Fails when the manifest cannot be written.
+    /// Fails if the manifest cannot be written.
     pub(crate) fn mark_ended(
         &mut self,
         stem: &str,
@@ -70,19 +70,19 @@ impl RunParts {
         part.map_or(Ok(()), |mut part| part.set_status(status))
     }
 
-    /// Notes that a part could not be started, with the reason.
+    /// Records that a part could not be started, with the reason.
     ///
     /// # Errors
-    /// Fails when the manifest cannot be written.
+    /// Fails if the manifest cannot be written.
     pub(crate) fn skip(&mut self, stem: &str, reason: &str) -> Result<(), StoreError> {
         let part = self.0.remove(stem);
         part.map_or(Ok(()), |mut part| part.set_status(skipped(reason)))
     }
 
-    /// Notes that an interrupt came before all remaining parts.
+    /// Records that all remaining parts were skipped because of an interrupt.
     ///
     /// # Errors
-    /// Fails when the manifest cannot be written.
+    /// Fails if the manifest cannot be written.
     pub(crate) fn skip_remaining(&mut self) -> Result<(), StoreError> {
         let reason = "the run was interrupted before it";
         let mut rest = self.0.values_mut();

@@ -1,5 +1,5 @@
-//! Checks of the user's own servers before a run: each must answer within a few seconds and allow
-//! what a run needs. Nothing is left on them.
+//! Checks of the user's servers before a run: each server must answer within a few seconds and allow what a
+//! run needs. Nothing is left on the servers.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -13,21 +13,21 @@ use url::Url;
 
 use crate::tool_process::sibling;
 
-/// Longest time to reach a server, and for its answer.
+/// Time-out of connecting to a server, and of its answer.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest time of the bench that checks PostgreSQL, its start and end included.
+/// Time-out of the bench process that checks PostgreSQL, with its start and its end.
 const BENCH_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Result of a check.
+/// Result of checking a server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ServerCheck {
-    /// The server answered as one of its kind does; holds the observation.
+    /// The server answered as expected; contains the observation.
     Usable(String),
-    /// The server can be reached; holds the part that was not tried.
+    /// The server can be reached; contains what was not tried.
     PartlyChecked(String),
-    /// No run is possible on the server.
+    /// A run on the server is not possible.
     Unusable {
-        /// The reason, without secrets.
+        /// Reason, without secrets.
         reason: String,
         /// Remedy.
         remedy: String,
@@ -41,8 +41,8 @@ fn unusable(reason: impl Into<String>, remedy: impl Into<String>) -> ServerCheck
     }
 }
 
-/// Checks PostgreSQL by `db-pool-bench check`, so that address, password file and TLS are treated as
-/// in a run. A schema is made and removed in one transaction.
+/// Checks a PostgreSQL server by `db-pool-bench check`, so that address, password file and TLS are treated as
+/// in a run. A schema is created and removed in one transaction.
 pub(crate) fn postgres(url: &str) -> ServerCheck {
     let bench = match sibling("db-pool-bench") {
         Ok(bench) => bench,
@@ -73,8 +73,8 @@ pub(crate) fn postgres(url: &str) -> ServerCheck {
     }
 }
 
-/// Runs `command` and returns its success and its stderr; `None` where it had to be killed after
-/// `bound`.
+/// Runs `command`. Returns true with its stderr if it succeeded, false with its stderr if it failed; `None`
+/// if it had to be killed after `bound`.
 fn stderr_within(command: Command, bound: Duration) -> std::io::Result<Option<(bool, String)>> {
     let mut child = ChildProcess::start(command, Signal::SIGTERM)?;
     let stderr = child.take_stderr();
@@ -92,15 +92,15 @@ fn stderr_within(command: Command, bound: Duration) -> std::io::Result<Option<(b
 /// Name of a key that does not exist.
 const ABSENT_KEY: &str = "plimsoll:doctor";
 
-/// Checks Redis: logs in, reads `INFO` and removes a key that does not exist, which changes nothing
-/// and is refused where writes are.
+/// Checks a Redis server: logs in, reads `INFO`, and removes a key that does not exist. The removal changes
+/// nothing, and is refused if the user may not write.
 pub(crate) fn redis(url: &str) -> ServerCheck {
     if url.starts_with("rediss://") || url.starts_with("valkeys://") {
         let remedy = "redis:// to a server that takes plain connections";
         return unusable("redis-bench has no TLS (rediss://)", remedy);
     }
     let Ok(client) = redis::Client::open(url) else {
-        // Not shown: what cannot be read cannot be redacted with certainty either.
+        // The URL is not shown: a URL that cannot be parsed cannot be redacted with certainty.
         return unusable(
             "the URL cannot be read",
             "redis://USER:PASSWORD@HOST:PORT/DATABASE",
@@ -151,7 +151,7 @@ fn redis_refusal(error: &RedisError) -> ServerCheck {
     }
 }
 
-/// Checks a WebSocket server by one connection, which is closed at once.
+/// Checks a WebSocket server with one connection, which is closed at once.
 pub(crate) fn websocket(url: &str) -> ServerCheck {
     let Ok(parsed) = Url::parse(url) else {
         return unusable("the URL cannot be read", "ws://HOST:PORT/PATH");
@@ -196,7 +196,7 @@ pub(crate) fn websocket(url: &str) -> ServerCheck {
     }
 }
 
-/// Connects to the first address that accepts, trying all of them within one time-out.
+/// Connects to the first address of the host that accepts. One time-out applies to all attempts together.
 fn connect(url: &Url) -> std::io::Result<TcpStream> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let port = url.port_or_known_default().unwrap_or_default();
@@ -215,7 +215,7 @@ fn connect(url: &Url) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
-/// Requests an upgrade and returns the status line of the answer.
+/// Requests an upgrade to WebSocket, and returns the status line of the answer.
 fn upgrade(stream: &mut TcpStream, url: &Url) -> std::io::Result<String> {
     stream.set_read_timeout(Some(SERVER_TIMEOUT))?;
     stream.set_write_timeout(Some(SERVER_TIMEOUT))?;
@@ -224,7 +224,7 @@ fn upgrade(stream: &mut TcpStream, url: &Url) -> std::io::Result<String> {
     let query = url
         .query()
         .map_or(String::new(), |query| format!("?{query}"));
-    // Any sixteen bytes will do for a connection that is never used.
+    // Any sixteen bytes are a valid key for a connection that is never used.
     let request = format!(
         "GET {}{query} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cGxpbXNvbGwtZG9jdG9yIQ==\r\n\r\n",
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    /// A server that says this to whoever connects, and its port.
+    /// Starts a server that sends `text` to each client. Returns its port.
     fn saying(text: &'static str) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -255,7 +255,7 @@ mod tests {
         port
     }
 
-    /// A port at which nobody listens.
+    /// Returns a port on which nobody listens.
     fn closed() -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()

@@ -1,4 +1,4 @@
-//! Servers of a run: the user's where they are given, throwaway ones otherwise.
+//! Servers of a run: the user's servers if given, throwaway ones otherwise.
 
 use testbed::token;
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, TestbedError, WebSocketServer};
@@ -7,18 +7,18 @@ use crate::cli::RunFlags;
 use crate::profile::Profile;
 use crate::tool_process::{self, ToolError};
 
-/// Reasons for which a server is missing.
+/// Reasons why a server is missing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServersError {
     /// A throwaway server did not start.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
-    /// The binary of the WebSocket server is missing.
+    /// The program that serves as WebSocket server is missing.
     #[error(transparent)]
     Child(#[from] ToolError),
 }
 
-/// Addresses of all servers of a run, and the throwaway ones, which are stopped when this is dropped.
+/// Addresses of all servers of a run. The throwaway ones are stopped when this value is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct RunServers {
     postgres: Option<Postgres>,
@@ -28,10 +28,10 @@ pub(crate) struct RunServers {
 }
 
 impl RunServers {
-    /// Starts the servers that `profile` needs and `flags` do not name.
+    /// Starts the servers that `profile` needs and that `flags` do not name.
     ///
     /// # Errors
-    /// Fails when a server is not installed or does not start.
+    /// Fails if a server is not installed or does not start.
     pub(crate) fn start(profile: &Profile, flags: &RunFlags) -> Result<Self, ServersError> {
         let needs = |tool: &str| profile.components.iter().any(|c| c.tool == tool);
         let mut servers = Self::default();
@@ -61,13 +61,14 @@ impl RunServers {
         Ok(servers)
     }
 
-    /// Returns the environment of the benches: the addresses, and a mark of the throwaway servers.
-    /// Arguments of a process could be read by anyone.
+    /// Returns environment variables for the benches: the addresses, and a mark for throwaway servers.
+    /// Arguments are not used for this, because every user of the machine can read the arguments of a
+    /// process.
     pub(crate) fn environment(&self) -> &[(&'static str, String)] {
         &self.urls
     }
 
-    /// Returns a phrase with the names of the servers that were started.
+    /// Returns a phrase with the names of the throwaway servers that were started.
     pub(crate) fn started(&self) -> String {
         let names = [
             self.postgres.as_ref().map(|_| "PostgreSQL"),
@@ -83,7 +84,8 @@ impl RunServers {
     }
 }
 
-/// Returns the user's server, or starts one and adds it to `ours`.
+/// Returns the address of the user's server; without one, starts a throwaway server and adds its name to
+/// `ours`.
 fn given_or(
     given: Option<&String>,
     ours: &mut Vec<String>,

@@ -1,5 +1,5 @@
-//! One run: servers, recorder, benches in order, analysis. The manifest lists all parts before
-//! anything is started, and the state of each part as it changes.
+//! One run: servers, recorder, benches in order, analysis. The manifest lists all parts before anything is
+//! started, and the state of each part as it changes.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +12,7 @@ use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _};
 use bench_report::manifest::STARTED_BY_ENV;
 use bench_report::report::{RUN_ID_ENV, new_run_id};
-use bench_report::{StoreError, store};
+use bench_report::store::{self, StoreError};
 use child_process::{ChildProcess, Signal};
 
 use crate::cli::RunFlags;
@@ -23,25 +23,25 @@ use crate::run_parts::{RunParts, STARTER};
 use crate::servers::RunServers;
 use crate::tool_process::{ToolProcess, sibling};
 
-/// Time between two polls of a child.
+/// Interval between two checks if a child process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Name of the recorder's report and log.
+/// Name of the recorder's report and log, without the extension.
 const RECORDER: &str = "sysmon.record";
-/// Longest time that an interrupted bench may take to end; it takes up to 2 s to clean up.
+/// Time-out for the end of an interrupted bench, which takes up to 2 s to clean up.
 const END_TIMEOUT: Duration = Duration::from_millis(2_600);
-/// Exit code of a tool for [`Exit::GateFailed`].
+/// Exit code of a tool that means [`Exit::GateFailed`].
 const GATE_FAILED: i32 = 3;
-/// Approximate time that starting the servers takes.
+/// Approximate time that starting the servers takes, by which the remaining time is shown.
 const SERVERS_ESTIMATE: Duration = Duration::from_secs(4);
-/// Approximate time that the analysis takes.
+/// Approximate time that the analysis takes, by which the remaining time is shown.
 const ANALYSIS_ESTIMATE: Duration = Duration::from_secs(1);
 
-/// Runs a profile from the start of the servers to the findings.
+/// Runs a profile: starts the servers, runs the benches, and shows the findings.
 ///
 /// # Errors
-/// Fails when the profile is unknown, a server or a tool cannot be started, or the run's directory
-/// cannot be written or holds another run.
-pub fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
+/// Fails if the profile is unknown, if a server or a tool cannot be started, or if the run's directory cannot
+/// be written or contains another run.
+pub(crate) fn run(flags: &RunFlags) -> anyhow::Result<Exit> {
     let profile = profile::find(&flags.profile, &flags.only)
         .map_err(|error| bench_cli::UsageError(error.to_string()))?;
     let run_id = new_run_id();
@@ -83,9 +83,9 @@ struct Suite<'a> {
     directory: PathBuf,
     interrupted: Arc<AtomicBool>,
     progress: Progress,
-    /// Expected time of the parts that are over.
+    /// Expected total duration of the parts that are over.
     done: Duration,
-    /// Failures, a line each.
+    /// Failures, one line each.
     failed: Vec<String>,
     /// True if a guard ended a bench.
     guarded: bool,
@@ -145,7 +145,7 @@ impl Suite<'_> {
         self.warn_unwritten(written);
         match ended.map(|status| status.code()) {
             Some(Some(0)) => self.expect_report(RECORDER),
-            // The signal may have come before it handled signals.
+            // The signal may have reached the tool before the tool handled signals.
             Some(None) if self.is_interrupted() => {}
             Some(code) => self.fail(RECORDER, code),
             None => self
@@ -158,7 +158,7 @@ impl Suite<'_> {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Returns the environment that makes a tool part of this run.
+    /// Returns environment variables that make a tool part of this run.
     fn run_environment(&self) -> [(&'static str, String); 2] {
         [
             (RUN_ID_ENV, self.run_id.clone()),
@@ -166,8 +166,8 @@ impl Suite<'_> {
         ]
     }
 
-    /// Warns where the manifest could not be written. The run goes on and loses no measurement; the
-    /// analyzer gives no verdict on an incomplete manifest.
+    /// Warns if the manifest could not be written. The run continues and loses no measurement; the analyzer
+    /// gives no verdict on an incomplete manifest.
     fn warn_unwritten(&mut self, written: Result<(), StoreError>) {
         if let Err(error) = written {
             let warning = format!("warning: the run's manifest is not up to date: {error}");
@@ -192,8 +192,8 @@ impl Suite<'_> {
         self.start(RECORDER, "sysmon", &args, &environment)
     }
 
-    /// Starts a part of the run. One that cannot be started is noted and makes the run fail at its
-    /// end; the other parts still run.
+    /// Starts a part of the run. If it cannot be started, records that as a failure, which makes the run fail
+    /// at its end; the other parts still run.
     fn start(
         &mut self,
         stem: &str,
@@ -234,7 +234,7 @@ impl Suite<'_> {
         let mut message = String::new();
         let status = loop {
             if let Some(line) = bench.lines().last() {
-                // A bench tells the time that it has left itself; ours is the whole run's.
+                // A bench shows its own remaining time; it is replaced by that of the whole run.
                 let shown = line.split_once(" left, ").map_or(&*line, |(_, rest)| rest);
                 shown.clone_into(&mut message);
             }
@@ -258,7 +258,7 @@ impl Suite<'_> {
         }
     }
 
-    /// Notes a failure where a part that ended with code 0 has written no report.
+    /// Records a failure if a part ended with code 0 but wrote no report.
     fn expect_report(&mut self, stem: &str) {
         let path = self.directory.join(format!("{stem}.json"));
         if let Err(error) = store::load(&path) {
@@ -276,7 +276,7 @@ impl Suite<'_> {
             .map(SuiteComponent::about)
             .sum();
         let total = SERVERS_ESTIMATE + components + ANALYSIS_ESTIMATE;
-        // A component that takes longer than planned must not run the clock past its share.
+        // A component that takes longer than expected must not count for more than its expected time.
         let done = self.done + elapsed.min(component.about());
         self.progress
             .tick(done, total, &format!("{stem} · {message}"));
@@ -306,7 +306,7 @@ impl Suite<'_> {
         self.failed.push(note);
     }
 
-    /// Runs the analyzer on the run; an interrupt ends it.
+    /// Runs the analyzer on the reports of the run. An interrupt ends the analyzer.
     fn analyze(mut self) -> anyhow::Result<Exit> {
         self.progress.phase("analyze", "");
         self.progress.finish();
@@ -332,7 +332,7 @@ impl Suite<'_> {
             return Ok(self.interrupted());
         }
         let code = status.and_then(|status| status.code());
-        // After another code a page in the directory would be that of an earlier analysis.
+        // With any other code, a page in the directory would be that of an earlier analysis.
         if matches!(code, Some(0 | GATE_FAILED)) {
             let page = self.directory.join("report.html");
             let page = page.canonicalize().unwrap_or(page);

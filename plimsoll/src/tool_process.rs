@@ -1,5 +1,5 @@
-//! Child process of the suite: found beside this program, started out of reach of the terminal's
-//! Ctrl-C, followed line by line, and ended within a time-out.
+//! Child process of the suite. Its program lies beside this one. A Ctrl-C at the terminal does not reach it.
+//! Its output is read line by line, and it is ended within a time-out.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,47 +12,47 @@ use std::time::{Duration, Instant};
 
 use child_process::{ChildProcess, Signal};
 
-/// Time between two polls of a child.
+/// Interval between two checks if a child process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Longest wait for the first line of a tool, which it prints once it handles signals.
+/// Longest wait for the first line of a tool. Tools print a line as soon as they handle signals.
 const FIRST_LINE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Reason for which a tool could not be run.
+/// Reason why a tool could not be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolError {
-    /// The binary is not beside this program.
+    /// The program is not in the directory of this one.
     #[error(
         "cannot find {tool} beside plimsoll in {directory}; build it with: cargo build --release",
         directory = directory.display()
     )]
     Missing {
-        /// The binary.
+        /// Name of the program.
         tool: String,
-        /// Directory in which it was looked for.
+        /// Directory that was searched.
         directory: PathBuf,
     },
-    /// The system would not start it.
+    /// The operating system could not start the program.
     #[error("cannot start {tool}: {source}")]
     Start {
-        /// The binary.
+        /// Name of the program.
         tool: String,
-        /// Error of the system.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// Its log cannot be written.
+    /// The log of the tool cannot be written.
     #[error("cannot write {path}: {source}", path = path.display())]
     Log {
-        /// The log.
+        /// Path of the log.
         path: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// Returns the path of a binary beside this program.
+/// Returns the path of a program in the directory of this one.
 ///
 /// # Errors
-/// Fails when it is not there.
+/// Fails if it does not exist.
 pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
     let own = std::env::current_exe().unwrap_or_default();
     let directory = own.parent().unwrap_or(Path::new(".")).to_owned();
@@ -67,7 +67,7 @@ pub(crate) fn sibling(tool: &str) -> Result<PathBuf, ToolError> {
     }
 }
 
-/// Running tool, which is killed when this is dropped before it has exited.
+/// Running tool. It is killed if this value is dropped before the tool has ended.
 #[derive(Debug)]
 pub(crate) struct ToolProcess {
     child: ChildProcess,
@@ -76,13 +76,14 @@ pub(crate) struct ToolProcess {
 }
 
 impl ToolProcess {
-    /// Starts `tool`. Its output goes to `log`; its progress lines are also kept to be shown. It gets
-    /// a session of its own, so that a terminal's Ctrl-C reaches it through this program, once: a
-    /// second signal would make it leave without cleaning up. When this program is killed it gets
-    /// SIGTERM: a recorder without a duration would otherwise go on for ever.
+    /// Starts `tool`. Its output is written to `log`; its progress lines are also stored for display.
+    ///
+    /// The tool gets a session of its own. A Ctrl-C at the terminal thus reaches it only once, through this
+    /// program; a second signal would make it leave without cleaning up. If this program is killed, the tool
+    /// receives SIGTERM, because a recorder without a duration would otherwise run for ever.
     ///
     /// # Errors
-    /// Fails when the tool cannot be found or started, or its log cannot be written.
+    /// Fails if the tool cannot be found or started, or if its log cannot be written.
     pub(crate) fn start(
         tool: &str,
         args: &[String],
@@ -117,9 +118,10 @@ impl ToolProcess {
         if let Some(stderr) = child.take_stderr() {
             std::thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    // A tool masks secrets in its own words, and not in those of its libraries.
+                    // Tools mask secrets in their own messages, but not in those of their libraries.
                     let line = bench_report::redaction::text(&line);
-                    // A full disk must not block the bench on a pipe that is not read.
+                    // Errors are ignored: on a full disk the pipe must still be read, or the bench would
+                    // block on it.
                     let _ = writeln!(file, "{line}");
                     heard.store(true, Ordering::Relaxed);
                     let _ = sender.send(line);
@@ -133,18 +135,18 @@ impl ToolProcess {
         })
     }
 
-    /// Returns the lines that it has printed since the last call.
+    /// Returns the lines that the tool has printed since the last call.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         self.lines.try_iter()
     }
 
-    /// Returns the exit status; `None` while it runs.
+    /// Returns the exit status; `None` while the tool is running.
     pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.exit_status().ok().flatten()
     }
 
-    /// Sends SIGINT once the tool has printed its first line: before that it may not handle signals
-    /// yet, and would end without a report.
+    /// Sends SIGINT after the tool has printed its first line. Before that, the tool may not handle signals
+    /// yet and would end without a report.
     pub(crate) fn interrupt(&mut self) {
         let started = Instant::now();
         while !self.spoke.load(Ordering::Relaxed)
@@ -156,7 +158,8 @@ impl ToolProcess {
         self.child.signal(Signal::SIGINT);
     }
 
-    /// Waits for its end for at most `bound`, then kills it; `None` when it had to be killed.
+    /// Waits until the tool has ended, for at most `bound`, then kills it. Returns `None` if it had to be
+    /// killed.
     pub(crate) fn wait(&mut self, bound: Duration) -> Option<ExitStatus> {
         self.child.wait(bound)
     }

@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bench_report::clock::process_cpu_ns;
+use bench_report::redaction;
 use clap::Parser;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd};
-use redis_bench::address::RedisAddress;
-use redis_bench::clients::RESPONSE_TIMEOUT;
+use redis::io::tcp::TcpSettings;
+use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo as _};
+
+/// Longest time that an answer may take: that of `redis-bench`.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Flags {
@@ -32,13 +35,12 @@ struct Flags {
 
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
-    let remote = RedisAddress::parse(&flags.url)?;
     // One thread, as redis-bench has for one connection on a runtime per core.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let cpu_ns = process_cpu_ns();
-    let (operations, took) = runtime.block_on(load(&flags, &remote))?;
+    let (operations, took) = runtime.block_on(load(&flags))?;
     let cpu_ns = process_cpu_ns() - cpu_ns;
     let (count, seconds) = (operations as f64, took.as_secs_f64());
     bench_cli::output::print(&format!(
@@ -48,14 +50,20 @@ fn main() -> anyhow::Result<()> {
     ))
 }
 
-async fn load(flags: &Flags, remote: &RedisAddress) -> anyhow::Result<(u64, Duration)> {
+async fn load(flags: &Flags) -> anyhow::Result<(u64, Duration)> {
     let key = format!("plimsoll:minimal-{}", std::process::id());
     // As any application has it: a time-out for each request.
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_TIMEOUT));
-    let mut connection = Client::open(remote.info().clone())?
+    let settings = TcpSettings::default().set_nodelay(true);
+    let server = flags
+        .url
+        .as_str()
+        .into_connection_info()?
+        .set_tcp_settings(settings);
+    let mut connection = Client::open(server)?
         .get_multiplexed_async_connection_with_config(&config)
         .await
-        .with_context(|| format!("cannot connect to {}", remote.masked_url()))?;
+        .with_context(|| format!("cannot connect to {}", redaction::url(&flags.url)))?;
     let keys: Vec<String> = (0..flags.users).map(|n| format!("{key}:{n}")).collect();
     let stop = Arc::new(AtomicBool::new(false));
     let started = Instant::now();

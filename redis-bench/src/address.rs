@@ -1,4 +1,4 @@
-//! Address of a Redis server, and how its user reaches it.
+//! Address of a Redis server, with the credentials for it.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use redis::{Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionIn
 
 use crate::clients::CONNECT_TIMEOUT;
 
-/// Longest time that a blocking command of this program (`INFO`, filling, clearing) may take.
+/// Longest time that a blocking command of this program may take, such as `INFO`, filling or clearing keys.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Address of a server, and the credentials for it.
 #[derive(Debug, Clone)]
-pub struct RedisAddress {
+pub(crate) struct RedisAddress {
     info: ConnectionInfo,
     masked_url: String,
 }
 
 impl RedisAddress {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// Fails if no Redis can be reached by it; the sentence holds no secret.
-    pub fn parse(url: &str) -> Result<Self, UsageError> {
+    /// Fails if `url` is no address of a Redis server. The message contains no secret.
+    pub(crate) fn parse(url: &str) -> Result<Self, UsageError> {
         let form = "write redis://USER:PASSWORD@HOST:PORT/DATABASE, of which only the host is \
                     needed, and @, /, ? and # of user or password as %40, %2F, %3F and %23";
         if url.starts_with("rediss://") || url.starts_with("valkeys://") {
@@ -39,7 +39,7 @@ impl RedisAddress {
             return Err(UsageError(text));
         }
         let info = url.into_connection_info().map_err(|_| {
-            // Not shown: where it cannot be read it cannot be redacted with certainty either.
+            // The URL is not shown: a URL that cannot be parsed cannot be redacted with certainty.
             UsageError(format!(
                 "the URL of the Redis server cannot be read; {form}"
             ))
@@ -51,13 +51,13 @@ impl RedisAddress {
         })
     }
 
-    /// Returns the connection settings for clients.
-    pub fn info(&self) -> &ConnectionInfo {
+    /// Returns the connection settings that the driver needs.
+    pub(crate) fn info(&self) -> &ConnectionInfo {
         &self.info
     }
 
     /// Returns the URL with its secrets masked.
-    pub fn masked_url(&self) -> &str {
+    pub(crate) fn masked_url(&self) -> &str {
         &self.masked_url
     }
 
@@ -65,7 +65,7 @@ impl RedisAddress {
     ///
     /// # Errors
     /// Returns the error of the driver or the server.
-    pub fn connect(&self) -> Result<Connection, RedisError> {
+    pub(crate) fn connect(&self) -> Result<Connection, RedisError> {
         let client = Client::open(self.info.clone())?;
         let connection = client.get_connection_with_timeout(CONNECT_TIMEOUT)?;
         connection.set_read_timeout(Some(COMMAND_TIMEOUT))?;
@@ -73,7 +73,7 @@ impl RedisAddress {
         Ok(connection)
     }
 
-    /// Returns the beginning of a `redis-cli` command for this server, without the password.
+    /// Returns the beginning of a `redis-cli` command that connects to this server, without the password.
     pub(crate) fn cli(&self) -> String {
         let database = match self.info.redis_settings().db() {
             0 => String::new(),

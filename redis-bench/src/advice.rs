@@ -1,4 +1,4 @@
-//! Recommendation of a way to connect, where two were measured on the same work.
+//! Recommendation of one of two ways to connect that were measured with the same requests.
 
 use bench_cli::table;
 use bench_report::{Histogram, Load, Recommendation, Step};
@@ -6,7 +6,7 @@ use statistics::{mean, minimum_detectable_difference, ratio_interval};
 
 use crate::group::ClientGroup;
 
-/// Share of its processors above which the generator itself may have been the limit.
+/// Used share of the generator's processors. Above it, the generator may have been the limit.
 const GENERATOR_BOUND: f64 = 0.9;
 
 /// Figure by which two ways to connect are compared.
@@ -17,8 +17,8 @@ struct Measure {
     of: fn(&Step) -> Option<f64>,
 }
 
-/// Returns the figure for the load of `step`: throughput in a closed loop; response time in an open
-/// loop, which makes the same load on both.
+/// Returns the figure to compare for the load of `step`. In a closed loop it is the throughput. In an open
+/// loop both ways get the same load, so it is the mean response time.
 fn measure(step: &Step) -> Measure {
     match step.load {
         Load::Closed { .. } => Measure {
@@ -47,9 +47,9 @@ fn mean_response_ns(step: &Step) -> Option<f64> {
     (count > 0).then(|| sum / count as f64)
 }
 
-/// Recommends one of two ways to connect: the better one when the ratio of their repeats
-/// differs from 1 by more than chance, else none. Repeats of one round are a pair: they ran one
-/// after the other, so that a machine that drifts favours neither.
+/// Recommends the better of two ways to connect, or none if the ratio of their repeats differs from 1 by no
+/// more than chance explains. Repeats with the same number are compared in pairs: they ran one after another,
+/// so a machine that gets slower over time favours neither.
 pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
     let [pooled, shared] = groups else {
         return None;
@@ -115,7 +115,7 @@ pub(crate) fn recommend(groups: &[ClientGroup<'_>]) -> Option<Recommendation> {
     })
 }
 
-/// Pairs the repeats that both groups have.
+/// Pairs the figures of those repeats that both groups completed.
 fn pairs(
     a: &ClientGroup<'_>,
     b: &ClientGroup<'_>,
@@ -146,7 +146,7 @@ fn undecided(
     }
 }
 
-/// Returns a sentence where the generator may have limited the faster way.
+/// Returns a sentence if the generator may have limited the faster way to connect; else an empty text.
 fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
     let busy = |step: &Step| step.generator.cpu_ratio > GENERATOR_BOUND;
     if groups.iter().any(|group| group.completed().any(busy)) {
@@ -156,7 +156,7 @@ fn saturated(groups: &[ClientGroup<'_>]) -> &'static str {
     }
 }
 
-/// Returns a sentence on the cost of the pool itself.
+/// Returns a sentence about the cost of the pool itself.
 fn checkout(pooled: &ClientGroup<'_>) -> String {
     let checkout = pooled.merged(|operation| operation.checkout.as_ref());
     let call = pooled.merged(|operation| operation.call.as_ref());

@@ -1,4 +1,8 @@
-//! Scenario `cache`: skewed reads, misses written back with an expiry.
+//! Scenario `cache`: reads with a skewed distribution over keys. A read that misses writes the value back,
+//! with an expiry.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,21 +22,21 @@ use crate::run_keys::{Expiry, RunKeys};
 use crate::workload::RedisWorkload;
 
 const OPERATIONS: &[&str] = &["get", "miss", "set"];
-/// A read that found its key.
+/// Operation of a read that found its key.
 const GET: OperationId = OperationId::nth(0);
-/// A read that did not find its key, and the write-back: one request of two round trips, whose
-/// service time holds both.
+/// Operation of a read that did not find its key, and the write-back: one request with two round trips. Its
+/// service time includes both.
 const MISS: OperationId = OperationId::nth(1);
-/// A write that follows no read.
+/// Operation of a write that does not follow a read.
 const SET: OperationId = OperationId::nth(2);
 
-/// Size of a value, in bytes, above which the buffer of its command is not kept between requests:
-/// every user has a buffer.
+/// Size of a value, in bytes. Above it, the buffer with the value's command is freed after each request,
+/// because every user has such a buffer.
 const LONGEST_KEPT: usize = 64 << 10;
 
-/// The scenario, as its flags describe it.
+/// Scenario `cache` with its flags.
 #[derive(Debug)]
-pub struct Cache<'a>(pub &'a CacheFlags);
+pub(crate) struct Cache<'a>(pub(crate) &'a CacheFlags);
 
 impl Cache<'_> {
     fn expiry(&self) -> Expiry {
@@ -93,8 +97,8 @@ impl RedisWorkload for Cache<'_> {
     }
 }
 
-/// Reads that found their key ÷ all reads that got an answer. A read whose write-back failed has
-/// missed nonetheless.
+/// Returns the hit ratio: reads that found their key ÷ all reads with an answer. A read whose write-back
+/// failed counts as a miss. `None` if no read was answered.
 fn hit_ratio(step: &Step) -> Option<f64> {
     let answered = |operation: &Operation| operation.succeeded;
     let hits = step.operations.get("get").map_or(0, answered);
@@ -114,9 +118,9 @@ fn server_hit_ratio(step: &Step) -> Option<f64> {
     (hits + misses > 0.0).then(|| hits / (hits + misses))
 }
 
-/// Requests of the scenario, shared by all users.
+/// Requests of the scenario. All users share this description.
 #[derive(Debug, Clone)]
-pub struct CacheWork {
+pub(crate) struct CacheWork {
     keyspace: Arc<RunKeys>,
     sampler: KeySampler,
     expiry: Expiry,
@@ -133,7 +137,7 @@ impl Work for CacheWork {
 
     fn task(&self, user: UserId) -> CacheTask {
         CacheTask {
-            // Seeds of neighbours must not be neighbours.
+            // Users with neighbouring numbers must not have neighbouring seeds.
             random: SmallRng::seed_from_u64(
                 self.keyspace.seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
             ),
@@ -146,12 +150,12 @@ impl Work for CacheWork {
     }
 }
 
-/// One user of the cache.
+/// Requests of one user of the cache.
 #[derive(Debug)]
-pub struct CacheTask {
+pub(crate) struct CacheTask {
     work: CacheWork,
     random: SmallRng,
-    /// Command that was drawn: `GET` or `SET`.
+    /// Operation that was drawn last: [`GET`] or [`SET`].
     operation: OperationId,
     name: Vec<u8>,
     get: Cmd,

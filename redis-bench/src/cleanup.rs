@@ -1,5 +1,5 @@
-//! Removal of a run's keys at its end, given up when the server stops answering; keys that are left
-//! are reported with the command that removes them.
+//! Removal of a run's keys at its end. It is given up if the server stops answering. Keys that are left are
+//! reported with the command that removes them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +13,16 @@ use crate::address::RedisAddress;
 use crate::failure;
 use crate::run_keys;
 
-/// Time without an answer after which the removal is given up.
+/// Time without an answer of the server after which the removal is given up.
 const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time for the removal after a signal: part of the 3 s in which the whole run ends.
+/// Time for the removal after a signal. The whole run must end within 3 s of the signal.
 const SIGNAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Task that still writes keys of the run.
+/// Task that may still be writing keys of the run.
 pub(crate) type KeyWriter = BlockingTask<RedisResult<bool>>;
 
-/// Removes every key under `prefix` once `writer` has ended, whose later writes would stay.
+/// Removes every key under `prefix`. Waits until `writer` has ended first, because keys that it writes later
+/// would stay.
 pub(crate) fn clear(
     bench: &mut Bench,
     remote: &RedisAddress,
@@ -47,7 +48,7 @@ pub(crate) fn clear(
     );
 }
 
-/// Waits until `writer` writes no more, with or without a result.
+/// Waits until `writer` has ended, with or without a result.
 fn await_writer(
     bench: &Bench,
     writer: &KeyWriter,
@@ -94,12 +95,12 @@ fn remove(
     }
 }
 
-/// Deadline of the removal, which moves on with every answer.
+/// Deadline of the removal; each answer of the server moves it.
 #[derive(Debug)]
 struct CleanupDeadline {
     /// Number of answers so far.
     answers: u64,
-    /// Instant of the last answer.
+    /// Instant of the last answer, or of the start.
     since: Instant,
     signalled: Option<Instant>,
 }
@@ -113,7 +114,7 @@ impl CleanupDeadline {
         }
     }
 
-    /// Checks the deadline at `now`, after `answers` answers in all.
+    /// Checks the deadline at `now`, at which the server has given `answers` answers in total.
     ///
     /// # Errors
     /// Returns the reason to give up.
@@ -138,7 +139,8 @@ impl CleanupDeadline {
 mod tests {
     use super::*;
 
-    /// At so many milliseconds, with so many answers, after a signal or not: goes on or not.
+    /// Checks a deadline at several instants. Each is: milliseconds since the start, answers so far, true
+    /// after a signal, true if the removal must go on.
     fn told(looks: &[(u64, u64, bool, bool)]) {
         let start = Instant::now();
         let mut deadline = CleanupDeadline::new(start);

@@ -14,10 +14,10 @@ use crate::key_skew::Skew;
 /// Loads Redis the way applications use it.
 #[derive(Debug, Parser)]
 #[command(name = "redis-bench", version, after_help = EXAMPLES)]
-pub struct RedisBenchCli {
+pub(crate) struct RedisBenchCli {
     /// Scenario to run.
     #[command(subcommand)]
-    pub command: RedisBenchCommand,
+    pub(crate) command: RedisBenchCommand,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -28,7 +28,7 @@ const EXAMPLES: &str = "Examples:
 
 /// Scenarios of this program.
 #[derive(Debug, Subcommand)]
-pub enum RedisBenchCommand {
+pub(crate) enum RedisBenchCommand {
     /// Use Redis as a cache: skewed reads, misses written back, expiry
     #[command(after_help = format!("{CACHE_HELP}\n\n{CURVES_HELP}"))]
     Cache(Box<CacheFlags>),
@@ -71,11 +71,11 @@ Examples:
 
 /// Flags of every scenario.
 #[derive(Debug, Args)]
-pub struct CommonFlags {
+pub(crate) struct CommonFlags {
     /// Your Redis, as in redis://USER:PASSWORD@HOST:PORT/DATABASE
     /// [default: a throwaway server]
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
 
     /// Ways to connect
     #[arg(
@@ -85,96 +85,97 @@ pub struct CommonFlags {
         value_name = "CLIENT",
         default_value = "pooled,multiplexed"
     )]
-    pub client: Vec<ClientKind>,
+    pub(crate) client: Vec<ClientKind>,
 
     /// Connections of the pool (pooled)
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "8")]
-    pub pool_size: u64,
+    pub(crate) pool_size: u64,
 
     /// Connections that all users share (multiplexed)
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
-    pub connections: u64,
+    pub(crate) connections: u64,
 
     /// Flags of the load.
     #[command(flatten)]
-    pub load: CurveLoadFlags,
+    pub(crate) load: CurveLoadFlags,
 
     /// Flags of worker processes.
     #[command(flatten)]
-    pub workers: WorkerFlags,
+    pub(crate) workers: WorkerFlags,
 
     /// Flags of a worker on a host of its own.
     #[command(flatten)]
-    pub host: HostWorkerFlags,
+    pub(crate) host: HostWorkerFlags,
 
     /// Flags of the output.
     #[command(flatten)]
-    pub output: OutputFlags,
+    pub(crate) output: OutputFlags,
 }
 
 /// Flags of `redis-bench cache`.
 #[derive(Debug, Args)]
-pub struct CacheFlags {
-    /// Number of keys that are asked for
+pub(crate) struct CacheFlags {
+    /// Number of keys that requests use
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100k")]
-    pub keys: u64,
+    pub(crate) keys: u64,
 
-    /// Share of the keys that is there when a step begins, drawn at random
+    /// Share of the keys that exist when a step begins; they are drawn at random
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "1")]
-    pub preload: f64,
+    pub(crate) preload: f64,
 
     /// Skew of the reads: Zipf's exponent, above 0, or uniform
     #[arg(long, value_parser = Skew::parse, value_name = "EXPONENT", default_value = "1")]
-    pub zipf: Skew,
+    pub(crate) zipf: Skew,
 
     /// Time to live of each key
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "10s")]
-    pub ttl: Duration,
+    pub(crate) ttl: Duration,
 
-    /// Most by which a key's life differs from --ttl, as a share of it
+    /// Largest difference between a key's life and --ttl, as a share of --ttl
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0.1")]
-    pub ttl_jitter: f64,
+    pub(crate) ttl_jitter: f64,
 
     /// Length of each value
     #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "256")]
-    pub value_size: u64,
+    pub(crate) value_size: u64,
 
     /// Share of the requests that write a key instead of reading one
     #[arg(long, value_parser = share, value_name = "RATIO", default_value = "0")]
-    pub writes: f64,
+    pub(crate) writes: f64,
 
     /// Flags of every scenario.
     #[command(flatten)]
-    pub common: CommonFlags,
+    pub(crate) common: CommonFlags,
 }
 
 /// Flags of `redis-bench pool`.
 #[derive(Debug, Args)]
-pub struct PoolFlags {
+pub(crate) struct PoolFlags {
     /// Command that is sent to the server
     #[arg(long, value_enum, default_value = "set")]
-    pub workload: PoolWorkload,
+    pub(crate) workload: PoolWorkload,
 
     /// Length of each value
     #[arg(long, value_parser = flags::size, value_name = "SIZE", default_value = "3")]
-    pub value_size: u64,
+    pub(crate) value_size: u64,
 
     /// Flags of every scenario.
     #[command(flatten)]
-    pub common: CommonFlags,
+    pub(crate) common: CommonFlags,
 }
 
-/// One command, over and over.
+/// Command that the scenario `pool` sends over and over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PoolWorkload {
+pub(crate) enum PoolWorkload {
     /// `SET key value`.
     Set,
-    /// `GET key` of a key that is there.
+    /// `GET key` of a key that exists.
     Get,
 }
 
 impl PoolWorkload {
-    /// Its command, by which operations are named and which the server counts.
+    /// Returns the name of the command, which is also the name of the operation and of the server's
+    /// statistics.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Set => &["set"],
@@ -183,7 +184,7 @@ impl PoolWorkload {
     }
 }
 
-/// The longest value that Redis takes.
+/// Length of the longest value that Redis stores, in bytes.
 pub(crate) const LONGEST_VALUE: u64 = 512 << 20;
 
 fn share(text: &str) -> Result<f64, String> {

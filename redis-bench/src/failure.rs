@@ -1,4 +1,4 @@
-//! Conversion of errors to failures of a short stable kind, by which reports count them.
+//! Conversion of errors to failures. Each gets a short, stable kind, by which reports count failures.
 
 use std::error::Error as _;
 use std::io;
@@ -8,8 +8,9 @@ use deadpool_redis::{PoolError, TimeoutType};
 use load_engine::Failure;
 use redis::RedisError;
 
-/// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>` (what
-/// the server answered), `response.maxclients` (it takes no more clients), `wrong_value`, `io.other`, `client`.
+/// Returns the kind of an error: `timeout`, `refused`, `reset`, `closed`, `auth`, `response.<CODE>` (an error
+/// answer of the server), `response.maxclients` (the server has as many clients as it accepts),
+/// `wrong_value`, `io.other`, `client`.
 pub(crate) fn kind(error: &RedisError) -> String {
     if error.is_timeout() {
         return "timeout".to_owned();
@@ -31,13 +32,14 @@ pub(crate) fn kind(error: &RedisError) -> String {
     }
 }
 
-/// Returns true if the server has as many clients as it takes: it says so with no code of its own.
+/// Returns true if the server refused the connection because it has as many clients as it accepts. The answer
+/// has no code of its own, so its words are compared.
 fn is_turned_away(error: &RedisError) -> bool {
     let said = error.detail().unwrap_or_default();
     said.contains("max number of clients")
 }
 
-/// Returns the kind of the I/O error behind `error`: the driver wraps its cause in an `Arc`.
+/// Returns the kind of the I/O error inside `error`. The driver wraps that error in an `Arc`.
 fn io_kind(error: &RedisError) -> Option<io::ErrorKind> {
     let source = error.source()?;
     let cause = source.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
@@ -63,8 +65,8 @@ struct ErrorReply {
     detail: String,
 }
 
-/// Returns the server's error answer; of commands that were sent together, that of the first one
-/// that failed.
+/// Returns the server's error answer. If several commands were sent together, that of the first one that
+/// failed.
 fn error_reply(error: &RedisError) -> Option<ErrorReply> {
     let told = |code: &str, detail: Option<&str>| ErrorReply {
         code: code.trim().to_owned(),
@@ -79,11 +81,11 @@ fn error_reply(error: &RedisError) -> Option<ErrorReply> {
     Some(first.map_or_else(|| told(code, None), |(_, e)| told(e.code(), e.details())))
 }
 
-/// Converts the error of a command or connection. An error answer keeps the server's words; of
-/// several commands that were sent together the first one that failed counts.
+/// Converts the error of a command or a connection to a failure. An error answer keeps the server's words. If
+/// several commands were sent together, the first one that failed counts.
 pub(crate) fn from_redis(error: &RedisError) -> Failure {
     match error_reply(error) {
-        // The system calls it a resource that is temporarily unavailable.
+        // Replaces the operating system's message, which is `resource temporarily unavailable`.
         _ if error.is_timeout() => Failure::new(kind(error), "no answer in time"),
         Some(ErrorReply { code, detail }) if !detail.is_empty() => Failure::new(
             kind(error),
@@ -93,7 +95,7 @@ pub(crate) fn from_redis(error: &RedisError) -> Failure {
     }
 }
 
-/// Cuts off the arguments that an answer quotes, which may be the user's data.
+/// Removes the arguments that an error answer quotes, because they may be the user's data.
 fn without_arguments(detail: &str) -> &str {
     let quoted = detail.find(", with args beginning with:");
     &detail[..quoted.unwrap_or(detail.len())]

@@ -1,17 +1,17 @@
-//! Groups of steps: all repeats of one way to connect.
+//! Groups of steps: all repeats with one way to connect.
 
 use bench_report::histogram::{Recording, recording};
 use bench_report::{CheckoutParts, Histogram, Latency, Operation, Report, Step, StepEnd};
 
 use crate::clients::ClientKind;
 
-/// Repeats of one setting, with their places in the report.
+/// All repeats with one way to connect and one number of connections.
 pub(crate) struct ClientGroup<'a> {
-    /// The way to connect.
+    /// Way to connect.
     pub(crate) client: ClientKind,
-    /// Connections.
+    /// Number of connections.
     pub(crate) count: u64,
-    /// Index in the report, and step.
+    /// Steps, each with its index in the report.
     pub(crate) steps: Vec<(usize, &'a Step)>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn setting(client: ClientKind, count: u64) -> String {
     }
 }
 
-/// The steps of `report` by client; a client that was not measured has none.
+/// Groups the steps of `report` by way to connect. A way that was not measured has no group.
 pub(crate) fn groups(report: &Report) -> Vec<ClientGroup<'_>> {
     let of = |client: ClientKind| {
         let named = |step: &&Step| {
@@ -51,48 +51,48 @@ pub(crate) fn groups(report: &Report) -> Vec<ClientGroup<'_>> {
 }
 
 impl ClientGroup<'_> {
-    /// Name as it is shown.
+    /// Returns the name of the group as shown to people.
     pub(crate) fn name(&self) -> String {
         setting(self.client, self.count)
     }
 
-    /// Steps that lasted as long as planned; shorter ones are no fair sample.
+    /// Iterates over the steps that lasted as long as planned; shorter ones cannot be compared.
     pub(crate) fn completed(&self) -> impl Iterator<Item = &Step> {
         let steps = self.steps.iter().map(|(_, step)| *step);
         steps.filter(|step| step.end == StepEnd::Completed && !step.operations.is_empty())
     }
 
-    /// Successes per second of each completed step.
+    /// Returns the throughput of each completed step, in successful requests per second.
     pub(crate) fn throughputs(&self) -> Vec<f64> {
         self.completed().map(Step::throughput_per_s).collect()
     }
 
-    /// A figure of each completed step that has it.
+    /// Returns the figure `name` of each completed step that has it.
     pub(crate) fn figures(&self, name: &str) -> Vec<f64> {
         self.completed()
             .filter_map(|step| step.figures.get(name).copied())
             .collect()
     }
 
-    /// Latency over all repeats and operations, requests that were never answered among them;
-    /// `None` where a histogram is damaged.
+    /// Returns the latency over all repeats and operations, requests that were never answered included.
+    /// `None` if a histogram cannot be read.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let steps = self.steps.iter();
         Latency::from_operations(steps.flat_map(|(_, step)| step.operations.values())).ok()
     }
 
-    /// Requests that were never answered.
+    /// Returns the number of requests that were never answered.
     pub(crate) fn unanswered(&self) -> u64 {
         self.steps.iter().map(|(_, step)| step.censored()).sum()
     }
 
-    /// All durations of a phase over all repeats and operations.
+    /// Merges the histograms of a phase over all repeats and operations.
     pub(crate) fn merged(&self, phase: impl Fn(&Operation) -> Option<&Histogram>) -> Recording {
         let mut whole = recording();
         for (_, step) in &self.steps {
             for histogram in step.operations.values().filter_map(&phase) {
                 if let Ok(part) = histogram.decode() {
-                    // Equal bounds on both sides: adding cannot fail.
+                    // Both histograms have the same bounds, so adding cannot fail.
                     let _ = whole.add(part);
                 }
             }
@@ -100,13 +100,13 @@ impl ClientGroup<'_> {
         whole
     }
 
-    /// Parts of its checkouts, over all completed steps.
+    /// Returns the mean parts of a checkout over all completed steps; `None` if none recorded them.
     pub(crate) fn checkout(&self) -> Option<CheckoutParts> {
         let told = self.completed();
         CheckoutParts::merged(told.filter_map(|step| step.pool.as_ref()?.checkout.as_ref()))
     }
 
-    /// Failures of every kind over all steps.
+    /// Returns the number of failures of all kinds over all steps.
     pub(crate) fn errors(&self) -> u64 {
         let operations = self
             .steps

@@ -1,32 +1,33 @@
-//! Checks before anything is written: a run that exceeds a limit of the server is not begun.
+//! Checks before anything is written: a run that would exceed a limit of the server or of this process is not
+//! begun.
 
 use bench_cli::Remedy as _;
 use bench_cli::table;
 
 use crate::info::Info;
 
-/// Connections that are not the clients': evidence, filling, somebody's redis-cli.
+/// Number of connections beyond those of the clients: for evidence, filling, and a user's redis-cli.
 const SPARE_CONNECTIONS: u64 = 8;
-/// Descriptors that the process has for itself.
+/// Number of file descriptors that the process needs for other purposes than connections.
 const SPARE_DESCRIPTORS: u64 = 64;
-/// Share of what is free that may be filled.
+/// Share of the server's free memory that a run's keys may take.
 const FILLED_RATIO: f64 = 0.8;
 
-/// Demand of a run on its server and on this process.
+/// Resources that a run needs of its server and of this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Demand {
-    /// Connections of the largest step.
+    /// Number of connections of the largest step.
     pub(crate) connections: u64,
-    /// Memory of all keys, about.
+    /// Approximate memory of all keys, in bytes.
     pub(crate) bytes: u64,
-    /// Open files that this process may have, where that is known.
+    /// Number of files that this process may open; absent if it is not known.
     pub(crate) descriptors: Option<u64>,
 }
 
-/// Checks `demand` against the limits of server and process, as far as they are known.
+/// Checks `demand` against the limits of the server and of this process, as far as they are known.
 ///
 /// # Errors
-/// Returns a sentence with the figures and a remedy.
+/// Returns a sentence with the figures, and a remedy.
 pub(crate) fn check(info: &Info, demand: Demand) -> anyhow::Result<()> {
     descriptors(demand)?;
     connections(info, demand.connections)?;

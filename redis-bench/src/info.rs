@@ -1,5 +1,5 @@
-//! Answer of a server to `INFO`. Servers differ in version and kind: unknown fields are skipped, and
-//! missing ones stay missing.
+//! Answer of a server to `INFO`. Servers differ in version and kind: unknown fields are skipped, and a field
+//! that is missing stays missing.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use redis::{Connection, RedisResult};
 
 /// Fields of the answer to `INFO`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Info(BTreeMap<String, String>);
+pub(crate) struct Info(BTreeMap<String, String>);
 
-/// Number of calls of a command, and the time that the server worked on them.
+/// Number of calls of a command, and the time that the server spent on them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CommandUse {
-    /// Calls since the server started.
-    pub calls: f64,
+pub(crate) struct CommandUse {
+    /// Number of calls since the server started.
+    pub(crate) calls: f64,
     /// Microseconds spent since the server started.
-    pub usec: f64,
-    /// Calls that were refused before they were carried out; absent before 6.2.
-    pub rejected: Option<f64>,
-    /// Calls that failed while they were carried out; absent before 6.2.
-    pub failed: Option<f64>,
+    pub(crate) usec: f64,
+    /// Number of calls that were refused before they were executed; absent before version 6.2.
+    pub(crate) rejected: Option<f64>,
+    /// Number of calls that failed while they were executed; absent before version 6.2.
+    pub(crate) failed: Option<f64>,
 }
 
 impl Info {
-    /// Asks for every section.
+    /// Requests all sections of `INFO`.
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
-    pub fn read(connection: &mut Connection) -> RedisResult<Self> {
+    pub(crate) fn read(connection: &mut Connection) -> RedisResult<Self> {
         Self::section(connection, "all")
     }
 
-    /// Asks for one section.
+    /// Requests one section of `INFO`.
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
@@ -40,7 +40,7 @@ impl Info {
         Ok(Self::parse(&text))
     }
 
-    /// Reads the answer's text: `name:value` lines; comments and what is no such line are skipped.
+    /// Parses the text of the answer, which has lines of `name:value`. Comments and other lines are skipped.
     pub(crate) fn parse(text: &str) -> Self {
         let fields = text.lines().filter(|line| !line.starts_with('#'));
         let pairs = fields.filter_map(|line| line.trim_end().split_once(':'));
@@ -51,21 +51,21 @@ impl Info {
         )
     }
 
-    /// Returns a field as text.
+    /// Returns the field `name` as text; `None` if the answer does not have it.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Returns a field as a finite number, where it is one.
-    pub fn number(&self, name: &str) -> Option<f64> {
+    /// Returns the field `name` as a number; `None` if it is missing or not a finite number.
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
         self.text(name)?
             .parse()
             .ok()
             .filter(|n: &f64| n.is_finite())
     }
 
-    /// Returns the use of each command, by its name in lower case.
-    pub fn commands(&self) -> BTreeMap<&str, CommandUse> {
+    /// Returns the use of each command, by the command's name in lower case.
+    pub(crate) fn commands(&self) -> BTreeMap<&str, CommandUse> {
         let lines = self.0.iter();
         lines
             .filter_map(|(name, value)| {
@@ -81,7 +81,7 @@ impl Info {
             .collect()
     }
 
-    /// Returns the number of error answers by their code; since 6.2.
+    /// Returns the number of error answers for each error code; empty before version 6.2.
     pub(crate) fn errors(&self) -> BTreeMap<&str, f64> {
         let lines = self.0.iter();
         lines
@@ -91,7 +91,7 @@ impl Info {
             .collect()
     }
 
-    /// Returns the version, as in `7.0.15`, or `valkey 8.1.0` with Valkey.
+    /// Returns the server's version: `7.0.15`, or `valkey 8.1.0` for Valkey.
     pub(crate) fn version(&self) -> Option<String> {
         if let Some(version) = self.text("valkey_version") {
             return Some(format!("valkey {version}"));
@@ -100,7 +100,7 @@ impl Info {
     }
 }
 
-/// Returns the value of `name` in a list such as `a=1,b=2`.
+/// Returns the number of `name` in a list such as `a=1,b=2`.
 fn part(value: &str, name: &str) -> Option<f64> {
     let mut pairs = value.split(',').filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| *key == name)?.1.parse().ok()
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(commands.len(), 3);
         let config = commands["config|get"];
         assert_eq!((config.rejected, config.failed), (Some(1.0), Some(2.0)));
-        // As a hosted one writes them, with fields of its own.
+        // A hosted server's answer, which has fields of its own.
         assert_eq!(
             (commands["lpush"].calls, commands["lpush"].failed),
             (7.0, None)

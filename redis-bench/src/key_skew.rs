@@ -4,26 +4,27 @@ use rand::RngExt as _;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution as _, Zipf};
 
-/// Exponents this close to 1 are taken as 1, where the sampler's closed form divides by 1 − s.
+/// Largest difference from 1 at which an exponent is treated as 1. The sampler's general formula divides by 1
+/// − exponent.
 const NEAR_ONE: f64 = 1e-6;
 
 /// Distribution of requests over keys.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Skew {
-    /// Every key is asked for as often as any other.
+pub(crate) enum Skew {
+    /// Every key is requested equally often.
     Uniform,
-    /// Zipf's law: key n is asked for in proportion to n^−exponent.
+    /// Zipf's law: key n is requested in proportion to n^−exponent.
     Zipf {
-        /// Above zero; 1 is what web caches often show.
+        /// Exponent, above zero. Web caches often show values near 1.
         exponent: f64,
     },
 }
 
 impl Skew {
-    /// Reads `uniform` or an exponent above zero.
+    /// Parses `uniform`, or an exponent above zero.
     ///
     /// # Errors
-    /// Returns a sentence when the text is neither.
+    /// Returns a sentence if the text is neither.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text == "uniform" {
             return Ok(Self::Uniform);
@@ -37,7 +38,7 @@ impl Skew {
         }
     }
 
-    /// Creates a sampler over `keys` keys (1 or more).
+    /// Creates a sampler over `keys` keys, at least 1.
     pub(crate) fn sampler(self, keys: u64) -> KeySampler {
         let zipf = match self {
             Self::Uniform => None,
@@ -59,21 +60,21 @@ impl std::fmt::Display for Skew {
     }
 }
 
-/// Draws keys: constant memory, no allocation, some tens of nanoseconds a draw (rejection
-/// sampling, which needs no table however many keys there are).
+/// Sampler of keys. It uses rejection sampling, which needs no table for any number of keys. A draw takes
+/// some tens of nanoseconds and allocates nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeySampler {
     keys: u64,
-    /// Absent for uniform draws.
+    /// Sampler of Zipf's law; absent for uniform draws.
     zipf: Option<Zipf<f64>>,
 }
 
 impl KeySampler {
-    /// Draws the index of a key; 0 is the most wanted one.
+    /// Draws the index of a key; index 0 is requested most often.
     pub(crate) fn draw(&self, random: &mut SmallRng) -> u64 {
         match &self.zipf {
             None => random.random_range(0..self.keys),
-            // Rounding may give a rank of one too many.
+            // Rounding may yield a rank above the last one.
             Some(zipf) => (zipf.sample(random) as u64).clamp(1, self.keys) - 1,
         }
     }
@@ -105,7 +106,7 @@ mod tests {
             let whole: f64 = (1..=keys as usize).map(weight).sum();
             for rank in [1, 2, 3, 10] {
                 let wanted = weight(rank) / whole;
-                // Six standard deviations of a binomial share.
+                // Accepts six standard deviations of a binomial share.
                 let bound = 6.0 * (wanted * (1.0 - wanted) / DRAWS as f64).sqrt();
                 let got = seen[rank - 1];
                 assert!(

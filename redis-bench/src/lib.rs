@@ -1,8 +1,8 @@
-//! Loads Redis as applications use it, and measures the cost of the way to connect.
+//! Loads Redis as applications use it, and measures what the way to connect costs.
 //!
-//! A scenario defines the requests of users ([`cache`], [`throughput`]), a client the way in which
-//! they are sent ([`clients`]). `scenario` runs each client in a shuffled order, adds the server's
-//! evidence to each step, and removes the run's keys.
+//! A scenario defines the requests of users (`cache`, `throughput`). A client defines how they are sent
+//! (`clients`). `scenario` runs the steps of all clients in a shuffled order, adds the server's evidence to
+//! each step, and removes the run's keys.
 #![cfg_attr(
     test,
     allow(
@@ -13,31 +13,33 @@
     )
 )]
 
-pub mod address;
+mod address;
 mod advice;
-pub mod cache;
+mod cache;
 mod cleanup;
-pub mod cli;
-pub mod clients;
+mod cli;
+mod clients;
 mod evidence;
 mod failure;
 mod group;
 mod guard;
-pub mod info;
-pub mod key_skew;
+mod info;
+mod key_skew;
 mod load_text;
 mod rate_searches;
 mod remedy;
-pub mod run_keys;
+mod run_keys;
 mod run_plan;
 mod run_target;
 mod scenario;
-pub mod server;
+mod segment_table;
+mod server;
 mod summary;
-pub mod throughput;
+mod throughput;
 mod worker;
-pub mod workload;
+mod workload;
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use bench_cli::Exit;
@@ -50,12 +52,14 @@ use crate::scenario::RedisRun;
 use crate::throughput::Throughput;
 use crate::worker::RedisWorker;
 
-/// Runs the command of the command line.
-///
-/// # Errors
-/// Returns a sentence with a remedy.
-pub fn run(cli: &RedisBenchCli) -> anyhow::Result<Exit> {
-    match &cli.command {
+/// Parses the command line and runs the command that it names.
+pub fn run() -> ExitCode {
+    let cli: RedisBenchCli = bench_cli::parse();
+    bench_cli::run("redis-bench", || run_command(&cli.command))
+}
+
+fn run_command(command: &RedisBenchCommand) -> anyhow::Result<Exit> {
+    match command {
         RedisBenchCommand::Cache(flags) => {
             workload::check_value_size(flags.value_size)?;
             let defaults = defaults(RuntimeKind::Shared);
@@ -63,7 +67,7 @@ pub fn run(cli: &RedisBenchCli) -> anyhow::Result<Exit> {
         }
         RedisBenchCommand::Pool(flags) => {
             workload::check_value_size(flags.value_size)?;
-            // The cheapest generator: here it is the client that is measured.
+            // Uses the cheapest kind of generator, because this scenario measures the client itself.
             let defaults = defaults(RuntimeKind::PerCore);
             RedisRun::new("pool", &Throughput(flags), &flags.common, defaults)?.run()
         }

@@ -1,12 +1,13 @@
-//! Load of a run as text: what it was, and the results by segment where it changed.
+//! Text about the load of a run: a description of the load, and results by segment if the load changed.
 
-use bench_cli::segment_table;
+use crate::segment_table::segment_table;
 use bench_cli::table;
 use bench_report::{CurveUnit, Load, Report, Step, StepCurve};
 
 use crate::group::ClientGroup;
 
-/// Returns the results of a way to connect by segment of the load's curve.
+/// Returns a table of the results of a way to connect, by segment of the load's curve; empty if the load did
+/// not change.
 pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
     let steps: Vec<&Step> = group.steps.iter().map(|(_, step)| *step).collect();
     let table = segment_table(&steps);
@@ -20,7 +21,7 @@ pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
     )
 }
 
-/// Returns the load of a step that changes, as in `arrivals per second as in ramp:10..200/5m`.
+/// Returns a description of a load that changes within a step: `arrivals per second as in ramp:10..200/5m`.
 fn curve_sentence(curve: &StepCurve) -> String {
     let spawned = curve.spawn_per_s.map_or_else(String::new, |per_s| {
         format!(", at most {} started a second", table::three_digits(per_s))
@@ -30,7 +31,7 @@ fn curve_sentence(curve: &StepCurve) -> String {
             "arrivals per second as in {}, latency from the instant each was due",
             curve.written
         ),
-        // A spawn rate alone makes a load change whose users are a number.
+        // With a spawn rate the load changes although the number of users is fixed.
         CurveUnit::Users if curve.written.parse::<f64>().is_ok() => format!(
             "{} users{spawned}, who wait for their answers, latency of calls",
             curve.written
@@ -42,7 +43,7 @@ fn curve_sentence(curve: &StepCurve) -> String {
     }
 }
 
-/// Returns the load of a run, as the head of its text.
+/// Returns a description of the load of a run, for the beginning of its text.
 pub(crate) fn load_sentence(report: &Report) -> String {
     let curve = report.steps.iter().find_map(|step| step.curve.as_ref());
     if let Some(curve) = curve {

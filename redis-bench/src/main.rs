@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use redis_bench::cli::RedisBenchCli;
-
 fn main() -> ExitCode {
-    let cli = bench_cli::parse::<RedisBenchCli>();
-    bench_cli::run("redis-bench", || redis_bench::run(&cli))
+    redis_bench::run()
 }

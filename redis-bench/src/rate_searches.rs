@@ -1,4 +1,4 @@
-//! Searches for the highest rate of arrivals, one for each client.
+//! Searches for the highest rate of arrivals, one search for each way to connect.
 
 use bench_cli::RateFinder;
 use bench_cli::bench::Bench;
@@ -11,7 +11,7 @@ use crate::scenario::RedisRun;
 use crate::workload::RedisWorkload;
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
-    /// Searches for the highest rate of each client, in a shuffled order.
+    /// Searches for the highest rate of each way to connect; the order is shuffled.
     pub(crate) fn find_rates(
         &self,
         bench: &mut Bench,

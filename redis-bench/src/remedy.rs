@@ -1,20 +1,19 @@
-//! Remedies for the errors of a Redis server, chosen by the error's code, or by its words where it
-//! has no code of its own.
+//! Remedies for the errors of a Redis server, chosen by the error's code, or by its words if it has no code
+//! of its own.
 
 use crate::address::RedisAddress;
 use crate::failure;
 use redis::RedisError;
 
-/// Remedy for a login that the server misses or refuses.
+/// Remedy for a missing or refused login.
 pub(crate) const LOGIN: &str = "put user and password into REDIS_URL: redis://USER:PASSWORD@HOST:PORT/ (@, /, ? and # encoded)";
 
-/// Error codes and words of Redis 6 to 8 and Valkey, each with its remedy; the first that fits
-/// counts.
+/// Error codes and words of Redis 6 to 8 and Valkey, each with its remedy. The first entry that fits is used.
 /// Source: `createSharedObjects` in src/server.c.
 const CAUSES: [(&str, &str, &str); 15] = [
     ("NOAUTH", "", LOGIN),
     ("WRONGPASS", "", LOGIN),
-    // Servers before 6 answer a login that they do not expect with the general code.
+    // Servers before version 6 use the general code if they receive a login that they do not expect.
     ("ERR", "AUTH", LOGIN),
     ("ERR", "password", LOGIN),
     (
@@ -70,7 +69,7 @@ const CAUSES: [(&str, &str, &str); 15] = [
     ),
 ];
 
-/// Returns the remedy for `error` of the server at `remote`, if its cause is known.
+/// Returns the remedy for an error of the server at `remote`; `None` if its cause is not known.
 pub(crate) fn for_error(error: &RedisError, remote: &RedisAddress) -> Option<String> {
     let failure = failure::from_redis(error);
     if failure.kind == "auth" {

@@ -1,6 +1,6 @@
 //! Keys of a run: their names, their state before each step, and their removal at the end.
 //!
-//! All of them lie under `plimsoll:<run>:`, and nothing outside is ever touched.
+//! All their names begin with `plimsoll:<run>:`. Other keys are never touched.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,95 +10,87 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use redis::{Cmd, Connection, Pipeline, RedisError, RedisResult};
 
-/// Commands in one batch, at most.
+/// Largest number of commands in one batch.
 const BATCH: u64 = 500;
-/// Values in one batch, at most.
+/// Largest size of the values in one batch, in bytes.
 const BATCH_BYTES: u64 = 1 << 20;
-/// Bytes kept beside a key and its value: dictionary and expiry entries, object and string
-/// headers, its allocator's rounding. An estimate from above.
+/// Upper estimate of the memory that the server needs for a key besides its name and its value, in bytes:
+/// entries for dictionary and expiry, headers of object and string, and rounding by the allocator.
 const OVERHEAD_BYTES: u64 = 160;
 
-/// Keys of a scenario.
+/// Keys of a scenario: how many, how large, and which of them exist when a step begins.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RunKeys {
-    /// `plimsoll:<run>:`.
-    pub prefix: String,
+pub(crate) struct RunKeys {
+    /// Beginning of every key's name: `plimsoll:<run>:`.
+    pub(crate) prefix: String,
     /// Number of keys.
-    pub keys: u64,
-    /// Length of each value.
-    pub value_bytes: u64,
-    /// Share of the keys that is there when a step begins, 0..=1.
-    pub preload_ratio: f64,
-    /// Distribution of a key's time to live; absent where keys stay until they are removed.
-    pub expiry: Option<Expiry>,
-    /// Decides which keys are preloaded, and how old they are.
-    pub seed: u64,
+    pub(crate) keys: u64,
+    /// Length of each value, in bytes.
+    pub(crate) value_bytes: u64,
+    /// Share of the keys that exist when a step begins, from 0 to 1.
+    pub(crate) preload_ratio: f64,
+    /// Distribution of a key's time to live; absent if keys stay until they are removed.
+    pub(crate) expiry: Option<Expiry>,
+    /// Seed by which the preloaded keys and their ages are drawn.
+    pub(crate) seed: u64,
 }
 
-/// Life of a key: `ttl`, more or less by up to `jitter_ratio` of it, so that keys that were
-/// written together do not expire together.
+/// Time to live of a key: `ttl`, longer or shorter by up to `jitter_ratio` of it, so that keys that were
+/// written at the same time do not expire at the same time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Expiry {
+pub(crate) struct Expiry {
     /// Mean time to live.
-    pub ttl: Duration,
-    /// 0..1.
-    pub jitter_ratio: f64,
+    pub(crate) ttl: Duration,
+    /// Largest deviation from `ttl`, as a share of it: at least 0, below 1.
+    pub(crate) jitter_ratio: f64,
 }
 
 impl Expiry {
-    /// A time to live for a key that is written now, in milliseconds, 1 or more.
+    /// Draws the time to live of a key that is written now, in milliseconds, at least 1.
     pub(crate) fn draw_ms(&self, random: &mut SmallRng) -> u64 {
         let swing = self.jitter_ratio * (random.random::<f64>() * 2.0 - 1.0);
         ((self.ttl.as_secs_f64() * 1e3 * (1.0 + swing)) as u64).max(1)
     }
 }
 
-/// Prefix of a run's keys.
+/// Returns the prefix of a run's keys.
 pub(crate) fn prefix(run_id: &str) -> String {
     format!("plimsoll:{run_id}:")
 }
 
 impl RunKeys {
-    /// Writes the name of key `index` over what is in `buffer`.
+    /// Writes the name of the key with `index` into `buffer`, replacing its content.
     pub(crate) fn name_into(&self, index: u64, buffer: &mut Vec<u8>) {
         buffer.clear();
         // Writing to memory cannot fail.
         let _ = write!(buffer, "{}k:{index}", self.prefix);
     }
 
-    /// Returns the value of all keys: printable text of the length asked for.
+    /// Returns the value of all keys: printable text with a length of `value_bytes`.
     pub(crate) fn value(&self) -> Vec<u8> {
         (0..self.value_bytes)
             .map(|i| b'a' + (i % 26) as u8)
             .collect()
     }
 
-    /// Estimates the memory in bytes that all keys take.
+    /// Estimates the memory that all keys need on the server, in bytes.
     pub(crate) fn estimated_bytes(&self) -> u64 {
         let name = self.prefix.len() as u64 + 22;
         self.keys
             .saturating_mul(self.value_bytes + name + OVERHEAD_BYTES)
     }
 
-    /// Brings the keys into the state in which every step begins: the preloaded share exists, the
-    /// others do not. The time that each key has left is drawn evenly from its whole life, as in a
-    /// cache that has been filled evenly for a while.
+    /// Brings the keys into the state in which every step begins: the preloaded share exists, the other keys
+    /// do not. The remaining life of each key is drawn uniformly from its whole life, as in a cache that was
+    /// filled at a steady rate.
     ///
-    /// Returns false if `cancel` ended it early.
+    /// They are in that state at `starts_at`; without an instant, now. Keys live longer by the time
+    /// until then, so that none is older when the step begins. Returns false if `cancel` ended it
+    /// early.
     ///
     /// # Errors
     /// Returns the error of the connection or the server.
-    pub fn fill(&self, connection: &mut Connection, cancel: &Cancel) -> RedisResult<bool> {
-        self.fill_for(connection, cancel, None)
-    }
-
-    /// Brings the keys into the state in which they are to be at `starts_at`, as [`fill`](Self::fill);
-    /// without an instant, now. Keys live longer by the time until then, so that none is older when the
-    /// step begins.
-    ///
-    /// # Errors
-    /// As [`fill`](Self::fill).
-    pub(crate) fn fill_for(
+    pub(crate) fn fill(
         &self,
         connection: &mut Connection,
         cancel: &Cancel,
@@ -146,13 +138,13 @@ impl RunKeys {
     }
 }
 
-/// Removes every key under `prefix` until a scan of all keys finds none, so that writes which were
-/// still on their way to the server are removed as well. `answered` is called after each answer of
-/// the server and returns false to give up; then this returns false.
+/// Removes all keys under `prefix`. Repeats the scan until it finds none, so that keys written by commands
+/// still on their way to the server are removed as well. Calls `answered` after each answer of the server; if
+/// it returns false, gives up and returns false.
 ///
 /// # Errors
 /// Returns the error of the connection or the server.
-pub fn clear(
+pub(crate) fn clear(
     connection: &mut Connection,
     prefix: &str,
     mut answered: impl FnMut() -> bool,
@@ -180,7 +172,8 @@ pub fn clear(
     }
 }
 
-/// `UNLINK` frees memory in the background; servers before 4.0 only know `DEL`.
+/// Removes keys with `UNLINK`, which frees their memory in the background; with `DEL` on servers before
+/// version 4.0.
 fn unlink(connection: &mut Connection, names: &[Vec<u8>]) -> RedisResult<()> {
     let unknown = |error: &RedisError| error.to_string().contains("unknown command");
     match redis::cmd("UNLINK").arg(names).exec(connection) {

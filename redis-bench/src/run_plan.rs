@@ -1,4 +1,4 @@
-//! Steps of a run: their settings, their order, and how hosts that make it together share them.
+//! Steps of a run: their settings, their order, and how several hosts share them.
 
 use bench_cli::{RateStep, UsageError};
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, WallTime, shuffled_steps};
@@ -8,16 +8,16 @@ use crate::group;
 use crate::scenario::{DEFAULT_USERS, RedisRun};
 use crate::workload::RedisWorkload;
 
-/// Lowest cap of arrivals in flight: far above any pool, or requests would wait for the cap and not
-/// for the pool.
+/// Smallest bound on requests in flight in an open loop. It is far above any pool, so that requests wait for
+/// a connection and not for this bound.
 const MIN_IN_FLIGHT_CAP: u64 = 1_024;
 
-/// Steps in their order, each with its way to connect.
+/// Steps in the order in which they run, each with its way to connect.
 type PlannedSteps = Vec<(ClientKind, StepPlan)>;
 
 impl<W: RedisWorkload> RedisRun<'_, W> {
-    /// Plans all steps in their order, and tells when the last one is over on every host, if there are
-    /// several.
+    /// Plans all steps in their order. If several hosts make the load, also returns the instant at which the
+    /// last step is over on every host.
     pub(crate) fn planned(&self) -> Result<(PlannedSteps, Option<WallTime>), UsageError> {
         let repeats = self.flags.load.step.repeats(self.defaults);
         let order = shuffled_steps(self.clients.len(), repeats, self.seed);
@@ -29,7 +29,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         Ok((clients.into_iter().zip(plans).collect(), over))
     }
 
-    /// Plans one step, of the whole load.
+    /// Plans one step with the whole load, the shares of all hosts included.
     pub(crate) fn plan(&self, client: ClientKind, repeat: u64) -> Result<StepPlan, UsageError> {
         let name = group::setting(client, self.connections(client));
         let seed = self.seed.wrapping_add(repeat);
@@ -44,7 +44,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         })
     }
 
-    /// Plans a step that a search for a rate asks for.
+    /// Plans the step that a search for a rate wants to run next.
     pub(crate) fn plan_at(&self, client: ClientKind, step: RateStep) -> StepPlan {
         let setting = group::setting(client, self.connections(client));
         let cap = self.in_flight_cap(client);
@@ -57,11 +57,12 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         MIN_IN_FLIGHT_CAP.max(self.connections(client).saturating_mul(8))
     }
 
-    /// Adds to a plan what it owes to the client and to the workload.
+    /// Adds to a plan the parameters of the client and of the workload.
     fn described(&self, mut plan: StepPlan, client: ClientKind) -> StepPlan {
         let count = self.connections(client);
         if plan.runtime == RuntimeKind::PerCore {
-            // A worker without a connection of its own would need one more than asked for.
+            // Each thread needs a connection of its own, so there are no more threads than connections on
+            // this host.
             let hosts = self.host.map_or(1, |host| host.share().count);
             plan.threads = plan.threads.min((count / hosts).max(1) as usize);
         }
@@ -75,7 +76,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         self.workload.describe(plan)
     }
 
-    /// Returns the connections of a client, over all workers.
+    /// Returns the number of connections of a client, over all workers.
     pub(crate) fn connections(&self, client: ClientKind) -> u64 {
         match client {
             ClientKind::Pooled => self.flags.pool_size,
@@ -83,7 +84,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
-    /// Refuses workers who would share a connection: each has its own.
+    /// Fails if there are more workers than connections, because each worker needs one of its own.
     pub(crate) fn check_workers(&self) -> anyhow::Result<()> {
         let hosts = self.host.map(|host| host.share().count);
         let Some(workers) = self.flags.workers.workers.or(hosts) else {
@@ -106,7 +107,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         .into())
     }
 
-    /// Refuses a load of which a worker on another host would get nothing.
+    /// Fails if the load is too small to give every worker on other hosts a share.
     pub(crate) fn check_share(&self) -> anyhow::Result<()> {
         let (Some(host), Some(client)) = (self.host, self.clients.first()) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Server of a run, with the keys that the run writes there.
+//! Server of a run, with the keys that the run writes on it.
 
 use std::time::Duration;
 
@@ -15,28 +15,28 @@ use crate::remedy;
 use crate::run_keys::RunKeys;
 use crate::server::RedisServer;
 
-/// Longest time that writing the keys may take.
+/// Longest time for writing the keys.
 const FILL_TIMEOUT: Duration = Duration::from_mins(10);
-/// Server of a run, with the keys that the run writes there.
+/// Server of a run, with the keys that the run writes on it.
 #[derive(Debug)]
 pub(crate) struct RunTarget {
     pub(crate) server: RedisServer,
     /// Prefix of the run's keys.
     pub(crate) prefix: String,
-    /// Instant at which the run is over on every host that makes it, if there are several.
+    /// Instant at which the run is over on every host; absent if only one host makes the load.
     pub(crate) over: Option<WallTime>,
-    /// True once keys may exist.
+    /// True as soon as keys of the run may exist.
     pub(crate) begun: bool,
-    /// Filling of the keys that had not ended when it was given up.
+    /// Task that was still writing keys when it was given up; absent if there is none.
     pub(crate) writer: Option<KeyWriter>,
 }
 
 impl RunTarget {
-    /// Brings the keys into the state in which a step begins; `false` when cancelled meanwhile. Where
-    /// the start of the step is fixed, writing that is not done by then is given up: the step is late.
+    /// Brings the keys into the state in which a step begins. Returns false if a signal is received. If the
+    /// start of the step is fixed, gives up writing at that instant: the step is then late.
     ///
     /// # Errors
-    /// Fails with a remedy when the keys cannot be written.
+    /// Fails with a remedy if the keys cannot be written.
     pub(crate) fn fill(
         &mut self,
         bench: &Bench,
@@ -50,7 +50,7 @@ impl RunTarget {
             return Ok(true);
         }
         let timeout = left.map_or(FILL_TIMEOUT, |left| left.min(FILL_TIMEOUT));
-        let fill = move |stop: &Cancel| keys.fill_for(&mut remote.connect()?, stop, starts_at);
+        let fill = move |stop: &Cancel| keys.fill(&mut remote.connect()?, stop, starts_at);
         let writer = BlockingTask::start(fill).context("cannot write the keys of a run")?;
         let mut remedy = None;
         let why = match writer.wait(&bench.cancel, WaitLimits::new(timeout)) {

@@ -26,29 +26,30 @@ use crate::summary;
 use crate::worker::StepTarget;
 use crate::workload::RedisWorkload;
 
-/// Users where neither `--users` nor `--rate` is given.
+/// Number of users if neither `--users` nor `--rate` is given.
 pub(crate) const DEFAULT_USERS: u64 = 50;
-/// Longest waits for the server's evidence: after an interrupt, and otherwise.
+/// Longest wait for the server's evidence after a signal.
 const EVIDENCE_TIMEOUT_INTERRUPTED: Duration = Duration::from_millis(150);
+/// Longest wait for the server's evidence otherwise.
 const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Run of one workload on each client, from its flags to its report.
+/// Run of one workload with each way to connect, from its flags to its report.
 pub(crate) struct RedisRun<'a, W> {
     scenario: &'static str,
     pub(crate) workload: &'a W,
     pub(crate) flags: &'a CommonFlags,
     pub(crate) clients: Vec<ClientKind>,
-    /// Share of the run that this process makes beside those on other hosts; absent where it makes all.
+    /// Share of the load that this host makes; absent if it makes all of it.
     pub(crate) host: Option<HostWorker>,
     pub(crate) seed: u64,
     pub(crate) defaults: Defaults,
 }
 
 impl<'a, W: RedisWorkload> RedisRun<'a, W> {
-    /// Plans the run of a scenario.
+    /// Creates the run of a scenario.
     ///
     /// # Errors
-    /// Fails with a `UsageError` when the flags contradict each other.
+    /// Fails with a `UsageError` if the flags contradict each other.
     pub(crate) fn new(
         scenario: &'static str,
         workload: &'a W,
@@ -68,10 +69,10 @@ impl<'a, W: RedisWorkload> RedisRun<'a, W> {
         })
     }
 
-    /// Runs it to its exit code.
+    /// Runs the scenario and returns its exit code.
     ///
     /// # Errors
-    /// Returns a sentence with a remedy; a report that was begun is saved as failed.
+    /// Returns a sentence with a remedy. If a report was begun, it is saved as failed.
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         run_scenario(self, &self.flags.output)
     }
@@ -218,7 +219,8 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
 
     fn clean_up(&self, bench: &mut Bench, target: RunTarget) {
         if let Some(over) = target.over {
-            // Others use the keys until then; who is interrupted must not leave any.
+            // Other hosts use the keys until that instant. The wait ends at a signal, so that an interrupted
+            // run leaves no keys.
             HostWorker::await_instant(bench, over);
         }
         if target.begun && !target.server.is_throwaway() {
@@ -248,7 +250,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let connections = self.clients.iter().map(|client| self.connections(*client));
         let connections = connections.max().unwrap_or(0);
         let bytes = self.workload.keyspace(prefix, 0).estimated_bytes();
-        // What other workers hold already counts as the server's own use.
+        // Connections and keys of other workers are already part of the server's own figures.
         let (connections, bytes) = match self.host {
             Some(host) if host.owns_data() => (host.share().share_of(connections), bytes),
             Some(host) => (host.share().share_of(connections), 0),
@@ -261,7 +263,8 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
-    /// Returns the user's rules; without any, one that protects a server of the user's.
+    /// Returns the user's stop rules. If there are none, returns a rule that protects the user's server; none
+    /// for a throwaway server.
     fn stop_rules(&self, server: &RedisServer) -> Vec<StopRule> {
         let given = &self.flags.load.step.stop_on;
         if given.is_empty() && !server.is_ours() {
@@ -270,8 +273,8 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         given.clone()
     }
 
-    /// Runs a step on fresh keys; returns its place in the report, and `None` when a signal came before
-    /// it began.
+    /// Runs a step on fresh keys. Returns its index in the report, or `None` if a signal is received before
+    /// it begins.
     pub(crate) fn run_step(
         &self,
         bench: &mut Bench,
@@ -312,7 +315,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let step = &mut bench.report.steps[index];
         step.server = evidence.and_then(|sampler| sampler.collect(bound));
         self.workload.conclude(step);
-        // Other parts that this server does not tell are listed in the evidence and make none of its
+        // Other parts that the server does not provide are listed in the evidence; they make none of its
         // figures doubtful.
         let why = step
             .server
@@ -330,7 +333,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         Ok(Some(index))
     }
 
-    /// Makes the load of a step in this process.
+    /// Makes the load of a step in this process, without worker processes.
     fn step_here(
         &self,
         bench: &mut Bench,
@@ -353,7 +356,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         }
     }
 
-    /// Waits until every host is done with the step before `plan`; `false` when a signal came.
+    /// Waits until every host has finished the step before `plan`. Returns false if a signal is received.
     fn await_preparation(&self, bench: &mut Bench, plan: &StepPlan) -> bool {
         self.host
             .is_none_or(|host| host.await_preparation(bench, plan))

@@ -1,4 +1,4 @@
-//! Redis server under test: the user's, or a throwaway one.
+//! Redis server under test: the user's server, or a throwaway one.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::failure;
 use crate::info::Info;
 use crate::remedy;
 
-/// Time within which the first connection must be made.
+/// Time-out for the first connection.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Server of a run. A throwaway server that this run started is stopped when this is dropped.
+/// Server of a run. A throwaway server that this run started is stopped when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct RedisServer {
     remote: RedisAddress,
@@ -26,10 +26,10 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// Takes the server at `url`, or starts a throwaway one.
+    /// Creates the handle for the server at `url`; without a URL, starts a throwaway server.
     ///
     /// # Errors
-    /// Fails if the URL cannot be read or no server can be started.
+    /// Fails if the URL cannot be parsed, or if no server can be started.
     pub(crate) fn open(url: Option<&str>) -> anyhow::Result<Self> {
         if let Some(url) = url {
             let mark = std::env::var(token::ENV).unwrap_or_default();
@@ -49,27 +49,30 @@ impl RedisServer {
         })
     }
 
-    /// Address of the server.
+    /// Returns the address of the server.
     pub(crate) fn remote(&self) -> RedisAddress {
         self.remote.clone()
     }
 
-    /// Returns true if it is a throwaway server, of this run or of its parent, which needs no guards.
+    /// Returns true if guards are not needed, because the server is a throwaway one of this run or of its
+    /// parent process.
     pub(crate) fn is_ours(&self) -> bool {
         self.ours
     }
 
-    /// Returns the URL of the throwaway server that this run started; it may hold a password.
+    /// Returns the URL of the throwaway server that this run started, which may contain a password; `None` if
+    /// it started none.
     pub(crate) fn throwaway_url(&self) -> Option<&str> {
         self.throwaway.as_ref().map(Redis::url)
     }
 
-    /// Returns true if this run started the server, whose keys end with it.
+    /// Returns true if this run started the server. Its keys then need no removal, because they vanish with
+    /// the server.
     pub(crate) fn is_throwaway(&self) -> bool {
         self.throwaway.is_some()
     }
 
-    /// Reads the server's `INFO`; `None` when the run was cancelled meanwhile.
+    /// Reads the server's `INFO`. Returns `None` if a signal is received.
     ///
     /// # Errors
     /// Returns a sentence with a remedy.
@@ -89,7 +92,7 @@ impl RedisServer {
     }
 }
 
-/// Fails with a sentence about `error` and its remedy.
+/// Returns an error with a sentence about `error` and its remedy.
 fn connect_error<T>(address: &RedisAddress, error: &RedisError) -> anyhow::Result<T> {
     let failure = failure::from_redis(error);
     let known = remedy::for_error(error, address);

@@ -1,4 +1,4 @@
-//! Summary of a run: its figures, recommendation, tables and text.
+//! Summary of a run: its figures, its recommendation, its tables and its text.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::advice::recommend;
 use crate::group::{ClientGroup, groups};
 use crate::load_text::{by_segment, load_sentence};
 
-/// Summarizes the steps of a run.
+/// Computes figures and recommendation from the steps of a run.
 pub(crate) fn conclude(report: &Report) -> Summary {
     let groups = groups(report);
     let mut summary = Summary {
@@ -59,7 +59,7 @@ fn headline(groups: &[ClientGroup<'_>]) -> String {
     }
 }
 
-/// The result as it is printed, fit for 80 columns.
+/// Returns the result as text with lines of up to 80 columns.
 pub(crate) fn text(report: &Report) -> String {
     let groups = groups(report);
     let head = format!("redis-bench {}: {}", report.scenario, load_sentence(report));
@@ -106,7 +106,7 @@ fn sentence(text: &str) -> String {
     })
 }
 
-/// Table of the throughput of each way to connect.
+/// Returns a table of the throughput of each way to connect.
 fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
     let is_open = groups.iter().any(|group| !carried_ratios(group).is_empty());
     let cached = groups
@@ -147,12 +147,12 @@ fn throughput_table(groups: &[ClientGroup<'_>]) -> Table {
     table
 }
 
-/// Shares of the arrivals that were carried; empty of a closed loop.
+/// Returns the share of the arrivals that were carried, for each completed step; empty for a closed loop.
 fn carried_ratios(group: &ClientGroup<'_>) -> Vec<f64> {
     group.completed().filter_map(Step::carried_ratio).collect()
 }
 
-/// Table of the latency of each way to connect, over all repeats.
+/// Returns a table of the latency of each way to connect, over all repeats.
 fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     let mut table = Table::new(&["", "p50", "p99", "p99.9", "worst", "max"]);
     let mut any_unanswered = false;
@@ -179,8 +179,8 @@ fn latency_table(groups: &[ClientGroup<'_>]) -> String {
     table.to_string() + &wrapped(&legend)
 }
 
-/// Returns a line for each step that a rule stopped or that failed, and one with the number of
-/// errors of each kind over all steps.
+/// Returns a line for each step that a rule stopped or that failed, and one line with the number of errors of
+/// each kind over all steps.
 fn troubles(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for step in &report.steps {
@@ -240,7 +240,7 @@ pub(crate) mod tests {
     use bench_report::histogram::recording;
     use bench_report::{Generator, Histogram, Load, Operation, Tool, Window};
 
-    /// A closed-loop run in which repeat i of each client had the i-th throughput.
+    /// Creates the report of a closed loop in which repeat i of each client had the i-th throughput.
     pub(crate) fn report(pooled: &[f64], shared: &[f64]) -> Report {
         let tool = Tool {
             name: "redis-bench".into(),

@@ -1,4 +1,4 @@
-//! Scenario `pool`: one command over and over, which measures the cost of the way to connect alone.
+//! Scenario `pool`: a single command over and over, which measures only the cost of the way to connect.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use crate::clients::{RequestResult, Task, Work};
 use crate::run_keys::RunKeys;
 use crate::workload::RedisWorkload;
 
-/// Number of keys; more users share them. Bounds the number of commands that are kept ready.
+/// Number of keys, which users share if there are more of them. It bounds the number of commands that are
+/// prepared.
 const KEYS: u64 = 64;
 
 impl PoolWorkload {
@@ -26,9 +27,9 @@ impl PoolWorkload {
     }
 }
 
-/// The scenario, as its flags describe it.
+/// Scenario `pool` with its flags.
 #[derive(Debug)]
-pub(crate) struct Throughput<'a>(pub &'a PoolFlags);
+pub(crate) struct Throughput<'a>(pub(crate) &'a PoolFlags);
 
 impl RedisWorkload for Throughput<'_> {
     type Work = ThroughputWork;
@@ -65,17 +66,17 @@ impl RedisWorkload for Throughput<'_> {
     }
 }
 
-/// Commands made ready once, for all users.
+/// Commands that were prepared once, for all users.
 #[derive(Debug)]
-pub struct ThroughputWork {
+pub(crate) struct ThroughputWork {
     workload: PoolWorkload,
     commands: Arc<[Cmd]>,
     value_bytes: usize,
 }
 
 impl ThroughputWork {
-    /// Makes the commands for these keys.
-    pub fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
+    /// Prepares the commands for these keys.
+    pub(crate) fn new(keyspace: &RunKeys, workload: PoolWorkload) -> Self {
         let value = keyspace.value();
         let command = |index| {
             let mut name = Vec::new();
@@ -115,9 +116,9 @@ impl Work for ThroughputWork {
     }
 }
 
-/// One user's command.
+/// Command of one user.
 #[derive(Debug)]
-pub struct ThroughputTask {
+pub(crate) struct ThroughputTask {
     commands: Arc<[Cmd]>,
     mine: usize,
     workload: PoolWorkload,

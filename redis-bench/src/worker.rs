@@ -1,4 +1,4 @@
-//! Worker process: its share of the steps that its parent orders.
+//! Worker process, which makes a share of the load of the steps that its parent orders.
 
 use std::sync::Arc;
 
@@ -13,23 +13,23 @@ use crate::clients::{ClientKind, Multiplexed, Pooled};
 use crate::throughput::Throughput;
 use crate::workload::RedisWorkload;
 
-/// Target of one step, as the parent tells its workers through a pipe.
+/// Target of one step, as the parent describes it to its workers through a pipe.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct StepTarget {
-    /// URL of the throwaway server that the parent has started; absent where flags or environment,
-    /// which are the parent's, have that of the user's.
+    /// URL of the throwaway server that the parent started. Absent if the flags or the environment, which the
+    /// worker gets from its parent, name the user's server.
     pub(crate) throwaway_url: Option<String>,
     /// Way to connect.
     pub(crate) client: ClientKind,
-    /// Connections over all workers.
+    /// Number of connections, over all workers.
     pub(crate) connections: u64,
     /// Prefix of the run's keys.
     pub(crate) prefix: String,
-    /// Seed of the step's keys.
+    /// Seed of the keys in this step.
     pub(crate) seed: u64,
 }
 
-/// Scenario of the parent, of which this process makes a share.
+/// Scenario of the parent process; this process makes a share of its load.
 pub(crate) struct RedisWorker(pub(crate) RedisBenchCli);
 
 impl WorkerScenario for RedisWorker {

@@ -1,4 +1,4 @@
-//! Workload of a scenario: the keys, the requests of users on them, and their figures.
+//! Workload of a scenario: the keys, the users' requests on them, and figures from their results.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use load_engine::StepPlan;
 use crate::clients::Work;
 use crate::run_keys::RunKeys;
 
-/// Workload of a scenario: keys, requests and figures.
-pub trait RedisWorkload {
+/// Workload of a scenario: the keys, the users' requests on them, and figures from their results.
+pub(crate) trait RedisWorkload {
     /// Requests that users make.
     type Work: Work;
 
     /// Returns the keys of a step.
     fn keyspace(&self, prefix: &str, seed: u64) -> RunKeys;
 
-    /// Makes the requests of users on these keys.
+    /// Creates the users' requests on these keys.
     fn work(&self, keyspace: RunKeys) -> Self::Work;
 
-    /// Returns the commands that requests consist of, in lower case as in the server's statistics.
+    /// Returns the commands that the requests consist of, in lower case as in the server's statistics.
     fn commands(&self) -> &'static [&'static str];
 
-    /// Returns the scenario's flags for the report's configuration.
+    /// Returns the flags of the scenario as entries of the report's `config`.
     fn config(&self) -> BTreeMap<String, serde_json::Value>;
 
     /// Adds the scenario's own parameters to a step's plan.
@@ -37,10 +37,10 @@ pub trait RedisWorkload {
     }
 }
 
-/// Values longer than Redis takes are refused before anything is begun.
+/// Checks that Redis can store values of `bytes` bytes, before anything is begun.
 ///
 /// # Errors
-/// Fails if `bytes` is too long.
+/// Fails if the values are too long.
 pub(crate) fn check_value_size(bytes: u64) -> Result<(), UsageError> {
     if bytes > crate::cli::LONGEST_VALUE {
         return Err(UsageError(

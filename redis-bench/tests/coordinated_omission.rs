@@ -9,54 +9,46 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bench_report::{Histogram, Operation, Pacing, StepEnd};
-use load_engine::{Cancel, LoadPlan, RuntimeKind, StepPlan, TargetFactory, run_requests};
-use redis_bench::address::RedisAddress;
-use redis_bench::cli::PoolWorkload;
-use redis_bench::clients::{Multiplexed, Pooled};
-use redis_bench::run_keys::RunKeys;
-use redis_bench::throughput::ThroughputWork;
+use bench_report::{Histogram, Operation, Step, StepEnd};
+use common::{bench, report};
+use test_support::{RunningProgram, TestDirectory};
 use testbed::Redis;
 
 /// One at a time: each needs the machine for itself.
 static ALONE: Mutex<()> = Mutex::new(());
 
-const RATE_PER_S: f64 = 1_000.0;
+/// What comes due during the stop is less than may be in flight at once.
+const RATE_PER_S: f64 = 800.0;
 const MEASURED: Duration = Duration::from_secs(10);
 const STOP: Duration = Duration::from_secs(1);
 
-fn keyspace() -> RunKeys {
-    RunKeys {
-        prefix: "plimsoll:test:".to_owned(),
-        keys: 64,
-        value_bytes: 16,
-        preload_ratio: 1.0,
-        expiry: None,
-        seed: 1,
-    }
+const POOLED: &str = "pooled --pool-size 8";
+const SHARED: &str = "multiplexed --connections 1";
+
+/// Runs one step of `GET` by `client`, with further words of `args`; `meanwhile` is called when the
+/// step is measured.
+fn step<T>(redis: &Redis, client: &str, args: &str, meanwhile: impl FnOnce() -> T) -> (Step, T) {
+    let place = TestDirectory::new();
+    let args = format!(
+        "pool --workload get --value-size 16 --client {client} --repeats 1 --warmup 0 \
+         --run-dir run {args}"
+    );
+    let args: Vec<&str> = args.split_whitespace().collect();
+    let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
+    running.wait_for("phase: measure");
+    let result = meanwhile();
+    let ended = running.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let step = report(&place, "pool").steps.remove(0);
+    assert_eq!(step.end, StepEnd::Completed, "{}", ended.said);
+    (step, result)
 }
 
-fn gets() -> ThroughputWork {
-    ThroughputWork::new(&keyspace(), PoolWorkload::Get)
-}
-
-fn open_loop(measure: Duration) -> StepPlan {
-    let load = LoadPlan::Open {
-        rate_per_s: RATE_PER_S,
-        pacing: Pacing::Constant,
-        in_flight_cap: 2_048,
-    };
-    StepPlan::new("open loop", load, measure)
-}
-
-fn filled() -> (Redis, RedisAddress) {
-    let redis = common::redis();
-    common::fill(&redis, &keyspace());
-    let remote = RedisAddress::parse(redis.url()).unwrap();
-    (redis, remote)
+fn open_loop(measure: Duration) -> String {
+    format!("--rate {RATE_PER_S} --duration {}ms", measure.as_millis())
 }
 
 /// Result of the requests of a step in whose middle the server stood still.
@@ -68,23 +60,17 @@ struct Stopped {
     capacity_per_s: f64,
 }
 
-fn with_a_stop<F: TargetFactory>(redis: &Redis, factory: F) -> Stopped {
-    let factory = Arc::new(factory);
-    let capacity_per_s = capacity_per_s(&factory);
-    let (loaded, stop) = std::thread::scope(|scope| {
-        let stop = scope.spawn(|| {
-            std::thread::sleep(MEASURED / 2);
-            let before = Instant::now();
-            redis.pause();
-            let began = before + before.elapsed() / 2;
-            std::thread::sleep(STOP);
-            redis.resume();
-            began.elapsed()
-        });
-        let result = run_requests(&open_loop(MEASURED), &factory, &Cancel::new(), &mut ());
-        (result.unwrap().step, stop.join().unwrap())
+fn with_a_stop(redis: &Redis, client: &str) -> Stopped {
+    let capacity_per_s = capacity_per_s(redis, client);
+    let (loaded, stop) = step(redis, client, &open_loop(MEASURED), || {
+        std::thread::sleep(MEASURED / 2);
+        let before = Instant::now();
+        redis.pause();
+        let began = before + before.elapsed() / 2;
+        std::thread::sleep(STOP);
+        redis.resume();
+        began.elapsed()
     });
-    assert_eq!(loaded.end, StepEnd::Completed);
     let get = loaded.operations["get"].clone();
     assert_eq!(get.succeeded, get.attempted, "{:?}", loaded.failures);
     Stopped {
@@ -95,14 +81,9 @@ fn with_a_stop<F: TargetFactory>(redis: &Redis, factory: F) -> Stopped {
 }
 
 /// Most that the target can serve: the rate at which a queue is worked off.
-fn capacity_per_s<F: TargetFactory>(factory: &Arc<F>) -> f64 {
-    let load = LoadPlan::Closed {
-        users: 32,
-        think_time: load_engine::ThinkTime::NONE,
-    };
-    let plan = StepPlan::new("capacity", load, Duration::from_millis(500));
-    let result = run_requests(&plan, factory, &Cancel::new(), &mut ());
-    result.unwrap().step.throughput_per_s()
+fn capacity_per_s(redis: &Redis, client: &str) -> f64 {
+    let (loaded, ()) = step(redis, client, "--users 32 --duration 500ms", || ());
+    loaded.throughput_per_s()
 }
 
 fn part<'a>(histogram: Option<&'a Histogram>, name: &str) -> &'a Histogram {
@@ -166,14 +147,10 @@ impl Stopped {
 
 /// Others on this machine can make requests wait as well, but not fewer of them: of three rounds
 /// the first without a `fault` counts.
-fn undisturbed<F: TargetFactory>(
-    redis: &Redis,
-    factory: impl Fn() -> F,
-    fault: impl Fn(&Stopped) -> Option<String>,
-) -> Stopped {
+fn undisturbed(redis: &Redis, client: &str, fault: impl Fn(&Stopped) -> Option<String>) -> Stopped {
     let mut faults = Vec::new();
     for _ in 0..3 {
-        let stopped = with_a_stop(redis, factory());
+        let stopped = with_a_stop(redis, client);
         stopped.assert_shown();
         match fault(&stopped) {
             None => return stopped,
@@ -190,9 +167,8 @@ fn alone() -> MutexGuard<'static, ()> {
 #[test]
 fn a_stop_shows_in_the_responses_of_a_pool_and_not_in_its_service_time() {
     let _alone = alone();
-    let (redis, remote) = filled();
-    let pool = || Pooled::new(remote.info().clone(), 8, gets());
-    let stopped = undisturbed(&redis, pool, |stopped| {
+    let redis = common::redis();
+    let stopped = undisturbed(&redis, POOLED, |stopped| {
         stopped
             .slow_beyond_the_stop()
             .or_else(|| stopped.shown_in_service())
@@ -203,9 +179,8 @@ fn a_stop_shows_in_the_responses_of_a_pool_and_not_in_its_service_time() {
 #[test]
 fn a_stop_shows_in_the_responses_of_a_shared_connection() {
     let _alone = alone();
-    let (redis, remote) = filled();
-    let shared = || Multiplexed::new(remote.info().clone(), 1, gets());
-    let stopped = undisturbed(&redis, shared, Stopped::slow_beyond_the_stop);
+    let redis = common::redis();
+    let stopped = undisturbed(&redis, SHARED, Stopped::slow_beyond_the_stop);
     assert!(stopped.get.checkout.is_none(), "nothing is checked out");
 }
 
@@ -227,10 +202,10 @@ fn phases_add_up(get: &Operation) {
 #[test]
 fn arrivals_are_released_on_time_where_a_timer_of_the_runtime_would_be_late() {
     let _alone = alone();
-    let (_redis, remote) = filled();
+    let redis = common::redis();
     let (mut ours, mut timers) = (Vec::new(), Vec::new());
     for _ in 0..5 {
-        ours.push(pacing_lag_ns(&remote));
+        ours.push(pacing_lag_ns(&redis));
         timers.push(timer_lateness_ns());
     }
     let (ours, timer) = (median(ours), median(timers));
@@ -243,14 +218,9 @@ fn median(mut values: Vec<u64>) -> u64 {
 }
 
 /// The median lag as the report has it.
-fn pacing_lag_ns(remote: &RedisAddress) -> u64 {
-    let mut plan = open_loop(Duration::from_millis(600));
-    plan.runtime = RuntimeKind::PerCore;
-    plan.threads = 1;
-    let factory = Arc::new(Multiplexed::new(remote.info().clone(), 1, gets()));
-    let step = run_requests(&plan, &factory, &Cancel::new(), &mut ())
-        .unwrap()
-        .step;
+fn pacing_lag_ns(redis: &Redis) -> u64 {
+    let args = open_loop(Duration::from_millis(600)) + " --runtime per-core";
+    let (step, ()) = step(redis, SHARED, &args, || ());
     part(step.operations["get"].pacing_lag.as_ref(), "pacing lag")
         .percentiles_ns
         .p50

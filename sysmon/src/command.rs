@@ -1,4 +1,4 @@
-//! The command that a recording is made around.
+//! Command during which a recording is made: `sysmon record -- COMMAND`.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -14,26 +14,26 @@ use nix::unistd::{AccessFlags, Pid, access};
 
 use host_metrics::source::open_file_limit;
 
-/// Exit code for a failure of the recorder itself, as `timeout` and `env` have it.
+/// Exit code for a failure of the recorder itself, as `timeout` and `env` use it.
 pub(crate) const OWN_FAILURE: u8 = 125;
 const CANNOT_EXECUTE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
-/// Reason for which there is no command to record.
+/// Reason why the command cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// No program of that name.
+    /// There is no program of that name.
     #[error("cannot run {program}: there is no such program")]
     NotFound {
-        /// The first word of the command.
+        /// First word of the command.
         program: String,
     },
     /// The program exists but cannot be run.
     #[error("cannot run {program}: {source}")]
     CannotExecute {
-        /// The first word of the command.
+        /// First word of the command.
         program: String,
-        /// Error of the system.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
@@ -50,7 +50,7 @@ impl CommandError {
         }
     }
 
-    /// Command or change that the user can try next.
+    /// Returns a command or a change that the user can try next.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => {
@@ -63,7 +63,7 @@ impl CommandError {
         }
     }
 
-    /// Exit code for this failure: 127 when the program was not found, 126 when it cannot be
+    /// Returns the exit code for this failure: 127 if the program was not found, 126 if it cannot be
     /// executed.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -73,8 +73,9 @@ impl CommandError {
     }
 }
 
-/// Environment variables that make the benches started by a command part of this run: its id, and
-/// the directory of its reports, unless the user named a file for this report (`named`).
+/// Returns environment variables that make benches which the command starts part of this run: the run's id,
+/// and the directory for reports. The directory is left out if the user named a file for this report
+/// (`named`).
 pub(crate) fn variables_of_run(
     run_id: &str,
     report: &Path,
@@ -84,7 +85,7 @@ pub(crate) fn variables_of_run(
         (RUN_ID_ENV, run_id.into()),
         (STARTED_BY_ENV, "sysmon".into()),
     ];
-    // The command may change its working directory.
+    // The path is made absolute, because the command may change its working directory.
     let directory = report.parent().map(std::path::absolute);
     if let Some(Ok(directory)) = directory.filter(|_| !named) {
         variables.push((RUN_DIR_ENV, directory.into_os_string()));
@@ -92,11 +93,11 @@ pub(crate) fn variables_of_run(
     variables
 }
 
-/// Looks for the program of `words` before anything is written: a mistyped name must not cost the
-/// report of an earlier run. Failures that only running it shows are reported then.
+/// Searches for the program of `words` before anything is written, so that a mistyped name does not overwrite
+/// the report of an earlier run. Failures that show only when the program is started are reported then.
 ///
 /// # Errors
-/// When there is no such program, or it may not be run.
+/// If there is no such program, or it may not be executed.
 pub(crate) fn look_for(words: &[OsString]) -> Result<(), CommandError> {
     let Some(program) = words.first() else {
         return Ok(());
@@ -104,14 +105,15 @@ pub(crate) fn look_for(words: &[OsString]) -> Result<(), CommandError> {
     let looked = match std::env::var_os("PATH") {
         _ if program.as_bytes().contains(&b'/') => may_run(Path::new(program)),
         Some(directories) => look_in(&directories, program),
-        // The system has directories of its own then.
+        // Without `PATH` the system searches directories of its own choice, so nothing is checked.
         None => Ok(()),
     };
     looked.map_err(|source| CommandError::of(program, source))
 }
 
-/// Searches the directories of `PATH` as execvp(3) does: returns the first program that may be run;
-/// one that may not is an error if there is no other.
+/// Searches `directories`, a value of `PATH`, as execvp(3) does. Succeeds if one of them has the program and
+/// it may be executed. Fails if there is none; the error says so if the program exists but may not be
+/// executed.
 fn look_in(directories: &OsStr, program: &OsStr) -> io::Result<()> {
     let mut found = Err(io::ErrorKind::NotFound.into());
     for directory in std::env::split_paths(directories) {
@@ -132,19 +134,19 @@ fn may_run(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A running command. It shares the terminal and the process group of the recorder, as if it had
-/// been started directly.
+/// Running command. It shares the terminal and the process group of the recorder, as if the user had started
+/// it directly.
 #[derive(Debug)]
 pub(crate) struct RunningCommand {
     child: Child,
 }
 
 impl RunningCommand {
-    /// Starts `words`, of which the first is the program, with `mask` as its blocked signals and
-    /// `variables` added to its environment.
+    /// Starts `words`, whose first word is the program. The command gets `mask` as its blocked signals, and
+    /// `variables` in addition to the environment.
     ///
     /// # Errors
-    /// When there is no such program or it cannot be run.
+    /// If there is no such program, or it cannot be executed.
     pub(crate) fn start(
         words: &[OsString],
         variables: Vec<(&str, OsString)>,
@@ -168,29 +170,29 @@ impl RunningCommand {
         Ok(Self { child })
     }
 
-    /// Process id of the command.
+    /// Returns the process id of the command.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Forwards a signal to the command. The process was not waited for yet, so its number cannot
-    /// belong to another.
+    /// Forwards a signal to the command. Its process id cannot belong to another process, because the
+    /// recorder has not yet waited for the command.
     pub(crate) fn forward(&self, signal: Signal) {
-        // The command may have exited meanwhile; the loop then notices its exit.
+        // The command may have exited in the meantime; the recording's loop notices its exit.
         let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
     }
 
-    /// Exit status of the command; `None` while it runs.
+    /// Returns the exit status of the command; `None` while it is running.
     ///
     /// # Errors
-    /// When the system does not report it, for example because SIGCHLD is ignored.
+    /// If the operating system does not report it, for example because SIGCHLD is ignored.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 }
 
-/// Exit code of `sysmon` for a command that ended with `status`: the command's own, or 128 + the
-/// signal that killed it, as shells have it.
+/// Returns the exit code of `sysmon` for a command that ended with `status`: the command's own code, or 128 +
+/// the number of the signal that killed it, as in a shell.
 pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     let code = status
         .code()

@@ -1,4 +1,4 @@
-//! Finds recorded series that grow although they should level off.
+//! Search for recorded series that grow although they should level off.
 
 use std::str::FromStr;
 
@@ -8,20 +8,20 @@ use host_metrics::metric::{self, Unit};
 use statistics::growth::{GrowthRule, GrowthState, growth};
 use statistics::median;
 
-/// Growth of a count that is too small to care about.
+/// Smallest growth of a count that is reported.
 const LEAST_COUNT: f64 = 100.0;
-/// The first tenth of a recording counts as warm-up.
+/// Share of a recording that counts as warm-up: its first tenth.
 const WARMUP_RATIO: f64 = 0.1;
-/// Time for which growth must have gone on to be called a leak.
+/// Time in seconds for which growth must have continued to be called a leak.
 const LEAK_AFTER_S: f64 = 300.0;
 const NS_PER_S: f64 = 1e9;
 
-/// Least growth over the recording that is reported.
+/// Smallest growth over the recording that is reported.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum GrowthThreshold {
-    /// Bytes; for counts 100.
+    /// Growth in bytes. For counts the threshold is 100.
     Bytes(u64),
-    /// Share of the value at first, for bytes and counts.
+    /// Growth as a share of the first values, for bytes and counts.
     Share(f64),
 }
 
@@ -34,7 +34,7 @@ impl Default for GrowthThreshold {
 impl FromStr for GrowthThreshold {
     type Err = String;
 
-    /// `50MB` or `10%`.
+    /// Parses `50MB` or `10%`.
     fn from_str(text: &str) -> Result<Self, String> {
         let Some(percent) = text.trim().strip_suffix('%') else {
             return flags::size(text).map(Self::Bytes);
@@ -62,7 +62,7 @@ impl GrowthThreshold {
     }
 }
 
-/// Returns those of `series` that grow, leaks first and then by name.
+/// Returns the series that grow by at least `least`: leaks first, in the order of `series`.
 pub(crate) fn growing<'a>(
     series: impl IntoIterator<Item = &'a Series>,
     least: GrowthThreshold,

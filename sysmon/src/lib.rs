@@ -1,9 +1,9 @@
-//! `sysmon` records the machine while something else is measured: what it reads, how it turns
-//! that into figures over time, and the commands around it.
+//! `sysmon` records the machine while something else is measured. This library contains its commands, and the
+//! recording of figures over time.
 //!
-//! The crate `host-metrics` reads and derives; a [`recording`] holds what comes of it in bounded
-//! memory, and writes it into a report, which `show` reads back. `marks` reach it from
-//! outside.
+//! The crate `host-metrics` reads the machine and derives figures. A [`recording`] keeps them in bounded
+//! memory and writes them into a report, which `show` reads. `marks` are named instants that another process
+//! adds to a recording.
 #![cfg_attr(
     test,
     allow(

@@ -1,4 +1,4 @@
-//! `sysmon mark`: puts a named instant into a recording under way.
+//! `sysmon mark`: gives an instant of a running recording a name.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ Examples:
   sysmon mark failover --recording 4711
   sysmon mark 'cache cleared' --recording reports/nightly/sysmon.record.json";
 
-/// Number of recordings that an error message lists at most.
+/// Largest number of recordings that an error message lists.
 const LISTED: usize = 32;
 
 /// Flags of `sysmon mark`.
@@ -35,11 +35,11 @@ pub(crate) struct MarkFlags {
     pub(crate) recording: Option<String>,
 }
 
-/// Adds a mark to the recording that the flags name, or to the only one under way.
+/// Adds a mark to the recording that the flags name, or to the only one that is running.
 ///
 /// # Errors
-/// When the name is not a valid mark, there is no such recording, or several are under way and none
-/// is named.
+/// If the name is not valid, if there is no such recording, or if several are running and the flags name
+/// none.
 pub(crate) fn mark(flags: &MarkFlags) -> anyhow::Result<Exit> {
     let mark = Mark::new(monotonic_ns(), &flags.name)
         .map_err(|error| UsageError(error.to_string()))
@@ -131,7 +131,7 @@ fn of_path(path: &Path) -> anyhow::Result<ActiveRecording> {
     only(found)
 }
 
-/// Paths of the reports in a directory beside which there is a file of marks.
+/// Returns the paths of those reports in a directory that have a file of marks beside them.
 fn reports_in(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory)
         .with_context(|| format!("cannot list {}", directory.display()))

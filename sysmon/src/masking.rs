@@ -1,19 +1,19 @@
-//! Masking of secrets in what processes say of themselves.
+//! Masking of secrets in names and command lines of processes.
 
 use bench_report::redaction;
 use host_metrics::Masking;
 use host_metrics::follow::ProcessTarget;
 
-/// Masks secrets in names and command lines, as in every report.
+/// Masking that is used for every report.
 pub(crate) const MASKING: Masking = Masking {
     text: redaction::text,
     words: redaction::command_line::<String>,
 };
 
-/// Parses a target of `--follow`; its label has secrets masked.
+/// Parses a value of `--follow`. Secrets in its label are masked.
 ///
 /// # Errors
-/// A sentence that says which forms there are.
+/// A sentence that lists the valid forms.
 pub fn target(text: &str) -> Result<ProcessTarget, String> {
     ProcessTarget::parse(text, MASKING)
 }

@@ -1,10 +1,10 @@
-//! CPU time and memory that recording itself takes, which every report states.
+//! CPU time and memory that recording itself needs; every report contains them.
 
 use host_metrics::source::process::ProcessDirectory;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
 
-/// Counts the CPU time of sampling separately from that of the whole program.
+/// Measures the CPU time of sampling separately from that of the whole program.
 #[derive(Debug, Default)]
 pub(crate) struct OwnCost {
     samples: u64,
@@ -21,24 +21,24 @@ impl OwnCost {
         out
     }
 
-    /// Samples taken.
+    /// Returns the number of samples taken.
     pub(crate) fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// CPU time of all samples together, in nanoseconds.
+    /// Returns the CPU time of all samples together, in nanoseconds.
     #[cfg(feature = "export")]
     pub(crate) fn sampling_cpu_ns(&self) -> u64 {
         self.sampling_cpu_ns
     }
 
-    /// Mean CPU time of reading, deriving and recording one sample, in nanoseconds.
+    /// Returns the mean CPU time of reading, deriving and recording one sample, in nanoseconds.
     pub(crate) fn cpu_per_sample_ns(&self) -> Option<u64> {
         self.sampling_cpu_ns.checked_div(self.samples)
     }
 
-    /// Peak memory of this program in bytes. `/proc` has it for this program alone; the resource
-    /// usage starts from the peak of its parent.
+    /// Returns the peak memory of this program in bytes. It is read from `/proc`, because getrusage(2) starts
+    /// from the peak of the parent process.
     pub(crate) fn rss_max_bytes() -> Option<u64> {
         let status = ProcessDirectory::own().status().ok();
         let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
@@ -49,8 +49,8 @@ impl OwnCost {
     }
 }
 
-/// CPU time of the command and of those of its children that it waited for, in nanoseconds, once
-/// the command itself was waited for.
+/// Returns the CPU time of the command and of those of its children that it waited for, in nanoseconds. It is
+/// complete only after the recorder has waited for the command.
 pub(crate) fn children_cpu_ns() -> Option<u64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     let ns =

@@ -1,10 +1,10 @@
-//! The points of a series while it grows, in less than half of the memory that it takes in a report.
+//! Points of a series while it grows. They take less than half of the memory that they take in a report.
 
 use std::ops::RangeInclusive;
 
 use bench_report::Series;
 
-/// Columns as [`Series`] has them, with NaN for what is absent.
+/// Points with the columns of a [`Series`]; NaN stands for a value that is absent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Points(Vec<Point>);
 
@@ -16,11 +16,11 @@ struct Point {
     max: f64,
 }
 
-/// Room is made for as many points again as there are, but for no fewer and no more than these.
+/// Number of points for which room is reserved when it runs out: as many as there are, but within this range.
 const ROOM: RangeInclusive<usize> = 8..=256;
 
 impl Points {
-    /// Adds a point with its mean, minimum and maximum; without them nothing was read.
+    /// Adds a point with its mean, minimum and maximum; `None` for a point at which nothing was read.
     pub(crate) fn push(&mut self, at_ns: u64, read: Option<(f64, f64, f64)>) {
         let (mean, min, max) = read.unwrap_or((f64::NAN, f64::NAN, f64::NAN));
         if self.0.len() == self.0.capacity() {
@@ -35,22 +35,22 @@ impl Points {
         });
     }
 
-    /// Number of points.
+    /// Returns the number of points.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// True if there is none.
+    /// Returns true if there are no points.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Joins neighbours, as a series does.
+    /// Joins each two neighbouring points into one.
     pub(crate) fn halve(&mut self) {
         let mut series = self.under(Series::default());
         series.roll_up(self.len().div_ceil(2));
         self.0.clear();
-        // There will be as many again.
+        // Keeps room for as many further points.
         self.0.shrink_to(2 * series.len());
         let columns = series.mean.iter().zip(&series.min).zip(&series.max);
         for (at_ns, ((mean, min), max)) in series.at_ns.iter().zip(columns) {
@@ -58,7 +58,7 @@ impl Points {
         }
     }
 
-    /// These points under the name and labels of `series`.
+    /// Returns a series with the name and labels of `series` and these points.
     pub(crate) fn under(&self, mut series: Series) -> Series {
         let read = |value: f64| (!value.is_nan()).then_some(value);
         let column = |of: fn(&Point) -> f64| self.0.iter().map(|point| read(of(point))).collect();

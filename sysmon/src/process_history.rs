@@ -1,4 +1,4 @@
-//! Series of a followed process.
+//! Series of a followed process over time.
 
 use std::sync::Arc;
 
@@ -11,10 +11,11 @@ use host_metrics::spread::Spread;
 use crate::label_text::label_text;
 use crate::rolling::Rolling;
 
-/// Follows processes and keeps series of each.
+/// Follower of processes that stores the series of each.
 pub(crate) type ProcessFollower = Follower<ProcessHistory>;
 
-/// Returns the series of the processes that mattered over the whole recording, most CPU time first.
+/// Returns the series of the processes that were chosen over the whole recording, those with the most CPU
+/// time first.
 pub(crate) fn process_series(follower: &ProcessFollower) -> impl Iterator<Item = Series> {
     let histories = follower.ranked_histories();
     histories.flat_map(ProcessHistory::series)
@@ -31,7 +32,8 @@ pub(crate) struct ProcessHistory {
     labels: Series,
     label_text: Arc<str>,
     series: Vec<(&'static str, Rolling)>,
-    /// Index of the next figure, if figures come in the order of the tick before.
+    /// Index of the series that the next figure probably belongs to, because figures usually come in the
+    /// order of the last tick.
     next: usize,
 }
 
@@ -71,14 +73,14 @@ impl ProcessRecorder for ProcessHistory {
 }
 
 impl ProcessHistory {
-    /// Returns `process.cpu_cores` of the whole recording: 1.0 is one core.
+    /// Returns mean and extremes of `process.cpu_cores` over the whole recording; 1.0 is one core.
     pub(crate) fn cores(&self) -> Option<&Spread> {
         let mut series = self.series.iter();
         let cores = series.find(|(name, _)| *name == process::CPU_CORES.name());
         cores.map(|(_, rolling)| rolling.whole())
     }
 
-    /// Returns the labels as they stand in raw samples: a JSON object.
+    /// Returns the labels as a JSON object, as raw samples have them.
     pub(crate) fn label_text(&self) -> &Arc<str> {
         &self.label_text
     }
@@ -93,14 +95,14 @@ impl ProcessHistory {
         self.series.is_empty()
     }
 
-    /// Keeps at least so many points of each series in a long recording.
+    /// Sets the smallest number of points of each series in a long recording.
     pub(crate) fn keep_points(&mut self, points: usize) {
         for (_, rolling) in &mut self.series {
             rolling.keep_points(points);
         }
     }
 
-    /// Returns the series that have a reading.
+    /// Iterates over the series that have at least one reading.
     pub(crate) fn series(&self) -> impl Iterator<Item = Series> {
         let all = self.series.iter().map(|(_, rolling)| rolling.series());
         all.filter(|series| series.mean.iter().any(Option::is_some))

@@ -1,4 +1,4 @@
-//! A recording in memory: samples, derives and keeps figures, and writes them into a report.
+//! Recording in memory: takes samples, derives figures, keeps them, and writes them into a report.
 
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use bench_report::{Report, Warning, WarningCode};
@@ -19,13 +19,13 @@ use crate::stream::RawWriter;
 use crate::stream::sample::RowBuilder;
 use crate::wall_clock::WallClock;
 
-/// Headline of a report that is saved before the recording ends.
+/// Headline of a report that is saved while the recording is still running.
 pub(crate) const UNFINISHED: &str = "interrupted before its end";
 
-/// Share of missed samples from which a warning is given.
+/// Share of missed samples from which the report has a warning.
 const MISSED_RATIO: f64 = 0.01;
 
-/// A recording under way.
+/// Running recording.
 #[derive(Debug)]
 pub struct LiveRecording {
     sampler: MachineSampler,
@@ -36,19 +36,20 @@ pub struct LiveRecording {
     cadence: TickSchedule,
     wall_clock: WallClock,
     growth: GrowthThreshold,
-    /// Length in nanoseconds below which a recording has no rate of what is counted in clock ticks.
+    /// Length in nanoseconds. A shorter recording has no rates of figures that the kernel counts in clock
+    /// ticks.
     least_window_ns: u64,
     began_ns: u64,
     last_ns: u64,
 }
 
 impl LiveRecording {
-    /// Starts a recording with its first sample, from which the rates start.
+    /// Starts a recording with its first sample; rates begin there.
     pub fn begin(settings: &SamplingSettings) -> Self {
         Self::begin_into(settings, None)
     }
 
-    /// Starts a recording whose readings are written to `raw` too.
+    /// Starts a recording whose readings are also written to `raw`, if given.
     pub(crate) fn begin_into(settings: &SamplingSettings, raw: Option<RawWriter>) -> Self {
         let began_ns = monotonic_ns();
         let mut recording = Self {
@@ -68,12 +69,12 @@ impl LiveRecording {
         recording
     }
 
-    /// Time at which the next sample is due, on the monotonic clock.
+    /// Returns the time at which the next sample is due, in nanoseconds of the monotonic clock.
     pub(crate) fn due_ns(&self) -> u64 {
         self.cadence.due_ns()
     }
 
-    /// Time of the first sample, on the monotonic clock.
+    /// Returns the time of the first sample, in nanoseconds of the monotonic clock.
     pub(crate) fn began_ns(&self) -> u64 {
         self.began_ns
     }
@@ -84,8 +85,8 @@ impl LiveRecording {
         self.read();
     }
 
-    /// Takes a last sample: the one that is due by now, or an early one, so that the time since the
-    /// sample before is covered; none when that time is too short for a rate.
+    /// Takes a last sample, so that the time since the sample before is covered: the sample that is due, or
+    /// an early one. Takes none if that time is too short for a rate.
     pub(crate) fn finish(&mut self) {
         let now_ns = monotonic_ns();
         let since_ns = now_ns.saturating_sub(self.last_ns);
@@ -99,23 +100,23 @@ impl LiveRecording {
         }
     }
 
-    /// Follows the process `pid` whatever it uses.
+    /// Follows the process `pid`, even if it uses little.
     pub(crate) fn pin(&mut self, pid: u32) {
         self.sampler.pin(pid);
     }
 
-    /// Adds the figures that `gpus` reads to each later sample.
+    /// Adds the figures that `gpus` reads to each further sample.
     pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.sampler.watch_gpus(gpus);
     }
 
-    /// Reads marks from `file` from now on, or notes why that is not possible.
+    /// Reads marks from the file in `inbox` from now on. If there is an error instead, records the reason.
     pub(crate) fn take_marks(&mut self, inbox: Result<Option<MarksFile>, MarksFileError>) {
         let gaps = self.sampler.gaps_mut();
         self.marks = gaps.keep("what `sysmon mark` would tell", inbox).flatten();
     }
 
-    /// Reason for which the recording has no reading at all; `None` where there is any.
+    /// Returns the reason why the recording has no reading at all; `None` if it has one.
     pub(crate) fn empty_because(&self) -> Option<String> {
         let any_process = self.follower().is_some_and(has_series);
         let any = any_process
@@ -132,29 +133,29 @@ impl LiveRecording {
         (!any).then(|| format!("nothing at all could be read{}", first()))
     }
 
-    /// The reader of GPUs; absent when GPUs are not sampled.
+    /// Returns the reader of GPUs; `None` if GPUs are not sampled.
     pub(crate) fn gpus(&self) -> Option<&GpuWatch> {
         self.sampler.gpus()
     }
 
-    /// The writer of raw samples; absent where they are not kept.
+    /// Returns the writer of raw samples; `None` if they are not kept.
     pub(crate) fn raw(&self) -> Option<&RawWriter> {
         self.raw.as_ref().map(|(raw, _)| raw)
     }
 
-    /// Closes the file of raw samples; later readings are not in it.
+    /// Closes the file of raw samples; further readings are not written to it.
     pub(crate) fn close_raw(&mut self) {
         if let Some((raw, _)) = &mut self.raw {
             raw.close();
         }
     }
 
-    /// Series of the machine.
+    /// Returns the series of the machine.
     pub(crate) fn series_store(&self) -> &SeriesStore {
         &self.series_store
     }
 
-    /// The followed processes; absent when processes are not sampled.
+    /// Returns the followed processes; `None` if processes are not sampled.
     pub(crate) fn follower(&self) -> Option<&ProcessFollower> {
         self.sampler.follower()
     }
@@ -185,8 +186,8 @@ impl LiveRecording {
         });
     }
 
-    /// Replaces series, figures and warnings of the report by those of the recording so far, and
-    /// names the GPUs or why there are none.
+    /// Replaces series, figures and warnings in `report` by those of the recording so far. Names the GPUs, or
+    /// the reason why there are none.
     pub fn fill(&self, report: &mut Report) {
         report.duration_ns = monotonic_ns().saturating_sub(report.clock.monotonic_ns);
         report.series = self.series_store.series().collect();
@@ -286,7 +287,8 @@ impl LiveRecording {
     }
 }
 
-/// Bounds the points of each series so that all together fit.
+/// Bounds the number of points of each series, so that all series together stay within
+/// [`ALL_POINTS`](crate::rolling::ALL_POINTS).
 pub(crate) fn bound(series_store: &mut SeriesStore, mut follower: Option<&mut ProcessFollower>) {
     let histories = follower.iter().flat_map(|follower| follower.histories());
     let of_processes: usize = histories.map(ProcessHistory::len).sum();

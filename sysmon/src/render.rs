@@ -13,17 +13,17 @@ use crate::process_history::{ProcessFollower, ProcessHistory, has_series};
 use crate::recording::LiveRecording;
 use crate::series_store::SeriesStore;
 
-/// Most processes in a table.
+/// Largest number of processes in a table.
 const PROCESSES_SHOWN: usize = 8;
-/// Most columns of a name or a label.
+/// Width of the longest name or label that is shown, in columns.
 const NAME_COLUMNS: usize = 24;
-/// Most columns of a GPU's number and name.
+/// Width of the longest GPU number and name that is shown, in columns.
 const GPU_COLUMNS: usize = 72;
 
-/// Most columns of the name of something that grows.
+/// Width of the longest name of a growing series that is shown, in columns.
 const GROWTH_COLUMNS: usize = 14;
 
-/// Summarises the recording in one sentence.
+/// Returns a summary of the recording in one sentence.
 pub(crate) fn headline(report: &Report, series_store: &SeriesStore) -> String {
     let length = duration_ns(report.duration_ns);
     let spread = |name| find(series_store, name);
@@ -41,7 +41,7 @@ pub(crate) fn headline(report: &Report, series_store: &SeriesStore) -> String {
     }
 }
 
-/// Summarises a container by its limits; `None` where there are none.
+/// Returns a summary of a container's use of its limits; `None` if it has none.
 fn of_limit(series_store: &SeriesStore) -> Option<String> {
     let own = |wanted: &str| {
         let mut all = series_store.stats();
@@ -68,7 +68,7 @@ fn of_limit(series_store: &SeriesStore) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Short text for the progress line.
+/// Returns a short text for the progress line.
 pub(crate) fn glance(series_store: &SeriesStore) -> String {
     let busy = find(series_store, cpu::BUSY.name()).and_then(Spread::mean);
     busy.map_or_else(String::new, |busy| {
@@ -76,7 +76,7 @@ pub(crate) fn glance(series_store: &SeriesStore) -> String {
     })
 }
 
-/// Renders the whole result.
+/// Returns the whole result as text.
 pub(crate) fn text(report: &Report, recording: &LiveRecording) -> String {
     let mut text = format!(
         "{}\n\n{}",
@@ -103,7 +103,7 @@ pub(crate) fn text(report: &Report, recording: &LiveRecording) -> String {
     text
 }
 
-/// Table of the figures that have a title.
+/// Returns a table of the machine's figures that have a title.
 fn machine(series_store: &SeriesStore) -> Table {
     let mut table = Table::new(&["figure", "min", "mean", "max"]);
     for metric in metric::all() {
@@ -139,7 +139,8 @@ fn written(unit: Unit, value: f64) -> String {
     }
 }
 
-/// Title of a figure with its first label, which names the device; a GPU only has a number.
+/// Returns the title of a figure, followed by its first label, which names the device; for a GPU, by its
+/// number.
 fn titled(labels: &[Label], title: &str) -> String {
     match labels.first() {
         None => title.to_owned(),
@@ -172,7 +173,7 @@ fn processes(follower: &ProcessFollower) -> Table {
     table
 }
 
-/// Table of growing series, at most as many as processes are shown.
+/// Returns a table of growing series, at most as many as processes are shown.
 pub(crate) fn growth(all: &[Growing]) -> Table {
     let mut table = Table::new(&["what grows", "of", "verdict", "a second", "in all"]);
     for growing in all.iter().take(PROCESSES_SHOWN) {

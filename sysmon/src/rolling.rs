@@ -1,15 +1,15 @@
-//! A series of bounded length, however long the recording.
+//! Series of bounded length, for a recording of any length.
 //!
-//! Each reading is a point of its own until there are twice as many as are to be kept; then
-//! neighbours are joined, and from there on each point takes twice as many readings. Mean, extremes
-//! and count of the whole are kept beside, so that they do not suffer from the joining.
+//! At first each reading is a point of its own. When there are twice as many points as are to be kept,
+//! neighbouring points are joined, and from then on each point covers twice as many readings. Mean, extremes
+//! and number of all readings are kept separately, so that joining does not affect them.
 //!
-//! A rate stands at the end of the time that it is a mean over, and counts for as much as that
-//! time is long. So the rates of a series, each times its length, add up to what the counter did,
-//! however late a busy machine let the reads be.
+//! The point of a rate stands at the end of the time over which the rate was computed, and its weight is the
+//! length of that time. The sum of rates × lengths is therefore the growth of the counter, even if a busy
+//! machine delayed the reads.
 //!
-//! All series of a recording have [`ALL_POINTS`] between them: where there are many, each keeps
-//! fewer. Memory, and a report that somebody has to read, are bounded that way whatever is recorded.
+//! All series of a recording together have [`ALL_POINTS`]; if there are many, each keeps fewer. That bounds
+//! the memory and the length of the report.
 
 use bench_report::Series;
 
@@ -18,27 +18,27 @@ use host_metrics::spread::Spread;
 
 use crate::points::Points;
 
-/// The least number of points that a long recording of few series keeps of each.
+/// Smallest number of points of each series in a long recording with few series.
 pub(crate) const POINTS: usize = 600;
-/// Number of points of all series together, unless there are so many series that not even
-/// `LEAST_POINTS` of each fit.
+/// Largest number of points of all series together. It is exceeded only if there are so many series that
+/// `LEAST_POINTS` of each do not fit.
 pub(crate) const ALL_POINTS: usize = 120_000;
-/// With fewer points than this a series would say nothing.
+/// Smallest number of points of a series; with fewer it would tell nothing.
 const LEAST_POINTS: usize = 60;
 
-/// The least number of points that a long recording keeps of each of so many series.
+/// Returns the smallest number of points of each series in a long recording with `series` series.
 pub(crate) fn points_of_each(series: usize) -> usize {
-    // Before it is rolled up a series has twice as many.
+    // A series has up to twice as many points, just before they are joined.
     (ALL_POINTS / (2 * series.max(1))).clamp(LEAST_POINTS, POINTS)
 }
 
-/// One figure over time and over the whole recording.
+/// One figure over time, with mean and extremes over the whole recording.
 #[derive(Debug, Clone)]
 pub(crate) struct Rolling {
-    /// Name and labels, without points; apart, for no tick needs them.
+    /// Name and labels, without points; boxed, because they are not needed at each tick.
     series: Box<Series>,
     error_max: Option<f64>,
-    /// The shortest and the longest time that a rate was computed over.
+    /// Shortest and longest time over which a rate was computed, in nanoseconds.
     windows_ns: Option<(u64, u64)>,
     points: Points,
     points_kept: usize,
@@ -56,7 +56,7 @@ struct Pending {
 }
 
 impl Rolling {
-    /// An empty one under the name and labels of `series`.
+    /// Creates a series without points, with the name and labels of `series`.
     pub(crate) fn new(series: Series) -> Self {
         Self {
             error_max: series.error_max,
@@ -71,8 +71,8 @@ impl Rolling {
         }
     }
 
-    /// Takes in the tick that ended at `at_ns` with a value that counts as much as any other, or
-    /// without one, which takes its time all the same once there was a first.
+    /// Adds the value of the tick that ended at `at_ns`, with the same weight as any other value. `None` adds
+    /// a point without a reading; it is ignored before the first value.
     pub(crate) fn push(&mut self, at_ns: u64, value: Option<f64>) {
         self.last_ns = Some(at_ns);
         if value.is_some() || !self.is_empty() {
@@ -80,7 +80,8 @@ impl Rolling {
         }
     }
 
-    /// Takes in a reading of the tick that ended at `at_ns`, and remembers the largest error.
+    /// Adds a reading of the tick that ended at `at_ns`. A rate gets its own time and a weight. Stores the
+    /// largest error of any reading.
     pub(crate) fn take(&mut self, at_ns: u64, reading: FigureValue) {
         if reading.error > self.error_max.unwrap_or(0.0) {
             self.error_max = Some(reading.error);
@@ -94,13 +95,13 @@ impl Rolling {
         let (shortest, longest) = self.windows_ns.unwrap_or((window_ns, window_ns));
         self.windows_ns = Some((shortest.min(window_ns), longest.max(window_ns)));
         if self.is_empty() {
-            // From here on it is known.
+            // A point without a value marks the start of the first rate's time.
             self.add(period.from_ns, None);
         }
         self.add(period.to_ns, Some((reading.value, period.ns() as f64)));
     }
 
-    /// Adds a point at its time: a value with its weight, or none.
+    /// Adds a point at `at_ns`: a value with its weight, or none.
     fn add(&mut self, at_ns: u64, value: Option<(f64, f64)>) {
         if let Some((value, weight)) = value {
             self.whole.add_weighted(value, weight);
@@ -112,19 +113,20 @@ impl Rolling {
             return;
         }
         std::mem::take(&mut self.pending).close(&mut self.points);
-        // A point without a neighbour waits for it, so that all stand for as many readings.
+        // Joins only while the number of points is even, so that all points cover the same number of
+        // readings.
         while self.points.len() >= 2 * self.points_kept && self.points.len().is_multiple_of(2) {
             self.points.halve();
             self.readings_per_point *= 2;
         }
     }
 
-    /// Keeps at least so many points in a long recording.
+    /// Sets the smallest number of points in a long recording.
     pub(crate) fn keep_points(&mut self, points: usize) {
         self.points_kept = points.max(1);
     }
 
-    /// The last tick that was taken in.
+    /// Returns the end of the last tick that was added; `None` before the first.
     pub(crate) fn last_ns(&self) -> Option<u64> {
         self.last_ns
     }
@@ -133,12 +135,12 @@ impl Rolling {
         self.points.is_empty() && self.pending.readings == 0
     }
 
-    /// Mean and extremes of every reading.
+    /// Returns mean and extremes of all readings.
     pub(crate) fn whole(&self) -> &Spread {
         &self.whole
     }
 
-    /// The series as it stands, the unfinished point included.
+    /// Returns the series so far, with the point that is not complete yet.
     pub(crate) fn series(&self) -> Series {
         let mut points = self.points.clone();
         if self.pending.readings > 0 {
@@ -152,7 +154,7 @@ impl Rolling {
         })
     }
 
-    /// Changes a label.
+    /// Sets the label `key` to `value`.
     pub(crate) fn relabel(&mut self, key: &str, value: &str) {
         self.series.labels.insert(key.to_owned(), value.to_owned());
     }
@@ -210,8 +212,8 @@ mod tests {
         assert_eq!(rolling.last_ns(), Some(3000));
     }
 
-    /// A counter that grows by 3 a nanosecond until 5000, then by 1, read at these times: its
-    /// rates, each at its read.
+    /// Records a counter that grows by 3 per nanosecond until 5000 and by 1 afterwards, read at `times`.
+    /// Returns the series of its rates, and the counter's total growth.
     fn rates_of_reads(times: impl Iterator<Item = u64>) -> (Rolling, f64) {
         let counter = |at: u64| (3 * at.min(5000) + at.saturating_sub(5000)) as f64;
         let times: Vec<u64> = times.collect();
@@ -250,7 +252,7 @@ mod tests {
 
     #[test]
     fn joined_points_are_means_over_time() {
-        // Every other read comes late, so that short and long windows take turns.
+        // Every other read is late, so that short and long intervals alternate.
         let times = (0..5000).map(|i: u64| 10 * i + 6 * (i % 2));
         let (rolling, grown) = rates_of_reads(times);
         let series = rolling.series();

@@ -17,7 +17,7 @@ use crate::settings::SamplingSettings;
 /// Figures of one sample of the machine.
 #[derive(Debug)]
 pub(crate) struct SampledFigures {
-    /// End of the sample on the monotonic clock, in nanoseconds.
+    /// End of the sample, in nanoseconds of the monotonic clock.
     pub(crate) at_ns: u64,
     /// Figures of the machine, of control groups and of the followed process trees.
     pub figures: Figures,
@@ -25,7 +25,7 @@ pub(crate) struct SampledFigures {
     pub(crate) listed: bool,
 }
 
-/// Samples the machine on request and keeps the state that the next sample needs.
+/// Sampler of the machine. It keeps the state that the next sample needs.
 #[derive(Debug)]
 pub(crate) struct MachineSampler {
     source: HostSource,
@@ -35,11 +35,11 @@ pub(crate) struct MachineSampler {
     gaps: Gaps,
 }
 
-/// The source of details about processes, which notes what it cannot read.
+/// Reader of details about processes. It records what cannot be read.
 pub(crate) struct DetailReader<'a> {
-    /// The readers of the machine.
+    /// Readers of the machine.
     pub(crate) source: &'a mut HostSource,
-    /// Readings that failed, with the reason.
+    /// Readings that failed, with the reasons.
     pub(crate) gaps: &'a mut Gaps,
 }
 
@@ -58,7 +58,7 @@ impl ProcessLookup for DetailReader<'_> {
 }
 
 impl MachineSampler {
-    /// Creates a sampler without a sample yet: rates start from its first.
+    /// Creates a sampler that has not sampled yet; rates begin at its first sample.
     pub(crate) fn new(settings: &SamplingSettings) -> Self {
         let mut gaps = Gaps::default();
         let SamplingSettings {
@@ -113,14 +113,14 @@ impl MachineSampler {
         }
     }
 
-    /// Follows the process `pid` whatever it uses.
+    /// Follows the process `pid`, even if it uses little.
     pub(crate) fn pin(&mut self, pid: u32) {
         if let Some(follower) = &mut self.follower {
             follower.pin(pid);
         }
     }
 
-    /// Sets the groups of figures that are read of processes from the next sample on.
+    /// Sets which groups of figures are read of each process, from the next sample on.
     #[cfg(feature = "watch")]
     pub(crate) fn ask(&mut self, fields: ProcessFields) {
         if let Some(follower) = &mut self.follower {
@@ -128,32 +128,32 @@ impl MachineSampler {
         }
     }
 
-    /// Adds the figures that `gpus` reads to each later sample.
+    /// Adds the figures that `gpus` reads to each further sample.
     pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
-    /// The reader of GPUs; absent when GPUs are not sampled.
+    /// Returns the reader of GPUs; `None` if GPUs are not sampled.
     pub(crate) fn gpus(&self) -> Option<&GpuWatch> {
         self.gpus.as_ref()
     }
 
-    /// The followed processes; absent when processes are not sampled.
+    /// Returns the followed processes; `None` if processes are not sampled.
     pub(crate) fn follower(&self) -> Option<&ProcessFollower> {
         self.follower.as_ref()
     }
 
-    /// Mutable access to the followed processes, for example to bound their points.
+    /// Returns mutable access to the followed processes, for example to bound their points.
     pub(crate) fn follower_mut(&mut self) -> Option<&mut ProcessFollower> {
         self.follower.as_mut()
     }
 
-    /// Readings that failed so far, with the reason.
+    /// Returns the readings that failed so far, with the reasons.
     pub(crate) fn gaps(&self) -> &Gaps {
         &self.gaps
     }
 
-    /// Mutable access to the failed readings, to add those of others.
+    /// Returns mutable access to the failed readings, so that other readers can add theirs.
     pub(crate) fn gaps_mut(&mut self) -> &mut Gaps {
         &mut self.gaps
     }

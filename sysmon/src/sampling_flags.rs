@@ -1,4 +1,4 @@
-//! Flags of what is sampled, shared by the commands that sample the machine.
+//! Flags that select what is sampled, for all commands that sample the machine.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use host_metrics::source::process::ProcessFields;
 
 use crate::masking;
 
-/// Shortest interval: sampling faster would mostly measure itself.
+/// Shortest interval: faster sampling would mostly measure itself.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-/// Most processes that `--processes all` keeps; those that use the least are dropped.
+/// Largest number of processes that `--processes all` records; those that use the least are left out.
 pub(crate) const ALL_PROCESSES: usize = 512;
 
-/// Flags of every command that samples the machine: interval and processes to follow.
+/// Flags of every command that samples the machine: the interval, and the processes to follow.
 #[derive(Debug, Args)]
 pub(crate) struct BasicFlags {
     /// Time between samples, 10ms or more
@@ -92,7 +92,7 @@ pub(crate) enum FieldGroup {
 }
 
 impl SamplingFlags {
-    /// Selected processes, or the default where the flag is missing.
+    /// Returns the processes that the flags select, or the default if the flag is missing.
     pub(crate) fn processes(&self) -> ProcessChoice {
         self.processes.unwrap_or(if self.basic.follow.is_empty() {
             ProcessChoice::Top
@@ -101,7 +101,7 @@ impl SamplingFlags {
         })
     }
 
-    /// Processes to follow and figures to read of them; `None` to sample no process.
+    /// Returns the processes to follow and the figures to read of each; `None` if no process is sampled.
     pub(crate) fn following(&self, command_lines: bool) -> Option<FollowOptions> {
         let most = match self.processes() {
             ProcessChoice::None => 0,
@@ -123,7 +123,7 @@ impl SamplingFlags {
 }
 
 impl BasicFlags {
-    /// Processes of `--follow`, and the figures to read of each.
+    /// Returns the processes of `--follow`, and the figures to read of each.
     pub(crate) fn following(&self) -> FollowOptions {
         FollowOptions {
             targets: self.follow.clone(),

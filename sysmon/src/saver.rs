@@ -1,5 +1,5 @@
-//! Saves reports during a recording on a thread of its own, so that a slow disk costs no samples.
-//! Building and saving reports takes at most a thousandth of the time.
+//! Thread that saves reports during a recording, so that a slow disk delays no samples. Building and saving
+//! reports takes at most a thousandth of the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 use bench_report::Report;
 use bench_report::clock::monotonic_ns;
 
-/// Least time between two saves of a report.
+/// Shortest time between two saves of a report, in nanoseconds.
 pub(crate) const SAVE_EVERY_NS: u64 = 5_000_000_000;
-/// Multiple of the time that making and saving a report took which must pass before the next.
+/// Pause after a save, as a multiple of the time that building and saving the report took.
 const PAUSE_PER_SAVE: u64 = 1000;
 
 /// Handle of the thread that saves reports.
@@ -25,12 +25,12 @@ pub(crate) struct Saver {
 }
 
 impl Saver {
-    /// Starts the thread, which calls `save` with each submitted report.
+    /// Starts the thread, which calls `save` with each report that it gets.
     ///
     /// # Errors
-    /// When the system has no thread left.
+    /// If the operating system has no thread left.
     pub(crate) fn start(mut save: impl FnMut(&Report) + Send + 'static) -> std::io::Result<Self> {
-        // Without a buffer a report is taken only when the one before has been saved.
+        // Without a buffer, a report is accepted only if the report before it was saved.
         let (reports, inbox) = sync_channel::<Report>(0);
         let took_ns = Arc::new(AtomicU64::new(0));
         let took = Arc::clone(&took_ns);
@@ -52,8 +52,8 @@ impl Saver {
         })
     }
 
-    /// Returns true if another report is due. A report that `is_lost` (its directory was removed)
-    /// waits for no pause.
+    /// Returns true if another report is due. No pause is kept if the last report `is_lost`, for example
+    /// because its directory was removed.
     pub(crate) fn is_due(&self, is_lost: impl FnOnce() -> bool) -> bool {
         let since_ns = monotonic_ns() - self.last_ns;
         if since_ns < SAVE_EVERY_NS {
@@ -63,8 +63,8 @@ impl Saver {
         since_ns >= took_ns * PAUSE_PER_SAVE || is_lost()
     }
 
-    /// Submits the report that `make` builds. While another is being saved it is dropped, because a
-    /// newer one follows.
+    /// Builds a report with `make` and passes it to the thread. The report is dropped if the thread is still
+    /// saving another one; a newer report follows later.
     pub(crate) fn hand_in(&mut self, make: impl FnOnce() -> Report) {
         let begin_ns = monotonic_ns();
         let _ = self.reports.try_send(make());
@@ -72,10 +72,10 @@ impl Saver {
         self.making_ns = self.last_ns - begin_ns;
     }
 
-    /// Waits for a save in progress, so that it cannot overwrite a later one.
+    /// Waits until a save in progress has ended, so that it cannot overwrite a later one.
     pub(crate) fn finish(self) {
         drop(self.reports);
-        // A thread that panicked has said so; the final save goes ahead.
+        // A thread that panicked has already printed its message; the final save is made anyway.
         let _ = self.thread.join();
     }
 }

@@ -1,4 +1,4 @@
-//! Series of the machine in memory, one for each name and set of labels.
+//! Series of the machine in memory: one for each name and set of labels.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use host_metrics::spread::Spread;
 
 use crate::rolling::Rolling;
 
-/// Most series that are kept: a host with thousands of virtual interfaces keeps the first.
+/// Largest number of series. On a host with thousands of virtual interfaces, only the first ones are kept.
 const MOST_SERIES: usize = 1024;
 
 type SeriesKey = (&'static str, Labels);
@@ -16,15 +16,15 @@ type SeriesKey = (&'static str, Labels);
 /// Series of one recording.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesStore {
-    /// In the order in which they first appeared.
+    /// Series in the order in which they first appeared.
     series: Vec<(SeriesKey, Rolling)>,
     places: BTreeMap<SeriesKey, usize>,
     turned_away: bool,
 }
 
 impl SeriesStore {
-    /// Adds the figures of the tick that ended at `at_ns`. A series without one gets an absent
-    /// reading, so that all its points stand for equal times.
+    /// Adds the figures of the tick that ended at `at_ns`. A series without a figure gets a point without a
+    /// reading, so that all of its points cover equal times.
     pub(crate) fn take(&mut self, at_ns: u64, figures: Figures) {
         let mut next = 0;
         for figure in figures {
@@ -41,24 +41,24 @@ impl SeriesStore {
         }
     }
 
-    /// Number of series.
+    /// Returns the number of series.
     pub(crate) fn len(&self) -> usize {
         self.series.len()
     }
 
-    /// Sets the least number of points that each series keeps in a long recording.
+    /// Sets the smallest number of points of each series in a long recording.
     pub(crate) fn keep_points(&mut self, points: usize) {
         for (_, rolling) in &mut self.series {
             rolling.keep_points(points);
         }
     }
 
-    /// Series in order of name and labels.
+    /// Iterates over the series in order of name and labels.
     pub(crate) fn series(&self) -> impl Iterator<Item = Series> {
         self.in_order().map(|(_, rolling)| rolling.series())
     }
 
-    /// Mean and extremes of each series with its name and labels, in order of both.
+    /// Iterates over name, labels, and mean and extremes of each series, in order of name and labels.
     pub(crate) fn stats(&self) -> impl Iterator<Item = (&'static str, &[Label], &Spread)> {
         let all = self.in_order();
         all.map(|((name, labels), rolling)| (*name, &**labels, rolling.whole()))
@@ -73,8 +73,8 @@ impl SeriesStore {
         self.places.values().map(|place| &self.series[*place])
     }
 
-    /// Index of a figure's series, which is created where there is none yet and there is room. Most
-    /// figures come in the order of the tick before, so `next` is looked at first.
+    /// Returns the index of the figure's series. Creates the series if it does not exist; `None` if there is
+    /// no room. Checks index `next` first, because figures usually come in the order of the last tick.
     fn place(&mut self, figure: Figure, next: usize) -> Option<usize> {
         let key = (figure.name, figure.labels);
         if self

@@ -8,29 +8,29 @@ use crate::growth::GrowthThreshold;
 /// Settings of a recording.
 #[derive(Debug, Clone)]
 pub struct SamplingSettings {
-    /// Roots of the kernel's file trees.
+    /// Root directories of the kernel's file systems, such as `/proc`.
     pub roots: Roots,
     /// Units of the kernel's counters.
     pub units: KernelUnits,
     /// Time between samples in nanoseconds.
     pub interval_ns: u64,
-    /// Number of cores; no process may seem to use more than all of them.
+    /// Number of cores, which bounds the CPU use of a process.
     pub cores: Option<u64>,
     /// Processes that are recorded individually; absent for none.
     pub follow: Option<FollowOptions>,
-    /// Control groups to read besides our own.
+    /// Control groups to read in addition to that of this program.
     pub cgroups: Vec<String>,
     /// True to count TCP sockets by state.
     pub socket_states: bool,
-    /// Time for which readings that change slowly stand, as
-    /// [`SourceOptions`](host_metrics::source::SourceOptions) has it.
+    /// Time in nanoseconds for which readings that change slowly are reused, as in
+    /// [`SourceOptions`](host_metrics::source::SourceOptions).
     pub slow_max_age_ns: u64,
-    /// Least growth that is reported.
+    /// Smallest growth that is reported.
     pub growth: GrowthThreshold,
 }
 
 impl SamplingSettings {
-    /// Settings for this machine once a second, without processes.
+    /// Returns settings that sample this machine once a second, without processes.
     pub fn host() -> Self {
         Self {
             roots: Roots::host(),

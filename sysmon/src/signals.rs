@@ -1,8 +1,8 @@
 //! Signals that interrupt a recording or a live view, and the exit of a recorded command.
 //!
-//! The signal handler shared by the other tools does not serve here: it reports neither the signal
-//! (which is forwarded to the command) nor its sender. Ctrl-C reaches the command from the terminal
-//! anyway, and a second one would make many programs give up their clean-up.
+//! The signal handler of the other tools is not used here, because it reports neither the signal, which must
+//! be forwarded to the command, nor its sender. If the terminal sent Ctrl-C, the command has already received
+//! it, and a second one would make many programs give up their clean-up.
 
 use std::sync::mpsc::Sender;
 use std::time::Instant;
@@ -17,7 +17,7 @@ pub(crate) enum SignalEvent {
     Signal {
         /// The signal.
         signal: Signal,
-        /// True if the terminal sent it, and therefore sent it to the command too.
+        /// True if the terminal sent the signal; it has then sent it to the command as well.
         from_terminal: bool,
     },
     /// A child process exited, stopped or continued.
@@ -32,11 +32,12 @@ pub(crate) struct BlockedSignals {
 }
 
 impl BlockedSignals {
-    /// Blocks SIGINT, SIGTERM, SIGCHLD and, unless `nohup` has it ignored, SIGHUP in this thread
-    /// and all that it starts: closing the terminal must not lose the recording.
+    /// Blocks SIGINT, SIGTERM and SIGCHLD in this thread and in all threads that it starts. Also blocks
+    /// SIGHUP, so that closing the terminal does not lose the recording, unless `nohup` made this program
+    /// ignore it.
     ///
     /// # Errors
-    /// When the system refuses the set.
+    /// If the operating system rejects the set of signals.
     pub(crate) fn block() -> nix::Result<Self> {
         if is_ignored(Signal::SIGHUP) {
             return Self::block_with(&[]);
@@ -44,10 +45,11 @@ impl BlockedSignals {
         Self::block_with(&[Signal::SIGHUP])
     }
 
-    /// Blocks SIGINT, SIGTERM, SIGCHLD and `more`, which are reported as [`SignalEvent::Signal`].
+    /// Blocks SIGINT, SIGTERM, SIGCHLD and the signals in `more`. They are reported as
+    /// [`SignalEvent::Signal`].
     ///
     /// # Errors
-    /// When the system refuses the set.
+    /// If the operating system rejects the set of signals.
     pub(crate) fn block_with(more: &[Signal]) -> nix::Result<Self> {
         let blocked = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD];
         let blocked: SigSet = blocked.iter().chain(more).copied().collect();
@@ -58,17 +60,17 @@ impl BlockedSignals {
         })
     }
 
-    /// Signal mask before these were blocked. A child process inherits the current mask and would
-    /// not receive the signals unless this one is restored in it.
+    /// Returns the signal mask before these signals were blocked. It must be restored in a child process,
+    /// which would otherwise inherit the current mask and not receive the signals.
     pub(crate) fn previous_mask(&self) -> SigSet {
         self.previous_mask
     }
 
-    /// Receives the signals on a thread of their own and sends them to `events`. With `give_up` the
-    /// second SIGINT or SIGTERM ends the process at once, unless it only repeats the first.
+    /// Receives the signals on a thread of their own, and sends them to `events`. With `give_up`, a second
+    /// SIGINT or SIGTERM ends the process at once, unless it is a repetition of the first.
     ///
     /// # Errors
-    /// When the system has no thread or descriptor left.
+    /// If the operating system has no thread or file descriptor left.
     pub(crate) fn listen<E>(self, events: Sender<E>, give_up: bool) -> std::io::Result<()>
     where
         E: From<SignalEvent> + Send + 'static,
@@ -77,8 +79,8 @@ impl BlockedSignals {
         let listen = move || {
             let mut requests = EndRequests::default();
             while let Ok(event) = reader.next() {
-                // A closing terminal may send SIGHUP more than once, and that is no demand to
-                // hurry.
+                // A closing terminal may send SIGHUP more than once, which does not mean that the user wants
+                // to hurry.
                 if let SignalEvent::Signal { signal, .. } = event
                     && signal != Signal::SIGHUP
                     && requests.respond(signal as i32, Instant::now()) == SignalResponse::Leave
@@ -98,7 +100,7 @@ impl BlockedSignals {
     }
 }
 
-/// Receives blocked signals one by one.
+/// Reader that receives blocked signals one by one.
 struct SignalReader {
     #[cfg(target_os = "linux")]
     descriptor: nix::sys::signalfd::SignalFd,
@@ -115,8 +117,8 @@ impl SignalReader {
     }
 
     fn next(&mut self) -> nix::Result<SignalEvent> {
-        /// `si_code` of a signal that the kernel sends by itself, as a terminal's line
-        /// discipline does; one sent by kill(2) has 0 (asm-generic/siginfo.h).
+        /// Value of `si_code` for a signal that the kernel itself sent, as for a terminal's Ctrl-C. A signal
+        /// sent by kill(2) has 0 (asm-generic/siginfo.h).
         const SI_KERNEL: i32 = 0x80;
         loop {
             if let Some(received) = self.descriptor.read_signal()? {

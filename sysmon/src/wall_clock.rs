@@ -1,7 +1,7 @@
-//! Detects that the wall clock was set during a recording.
+//! Detection of changes to the wall clock during a recording.
 //!
-//! No recorded time depends on the wall clock: all are of the monotonic clock. But a reader who
-//! looks for an incident by the time of day has to know that the machine's clock was changed.
+//! No recorded time depends on the wall clock; all are of the monotonic clock. But a reader who looks for an
+//! incident by the time of day must know if the machine's clock was set.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,13 +10,14 @@ use bench_report::{Warning, WarningCode};
 
 use bench_cli::table::duration_ns;
 
-/// Smallest change that counts as a step: clocks that are corrected gradually move by less at a
-/// time.
+/// Smallest change in nanoseconds that counts as a step. Clocks that are corrected gradually change by less
+/// between two comparisons.
 const LEAST_STEP_NS: i128 = 100_000_000;
-/// Readings of both clocks further apart than this are not compared.
+/// Longest time between the two readings of the monotonic clock, in nanoseconds. If it is exceeded, the
+/// comparison is skipped.
 const MOST_APART_NS: u64 = LEAST_STEP_NS as u64 / 2;
 
-/// Compares the wall clock with the monotonic one.
+/// Comparison of the wall clock with the monotonic clock, over time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WallClock {
     ahead_ns: Option<i128>,
@@ -24,7 +25,7 @@ pub(crate) struct WallClock {
     first: Option<ClockStep>,
 }
 
-/// A change of the wall clock, forward or back.
+/// Change of the wall clock, forward or back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ClockStep {
     seen_ns: u64,
@@ -41,7 +42,7 @@ impl WallClock {
         self.compare(before_ns, since.as_nanos(), monotonic_ns());
     }
 
-    /// Compares the wall clock with the monotonic reads before and after it.
+    /// Compares the wall clock with readings of the monotonic clock just before and after it.
     fn compare(&mut self, before_ns: u64, wall_ns: u128, after_ns: u64) {
         if after_ns.saturating_sub(before_ns) > MOST_APART_NS {
             return;
@@ -59,8 +60,8 @@ impl WallClock {
         }
     }
 
-    /// Warning that the clock was set during a recording that began at `began_ns`; `None` where it
-    /// was not.
+    /// Returns a warning that the clock was set during a recording that began at `began_ns`; `None` if it was
+    /// not.
     pub(crate) fn warning(&self, began_ns: u64) -> Option<Warning> {
         let ClockStep { seen_ns, by_ns } = self.first?;
         let by = duration_ns(u64::try_from(by_ns.unsigned_abs()).unwrap_or(u64::MAX));
@@ -89,7 +90,7 @@ mod tests {
     const S: u64 = 1_000_000_000;
     const HOUR: i128 = 3_600 * S as i128;
 
-    /// Warning after one comparison a second, each with the wall clock off by the given
+    /// Returns the warning after one comparison each second, in which the wall clock is off by the given
     /// nanoseconds.
     fn told(off_ns: &[i128]) -> Option<String> {
         let mut clock = WallClock::default();

@@ -1,13 +1,12 @@
-//! The command line.
+//! Command line of `ws-bench`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bench_cli::UsageError;
 use bench_cli::curve_values;
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::LoadFlags;
-use bench_cli::objective::Objective;
+use bench_cli::{Objective, UsageError};
 use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
 use load_engine::{LoadPlan, WaitStrategy};
@@ -20,7 +19,7 @@ use crate::settings::{DEFAULTS, LimitSettings, RATE_PER_S, TALKERS};
 /// Finds how many WebSocket connections a server holds, and whose limit it was.
 #[derive(Debug, Parser)]
 #[command(name = "ws-bench", version, after_help = EXAMPLES)]
-pub struct WsCli {
+pub(crate) struct WsCli {
     #[command(subcommand)]
     pub(crate) command: WsCommand,
 }
@@ -65,7 +64,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100")]
     pub(crate) start: u64,
 
-    /// Each step's connections divided by the last one's
+    /// Connections of each step divided by those of the step before
     #[arg(long, value_parser = factor, value_name = "FACTOR", default_value = "2")]
     pub(crate) factor: f64,
 
@@ -158,8 +157,8 @@ impl LimitArgs {
         }
     }
 
-    /// Returns an open loop where a rate is given, a closed one of the talkers where only they are,
-    /// and with neither a gentle open loop.
+    /// Returns the load of the talkers: an open loop if a rate is given, a closed loop if only the number of
+    /// talkers is given, and a gentle open loop if neither is.
     fn load_plan(&self) -> LoadPlan {
         let talkers = self.talkers.unwrap_or(TALKERS);
         if self.talkers.is_some() || self.load.rate.is_some() {

@@ -1,4 +1,4 @@
-//! Connections of the load: how one is opened, sends a message and knows its echo.
+//! Connections of the load: opening one, sending a message, and recognizing its echo.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -18,17 +18,17 @@ use crate::endpoint::WsEndpoint;
 use crate::failure;
 use crate::socket::{self, WsSocket};
 
-/// Opens connections to a server.
+/// Opens connections to a WebSocket server.
 #[derive(Debug)]
 pub(crate) struct WsConnector {
     pub(crate) endpoint: WsEndpoint,
-    /// Time that TCP and the upgrade may take, each.
+    /// Time-out of connecting by TCP, and of the upgrade.
     pub(crate) timeout: Duration,
     /// Size of a message in bytes.
     pub(crate) message_bytes: usize,
 }
 
-/// An open connection to a server that echoes.
+/// Open connection to a server that echoes messages.
 #[derive(Debug)]
 pub(crate) struct WsConnection {
     socket: WsSocket,
@@ -107,8 +107,8 @@ impl HeldConnection for WsConnection {
         Failure::new(failure::ECHO_TIMEOUT, &format!("no echo within {bound}"))
     }
 
-    /// Closes as RFC 6455 has it: the server ends the TCP connection, so that our port is free again at
-    /// once.
+    /// Closes the connection as RFC 6455 describes. The server ends the TCP connection, so that the port on
+    /// this side is free again at once.
     async fn close(mut self) {
         if self.socket.close(None).await.is_ok() {
             while let Some(Ok(_)) = self.socket.next().await {}
@@ -120,7 +120,7 @@ impl WsConnection {
     fn received(&self, message: Message) -> Result<Incoming, Failure> {
         match message {
             Message::Close(frame) => Err(failure::from_close(frame.as_ref())),
-            // The library answers pings.
+            // The library answers pings by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(Incoming::Other),
             Message::Binary(_) | Message::Text(_) => {
                 let echo = message.into_data();

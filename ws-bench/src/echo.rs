@@ -1,11 +1,12 @@
-//! Messages of one connection, and what an echo belongs to.
+//! Messages of one connection, and the matching of echoes to them.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-/// Bytes of the connection number and sequence number, which tell each message from all others.
+/// Size of the smallest message, in bytes: connection number and sequence number, which distinguish a message
+/// from all others.
 pub(crate) const SMALLEST_BYTES: usize = 16;
 
-/// Source of the messages of one connection, no two of them equal.
+/// Source of the messages of one connection; all of them differ.
 #[derive(Debug)]
 pub(crate) struct MessageSource {
     connection: u64,
@@ -14,14 +15,14 @@ pub(crate) struct MessageSource {
     scratch: BytesMut,
 }
 
-/// Message that an echo belongs to.
+/// Message that an echo matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EchoKind {
-    /// The last one.
+    /// The last message that was sent.
     Last,
-    /// An earlier one, whose time had run out.
+    /// An earlier message, whose time-out has expired.
     Earlier,
-    /// None that was sent.
+    /// No message that was sent.
     Unknown,
 }
 
@@ -36,7 +37,7 @@ impl MessageSource {
         }
     }
 
-    /// Makes the next message, in the memory of the last one, which has been sent by then.
+    /// Creates the next message. It reuses the memory of the last one, which was sent before.
     pub(crate) fn next(&mut self) -> Bytes {
         self.sequence += 1;
         self.scratch.reserve(self.size);
@@ -46,7 +47,7 @@ impl MessageSource {
         self.scratch.split().freeze()
     }
 
-    /// Returns the message that `echo` belongs to.
+    /// Returns which message `echo` matches.
     pub(crate) fn kind(&self, echo: &[u8]) -> EchoKind {
         let number = |at: usize| {
             let bytes = echo.get(at..at + 8)?;

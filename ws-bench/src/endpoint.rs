@@ -1,5 +1,4 @@
-//! Addresses of connections: the server's URL and socket address, and the source address of each
-//! connection.
+//! Addresses of connections: the server's URL and socket address, and the local address of each connection.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,33 +6,33 @@ use bench_report::redaction;
 use tokio_tungstenite::tungstenite::http::Uri;
 use url::{Host, Url};
 
-/// Connections that share one source address on the loopback: well below the 28,000 ports that a
-/// system usually lends, so that a free one is found at once.
+/// Number of connections that share one local address on the loopback. It is well below the 28,000 ports that
+/// a system usually provides, so that a free port is found at once.
 const CONNECTIONS_PER_SOURCE: u64 = 5_000;
 
-/// Reasons for which a server cannot be loaded by its URL.
+/// Reasons why a server cannot be loaded by its URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UrlError {
-    /// It is no URL.
+    /// The text is no URL.
     #[error("{text:?} is no URL ({reason}); write it as in ws://127.0.0.1:9001/")]
     Malformed {
-        /// Text that was given.
+        /// Text that the user gave, as far as it may be shown.
         text: String,
-        /// Fault in it.
+        /// Error in the text.
         reason: String,
     },
-    /// It asks for TLS.
+    /// The URL asks for TLS, which is not supported.
     #[error("wss:// (TLS) is not supported in this version; give a ws:// URL")]
     Tls,
-    /// It is of another protocol.
+    /// The URL is of another protocol.
     #[error("{scheme}:// is no WebSocket URL; write it as in ws://127.0.0.1:9001/")]
     Scheme {
-        /// The protocol.
+        /// Name of that protocol.
         scheme: String,
     },
 }
 
-/// A server's address as the user wrote it, checked.
+/// URL of a server as the user wrote it, after a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TargetUrl {
     url: Url,
@@ -41,13 +40,14 @@ pub(crate) struct TargetUrl {
 }
 
 impl TargetUrl {
-    /// Reads a `ws://` URL.
+    /// Parses a `ws://` URL.
     ///
     /// # Errors
-    /// Fails when it is none.
+    /// Fails if `text` is not a `ws://` URL.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let malformed = |reason: String| UrlError::Malformed {
-            // A password given in the wrong place is no URL either.
+            // A text without a scheme is not shown, because it may be a password that the user gave by
+            // mistake.
             text: if text.contains("://") {
                 redaction::url(text)
             } else {
@@ -80,12 +80,12 @@ impl TargetUrl {
         Ok(Self { url, uri })
     }
 
-    /// Returns the URL with its password and the parameters that may be secret masked.
+    /// Returns the URL with its password masked, and with those parameters masked that may be secret.
     pub(crate) fn masked(&self) -> String {
         redaction::url(self.url.as_str())
     }
 
-    /// Host and port, for the resolver.
+    /// Returns host and port, which the resolver needs.
     pub(crate) fn host_and_port(&self) -> (String, u16) {
         let host = match self.url.host() {
             Some(Host::Ipv6(address)) => address.to_string(),
@@ -95,7 +95,7 @@ impl TargetUrl {
         (host, self.url.port_or_known_default().unwrap_or(80))
     }
 
-    /// Returns the endpoint at this `address`, to which the host was resolved.
+    /// Returns the endpoint at `address`, to which the URL's host was resolved.
     pub(crate) fn resolved_to(&self, address: SocketAddr) -> WsEndpoint {
         WsEndpoint {
             uri: self.uri.clone(),
@@ -104,7 +104,7 @@ impl TargetUrl {
     }
 }
 
-/// A server that connections can be opened to.
+/// Server to which connections can be opened.
 #[derive(Debug, Clone)]
 pub(crate) struct WsEndpoint {
     pub(crate) uri: Uri,
@@ -117,15 +117,15 @@ impl WsEndpoint {
         self.address.ip().is_loopback()
     }
 
-    /// Returns true if source addresses can be spread, so that ports do not limit connections.
+    /// Returns true if connections can use several local addresses, so that ports do not limit their number.
     pub(crate) fn spreads_sources(&self) -> bool {
         cfg!(target_os = "linux") && matches!(self.address.ip(), IpAddr::V4(ip) if ip.is_loopback())
     }
 
-    /// The address that connection `id` comes from; `None` leaves it to the system.
+    /// Returns the local address of connection `id`; `None` if the operating system is to choose it.
     ///
-    /// All of 127.0.0.0/8 is the loopback on Linux. The second octet is drawn from the process,
-    /// so that two runs side by side do not take each other's ports.
+    /// On Linux all of 127.0.0.0/8 is the loopback. The second octet depends on the process, so that two runs
+    /// at the same time do not use up each other's ports.
     pub(crate) fn source(&self, id: u64) -> Option<IpAddr> {
         if !self.spreads_sources() {
             return None;

@@ -1,4 +1,4 @@
-//! Evidence of the server in a step, read from its process where that runs on this machine.
+//! Evidence about the server in a step, read from its process if that runs on this machine.
 
 use bench_report::{ServerEvidence, redaction};
 use host_metrics::Masking;
@@ -13,13 +13,13 @@ const MASKING: Masking = Masking {
     words: redaction::command_line::<String>,
 };
 
-/// Reader of the server's process.
+/// Reader of the server's process. It reads nothing if the process is not known.
 #[derive(Debug)]
 pub(crate) struct ServerProcessReader {
     process: Result<u32, &'static str>,
 }
 
-/// Use of resources by a process until one instant.
+/// Resources that a process has used up to one instant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProcessUsage {
     cpu_ns: u64,
@@ -28,12 +28,12 @@ pub(crate) struct ProcessUsage {
 }
 
 impl ServerProcessReader {
-    /// Reads process `pid`, which is known to be the server.
+    /// Creates the reader of process `pid`, which is known to be the server.
     pub(crate) fn of_process(pid: u32) -> Self {
         Self { process: Ok(pid) }
     }
 
-    /// Finds the process that listens at `endpoint`.
+    /// Finds the process that listens at `endpoint`, and creates its reader.
     pub(crate) fn of_endpoint(endpoint: &WsEndpoint) -> Self {
         let process = if endpoint.is_local() {
             listener(endpoint.address.port())
@@ -44,20 +44,20 @@ impl ServerProcessReader {
         Self { process }
     }
 
-    /// Identity of the process, as `{"pid": 4711, "name": "ws-bench"}`; `None` where it is not known.
-    /// A recording of the machine tells the server from other processes by it.
+    /// Returns the identity of the process: `{"pid": 4711, "name": "ws-bench"}`. `None` if it is not known.
+    /// The analyzer finds the server by it in a recording of the machine.
     pub(crate) fn server_process(&self) -> Option<Value> {
         let pid = *self.process.as_ref().ok()?;
         let (process, _) = read_process(pid, MASKING).ok()?;
         Some(json!({ "pid": pid, "name": &*process.name }))
     }
 
-    /// Reads the use now; `None` when the process cannot be read.
+    /// Reads what the process has used up to now; `None` if it cannot be read.
     pub(crate) fn read(&self) -> Option<ProcessUsage> {
         usage(*self.process.as_ref().ok()?)
     }
 
-    /// Returns the use between two readings.
+    /// Returns the use between two readings as evidence.
     pub(crate) fn evidence(
         &self,
         before: Option<ProcessUsage>,
@@ -79,7 +79,7 @@ impl ServerProcessReader {
     }
 }
 
-/// Resident memory of this process; `None` where the system does not tell.
+/// Returns the resident memory of this process in bytes; `None` if the operating system does not tell.
 pub(crate) fn own_rss_bytes() -> Option<u64> {
     usage(std::process::id()).map(|usage| usage.rss_bytes)
 }
@@ -93,7 +93,7 @@ fn usage(pid: u32) -> Option<ProcessUsage> {
     })
 }
 
-/// The process that listens on `port` of this machine.
+/// Returns the id of the process that listens on `port` of this machine; `None` if it cannot be found.
 #[cfg(target_os = "linux")]
 fn listener(port: u16) -> Option<u32> {
     use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Kinds of failures of connections, and the owner of the limit that each kind shows.
+//! Kinds of failures of connections, and the owner of the limit that each kind reveals.
 
 use std::borrow::Cow;
 use std::io;
@@ -9,13 +9,13 @@ use nix::errno::Errno;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-/// No TCP connection within the bound.
+/// Kind of failure: no TCP connection within the time-out.
 pub(crate) const TCP_TIMEOUT: &str = "timeout.tcp";
-/// No answer to the upgrade within the bound.
+/// Kind of failure: no answer to the upgrade within the time-out.
 pub(crate) const UPGRADE_TIMEOUT: &str = "timeout.upgrade";
-/// No echo within the bound.
+/// Kind of failure: no echo within the time-out.
 pub(crate) const ECHO_TIMEOUT: &str = "timeout.echo";
-/// An answer that is not what was sent.
+/// Kind of failure: an answer that differs from the message that was sent.
 pub(crate) const WRONG_ECHO: &str = "wrong_echo";
 
 /// Converts an error of the TCP connection.
@@ -64,8 +64,8 @@ pub(crate) fn from_session(error: &Error) -> Failure {
     Failure::new(kind, &error.to_string())
 }
 
-/// Makes the failure of a connection that the server closed with this close frame, whose code is
-/// 1005 where it has none (RFC 6455, 7.1.5).
+/// Creates the failure of a connection that the server closed with this close frame. The code is 1005 if the
+/// frame has none (RFC 6455, 7.1.5).
 pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     let code = frame.map_or(1005, |frame| u16::from(frame.code));
     let reason = frame.map_or("", |frame| frame.reason.as_str());
@@ -73,7 +73,7 @@ pub(crate) fn from_close(frame: Option<&CloseFrame>) -> Failure {
     Failure::new(format!("closed.{code}"), &message)
 }
 
-/// Makes the failure of a connection that ended without a close frame (1006).
+/// Creates the failure of a connection that ended without a close frame (code 1006).
 pub(crate) fn from_end() -> Failure {
     Failure::new(
         "closed.1006",
@@ -81,7 +81,7 @@ pub(crate) fn from_end() -> Failure {
     )
 }
 
-/// Returns the owner of the limit that a failure of `kind` shows.
+/// Returns the owner of the limit that a failure of `kind` reveals.
 pub(crate) fn owner(kind: &str) -> LimitOwner {
     match kind {
         "emfile" | "enfile" | "memory" => LimitOwner::Generator,
@@ -90,8 +90,8 @@ pub(crate) fn owner(kind: &str) -> LimitOwner {
     }
 }
 
-/// Returns true if a failure of `kind` may come of a generator that has no CPU left as well as of a
-/// slow server.
+/// Returns true if a failure of `kind` may come from a generator without enough CPU, just as from a slow
+/// server.
 pub(crate) fn is_lateness(kind: &str) -> bool {
     kind.starts_with("timeout.")
 }

@@ -1,8 +1,9 @@
 //! Finds how many WebSocket connections a server holds, and whose limit it was.
 //!
-//! Scenario `limit` raises the number of open connections step by step. Each connection stays open
-//! from step to step, some of them send messages, and all are checked before a step counts as held. The result names the owner of the limit: the server,
-//! the network, or this generator. `serve` is an echo server to try it on.
+//! Scenario `limit` raises the number of open connections step by step. Connections stay open from step to
+//! step, and some of them send messages. All are checked before a step counts as held. The result names the
+//! owner of the limit: the server, the network, or this generator. `serve` is an echo server to try the bench
+//! on.
 #![cfg_attr(
     test,
     allow(
@@ -13,7 +14,7 @@
     )
 )]
 
-pub mod cli;
+mod cli;
 mod connection;
 mod echo;
 pub(crate) mod endpoint;
@@ -32,6 +33,9 @@ mod socket;
 mod step_runner;
 mod verdict;
 
+use std::process::ExitCode;
+
+use bench_cli::load::seed_or_drawn;
 use bench_cli::{Exit, Remedy as _, run_scenario};
 
 use crate::cli::{LimitArgs, WsCli, WsCommand};
@@ -39,12 +43,14 @@ use crate::limit::LimitRun;
 use crate::serve::{ServeError, ServeOptions};
 use crate::settings::DEFAULTS;
 
-/// Runs the command of the command line.
-///
-/// # Errors
-/// Returns the sentence for stderr, with its remedy.
-pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
-    match &cli.command {
+/// Parses the command line and runs the command that it names.
+pub fn run() -> ExitCode {
+    let cli: WsCli = bench_cli::parse();
+    bench_cli::run("ws-bench", || run_command(&cli.command))
+}
+
+fn run_command(command: &WsCommand) -> anyhow::Result<Exit> {
+    match command {
         WsCommand::Limit(args) => limit(args),
         WsCommand::Serve(args) => {
             serve::run(&ServeOptions::from(args)).or_else(|error| match error {
@@ -59,7 +65,7 @@ pub fn run(cli: &WsCli) -> anyhow::Result<Exit> {
 }
 
 fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
-    let seed = args.load.step.draw_seed();
+    let seed = seed_or_drawn(args.load.step.seed);
     let scenario = LimitRun {
         url: args.target()?,
         settings: args.settings(seed),

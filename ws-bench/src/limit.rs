@@ -26,31 +26,33 @@ use crate::settings::LimitSettings;
 use crate::step_runner::{StepBreak, StepRunner, StepVerdict};
 use crate::verdict::BreakReason;
 
-/// Time that a server has for a new connection and its echo, each, after a rule ended a step.
+/// Time-out after a rule ended a step, for a new connection and for its echo. If both fail, the server counts
+/// as gone.
 const PROBE_AFTER_RULE: Duration = Duration::from_secs(1);
 
-/// Search for the limit of a server, or of a throwaway one where there is none.
+/// Search for the limit of a server. Without a URL a throwaway server is started.
 pub(crate) struct LimitRun {
-    /// Server that the flags name.
+    /// Server that the flags name; absent if they name none.
     pub(crate) url: Option<TargetUrl>,
     /// Settings of the search.
     pub(crate) settings: LimitSettings,
-    /// Entries of the report's `config` for the flags of the load.
+    /// Entries of the report's `config` about the flags of the load.
     pub(crate) config: BTreeMap<String, Value>,
 }
 
 /// Server under test.
 pub(crate) struct LimitTarget {
     url: TargetUrl,
-    /// The server, where this run has started it.
+    /// Throwaway server; absent if the run uses the user's server.
     throwaway: Option<WebSocketServer>,
 }
 
-/// Server that has answered, and the load that will connect to it.
+/// Everything that steps need: the load that connects to the server, and a reader of the server's process.
+/// The server has answered a probe.
 pub(crate) struct LimitSetup {
     watch: ServerProcessReader,
     load: HeldLoad<WsConnector>,
-    /// Limit of this machine below the most connections to try.
+    /// Limit of this machine that is below the number of connections to try; absent if there is none.
     shortage: Option<Shortage>,
 }
 
@@ -157,7 +159,7 @@ impl Scenario for LimitRun {
         let found = run_steps(&mut runner, &mut search, &target.url)?;
         let is_gone = matches!(found, Some(Found::Gone(_)));
         if !is_gone && !runner.bench.interrupted() {
-            // A worker that is gone now has nothing more to do.
+            // This fails if a worker thread has ended, which does not matter at the end.
             let _ = runner.close_beyond(0);
         }
         drop(runner);
@@ -192,8 +194,8 @@ fn throwaway() -> anyhow::Result<LimitTarget> {
     })
 }
 
-/// Returns the limit of this machine below `max` connections, and warns of it before the first is
-/// opened.
+/// Returns the limit of this machine that is below `max` connections, and warns of it before the first
+/// connection is opened. `None` if `max` connections fit.
 fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> {
     let server = ServerPlacement {
         local: endpoint.is_local(),
@@ -207,15 +209,16 @@ fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> 
     Some(shortage)
 }
 
-/// Reason for which the lowest broken step broke.
+/// Reason why the lowest step that did not hold broke.
 enum Found {
-    /// The server still answers others.
+    /// The server still answers other connections.
     Broke(BreakReason),
-    /// The server answered nobody any more.
+    /// The server does not answer any connection any more.
     Gone(BreakReason),
 }
 
-/// Runs steps until the limit is known, or there is no server left to look at.
+/// Runs steps until the limit is known, or until the server is gone. Returns the reason why the last step
+/// broke; `None` if none broke.
 fn run_steps(
     runner: &mut StepRunner<'_>,
     search: &mut LimitSearch,
@@ -243,7 +246,7 @@ fn run_steps(
     Ok(found)
 }
 
-/// Runs all repeats of a step, up to the first one that does not hold.
+/// Runs the repeats of a step until one does not hold.
 fn hold(runner: &mut StepRunner<'_>, step: u64) -> anyhow::Result<StepVerdict> {
     for repeat in 0..runner.settings.repeats {
         match hold_once(runner, step, repeat)? {
@@ -254,7 +257,8 @@ fn hold(runner: &mut StepRunner<'_>, step: u64) -> anyhow::Result<StepVerdict> {
     Ok(StepVerdict::Held)
 }
 
-/// Runs one repeat of a step, and again where it broke while the generator itself was late.
+/// Runs one repeat of a step. Runs it again, up to three times in all, if it broke while the generator itself
+/// was late.
 fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Result<StepVerdict> {
     const TRIES: usize = 3;
     for _ in 1..TRIES {
@@ -273,8 +277,9 @@ fn hold_once(runner: &mut StepRunner<'_>, step: u64, repeat: u64) -> anyhow::Res
     runner.run_step(step, repeat)
 }
 
-/// Returns the reason of a broken step if the server answers nobody any more, so that no limit is left
-/// to look for: all its connections are lost, or a rule ended the step, as it does where a server hangs.
+/// Returns the reason of a broken step if the server answers no connection any more, so that the search must
+/// end. This is tried out with a new connection if all connections were lost, or if a rule ended the step,
+/// because that happens if a server hangs.
 fn server_gone(
     runner: &StepRunner<'_>,
     broken: &StepBreak,

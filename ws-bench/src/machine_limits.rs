@@ -1,32 +1,34 @@
-//! Limits of this machine on the number of connections, read before the first one is opened so that
-//! they are not taken for the server's.
+//! Limits of this machine on the number of connections. They are read before the first connection is opened,
+//! so that they are not mistaken for the server's.
 
 use std::path::Path;
 
-use bench_report::environment::Cgroup;
+use bench_report::Cgroup;
 use bench_report::{LimitOwner, Warning, WarningCode};
 use host_metrics::source::process::own_open_files;
 use host_metrics::source::{KeptFile, kernel_limits, memory, open_file_limit};
 
-/// Descriptors kept free for runtimes, timers and the report.
+/// Number of file descriptors kept free for runtimes, timers and the report.
 const SPARE_FILES: u64 = 64;
-/// Ports kept free for everybody else on this machine.
+/// Number of ports kept free for other programs on this machine.
 const SPARE_PORTS: u64 = 1_000;
-/// Memory of one open connection: our 7 KiB for buffer and task, and what the kernel keeps for a
-/// socket whose buffers are empty.
+/// Memory of one open connection, in bytes: 7 KiB of this program for buffer and task, and the kernel's
+/// memory for a socket with empty buffers.
 const BYTES_PER_CONNECTION: u64 = 16 * 1024;
-/// Share of the available memory that is planned with.
+/// Share of the available memory that connections may take.
 const MEMORY_SHARE: f64 = 0.8;
 
-/// Limits of connections on this machine. A limit that could not be read does not count.
+/// Limits of this machine on the number of connections. A limit that could not be read is absent and does not
+/// count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MachineLimits {
-    /// Files that this process may open, and has open.
+    /// Number of files that this process may have open.
     pub(crate) nofile: Option<u64>,
+    /// Number of files that this process has open.
     pub(crate) open_files: u64,
-    /// Highest limit of open files that the kernel allows to be set.
+    /// Highest limit of open files that the kernel allows a process to set.
     pub(crate) nr_open: Option<u64>,
-    /// Ports lent to outgoing connections, both ends included.
+    /// Range of ports for outgoing connections, both ends included.
     pub(crate) ports: Option<(u64, u64)>,
     pub(crate) available_bytes: Option<u64>,
 }
@@ -56,19 +58,19 @@ fn available_bytes() -> Option<u64> {
     memory.value.available_bytes
 }
 
-/// Location of the server, as far as it matters for the limits.
+/// Location of the server, as far as it matters for the limits of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerPlacement {
-    /// True if the server is on this machine, so that it shares the memory.
+    /// True if the server is on this machine, so that it shares the machine's memory.
     pub(crate) local: bool,
-    /// True if source addresses can be spread, so that ports do not limit.
+    /// True if connections can use several local addresses, so that ports do not limit their number.
     pub(crate) many_sources: bool,
 }
 
-/// A limit of this machine below what was asked for.
+/// Limit of this machine that is below the wanted number of connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shortage {
-    /// Connections that fit.
+    /// Number of connections that the limit allows.
     pub(crate) fits: u64,
     pub(crate) owner: LimitOwner,
     /// Description of the limit, with its figures.
@@ -78,7 +80,7 @@ pub(crate) struct Shortage {
 }
 
 impl Shortage {
-    /// Returns the report's warning about it.
+    /// Returns a warning for the report about the limit.
     pub(crate) fn warning(&self, wanted: u64) -> Warning {
         let message = format!(
             "{wanted} connections were asked for, {} fit: {}; {}",
@@ -89,7 +91,7 @@ impl Shortage {
     }
 }
 
-/// Returns the tightest limit below `wanted` connections; `None` when they fit.
+/// Returns the tightest limit that is below `wanted` connections; `None` if they fit.
 pub(crate) fn shortage(
     wanted: u64,
     machine: &MachineLimits,

@@ -3,6 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = bench_cli::parse::<ws_bench::cli::WsCli>();
-    bench_cli::run("ws-bench", || ws_bench::run(&cli))
+    ws_bench::run()
 }

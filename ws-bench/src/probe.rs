@@ -1,4 +1,4 @@
-//! Probe of the server by one connection and one echo: before the load, and after a step broke.
+//! Probe of the server with one connection and one echo: before the load, and after a step broke.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,24 +14,25 @@ use crate::endpoint::{TargetUrl, WsEndpoint};
 
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
-/// Number of the probe's connection, which comes from the same address as the load's first ones.
+/// Number of the probe's connection. It has the same local address as the first connections of the load.
 const PROBE: ConnectionId = ConnectionId(0);
 
 /// Result of a probe.
 #[derive(Debug)]
 pub(crate) enum ProbeResult {
-    /// A server that echoes.
+    /// A server answered with an echo.
     Echo(WsEndpoint),
-    /// No server, or one that does not echo.
+    /// No server answered, or it sent no echo.
     Nothing(Failure),
-    /// A signal came first.
+    /// A signal was received first.
     Interrupted,
 }
 
-/// Resolves `target`, connects, exchanges one echo and closes; each may take `bound`.
+/// Resolves `target`, connects, exchanges one echo and closes the connection. `bound` is the time-out of each
+/// of these.
 ///
 /// # Errors
-/// Fails when the system gives no runtime.
+/// Fails if the operating system provides no runtime.
 pub(crate) fn probe(
     target: &TargetUrl,
     bound: Duration,
@@ -48,7 +49,7 @@ pub(crate) fn probe(
             }
         }
     });
-    // A resolver that hangs has a thread of its own, which nobody waits for.
+    // A resolver that hangs has a thread of its own, whose end is not awaited.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     Ok(found)
 }
@@ -63,7 +64,7 @@ async fn echo_once(target: &TargetUrl, bound: Duration) -> Result<WsEndpoint, Fa
     let mut connection = connector.connect(PROBE, &mut Timestamps::default()).await?;
     let echoed = timeout(bound, exchange_echo(&mut connection)).await;
     echoed.map_err(|_| WsConnection::unanswered(bound))??;
-    // An unanswered closing changes nothing here.
+    // The result of the probe does not change if closing is not answered.
     let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
     Ok(connector.endpoint)
 }

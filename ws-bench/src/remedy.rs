@@ -1,10 +1,10 @@
-//! Sentences about a server that cannot be loaded: the cause, and the remedy.
+//! Sentences about a server that cannot be loaded: the cause, and a remedy.
 
 use load_engine::Failure;
 
 use crate::endpoint::TargetUrl;
 
-/// Returns what is wrong with a server whose first connection ended in `failure`, in one sentence.
+/// Returns a sentence about the fault of a server whose first connection ended in `failure`.
 pub(crate) fn sentence(target: &TargetUrl, failure: &Failure) -> String {
     let kind = failure.kind.as_ref();
     let what = match family(kind) {
@@ -24,7 +24,7 @@ pub(crate) fn sentence(target: &TargetUrl, failure: &Failure) -> String {
     )
 }
 
-/// Returns what to do about a failure of `kind` at `target`.
+/// Returns the remedy for a failure of `kind` at `target`.
 pub(crate) fn advice(target: &TargetUrl, kind: &str) -> String {
     let (host, port) = target.host_and_port();
     let reach = format!("nc -vz {host} {port}");
@@ -44,7 +44,7 @@ fn family(kind: &str) -> (&str, &str) {
     kind.split_once('.').unwrap_or((kind, ""))
 }
 
-/// Remedy for an answer to the upgrade other than 101.
+/// Returns the remedy for an HTTP status other than 101 in the answer to the upgrade.
 fn of_status(status: &str) -> &'static str {
     match status {
         "401" | "407" => {
@@ -74,7 +74,7 @@ fn of_status(status: &str) -> &'static str {
     }
 }
 
-/// Remedy for a close code (RFC 6455, 7.4, and the registry of IANA).
+/// Returns the remedy for a close code (RFC 6455, 7.4, and the registry of IANA).
 fn of_close(code: &str) -> &'static str {
     match code {
         "1002" | "1003" | "1007" => {

@@ -3,7 +3,7 @@
 use bench_cli::table::{Table, bytes, quantile, rate, ratio};
 use bench_report::{Limit, LimitOwner, Report, Step, StepEnd};
 
-/// One sentence: how many were held, and whose limit it was.
+/// Returns one sentence: how many connections were held, and whose limit it was.
 pub(crate) fn headline(limit: &Limit) -> String {
     let whose = match limit.owner {
         LimitOwner::Target => "the limit is the target's",
@@ -18,7 +18,7 @@ pub(crate) fn headline(limit: &Limit) -> String {
     )
 }
 
-/// The whole result: a row for each step, then the headline.
+/// Returns the whole result: a row for each step, then the headline.
 pub(crate) fn text(report: &Report) -> String {
     let is_open = report.steps.iter().any(|s| s.carried_ratio().is_some());
     let mut header = vec![
@@ -53,7 +53,8 @@ pub(crate) fn text(report: &Report) -> String {
     format!("{table}\n{headline}\n")
 }
 
-/// The column of what was carried of the messages that were due, where they were.
+/// Index of the table's column with the share of due messages that were carried; it is shown only if messages
+/// were due at a rate.
 const CARRIED_AT: usize = 4;
 
 fn absent() -> String {

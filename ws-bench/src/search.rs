@@ -1,10 +1,10 @@
-//! Choice of the next step: up by a factor until one breaks, then in between until the limit is
-//! known to within 2 %.
+//! Choice of the next step of a search. Numbers rise by a factor until one breaks; then numbers in between
+//! are tried until the limit is known to within 2 %.
 
-/// Steps closer than this share of the lower one are not told apart.
+/// Relative difference. If two steps differ by less than this share of the lower one, the search ends.
 const RESOLUTION: f64 = 0.02;
 
-/// A search for the highest step that holds, among 1 to `highest`.
+/// Search for the highest number of connections that holds, from 1 to `highest`.
 #[derive(Debug, Clone)]
 pub(crate) struct LimitSearch {
     start: u64,
@@ -17,7 +17,7 @@ pub(crate) struct LimitSearch {
 #[derive(Debug, Clone, Copy)]
 struct BrokenStep {
     step: u64,
-    /// Connections that were open when it broke.
+    /// Number of connections that were open when the step broke.
     open: u64,
 }
 
@@ -32,24 +32,24 @@ impl LimitSearch {
         }
     }
 
-    /// The highest step that held; 0 when none did.
+    /// Returns the highest number of connections that held; 0 if none did.
     pub(crate) fn highest_held(&self) -> u64 {
         self.held
     }
 
-    /// Notes that `step` held.
+    /// Records that a step with `step` connections held.
     pub(crate) fn held(&mut self, step: u64) {
         self.held = self.held.max(step);
     }
 
-    /// Notes that `step` broke with `open` connections open.
+    /// Records that a step with `step` connections broke while `open` connections were open.
     pub(crate) fn broke(&mut self, step: u64, open: u64) {
         if self.broken.is_none_or(|broken| step < broken.step) {
             self.broken = Some(BrokenStep { step, open });
         }
     }
 
-    /// Returns the next step to try; `None` when the limit is known.
+    /// Returns the number of connections to try next; `None` if the limit is known.
     pub(crate) fn next(&self) -> Option<u64> {
         let Some(broken) = self.broken else {
             return self.next_up();
@@ -59,8 +59,8 @@ impl LimitSearch {
         if gap <= resolution {
             return None;
         }
-        // A server that refuses at a fixed number has just shown it: hold that number, then try
-        // the next one up. Anything else is found by halving.
+        // A server that refuses connections above a fixed number has just shown that number: try it, and then
+        // the next larger one. Other limits are found by halving.
         if broken.open > self.held && broken.open < broken.step {
             Some(broken.open)
         } else if broken.open == self.held && self.held > 0 {
@@ -81,7 +81,7 @@ impl LimitSearch {
         Some(up.max(self.held + 1).min(self.highest))
     }
 
-    /// Number of steps after the next one, if none breaks.
+    /// Returns the number of steps after the next one, if none breaks.
     pub(crate) fn steps_after(&self) -> usize {
         let mut ahead = self.clone();
         let mut steps: usize = 0;
@@ -97,7 +97,8 @@ impl LimitSearch {
 mod tests {
     use super::*;
 
-    /// Tries steps on a server of which `holds` tells how many stay open at a step.
+    /// Runs a search on a server that keeps `open_at(n)` connections open when n are wanted. Returns the
+    /// steps that were tried, and the highest that held.
     fn steps(mut search: LimitSearch, open_at: impl Fn(u64) -> u64) -> (Vec<u64>, u64) {
         let mut tried = Vec::new();
         while let Some(step) = search.next() {

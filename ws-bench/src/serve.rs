@@ -1,5 +1,5 @@
-//! Echo server for trials, tests and users without a server of their own. It holds each connection
-//! cheaply, so that the bench meets the machine's limits rather than this server's.
+//! Echo server for trials, tests, and users without a server of their own. It needs little for each
+//! connection, so that the bench meets the limits of the machine before those of this server.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -17,45 +17,47 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 
 use crate::socket::{self, WsSocket};
 
-/// Connections that the kernel completes while we are busy; it cuts this to `somaxconn`.
+/// Number of connections that the kernel completes while the server is busy. The kernel cuts it to
+/// `somaxconn`.
 const LISTEN_BACKLOG: u32 = 4_096;
-/// Time that a client may take for its request.
+/// Time-out for a client's request to upgrade.
 const HANDSHAKE_BOUND: Duration = Duration::from_secs(10);
-/// Pause after a failed accept: out of descriptors, and retrying at once would spin.
+/// Pause after accepting failed, for example without a free file descriptor: an immediate retry would loop
+/// without waiting.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Settings of the server.
 #[derive(Debug, Clone)]
 pub(crate) struct ServeOptions {
-    /// Address on which it listens; port 0 takes a free one.
+    /// Address to listen on; with port 0 the operating system chooses a free port.
     pub(crate) listen: SocketAddr,
-    /// Open connections from which on further ones get HTTP 503.
+    /// Number of open connections at which further ones get HTTP 503; absent for no limit.
     pub(crate) refuse_after: Option<u64>,
 }
 
 /// Reasons why the server could not run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
-    /// The system gave no threads or no signal handler.
+    /// The operating system provides no threads or no signal handler.
     #[error("cannot start the server: {0}")]
     Start(#[source] io::Error),
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address asked for.
+        /// Address that the user asked for.
         address: SocketAddr,
-        /// Error of the system.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The line that says where it listens cannot be written.
+    /// The line with the server's address cannot be written.
     #[error("cannot say on stdout where the server listens: {0}")]
     Announce(#[source] io::Error),
 }
 
-/// Serves until SIGINT or SIGTERM, which is its normal end.
+/// Serves clients until SIGINT or SIGTERM is received, which is the normal end.
 ///
 /// # Errors
-/// Fails when it cannot begin.
+/// Fails if the server cannot start.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
     host_metrics::source::open_file_limit::raise_limit();
     let runtime = Builder::new_multi_thread()
@@ -118,9 +120,9 @@ async fn accept_all(listener: &TcpListener, slots: Arc<Semaphore>) {
     }
 }
 
-/// Serves one client: echoes its messages until it leaves, or answers 503 where no slot is free.
+/// Serves one client: echoes its messages until it leaves, or answers 503 if no slot is free.
 async fn serve_client(stream: TcpStream, slots: Arc<Semaphore>) {
-    // Without it echoes only come later.
+    // If this fails, echoes are only delayed.
     let _ = stream.set_nodelay(true);
     let slot = slots.try_acquire_owned();
     let full = slot.is_err();
@@ -133,7 +135,7 @@ async fn serve_client(stream: TcpStream, slots: Arc<Semaphore>) {
         return;
     };
     echo(&mut socket).await;
-    // The slot is free before the client can see that the connection is closed.
+    // Frees the slot before the client can notice that the connection is closed.
     drop(slot);
     drop(socket);
 }

@@ -7,43 +7,43 @@ use bench_cli::load::Defaults;
 use load_engine::{LoadPlan, RuntimeKind, StopRule, WaitStrategy};
 use serde_json::{Value, json};
 
-/// Defaults where a shared flag is not given. A connection lives on from step to step, so one
-/// runtime per core costs nothing and is the cheapest.
+/// Defaults for shared flags that are not given. Connections stay open from step to step, so one runtime for
+/// each core has no disadvantage, and it is the cheapest kind.
 pub(crate) const DEFAULTS: Defaults = Defaults {
     warmup: Duration::ZERO,
     measure: Duration::from_secs(2),
     repeats: 1,
     runtime: RuntimeKind::PerCore,
 };
-/// Connections that talk where nothing else is said.
+/// Default number of connections that send messages.
 pub(crate) const TALKERS: u64 = 200;
-/// Echoes per second over all talkers where nothing else is said.
+/// Default rate of echoes over all talkers, per second.
 pub(crate) const RATE_PER_S: f64 = 2_000.0;
-/// Failures ÷ attempts at which a step breaks where no `--stop-on` says otherwise.
+/// Default share of failed attempts at which a step breaks, if no `--stop-on` sets another.
 const ERROR_RATIO: f64 = 0.01;
 
-/// A search for the highest number of open connections.
+/// Settings of a search for the highest number of open connections.
 #[derive(Debug, Clone)]
 pub(crate) struct LimitSettings {
-    /// Most connections to try.
+    /// Largest number of connections to try.
     pub(crate) max: u64,
-    /// Connections of the first step.
+    /// Number of connections of the first step.
     pub(crate) start: u64,
-    /// Each step's connections ÷ the last one's.
+    /// Connections of a step ÷ connections of the step before.
     pub(crate) factor: f64,
-    /// New connections per second.
+    /// Rate at which connections are opened, per second.
     pub(crate) spawn_rate_per_s: f64,
-    /// Time that TCP, the upgrade and each echo may take.
+    /// Time-out of connecting by TCP, of the upgrade, and of each echo.
     pub(crate) timeout: Duration,
-    /// Highest p99 of the echo at which a step still holds.
+    /// Highest p99 of the echo at which a step holds.
     pub(crate) latency_bound: Duration,
-    /// Size of a message.
+    /// Size of a message, in bytes.
     pub(crate) message_bytes: usize,
-    /// Load of the talkers: open or closed loop.
+    /// Load of the talkers, as an open or a closed loop.
     pub(crate) load: LoadPlan,
-    /// Time in which talkers send messages before measuring begins.
+    /// Time for which talkers send messages before measuring begins.
     pub(crate) warmup: Duration,
-    /// Time that each step is held and measured.
+    /// Time for which each step is held and measured.
     pub(crate) measure: Duration,
     /// Number of times that each step is held.
     pub(crate) repeats: u64,
@@ -51,14 +51,14 @@ pub(crate) struct LimitSettings {
     pub(crate) seed: u64,
     /// Kind of runtime.
     pub(crate) runtime: RuntimeKind,
-    /// Way in which the pacer waits.
+    /// Way in which the pacer waits for the next arrival.
     pub(crate) waiting: WaitStrategy,
     /// Rules that the user set.
     pub(crate) stop_on: Vec<StopRule>,
 }
 
 impl LimitSettings {
-    /// Failures ÷ attempts above which a step has broken.
+    /// Returns the share of failed attempts above which a step breaks.
     pub(crate) fn error_ratio(&self) -> f64 {
         let set = self.stop_on.iter().filter_map(|rule| match rule {
             StopRule::ErrorRatio { above } => Some(*above),
@@ -67,7 +67,7 @@ impl LimitSettings {
         set.reduce(f64::min).unwrap_or(ERROR_RATIO)
     }
 
-    /// The p99 above which a step has broken: the tightest that was set.
+    /// Returns the p99 above which a step breaks: the tightest bound that the user set.
     pub(crate) fn p99_bound(&self) -> Duration {
         let set = self.stop_on.iter().filter_map(|rule| match rule {
             StopRule::LatencyP99 { above } => Some(*above),
@@ -76,7 +76,7 @@ impl LimitSettings {
         set.fold(self.latency_bound, Duration::min)
     }
 
-    /// Adds the settings of the search to the report's configuration.
+    /// Adds the settings of the search to the report's `config`.
     pub(crate) fn describe(&self, config: &mut BTreeMap<String, Value>) {
         let ns = |time: Duration| json!(time.as_nanos() as u64);
         for (name, value) in [

@@ -1,17 +1,17 @@
-//! A WebSocket over TCP with buffers fit for very many of them.
+//! WebSocket over TCP, with buffers that are small enough for very many connections.
 
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-/// A WebSocket of ours, on either side.
+/// WebSocket of the bench or of the echo server.
 pub(crate) type WsSocket = WebSocketStream<TcpStream>;
 
-/// The library's own read buffer of 128 KiB for each connection would be most of the memory of a
-/// run; messages larger than this one simply take several reads.
+/// Size of the read buffer, in bytes. With the library's default of 128 KiB the buffers would take most of
+/// the memory of a run. Larger messages take several reads.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// Settings of every socket, client's and server's.
+/// Returns the settings of every WebSocket, for client and server.
 pub(crate) fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)

@@ -1,4 +1,4 @@
-//! Runs the steps of the search one after the other on the connections that are open, judges each, and
+//! Runs the steps of the search, one after another, on the connections that are open. Judges each step, and
 //! adds it to the report.
 
 use std::time::Duration;
@@ -15,48 +15,50 @@ use crate::open_files::ReservedFiles;
 use crate::settings::LimitSettings;
 use crate::verdict::{BreakReason, StepBounds, StepEvidence, judge};
 
-/// Time by which an echo may come after its time-out, so that it is a failure and not cut off.
+/// Time of the drain beyond the time-out of an echo, so that an echo without an answer is recorded as a
+/// failure and is not cut off.
 const DRAIN_SLACK: Duration = Duration::from_millis(500);
-/// Bound on opening all connections: each attempt has a bound of its own.
+/// Bound on opening all connections of a step. It is never reached, because each attempt has a time-out of
+/// its own.
 const CONNECT_BOUND: Duration = Duration::from_hours(24);
 
 /// Result of a step.
 #[derive(Debug)]
 pub(crate) enum StepVerdict {
-    /// All bounds were kept.
+    /// The step kept all bounds.
     Held,
-    /// A bound was broken.
+    /// The step broke a bound.
     Broken(StepBreak),
-    /// A signal came.
+    /// A signal was received.
     Interrupted,
 }
 
-/// Break of a step.
+/// How a step broke.
 #[derive(Debug)]
 pub(crate) struct StepBreak {
     pub(crate) why: BreakReason,
-    /// Connections that were open then.
+    /// Number of connections that were open when the step broke.
     pub(crate) open: u64,
-    /// True if a rule ended it before its time.
+    /// True if a rule ended the step early.
     pub(crate) by_rule: bool,
 }
 
-/// Runs steps.
+/// Runs steps on connections that stay open from step to step.
 pub(crate) struct StepRunner<'a> {
     pub(crate) bench: &'a mut Bench,
     pub(crate) load: HeldLoad<WsConnector>,
     pub(crate) settings: &'a LimitSettings,
     pub(crate) watch: ServerProcessReader,
-    /// Steps after this one, if none breaks.
+    /// Number of steps after this one, if none breaks.
     pub(crate) steps_left: usize,
 }
 
 impl StepRunner<'_> {
-    /// Opens connections until there are `connections`, holds and checks them, and adds the step to
-    /// the report.
+    /// Opens connections until `connections` are open, holds and checks them, and adds the step to the
+    /// report.
     ///
     /// # Errors
-    /// Fails when a worker thread is gone.
+    /// Fails if a worker thread has ended.
     pub(crate) fn run_step(
         &mut self,
         connections: u64,
@@ -89,7 +91,7 @@ impl StepRunner<'_> {
         self.push(held, why, rss_bytes)
     }
 
-    /// Adds a step to the report, with its figures and the reason for which it broke, if it did.
+    /// Adds a step to the report, with its figures and the reason why it broke, if it did.
     fn push(
         &mut self,
         held: HeldResult,
@@ -122,11 +124,11 @@ impl StepRunner<'_> {
         }
     }
 
-    /// Closes the connections beyond `most`, and forgets those that were lost: a step is charged with
-    /// its own losses only.
+    /// Closes the connections beyond `most`. Removes lost connections from the count, so that the next step
+    /// is charged only with its own losses.
     ///
     /// # Errors
-    /// Fails when a worker thread is gone.
+    /// Fails if a worker thread has ended.
     pub(crate) fn close_beyond(&mut self, most: u64) -> Result<(), WorkerGone> {
         let bench = &*self.bench;
         self.load.close_beyond(most, || bench.interrupted())
@@ -143,7 +145,7 @@ impl StepRunner<'_> {
     }
 }
 
-/// Returns the plan of a step of so many connections.
+/// Returns the plan of a step with `connections` connections.
 fn plan(settings: &LimitSettings, connections: u64, repeat: u64) -> StepPlan {
     let mut load = settings.load.clone();
     match &mut load {
@@ -169,7 +171,7 @@ fn plan(settings: &LimitSettings, connections: u64, repeat: u64) -> StepPlan {
     plan.parameter("connections", connections)
 }
 
-/// Returns the reason for which a step broke; `None` where it held, or was not carried to its end.
+/// Returns the reason why a step broke; `None` if it held, or was not carried to its end.
 fn reason(held: &HeldResult, bounds: StepBounds) -> Option<BreakReason> {
     let step = &held.result.step;
     let rule = match &step.end {
@@ -199,7 +201,7 @@ fn add_figures(step: &mut Step, check: Option<&Operation>, open: u64, rss_bytes:
         add("client.rss_bytes".to_owned(), bytes as f64);
     }
     if let Some(check) = check {
-        // A check that a signal cut off says nothing about its connection.
+        // A check that a signal cut off tells nothing about its connection.
         let checked = check.attempted - check.censored;
         let lost = checked - check.succeeded;
         add("checked_connections".to_owned(), checked as f64);
@@ -224,8 +226,8 @@ fn add_figures(step: &mut Step, check: Option<&Operation>, open: u64, rss_bytes:
     }
 }
 
-/// Evidence of the server's process and of our own memory. Keeps some open files in reserve until all
-/// connections are open.
+/// Evidence about the server's process and about this program's memory. Keeps some open files in reserve
+/// until all connections are open.
 struct LimitEvidence<'a> {
     watch: &'a ServerProcessReader,
     reserve: Option<ReservedFiles>,

@@ -8,55 +8,54 @@ use bench_report::{FailureSample, Generator, LimitOwner, Operation};
 
 use crate::failure;
 
-/// Delay of a heartbeat above which the generator counts as stalled.
+/// Delay of the generator's heartbeat, in nanoseconds. Above it, the generator counts as stalled.
 const STALL_BOUND_NS: u64 = 100_000_000;
 
-/// The bounds that a step must keep.
+/// Bounds that a step must keep.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StepBounds {
-    /// Failures ÷ attempts.
+    /// Largest share of failed attempts, from 0 to 1.
     pub(crate) error_ratio: f64,
-    /// 99th percentile of the echo.
+    /// Largest 99th percentile of the echo's time.
     pub(crate) p99: Duration,
-    /// Time that connecting, the upgrade and each echo may take.
+    /// Time-out of connecting, of the upgrade, and of each echo.
     pub(crate) timeout: Duration,
 }
 
-/// Reason for which a step broke.
+/// Reason why a step broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BreakReason {
-    /// The rule as the user would write it.
+    /// Rule that was broken, as the user would write it.
     pub(crate) rule: String,
-    /// Observation, with its figures.
+    /// Observation that broke the rule, with its figures.
     pub(crate) reason: String,
     pub(crate) owner: LimitOwner,
-    /// True if a passing delay of the generator itself may be the cause, so that the step is tried
-    /// again.
+    /// True if a temporary delay of the generator itself may be the cause, so that the step is tried again.
     pub(crate) may_pass: bool,
 }
 
-/// Figures by which a finished step is judged.
+/// Results of a finished step by which it is judged.
 #[derive(Debug)]
 pub(crate) struct StepEvidence<'a> {
     pub(crate) operations: &'a BTreeMap<String, Operation>,
-    /// One echo of every open connection.
+    /// Results of the final check: one echo of every open connection.
     pub(crate) check: Option<&'a Operation>,
     pub(crate) failures: &'a [FailureSample],
-    /// True if so many connects failed that no further ones were made.
+    /// True if so many attempts to connect failed that no further ones were made.
     pub(crate) connects_broke: bool,
-    /// Rule that ended the step before its time, and how it was broken.
+    /// Rule that ended the step early, and how it was broken.
     pub(crate) rule: Option<(&'a str, &'a str)>,
     pub(crate) generator: &'a Generator,
 }
 
-/// Cause of lateness on the generator's own side.
+/// Reason why the generator itself may have caused a delay.
 struct Excuse {
     what: String,
     may_pass: bool,
 }
 
-/// Returns the first bound that a step broke: a rule that ended it, connections that could not be opened,
-/// that were lost, echoes that failed, echoes that came late.
+/// Returns the first bound that a step broke, in this order: a rule that ended the step, connections that
+/// could not be opened, connections that were lost, echoes that failed, echoes that came late.
 pub(crate) fn judge(seen: &StepEvidence<'_>, bounds: StepBounds) -> Option<BreakReason> {
     seen.stopped(bounds)
         .or_else(|| seen.connects(bounds))
@@ -160,7 +159,7 @@ impl StepEvidence<'_> {
             may_pass: false,
         };
         if !kinds.is_empty() && are_late(&kinds) {
-            // An answer takes some of the time that it may: half of it must be ours.
+            // The server also takes a part of the time-out, so the generator must account for half of it.
             let most_ns = bounds.timeout.as_nanos() as u64 / 2;
             self.unless_ours(found, most_ns)
         } else {
@@ -168,7 +167,8 @@ impl StepEvidence<'_> {
         }
     }
 
-    /// Slowness is the target's only where nothing of our own accounts for `late_ns` of it.
+    /// Sets the generator as the owner of the limit if the generator's own delays account for `late_ns`
+    /// nanoseconds; otherwise returns `found` unchanged.
     fn unless_ours(&self, mut found: BreakReason, late_ns: u64) -> BreakReason {
         if let Some(Excuse { what, may_pass }) = self.excuse(late_ns) {
             found.owner = LimitOwner::Generator;
@@ -226,7 +226,7 @@ impl StepEvidence<'_> {
     }
 }
 
-/// Returns the failures of an operation by kind, the most frequent first.
+/// Returns the kinds of failures of an operation with their numbers, the most frequent first.
 fn kinds(operation: &Operation) -> Vec<(&str, u64)> {
     let errors = operation.errors.iter();
     let mut kinds: Vec<(&str, u64)> = errors.map(|(kind, n)| (kind.as_str(), *n)).collect();
@@ -234,13 +234,13 @@ fn kinds(operation: &Operation) -> Vec<(&str, u64)> {
     kinds
 }
 
-/// Returns true if all failures may come of a generator that is late.
+/// Returns true if all failures may come from a generator that is late.
 fn are_late(kinds: &[(&str, u64)]) -> bool {
     kinds.iter().all(|(kind, _)| failure::is_lateness(kind))
 }
 
-/// Returns the owner of the failures: the generator where a single one is its own, as the others may
-/// follow from it.
+/// Returns the owner of the limit that the failures reveal: the generator if it owns one of them, because the
+/// others may follow from it; else the network if it owns one; else the target.
 fn owner(kinds: &[(&str, u64)]) -> LimitOwner {
     let any = |wanted| kinds.iter().any(|(kind, _)| failure::owner(kind) == wanted);
     match (any(LimitOwner::Generator), any(LimitOwner::Network)) {

@@ -18,7 +18,7 @@ pub(crate) enum ComponentKind {
     Redis,
     /// A WebSocket server.
     Websocket,
-    /// The machine that they run on.
+    /// Machine that the other components run on.
     Machine,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct ComponentAssessment {
     pub component: ComponentKind,
     /// Scenario of the load.
     pub scenario: String,
-    /// The report it comes from.
+    /// File name of the report that this result comes from.
     pub file: String,
     /// Operating point; absent for the machine, and where no step was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,9 +72,9 @@ pub(crate) struct LimitingFactor {
     pub title: String,
     /// Reason for choosing it over the other factors.
     pub reason: String,
-    /// Confidence in it.
+    /// Confidence in the choice of this factor.
     pub confidence: Confidence,
-    /// Evidence that it rests on.
+    /// Evidence that the choice rests on.
     pub evidence: Vec<EvidenceItem>,
     /// Measurement that would settle the question, if the factor is not certain.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,7 +19,7 @@ pub(crate) struct EvidenceItem {
     pub value: serde_json::Value,
     /// Value with its unit, as shown to people.
     pub shown: String,
-    /// True if a warning of that report makes the figure doubtful.
+    /// True if a warning of the report makes this figure doubtful.
     pub spoiled: bool,
 }
 
@@ -28,32 +28,33 @@ pub(crate) struct EvidenceItem {
 pub(crate) struct Spoiled {
     /// File name of the report.
     pub file: String,
-    /// Component that it concerns.
+    /// Component that the report is about.
     pub component: ComponentKind,
     /// The warning's code.
     pub code: String,
     /// The warning's message.
     pub message: String,
-    /// Name of the step that it is about.
+    /// Name of the step that the warning is about; `None` if it is about the whole report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// JSON pointers to the figures that are not reliable.
+    /// JSON pointers into the report, to the figures that the warning makes unreliable.
     pub spoils: Vec<String>,
     /// True if the assessment shows one of these figures.
     pub touches_a_conclusion: bool,
-    /// Names of the shown figures among them.
+    /// Names of the figures that the assessment shows and that the warning makes doubtful.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<String>,
 }
 
 impl Spoiled {
-    /// Returns true if people must see the warning: it makes a shown figure doubtful, or it is not
-    /// about figures at all, such as a table that was left behind.
+    /// Returns true if people must see the warning: it makes a shown figure doubtful, or it is about
+    /// something else than figures, such as a table that was not removed.
     pub(crate) fn is_shown(&self) -> bool {
         self.touches_a_conclusion || self.spoils.is_empty()
     }
 
-    /// Sentence for people: `PostgreSQL [deadpool, pool of 8]: p99 of read: the generator's heartbeat came late`.
+    /// Returns the warning as a sentence for people: `PostgreSQL [deadpool, pool of 8]: p99 of read: the
+    /// generator's heartbeat came late`.
     pub(crate) fn sentence(&self) -> String {
         let place = self.step.as_deref();
         let place = place.map_or(String::new(), |step| format!(" [{step}]"));

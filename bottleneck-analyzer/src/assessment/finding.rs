@@ -29,7 +29,7 @@ impl Confidence {
         }
     }
 
-    /// Factor by which the ranking multiplies an impact.
+    /// Returns the factor, from 0 to 1, by which the ranking multiplies the impact of a finding.
     pub(crate) fn weight(self) -> f64 {
         match self {
             Self::Low => 0.3,
@@ -70,7 +70,7 @@ impl FindingKind {
 pub(crate) enum ImpactOf {
     /// The mean response time at the operating point.
     ResponseTime,
-    /// The throughput, or the CPU time that would allow more of it.
+    /// The throughput, or the CPU time that would allow more throughput.
     Capacity,
     /// The number of requests.
     Requests,
@@ -78,18 +78,20 @@ pub(crate) enum ImpactOf {
     SessionTime,
 }
 
-/// Share that would be gained if the cause were removed. Impacts overlap: they may add up to more
-/// than the whole.
+/// Share of a quantity that would be gained if one cause were removed. Impacts of several causes overlap:
+/// they may add up to more than the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Impact {
     /// Share from 0 to 1.
     pub ratio: f64,
-    /// Quantity that it is a share of.
+    /// Quantity of which `ratio` is a share.
     pub of: ImpactOf,
-    /// Mean response time gained at the same load, in nanoseconds: `ratio` of the whole.
+    /// Mean response time that would be gained at the same load, in nanoseconds: `ratio` × the mean response
+    /// time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved_ns: Option<f64>,
-    /// Possible throughput ÷ measured throughput − 1, up to the next limit.
+    /// Possible throughput ÷ measured throughput − 1. The possible throughput is the one at which the next
+    /// limit is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_gain_ratio: Option<f64>,
 }
@@ -111,10 +113,10 @@ pub(crate) struct FindingAdvice {
 /// One conclusion of a rule, with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Finding {
-    /// Rule and bench, as in `pool_too_small:postgres.sweep`; followed by the thing if the rule has
-    /// several findings. `parent` refers to it.
+    /// Rule and bench, as in `pool_too_small:postgres.sweep`. The name of the thing at fault follows if the
+    /// rule has several findings about the bench. `parent` of other findings refers to this id.
     pub id: String,
-    /// Component that it concerns.
+    /// Component that the finding is about.
     pub component: ComponentKind,
     /// Cause, consequence or information.
     pub kind: FindingKind,
@@ -125,19 +127,19 @@ pub(crate) struct Finding {
     pub title: String,
     /// Explanation of a few sentences with the figures.
     pub detail: String,
-    /// Time, capacity or requests that would be gained; absent if nothing is wrong or the impact was
-    /// not measured.
+    /// Time, capacity or requests that would be gained without the cause; absent if nothing is wrong or the
+    /// impact was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
-    /// True if it made calls slower than the objective allows, although it is too rare to change the
-    /// mean: an episode or a stall.
+    /// True if the cause made calls slower than the objective allows, although it occurs too rarely to change
+    /// the mean: an episode or a stall.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub breaks_objective: bool,
     /// Confidence in the finding.
     pub confidence: Confidence,
     /// Impact ratio × weight of the confidence; 0 without a measured impact.
     pub score: f64,
-    /// Evidence that it rests on.
+    /// Evidence that the finding rests on.
     pub evidence: Vec<EvidenceItem>,
     /// Id of the finding that causes this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,25 +161,25 @@ impl Finding {
     }
 }
 
-/// Check that found nothing wrong.
+/// Check of a rule that found nothing wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RuledOut {
-    /// Rule that checked it.
+    /// Name of the rule.
     pub rule: String,
-    /// Component that it concerns.
+    /// Component that was checked.
     pub component: ComponentKind,
-    /// Statement with the figure that is fine.
+    /// Statement with the figure that is within its bound.
     pub statement: String,
-    /// Evidence that it rests on.
+    /// Evidence that the statement rests on.
     pub evidence: Vec<EvidenceItem>,
 }
 
 /// Question that the reports cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Unknown {
-    /// Rule that asked it.
+    /// Name of the rule that could not decide.
     pub rule: String,
-    /// Component that it concerns.
+    /// Component that the question is about.
     pub component: ComponentKind,
     /// The question, with the reason why it is open.
     pub question: String,

@@ -28,16 +28,16 @@ use crate::thresholds::Thresholds;
 /// Schema that this version writes.
 pub(crate) const SCHEMA: &str = "plimsoll.assessment/1";
 
-/// Summary of one report that was read.
+/// Summary of one report that the assessment was computed from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct SourceSummary {
     /// File name.
     pub file: String,
-    /// Program that wrote it.
+    /// Program that wrote the report.
     pub tool: Tool,
     /// Scenario of the report.
     pub scenario: String,
-    /// Status at its end.
+    /// Status of the run when the report was written: complete, stopped, interrupted or failed.
     pub status: Status,
     /// Start time in RFC 3339.
     pub started_at: String,
@@ -45,9 +45,9 @@ pub(crate) struct SourceSummary {
     pub duration_ns: u64,
     /// Number of steps.
     pub steps: u64,
-    /// Number of series.
+    /// Number of time series in the report.
     pub series: u64,
-    /// Headline of the report.
+    /// One-line result that the bench wrote into its report.
     pub headline: String,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct SourceSummary {
 pub(crate) struct Assessment {
     /// Always `plimsoll.assessment/1`.
     pub schema: String,
-    /// Program that wrote it.
+    /// Program that wrote the assessment.
     pub tool: Tool,
     /// Id of the run.
     pub run_id: String,
@@ -85,7 +85,7 @@ pub(crate) struct Assessment {
     /// Recommended promises (SLA), provisional.
     #[serde(rename = "objectives")]
     pub promises: Vec<Promise>,
-    /// Thresholds that were used.
+    /// Thresholds that rules and gates were judged by.
     pub thresholds: Thresholds,
     /// Environment of the run.
     pub environment: Environment,

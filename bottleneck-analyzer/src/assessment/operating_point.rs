@@ -8,16 +8,16 @@ use super::EvidenceItem;
 /// Setting at which a component should run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct OperatingPoint {
-    /// Index into the report's `steps`.
+    /// Index into the report's `steps` of the step that stands for the operating point.
     pub step: usize,
     /// Setting in words, as in `deadpool, pool size 8`.
     pub setting: String,
-    /// Reason for this choice.
+    /// Reason for choosing this setting.
     pub reason: String,
-    /// Lower end of the settings that the measurements allow.
+    /// Smallest setting that the measurements do not distinguish from this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f64>,
-    /// Upper end of the settings that the measurements allow.
+    /// Largest setting that the measurements do not distinguish from this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
     /// Successful requests per second. Requests of a WebSocket are its echoes, here and below.
@@ -43,12 +43,12 @@ pub(crate) struct OperatingPoint {
     /// Interval with the lowest throughput of all repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_interval: Option<WorstInterval>,
-    /// Evidence that it rests on.
+    /// Evidence that the figures rest on.
     pub evidence: Vec<EvidenceItem>,
 }
 
 impl OperatingPoint {
-    /// Returns true if a warning spoils evidence whose pointer ends in `figure`, as in `p99`.
+    /// Returns true if a warning spoils the evidence whose JSON pointer ends in `figure`, as in `p99`.
     pub(crate) fn is_doubtful(&self, figure: &str) -> bool {
         let ends = |e: &&EvidenceItem| e.pointer.rsplit('/').next() == Some(figure);
         self.evidence.iter().filter(ends).any(|e| e.spoiled)
@@ -76,10 +76,10 @@ pub(crate) struct RepeatSpread {
     pub p99_ns: Option<[u64; 2]>,
 }
 
-/// Interval of the measured part of a step.
+/// Interval of a timeline, within the measured part of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct WorstInterval {
-    /// Number of its repeat, 0 for the first.
+    /// Repeat that the interval belongs to, counted from 0.
     pub repeat: u64,
     /// Start, in nanoseconds from the start of the measured part.
     pub at_ns: u64,

@@ -8,7 +8,7 @@ use super::EvidenceItem;
 /// Divided time of a server that was only observed.
 const OF_SESSIONS: &str = "time of sessions at work, for each transaction";
 
-/// Parts of a call before it holds a connection.
+/// Names of the parts of a call that pass before the call holds a connection.
 const QUEUES: [&str; 3] = ["pacing_lag", "backlog", "checkout"];
 
 /// Time of the mean call, with its parts.
@@ -34,18 +34,18 @@ pub(crate) struct TimePart {
     /// events were not named (`lock`), `client.idle_in_transaction`, `network`, `command`, `tcp`,
     /// `behind_others`, `io.append_only`, `upgrade`, `rest`.
     pub name: String,
-    /// Name shown to people.
+    /// Name of the part as shown to people.
     pub title: String,
-    /// Mean time of a call, in nanoseconds.
+    /// Mean length of the part in a call, in nanoseconds.
     pub ns: f64,
-    /// Share of the whole, from 0 to 1.
+    /// Length of the part as a share of the whole call, from 0 to 1.
     pub share_ratio: f64,
-    /// Evidence that it rests on; empty for a part that was computed by subtraction.
+    /// Evidence that the length rests on; empty for a part that was computed by subtraction.
     pub evidence: Vec<EvidenceItem>,
 }
 
 impl TimeModel {
-    /// Creates a model of `whole_ns` nanoseconds without parts.
+    /// Creates a model of a time called `of`, `whole_ns` nanoseconds long, without parts.
     pub(crate) fn new(of: impl Into<String>, whole_ns: f64) -> Self {
         Self {
             of: of.into(),
@@ -60,7 +60,8 @@ impl TimeModel {
         Self::new(OF_SESSIONS, whole_ns)
     }
 
-    /// Returns true if it divides the time of sessions, because the report has no timed calls.
+    /// Returns true if the model divides the time of the server's sessions, because the report has no timed
+    /// calls.
     pub(crate) fn is_of_sessions(&self) -> bool {
         self.of == OF_SESSIONS
     }
@@ -87,20 +88,20 @@ impl TimeModel {
         parts.map(|p| p.ns).sum()
     }
 
-    /// Returns the largest part, those before the connection is held left out.
+    /// Returns the longest part of a call while the call holds a connection; parts before that are queues.
     pub(crate) fn largest_of_service(&self) -> Option<&TimePart> {
         let parts = self.parts.iter();
         let parts = parts.filter(|p| !QUEUES.contains(&&*p.name));
         parts.max_by(|a, b| a.ns.total_cmp(&b.ns))
     }
 
-    /// Returns true if a warning spoils a figure that a part rests on.
+    /// Returns true if a warning spoils a figure that the length of some part rests on.
     pub(crate) fn is_doubtful(&self) -> bool {
         let mut evidence = self.parts.iter().flat_map(|part| &part.evidence);
         evidence.any(|e| e.spoiled)
     }
 
-    /// Adds a part of `ns` nanoseconds, unless it has no length.
+    /// Adds a part of `ns` nanoseconds; adds nothing if `ns` is not positive.
     pub(crate) fn add_part(
         &mut self,
         name: &str,
@@ -120,7 +121,7 @@ impl TimeModel {
         });
     }
 
-    /// Adds the remainder of the whole as the part `rest`, if it is more than a thousandth.
+    /// Adds the time that no part covers as the part `rest`, if it is more than a thousandth of the whole.
     pub(crate) fn add_rest(&mut self, title: &str) {
         let known: f64 = self.parts.iter().map(|p| p.ns).sum();
         let rest = self.whole_ns - known;

@@ -22,16 +22,16 @@ pub(crate) enum GateOutcome {
 pub(crate) struct Gate {
     /// Stable name, as in `postgres.sweep.p90`.
     pub name: String,
-    /// Component that it judges.
+    /// Component that the gate judges.
     pub component: ComponentKind,
-    /// File name of the report, if another report is of the same component and scenario.
+    /// File name of the report; absent if no other report is of the same component and scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Requirement in words, as in `p90 at the operating point below 500 ms`.
     pub requirement: String,
     /// Bound in `unit`.
     pub threshold: f64,
-    /// Measured value in `unit`.
+    /// Measured value in `unit`; absent if it was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<f64>,
     /// `ns`, `ratio`, `per_s`, `bytes`.
@@ -41,12 +41,13 @@ pub(crate) struct Gate {
     /// Reason for an unknown outcome, or a reservation about a gate that passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Evidence that it rests on.
+    /// Evidence that the outcome rests on.
     pub evidence: Vec<EvidenceItem>,
 }
 
 impl Gate {
-    /// Returns the name of the component, with the report's file if it is needed to tell two apart.
+    /// Returns the name of the component; the report's file name follows if another report is of the same
+    /// component.
     pub(crate) fn subject(&self) -> String {
         let component = self.component.title();
         match &self.file {
@@ -60,11 +61,11 @@ impl Gate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Objective")]
 pub(crate) struct Promise {
-    /// Component that it is about.
+    /// Component that the promise is about.
     pub component: ComponentKind,
     /// Scenario that it was measured in.
     pub scenario: String,
-    /// File name of the report, if another report is of the same component and scenario.
+    /// File name of the report; absent if no other report is of the same component and scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Measured quantity: `throughput`, `latency_p95`, `latency_p99`, `availability`; of a WebSocket also
@@ -77,11 +78,11 @@ pub(crate) struct Promise {
     pub unit: String,
     /// Promise in words, or the reason why there is none: `p99 not told: pacing lag`.
     pub shown: String,
-    /// Always true: a load test shows the capacity, not the need of users.
+    /// Always true, because a load test shows the capacity and not what users need.
     pub provisional: bool,
     /// Derivation of the value, or the reason why there is none.
     pub basis: String,
-    /// Evidence that it rests on.
+    /// Evidence that the value rests on.
     pub evidence: Vec<EvidenceItem>,
 }
 
@@ -95,7 +96,7 @@ pub(crate) enum Readiness {
     ReadyWithReservations,
     /// A gate failed.
     NotReady,
-    /// Too little could be judged.
+    /// Too little of the run could be judged.
     #[default]
     CannotTell,
 }

@@ -13,10 +13,10 @@ const TABLE: &str = include_str!("../../error-codes.toml");
 #[serde(deny_unknown_fields)]
 pub(crate) struct FailureEntry {
     names: Vec<String>,
-    /// Texts, one of which the message must contain; none means any message.
+    /// Texts of which the failure's message must contain at least one; an empty list matches every message.
     #[serde(default)]
     contains: Vec<String>,
-    /// Meaning in a load test.
+    /// Explanation of the failure in a load test.
     pub(crate) means: String,
     /// Actions, in order.
     pub(crate) actions: Vec<String>,
@@ -30,14 +30,13 @@ struct FailureFile {
 
 fn all() -> &'static [FailureEntry] {
     static CODES: OnceLock<Vec<FailureEntry>> = OnceLock::new();
-    // A test holds that the embedded table can be read.
+    // The `else` branch is never reached: a test checks that the embedded table can be parsed.
     CODES.get_or_init(|| {
         toml::from_str::<FailureFile>(TABLE).map_or_else(|_| Vec::new(), |t| t.code)
     })
 }
 
-/// Finds the entry of a kind of failure by the kind and its message. The last entry matches every
-/// kind.
+/// Finds the entry for a failure by its kind and its message. The last entry of the table matches every kind.
 pub(crate) fn find(kind: &str, message: &str) -> Option<&'static FailureEntry> {
     all().iter().find(|code| {
         let says = |word: &String| message.contains(word.as_str());

@@ -32,20 +32,20 @@ pub(crate) enum WaitKind {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WaitEvent {
-    /// `type.event` in lower case; an ending `*` stands for any rest.
+    /// Names of events, each `type.event` in lower case. A `*` at the end of a name stands for any text.
     names: Vec<String>,
-    /// Rule that reports it.
+    /// Name of the rule that reports these events.
     pub(crate) rule: String,
     /// Kind of waiting time.
     pub(crate) kind: WaitKind,
-    /// Name of the part in a time model, as in `waiting for row locks`.
+    /// Title of the time model's part for these events, as in `waiting for row locks`.
     pub(crate) part: String,
     /// Title of a finding, without a full stop.
     pub(crate) title: String,
     /// Likely cause.
     pub(crate) cause: String,
-    /// Caches of transaction states (SLRU) that it is about, by their names in `pg_stat_slru` up to
-    /// version 16 and from version 17 on.
+    /// Caches of transaction states (SLRU) that the event belongs to, by their names in `pg_stat_slru`: the
+    /// names up to version 16, and those from version 17 on.
     #[serde(default)]
     pub(crate) slru: Vec<String>,
     /// Measurement that confirms the cause.
@@ -65,7 +65,7 @@ struct EventFile {
 
 fn all() -> &'static [WaitEvent] {
     static EVENTS: OnceLock<Vec<WaitEvent>> = OnceLock::new();
-    // A test holds that the embedded table can be read.
+    // A test checks that the embedded table can be parsed.
     EVENTS
         .get_or_init(|| toml::from_str::<EventFile>(TABLE).map_or_else(|_| Vec::new(), |t| t.event))
 }
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(names.len(), before);
     }
 
-    /// Names as versions 13 to 16 and 17 on spell them.
+    /// Versions 13 to 16 spell the event in one way, versions from 17 on in another.
     #[test]
     fn both_spellings_of_an_event_are_one_entry() {
         for (old, new) in [

@@ -1,4 +1,5 @@
-//! One cause over all repeats: persistent, an episode, or too small for a finding.
+//! One cause, judged over all repeats of the operating point: persistent (in most repeats), an episode (in
+//! fewer), or too small for a finding.
 
 use super::check_result::{CauseCost, CheckResult};
 use super::repeat_facts::RepeatFacts;
@@ -7,14 +8,14 @@ use crate::figures::{duration_ns, share};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::requests;
 
-/// Number of session samples below which the confidence is medium at most.
+/// Number of sampled sessions, over all repeats, below which the confidence is at most medium.
 const ENOUGH_SAMPLES: f64 = 100.0;
-/// Number of session samples below which the confidence is low.
+/// Number of sampled sessions, over all repeats, below which the confidence is low.
 const FEW_SAMPLES: f64 = 20.0;
-/// Share of the response time from which avoidable time is a problem.
+/// Share of the response time. A cause whose avoidable time reaches it is a problem, not only information.
 const PROBLEM_RATIO: f64 = 0.10;
 
-/// One cause over the repeats, with its cost in each; `None` for a repeat without it.
+/// One cause in all repeats, with its cost in each; the cost is `None` for a repeat without the cause.
 pub(super) struct CauseAcrossRepeats<'p, 'a, 'f> {
     repeats: &'p [RepeatFacts<'a, 'f>],
     costs: Vec<Option<CauseCost>>,
@@ -44,7 +45,7 @@ pub(super) fn causes_across_repeats<'p, 'a, 'f>(
         costs: results.iter().map(|repeat| of(repeat, key)).collect(),
     };
     let mut groups: Vec<CauseAcrossRepeats<'p, 'a, 'f>> = keys.into_iter().map(group).collect();
-    // The largest cause of a rule gets the id without a suffix.
+    // The rule's largest cause comes first, because the first one gets the id without a suffix.
     groups.sort_by(|a, b| b.most().total_cmp(&a.most()));
     groups
 }
@@ -60,7 +61,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         self.seen().next().map_or("", |(_, cost)| cost.rule)
     }
 
-    /// Returns the share of the service time in repeat `i`.
+    /// Returns the time that the cause takes of a call in repeat `i`, as a share of the service time.
     fn share(&self, i: usize) -> f64 {
         let own = self.costs[i].as_ref().map_or(0.0, |cost| cost.own_ns);
         self.repeats[i].share_of_service(own)
@@ -71,14 +72,15 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         shares.fold(0.0, f64::max)
     }
 
-    /// Returns the time gained without the cause in repeat `i`, as a share of its response time.
+    /// Returns the response time that would be gained without the cause in repeat `i`, as a share of the mean
+    /// response time.
     fn saved_ratio(&self, i: usize) -> f64 {
         let own = self.costs[i].as_ref().map_or(0.0, |cost| cost.own_ns);
         self.repeats[i].saved_ns(own) / self.repeats[i].model.whole_ns
     }
 
-    /// Returns the repeats in which the cause is large enough for a finding. Once one repeat reaches
-    /// the bound, half of the bound is enough for the others.
+    /// Returns the indices of the repeats in which the cause is large enough for a finding. If some repeat
+    /// reaches the bound, half of the bound is enough for the others.
     fn passing(&self) -> Vec<usize> {
         let past = |part: f64| {
             let at_least = |&(i, cost): &(usize, &CauseCost)| self.share(i) >= part * cost.least;
@@ -92,8 +94,8 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         }
     }
 
-    /// Returns the repeat that represents the cause: the chosen step if the cause is in it, else the
-    /// median repeat; for an episode the worst repeat.
+    /// Returns the index of the repeat that represents the cause. For a persistent cause: the chosen step if
+    /// the cause is in it, else the median repeat. For an episode: the worst repeat.
     fn typical(&self, persistent: bool) -> Option<usize> {
         let mut passing = self.passing();
         passing.sort_by(|a, b| self.saved_ratio(*a).total_cmp(&self.saved_ratio(*b)));
@@ -109,13 +111,13 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         point.or_else(|| passing.get(passing.len() / 2).copied())
     }
 
-    /// Returns a finding if the cause is large enough in some repeat. With `not_the_first` its id gets
-    /// a suffix, because the rule already has a finding.
+    /// Returns a finding if the cause is large enough in some repeat. With `not_the_first` the finding's id
+    /// gets a suffix, because the rule already has a finding with the plain id.
     pub(super) fn finding(&self, not_the_first: bool) -> Option<FindingDraft> {
         let persistent = 2 * self.passing().len() > self.repeats.len();
         let typical = self.typical(persistent)?;
         let cost = self.costs[typical].as_ref()?;
-        // An unavoidable cause that is not in most repeats needs no finding.
+        // An episode that nobody can avoid is not worth a finding.
         if !persistent && !cost.avoidable {
             return None;
         }
@@ -144,7 +146,7 @@ impl CauseAcrossRepeats<'_, '_, '_> {
 
     fn kind(&self, cost: &CauseCost, typical: usize, persistent: bool) -> FindingKind {
         let large = if persistent {
-            // The true cost is above the measured one, so a small measured one is enough.
+            // A lower bound may be far below the true time, so a small one is enough.
             cost.lower_bound || self.saved_ratio(typical) >= PROBLEM_RATIO
         } else {
             // An episode hardly changes a mean, but it makes percentiles worse.
@@ -262,7 +264,8 @@ impl CauseAcrossRepeats<'_, '_, '_> {
         }
     }
 
-    /// Returns the statement and evidence for a cause that is too small, from its largest repeat.
+    /// Returns a statement that the cause is too small, and its evidence, from the repeat in which it is
+    /// largest.
     pub(super) fn ruled_out(&self) -> (String, Vec<EvidenceItem>) {
         let Some((at, cost)) = self
             .seen()
@@ -299,7 +302,7 @@ fn gain(repeat: &RepeatFacts<'_, '_>, cost: &CauseCost) -> String {
     }
 }
 
-/// Returns the title of a finding: the cause with its own time.
+/// Returns the title of a finding: the cause, and the time that it takes of a call.
 fn title(cost: &CauseCost, repeat: &RepeatFacts<'_, '_>) -> String {
     if repeat.is_timed() {
         return format!("{}: {} of each call", cost.title, duration_ns(cost.own_ns));

@@ -2,18 +2,18 @@
 
 use crate::assessment::EvidenceItem;
 
-/// Cause with the time that it takes of each call.
+/// Cause, with the time that it takes of each call in one repeat.
 #[derive(Debug, Clone)]
 pub(crate) struct CauseCost {
-    /// Rule that found it.
+    /// Name of the rule that found the cause.
     pub(crate) rule: &'static str,
-    /// Key that tells it from the rule's other causes, the same in every repeat.
+    /// Key that distinguishes the cause from other causes of the same rule. It is the same in every repeat.
     pub(crate) key: String,
     /// Name of the thing at fault.
     pub(crate) thing: String,
-    /// Mean time that a call spends in it, in nanoseconds.
+    /// Mean time that a call spends in the cause, in nanoseconds.
     pub(crate) own_ns: f64,
-    /// Share of the service time from which it is a finding, from 0 to 1.
+    /// Bound for a finding: the share of the service time, from 0 to 1, that the cause must take.
     pub(crate) least: f64,
     /// True if the time could be avoided.
     pub(crate) avoidable: bool,
@@ -23,7 +23,7 @@ pub(crate) struct CauseCost {
     pub(crate) title: String,
     /// Explanation of a few sentences.
     pub(crate) detail: String,
-    /// Evidence that it rests on.
+    /// Evidence that `own_ns` rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
     /// Actions in order; empty if there is nothing to do.
     pub(crate) actions: Vec<String>,
@@ -36,15 +36,15 @@ pub(crate) struct CauseCost {
 /// Fact worth knowing whose cost was not measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Note {
-    /// Rule that found it.
+    /// Name of the rule that found the fact.
     pub(crate) rule: &'static str,
-    /// Name of the thing.
+    /// Name of the thing that the fact is about.
     pub(crate) thing: String,
     /// Title of one line.
     pub(crate) title: String,
     /// Explanation of a few sentences.
     pub(crate) detail: String,
-    /// Evidence that it rests on.
+    /// Evidence that the fact rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
     /// Actions in order.
     pub(crate) actions: Vec<String>,

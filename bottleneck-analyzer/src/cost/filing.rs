@@ -9,7 +9,7 @@ use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
 use crate::run_facts::RunFacts;
 
-/// Rule that checks one repeat of an operating point.
+/// Rule that checks one repeat of an operating point and returns its results.
 pub(crate) type RepeatRule = fn(&RepeatFacts<'_, '_>) -> Vec<CheckResult>;
 
 /// Runs each rule on every repeat of a bench's operating point, merges the results over the
@@ -51,7 +51,7 @@ fn file(repeats: &[RepeatFacts<'_, '_>], results: &[Vec<CheckResult>], out: &mut
     rest(results, told, bench.component, out);
 }
 
-/// Adds notes as findings, once for each thing.
+/// Adds the notes of all repeats as findings. The same note about the same thing is added once.
 fn notes<'l>(
     bench: &BenchFacts<'_>,
     results: &'l [Vec<CheckResult>],
@@ -89,7 +89,7 @@ fn draft(bench: &BenchFacts<'_>, note: &Note) -> FindingDraft {
         .advice(&actions, note.gain.clone(), &note.rationale)
 }
 
-/// Adds passed checks and open questions of rules without a finding, once for each rule.
+/// Adds the passed checks and open questions of those rules that have no finding yet, one for each rule.
 fn rest<'l>(
     results: &'l [Vec<CheckResult>],
     mut told: Vec<&'l str>,

@@ -1,9 +1,9 @@
-//! Costs of causes: the time that each takes of a call, checked in every repeat of the operating point
-//! and judged over all of them.
+//! Costs of causes: the time that each cause takes of a call, measured in every repeat of the operating point
+//! and judged over all repeats.
 //!
-//! The own time of a cause is the time that a call spends in it. Without the cause a call gains more
-//! than that if calls queue for the connections that it holds: the queue is computed again without the
-//! cause (Erlang's C formula) and is never a cause itself.
+//! The own time of a cause is the time that a call spends in it. Removing the cause can save more than that.
+//! If calls queue for the connections on which the time is spent, the queue gets shorter, too: its length is
+//! computed again without the cause (Erlang's C formula). A queue is never a cause itself.
 
 mod cause_across_repeats;
 mod check_result;

@@ -1,6 +1,6 @@
-//! Facts of one repeat of an operating point that rules read, and the mean response time in
-//! nanoseconds that would be saved if a cause were removed: its own time, and the queue that gets
-//! shorter.
+//! Facts of one repeat of an operating point that rules read. They also tell the mean response time, in
+//! nanoseconds, that would be saved without a cause: its own time, and the part of the queue that would be
+//! gone.
 
 use bench_report::Step;
 
@@ -14,13 +14,13 @@ use crate::time_model;
 /// Facts of one repeat that the rules check.
 #[derive(Debug)]
 pub(crate) struct RepeatFacts<'a, 'f> {
-    /// Facts of the bench.
+    /// Facts of the bench that the repeat belongs to.
     pub(crate) bench: &'f BenchFacts<'a>,
     /// Facts of the whole run.
     pub(crate) facts: &'f RunFacts<'a>,
-    /// The server's evidence.
+    /// Evidence about the server during the repeat.
     pub(crate) server: PostgresEvidence<'a>,
-    /// Division of the time of a call.
+    /// Division of the time of a call in the repeat.
     pub(crate) model: TimeModel,
 }
 
@@ -38,12 +38,13 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         bench.repeats.iter().filter_map(at).collect()
     }
 
-    /// Returns true if calls were timed. An observed server has the time of its sessions only.
+    /// Returns true if calls were timed. For a server that was only observed, the model divides the time of
+    /// its sessions.
     pub(crate) fn is_timed(&self) -> bool {
         !self.model.is_of_sessions()
     }
 
-    /// Returns `ns` as a share of the service time.
+    /// Returns `ns` nanoseconds as a share of the mean service time of a call.
     pub(crate) fn share_of_service(&self, ns: f64) -> f64 {
         ns / self.model.served_ns().max(f64::EPSILON)
     }
@@ -65,7 +66,7 @@ impl<'a, 'f> RepeatFacts<'a, 'f> {
         Some((wait - then).max(0.0))
     }
 
-    /// Name shown to people.
+    /// Returns the name of the repeat as shown to people.
     pub(super) fn name(&self) -> String {
         let Step { name, repeat, .. } = self.server.step;
         format!("{name}, repeat {}", repeat + 1)

@@ -1,4 +1,4 @@
-//! Bound of the processors that server and generator may use.
+//! Throughput bound of the processors that server and generator may use.
 
 use super::{EXPLAINS, ResourceBound, cpu_matters};
 use crate::assessment::Confidence;
@@ -53,8 +53,8 @@ pub(super) fn processors(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Res
     })
 }
 
-/// Describes another application on the server that has most of the server's CPU use; `None` if none
-/// does.
+/// Describes the other application that used more than half of the server's CPU time; `None` if no
+/// application did.
 fn busiest_other_application(bench: &BenchFacts<'_>) -> Option<String> {
     let (index, _) = bench.operating_step()?;
     let busiest = OtherApplication::busiest(&PostgresEvidence::of_step(bench.source, index)?)?;
@@ -76,8 +76,8 @@ fn confidence(cpu: &StepCpuUse) -> Confidence {
     }
 }
 
-/// Computes the bound without a recording of the machine, from the CPU times in the report. `None` if
-/// server and generator do not use up the CPU: whether the rest was free is not known.
+/// Computes the bound without a recording of the machine, from the CPU times in the report. `None` if server
+/// and generator do not use up the CPU, because other programs may have used the rest.
 fn as_reported(bench: &BenchFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating_step()?;
     let cores = bench.source.report.environment.cores_available? as f64;

@@ -1,4 +1,4 @@
-//! Bounds of the load generator: all of its threads, and the busiest one.
+//! Throughput bounds of the load generator: of all its threads together, and of its busiest one.
 
 use bench_report::WarningCode;
 
@@ -8,14 +8,15 @@ use crate::bench_facts::BenchFacts;
 use crate::figures::share;
 use crate::run_facts::RunFacts;
 
-/// Computes the bound of all generator threads.
+/// Computes the bound of all generator threads together.
 pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
     let (_, step) = bench.operating_step()?;
     let ratio = step.generator.cpu_ratio;
     let warned = bench
         .operating_warnings()
         .any(|(_, w)| w.code == WarningCode::GeneratorSaturated);
-    // Threads that share a full machine with the server are judged with the machine's CPU.
+    // The warning does not count if server and generator use up the machine's CPU: `cpu::processors` judges
+    // that case.
     let machine_full = bench.cpu_past(facts.thresholds.cpu.critical_ratio) == Some(true);
     let full = step
         .generator
@@ -46,7 +47,8 @@ pub(super) fn threads(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<Re
     })
 }
 
-/// Computes the bound of one full thread among idle ones, as where all users share one connection.
+/// Computes the bound of a single thread that is fully used while others are idle. This happens, for example,
+/// where all users share one connection.
 pub(super) fn busiest_thread(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,

@@ -1,4 +1,4 @@
-//! Bound of a lock that all calls take: it lets one transaction through at a time.
+//! Throughput bound of a lock that all calls take: one transaction holds it at a time.
 
 use super::{ResourceBound, cpu_ns};
 use crate::assessment::{Confidence, TimeModel, TimePart};
@@ -8,11 +8,11 @@ use crate::postgres::{LockHolders, PostgresEvidence};
 use crate::queueing::utilisation_behind;
 use crate::run_facts::RunFacts;
 
-/// Share of the service time below which lock waits do not limit calls.
+/// Share of the service time. If lock waits take less than this, they do not limit calls.
 const LEAST_SHARE: f64 = 0.25;
 
-/// Computes the bound of the locks that calls wait for, by the machine-repairman model; see
-/// [`utilisation_behind`].
+/// Computes the bound of the locks that calls wait for. The lock's utilisation follows from the number of
+/// waiting sessions (the machine-repairman model, see [`utilisation_behind`]).
 pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
     let (index, step) = bench.operating_step()?;
@@ -22,7 +22,7 @@ pub(super) fn hot_lock(bench: &BenchFacts<'_>, _: &RunFacts<'_>) -> Option<Resou
     if share_of_service < LEAST_SHARE || total < cpu_ns(model) {
         return None;
     }
-    // Little's law, of the time as the model has it.
+    // Little's law turns times of a call into mean numbers of sessions.
     let waiting = total / 1e9 * server.calls_per_s();
     let in_service = model.served_ns() / 1e9 * server.calls_per_s();
     let inside = step
@@ -71,7 +71,7 @@ fn lock_waits(model: &TimeModel) -> Option<(&TimePart, f64)> {
     let parts = model.parts.iter();
     let locks = parts.filter(|part| part.name == "lock" || part.name.starts_with("lock."));
     let total = locks.clone().map(|part| part.ns).sum();
-    // Of equal parts the first one is the largest.
+    // `max_by` returns the last of equal parts; reversed, it is the first.
     let larger = |a: &&TimePart, b: &&TimePart| a.ns.total_cmp(&b.ns);
     let largest = locks.rev().max_by(larger)?;
     Some((largest, total))

@@ -18,9 +18,10 @@ use crate::cost::RepeatFacts;
 use crate::run_facts::RunFacts;
 use crate::step_cpu_use::StepCpuUse;
 
-/// Measured throughput ÷ bound from which the bound explains the throughput.
+/// Measured throughput ÷ bound. From this ratio on, the bound explains the throughput.
 pub(crate) const EXPLAINS: f64 = 0.90;
-/// Share of the service time on or before a CPU below which a full CPU does not limit calls.
+/// Share of the service time. If calls spend less than this on a CPU or waiting for one, a fully used CPU
+/// does not limit them.
 const CPU_MATTERS: f64 = 0.25;
 
 /// Throughput bound of one resource, relative to the measured throughput.
@@ -30,22 +31,23 @@ pub(crate) struct ResourceBound {
     pub(crate) factor: String,
     /// Summary of one line with the figures.
     pub(crate) title: String,
-    /// Reason for choosing it over other resources.
+    /// Reason for choosing this resource over others.
     pub(crate) reason: String,
-    /// Measured throughput ÷ bound; 1 means used up.
+    /// Measured throughput ÷ bound; 1 means that the resource is used up.
     pub(crate) used_ratio: f64,
     /// Confidence for figures that no warning spoils.
     pub(crate) confidence: Confidence,
     /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
-    /// Measurement that would tell more.
+    /// Measurement that would tell more; `None` if the result is certain.
     pub(crate) would_tell: Option<String>,
 }
 
 /// Computes the bound of one resource at the operating point; `None` if it was not measured.
 pub(crate) type ResourceMeasure = fn(&BenchFacts<'_>, &RunFacts<'_>) -> Option<ResourceBound>;
 
-/// All resources, from the generator inwards: the first whose bound explains the run is the limit.
+/// All resources, from the generator inwards. The first one whose bound explains the measured throughput is
+/// the limiting factor.
 const ALL: [ResourceMeasure; 6] = [
     generator::threads,
     generator::busiest_thread,
@@ -60,14 +62,14 @@ pub(crate) fn bounds(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Vec<Resour
     ALL.iter().filter_map(|ask| ask(bench, facts)).collect()
 }
 
-/// Returns the time of a call on a CPU or waiting for one, in nanoseconds. The remainder of the model is
-/// included, because it passes in the client, which shares the machine.
+/// Returns the time that a call spends on a CPU or waiting for one, in nanoseconds. The remainder of the
+/// model is included: it passes in the client, which runs on the same machine.
 fn cpu_ns(model: &TimeModel) -> f64 {
     model.sum_of("server_cpu") + model.sum_of("server_runnable") + model.sum_of("rest")
 }
 
-/// Returns true if calls spend enough of their time on a CPU, or waiting for one, for it to limit
-/// them.
+/// Returns true if calls spend enough time on a CPU, or waiting for one, for a full CPU to limit them. Also
+/// true if the CPU time of calls is not known.
 pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     bench.time_model.as_ref().is_none_or(|model| {
         let known = model.part("server_cpu").is_some();
@@ -76,9 +78,9 @@ pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
     })
 }
 
-/// Returns the time of a call for which its session was ready to run and had no CPU, as the kernel
-/// counted it, in nanoseconds. Samples miss it: a woken session shows its last wait event until it
-/// runs.
+/// Returns the time of a call during which its session was ready to run but had no CPU, in nanoseconds, as
+/// counted by the kernel. Samples of the session do not show this time: a session that was woken up shows its
+/// last wait event until it runs.
 fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     let (_, step) = bench.operating_step()?;
     let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
@@ -86,7 +88,8 @@ fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
     (calls > 0).then(|| ready / calls as f64)
 }
 
-/// Returns the time for which a call holds a connection, queues for locks left out, in nanoseconds.
+/// Returns the time for which a call holds a connection, in nanoseconds, without its waits for locks. With
+/// `cpu_is_crowded` the wait for a CPU is left out, too.
 fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
     let locks = model.sum_of("lock") + model.sum_of("lwlock");
     let ready = if cpu_is_crowded {
@@ -94,7 +97,7 @@ fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
     } else {
         0.0
     };
-    // A name that begins with `lock` is a lock; `lwlock` does not.
+    // `sum_of("lock")` does not include `lwlock…`, which begins with other letters.
     (model.served_ns() - locks - ready).max(0.0)
 }
 
@@ -112,8 +115,8 @@ pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
     prefixes.iter().map(|prefix| model.sum_of(prefix)).sum()
 }
 
-/// Returns the CPU's throughput bound ÷ measured throughput: the share that other programs leave ÷ the
-/// share that server and generator used.
+/// Returns how often the measured throughput fits into what the CPU allows: the share of the CPU that other
+/// programs leave ÷ the share that server and generator used. `None` if a share was not recorded.
 fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     let ours = cpu.server_ratio.map(|server| server + cpu.generator_ratio);
     let times = match (ours, cpu.others_ratio()) {
@@ -123,8 +126,8 @@ fn room_for_more(cpu: &StepCpuUse) -> Option<f64> {
     times.is_finite().then_some(times)
 }
 
-/// Returns the possible rise of throughput without `own_ns` of each call, up to the next limit (CPU,
-/// pool or users), as a share. `None` if the CPU was not recorded.
+/// Returns the possible rise of throughput, as a share of the measured one, if each call took `own_ns` less.
+/// The rise ends at the next limit: CPU, pool or number of users. `None` if the CPU was not recorded.
 pub(crate) fn gain_without(repeat: &RepeatFacts<'_, '_>, own_ns: f64) -> Option<f64> {
     let step = repeat.server.step;
     let rate = repeat.server.calls_per_s();

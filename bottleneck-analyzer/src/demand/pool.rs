@@ -1,4 +1,4 @@
-//! Bound of the pool: each connection serves one call at a time.
+//! Throughput bound of the pool: each connection serves one call at a time.
 
 use super::{EXPLAINS, ResourceBound, cpu_matters, held_ns};
 use crate::assessment::{ComponentKind, Confidence};
@@ -8,11 +8,11 @@ use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 use crate::time_model::checkout;
 
-/// Share of a call below which waiting for a connection does not matter.
+/// Share of a call. Waiting for a connection that takes less than this does not matter.
 const LEAST_WAIT: f64 = 0.10;
 
-/// Computes the bound of the pool's connections, queues behind them left out; `None` if calls hardly wait
-/// for one, or if a larger pool carried no more.
+/// Computes the bound of the pool's connections; the time in which they wait for locks is left out. `None` if
+/// calls hardly wait for a connection, or if a larger pool carried no more.
 pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<ResourceBound> {
     let model = bench.time_model.as_ref()?;
     let (index, step) = bench.operating_step()?;
@@ -25,7 +25,7 @@ pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Optio
     let wait = checkout::wait_ns(step, model.part("checkout")?.ns)?;
     let rate = PostgresEvidence::of_step(bench.source, index)?.calls_per_s();
     let held = held_ns(model, room == Some(false));
-    // Larger pools were tried and carried no more: what is behind the pool sets the pace.
+    // A larger pool that carried no more shows that the limit lies behind the pool.
     let larger = bench.gain_past_operating();
     let tried = larger.is_some_and(|gain| gain <= bench.noise_ratio());
     let cpu_is_out = room == Some(true) || !cpu_matters(bench) || larger.is_some() && !tried;
@@ -33,7 +33,8 @@ pub(super) fn connections(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Optio
         return None;
     }
     let used = rate * held / 1e9 / size;
-    // What the connections wait for may be a CPU of which nothing is known: then it is a candidate.
+    // If the CPU was not recorded, it may be what the connections wait for. The ratio then stays below
+    // `EXPLAINS`, so that the pool is a candidate and not the answer.
     let used_ratio = if cpu_is_out {
         used
     } else {

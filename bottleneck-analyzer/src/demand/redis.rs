@@ -1,4 +1,5 @@
-//! Bound of Redis's main thread, which executes all commands and can be full on an idle machine.
+//! Throughput bound of Redis's main thread, which executes all commands and can be fully used on an otherwise
+//! idle machine.
 
 use super::ResourceBound;
 use crate::assessment::Confidence;
@@ -7,7 +8,7 @@ use crate::figures::share;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
 
-/// Figures that the thread's use is taken from.
+/// Figures of the report that tell how busy the main thread was.
 const MEASURES: [&str; 4] = [
     "main_thread_active_s",
     "eventloop_busy_us",

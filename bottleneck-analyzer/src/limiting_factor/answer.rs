@@ -1,8 +1,8 @@
-//! Construction of limiting factors.
+//! Constructors of limiting factors.
 
 use crate::assessment::{Confidence, EvidenceItem, LimitingFactor};
 
-/// Creates a limiting factor without a measurement to ask for.
+/// Creates a limiting factor that needs no further measurement.
 pub(super) fn factor(
     name: &str,
     title: String,
@@ -20,7 +20,8 @@ pub(super) fn factor(
     }
 }
 
-/// Creates an inconclusive answer with its reason and the measurement that would settle it.
+/// Creates an inconclusive answer: `why` is the reason, `would_tell` the measurement that would settle the
+/// question.
 pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
     let mut answer = factor(
         "inconclusive",
@@ -33,7 +34,7 @@ pub(super) fn inconclusive(why: &str, would_tell: &str) -> LimitingFactor {
     answer
 }
 
-/// Lowers the confidence if a warning spoils the evidence.
+/// Lowers the answer's confidence if a warning spoils its evidence.
 pub(super) fn cap_confidence(mut answer: LimitingFactor) -> LimitingFactor {
     if answer.evidence.iter().any(|e| e.spoiled) {
         answer.confidence = Confidence::Low;

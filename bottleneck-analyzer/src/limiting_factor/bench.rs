@@ -11,14 +11,17 @@ use crate::figures::{duration_ns, plain, rate, share};
 use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 
-/// Carried ÷ offered rate from which an open load counts as carried.
+/// Carried rate ÷ offered rate. From this ratio on, the load of an open loop counts as carried completely.
 const CARRIED: f64 = 0.98;
-/// Share of the service time from which a wait names the factor instead of the number of users.
+/// Share of the service time. A wait that takes at least this much is named as the factor instead of the
+/// number of users.
 const MAIN_PART: f64 = 0.25;
-/// Queues ÷ cycle time of a user above which the number of users is not the limit.
+/// Time in queues ÷ cycle time of a user (response time and think time). Above this ratio the number of users
+/// is not the limit.
 const MOST_QUEUED: f64 = 0.10;
 
-/// Largest relative difference between users and throughput × time of a call.
+/// Largest accepted relative difference between the number of users and throughput × time of a cycle
+/// (Little's law).
 const MOST_IMBALANCE: f64 = 0.05;
 
 /// Finds the limiting factor of a bench at its operating point.
@@ -42,7 +45,7 @@ pub(crate) fn of_bench(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Limiting
     cap_confidence(answer)
 }
 
-/// Finds the limiting factor in one repeat.
+/// Finds the limiting factor in one repeat of the operating point.
 fn of_repeat(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     if let Some(answer) = offered_rate(bench) {
         return answer;
@@ -55,8 +58,8 @@ fn of_repeat(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> LimitingFactor {
     found.unwrap_or_else(|| not_known(bench, facts, &bounds))
 }
 
-/// Describes the answers of other repeats that differ; `None` if all agree. The owner of the CPU may
-/// differ.
+/// Describes repeats with another limiting factor than `answer`; `None` if all agree. Repeats that differ
+/// only in whose processes use up the CPU agree.
 fn disagreement(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
@@ -101,7 +104,7 @@ fn imbalance(bench: &BenchFacts<'_>) -> Option<String> {
     })
 }
 
-/// Converts the bound of a resource.
+/// Creates the limiting factor from the throughput bound of a resource.
 fn from_bound(bound: &ResourceBound) -> LimitingFactor {
     let mut answer = factor(
         &bound.factor,
@@ -114,7 +117,7 @@ fn from_bound(bound: &ResourceBound) -> LimitingFactor {
     answer
 }
 
-/// Answers for a bench without an operating point: says how its steps ended.
+/// Creates the answer for a bench without an operating point: tells how its steps ended.
 fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
     let steps = &bench.source.report.steps;
     let stopped = steps.iter().filter_map(|step| match &step.end {
@@ -192,7 +195,7 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     );
     answer.would_tell = match search {
         None => Some("a higher --rate".to_owned()),
-        // The limit was met above this rate: a report of a step there would show its cause.
+        // The limit lies above the rate of this step, so only a step at a higher rate would show the cause.
         Some(found) if found.broken_per_s.is_some() => {
             Some("a run with --rate above the rate that was held".to_owned())
         }
@@ -201,8 +204,8 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     Some(answer)
 }
 
-/// Returns the number of users as the factor of a closed load without queues; `None` if calls queue, or
-/// may queue for a CPU that was not recorded.
+/// Returns the number of users as the factor of a closed loop whose calls do not queue. `None` if calls
+/// queue, or may queue for a CPU whose use was not recorded.
 fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor> {
     let (index, step) = bench.operating_step()?;
     let model = bench.time_model.as_ref()?;
@@ -210,7 +213,7 @@ fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor>
         return None;
     };
     let cycle_ns = model.whole_ns + think_time_ns as f64;
-    // Where the CPU is not known to have room, what passes outside the server may be a queue for it.
+    // If the CPU is not known to have room, time that passes outside the server may be a queue for the CPU.
     let room = bench.cpu_has_room(facts.thresholds.cpu.warning_ratio) == Some(true);
     let hidden = model.sum_of("server_runnable") + model.sum_of("rest");
     let queued = model.queued_ns() + if room { 0.0 } else { hidden };
@@ -247,7 +250,7 @@ fn users(bench: &BenchFacts<'_>, facts: &RunFacts<'_>) -> Option<LimitingFactor>
     Some(answer)
 }
 
-/// Returns the title of a load that its number of users limits.
+/// Returns the title for a load that is limited by its number of users.
 fn users_title(load: &Load, model: &TimeModel, part: &TimePart, of: &str) -> String {
     if model.is_of_sessions() {
         let share = share(part.share_ratio);
@@ -271,7 +274,7 @@ fn users_title(load: &Load, model: &TimeModel, part: &TimePart, of: &str) -> Str
     )
 }
 
-/// Returns the largest wait inside the server, if it is a large part of the service time.
+/// Returns the longest wait inside the server; `None` if it is a small part of the service time.
 fn main_wait(model: &TimeModel) -> Option<&TimePart> {
     let parts = model
         .parts
@@ -297,7 +300,7 @@ fn class(name: &str) -> &str {
     if classes.contains(&class) { class } else { "" }
 }
 
-/// Answers for a run that no bound explains: names the nearest bounds and the missing measurement.
+/// Creates the answer for a run that no bound explains: names the nearest bounds and the missing measurement.
 fn not_known(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,

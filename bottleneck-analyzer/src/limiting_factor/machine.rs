@@ -8,7 +8,7 @@ use crate::run_facts::RunFacts;
 use crate::series_reading::SeriesReading;
 use crate::step_cpu_use::StepCpuUse;
 
-/// Series that are used shares of a resource, with the factor and the title.
+/// Series that record the used share of a resource; each with the name of the factor and its title.
 const RESOURCES: [(&str, &str, &str); 5] = [
     ("cpu.busy_ratio", "cpu", "CPU"),
     ("memory.used_ratio", "memory", "memory"),
@@ -56,7 +56,7 @@ fn near_its_end(used: f64, facts: &RunFacts<'_>) -> &'static str {
     }
 }
 
-/// Returns the most used resource over all operating points.
+/// Returns the resource with the highest use at any operating point: its factor, its title and the reading.
 fn fullest(
     machine: MachineRecording<'_>,
     facts: &RunFacts<'_>,
@@ -80,7 +80,7 @@ fn fullest(
     all.max_by(|a, b| a.2.mean.total_cmp(&b.2.mean))
 }
 
-/// Returns the CPU use with the largest used share of a quota.
+/// Returns the CPU use of the step that used the largest share of a CPU quota, with that share.
 fn quota<'f>(facts: &'f RunFacts<'_>) -> Option<(&'f StepCpuUse, f64)> {
     let cpus = facts.benches.iter().filter_map(|b| b.cpu.as_ref());
     let under_quota = cpus.filter(|cpu| cpu.quota_binds());
@@ -88,7 +88,7 @@ fn quota<'f>(facts: &'f RunFacts<'_>) -> Option<(&'f StepCpuUse, f64)> {
     used.max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// Names the bench whose operating point `reading` is of.
+/// Names the bench at whose operating point `reading` was taken.
 fn bench_at(facts: &RunFacts<'_>, reading: &SeriesReading) -> String {
     let mut cpus = facts
         .benches

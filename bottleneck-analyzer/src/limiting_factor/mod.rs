@@ -1,6 +1,6 @@
-//! Limiting factor of a component: the resource whose throughput bound explains the measured throughput.
-//! If none does, the answer is `inconclusive` with the nearest ones and the measurement that would
-//! settle it.
+//! Limiting factor of a component: the resource whose throughput bound explains the measured throughput. If
+//! no bound does, the answer is `inconclusive`; it names the nearest bounds and the measurement that would
+//! settle the question.
 
 mod answer;
 mod bench;

@@ -1,4 +1,5 @@
-//! Agreement of workers' reports: of one load, each once, made at the same time.
+//! Check that workers' reports belong together: all of one load, one report for each worker, made at the same
+//! time.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +9,22 @@ use serde_json::Value;
 use super::error::MergeError;
 use super::worker_report::WorkerReport;
 
-/// Differences that are named; more are counted.
+/// Number of differences that a message lists; further ones are counted.
 const NAMED: usize = 4;
 /// Entries of the configuration that may differ from worker to worker.
 const OWN_ENTRIES: [&str; 2] = ["url", "worker"];
-/// Rounding of `started_at`, by which instants of two hosts are compared, and readings that take time.
+/// Tolerance for comparing the start times of two hosts: `started_at` is rounded, and reading two clocks
+/// takes time.
 const ROUNDING_NS: i128 = 10_000_000;
-/// Largest change of pace with which a system corrects its wall clock, in parts per million.
+/// Largest rate at which an operating system slews its wall clock, in parts per million.
 const CORRECTION_PPM: i128 = 500;
 
-/// Checks that `workers` are those of one load; returns doubts about how well their times agree.
+/// Checks that `workers` are the workers of one load. Returns warnings about steps that may not have been
+/// measured at the same time.
 ///
 /// # Errors
-/// Fails if they are not of one load, or did not make it at the same time.
+/// Fails if the reports are of different loads, if two are of one worker, or if a step was not measured at
+/// the same time.
 pub(super) fn check(workers: &[WorkerReport]) -> Result<Vec<Warning>, MergeError> {
     let Some(first) = workers.first() else {
         return Err(MergeError::Nothing);
@@ -52,8 +56,8 @@ pub(super) fn check(workers: &[WorkerReport]) -> Result<Vec<Warning>, MergeError
     Ok(doubts)
 }
 
-/// Returns the differences between the plans of two workers, each with both values; empty where they
-/// made one load.
+/// Returns the differences between the plans of two workers, each with both values; empty if both made one
+/// load.
 fn differences(first: &WorkerReport, other: &WorkerReport) -> Vec<String> {
     let mut all = Vec::new();
     let mut compare = |what: &str, mine: String, theirs: String| {
@@ -107,7 +111,7 @@ fn named(differences: &[String]) -> String {
     text
 }
 
-/// Checks that both made the same steps at the same time, as far as both made them.
+/// Checks that the steps which both workers have are the same and were measured at the same time.
 fn check_steps(first: &WorkerReport, other: &WorkerReport) -> Result<Vec<Warning>, MergeError> {
     let mut doubts = Vec::new();
     let steps = first.report.steps.iter().zip(&other.report.steps);
@@ -148,8 +152,8 @@ fn check_steps(first: &WorkerReport, other: &WorkerReport) -> Result<Vec<Warning
     Ok(doubts)
 }
 
-/// Returns the bound on the difference between both wall clocks, the sum of their errors: 0 for
-/// reports of one clock, `None` where a host does not know its clock's error.
+/// Returns the largest possible difference between the wall clocks of both hosts, in nanoseconds: the sum of
+/// their errors. 0 for reports of one clock; `None` if a host does not know the error of its clock.
 fn clock_errors_ns(first: &WorkerReport, other: &WorkerReport) -> Option<i128> {
     if other.shares_clock_with(first) {
         return Some(0);
@@ -171,7 +175,8 @@ fn apart(other: &WorkerReport, step: usize, apart_ns: i128, bound_ns: i128) -> W
         .about_step(step, &["operations", "parts", "pool", "figures"])
 }
 
-/// Tells of hosts that do not know how wrong their clock is; nothing is doubtful on a single host.
+/// Returns a warning that names the workers whose host does not know the error of its clock. `None` if all
+/// reports are of one clock.
 fn unknown_errors(workers: &[WorkerReport]) -> Option<Warning> {
     let first = workers.first()?;
     if workers.iter().all(|one| one.shares_clock_with(first)) {

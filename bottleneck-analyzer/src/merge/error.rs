@@ -10,15 +10,15 @@ pub(crate) enum MergeError {
     /// There is nothing to join.
     #[error("there is no report to join")]
     Nothing,
-    /// A report is not that of a worker.
+    /// A report has no entry `config.worker`, so it is not the report of a worker.
     #[error("{path} is not the report of a worker (it has no config.worker)", path = .0.display())]
     NoWorker(PathBuf),
-    /// A report tells nonsense of its worker.
+    /// A report has an invalid entry `config.worker` or an invalid start time.
     #[error("{path} cannot be joined: {reason}", path = path.display())]
     Unusable {
         /// Report at fault.
         path: PathBuf,
-        /// Contradiction in it.
+        /// Description of the invalid value.
         reason: String,
     },
     /// Two reports are not of one load.
@@ -35,7 +35,7 @@ pub(crate) enum MergeError {
         /// Differences, each with both values.
         differences: String,
     },
-    /// Two reports are of one worker.
+    /// Two reports are of the same worker.
     #[error(
         "{path} is a second report of worker {index}, after {first}",
         path = path.display(),
@@ -44,9 +44,9 @@ pub(crate) enum MergeError {
     Twice {
         /// Report at fault.
         path: PathBuf,
-        /// The first one.
+        /// Report of the same worker that was read before.
         first: PathBuf,
-        /// Number of the worker.
+        /// Number of the worker, counted from 0.
         index: u64,
     },
     /// Workers did not make their load at the same time.
@@ -64,7 +64,7 @@ pub(crate) enum MergeError {
         /// Index of the step.
         step: usize,
     },
-    /// A histogram cannot be added.
+    /// Two histograms cannot be added.
     #[error("a histogram cannot be added: {0}")]
     Histogram(#[from] HistogramError),
 }

@@ -1,14 +1,14 @@
-//! Load that workers were to make and that is in no figure.
+//! Load that workers were planned to make and that is missing in the joined report.
 
 use bench_report::{Load, Step, Warning, WarningCode, share_of};
 
 use super::worker_report::WorkerReport;
 
-/// Missing reports that are named; more are counted.
+/// Number of missing reports that are named, each in a warning; further ones are counted.
 const NAMED: u64 = 32;
 
-/// Returns a warning for each worker whose report is missing, and for each that told of fewer steps
-/// than others.
+/// Returns a warning for each worker whose report is missing, and for each worker whose report has fewer
+/// steps than others.
 pub(super) fn warnings(workers: &[WorkerReport], steps: &[Step]) -> Vec<Warning> {
     let mut all = missing_reports(workers);
     all.extend(workers.iter().filter_map(|one| missing_steps(one, steps)));
@@ -43,7 +43,8 @@ fn missing_reports(workers: &[WorkerReport]) -> Vec<Warning> {
     all
 }
 
-/// Tells of the share of worker `i` in `steps` of another one, where it is known.
+/// Describes the load that worker `i` of `n` was to make, in words for a message. It is computed from `steps`
+/// of another worker; empty if they do not tell.
 fn share(steps: &[Step], n: u64, i: u64) -> String {
     let arrivals: f64 = steps.iter().filter_map(arrivals_of_a_share).sum();
     if arrivals > 0.0 {
@@ -60,8 +61,8 @@ fn share(steps: &[Step], n: u64, i: u64) -> String {
     }
 }
 
-/// Returns the arrivals that one worker makes in a step, told by the step of another; `None` in a
-/// closed loop, and where nothing was measured.
+/// Returns the number of arrivals that one worker makes in a step, computed from the same step of another
+/// worker. `None` in a closed loop, and if nothing was measured.
 pub(super) fn arrivals_of_a_share(step: &Step) -> Option<f64> {
     let Load::Open { rate_per_s, .. } = step.load else {
         return None;

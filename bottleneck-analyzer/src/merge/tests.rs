@@ -29,7 +29,7 @@ fn operation(durations: impl Iterator<Item = u64> + Clone) -> Operation {
     }
 }
 
-/// Report of worker `i` of 4 on a host of its own, which was started at another time.
+/// Returns the report of worker `i` of 4, on a host of its own that booted at another time than the others.
 fn report(i: u64) -> (PathBuf, Report) {
     let tool = Tool {
         name: "redis-bench".to_owned(),
@@ -205,7 +205,8 @@ fn hosts_that_are_not_like_the_first_one_are_named_with_what_differs() {
     assert_eq!(reports[1].get("environment_differences"), None);
 }
 
-/// An open loop of 100 arrivals per second, of which worker `i` of 4 has made its 25.
+/// Returns the report of worker `i` of 4 in an open loop of 100 arrivals per second. The worker has made its
+/// share: 25 per second.
 fn open_loop(i: u64) -> (PathBuf, Report) {
     let (path, mut report) = report(i);
     report.steps[0].load = Load::Open {
@@ -331,7 +332,8 @@ fn reports_of_one_host_are_compared_by_its_own_clock() {
     let mut reports: Vec<_> = (0..4).map(report).collect();
     for (i, (_, report)) in reports.iter_mut().enumerate() {
         report.clock.boot_id = Some("one host".to_owned());
-        // Started one after another: the wall clock of each start differs, the steps' instants do not.
+        // The workers were started one after another: their start times differ, the instants of their steps
+        // do not.
         report.clock.monotonic_ns = 1_000 * SECOND + i as u64;
         report.started_at = format!("2026-03-14T09:15:{i:02}.000Z");
         let window = &mut report.steps[0].window;
@@ -366,7 +368,7 @@ fn segments_of_a_curve_add_up_and_times_are_those_of_the_first_workers_clock() {
             ..SessionUse::default()
         });
         if i == 0 {
-            // Late: it made no load in this step.
+            // This worker was late and made no load in the step.
             step.window.measure_end_ns = step.window.measure_start_ns;
             (step.segments, step.operations) = (Vec::new(), BTreeMap::new());
             step.end = StepEnd::Failed {
@@ -383,7 +385,7 @@ fn segments_of_a_curve_add_up_and_times_are_those_of_the_first_workers_clock() {
         "all arrivals of this step"
     );
     assert_eq!(step.operations["get"].attempted, 1_500);
-    // The first host was up for 1,000 s when it started.
+    // The first host had been up for 1,000 s when its worker started.
     assert_eq!(step.window.measure_start_ns, 1_005 * SECOND);
     assert_eq!(spike.spans[0].start_ns, 1_005 * SECOND);
     assert_eq!(step.sessions.as_ref().unwrap().opened, 6);

@@ -1,4 +1,4 @@
-//! Report of one worker, with its place on the wall clock.
+//! Report of one worker, and the relation of its clock to the wall clock.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -8,19 +8,19 @@ use serde::Deserialize;
 
 use super::error::MergeError;
 
-/// Worker of a report, as `config.worker` tells it.
+/// Worker that wrote a report, read from the report's `config.worker`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct ReportedWorker {
-    /// Number of the worker, from 0.
+    /// Number of the worker, counted from 0.
     pub(super) i: u64,
-    /// Number of workers.
+    /// Number of workers that make the load.
     pub(super) n: u64,
-    /// Start of the first step.
+    /// Planned start of the first step, as text; absent if the report does not tell.
     pub(super) start_at: Option<String>,
-    /// Time for the preparation of each step.
+    /// Time planned for the preparation of each step, in nanoseconds.
     pub(super) prepare_ns: Option<u64>,
     pub(super) plan_hash: String,
-    /// Largest error of the host's wall clock; absent where the host does not know.
+    /// Largest possible error of the host's wall clock, in nanoseconds; absent if the host does not know it.
     pub(super) clock_error_ns: Option<u64>,
 }
 
@@ -29,15 +29,15 @@ pub(super) struct WorkerReport {
     pub(super) path: PathBuf,
     pub(super) worker: ReportedWorker,
     pub(super) report: Report,
-    /// Wall clock at the start of the host's monotonic clock, in nanoseconds since 1970.
+    /// Wall clock at the zero of the report's monotonic clock, in nanoseconds since 1970.
     boot_wall_ns: i128,
 }
 
 impl WorkerReport {
-    /// Reads who made `report`, and when.
+    /// Reads the worker and the start time from `report`.
     ///
     /// # Errors
-    /// Fails if it is not the report of a worker.
+    /// Fails if `report` is not the report of a worker, or has an invalid entry or start time.
     pub(super) fn new(path: PathBuf, report: Report) -> Result<Self, MergeError> {
         let Some(told) = report.config.get("worker").cloned() else {
             return Err(MergeError::NoWorker(path));
@@ -67,13 +67,14 @@ impl WorkerReport {
         })
     }
 
-    /// Returns true if both reports are of one host since it was started, and so of one clock.
+    /// Returns true if both reports use one monotonic clock: they were written on one host, without a reboot
+    /// in between.
     pub(super) fn shares_clock_with(&self, other: &Self) -> bool {
         self.report.clock.comparable_with(&other.report.clock)
     }
 
-    /// Returns the time by which an instant of this report's clock is to be moved to be one of the clock
-    /// of `other`.
+    /// Returns the nanoseconds that are to be added to an instant of this report to get the same instant on
+    /// the clock of `other`.
     pub(super) fn offset_to(&self, other: &Self) -> i128 {
         if self.shares_clock_with(other) {
             return 0;
@@ -81,7 +82,7 @@ impl WorkerReport {
         self.boot_wall_ns - other.boot_wall_ns
     }
 
-    /// Moves every instant of the report by `offset_ns`.
+    /// Adds `offset_ns` to every instant in the report.
     pub(super) fn move_by(&mut self, offset_ns: i128) {
         if offset_ns == 0 {
             return;
@@ -105,7 +106,8 @@ impl WorkerReport {
         }
     }
 
-    /// Returns the measured part of `step` on the clock of `other`; `None` where nothing was measured.
+    /// Returns start and end of the measured part of `step`, in nanoseconds on the clock of `other`; `None`
+    /// if nothing was measured.
     pub(super) fn measured(&self, step: &Step, other: &Self) -> Option<(i128, i128)> {
         let offset_ns = self.offset_to(other);
         let at = |ns: u64| i128::from(ns) + offset_ns;

@@ -1,4 +1,4 @@
-//! Other users of the same server and of the generator's machine, and the findings about them.
+//! Tests with other users of the same server and of the generator's machine: the findings name them.
 
 use crate::assessment::{ComponentKind, FindingKind};
 use bench_report::{Step, StepEnd};
@@ -7,8 +7,8 @@ use super::common::SECOND;
 use super::common::server::{Server, row};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// Of the server's CPU the load has a quarter and `report.py` the rest; sessions of the load wait for a
-/// CPU for the share `ready` of their time.
+/// A server whose CPU is used by the load to a quarter and by `report.py` for the rest. Sessions of the load
+/// wait for a CPU for the share `ready` of their time.
 fn shared_with_a_report(ready: f64) -> Server {
     let on_cpu = 0.25;
     Server {
@@ -37,7 +37,7 @@ fn shared_with_a_report(ready: f64) -> Server {
     }
 }
 
-/// The machine is full, and most of it is used by somebody else's sessions inside the server.
+/// The machine's CPU is used up, most of it by sessions of `report.py` inside the server.
 #[test]
 fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
     let assessment = assess_reports(&shared_with_a_report(0.70).run());
@@ -45,7 +45,7 @@ fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
     let found = finding(&assessment, "other_applications").unwrap();
     assert_eq!(found.thing.as_deref(), Some("report.py"));
     assert!(found.title.contains("75 %"), "{}", found.title);
-    // 70 % of the service of 2 ms, by three quarters of the server's 80 of 99 %.
+    // 70 % of the service time of 2 ms, × three quarters of the server's CPU, × the server's 80 of 99 % busy.
     let own = 2e6 * 0.70 * 0.75 * 0.80 / 0.99;
     let saved = found.impact.unwrap().saved_ns.unwrap();
     assert!((saved / own - 1.0).abs() < 0.02, "{saved} of {own}");
@@ -53,14 +53,14 @@ fn a_report_in_the_same_server_that_takes_the_cpu_is_a_problem_by_its_name() {
         factor(&assessment, ComponentKind::Postgres),
         "machine_cpu.others"
     );
-    // Where the load's own sessions hardly wait, the report takes nothing from them.
+    // If the load's own sessions hardly wait for a CPU, the report costs them nothing.
     let assessment = assess_reports(&shared_with_a_report(0.01).run());
     let found = finding(&assessment, "other_applications").unwrap();
     assert_eq!(found.kind, FindingKind::Information);
 }
 
-/// The server counts everybody's statements: that of the report, which took most of the time, is none of
-/// the load's.
+/// The server counts the statements of everybody. The report's statement took most of the time and must not
+/// be taken for one of the load.
 #[test]
 fn a_statement_of_another_application_is_not_taken_for_the_load_s() {
     let mut server = shared_with_a_report(0.70);
@@ -92,7 +92,7 @@ fn a_statement_of_another_application_is_not_taken_for_the_load_s() {
     assert!(found.title.contains("stock"), "{}", found.title);
 }
 
-/// Autovacuum and a report read the same pages as the load.
+/// Autovacuum and a report wait for the same reads as the load, and must be named.
 #[test]
 fn who_else_waits_for_the_same_is_named_with_the_wait() {
     let server = Server {
@@ -134,7 +134,7 @@ fn who_else_waits_for_the_same_is_named_with_the_wait() {
     assert!(label("report.py") && !label("checkpointer"));
 }
 
-/// The cache that sessions wait at, with what it read; the other caches are none of it.
+/// The evidence shows the cache that sessions wait for, and not the other caches.
 #[test]
 fn a_wait_at_a_cache_of_transaction_states_shows_the_use_of_that_cache() {
     let cache = |name: &str| row(&[("name", name)], &[("blocks_read", 70.0)]);
@@ -153,8 +153,8 @@ fn a_wait_at_a_cache_of_transaction_states_shows_the_use_of_that_cache() {
     );
 }
 
-/// A client that thinks for 14 ms inside its transactions, on a full machine: whether it thinks or
-/// waits for a CPU is told by how long its threads were ready to run.
+/// A client pauses for 14 ms inside its transactions, on a full machine. The time for which its threads were
+/// ready to run tells whether it thinks or waits for a CPU.
 #[test]
 fn pauses_are_the_client_s_own_where_its_threads_hardly_waited_for_a_cpu() {
     let server = Server {
@@ -179,8 +179,8 @@ fn pauses_are_the_client_s_own_where_its_threads_hardly_waited_for_a_cpu() {
     assert!(is_unknown(&assessment, "kept_transactions"));
 }
 
-/// A server that its quota stops nine tenths of the time: its sessions show as idle, because they cannot
-/// read their messages. The kernel counts them as ready.
+/// A quota stops the server for nine tenths of the time. Its sessions show as idle, because they cannot read
+/// their messages; the kernel counts them as ready.
 #[test]
 fn time_without_a_cpu_that_no_sample_shows_is_not_taken_for_the_network() {
     let quota = |ready_s: f64| Server {
@@ -202,12 +202,12 @@ fn time_without_a_cpu_that_no_sample_shows_is_not_taken_for_the_network() {
     let found = finding(&assessment, "throttled").unwrap();
     let part = found.impact.unwrap().ratio;
     assert!((part - 0.9).abs() < 0.02, "{part}");
-    // The same silence where the kernel counted no waiting is the way there and back.
+    // If the kernel counted no waiting, the same unexplained time is the network's.
     let assessment = assess_reports(&quota(0.0).run());
     assert!(finding(&assessment, "round_trips").is_some());
 }
 
-/// On a CPU that is used up a session that was woken shows its event until it runs.
+/// If the CPU is used up, a session that was woken shows its last wait event until it runs.
 #[test]
 fn a_wait_that_goes_on_for_want_of_a_cpu_is_counted_as_want_of_a_cpu() {
     let commits = |ready_s: f64| Server {
@@ -231,7 +231,7 @@ fn a_wait_that_goes_on_for_want_of_a_cpu_is_counted_as_want_of_a_cpu() {
     );
 }
 
-/// The server has no place for the pool: nothing ran, and the report says why.
+/// The server has no free connection for the pool: the step never ran, and the report tells the reason.
 #[test]
 fn a_step_that_could_not_run_is_told_with_its_reason() {
     let reason = "8 connections do not fit: max_connections is 16";

@@ -1,4 +1,5 @@
-//! Causes inside PostgreSQL: each planted, the same below its guard, and without its figure.
+//! Tests of causes inside PostgreSQL: each is planted, then planted below its bound, then planted without its
+//! figure in the report.
 
 use crate::assessment::{Assessment, ComponentKind, Confidence, Finding, FindingKind};
 use bench_report::EvidenceRow;
@@ -10,7 +11,7 @@ pub(super) fn assess(server: &Server) -> Assessment {
     assess_reports(&server.run())
 }
 
-/// The first problem, which must be of `rule`.
+/// Returns the first problem, and checks that it is of `rule`.
 pub(super) fn first<'a>(assessment: &'a Assessment, rule: &str) -> &'a Finding {
     let mut problems = assessment.findings.iter();
     let first = problems.find(|f| f.kind == FindingKind::Problem && f.confidence > Confidence::Low);
@@ -44,8 +45,8 @@ fn a_healthy_load_has_no_problem_and_its_number_of_users_is_the_limit() {
     );
 }
 
-/// Every entry below: the event with 60 % of the sessions in service, the rule that tells of it,
-/// and what its title names.
+/// For each entry below: the event with 60 % of the sessions in service, the rule that must report it, and a
+/// part of the finding's title.
 #[test]
 fn each_event_is_the_first_finding_with_its_name_and_its_time() {
     for (event, rule, named) in [
@@ -96,7 +97,7 @@ fn each_event_is_the_first_finding_with_its_name_and_its_time() {
             "{:?}",
             found.thing
         );
-        // 60 % of the sessions, 95 % of the service of 2 ms.
+        // 60 % of the sessions, of the 95 % of the 2 ms of service that pass inside the server.
         let own = 2e6 * 0.95 * 0.6;
         assert!(
             (saved_ns(found) / own - 1.0).abs() < 0.05,
@@ -139,7 +140,7 @@ fn waits_that_were_not_sampled_are_not_known() {
     assert!(finding(&assessment, "lock_waits").is_none());
 }
 
-/// Commits and reads wait a little in every load: that is what it costs, until it is much.
+/// Every load waits a little for commits and reads; that is no problem until it is much.
 #[test]
 fn commits_that_wait_for_their_own_flush_alone_are_no_problem() {
     let assessment = assess(&Server {
@@ -208,7 +209,7 @@ fn an_advisory_lock_is_named_by_its_key_and_not_called_a_row_or_table_lock() {
         "{}",
         found.detail
     );
-    // What the holder does is part of the lock's cost.
+    // The activity of the holder is part of what the lock costs.
     let asleep = finding(&assessment, "sleeps").unwrap();
     assert_eq!(
         (asleep.kind, asleep.parent.as_ref()),
@@ -289,7 +290,7 @@ fn a_session_outside_the_load_that_holds_a_table_is_named() {
     }
 }
 
-/// Reports of the release before have pairs, and no roots.
+/// Reports of the previous release have pairs of blocking sessions, and no roots.
 #[test]
 fn older_reports_tell_the_holder_by_pairs() {
     let pair = |statement: &str, weight: f64| {
@@ -341,7 +342,7 @@ fn a_transaction_that_its_client_keeps_open_is_a_problem_and_round_trips_are_non
         "{}",
         found.title
     );
-    // Seven statements of 2 ms together: each pause is a quarter of a millisecond.
+    // Seven statements take 2 ms together, so each pause is a quarter of a millisecond.
     let trips = Server {
         idle_in_transaction: 0.7,
         figures: vec![("statements.calls", 7.0 * Server::default().calls())],
@@ -352,7 +353,7 @@ fn a_transaction_that_its_client_keeps_open_is_a_problem_and_round_trips_are_non
     assert!(ruled_out(&assessment, "kept_transactions"));
 }
 
-/// On a machine that is full, a client that waits for a CPU pauses as one does that thinks.
+/// On a full machine, a client that waits for a CPU pauses just as a client that thinks.
 #[test]
 fn pauses_of_a_client_that_may_have_had_no_cpu_are_unknown() {
     let crowded = |pause_ns: f64| Server {

@@ -1,4 +1,4 @@
-//! Circumstances of a load on PostgreSQL: deadlocks, connecting, distance, episodes.
+//! Tests of circumstances of a load on PostgreSQL: deadlocks, connecting, distance, episodes.
 
 use crate::assessment::{Confidence, FindingKind};
 use bench_report::Report;
@@ -169,7 +169,7 @@ fn a_lock_in_one_repeat_of_three_is_an_episode_with_its_worst_call() {
     assert!(finding(&none, "lock_waits").is_none());
 }
 
-/// Few samples make a share of time no more than likely, a handful a doubt.
+/// With few samples a share of time is likely at most; with a handful the finding is in doubt.
 #[test]
 fn a_handful_of_samples_is_no_more_than_a_doubt() {
     for (samples, confidence) in [
@@ -187,8 +187,8 @@ fn a_handful_of_samples_is_no_more_than_a_doubt() {
     }
 }
 
-/// Six statements in a transaction, two milliseconds each way: what the run itself declares needs no
-/// machine with room to be known.
+/// Six statements in a transaction, with a network delay of two milliseconds each way. The run itself
+/// declares the delay, so it is known even on a full machine.
 #[test]
 fn round_trips_of_a_delay_that_the_run_declares_are_counted() {
     let server = Server {

@@ -1,4 +1,4 @@
-//! Figures that a warning spoils.
+//! Tests of figures that a warning spoils.
 
 use crate::assessment::{Assessment, ComponentKind, Confidence, Finding, FindingKind, GateOutcome};
 use crate::render::{html, terminal};
@@ -37,7 +37,7 @@ fn what_a_warning_spoils_is_never_sure_and_passes_no_gate() {
     assert!(named(&assessment).contains(&"generator_spoilt_results"));
 }
 
-/// The report with a warning that spoils these fields of every step.
+/// Returns the report with a warning that spoils these fields of every step.
 fn doubted(mut report: Report, code: WarningCode, fields: &[&str]) -> Report {
     for index in 0..report.steps.len() {
         let doubt = Warning::new(code, "arrivals were released late by the generator");
@@ -46,7 +46,7 @@ fn doubted(mut report: Report, code: WarningCode, fields: &[&str]) -> Report {
     report
 }
 
-/// As on the terminal, on one line.
+/// Returns the assessment as shown on the terminal, joined into one line.
 fn shown(assessment: &Assessment) -> String {
     let text = terminal::render(assessment);
     assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");

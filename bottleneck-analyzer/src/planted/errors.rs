@@ -1,4 +1,5 @@
-//! Requests that fail: each kind with what was said of it, first where it breaks the objective.
+//! Tests of requests that fail: each kind is reported with the server's message, before other findings if it
+//! breaks the objective.
 
 use crate::assessment::{ComponentKind, Finding, FindingKind, ImpactOf};
 use bench_report::{FailureSample, Report, Step, StepEnd};
@@ -23,7 +24,7 @@ fn sample(
     }
 }
 
-/// Makes a share of the calls of a step fail.
+/// Makes the share `part` of the calls of a step fail.
 fn fail(step: &mut Step, kind: &str, part: f64, message: &str) {
     let call = step.operations.get_mut("call").unwrap();
     let failed = (call.attempted as f64 * part) as u64;
@@ -32,7 +33,7 @@ fn fail(step: &mut Step, kind: &str, part: f64, message: &str) {
     step.failures.push(sample(kind, message, None, None));
 }
 
-/// Nothing succeeds, and a rule ends every step.
+/// Returns a run in which every request fails with `kind`. With `stopped`, a stop rule ends every step.
 fn nothing_succeeds(kind: &str, message: &str, stopped: bool) -> Vec<Report> {
     Server::default().run_with(|_, step| {
         let call = step.operations.get_mut("call").unwrap();
@@ -101,7 +102,7 @@ fn a_rule_that_ended_every_step_is_named_with_its_reason() {
         stopped.detail
     );
     assert_eq!(stopped.parent.as_ref(), Some(&assessment.findings[0].id));
-    // Nothing failed, and a guard stopped all of it: that is a problem of its own.
+    // A guard stopped the whole run although no request failed: that is a problem of its own.
     let guarded = Server::default().run_with(|_, step| {
         step.end = StepEnd::Stopped {
             rule: "server connections>80%".into(),
@@ -142,7 +143,8 @@ fn failures_come_first_however_slow_the_rest_is() {
     );
 }
 
-/// A kind, what was said, a word of what it means, and one of what to do.
+/// Kind of failure, its message, a word that the explanation must contain, and one that the advice must
+/// contain.
 const CODES: [(&str, &str, &str, &str); 10] = [
     (
         "sqlstate.40001",
@@ -263,7 +265,7 @@ fn kinds_are_told_apart_and_a_few_failures_are_information() {
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "users");
 }
 
-/// Failures of one repeat count, whichever repeat stands for the operating point.
+/// Failures of one repeat count, even if another repeat represents the operating point.
 #[test]
 fn failures_in_one_repeat_are_found() {
     for failing in 0..3 {
@@ -286,7 +288,7 @@ fn failures_in_one_repeat_are_found() {
     }
 }
 
-/// The operating point is fine, and a larger pool is refused by the server.
+/// The operating point is fine, but the server refuses connections of a larger pool.
 #[test]
 fn failures_at_other_settings_are_told_as_such() {
     let mut reports = Server::default().run();
@@ -313,7 +315,7 @@ fn failures_at_other_settings_are_told_as_such() {
     }
 }
 
-/// A session that its time-out ended: the client learns that the connection is closed, and no more.
+/// A time-out of the server ended a session. The client learns only that its connection is closed.
 #[test]
 fn a_connection_that_the_server_closed_is_told_with_the_server_s_time_out() {
     let ended = |sessions: f64| {

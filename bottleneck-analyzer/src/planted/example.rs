@@ -1,4 +1,4 @@
-//! The committed example is what the code makes of its reports now.
+//! Test that the committed example of an assessment is what the code makes of its reports now.
 
 use std::path::Path;
 
@@ -12,11 +12,11 @@ fn the_committed_example_is_up_to_date() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/examples/smoke");
     let committed: Assessment = store::load_json(&directory.join("assessment.json")).unwrap();
     let now = Assessment {
-        // The commit it was made from is another one.
+        // The committed example was made from another commit of the code.
         tool: committed.tool.clone(),
         ..assess_at(&directory)
     };
-    // What is read back may differ from what was written in the last bit of a number.
+    // A number that is written and read back may differ in its last bit.
     let written = serde_json::to_string(&now).unwrap();
     let read_back: Assessment = serde_json::from_str(&written).unwrap();
     assert!(

@@ -1,4 +1,5 @@
-//! Reports of real runs, kept for ever: each can be judged, and what was planted in it is named.
+//! Tests with reports of real runs that are kept for ever: each can be judged, and the fault that was planted
+//! in it is named.
 
 #[path = "../../../crates/bench-report/tests/common/faults.rs"]
 mod faults;
@@ -22,12 +23,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Returns the violations of the schema in an assessment.
+/// Returns the places at which an assessment violates the schema.
 fn faults(assessment: &Value) -> Vec<String> {
     faults::faults(&root().join("docs/schema/assessment-1.json"), assessment)
 }
 
-/// Rules that found something in the report of `scenario` of `db-pool-bench`.
+/// Returns the rules that found something in the report of `scenario` of `db-pool-bench`.
 fn found(scenario: &str) -> Vec<String> {
     let assessment = assess(&kept().join(format!("db-pool-bench.{scenario}-1.json")));
     let wrong = assessment.findings.iter();
@@ -62,11 +63,11 @@ fn every_report_ever_written_can_be_judged() {
 #[test]
 fn what_was_planted_in_each_is_named() {
     for (scenario, planted) in [
-        // Two requests that each take two connections, on a pool of two.
+        // Planted: two requests that each take two connections, on a pool of two.
         ("exhaust", "nested_checkout"),
-        // Every hundredth arrival kept its connection.
+        // Planted: every hundredth arrival kept its connection.
         ("lifecycle", "leaked_connections"),
-        // Eight sessions update the one row of pgbench_branches.
+        // Planted: eight sessions update the single row of pgbench_branches.
         ("observe", "lock_waits"),
     ] {
         let found = found(scenario);
@@ -77,8 +78,8 @@ fn what_was_planted_in_each_is_named() {
     }
 }
 
-/// A pool of 4 was the largest, and throughput still rose with it: but nobody recorded the CPU, so
-/// whether a larger one would be served is not known.
+/// The largest pool was one of 4, and throughput still rose with it. The CPU was not recorded, so nobody
+/// knows if a larger pool would carry more.
 #[test]
 fn a_pool_that_all_wait_for_is_not_called_too_small_where_the_cpu_was_not_recorded() {
     let assessment = assess(&kept().join("db-pool-bench.sweep-1.json"));

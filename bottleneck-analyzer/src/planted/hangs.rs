@@ -1,4 +1,4 @@
-//! Requests that were never answered: percentiles that fall among them are lower bounds.
+//! Tests of requests that were never answered: percentiles that fall among them are lower bounds.
 
 use crate::assessment::{ComponentKind, GateOutcome};
 use crate::render::{html, terminal};
@@ -8,7 +8,7 @@ use bench_report::{CensoredPercentiles, Histogram, Report, Warning, WarningCode}
 use super::common::{Plant, save};
 use super::judge;
 
-/// A healthy run in which 15 % of the requests hung and had waited for `age_ns`.
+/// Returns a healthy run in which 15 % of the requests hung and had waited for `age_ns` at the end.
 fn hanging(age_ns: u64) -> Report {
     let mut report = Plant::default().postgres();
     for index in 0..report.steps.len() {

@@ -1,4 +1,5 @@
-//! A healthy run has no problem, a limiting factor each, and time that adds up.
+//! Tests that a healthy run has no problem, a limiting factor for each component, and parts of the time that
+//! add up.
 
 use crate::assessment::Readiness;
 

@@ -1,4 +1,4 @@
-//! The limiting factor: the demand whose bound explains the throughput, and nothing that does not.
+//! Tests of the limiting factor: the demand whose bound explains the throughput is named, and no other.
 
 use crate::assessment::{Assessment, ComponentKind, Confidence, FindingKind};
 use bench_report::{
@@ -14,8 +14,8 @@ fn limit(assessment: &Assessment) -> String {
     format!("{}: {} ({})", limit.factor, limit.title, limit.reason)
 }
 
-/// Forty users before a pool of ten; ten sessions, most of which wait for one row, and somebody
-/// else's program on the machine.
+/// Forty users before a pool of ten. Most of its sessions wait for one row, and a program that takes no part
+/// uses CPU of the machine.
 fn hot_row() -> Server {
     let holder = |event: &str, state: &str, looks: f64| {
         let labels = [
@@ -40,7 +40,7 @@ fn hot_row() -> Server {
         ],
         idle_in_transaction: 0.084,
         outside: 0.05,
-        // Server 1.9 of 4 cores, generator 0.5, report.py 1.2: 90 %.
+        // Of 4 cores the server uses 1.9, the generator 0.5 and report.py 1.2: together 90 %.
         cpu: (0.90, 0.475, 0.125),
         tables: vec![(
             "blockers",
@@ -64,11 +64,11 @@ fn a_hot_row_is_the_limit_and_not_the_pool_and_not_the_cpu_that_others_use() {
         .unwrap();
     assert!(found.id.starts_with("lock_waits"), "{}", found.title);
     let impact = found.impact.unwrap();
-    // 12.5 ms of waiting and its echo before the pool: 72.5 of 80 ms.
+    // 12.5 ms of waiting for the row, and the queue before the pool that it causes: 72.5 of 80 ms.
     let saved = impact.saved_ns.unwrap() / 1e6;
     assert!((70.0..75.0).contains(&saved), "{saved}");
     assert!((impact.ratio - saved / 80.0).abs() < 0.01, "{impact:?}");
-    // The next limit is the CPU that report.py leaves: 583/s instead of 500/s.
+    // The next limit is the CPU that report.py leaves: 583 requests per second instead of 500.
     let gain = impact.capacity_gain_ratio.unwrap();
     assert!((0.14..0.20).contains(&gain), "{gain}");
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "wait.lock");
@@ -96,7 +96,8 @@ fn a_hot_row_is_the_limit_and_not_the_pool_and_not_the_cpu_that_others_use() {
     );
 }
 
-/// The pool, its queue told or not, on a machine with room or without a recording.
+/// Calls that queue for a pool of 4. `cpu` are shares of the machine: all that is busy, the server's, the
+/// generator's.
 fn crowd(cpu: (f64, f64, f64)) -> Server {
     Server {
         users: 32.0,
@@ -133,7 +134,7 @@ fn a_pool_is_too_small_only_where_the_cpu_is_known_to_have_room() {
     assert_eq!(factor(&full, ComponentKind::Postgres), "machine_cpu.server");
 }
 
-/// A recording of the generator's machine says nothing of a server on another one.
+/// A recording of the generator's machine tells nothing about a server on another machine.
 #[test]
 fn a_server_on_another_machine_is_not_known_to_have_room() {
     let mut reports = crowd((0.3, 0.0, 0.08)).run();
@@ -150,7 +151,7 @@ fn a_server_on_another_machine_is_not_known_to_have_room() {
     assert_eq!(factor(&assessment, ComponentKind::Postgres), "inconclusive");
 }
 
-/// A checkout that is long without a queue: connections that are free, and nobody waiting.
+/// A long checkout without a queue: connections are free and no call waits for one.
 fn checked(
     in_use: f64,
     size: u64,
@@ -219,12 +220,12 @@ fn a_checkout_that_cannot_be_divided_is_not_known() {
     );
 }
 
-/// A healthy Redis at 2,000/s: the driver's PING at checkout is no queue.
+/// A healthy Redis at 2,000 requests per second: the driver's PING at each checkout is no queue.
 #[test]
 fn a_healthy_redis_whose_driver_checks_its_connections_has_no_problem() {
     let plant = Plant::default();
     let mut report = plant.redis();
-    // The pool at its operating point, beside nothing else.
+    // Only the pool at its operating point, without other settings to compare with.
     report
         .steps
         .retain(|step| step.parameter("pool_size") == Some(8.0));
@@ -352,7 +353,7 @@ fn figures_that_break_little_s_law_make_the_limit_doubtful() {
     assert!(limit.reason.contains("9 were at work"), "{}", limit.reason);
 }
 
-/// No sentence contradicts another: what is on a CPU is not the round trip.
+/// No sentence contradicts another: time on a CPU is not counted as a round trip.
 #[test]
 fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_told() {
     let assessment = assess_reports(
@@ -371,7 +372,7 @@ fn where_no_bound_explains_the_run_the_limit_is_not_known_and_the_nearest_is_tol
     assert!(!told.contains("round trip"), "{told}");
 }
 
-/// Sessions that sleep need no CPU: one that others use up is not what the calls wait for.
+/// Sessions that sleep need no CPU, so a CPU that others use up is not the reason of their calls' time.
 #[test]
 fn a_cpu_that_others_use_up_does_not_hide_what_the_calls_wait_for() {
     let sleeping = Server {
@@ -410,7 +411,7 @@ fn a_quota_that_holds_the_server_back_is_named_with_its_periods() {
     assert!(fine.ruled_out.iter().any(|r| r.rule == "throttled"));
 }
 
-/// Windows of 100 ms with their throughput; the target stops for `stall_s` of each second.
+/// A run recorded in intervals of 100 ms, in which the target stops for `stall_s` of each second.
 fn with_stalls(stall_s: f64, generator_stall_ns: u64) -> Assessment {
     let mut reports = Server::default().run_with(|_, step| {
         step.generator.worst_stall_ns = generator_stall_ns;

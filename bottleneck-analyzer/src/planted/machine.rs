@@ -1,8 +1,8 @@
-//! The machine: who used its CPU, its memory, its host.
+//! Tests of the machine: who used its CPU and its memory, and what its hypervisor took.
 
 use crate::assessment::{ComponentKind, Confidence};
+use bench_report::Cgroup;
 use bench_report::Report;
-use bench_report::environment::Cgroup;
 
 use super::common::{Plant, START};
 use super::{assess, assess_reports, factor, finding, is_unknown, named};
@@ -40,7 +40,7 @@ fn a_stranger_on_the_machine_is_named_by_its_name() {
 
 #[test]
 fn a_stranger_whose_name_begins_like_a_server_s_is_a_stranger() {
-    // The kernel cuts `postgres_exporter` at 15 bytes.
+    // Programs whose names look like those of participants. The kernel cuts `postgres_exporter` at 15 bytes.
     for name in ["postgres_export", "redis-server_ex", "sysmon-agent"] {
         let assessment = assess(&Plant {
             outsider: Some((name.into(), 2.0)),
@@ -115,7 +115,7 @@ fn the_machine_s_own_troubles_are_named() {
     }
 }
 
-/// One of the machine's four cores may be used.
+/// Returns a recording of a machine with four cores of which a quota allows one.
 fn under_a_quota(plant: &Plant) -> Report {
     let mut recording = plant.sysmon();
     recording.environment.cgroup = Some(Cgroup {
@@ -199,8 +199,8 @@ fn a_local_server_of_unknown_name_is_not_called_a_stranger() {
     assert_eq!(named(&elsewhere)[0], "cpu_others");
 }
 
-/// A server whose processes are none of the busiest is in no recording of those; what it used the
-/// bench knows from the kernel.
+/// The recording has only the busiest processes, and the server's are not among them. The bench knows their
+/// CPU time from the kernel.
 #[test]
 fn a_server_whose_cpu_time_the_bench_counted_is_no_stranger() {
     let plant = Plant {
@@ -255,7 +255,8 @@ fn an_impact_that_nobody_measured_is_not_made_up() {
     assert_eq!(finding(&swapping, "swapping").unwrap().impact, None);
 }
 
-/// Compilers that come and go, each for a second, `at_once` of them at any time, each on a core.
+/// Returns a recording with short-lived compilers: each runs for a second on a core of its own, and `at_once`
+/// run at any time.
 fn with_compilers(plant: &Plant, at_once: u64) -> Report {
     let mut recording = plant.sysmon();
     for second in 0..100u64 {
@@ -273,7 +274,7 @@ fn with_compilers(plant: &Plant, at_once: u64) -> Report {
     recording
 }
 
-/// The percentages of a text.
+/// Returns the percentages in a text.
 fn percentages(text: &str) -> Vec<f64> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let pairs = words.windows(2).filter(|pair| pair[1].starts_with('%'));
@@ -282,7 +283,7 @@ fn percentages(text: &str) -> Vec<f64> {
 
 #[test]
 fn programs_that_come_and_go_count_for_the_time_that_they_are_there() {
-    // One core of four is theirs at any time; 11 % are the server's and the generator's.
+    // Compilers use one core of four at any time; server and generator use 11 % of the machine.
     let plant = Plant {
         cpu: (0.36, 0.05, 0.06),
         ..Plant::default()
@@ -293,14 +294,14 @@ fn programs_that_come_and_go_count_for_the_time_that_they_are_there() {
     for ratio in percentages(&found.title) {
         assert!((22.0..=26.0).contains(&ratio), "{}", found.title);
     }
-    // Two thirds of the machine stood idle: nobody was kept from anything.
+    // Two thirds of the machine were idle, so the compilers took nothing from the run.
     assert!(!named(&assessment).contains(&"cpu_others"));
     assert!(found.impact.is_none(), "{found:?}");
 }
 
 #[test]
 fn shares_of_the_cpu_add_up_to_no_more_than_was_busy() {
-    // What processes say of themselves comes to more than the machine's own reading leaves.
+    // The CPU times of the processes add up to more than the machine's own reading leaves for them.
     for (busy, at_once) in [(0.45, 4), (0.97, 4)] {
         let plant = Plant {
             cpu: (busy, 0.10, 0.15),
@@ -369,7 +370,7 @@ fn steal_during_a_step_is_not_lost_in_a_long_recording() {
 
 #[test]
 fn programs_that_live_for_moments_are_counted_though_nothing_recorded_them() {
-    // A server and a generator that use 15 % of a machine that is full, and no other process seen.
+    // Server and generator use 15 % of a machine that is full, and no other process was recorded.
     let plant = Plant {
         cpu: (0.97, 0.05, 0.10),
         ..Plant::default()

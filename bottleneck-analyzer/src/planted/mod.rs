@@ -1,4 +1,4 @@
-//! Planted faults: the analyzer names each, and a healthy run has no problem.
+//! Tests with planted faults: the analyzer names each fault, and a healthy run has no problem.
 
 mod beside;
 mod causes;
@@ -34,7 +34,7 @@ use crate::{analysis, cli, run_reports::RunReports, thresholds::Thresholds};
 use bench_report::{Report, store};
 use common::{Plant, save};
 
-/// A run with what is concluded from it.
+/// Returns the run in `directory`, and its assessment.
 fn judge(directory: &Path) -> (RunReports, Assessment) {
     let run = RunReports::load(&[directory.to_owned()]).unwrap();
     let assessment = analysis::assess(&run, &Thresholds::load(None).unwrap(), cli::tool());
@@ -53,7 +53,7 @@ fn assess(plant: &Plant) -> Assessment {
     assess_at(home.path())
 }
 
-/// Returns the assessment of these reports alone.
+/// Returns the assessment of `reports`, without other files.
 fn assess_reports(reports: &[Report]) -> Assessment {
     let home = tempfile::tempdir().unwrap();
     for report in reports {
@@ -62,7 +62,7 @@ fn assess_reports(reports: &[Report]) -> Assessment {
     assess_at(home.path())
 }
 
-/// Every piece of evidence stands where it says, with the value it shows.
+/// Asserts that each piece of evidence points at a place in a report, with the value that it shows.
 fn every_pointer_resolves(assessment: &Assessment, directory: &Path) {
     let mut walked = 0;
     let mut reports: HashMap<&str, serde_json::Value> = HashMap::new();
@@ -83,7 +83,7 @@ fn every_pointer_resolves(assessment: &Assessment, directory: &Path) {
     assert!(walked > 0);
 }
 
-/// The problems and symptoms, first named first.
+/// Returns the rules of the problems and symptoms, in the order of the assessment.
 fn named(assessment: &Assessment) -> Vec<&str> {
     let wrong = assessment
         .findings
@@ -98,7 +98,7 @@ fn factor(assessment: &Assessment, component: ComponentKind) -> &str {
     &found.limiting_factor.factor
 }
 
-/// The finding of a rule, whatever it is about.
+/// Returns the first finding of `rule`; `None` if there is none.
 fn finding<'a>(assessment: &'a Assessment, rule: &str) -> Option<&'a Finding> {
     let mut all = assessment.findings.iter();
     all.find(|f| f.id.split(':').next() == Some(rule))
@@ -109,7 +109,7 @@ fn gate<'a>(assessment: &'a Assessment, name: &str) -> &'a Gate {
     found.unwrap_or_else(|| panic!("no gate {name}"))
 }
 
-/// Returns a promise about a component.
+/// Returns the promise `indicator` about a component.
 fn promise<'a>(
     assessment: &'a Assessment,
     component: ComponentKind,

@@ -1,4 +1,4 @@
-//! Objectives: what fails a gate, and what may be promised.
+//! Tests of objectives: the figures that fail a gate, and the figures that may be promised.
 
 use crate::assessment::{ComponentKind, Confidence, GateOutcome, Readiness};
 
@@ -62,7 +62,7 @@ fn requests_that_never_came_back_failed() {
     });
     let errors = gate(&assessment, "postgres.sweep.errors");
     assert_eq!(errors.outcome, GateOutcome::Fail);
-    // 2,000 of 10,000.
+    // 2,000 of 10,000 requests failed.
     assert!((errors.measured.unwrap() - 0.2).abs() < 1e-9, "{errors:?}");
     assert!(
         errors
@@ -74,7 +74,7 @@ fn requests_that_never_came_back_failed() {
     assert!((point.error_ratio.unwrap() - 0.2).abs() < 1e-9);
     let promise = promise(&assessment, ComponentKind::Postgres, "availability").unwrap();
     assert_eq!(promise.value, None, "{}", promise.shown);
-    // What happened to them is told under what it did to the objective.
+    // The symptom that explains the failures is listed under the finding about the objective.
     assert_eq!(
         named(&assessment),
         ["errors_past_objective", "censored_tail"]
@@ -85,8 +85,8 @@ fn requests_that_never_came_back_failed() {
 
 #[test]
 fn one_failure_promises_no_more_than_none() {
-    // So many that an approximation by the normal distribution took one failure for a reason to
-    // promise more.
+    // With so many requests, an approximation by the normal distribution promised more after one failure than
+    // after none.
     let plant = Plant {
         service_ns: 8e9 / 5_600.0,
         ..Plant::default()

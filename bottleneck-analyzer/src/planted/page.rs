@@ -1,4 +1,4 @@
-//! The page: one file that loads nothing, in which no label of a report becomes markup.
+//! Tests of the page: it is one file that loads nothing, and no label of a report becomes markup.
 
 use super::common::{Plant, save};
 use crate::render::html;
@@ -11,7 +11,7 @@ fn page_of(directory: &std::path::Path) -> String {
     html::page(&run, &assessment)
 }
 
-/// The page without its data: what has to stay small.
+/// Returns the page without its data: the part whose size has a bound.
 fn shell(page: &str) -> String {
     let start = page.find("id=\"plimsoll-data\"").unwrap();
     let end = start + page[start..].find("</script>").unwrap();

@@ -1,4 +1,4 @@
-//! Pools, waits inside the server, and its connections.
+//! Tests of pools, of waits inside PostgreSQL, and of its connections.
 
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
 use bench_report::Report;
@@ -97,7 +97,7 @@ fn connections_near_the_limit_are_a_problem() {
     assert_eq!(named(&assessment), ["connections_near_limit"]);
 }
 
-/// Users who queue before a pool, on a machine with CPU to spare.
+/// Users who queue for a pool, on a machine with CPU to spare.
 fn crowd(pool_sizes: &[u64]) -> Plant {
     Plant {
         pool_sizes: pool_sizes.to_vec(),
@@ -155,7 +155,7 @@ fn what_may_be_refused_one_day_is_no_measured_impact() {
     );
 }
 
-/// A server that was watched under somebody else's load: no call was timed.
+/// The server was observed under somebody else's load, so no call was timed.
 #[test]
 fn what_holds_up_a_server_that_was_only_watched_is_named_by_its_sessions() {
     let watched = |lock: f64| {

@@ -1,4 +1,4 @@
-//! Redis: misses, evictions, its one thread, the price of a pool.
+//! Tests of Redis: misses, evictions, its main thread, the cost of a pool.
 
 use crate::assessment::{ComponentKind, FindingKind, Readiness};
 
@@ -37,7 +37,7 @@ fn redis_s_main_thread_can_be_full_on_a_machine_that_is_not() {
     );
 }
 
-/// Fifty users on one connection, which one task drives: other threads idle.
+/// Fifty users share one connection. One task drives it, so other threads of the generator are idle.
 #[test]
 fn one_full_thread_of_the_generator_is_its_limit_though_others_idle() {
     let home = tempfile::tempdir().unwrap();

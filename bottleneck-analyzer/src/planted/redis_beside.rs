@@ -1,5 +1,5 @@
-//! Records of live runs of a Redis beside which something was planted: paused clients, forks,
-//! MONITOR, subscribers, one core for server and load. Each thing is told once, under its cause.
+//! Tests with figures of live runs of a Redis under something else than the load: paused clients, forks,
+//! MONITOR, subscribers, one core for server and load. Each is reported once, under its cause.
 
 use crate::assessment::Assessment;
 use crate::assessment::{ComponentKind, Finding, FindingKind};
@@ -8,7 +8,8 @@ use bench_report::{EvidenceRow, Report, Series, ServerEvidence, Step};
 use super::common::{Plant, SECOND, command, hist};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// A second in which nothing comes back for `still_s`, in points of 50 ms.
+/// Returns a series of throughput, in intervals of 50 ms over a second, in which nothing is answered for
+/// `still_s` seconds.
 fn throughput(report: &Report, still_s: f64) -> Series {
     let mut series = Series::new("throughput_per_s");
     for step in &report.steps {
@@ -21,7 +22,8 @@ fn throughput(report: &Report, still_s: f64) -> Series {
     series
 }
 
-/// A healthy run whose users stand still for `still_s`, and in whose steps something is planted.
+/// Assesses a healthy run in which no user is answered for `still_s` seconds, after `plant` changed its
+/// steps.
 fn run(still_s: f64, plant: impl Fn(&mut Step)) -> Assessment {
     let mut report = Plant::default().redis();
     for step in &mut report.steps {
@@ -48,7 +50,7 @@ fn client(server: &mut ServerEvidence, kind: &str, clients: f64) {
     server.tables.entry("clients".into()).or_default().push(row);
 }
 
-/// The first thing that is named, and all problems and symptoms in their order.
+/// Returns the first finding, and the rules of all problems and symptoms in order.
 fn first(assessment: &Assessment) -> (&Finding, Vec<&str>) {
     (&assessment.findings[0], named(assessment))
 }
@@ -60,13 +62,13 @@ fn is_under(assessment: &Assessment, symptom: &str, cause: &str) -> bool {
 
 #[test]
 fn paused_clients_are_the_cause_of_a_stall_that_is_told_once() {
-    // Of all commands: our own questions wait, too.
+    // A pause of all commands delays the bench's own polls, too.
     let all = server(0.4, |s| {
         others(s, "client|pause", (1.0, 9.0), 9.0);
         s.figure("answer_most_ns", 0.41e9);
         s.figure("answer_mean_ns", 41e6);
     });
-    // Of writes: questions that read are answered.
+    // A pause of writes does not delay polls, which only read.
     let writes = server(0.4, |s| others(s, "client|pause", (1.0, 9.0), 9.0));
     for assessment in [&all, &writes] {
         let (found, named) = first(assessment);
@@ -81,11 +83,11 @@ fn paused_clients_are_the_cause_of_a_stall_that_is_told_once() {
             stall.detail
         );
     }
-    // One that nobody felt is no problem.
+    // A pause that no call felt is no problem.
     let felt_by_none = server(0.0, |s| others(s, "client|pause", (1.0, 9.0), 9.0));
     let found = finding(&felt_by_none, "redis_paused").unwrap();
     assert_eq!(found.kind, FindingKind::Information);
-    // Before 7.0 all of CLIENT is counted together.
+    // Before version 7.0 all subcommands of CLIENT are counted together.
     let old = server(0.0, |s| others(s, "client", (1.0, 9.0), 9.0));
     assert!(is_unknown(&old, "redis_paused"));
 }
@@ -198,7 +200,8 @@ fn bytes_go_to_whoever_asks_for_them() {
     assert!(is_under(&large, "redis_bytes", "redis_command"));
 }
 
-/// Server and load kept to so many of four cores; the thread had no CPU for a part of the second.
+/// Assesses a run with affinities on a machine of four cores: the server may use `server_cores`, server and
+/// load together `either`. The main thread was ready to run without a CPU for `ready_s` of a second.
 fn pinned(server_cores: f64, either: f64, ready_s: f64, busy: f64) -> Assessment {
     let plant = Plant {
         cpu: (busy, 0.0, 0.125),
@@ -224,7 +227,7 @@ fn a_server_that_shares_its_one_core_with_the_load_is_told() {
     assert!(found.title.contains("34 %"), "{}", found.title);
     assert!(found.thing.as_deref().unwrap().starts_with("1 of 4 cores"));
     assert_eq!(factor(&shared, ComponentKind::Redis), "cpu_quota.server");
-    // Enough for it, or a machine that is full: no problem of its own.
+    // Enough cores for both, or a machine that is full: the affinity is no problem.
     for fine in [pinned(1.0, 4.0, 0.02, 0.26), pinned(4.0, 4.0, 0.34, 0.97)] {
         assert!(!named(&fine).contains(&"redis_no_cpu"));
     }

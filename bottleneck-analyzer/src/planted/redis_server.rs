@@ -1,5 +1,5 @@
-//! Redis' one thread and its clients: each cause planted, the same below its bound, and without the
-//! figure that it is judged by.
+//! Tests of Redis's main thread and its clients: each cause is planted, then planted below its bound, then
+//! planted without the figure that it is judged by.
 
 use crate::assessment::Assessment;
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
@@ -8,7 +8,7 @@ use bench_report::{CheckoutParts, EvidenceRow, PoolUsage, Report, ServerEvidence
 use super::common::{Plant, SECOND, command, hist};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// A healthy run in whose steps something is planted.
+/// Assesses a healthy run after `plant` changed its steps.
 fn run(plant: impl Fn(&mut Step)) -> Assessment {
     let mut report = Plant::default().redis();
     for step in &mut report.steps {
@@ -17,7 +17,7 @@ fn run(plant: impl Fn(&mut Step)) -> Assessment {
     assess_reports(&[report])
 }
 
-/// A healthy run in whose server evidence something is planted.
+/// Assesses a healthy run after `plant` changed the server's evidence in its steps.
 fn server(plant: impl Fn(&mut ServerEvidence)) -> Assessment {
     run(|step| plant(step.server.as_mut().unwrap()))
 }
@@ -65,7 +65,7 @@ fn a_command_of_another_client_is_named_with_what_it_costs() {
     assert_eq!(named(&slow)[0], "redis_command");
     assert_eq!(found.thing.as_deref(), Some("KEYS"));
     assert!(found.advice.as_ref().unwrap().actions[0].contains("SCAN"));
-    // Each of eight users cannot wait for longer than all of the calls took.
+    // Each of eight users waits for the calls' total time at most.
     let impact = found.impact.unwrap();
     let most = 8.0 * 300_000.0 / 20_000.0 * 1e3;
     assert!(impact.saved_ns.unwrap() <= most + 1.0, "{impact:?} {most}");
@@ -84,7 +84,7 @@ fn what_a_rare_slow_call_costs_goes_by_its_square() {
         })
     };
     assert_eq!(named(&with(1.0))[0], "redis_command");
-    // The same time in ten thousand pieces.
+    // The same total time in ten thousand short calls.
     assert!(finding(&with(10_000.0), "redis_command").is_none());
 }
 
@@ -179,7 +179,7 @@ fn each_write_that_waits_for_the_disk_is_told_and_no_cpu_is_no_disk() {
     let disk = disk.unwrap();
     assert!((disk.ns - 250_000.0).abs() < 1_000.0, "{disk:?}");
     assert!(is_ruled_out(&always(120_000.0, 0.0), "redis_append_only"));
-    // 22,000 commands waited 0.25 ms each for a CPU.
+    // 22,000 commands each waited 0.25 ms for a CPU.
     assert!(is_ruled_out(&always(350_000.0, 5.5), "redis_append_only"));
     let unread = server(|s| {
         s.figure("aof_enabled", 1.0);
@@ -435,7 +435,7 @@ fn a_pool_that_users_queue_for_is_too_small_and_one_that_only_checks_is_not() {
             ..Plant::default()
         };
         let mut report = plant.redis();
-        // The pool at its operating point, beside nothing else.
+        // Only the pool at its operating point, without other settings to compare with.
         report
             .steps
             .retain(|step| step.parameter("pool_size") == Some(8.0));
@@ -469,7 +469,7 @@ fn a_pool_that_users_queue_for_is_too_small_and_one_that_only_checks_is_not() {
         },
     );
     assert_eq!(named(&checked), Vec::<&str>::new());
-    // 20,000 a second, each of which holds its connection for 0.39 ms.
+    // 20,000 calls per second, each of which holds its connection for 0.39 ms.
     let queued = pooled(
         7.8,
         310_000.0,

@@ -1,5 +1,5 @@
-//! A fault in one of several repeats of a setting: it counts in gates, figures and promises,
-//! whichever of them it is in.
+//! Tests of a fault in one of several repeats of a setting: it counts in gates, figures and promises, in
+//! whichever repeat it is.
 
 use crate::assessment::{ComponentKind, GateOutcome, OperatingPoint};
 use crate::render::{html, terminal};
@@ -9,7 +9,7 @@ use bench_report::{Report, Series, StepEnd};
 use super::common::{Plant, SECOND, held_for, hist, save};
 use super::{assess_reports, finding, gate, promise};
 
-/// A sweep whose operating point has two repeats of 30 s each; their indices.
+/// Returns a sweep whose operating point has two repeats of 30 s each, and the indices of these repeats.
 fn sweep() -> (Report, Vec<usize>) {
     let report = held_for(Plant::default().postgres(), 30);
     let repeats = report.summary.recommendations[0].steps.clone();
@@ -17,7 +17,7 @@ fn sweep() -> (Report, Vec<usize>) {
     (report, repeats)
 }
 
-/// Everything takes longer in step `index` by this factor.
+/// Multiplies all times of step `index` by `factor`.
 fn slower(report: &mut Report, index: usize, factor: f64) {
     for operation in report.steps[index].operations.values_mut() {
         let call = operation.call.as_ref().unwrap();
@@ -63,14 +63,14 @@ fn throughput_is_promised_from_the_slowest_repeat_and_errors_count_over_all() {
         }
         let assessment = assess_reports(&[report]);
         let throughput = promise(&assessment, ComponentKind::Postgres, "throughput").unwrap();
-        // 8,000/s carried, 2,000/s in the bad repeat, 70 % of which may be promised.
+        // 8,000 requests per second in the good repeat, 2,000 in the bad one, of which 70 % may be promised.
         assert!(
             (throughput.value.unwrap() - 1_400.0).abs() < 1.0,
             "{throughput:?}"
         );
         let errors = gate(&assessment, "postgres.sweep.errors");
         assert_eq!(errors.outcome, GateOutcome::Fail);
-        // 1,800 of 17,800.
+        // 1,800 of 17,800 requests failed.
         assert!((errors.measured.unwrap() - 1_800.0 / 17_800.0).abs() < 1e-6);
     }
 }
@@ -107,7 +107,7 @@ fn a_repeat_with_few_samples_hides_no_failure_of_another_and_lets_nothing_pass()
     assert_eq!(p90.outcome, GateOutcome::Fail);
 }
 
-/// For three seconds of the second repeat nothing was answered: as with a lock.
+/// Returns a run in whose second repeat nothing was answered for three seconds, as under a lock.
 fn with_a_lock() -> Report {
     let (mut report, repeats) = sweep();
     for operation in report.steps[repeats[1]].operations.values_mut() {

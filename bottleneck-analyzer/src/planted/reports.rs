@@ -1,4 +1,4 @@
-//! Runs that are partial, mixed, or short of a report.
+//! Tests of runs that are incomplete, mixed, or without one of their reports.
 
 use crate::assessment::{ComponentKind, Readiness};
 use crate::sweep::Sweep;

@@ -1,4 +1,4 @@
-//! Statements of a PostgreSQL: scans, triggers, sorts and planning.
+//! Tests of PostgreSQL's statements: scans, triggers, sorts and planning.
 
 use super::causes::{assess, first, ruled_out, statements, tables};
 use super::common::server::{Server, row};
@@ -22,7 +22,7 @@ fn a_table_read_whole_is_named_with_its_statement() {
     for word in ["shop.orders", "200000 rows", text] {
         assert!(found.title.contains(word), "{word}: {}", found.title);
     }
-    // A small table is best read whole; one that is asked for all its rows must be.
+    // A small table is read fastest as a whole. A statement that needs all rows must read the whole table.
     for harmless in [
         scanned(200.0, text),
         scanned(200_000.0, "SELECT sum(total) FROM orders"),
@@ -36,7 +36,8 @@ fn a_table_read_whole_is_named_with_its_statement() {
     assert!(is_unknown(&unknown, "sequential_scans"));
 }
 
-/// A cast on the column: an index is read from end to end, and no scan of the table is counted.
+/// The statement casts the column. The server reads an index from end to end, and counts no scan of the
+/// table.
 #[test]
 fn an_index_that_is_read_whole_is_named_and_a_range_of_it_is_not() {
     let text = "SELECT count(*) FROM logs WHERE who::int = $1";
@@ -63,7 +64,8 @@ fn an_index_that_is_read_whole_is_named_and_a_range_of_it_is_not() {
     assert_eq!(named(&range), Vec::<&str>::new());
 }
 
-/// Reports of the release before count no scans by table: rows read beside rows given tell.
+/// Reports of the previous release do not count the scans of each table. Rows read, compared with rows
+/// returned, reveal a scan.
 #[test]
 fn rows_read_in_older_reports_tell_of_a_scan() {
     let read = |rows: f64| Server {

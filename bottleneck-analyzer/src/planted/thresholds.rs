@@ -1,4 +1,5 @@
-//! Every threshold decides something: at one end of its range or the other, some run is judged otherwise.
+//! Test that every threshold decides something: some run is judged differently at one end of the threshold's
+//! range.
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use crate::run_reports::RunReports;
 use crate::thresholds::Thresholds;
 use crate::{analysis, cli};
 
-/// Value above every figure of a run, for thresholds that are no share.
+/// Value above every figure of a run, for thresholds that are not shares.
 const HIGH: f64 = 1e12;
 
 fn run_of(reports: &[Report]) -> RunReports {
@@ -22,7 +23,7 @@ fn run_of(reports: &[Report]) -> RunReports {
     RunReports::load(&[home.path().to_owned()]).unwrap()
 }
 
-/// A healthy Redis run in whose steps something is planted.
+/// Returns a healthy Redis run after `plant` changed its steps.
 fn redis(plant: impl Fn(&mut Step)) -> Report {
     let mut report = Plant::default().redis();
     for step in &mut report.steps {
@@ -31,7 +32,7 @@ fn redis(plant: impl Fn(&mut Step)) -> Report {
     report
 }
 
-/// Runs in which something is near, above or below each threshold.
+/// Returns runs in which some figure is near, above or below each threshold.
 fn runs() -> Vec<RunReports> {
     let healthy = Plant::default();
     let sick = Plant {
@@ -81,7 +82,7 @@ fn runs() -> Vec<RunReports> {
         .collect()
 }
 
-/// Conclusions about a run, without the thresholds themselves.
+/// Returns the conclusions about a run, without the thresholds that an assessment lists.
 fn conclusions(run: &RunReports, thresholds: &Thresholds) -> Value {
     let assessment = analysis::assess(run, thresholds, cli::tool());
     let mut value = serde_json::to_value(assessment).unwrap();

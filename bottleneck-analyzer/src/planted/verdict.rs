@@ -1,4 +1,4 @@
-//! Missing reports and figures keep a verdict from being told.
+//! Tests of missing reports and figures, which prevent a verdict.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use bench_report::{Load, Report};
 use super::common::{Plant, RUN, held_for, hist, save};
 use super::{assess_at, assess_reports, gate, judge, promise};
 
-/// Returns the parts that a suite plans for the healthy run.
+/// Parts that a suite plans for the healthy run: program and scenario.
 const PLANNED: [(&str, &str); 4] = [
     ("db-pool-bench", "sweep"),
     ("redis-bench", "cache"),
@@ -25,7 +25,7 @@ fn plan(directory: &Path, of: (&str, &str), run: &str, status: PartStatus) {
     file.set_status(status).unwrap();
 }
 
-/// The healthy run with the manifest of one that did all it was to do.
+/// Writes the healthy run, with a manifest in which every part is done.
 fn whole() -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     Plant::default().write(home.path());
@@ -35,7 +35,7 @@ fn whole() -> tempfile::TempDir {
     home
 }
 
-/// Cannot be told, and one of the reasons is this one.
+/// Asserts that readiness cannot be told, with `reason` as one of the reasons.
 fn cannot_be_told(assessment: &Assessment, reason: &str) {
     let verdict = &assessment.verdict;
     assert_eq!(verdict.readiness, Readiness::CannotTell, "{verdict:?}");
@@ -142,7 +142,7 @@ fn a_recording_alone_is_not_ready_for_anything() {
     cannot_be_told(&assessment, "no load was made");
 }
 
-/// Report of an observer: transactions that the server counted, and no load of ours.
+/// Returns the report of an observer: transactions that the server counted, without load of the bench.
 fn observed() -> Report {
     let mut report = Plant::default().postgres();
     report.scenario = "observe".into();
@@ -179,7 +179,7 @@ fn a_second_and_a_half_of_load_promises_nothing() {
     }
     let long = assess_reports(&[held_for(plant.postgres(), 300)]);
     let availability = promise(&long, ComponentKind::Postgres, "availability").unwrap();
-    // Two repeats of 300 s without a failure, each second being a trial.
+    // Two repeats of 300 s without a failure; each second is one trial.
     assert_eq!(availability.value, Some(0.995));
 }
 
@@ -260,7 +260,7 @@ fn a_bench_of_which_every_request_fails_fails_its_gate() {
         (GateOutcome::Fail, Some(1.0))
     );
     assert_eq!(assessment.verdict.readiness, Readiness::NotReady);
-    // A rule that stopped every step does not hide it either.
+    // A stop rule that ended every step does not hide the failures either.
     for step in &mut report.steps {
         step.end = bench_report::StepEnd::Stopped {
             rule: "errors>10%".into(),

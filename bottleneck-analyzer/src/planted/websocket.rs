@@ -1,4 +1,4 @@
-//! WebSocket: whose limit, echoes apart from connections.
+//! Tests of WebSocket reports: the owner of the limit, and echoes counted apart from connections.
 
 use crate::assessment::{ComponentKind, GateOutcome, Readiness};
 use bench_report::{LimitOwner, Report, StepEnd};
@@ -46,7 +46,7 @@ fn a_search_that_held_no_level_has_no_operating_point_and_promises_nothing() {
     assert_eq!(assessment.verdict.readiness, Readiness::CannotTell);
 }
 
-/// The search with every step changed.
+/// Returns the search after `change` changed every step.
 fn changed(change: impl Fn(&mut bench_report::Step)) -> Report {
     let mut report = held_for(Plant::default().websocket(), 600);
     report.steps.iter_mut().for_each(change);
@@ -104,7 +104,7 @@ fn lost_connections_count_against_the_connections_that_may_be_promised() {
         )
     };
     let ((none, echoes), (forty, still)) = (kept(0.0), kept(40.0));
-    // 40 of 4,000 at the level that was held.
+    // 40 of 4,000 connections were lost at the number that was held.
     assert!(forty < 0.99 && none >= 0.99, "{forty} {none}");
     assert_eq!(echoes, still);
 }

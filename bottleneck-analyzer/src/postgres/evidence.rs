@@ -1,4 +1,4 @@
-//! Evidence about the server in one step, with the place of every figure.
+//! Evidence about a PostgreSQL server in one step, with the place of every figure in the report.
 
 use bench_report::{EvidenceRow, Step};
 
@@ -6,7 +6,7 @@ use crate::assessment::EvidenceItem;
 use crate::json_pointer::escape;
 use crate::source_report::SourceReport;
 
-/// Evidence about the server in one step.
+/// Evidence about a PostgreSQL server in one step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PostgresEvidence<'a> {
     /// The report.
@@ -36,7 +36,7 @@ impl<'a> PostgresEvidence<'a> {
         })
     }
 
-    /// Returns a figure of the server.
+    /// Returns the figure `name` of the server; `None` if it was not measured.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         self.step.server.as_ref()?.figures.get(name).copied()
     }
@@ -47,7 +47,7 @@ impl<'a> PostgresEvidence<'a> {
         self.source.evidence(name, &pointer)
     }
 
-    /// Iterates over the figures whose name begins with `prefix`.
+    /// Iterates over the server's figures whose names begin with `prefix`.
     pub(crate) fn figures_below(&self, prefix: &str) -> impl Iterator<Item = (&'a String, f64)> {
         let server = self.step.server.as_ref();
         let all = server.into_iter().flat_map(|s| &s.figures);
@@ -72,7 +72,7 @@ impl<'a> PostgresEvidence<'a> {
         self.table(name).unwrap_or_default()
     }
 
-    /// Returns the finished calls, failed ones included, per second of the measured part.
+    /// Returns the number of finished calls, failed ones included, per second of the measured part.
     pub(crate) fn calls_per_s(&self) -> f64 {
         let operations = self.step.operations.values();
         let (done, good) = operations.fold((0, 0), |(done, good), o| {
@@ -86,7 +86,7 @@ impl<'a> PostgresEvidence<'a> {
         }
     }
 
-    /// Returns the number of calls during the time that the server's counters cover, warm-up included;
+    /// Returns the number of calls in the time over which the server's counters were read, warm-up included;
     /// `None` if that time is not known.
     pub(crate) fn calls_of_counters(&self) -> Option<f64> {
         let span_s = self.figure("deltas.span_s")?;
@@ -96,17 +96,17 @@ impl<'a> PostgresEvidence<'a> {
 }
 
 impl CitedRow<'_> {
-    /// Returns a label; empty if the row has none of that name.
+    /// Returns the label `name` of the row; empty if the row has no such label.
     pub(crate) fn label(&self, name: &str) -> &str {
         self.line.labels.get(name).map_or("", String::as_str)
     }
 
-    /// Returns a figure.
+    /// Returns the figure `name` of the row; `None` if the row has no such figure.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         self.line.figures.get(name).copied()
     }
 
-    /// Returns a figure; 0 if the row has none of that name.
+    /// Returns the figure `name` of the row; 0 if the row has no such figure.
     pub(crate) fn count(&self, name: &str) -> f64 {
         self.figure(name).unwrap_or(0.0)
     }

@@ -7,22 +7,24 @@ use crate::assessment::EvidenceItem;
 use crate::catalogue::events;
 use crate::figures::share;
 
-/// Holders of some kinds of lock, from the samples in which a session waited for one.
+/// Sessions that held locks of some kinds, summed up over the samples in which another session waited for
+/// such a lock.
 #[derive(Debug, Default)]
 pub(crate) struct LockHolders {
     /// Locked thing, as in `advisory lock 42` or `table p.orders`; empty if not known.
     pub(crate) thing: String,
-    /// Statement that waits most.
+    /// Statement whose sessions wait most often.
     pub(crate) waiting: String,
-    /// Activities of the holders with their share of the samples, the largest first.
+    /// Activities of the holders, each with its share of the samples from 0 to 1, the most frequent first.
     pub(crate) doing: Vec<(String, f64)>,
-    /// Statement that most holders ran last.
+    /// Statement that the holders ran last, in most of the samples.
     pub(crate) statement: String,
-    /// Application of the holders if most are not of the load.
+    /// Name of the application that holds the locks, if at least half of the samples show a holder that is
+    /// not of the load.
     pub(crate) outsider: Option<String>,
-    /// Age of the oldest transaction of a holder, in seconds.
+    /// Age of the oldest transaction of any holder, in seconds.
     pub(crate) oldest_s: f64,
-    /// Evidence that it rests on.
+    /// Evidence that the other fields rest on.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 
@@ -56,7 +58,8 @@ impl LockHolders {
         let mut doing: Vec<(String, f64)> = doing.into_iter().collect();
         doing.sort_by(|a, b| b.1.total_cmp(&a.1));
         let ours = |row: &CitedRow<'_>| match row.label("ours") {
-            // Who waits is the load itself.
+            // Without a label that tells: a holder of the load has the same application name as the waiting
+            // sessions, which are of the load.
             "" => row.label(table.application) == row.label("waiting"),
             told => told == "true",
         };
@@ -126,8 +129,8 @@ impl LockHolders {
     }
 }
 
-/// Removes pairs whose blocker runs the statement that others wait in, because it waits in the same
-/// queue. Keeps all pairs if none would be left.
+/// Removes pairs whose blocking session only waits in the same queue: it runs the same statement as the
+/// waiting sessions. Keeps all pairs if none would be left.
 fn without_queues(pairs: Vec<CitedRow<'_>>) -> Vec<CitedRow<'_>> {
     let queues = |row: &CitedRow<'_>| {
         let statement = row.label("blocking_statement");
@@ -138,7 +141,7 @@ fn without_queues(pairs: Vec<CitedRow<'_>>) -> Vec<CitedRow<'_>> {
     if holders.is_empty() { pairs } else { holders }
 }
 
-/// Columns of a table of blocking sessions.
+/// Names of the columns of a table of blocking sessions.
 struct HolderColumns {
     weight: &'static str,
     application: &'static str,
@@ -157,7 +160,7 @@ const PAIRS: HolderColumns = HolderColumns {
     label: "sessions waiting for this holder",
 };
 
-/// Returns the text with the largest total weight; empty if there is none.
+/// Returns the text that has the largest sum of weights over the rows; empty if all texts are empty.
 fn most_of<'r>(
     rows: &[CitedRow<'r>],
     text: &dyn Fn(&CitedRow<'r>) -> String,
@@ -172,7 +175,7 @@ fn most_of<'r>(
     most.map_or(String::new(), |(text, _)| text)
 }
 
-/// Names the locked thing: `advisory lock 42`, `table p.orders`; empty if the row names none.
+/// Names the locked thing: `advisory lock 42`, `table p.orders`; empty if the row does not tell.
 fn thing_of(row: &CitedRow<'_>) -> String {
     let kind = row.label("lock").split(' ').next().unwrap_or_default();
     let relation = row.label("relation");
@@ -194,10 +197,10 @@ fn advisory(key: &str) -> String {
     }
 }
 
-/// Activity of a sleeping holder, as the catalogue of wait events names it.
+/// Activity of a holder that sleeps, with the name that the catalogue of wait events uses.
 const SLEEPING: &str = "sleeping (pg_sleep)";
 
-/// Describes the activity of a holder.
+/// Describes what the holder in `row` does meanwhile; empty if its state is not known.
 fn what_it_does(row: &CitedRow<'_>) -> String {
     let state = row.label("blocking_state");
     let event = row.label("blocking_event");

@@ -5,23 +5,24 @@ use std::collections::BTreeMap;
 use super::evidence::{CitedRow, PostgresEvidence};
 use crate::assessment::EvidenceItem;
 
-/// Application on the same server that is not the load.
+/// Application on the same server that is not part of the load.
 #[derive(Debug)]
 pub(crate) struct OtherApplication {
-    /// Name, or a description if it has none.
+    /// Name of the application, or a description if it has no name.
     pub(crate) name: String,
-    /// Share of the CPU time of all processes of the server.
+    /// Its CPU time as a share of the CPU time of all the server's processes, from 0 to 1.
     pub(crate) share: f64,
-    /// CPU time, in nanoseconds.
+    /// CPU time of its server processes during the step, in nanoseconds.
     pub(crate) cpu_ns: f64,
-    /// Number of its server processes over the step.
+    /// Number of server processes that worked for it during the step.
     pub(crate) sessions: f64,
     /// Evidence that it rests on.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 
 impl OtherApplication {
-    /// Finds the application that used the most CPU; `None` if none did or processes were not read.
+    /// Finds the application outside the load that used the most CPU time. `None` if there is none, or if the
+    /// CPU time of processes was not read.
     pub(crate) fn busiest(server: &PostgresEvidence<'_>) -> Option<Self> {
         let processes = server.rows("processes");
         let total: f64 = processes.iter().map(|row| row.count("cpu_ns")).sum();
@@ -46,7 +47,7 @@ impl OtherApplication {
     }
 }
 
-/// Returns true if a row is of sessions that are neither the load nor its observer.
+/// Returns true if the row describes sessions of neither the load nor the bench's own observer.
 fn is_outside_application(row: &CitedRow<'_>) -> bool {
     let works = matches!(
         row.label("backend_type"),

@@ -1,10 +1,12 @@
-//! Wait events of the load's sessions: mean number of sessions in each over the step.
+//! Wait events of the load's sessions, each with the mean number of sessions that waited for it during the
+//! step.
 
 use super::evidence::PostgresEvidence;
 use crate::assessment::EvidenceItem;
 use crate::catalogue::events::{self, WaitEvent};
 
-/// Mean number of sessions of a class outside its known events from which the rest is a wait of its own.
+/// Mean number of sessions. If at least this many sessions of a class wait for unnamed events, they become a
+/// wait of their own.
 const LEAST_REST: f64 = 0.01;
 
 /// Event that sessions waited for.
@@ -14,19 +16,19 @@ pub(crate) struct Wait {
     pub(crate) key: String,
     /// Name as the server spells it: `Lock:transactionid`.
     pub(crate) shown: String,
-    /// Mean number of sessions in it.
+    /// Mean number of sessions that waited for it.
     pub(crate) sessions: f64,
     /// Evidence of that number.
     pub(crate) evidence: Option<EvidenceItem>,
 }
 
 impl Wait {
-    /// Returns the entry of the catalogue.
+    /// Returns the entry of the catalogue about the event; `None` if the catalogue has none.
     pub(crate) fn event(&self) -> Option<&'static WaitEvent> {
         events::find(&self.key)
     }
 
-    /// Returns the name of the part in a time model.
+    /// Returns the title of the time model's part for this wait.
     pub(crate) fn part(&self) -> String {
         let unknown = || format!("waiting for {} (not in the catalogue)", self.shown);
         self.event()
@@ -46,7 +48,7 @@ pub(crate) fn sampled_waits(server: &PostgresEvidence<'_>) -> Option<Vec<Wait>> 
         let Some((kind, event)) = event_of(name).filter(|_| sessions > 0.0) else {
             continue;
         };
-        // A session that is idle in a transaction waits for its client, too: told apart below.
+        // `ClientRead` also counts sessions that are idle in a transaction; `of_the_client` separates both.
         if kind == "Client" && event == "ClientRead" {
             continue;
         }
@@ -91,7 +93,7 @@ fn of_the_client(server: &PostgresEvidence<'_>, found: &[Wait]) -> Vec<Wait> {
     [reads, between].into_iter().filter(some).collect()
 }
 
-/// Creates the wait of a whole class.
+/// Creates a wait for all events of a class together.
 fn whole(server: &PostgresEvidence<'_>, key: &str, class: &str, sessions: f64) -> Wait {
     Wait {
         key: key.to_owned(),

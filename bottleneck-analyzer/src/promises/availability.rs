@@ -14,7 +14,7 @@ const AVAILABILITIES: [f64; 6] = [0.9999, 0.9995, 0.999, 0.995, 0.99, 0.95];
 /// Confidence level of the bound on failures.
 const CONFIDENCE: f64 = 0.95;
 
-/// Promises a share of answered requests. Unanswered ones count as failed.
+/// Recommends a share of requests that are answered. Requests without an answer count as failed.
 pub(super) fn of_requests(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (mut failed, mut asked) = (0, 0);
     let steps = bench.operating_repeats();
@@ -53,7 +53,7 @@ pub(super) fn of_requests(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> 
     )
 }
 
-/// Promises a share of connections that can be opened and are kept.
+/// Recommends a share of connections that can be opened and are kept.
 pub(super) fn of_connections(bench: &BenchFacts<'_>) -> Option<Promise> {
     let (_, step) = bench.operating_step()?;
     let connect = step.operations.get("connect")?;
@@ -106,9 +106,9 @@ fn words(target: f64) -> String {
     format!("{} %", (target * 1e4).round() / 1e2)
 }
 
-/// Failures over a time of load. Failures come in bursts (a restart, a lock, a lost network), so that the
-/// requests of one second are not independent. One second of load is one trial; the share of failed
-/// requests counts as that share of the seconds, rounded up.
+/// Failures during a time of load, as independent trials. Failures come in bursts (a restart, a lock, a lost
+/// network), so the requests within one second are not independent: one second of load is one trial. The
+/// number of failed trials is the number of seconds × the share of failed requests, rounded up.
 struct FailureTrials {
     failed: u64,
     of: u64,
@@ -116,18 +116,18 @@ struct FailureTrials {
     what: &'static str,
 }
 
-/// Availability that the trials allow.
+/// Availability that the trials allow to promise.
 struct AllowedAvailability {
     /// Strictest usual availability that the trials allow.
     target: Option<f64>,
     basis: String,
-    /// Reason for a missing target.
+    /// Reason why there is no target.
     reason: String,
 }
 
 impl FailureTrials {
-    /// Computes the allowed availability by the upper bound of Clopper and Pearson on the failing share,
-    /// which also holds without any failure. `None` without a request.
+    /// Computes the availability that the trials allow, from an upper bound on the share of failures (Clopper
+    /// and Pearson), which also exists without any failure. `None` if no request was made.
     fn held(&self) -> Option<AllowedAvailability> {
         if self.of == 0 {
             return None;
@@ -162,7 +162,7 @@ impl FailureTrials {
     }
 }
 
-/// Returns the number of seconds without a failure that allow an availability.
+/// Returns the smallest number of seconds without a failure that allows to promise `availability`.
 fn fewest_s(availability: f64) -> u64 {
     ((1.0 - CONFIDENCE).ln() / availability.ln()).ceil() as u64
 }
@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn the_fewest_seconds_that_allow_each_availability() {
-        // The fewest n with 1 − 0.05^(1/n) ≤ 1 − availability, by hand; however many requests.
+        // Smallest n with 1 − 0.05^(1/n) ≤ 1 − availability, computed by hand. The number of requests does
+        // not matter.
         for (fewest, promised) in [(59, 0.95), (299, 0.99), (2_995, 0.999), (29_956, 0.9999)] {
             assert_eq!(fewest_s(promised), fewest);
             for of in [fewest, 1_000_000_000] {
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_thin_rain_of_failures_still_allows_what_it_allows() {
-        // One in 10,000 over an hour: one second in 3,600.
+        // One failure in 10,000 requests over an hour counts as one failed second of 3,600.
         assert_eq!(target(100, 1_000_000, 3_600.0), Some(0.995));
     }
 }

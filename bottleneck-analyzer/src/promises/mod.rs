@@ -47,7 +47,7 @@ pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
     all
 }
 
-/// Promise before it is known whether it can be given.
+/// Promise under construction; it may still turn out that nothing can be promised.
 struct PromiseDraft<'a> {
     indicator: &'a str,
     /// Name shown to people.
@@ -60,7 +60,7 @@ struct PromiseDraft<'a> {
 }
 
 impl PromiseDraft<'_> {
-    /// Withdraws the promise if the load at the operating point was shorter than `least_s` seconds.
+    /// Replaces the value by a reason if the load at the operating point lasted less than `least_s` seconds.
     fn on_load_of(self, least_s: f64, bench: &BenchFacts<'_>) -> Self {
         let load_s = bench.load_s();
         if load_s >= least_s {
@@ -69,13 +69,14 @@ impl PromiseDraft<'_> {
         let (seen, needed) = (duration_ns(load_s * 1e9), duration_ns(least_s * 1e9));
         Self {
             value: Err(format!("{seen} of load, {needed} are needed")),
-            // Without a figure there is nothing that a warning could spoil.
+            // Without a value there is no figure that a warning could spoil.
             evidence: Vec::new(),
             ..self
         }
     }
 
-    /// Returns the promise. It has no value if a warning spoils its evidence or a repeat ended early.
+    /// Returns the finished promise. It has no value if a warning spoils its evidence or if a repeat ended
+    /// early.
     fn into_promise(self, bench: &BenchFacts<'_>) -> Promise {
         let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
         let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
@@ -117,7 +118,7 @@ fn spoiling<'s>(source: &'s SourceReport, evidence: &EvidenceItem) -> Option<&'s
     warnings.find(|warning| warning.spoils(&evidence.pointer))
 }
 
-/// Promises the throughput of the slowest repeat, less the headroom.
+/// Recommends the throughput of the slowest repeat, less the headroom that `sla` asks for.
 fn throughput(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let rates = bench
         .operating_repeats()
@@ -167,7 +168,7 @@ fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
     }
 }
 
-/// Promises the number of connections that were held, less the headroom.
+/// Recommends the number of connections that were held, less the headroom.
 fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     let (_, step) = bench.operating_step()?;
     let held = step.parameter("connections")?;
@@ -192,8 +193,8 @@ fn connections(bench: &BenchFacts<'_>, sla: &Sla) -> Option<Promise> {
     )
 }
 
-/// Promises the percentile of the worst repeat plus the margin; none if a warning spoils that of any
-/// repeat.
+/// Recommends a bound on a percentile: that of the worst repeat plus the margin. Gives a reason instead if a
+/// warning spoils the percentile of any repeat.
 fn latency<'s>(
     bench: &BenchFacts<'s>,
     indicator: &str,
@@ -242,13 +243,13 @@ fn latency<'s>(
     )
 }
 
-/// Rounds down to two digits, so that a promise does not look like a measured figure.
+/// Rounds down to two significant digits, so that a promise does not look like a measured figure.
 fn round_down(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).floor() * unit
 }
 
-/// Rounds up to two digits.
+/// Rounds up to two significant digits.
 fn round_up(value: f64) -> f64 {
     let unit = unit_of(value);
     (value / unit).ceil() * unit

@@ -1,4 +1,4 @@
-//! Evidence about a Redis server in one step, with the place of every figure.
+//! Evidence about a Redis server in one step, with the place of every figure in the report.
 
 use bench_report::{EvidenceRow, Load, Operation, ServerEvidence, Step};
 
@@ -7,14 +7,14 @@ use crate::json_pointer::escape;
 use crate::requests;
 use crate::source_report::SourceReport;
 
-/// Evidence about the server in one step.
+/// Evidence about a Redis server in one step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RedisEvidence<'a> {
     pub(super) source: &'a SourceReport,
     pub(crate) index: usize,
     pub(crate) step: &'a Step,
     server: &'a ServerEvidence,
-    /// Time for which the server was observed, in seconds.
+    /// Time over which the server's counters were read, in seconds.
     pub(crate) seconds: f64,
     /// Number of calls of the load.
     pub(crate) calls: f64,
@@ -23,7 +23,7 @@ pub(crate) struct RedisEvidence<'a> {
 }
 
 impl<'a> RedisEvidence<'a> {
-    /// Returns the evidence of step `index`; `None` if the server was not observed or nothing was
+    /// Returns the evidence of step `index`. `None` if the server was not observed, or if no call was
     /// answered.
     pub(crate) fn of_step(source: &'a SourceReport, index: usize) -> Option<Self> {
         let step = source.report.steps.get(index)?;
@@ -62,8 +62,8 @@ impl<'a> RedisEvidence<'a> {
         rows.unwrap_or_default().iter().enumerate()
     }
 
-    /// Returns true if the table `what` was read, empty or not. Benches that read tables always list
-    /// their own commands.
+    /// Returns true if the table `what` was read, even if it is empty. It was not read if the report lists it
+    /// as unavailable. A bench that reads tables always lists its own commands.
     pub(crate) fn was_read(&self, what: &str) -> bool {
         !self.server.unavailable.contains_key(what) && self.rows("commands").next().is_some()
     }
@@ -80,7 +80,8 @@ impl<'a> RedisEvidence<'a> {
             .evidence(label, &format!("{place}/figures/{}", escape(figure)))
     }
 
-    /// Iterates over the commands of one kind of sender: `load`, `pool`, `bench` or `others`.
+    /// Iterates over the commands of one kind of sender, with their indices: `load`, `pool`, `bench` or
+    /// `others`.
     pub(crate) fn commands_of(
         &self,
         whose: &str,
@@ -100,8 +101,8 @@ impl<'a> RedisEvidence<'a> {
         row.labels.get("value").map(String::as_str)
     }
 
-    /// Returns the part of the mean response time that a cause at the server can have taken, in
-    /// nanoseconds: the whole less the generator's own delay and the fastest answer.
+    /// Returns the part of the mean response time, in nanoseconds, that a cause at the server can have taken:
+    /// the whole less the generator's own delay and the fastest answer.
     pub(crate) fn at_stake_ns(&self) -> f64 {
         let delay = |(sum, count): (f64, f64), operation: &Operation| {
             let lag = operation.pacing_lag.as_ref();
@@ -128,19 +129,20 @@ impl<'a> RedisEvidence<'a> {
         (ns / self.response_ns).min(1.0)
     }
 
-    /// Returns `ns` as a share of the time of a call while it holds a connection, at most 1. The queue
-    /// for the pool is left out, because it shrinks with the time that connections are held.
+    /// Returns `ns` as a share of the time for which a call holds a connection, at most 1. The queue for the
+    /// pool is left out, because it gets shorter by itself if connections are held for a shorter time.
     pub(crate) fn share_of_hold(&self, ns: f64) -> f64 {
         let parts = self.step.pool.as_ref().and_then(|pool| pool.checkout);
         let queued = parts.map_or(0.0, |parts| parts.wait_mean_ns);
         (ns / (self.response_ns - queued).max(ns).max(1.0)).min(1.0)
     }
 
-    /// Returns the mean number of answers that a call waits for, the pool's check included.
+    /// Returns the mean number of answers that a call waits for, including the pool's check of the
+    /// connection.
     pub(crate) fn round_trips(&self) -> f64 {
         let calls = |(_, row): (usize, &EvidenceRow)| {
             let label = |name: &str| row.labels.get(name).map_or("", String::as_str);
-            // UNWATCH travels with PING.
+            // The pool sends UNWATCH together with PING, so a call waits only once for both.
             let waits = label("whose") == "load" || label("command") == "ping";
             waits.then(|| row.figures.get("calls").copied()).flatten()
         };
@@ -148,40 +150,40 @@ impl<'a> RedisEvidence<'a> {
         (waited / self.calls).max(1.0)
     }
 
-    /// Returns the number of calls of a command that the load is known to have made.
+    /// Returns how many commands called `command` the load is known to have sent.
     pub(crate) fn calls_of(&self, command: &str) -> f64 {
         let made = |operation: &str| {
             let operation = self.step.operations.get(operation);
             operation.map_or(0, |o| o.attempted) as f64
         };
-        // A miss is a read and a write.
+        // A miss sends a read and a write.
         made(command) + made("miss")
     }
 
-    /// Returns the number of bytes that the server sent to other clients.
+    /// Returns the number of bytes that the server sent to clients outside the load.
     pub(crate) fn others_bytes(&self) -> Option<f64> {
         let sent = self.figure("net_output_bytes")?;
         Some((sent - self.own_answer_bytes()?).max(0.0))
     }
 
-    /// Returns the share of the main thread's time spent on sending to other clients; `None` if the time
-    /// outside of commands is not known.
+    /// Returns the share of the main thread's time that it spent on sending to clients outside the load.
+    /// `None` if its time outside of commands is not known.
     pub(crate) fn cost_of_others_bytes(&self) -> Option<f64> {
         let ratio = self.others_bytes()? / self.figure("net_output_bytes")?.max(1.0);
         Some(self.outside_commands_s()? * ratio / self.seconds)
     }
 
-    /// Returns the number of bytes of the load's answers: the values that it reads, and short answers to
-    /// all calls. `None` if the size of the values is not known.
+    /// Returns the number of bytes that the server sent to the load: the values that it read, and a short
+    /// answer to each call. `None` if the size of the values is not known.
     fn own_answer_bytes(&self) -> Option<f64> {
         let told = self.source.report.config.get("value_bytes");
         let told = told.and_then(serde_json::Value::as_f64);
         let value = told.or_else(|| self.step.parameter("value_bytes"))?;
         let read = self.step.operations.get("get").map_or(0, |o| o.succeeded) as f64;
-        // Headers, `+OK`, the pool's check.
+        // Short answers: headers, `+OK`, the answer to the pool's check.
         Some(read * value + self.calls * SHORT_ANSWERS_BYTES)
     }
 }
 
-/// Upper bound for the bytes of the short answers of one call.
+/// Upper bound for the bytes of the short answers to one call.
 const SHORT_ANSWERS_BYTES: f64 = 64.0;

@@ -8,12 +8,14 @@ use bench_report::EvidenceRow;
 
 use super::evidence::RedisEvidence;
 
-/// Largest utilisation used in the formula, whose wait has no bound near 1 although a step is finite.
+/// Largest utilisation used in the formula. Near 1 the formula's wait grows without a bound, while the wait
+/// in a step of finite length does not.
 const RHO_MOST: f64 = 0.95;
 
 impl RedisEvidence<'_> {
-    /// Returns the busy share of the main thread. With I/O threads Valkey's main thread polls while it is
-    /// idle, so that its CPU and loop time are no measure: the time in commands is then a lower bound.
+    /// Returns the share of time for which the main thread was busy, from 0 to 1. With I/O threads, Valkey's
+    /// main thread polls while it is idle, so its CPU time and loop time do not count. If Valkey does not
+    /// tell its active time, the time in commands is used, which is a lower bound.
     pub(crate) fn busy_ratio(&self) -> Option<f64> {
         let per_s = |name: &str, unit: f64| Some(self.figure(name)? * unit / self.seconds);
         if let Some(active) = per_s("main_thread_active_s", 1.0) {
@@ -33,9 +35,10 @@ impl RedisEvidence<'_> {
         threads.is_some_and(|n| n > 1) || self.figure("io_threads_active").is_some_and(|n| n > 0.0)
     }
 
-    /// Returns the mean wait of a call of the load for other work of the thread, in nanoseconds. The work
-    /// took `usec` microseconds in total; `squares_us2` is the sum of the squares of its parts. In a
-    /// closed loop a waiting user sends nothing, so that users × work is the upper bound.
+    /// Returns the mean time that a call of the load waits for other work of the main thread, in nanoseconds.
+    /// `usec` is the total time of that work, in microseconds; `squares_us2` is the sum of the squares of the
+    /// lengths of its pieces. In a closed loop a waiting user sends nothing, so the total wait is at most
+    /// users × `usec`.
     pub(crate) fn wait_behind(&self, usec: f64, squares_us2: f64) -> f64 {
         let rho = self.busy_ratio().unwrap_or(0.0).min(RHO_MOST);
         let open_us = squares_us2 / (self.seconds * 1e6) / (2.0 * (1.0 - rho));
@@ -44,8 +47,8 @@ impl RedisEvidence<'_> {
         wait_ns.min(self.at_stake_ns())
     }
 
-    /// Returns the mean wait of a call behind the command of `row`, in nanoseconds. Without a histogram
-    /// the calls of the command count as equally long, which gives a lower bound.
+    /// Returns the mean time that a call of the load waits for the command in `row`, in nanoseconds. Without
+    /// a histogram all calls of the command count as equally long, which gives a lower bound.
     pub(crate) fn wait_behind_command(&self, row: &EvidenceRow) -> f64 {
         let figure = |name: &str| row.figures.get(name).copied();
         let (calls, usec) = (
@@ -59,9 +62,9 @@ impl RedisEvidence<'_> {
         self.wait_behind(usec, figure("squares_us2").unwrap_or(0.0).max(least))
     }
 
-    /// Returns the mean wait of an answer for the disk, in nanoseconds, if the thread flushes the
-    /// append-only file before it answers: mean less fastest answer to a minimal query, less the time for which
-    /// the thread had no CPU.
+    /// Returns the mean time that an answer waits for the disk, in nanoseconds, where the main thread flushes
+    /// the append-only file before it answers. Computed from minimal queries: the mean time of their answers,
+    /// less the fastest answer, less the time for which the thread had no CPU.
     pub(crate) fn flush_wait_ns(&self) -> Option<f64> {
         let mean = self.figure("answer_mean_ns")?;
         let least = self.figure("answer_least_ns")?;
@@ -72,8 +75,8 @@ impl RedisEvidence<'_> {
         Some((mean - least - no_cpu).max(0.0))
     }
 
-    /// Returns the time of the thread outside of commands, in seconds: reading requests, writing answers,
-    /// expiring keys, flushing files. `None` with I/O threads.
+    /// Returns the main thread's time outside of commands, in seconds: reading requests, writing answers,
+    /// expiring keys, flushing files. `None` with I/O threads, which do a part of that work.
     pub(crate) fn outside_commands_s(&self) -> Option<f64> {
         if self.has_io_threads() {
             return None;
@@ -83,8 +86,8 @@ impl RedisEvidence<'_> {
         Some((self.busy_ratio()? * self.seconds - commands / 1e6).max(0.0))
     }
 
-    /// Returns the time in commands by their own statistics, in microseconds. It is an upper bound:
-    /// commands inside scripts and transactions are counted twice.
+    /// Returns the time spent in commands according to the server's statistics, in microseconds. It is an
+    /// upper bound, because commands inside scripts and transactions are counted twice.
     pub(crate) fn commands_us(&self) -> f64 {
         let rows = self.rows("commands");
         rows.filter_map(|(_, row)| row.figures.get("usec")).sum()

@@ -1,12 +1,13 @@
-//! Sentence about an operating point.
+//! Wording of a sentence about an operating point.
 
 use std::fmt::Write as _;
 
 use crate::assessment::{ComponentAssessment, OperatingPoint};
 use crate::figures::{duration_ns, percent, rate};
 
-/// Describes the operating point: `at deadpool, pool size 8: 9.1 k/s (8.8 k/s to 9.2 k/s in 3 repeats), p95 4.1 ms, p99 5.0 ms
-/// (doubtful), longest 31 ms, errors 0.0 %; worst interval (100 ms long, 1.3 s into repeat 2): 7.2 k/s`.
+/// Describes the operating point: `at deadpool, pool size 8: 9.1 k/s (8.8 k/s to 9.2 k/s in 3 repeats), p95
+/// 4.1 ms, p99 5.0 ms (doubtful), longest 31 ms, errors 0.0 %; worst interval (100 ms long, 1.3 s into repeat
+/// 2): 7.2 k/s`. `None` if the component has no operating point.
 pub(super) fn sentence(component: &ComponentAssessment) -> Option<String> {
     let point = component.operating_point.as_ref()?;
     let doubt = |figure: &str| {

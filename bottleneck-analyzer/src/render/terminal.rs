@@ -13,13 +13,13 @@ use crate::render::wrap::line;
 /// Heading above the doubtful findings.
 const DOUBT: &str = "In doubt: inside the noise, or on figures that a warning spoils";
 
-/// Text in place of missing gates.
+/// Text shown if there are no gates.
 pub(crate) const NO_GATE: &str = "None: no load was measured.";
 
-/// Text in place of missing promises.
+/// Text shown if there are no promises.
 pub(crate) const NO_PROMISE: &str = "None: no setting was held under a load of ours.";
 
-/// Number of lines shown of each closing list; the page and the JSON have all of them.
+/// Number of entries shown of each list at the end of the text. The page and the JSON have all entries.
 const MOST: usize = 6;
 
 /// Returns the whole text, which ends in a line feed.
@@ -55,7 +55,7 @@ pub(crate) fn weight(finding: &Finding) -> String {
     }
 }
 
-/// Describes an impact in words: `up to 34 % of the response time (12 ms of each call)`.
+/// Describes an impact: `up to 34 % of the response time (12 ms of each call)`.
 fn would_come_back(impact: Impact) -> String {
     let mut text = match impact.of {
         ImpactOf::Requests => format!("{} {}", percent(impact.ratio), impact_of(impact.of)),
@@ -74,7 +74,7 @@ fn would_come_back(impact: Impact) -> String {
     text
 }
 
-/// Returns the kind of a finding, or `doubtful`.
+/// Returns the kind of a finding as a word, or `doubtful` if it is not sure.
 pub(crate) fn kind(finding: &Finding) -> &'static str {
     if finding.is_sure() {
         finding.kind.name()
@@ -131,7 +131,7 @@ fn findings(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// Appends one finding after its number.
+/// Appends one finding to `text`; its first line begins with `mark`, such as a number.
 fn finding_lines(text: &mut String, finding: &Finding, mark: &str) {
     let what = match kind(finding) {
         "information" => String::new(),
@@ -177,7 +177,8 @@ fn advice_line(text: &mut String, finding: &Finding) {
     }
 }
 
-/// Names a component with its scenario, and with the report's file if another one is of the same kind.
+/// Names a component with its scenario. The report's file name follows if another report is of the same
+/// component and scenario.
 pub(crate) fn name_of(component: &ComponentAssessment, assessment: &Assessment) -> String {
     let kind = |c: &ComponentAssessment| (c.component, c.scenario.clone());
     let all = assessment.components.iter();
@@ -221,7 +222,7 @@ fn components(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// Returns the mark of an outcome.
+/// Returns the word for the outcome of a gate.
 fn stamp(outcome: GateOutcome) -> &'static str {
     match outcome {
         GateOutcome::Pass => "pass",
@@ -278,7 +279,7 @@ fn promises(text: &mut String, assessment: &Assessment) {
     }
 }
 
-/// Joins promises that are missing for the same reason: `p95, p99 not told: 4.5 s of load, 10 s are
+/// Joins promises that have no value for the same reason: `p95, p99 not told: 4.5 s of load, 10 s are
 /// needed`.
 fn by_reason<'a>(promises: impl Iterator<Item = &'a str>) -> Vec<String> {
     const NOT_TOLD: &str = " not told: ";

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 const WIDTH: usize = 80;
 
-/// Appends `words` wrapped at the width: the first line after `first`, the others indented to match.
+/// Appends `words`, wrapped at the width. The first line follows `first`; the others are indented as far as
+/// it is long.
 pub(super) fn line(text: &mut String, first: &str, words: &str) {
     let indent = first.chars().count();
     let mut column = indent;
     text.push_str(first);
     let mut fresh = true;
-    // Labels come from reports: control characters must not reach the terminal.
+    // Words may contain labels from reports, and their control characters must not reach the terminal.
     let clean: String = words
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -1,8 +1,8 @@
-//! Rule `censored_tail`: requests without an answer when the drain of the step ended.
+//! Rule `censored_tail`: requests that had no answer when the drain of the step ended.
 //!
-//! Fires if `censored` of an operation at the operating point is above 0; a symptom of
-//! `errors_past_objective`. Percentiles above that share are lower bounds. The impact is unanswered ÷ all
-//! requests.
+//! Fires if `censored` of an operation at the operating point is above 0. It is a symptom of
+//! `errors_past_objective`. If the share of unanswered requests is c, percentiles above 1 − c are lower
+//! bounds. The impact is unanswered ÷ all requests.
 
 use bench_report::Step;
 
@@ -45,7 +45,8 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         )
         .impact(ratio, ImpactOf::Requests)
         .evidence(evidence)
-        // Dropped where so few are missing that the objective holds.
+        // The ranking removes the parent if that finding does not exist: few unanswered requests stay within
+        // the objective.
         .parent(Some(format!("errors_past_objective:{}", bench.id())))
         .advice(
             &["repeat with a longer drain, or less load, and see what holds them"],
@@ -55,7 +56,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(draft);
 }
 
-/// Returns the unanswered requests of each operation as evidence.
+/// Returns the number of unanswered requests of each operation as evidence.
 fn unfinished(bench: &BenchFacts<'_>, step: &Step) -> Vec<EvidenceItem> {
     let names = step.operations.keys();
     let counts = names.filter_map(|name| {

@@ -1,8 +1,8 @@
-//! Rule `checkout_cost`: cost of a pool of Redis connections beside one multiplexed connection.
+//! Rule `checkout_cost`: cost of a pool of Redis connections, compared with one multiplexed connection.
 //!
-//! Fires if the multiplexed client carries more throughput than the pooled one by
-//! `pool.checkout_cost_ratio` or more. Reads the throughput of both clients' best settings. The impact is
-//! gain ÷ (1 + gain) of the capacity.
+//! Fires if the multiplexed client carries more throughput than the pooled one by `pool.checkout_cost_ratio`
+//! or more. Reads the throughput of both clients at their best settings. The impact is gain ÷ (1 + gain) of
+//! the capacity.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -63,7 +63,7 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, gain, limit, &figures).evidence(evidence));
 }
 
-/// Builds the finding about a pool that carries less than one connection.
+/// Builds the finding about a pool that carries less throughput than one multiplexed connection.
 fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> FindingDraft {
     bench
         .finding(RULE, FindingKind::Information)
@@ -88,8 +88,8 @@ fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> Find
         )
 }
 
-/// Returns the first step of the fastest setting of a client, with the throughput of the setting. Where
-/// rates were searched for, this is the highest that the client held: the others were tried on the way.
+/// Returns the index of a step at the best setting of `client`, and the throughput of that setting. If the
+/// run searched for rates, that is the highest rate that the client held; the search also tried others.
 fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
     let report = &bench.source.report;
     if !report.summary.found_rates.is_empty() {

@@ -47,8 +47,8 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, ratio, &figures, facts).evidence(evidence));
 }
 
-/// Describes the connections in use. Superusers use reserved ones too, so that more can be in use than
-/// others may have.
+/// Describes the number of connections in use. It can exceed the number open to ordinary users, because
+/// superusers may use the reserved ones.
 fn in_use(used: f64, limit: f64, reserved: f64) -> String {
     let kept = if reserved > 0.0 {
         format!(" ({} reserved for superusers)", plain(reserved))

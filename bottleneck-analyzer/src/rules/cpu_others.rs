@@ -1,9 +1,9 @@
-//! Rule `cpu_others`: programs that take no part in the run and use its CPU.
+//! Rule `cpu_others`: programs that take no part in the run and use the machine's CPU.
 //!
-//! Fires if they used `cpu.others_ratio` or more of the machine at an operating point; a problem if the CPU
-//! was short there. Reads the recording's `process.cpu_cores` and `cpu.busy_ratio`, pressure stall
-//! information, and the CPU times of server and generator. The share is the busy CPU less that of
-//! server, generator and other participants over the same window.
+//! Fires if outside programs used `cpu.others_ratio` or more of the machine at an operating point; a problem
+//! if the CPU was short there. Reads the recording's `process.cpu_cores` and `cpu.busy_ratio`, pressure stall
+//! information, and the CPU times of server and generator. The share of outside programs is the busy CPU less
+//! the CPU of server, generator and other participants over the same window.
 
 use crate::assessment::{ComponentKind, Confidence, EvidenceItem, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -16,12 +16,12 @@ use crate::step_cpu_use::StepCpuUse;
 use crate::target;
 
 const RULE: &str = "cpu_others";
-/// Share of the time with a task that waits for a CPU (pressure stall information) from which the CPU is
-/// short although it is not used up.
+/// Share of the time in which some task waits for a CPU (pressure stall information). From this share on, the
+/// CPU is short although it is not used up.
 const QUEUED: f64 = 0.5;
-/// Number of programs that are named.
+/// Largest number of programs that the finding names.
 const NAMED: usize = 3;
-/// Share of the machine from which a program is named.
+/// Smallest share of the machine at which the finding names a program.
 const TOLD: f64 = 0.01;
 
 /// CPU use by outside programs at one operating point.
@@ -29,11 +29,13 @@ struct Disturbance<'f> {
     bench: &'f BenchFacts<'f>,
     cpu: &'f StepCpuUse,
     outsiders: Vec<OutsideProgram>,
-    /// Share of the machine that they used.
+    /// Share of the machine that outside programs used, from 0 to 1.
     ratio: f64,
-    /// Share of the machine that recorded outside programs used. Short-lived ones are not recorded.
+    /// Share of the machine used by outside programs that were recorded by name. Short-lived programs are not
+    /// recorded.
     named: f64,
-    /// True if the server under test can be among them.
+    /// True if the server under test can be among the outside programs, because its process name is not
+    /// known.
     may_be_the_server: bool,
 }
 
@@ -75,7 +77,7 @@ fn worst(all: Vec<Disturbance<'_>>) -> Option<Disturbance<'_>> {
     all.into_iter().max_by(|a, b| a.ratio.total_cmp(&b.ratio))
 }
 
-/// Adds an open question: a server with an unknown name cannot be told from outside programs.
+/// Adds an open question: without a known name, the server cannot be distinguished from outside programs.
 fn cannot_tell(worst: &Disturbance<'_>, out: &mut Conclusions) {
     let name = worst.outsiders.first().map_or("unnamed", |s| &s.name);
     out.cannot_judge(
@@ -98,7 +100,7 @@ fn at<'f>(bench: &'f BenchFacts<'f>, machine: MachineRecording<'_>) -> Option<Di
     let taking_part = machine.cores_of_participants(step.window, server) / cpu.cores;
     let beside = (taking_part - cpu.known_ratio()).max(0.0);
     let others = (cpu.unexplained_ratio() - beside).max(0.0);
-    // Processes and machine are read a little apart.
+    // The CPU times of processes and of the machine are read at slightly different instants.
     let named = outsiders.iter().map(|s| s.cores / cpu.cores).sum::<f64>();
     let named = named.min(others);
     Some(Disturbance {
@@ -106,7 +108,8 @@ fn at<'f>(bench: &'f BenchFacts<'f>, machine: MachineRecording<'_>) -> Option<Di
         cpu,
         outsiders,
         named,
-        // Where the server's own use is not known, it may be what has no name.
+        // If the server's own use is not known, CPU time without a name may be the server's and does not
+        // count.
         ratio: if cpu.server_ratio.is_some() {
             others
         } else {
@@ -209,7 +212,7 @@ impl Disturbance<'_> {
     }
 }
 
-/// Returns the reason why the CPU was short at the operating point; `None` if it was not.
+/// Returns the reason why the CPU was short at the operating point; `None` if it was not short.
 fn is_short(
     at: &Disturbance<'_>,
     machine: MachineRecording<'_>,
@@ -225,8 +228,8 @@ fn is_short(
     queued.then(|| format!("Work waited for it {} of the time", share(waited)))
 }
 
-/// Returns the confidence, medium at most if the server's share is not known or most of the use has no
-/// name.
+/// Returns the confidence. It is at most medium if the server's share is not known, or if most of the outside
+/// use has no name.
 fn confidence(worst: &Disturbance<'_>, limit: f64) -> Confidence {
     let past = confidence_past(worst.ratio, limit, 0.03);
     let sure = worst.cpu.server_ratio.is_some() && worst.is_mostly_named();

@@ -65,7 +65,7 @@ fn saturated(bench: &BenchFacts<'_>, cpu: &StepCpuUse, facts: &RunFacts<'_>) -> 
     advise(draft, cpu)
 }
 
-/// Adds the advice, or the cause, by the owner of the largest share.
+/// Adds advice by the user of the largest share. If outside programs use it, sets their finding as the parent.
 fn advise(draft: FindingDraft, cpu: &StepCpuUse) -> FindingDraft {
     let owner = cpu.owner();
     if owner == Some(CpuOwner::Others) {

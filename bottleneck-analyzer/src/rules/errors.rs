@@ -29,7 +29,7 @@ const PAST: &str = "errors_past_objective";
 const SOME: &str = "errors";
 /// Kind of failure that only follows from an earlier error of the same transaction.
 const FOLLOWS: &str = "sqlstate.25P02";
-/// Share of the requests from which a kind, other than the most frequent one, is a problem.
+/// Share of the requests. A kind of failure other than the most frequent one is a problem from this share on.
 const LEAST_RATIO: f64 = 0.01;
 /// Largest number of findings about one bench.
 const MOST: usize = 4;
@@ -40,7 +40,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
         if let Some(failures) = FailureTotals::of_steps(bench, &judged) {
             judge(bench, &failures, facts, out);
         }
-        // A search for a limit fails past it: that is its result.
+        // A search for a limit goes past it on purpose, so failures at other settings are its result.
         if bench.component != ComponentKind::Websocket {
             elsewhere(bench, &judged, facts, out);
         }
@@ -52,11 +52,11 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 struct KindTotal {
     count: u64,
     evidence: Vec<EvidenceItem>,
-    /// First sample with its evidence.
+    /// First sample of this kind of failure, with its evidence.
     sample: Option<(FailureSample, Option<EvidenceItem>)>,
 }
 
-/// Failures of all kinds over several steps.
+/// Failures over several steps, by kind.
 struct FailureTotals {
     steps: usize,
     attempted: u64,
@@ -99,7 +99,7 @@ impl FailureTotals {
     }
 }
 
-/// Returns a count of an operation as evidence.
+/// Returns the count `field` of an operation in step `index` as evidence.
 fn count_evidence(
     bench: &BenchFacts<'_>,
     index: usize,
@@ -138,7 +138,7 @@ fn count_kinds(
     }
 }
 
-/// Keeps the first sample of each kind.
+/// Stores the first sample of each kind of failure in `kinds`.
 fn keep_samples(bench: &BenchFacts<'_>, index: usize, kinds: &mut BTreeMap<String, KindTotal>) {
     let failures = &bench.source.report.steps[index].failures;
     for (place, sample) in failures.iter().enumerate() {
@@ -190,7 +190,7 @@ fn judge(
     for (place, (kind, found)) in failures.kinds.iter().take(MOST).enumerate() {
         let own = found.count as f64 / failures.attempted as f64;
         let breaks = ratio > limit && (place == 0 || own >= LEAST_RATIO);
-        // Few unanswered requests are reported by the rule `censored_tail`.
+        // Unanswered requests within the objective are reported by the rule `censored_tail`.
         if !breaks && kind == NEVER_CAME_BACK {
             continue;
         }
@@ -210,7 +210,7 @@ fn judge(
     }
 }
 
-/// Adds a finding about other settings with failures past the objective.
+/// Adds a finding about the settings outside the operating point in which failures exceeded the objective.
 fn elsewhere(
     bench: &BenchFacts<'_>,
     judged: &[usize],
@@ -237,7 +237,7 @@ fn elsewhere(
     out.add_finding(describe(draft, bench, &failures, (kind, found)).prefixed(&at));
 }
 
-/// Adds title, explanation, evidence and advice of a kind of failure to `draft`.
+/// Adds title, explanation, evidence and advice about one kind of failure to `draft`.
 fn describe(
     draft: FindingDraft,
     bench: &BenchFacts<'_>,
@@ -276,7 +276,7 @@ fn describe(
         )
 }
 
-/// Returns title and actions for `part` of the requests that failed in one way.
+/// Returns title and actions for a kind of failure; `part` is its share of the requests in words.
 fn title_and_actions<'c>(
     bench: &BenchFacts<'_>,
     kind: &str,
@@ -301,7 +301,7 @@ fn title_and_actions<'c>(
     }
 }
 
-/// Returns the name of a kind for people: `SQLSTATE 40001`, `timeout.checkout`.
+/// Returns the name of a kind of failure as shown to people: `SQLSTATE 40001`, `timeout.checkout`.
 fn thing(kind: &str) -> String {
     match kind.strip_prefix("sqlstate.") {
         Some(code) => format!("SQLSTATE {code}"),

@@ -51,7 +51,7 @@ fn finding(bench: &BenchFacts<'_>, evicted: f64, ratio: f64, facts: &RunFacts<'_
     let written = bench.server_figure("commands.set.calls").unwrap_or(own);
     let memory = bench.server_figure("maxmemory_bytes").filter(|m| *m > 0.0);
     let limit = memory.map_or(String::new(), |m| format!(" at a limit of {}", bytes(m)));
-    // An evicted key costs a read at most once; other misses have other causes.
+    // An evicted key causes one miss at most; further misses have other causes.
     let saved = reads(bench).map(|(read, missed)| evicted.min(missed) / read.max(1.0));
     bench
         .finding(RULE, FindingKind::Problem)
@@ -80,7 +80,7 @@ fn finding(bench: &BenchFacts<'_>, evicted: f64, ratio: f64, facts: &RunFacts<'_
         )
 }
 
-/// Returns the number of reads and, of these, of misses.
+/// Returns the number of reads and the number of misses among them.
 fn reads(bench: &BenchFacts<'_>) -> Option<(f64, f64)> {
     let (_, step) = bench.operating_step()?;
     let count = |name: &str| step.operations.get(name).map_or(0, |o| o.succeeded) as f64;
@@ -98,7 +98,7 @@ fn own_writes(bench: &BenchFacts<'_>) -> f64 {
     written.map(|o| o.attempted as f64).sum()
 }
 
-/// Describes the share of other clients' writes, if it is more than half.
+/// Describes the writes of other clients, if they are more than half of all writes.
 fn whose(own: f64, written: f64) -> String {
     let others = 1.0 - own / written.max(1.0);
     if others <= 0.5 {

@@ -16,7 +16,7 @@ use crate::run_facts::RunFacts;
 
 const RULE: &str = "generator_spoilt_results";
 
-/// Warnings about the generator.
+/// Warnings about the load generator itself.
 const OWN_FAULT: [WarningCode; 4] = [
     WarningCode::GeneratorSaturated,
     WarningCode::PacingLag,
@@ -57,7 +57,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(draft.evidence(evidence).evidence(used));
 }
 
-/// Returns the figure of warning `index` as evidence, or its message if it has none.
+/// Returns the figure that warning `index` is about as evidence, or its message if it is about no figure.
 fn measured(bench: &BenchFacts<'_>, index: usize, warning: &Warning) -> Option<EvidenceItem> {
     let at = |field: &str| {
         let pointer = format!("/warnings/{index}/{field}");
@@ -68,8 +68,8 @@ fn measured(bench: &BenchFacts<'_>, index: usize, warning: &Warning) -> Option<E
 
 /// Builds the finding about a generator that distorted the results.
 fn finding(bench: &BenchFacts<'_>, messages: &str, (lost, of): (f64, ImpactOf)) -> FindingDraft {
-    // Lateness makes a target look slower than it is; only a generator that could send no more
-    // leaves the question of the run, how much the target can do, without an answer.
+    // A late generator makes the target look slower than it is, so it is information. A generator that could
+    // not send more hides how much the target can do, so it is a problem.
     let (kind, title) = match of {
         ImpactOf::Capacity => (
             FindingKind::Problem,
@@ -97,11 +97,12 @@ fn finding(bench: &BenchFacts<'_>, messages: &str, (lost, of): (f64, ImpactOf)) 
         )
 }
 
-/// Returns the share of `step` that a fault can have distorted, and the quantity that it is a share of.
+/// Returns the share of `step` that the fault can have distorted, and the quantity of which it is a share.
 fn cost(step: &Step, fault: WarningCode) -> (f64, ImpactOf) {
     let measured_ns = step.window.measured_s() * 1e9;
     match fault {
-        // What the target could do beyond a generator that is always busy, nobody has seen.
+        // How much the target could do with a faster generator was not measured; the generator's CPU use
+        // stands for it.
         WarningCode::GeneratorSaturated => (step.generator.cpu_ratio, ImpactOf::Capacity),
         WarningCode::PacingLag => (
             share_of_response(step, |o| o.pacing_lag.as_ref()),

@@ -1,10 +1,10 @@
-//! Rules `nested_checkout` and `leaked_connections`: pool connections that are never given back in time.
+//! Rules `nested_checkout` and `leaked_connections`: pool connections that are not given back in time.
 //!
-//! `nested_checkout` fires if all connections were held by requests that each waited for a second one; it
-//! reads the figures `deadlock.*` and `holders.kept` of scenario `exhaust`. The pool needs one connection
-//! more than there are such requests, so that one can always finish. `leaked_connections` fires if a
-//! connection was still in use after the load ended; it reads the figures `leaks.*` of scenario
-//! `lifecycle`.
+//! `nested_checkout` fires if all connections were held by requests that each waited for a second connection;
+//! it reads the figures `deadlock.*` and `holders.kept` of scenario `exhaust`. The pool must have one
+//! connection more than there are such requests at once, so that one of them can always finish.
+//! `leaked_connections` fires if a connection was still in use after the load ended; it reads the figures
+//! `leaks.*` of scenario `lifecycle`.
 
 use bench_report::Step;
 
@@ -26,7 +26,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Returns the step with the highest figure `name`, with its index and the figure.
+/// Returns the step with the highest value of figure `name`: its index, the step, and the value.
 fn most<'a>(bench: &BenchFacts<'a>, name: &str) -> Option<(usize, &'a Step, f64)> {
     let steps = bench.source.report.steps.iter().enumerate();
     let having = steps.filter_map(|(at, step)| Some((at, step, *step.figures.get(name)?)));
@@ -88,7 +88,7 @@ fn nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     out.add_finding(draft);
 }
 
-/// Rules out nested checkouts for a scenario that tried them.
+/// Rules out nested checkouts if the scenario tried them and no deadlock occurred.
 fn never_nested(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let holds = |step: &&Step| {
         let holder = step.parameters.get("holder").map(ToString::to_string);

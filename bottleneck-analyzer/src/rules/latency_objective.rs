@@ -52,7 +52,8 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
     );
     let is_open = slow.at_least || evidence.as_ref().is_some_and(|e| e.spoiled);
     if ns <= objective_ns && is_open {
-        // It may be higher: neither ruled out nor found. The gate tells why.
+        // A lower bound that is within the objective may be above it in truth, so the rule concludes nothing.
+        // The gate tells the reason.
         return;
     }
     if ns <= objective_ns {
@@ -70,7 +71,7 @@ fn latency(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) 
     out.add_finding(draft.evidence(evidence));
 }
 
-/// Builds the finding about latency above its objective, a symptom if it has a parent.
+/// Builds the finding about latency above its objective. It is a symptom if another finding explains it.
 fn finding(
     bench: &BenchFacts<'_>,
     facts: &RunFacts<'_>,
@@ -113,7 +114,7 @@ fn finding(
         )
 }
 
-/// Names the slowest repeat, if there are several.
+/// Names the repeat that is slowest; empty if there is only one.
 fn of_repeats(bench: &BenchFacts<'_>, index: usize) -> String {
     let all = bench.judged_steps().count();
     let place = bench.source.report.steps.get(index);

@@ -1,9 +1,9 @@
 //! Rules `memory_used`, `memory_pressure` and `swapping` about the memory of the machine.
 //!
-//! `memory_used` fires if the highest `memory.used_ratio` reaches `memory.warning_ratio`; `memory_pressure`
-//! if the mean `pressure.memory.some_ratio` (pressure stall information) reaches `memory.pressure_ratio`;
-//! `swapping` if the highest `swap.in_bytes_per_s` reaches `memory.swap_in_bytes_per_s`. All read the
-//! recording of `sysmon`.
+//! `memory_used` fires if the highest `memory.used_ratio` reaches `memory.warning_ratio`. `memory_pressure`
+//! fires if the mean `pressure.memory.some_ratio` (pressure stall information) reaches
+//! `memory.pressure_ratio`. `swapping` fires if the highest `swap.in_bytes_per_s` reaches
+//! `memory.swap_in_bytes_per_s`. All three read the recording of `sysmon`.
 
 use crate::assessment::{ComponentKind, FindingKind, ImpactOf};
 use crate::conclusions::Conclusions;

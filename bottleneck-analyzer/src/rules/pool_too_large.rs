@@ -1,8 +1,8 @@
 //! Rule `pool_too_large`: connections past the knee, which add latency and no throughput.
 //!
-//! Fires if the largest setting of the sweep has a p99 of `pool.too_large_p99_ratio` times that of the
-//! operating point or more, and no more throughput than the noise. Reads p99 and throughput of both
-//! settings.
+//! Fires if the p99 of the sweep's largest setting is `pool.too_large_p99_ratio` times the p99 of the
+//! operating point or more, while its throughput is higher by no more than the noise. Reads p99 and
+//! throughput of both settings.
 
 use crate::assessment::{ComponentKind, FindingKind};
 use crate::bench_facts::BenchFacts;

@@ -1,10 +1,10 @@
-//! Rule `pool_too_small`: calls wait for a place in the pool, and more connections would serve them.
+//! Rule `pool_too_small`: calls wait for a connection of the pool, and more connections would help.
 //!
-//! Fires if waiting takes `pool.checkout_share_ratio` of a call or more, the connections are in use, no
-//! other cause holds the connections, and the CPU has room or a larger pool carried more. In all other
-//! cases the queue before the pool only mirrors the work of its connections. Reads the pool's usage, the
-//! checkout times, the sweep and the CPU use. The gain is the wait less the wait with twice the connections
-//! (Erlang's C formula).
+//! Fires if waiting takes `pool.checkout_share_ratio` of a call or more, the connections are in use, no other
+//! cause keeps the connections busy, and the CPU has room or a larger pool carried more. In all other cases
+//! the queue before the pool only reflects the work of its connections. Reads the pool's usage, the checkout
+//! times, the sweep and the CPU use. The gain is the wait less the wait with twice the connections (Erlang's
+//! C formula).
 
 use crate::assessment::{ComponentKind, EvidenceItem, Finding, FindingKind, ImpactOf, TimeModel};
 use crate::bench_facts::BenchFacts;
@@ -27,7 +27,8 @@ struct PoolCase<'f> {
     in_use: f64,
     /// Mean checkout time of a call, in nanoseconds.
     checkout_ns: f64,
-    /// Mean wait for a place in nanoseconds; absent if the report does not separate it.
+    /// Mean wait of a call for a connection, in nanoseconds; absent if the report does not separate it from
+    /// the rest of the checkout.
     wait_ns: Option<f64>,
     evidence: Vec<EvidenceItem>,
 }
@@ -122,8 +123,8 @@ fn judge(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>, out:
     behind_the_pool(bench, case, wait, facts, out);
 }
 
-/// Judges a full pool that calls wait for: a finding if a larger pool would help, ruled out if the
-/// work behind the pool makes them wait, an open question where neither is known.
+/// Judges a fully used pool for whose connections calls wait. Adds a finding if a larger pool would help, a
+/// passed check if the work behind the pool makes calls wait, and an open question if neither is known.
 fn behind_the_pool(
     bench: &BenchFacts<'_>,
     case: &PoolCase<'_>,
@@ -172,8 +173,8 @@ fn behind_the_pool(
     );
 }
 
-/// Returns a problem that makes calls hold their connections longer. Network round trips are left out:
-/// more connections would hide them.
+/// Returns the thing at fault in a problem that makes calls hold their connections longer. Network round
+/// trips are left out, because more connections hide them.
 fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     let id = bench.id();
     let slows = |f: &&Finding| {
@@ -185,7 +186,7 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     found.map(|f| f.thing.clone().unwrap_or_else(|| f.title.clone()))
 }
 
-/// Returns the reason why the CPU is not known to have room.
+/// Returns the reason why the CPU may have no room for more work.
 fn no_room(bench: &BenchFacts<'_>) -> &'static str {
     if bench.cpu.is_some() && target::is_elsewhere(bench.source) {
         return "the server is on another machine, whose CPU was not recorded";
@@ -234,7 +235,7 @@ fn too_small(
         .needs_restart()
 }
 
-/// Returns the explanation: rise of throughput, use of the connections and of the CPU.
+/// Returns the finding's explanation: the rise of throughput, the use of the connections and of the CPU.
 fn explanation(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>) -> String {
     let PoolCase { model, size, .. } = case;
     let rose = bench.rise().map(|rise| {
@@ -264,14 +265,14 @@ fn explanation(bench: &BenchFacts<'_>, case: &PoolCase<'_>, facts: &RunFacts<'_>
     )
 }
 
-/// Returns the gain of twice the connections at the same load, in nanoseconds of a call.
+/// Returns the response time that a call gains with twice the connections at the same load, in nanoseconds.
 fn saved_ns(bench: &BenchFacts<'_>, case: &PoolCase<'_>, wait: f64) -> f64 {
     let left = wait_with(bench, case, 2.0, 0.0).unwrap_or(0.0);
     wait - left.min(wait)
 }
 
-/// Returns the mean wait with `times` as many connections and `less_ns` less service time, at the same
-/// load, in nanoseconds. `None` if the connections could not keep up.
+/// Returns the mean wait for a connection, in nanoseconds, at the same load but with `times` as many
+/// connections and a service time shorter by `less_ns`. `None` if the connections could not keep up.
 fn wait_with(bench: &BenchFacts<'_>, case: &PoolCase<'_>, times: f64, less_ns: f64) -> Option<f64> {
     let server = bench
         .operating_step()

@@ -1,10 +1,13 @@
-//! Rule `stalls`: times in which the target answered next to nothing to all users at once.
+//! Rule `stalls`: times in which the target answered hardly any call of any user.
 //!
-//! Fires if the throughput of a repeat is below a fifth of its median for 200 ms or more, and the
-//! generator's own stall does not explain that. Reads the series `throughput_per_s` and
-//! `generator.worst_stall_ns`. A problem if it takes a tenth of the step or exceeds the latency objective;
-//! a symptom if a finding explains it. Lost time per call: stalled share × response time in a closed loop;
-//! Σ length² ÷ 2 × measured time in an open loop (an arrival waits for half of the stall on average).
+//! Fires if the throughput of a repeat is below a fifth of its median for 200 ms or more, and no stall of the
+//! generator itself explains that. Reads the series `throughput_per_s` and `generator.worst_stall_ns`. It is
+//! a problem if stalls take a tenth of the step or exceed the latency objective, and a symptom if a finding
+//! explains it.
+//!
+//! The time that a call loses on average is, in a closed loop, the stalled share of the time × the response
+//! time. In an open loop it is Σ length² ÷ (2 × measured time), because an arrival during a stall waits for
+//! half of the stall on average.
 
 use bench_report::{Load, Series, Step};
 
@@ -17,30 +20,31 @@ use crate::requests;
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "stalls";
-/// Throughput of an interval ÷ median of its step below which the target is stalled.
+/// Throughput of an interval ÷ median of its step. Below this ratio the target is stalled.
 const STILL_RATIO: f64 = 0.20;
-/// Calls of a median interval from which an interval without calls is no coincidence.
+/// Calls in a median interval. If there are fewer, an interval without calls may be a coincidence.
 const LEAST_CALLS: f64 = 10.0;
-/// Length from which a stall counts; shorter pauses are common, in nanoseconds.
+/// Length of a stall, in nanoseconds. Shorter ones do not count, because they are common.
 const SHORTEST_NS: u64 = 200_000_000;
-/// Longest stall of the generator ÷ longest stall of the calls from which the generator is the cause.
+/// Longest stall of the generator ÷ longest stall of the calls. From this ratio on, the generator is the
+/// cause.
 const OWN_RATIO: f64 = 0.5;
-/// Rule whose finding about the same pause, seen by polling the server, is merged into this one.
+/// Rule that sees the same pause by polling the server. Its finding is merged into the finding of this rule.
 const ASKED: &str = "redis_stall";
-/// Share of the step from which stalls are a problem.
+/// Share of the step. From this share on, stalls are a problem.
 const PROBLEM_RATIO: f64 = 0.10;
 
 /// Stalls of one step.
 struct StepStalls<'a> {
     step: &'a Step,
-    /// Lengths in nanoseconds.
+    /// Lengths of the stalls, in nanoseconds.
     lengths: Vec<u64>,
-    /// Evidence: the throughput in the longest stall, and the longest stall of the generator.
+    /// Throughput in the longest stall, and longest stall of the generator, as evidence.
     evidence: Vec<EvidenceItem>,
 }
 
 impl StepStalls<'_> {
-    /// Returns the stalled share of the step.
+    /// Returns the share of the measured time in which the target was stalled.
     fn part(&self) -> f64 {
         let total: u64 = self.lengths.iter().sum();
         total as f64 / (self.step.window.measured_s() * 1e9)
@@ -91,20 +95,20 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     ));
 }
 
-/// Removes a finding, to merge it into another.
+/// Removes the finding `id` from `out` and returns it, so that it can be merged into another one.
 fn remove_finding(id: &str, out: &mut Conclusions) -> Option<Finding> {
     let place = out.findings.iter().position(|f| f.id == id)?;
     Some(out.findings.swap_remove(place))
 }
 
-/// Returns the mean time of a call lost to stalls in step `index`, in nanoseconds; `None` without stalls.
+/// Returns the mean time that a call lost to stalls in step `index`, in nanoseconds; `None` without stalls.
 pub(super) fn lost_in(bench: &BenchFacts<'_>, index: usize) -> Option<f64> {
     let series = throughput(bench)?;
     let stalls = stalls_of(bench, series, index).filter(|s| !s.lengths.is_empty())?;
     Some(lost_ns(bench, &stalls))
 }
 
-/// Returns the series of the throughput with its index.
+/// Returns the series of the bench's throughput, with its index in the report.
 fn throughput<'a>(bench: &BenchFacts<'a>) -> Option<(usize, &'a Series)> {
     let mut series = bench.source.report.series.iter().enumerate();
     series.find(|(_, s)| s.name == "throughput_per_s" && s.labels.is_empty())
@@ -143,7 +147,7 @@ fn finding(
     }
 }
 
-/// Builds the finding about stalls, without impact and cause.
+/// Builds the finding about stalls; impact and parent are set later.
 fn describe(
     bench: &BenchFacts<'_>,
     (worst, longest, repeats): (&StepStalls<'_>, u64, usize),
@@ -179,8 +183,8 @@ fn describe(
         )
 }
 
-/// Returns the mean time of a call lost to the stalls, in nanoseconds; the formula is in the comment of
-/// this module.
+/// Returns the mean time that a call lost to the stalls, in nanoseconds. The comment at the top of this file
+/// has the formula.
 fn lost_ns(bench: &BenchFacts<'_>, worst: &StepStalls<'_>) -> f64 {
     let whole = bench.time_model.as_ref().map_or(0.0, |m| m.whole_ns);
     match worst.step.load {
@@ -226,7 +230,7 @@ fn cause(bench: &BenchFacts<'_>, out: &Conclusions) -> Option<String> {
     found.map(|f| f.id.clone())
 }
 
-/// Finds the stalls of a step; `None` if its intervals have too few calls to tell.
+/// Finds the stalls of step `index`; `None` if its intervals have too few calls to tell.
 fn stalls_of<'a>(
     bench: &BenchFacts<'a>,
     (place, series): (usize, &Series),
@@ -271,8 +275,8 @@ fn stalls_of<'a>(
     })
 }
 
-/// Returns the lengths of the stalls, in nanoseconds, and the index of the last point of the longest.
-/// A stall is a run of points below the rate `least`.
+/// Returns the lengths of the stalls, in nanoseconds, and the index of the last point of the longest one. A
+/// stall is a run of points whose rate is below `least`.
 fn stalled(points: &[(usize, u64, f64)], start_ns: u64, least: f64) -> Option<(Vec<u64>, usize)> {
     let mut lengths = Vec::new();
     let mut longest = (0, points.first()?.0);

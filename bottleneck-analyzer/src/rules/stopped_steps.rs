@@ -1,9 +1,9 @@
-//! Rules `stopped_by_rule` and `step_failed`: steps that a stop rule ended early, and steps that could not
+//! Rules `stopped_by_rule` and `step_failed`: steps that a stop rule ended early, and steps that could not be
 //! run.
 //!
-//! Both read the `end` of the steps. `stopped_by_rule` is a problem if no step completed, a symptom of
-//! `errors_past_objective` if errors fired the stop rule, else information. WebSocket searches are left
-//! out: there a stop rule is the result.
+//! Both read the `end` of the steps. `stopped_by_rule` is a problem if no step was completed, a symptom of
+//! `errors_past_objective` if errors made the stop rule fire, and information otherwise. WebSocket searches
+//! are left out, because they are meant to end by a stop rule.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const RULE: &str = "stopped_by_rule";
 const FAILED: &str = "step_failed";
 
 pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
-    // A search for a limit ends by a stop rule, which is its result.
+    // A search for a limit is meant to end by a stop rule.
     let benches = facts.benches.iter();
     for bench in benches.filter(|b| b.component != ComponentKind::Websocket) {
         failed(bench, out);
@@ -27,7 +27,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Adds a finding with the reason of the first failed step.
+/// Adds a finding about the steps that failed, with the reason of the first one.
 fn failed(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let steps = &bench.source.report.steps;
     let all = steps.iter().enumerate();
@@ -72,7 +72,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         return;
     };
     let all = ended.len() == steps.len() || bench.operating_step().is_none();
-    // What failed so that the rule fired is the cause.
+    // Failed requests that made the stop rule fire are the cause of this finding.
     let parent = format!("errors_past_objective:{}", bench.id());
     let parent = Some(parent).filter(|id| out.findings.iter().any(|f| f.id == *id));
     let parent = parent.filter(|_| rule.starts_with("errors"));

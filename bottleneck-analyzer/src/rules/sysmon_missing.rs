@@ -1,7 +1,6 @@
-//! Rule `sysmon_missing`: no recording of the machine, or none that covers the operating points.
+//! Rule `sysmon_missing`: no recording of the machine, or one that does not cover the operating points.
 //!
-//! Adds open questions only. Reads the report of `sysmon`, its status and its `evidence_missing`
-//! warnings.
+//! Adds only open questions. Reads the report of `sysmon`, its status and its `evidence_missing` warnings.
 
 use bench_report::{Status, WarningCode};
 

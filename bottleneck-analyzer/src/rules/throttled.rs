@@ -1,9 +1,9 @@
 //! Rule `throttled`: a control group whose CPU quota stops its processes.
 //!
-//! Fires if a group was throttled in a twentieth of its quota periods or more. Reads `server.cgroup.*` of
-//! the bench and `cgroup.cpu.throttled_periods_ratio` of the recording, over all repeats. The impact is the
-//! time of a call in `server_runnable` with the queue that it causes, or the throttled share of the
-//! capacity where there is no such time.
+//! Fires if a group was throttled in a twentieth of its quota periods or more. Reads `server.cgroup.*` of the
+//! bench and `cgroup.cpu.throttled_periods_ratio` of the recording, over all repeats. The impact is the part
+//! `server_runnable` of a call with the queue that it causes. If the time model has no such part, it is the
+//! throttled share of the capacity.
 
 use crate::assessment::{ComponentKind, EvidenceItem, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
@@ -14,18 +14,18 @@ use crate::postgres::PostgresEvidence;
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "throttled";
-/// Share of throttled periods from which the rule fires.
+/// Throttled periods ÷ periods. The rule fires from this ratio on.
 const LEAST_RATIO: f64 = 0.05;
 
 /// Throttling of a control group during a step.
 struct GroupThrottling {
-    /// Name of the group.
+    /// Name of the group, as in `the control group /app`.
     whose: String,
-    /// Throttled periods ÷ periods.
+    /// Periods in which the group was throttled ÷ all periods.
     ratio: f64,
-    /// Figures in words.
+    /// Throttling in words, with its figures.
     figures: String,
-    /// Time for which its processes were stopped ÷ length of the step.
+    /// Time for which the group's processes were stopped ÷ time of observation; absent if it was not counted.
     lost_ratio: Option<f64>,
     evidence: Vec<EvidenceItem>,
 }
@@ -44,7 +44,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Reads the throttling of the server's group, as the bench counted it.
+/// Reads the throttling of the server's control group, as counted by the bench.
 fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
     let server = PostgresEvidence::of_step(bench.source, index)?;
     let periods = server.figure("server.cgroup.periods")?;
@@ -80,7 +80,7 @@ fn of_server(bench: &BenchFacts<'_>, index: usize) -> Option<GroupThrottling> {
     })
 }
 
-/// Reads the throttling of every group, as `sysmon` recorded it.
+/// Reads the throttling of every control group that `sysmon` recorded during step `index`.
 fn of_machine(bench: &BenchFacts<'_>, index: usize, facts: &RunFacts<'_>) -> Vec<GroupThrottling> {
     let Some(machine) = facts.machine else {
         return Vec::new();
@@ -137,7 +137,8 @@ fn judge(bench: &BenchFacts<'_>, worst: &GroupThrottling, out: &mut Conclusions)
     out.add_finding(weigh(bench, worst, draft));
 }
 
-/// Sets the impact: the time for which sessions neither ran nor waited for an event.
+/// Sets the impact: the time of a call in which its session neither ran nor waited for an event, or a share
+/// of the capacity without such a time.
 fn weigh(bench: &BenchFacts<'_>, worst: &GroupThrottling, draft: FindingDraft) -> FindingDraft {
     let model = bench.time_model.as_ref().filter(|m| m.whole_ns > 0.0);
     let held_up = model

@@ -1,8 +1,9 @@
-//! Rule `websocket_limit`: owner of the limit that ended a search for the most WebSocket connections.
+//! Rule `websocket_limit`: owner of the limit that ended a search for the largest number of WebSocket
+//! connections.
 //!
-//! Always fires on a finished search; a problem if the network or the generator was the limit, which hide
-//! the server's. Reads `summary.limit` of the report. The impact is the share of connections refused at the
-//! next larger step.
+//! Always fires on a finished search. It is a problem if the network or the generator was the limit, because
+//! then the limit of the server stays unknown. Reads `summary.limit` of the report. The impact is the share
+//! of connections that were refused at the next larger step.
 
 use bench_report::{Limit, LimitOwner};
 
@@ -71,7 +72,8 @@ fn judge(bench: &BenchFacts<'_>, limit: &Limit, out: &mut Conclusions) {
     out.add_finding(draft);
 }
 
-/// Returns kind, title and advice of a limit by its owner.
+/// Returns kind, title and advice of a finding about a limit, by the owner of the limit. `held` is the number
+/// of connections in words.
 fn meaning(owner: LimitOwner, held: &str) -> (FindingKind, String, &'static str) {
     match owner {
         LimitOwner::Target => (
@@ -97,8 +99,8 @@ fn meaning(owner: LimitOwner, held: &str) -> (FindingKind, String, &'static str)
     }
 }
 
-/// Returns the refused share of the connections of the next step past the limit; `None` if there is no such
-/// step.
+/// Returns the share of connections that were refused in the first step past the limit; `None` if there is no
+/// such step.
 fn refused(bench: &BenchFacts<'_>, held: f64) -> Option<f64> {
     let levels = bench.source.report.steps.iter();
     let asked = levels.filter_map(|s| s.parameter("connections"));

@@ -1,9 +1,9 @@
 //! Time models: division of the mean time of a call into parts, in nanoseconds.
 //!
-//! Means are used because they add up to the whole, which percentiles do not. Activities inside the
-//! server are sampled as sessions by state. By Little's law, sessions ÷ throughput is the time that each
-//! call spends in a state (Little, *A Proof for the Queuing Formula L = λW*, Operations Research 9(3),
-//! 1961).
+//! Means are used because they add up to the whole, while percentiles do not. Activities inside the server
+//! are known as numbers of sessions in each state, from samples. By Little's law, sessions ÷ throughput is
+//! the time that a call spends in a state (Little, *A Proof for the Queuing Formula L = λW*, Operations
+//! Research 9(3), 1961).
 
 pub(crate) mod checkout;
 mod phases;

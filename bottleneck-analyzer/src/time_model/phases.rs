@@ -1,4 +1,4 @@
-//! Phases of a call before its service, and means of phases over all operations.
+//! Phases of a call before its service, and mean lengths of phases over all operations.
 
 use bench_report::{Histogram, Operation};
 
@@ -9,7 +9,8 @@ use crate::source_report::SourceReport;
 
 pub(super) type PhaseFn = fn(&Operation) -> Option<&Histogram>;
 
-/// Returns the mean of a phase, in nanoseconds, over all successes of a step, with its evidence.
+/// Returns the mean length of a phase, in nanoseconds, over all successful calls of a step, with its
+/// evidence.
 pub(super) fn mean_of(
     source: &SourceReport,
     index: usize,
@@ -39,7 +40,7 @@ pub(super) fn mean_of(
     )
 }
 
-/// Creates the time model with the phases before service. `None` if no call finished.
+/// Creates a time model with the phases before service as its parts. `None` if no call finished.
 pub(super) fn phases(source: &SourceReport, index: usize) -> Option<TimeModel> {
     let response = mean_of(source, index, "response", |o| o.response.as_ref()).0;
     let call = mean_of(source, index, "call", |o| o.call.as_ref()).0;

@@ -1,4 +1,4 @@
-//! Time model of a call to PostgreSQL: its service time is divided by the activities of its session.
+//! Time model of a call to PostgreSQL: the service time is divided by the activities of the call's session.
 
 use bench_report::Step;
 
@@ -8,13 +8,13 @@ use crate::figures::share;
 use crate::postgres::{PostgresEvidence, waits};
 use crate::source_report::SourceReport;
 
-/// Share of the whole below which waits are shown together.
+/// Share of the whole. Waits below it are shown together as one part.
 const LEAST_SHOWN: f64 = 0.005;
 
 /// Name of the part in which a session was ready to run and had no CPU.
 const RUNNABLE: &str = "server_runnable";
 
-/// Part before it is scaled and added to the model.
+/// Part of the model, before it is scaled and added.
 struct PartDraft {
     name: String,
     title: String,
@@ -40,8 +40,8 @@ pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> 
         return Some(model);
     };
     model.add_part("server_cpu", "server on a CPU", on_cpu, cpu_evidence);
-    // Samples of sessions and timings of calls are separate measurements; where they disagree
-    // the timings hold and the sampled shares are kept.
+    // Samples of sessions and timings of calls are separate measurements. If the samples add up to more than
+    // the timed calls, they are scaled down to the timings.
     let sampled: f64 = slices.iter().map(|slice| slice.ns).sum();
     let room = service - on_cpu;
     let scale = if sampled > room { room / sampled } else { 1.0 };
@@ -64,8 +64,8 @@ pub(super) fn of_step(source: &SourceReport, index: usize) -> Option<TimeModel> 
     Some(model)
 }
 
-/// Returns the network delay that the run adds to a call, in nanoseconds. Round trips inside a
-/// transaction are left out, because they are counted as idle in transaction.
+/// Returns the time of a call, in nanoseconds, that is a network delay added by the run. Round trips inside a
+/// transaction are left out, because their time is in the part `client.idle_in_transaction`.
 fn added_ns(server: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
     let Some(added) = added_round_trip_ns(server.step) else {
         return 0.0;
@@ -79,7 +79,8 @@ fn added_ns(server: &PostgresEvidence<'_>, slices: &[PartDraft]) -> f64 {
     (added * trips - between.map(|s| s.ns).sum::<f64>()).max(added)
 }
 
-/// Returns the time that the run adds to each round trip in nanoseconds: twice the `--network-delay`.
+/// Returns the delay that the run adds to each round trip, in nanoseconds: twice the value of
+/// `--network-delay`. `None` if it adds none.
 pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
     let delay = step.parameters.get("network_delay")?.to_string();
     let digits = delay.trim_end_matches(|c: char| c.is_alphabetic());
@@ -93,7 +94,7 @@ pub(crate) fn added_round_trip_ns(step: &Step) -> Option<f64> {
     (each_way > 0.0).then_some(2.0 * each_way * unit)
 }
 
-/// Computes the model of an observed server from its sampled sessions, without timed calls.
+/// Computes a model of the time of sampled sessions, for a server that was observed without timed calls.
 fn of_sessions(server: &PostgresEvidence<'_>) -> Option<TimeModel> {
     let slices = slices(server, 0.0)?;
     let whole_ns: f64 = slices.iter().map(|slice| slice.ns).sum();
@@ -107,7 +108,7 @@ fn of_sessions(server: &PostgresEvidence<'_>) -> Option<TimeModel> {
     Some(model)
 }
 
-/// Adds the parts to the model, the largest first, and small waits together.
+/// Adds the parts to the model, the longest first; small waits become one part.
 fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
     slices.sort_by(|a, b| b.ns.total_cmp(&a.ns));
     let least = LEAST_SHOWN * model.whole_ns;
@@ -121,8 +122,9 @@ fn put(model: &mut TimeModel, mut slices: Vec<PartDraft>) {
     model.add_part("small_waits", "other waits, each below 1 %", ns, evidence);
 }
 
-/// Returns the time of a call in each sampled state: sessions ÷ calls per second by Little's law. The CPU
-/// time `on_cpu` is left out. `None` if sessions were not sampled.
+/// Returns the time that a call spends in each sampled state: sessions ÷ calls per second (Little's law). The
+/// state without a wait event is shortened by the CPU time `on_cpu`, both in nanoseconds. `None` if sessions
+/// were not sampled.
 fn slices(server: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> {
     let calls = Some(server.calls_per_s())
         .filter(|x| *x > 0.0)
@@ -136,7 +138,7 @@ fn slices(server: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> 
     waits.sort_by(|a, b| b.sessions.total_cmp(&a.sessions));
     for wait in waits {
         let (title, ns) = (wait.part(), per_call(wait.sessions));
-        // Events of one kind are one part, under the name of the largest.
+        // Events with the same title become one part, which has the name of the most frequent event.
         if let Some(same) = found
             .iter_mut()
             .find(|slice: &&mut PartDraft| slice.title == title)
@@ -156,11 +158,11 @@ fn slices(server: &PostgresEvidence<'_>, on_cpu: f64) -> Option<Vec<PartDraft>> 
     Some(found)
 }
 
-/// Moves time for which sessions were ready to run, but no sample showed it, to the part
-/// `server_runnable`. Samples miss that time: a woken session shows its last wait event until it has a
-/// CPU, a session that has not read its message shows as idle, and a stopped server takes no samples. The
-/// kernel counts it. It is taken from `rest`, the time that no sample explains, and only the excess from
-/// the waits.
+/// Moves time in which sessions were ready to run, but which no sample shows, to the part `server_runnable`.
+/// The kernel counts such time. Samples miss it for three reasons: a woken session shows its last wait event
+/// until it has a CPU, a session that has not read its message shows as idle, and a server whose processes
+/// are stopped takes no samples. The time is taken from `rest`, which no sample explains; what exceeds `rest`
+/// is taken from the waits.
 fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest: f64) {
     let is_runnable = |slice: &PartDraft| slice.name == RUNNABLE;
     let seen: f64 = slices.iter().filter(|s| is_runnable(s)).map(|s| s.ns).sum();
@@ -184,8 +186,9 @@ fn move_unseen(server: &PostgresEvidence<'_>, slices: &mut Vec<PartDraft>, rest:
     }
 }
 
-/// Returns the time of a call for which its session was ready to run and had no CPU, as the kernel counted
-/// it, in nanoseconds. Parallel workers are left out, because they run beside their leader.
+/// Returns the time of a call in which its session was ready to run but had no CPU, in nanoseconds, as
+/// counted by the kernel. Parallel workers are left out, because they run at the same time as the session
+/// that leads them.
 fn ready_ns(server: &PostgresEvidence<'_>) -> Option<f64> {
     let ready = per_attempt(server, "server.load_ready_ns")?;
     let of_all: f64 = server.figure("server.load_ready_ns")?;
@@ -197,7 +200,7 @@ fn ready_ns(server: &PostgresEvidence<'_>) -> Option<f64> {
     (of_all > 0.0).then(|| ready * (1.0 - theirs / of_all).max(0.0))
 }
 
-/// Creates the part of sessions without a wait event, which run or wait for a CPU.
+/// Creates the part for sessions without a wait event: they run on a CPU or wait for one.
 fn without_event(
     server: &PostgresEvidence<'_>,
     ns: f64,
@@ -222,8 +225,8 @@ fn without_event(
     }
 }
 
-/// Returns the CPU time, in nanoseconds, that the server spent on each call, as the kernel counted it, with
-/// its evidence. It includes reading and parsing, during which a session does not show as active.
+/// Returns the CPU time that the server spent on a call, in nanoseconds, as counted by the kernel, with its
+/// evidence. It includes reading and parsing, in which a session does not yet show as active.
 fn on_cpu(server: &PostgresEvidence<'_>) -> Option<(f64, Vec<EvidenceItem>)> {
     let names = ["server.load_cpu_ns", "server.cpu_ns"];
     let (name, ns) = names

@@ -1,4 +1,4 @@
-//! Time model of a call to Redis: executing its command, and waiting behind other commands.
+//! Time model of a call to Redis: executing its command, and waiting for other commands.
 
 use bench_report::Step;
 
@@ -7,7 +7,7 @@ use crate::assessment::{EvidenceItem, TimeModel};
 use crate::redis::RedisEvidence;
 use crate::source_report::SourceReport;
 
-/// Commands that are not of the load: the pool's check, and reading the server's statistics.
+/// Commands that the load does not send: the pool's check, and the reading of statistics.
 const NOT_THE_LOADS: [&str; 3] = ["ping", "unwatch", "info"];
 
 /// Computes the model of step `index`; `None` if no call finished.
@@ -43,8 +43,8 @@ pub(super) fn model(source: &SourceReport, index: usize, step: &Step) -> Option<
     Some(model)
 }
 
-/// Returns the server's time in the load's own commands in microseconds, with its evidence. Without a table
-/// of commands by sender all commands count.
+/// Returns the server's total time in commands of the load, in microseconds, with its evidence. If the report
+/// does not tell who sent a command, all but [`NOT_THE_LOADS`] count.
 fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<EvidenceItem>) {
     let server = RedisEvidence::of_step(source, index);
     let own: Option<Vec<&str>> = server.as_ref().and_then(|server| {
@@ -75,9 +75,8 @@ fn executing(source: &SourceReport, index: usize, step: &Step) -> (f64, Vec<Evid
     (usec, evidence)
 }
 
-/// Returns the mean time, in nanoseconds, that a call waits for the flush before its answer, with its
-/// evidence.
-/// `None` unless every write waits for a flush (`appendfsync always`).
+/// Returns the mean time that a call waits for the flush before its answer, in nanoseconds, with its
+/// evidence. `None` unless every write waits for a flush (`appendfsync always`).
 fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let server = RedisEvidence::of_step(source, index)?;
     let always = server.setting("appendfsync") == Some("always");
@@ -89,8 +88,8 @@ fn flush(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)
     ))
 }
 
-/// Returns the mean time, in nanoseconds, that a call waits behind commands of other clients, with its
-/// evidence.
+/// Returns the mean time that a call waits for commands of other clients, in nanoseconds, with its evidence;
+/// `None` if there is no such wait.
 fn behind_others(source: &SourceReport, index: usize) -> Option<(f64, Vec<EvidenceItem>)> {
     let server = RedisEvidence::of_step(source, index)?;
     let waits = server.commands_of("others").map(|(place, row)| {

@@ -1,4 +1,4 @@
-//! A recording of `sysmon`.
+//! Recording of `sysmon`, made up for tests.
 
 use bench_report::{Report, Series};
 
@@ -6,7 +6,7 @@ use super::parts::{SECOND, begin};
 use super::{CORES, Plant, START};
 
 impl Plant {
-    /// The machine at 4 samples per second for 100 s.
+    /// Returns a recording of the machine: 4 samples per second for 100 s.
     pub(crate) fn sysmon(&self) -> Report {
         let mut report = begin("sysmon", "record", START);
         let (busy, server, generator) = self.cpu;
@@ -46,7 +46,8 @@ impl Plant {
     }
 }
 
-/// 100 s at 4 Hz around a mean, with a small ripple; nothing read at one point.
+/// Adds 100 s of samples at 4 Hz to the series: a mean with a small ripple, and one point at which nothing
+/// was read.
 fn series(mut series: Series, mean: f64) -> Series {
     for i in 0..400u64 {
         let ripple = if i % 2 == 0 { 0.99 } else { 1.01 };

@@ -1,4 +1,4 @@
-//! Runs made in code: healthy by default, with one thing planted at a time.
+//! Runs made up for tests: healthy by default, with one fault planted at a time.
 #![allow(dead_code, reason = "each test uses its part")]
 
 mod machine;
@@ -28,20 +28,22 @@ pub(crate) struct Plant {
     pub(crate) pool_sizes: Vec<u64>,
     /// Users of the sweep.
     pub(crate) users: u64,
-    /// Share of PostgreSQL's service time that is waiting for locks, internal locks, files.
+    /// Share of PostgreSQL's service time spent waiting for locks.
     pub(crate) lock: f64,
+    /// Share spent waiting for the server's internal locks.
     pub(crate) lwlock: f64,
+    /// Share spent waiting for files.
     pub(crate) io: f64,
-    /// Service time of a statement.
+    /// Service time of a statement, in nanoseconds.
     pub(crate) service_ns: f64,
-    /// Failed ÷ succeeded requests of PostgreSQL.
+    /// Failed ÷ successful requests of PostgreSQL.
     pub(crate) errors: f64,
-    /// Server connections in use, and the server's limit.
+    /// Connections of the server in use, and its limit.
     pub(crate) connections: (f64, f64),
-    /// Busy share of the machine at PostgreSQL's operating point, the server's share of the
-    /// machine, the generator's.
+    /// Shares of the machine's CPU at PostgreSQL's operating point: all that is busy, the server's, the
+    /// generator's.
     pub(crate) cpu: (f64, f64, f64),
-    /// A program that takes no part, with the cores it uses.
+    /// Program that takes no part in the run, with the number of cores that it uses.
     pub(crate) outsider: Option<(String, f64)>,
     pub(crate) steal: f64,
     pub(crate) memory: f64,
@@ -50,14 +52,14 @@ pub(crate) struct Plant {
     pub(crate) hit_ratio: f64,
     pub(crate) evicted: f64,
     pub(crate) redis_main_thread: f64,
-    /// Median call of Redis.
+    /// Median time of a call to Redis, in nanoseconds.
     pub(crate) redis_ns: f64,
-    /// Throughput of the multiplexed client ÷ the pooled one's.
+    /// Throughput of the multiplexed client ÷ throughput of the pooled client.
     pub(crate) multiplexed_gain: f64,
     pub(crate) limit: LimitOwner,
-    /// Requests of PostgreSQL that never came back.
+    /// Number of requests to PostgreSQL that were never answered.
     pub(crate) censored: u64,
-    /// Name of a step that tries to break the page.
+    /// Name of a step, to test that markup in it does not break the page.
     pub(crate) step_name: Option<String>,
 }
 
@@ -104,7 +106,7 @@ impl Plant {
     }
 }
 
-/// Saves a report under its name.
+/// Saves a report in `directory`, under the name that its bench gives it.
 pub(crate) fn save(directory: &Path, report: &Report) {
     let path = directory.join(format!("{}.json", report.file_stem()));
     store::save_json(&path, report).unwrap();

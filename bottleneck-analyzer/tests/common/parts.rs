@@ -1,4 +1,4 @@
-//! Parts of reports.
+//! Parts of reports, made up for tests.
 
 use bench_report::histogram::{self, Histogram};
 use bench_report::{
@@ -21,7 +21,7 @@ pub(crate) fn begin(tool: &str, scenario: &str, at_ns: u64) -> Report {
     report.started_at = "2026-03-14T09:15:00.000Z".into();
     report.clock.boot_id = Some(BOOT.into());
     report.clock.monotonic_ns = at_ns;
-    // A machine of its own, whatever the tests run on.
+    // The environment is fixed, whatever machine the tests run on.
     report.environment = Environment {
         cores: Some(CORES as u64),
         cores_available: Some(CORES as u64),
@@ -59,7 +59,7 @@ pub(crate) fn step(name: &str, start_ns: u64) -> Step {
     }
 }
 
-/// The report with steps that were measured for so long, one after another.
+/// Returns the report with steps whose measured parts last `seconds` each, one after another.
 pub(crate) fn held_for(mut report: Report, seconds: u64) -> Report {
     for (index, step) in report.steps.iter_mut().enumerate() {
         let later = index as u64 * seconds * SECOND;
@@ -84,7 +84,8 @@ pub(crate) fn generator(machine_ratio: f64) -> Generator {
     }
 }
 
-/// One second of successes at a rate, whose calls take `call_ns` on average.
+/// Returns an operation with one second of successful calls at the given rate, which take `call_ns`
+/// nanoseconds on average.
 pub(crate) fn operation(throughput_per_s: f64, call_ns: f64) -> Operation {
     let succeeded = throughput_per_s as u64;
     Operation {
@@ -96,7 +97,7 @@ pub(crate) fn operation(throughput_per_s: f64, call_ns: f64) -> Operation {
     }
 }
 
-/// A distribution with this mean and an exponential tail.
+/// Returns a histogram of `count` values with the given mean and an exponential tail.
 pub(crate) fn hist(mean_ns: f64, count: u64) -> Option<Histogram> {
     let mut recording = histogram::recording();
     let n = count.clamp(1, 500);

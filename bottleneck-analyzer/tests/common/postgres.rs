@@ -1,4 +1,4 @@
-//! A sweep of `db-pool-bench`.
+//! Sweep of `db-pool-bench`, made up for tests.
 
 use bench_report::{Parameter, PoolUsage, Recommendation, Report, ServerEvidence, Step};
 
@@ -6,7 +6,7 @@ use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{CORES, Plant, START};
 
 impl Plant {
-    /// A sweep over pool sizes whose knee is a pool of 8.
+    /// Returns a sweep over pool sizes whose knee is a pool of 8.
     pub(crate) fn postgres(&self) -> Report {
         let mut report = begin("db-pool-bench", "sweep", START);
         for driver in ["deadpool", "sqlx"] {
@@ -53,7 +53,8 @@ impl Plant {
         });
     }
 
-    /// Eight servers' worth of work, each of a millisecond: what a pool of 8 can carry.
+    /// Returns a step in which the pool of `size` carries at most what 8 connections can, each call taking a
+    /// millisecond.
     fn postgres_step(&self, driver: &str, size: u64, repeat: u64, index: u64) -> Step {
         let slower = if driver == "sqlx" { 0.93 } else { 1.0 };
         let active = size.min(8).min(self.users) as f64;

@@ -1,4 +1,4 @@
-//! A run of `redis-bench cache`.
+//! Run of `redis-bench cache`, made up for tests.
 
 use bench_report::{EvidenceRow, Parameter, Report, ServerEvidence};
 
@@ -6,7 +6,7 @@ use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{Plant, START};
 
 impl Plant {
-    /// The cache with each client, pools of 4 and 8.
+    /// Returns a run with both clients and with pools of 4 and 8.
     pub(crate) fn redis(&self) -> Report {
         let from = START + 60 * SECOND;
         let mut report = begin("redis-bench", "cache", from);
@@ -73,7 +73,7 @@ impl Plant {
     }
 }
 
-/// Evidence of a server of a recent version about a second in which nothing is wrong.
+/// Fills in the evidence of a recent server over about a second in which nothing is wrong.
 fn healthy_server(server: &mut ServerEvidence, throughput: f64, miss: f64) {
     for (name, value) in [
         ("interval_s", 1.0),
@@ -116,7 +116,8 @@ fn healthy_server(server: &mut ServerEvidence, throughput: f64, miss: f64) {
     server.tables.insert("settings".into(), settings);
 }
 
-/// A row of the table of commands: `calls` of equal length, but for one as long as `longest_us`.
+/// Returns a row of the table of commands: `calls` of equal length, except for one of `longest_us`
+/// microseconds.
 pub(crate) fn command(
     name: &str,
     whose: &str,

@@ -1,31 +1,32 @@
-//! PostgreSQL's side of a step, with one thing planted: sessions, waits, tables.
+//! Evidence about PostgreSQL in a step, with one thing planted: sessions, waits, tables. Made up for tests.
 
 use bench_report::{EvidenceRow, Load, Parameter, PoolUsage, Report, ServerEvidence, Step};
 
 use super::parts::{SECOND, begin, generator, hist, operation, step};
 use super::{CORES, Plant, START};
 
-/// A load on PostgreSQL: three repeats of one setting, healthy unless something is planted.
+/// Load on PostgreSQL: three repeats of one setting, healthy unless something is planted.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
-    /// Users of the closed loop, each without a pause.
+    /// Users of the closed loop, without think time.
     pub(crate) users: f64,
     pub(crate) pool: u64,
-    /// Service time of a call.
+    /// Service time of a call, in nanoseconds.
     pub(crate) service_ns: f64,
-    /// Shares of the sessions in service: by event (`Lock.transactionid`); the rest runs.
+    /// Shares of the sessions in service that wait for an event (`Lock.transactionid`), from 0 to 1; the
+    /// others run.
     pub(crate) waits: Vec<(&'static str, f64)>,
-    /// Share that is idle in a transaction.
+    /// Share of the sessions that is idle in a transaction, from 0 to 1.
     pub(crate) idle_in_transaction: f64,
-    /// Share of the service time that passes outside the server.
+    /// Share of the service time that passes outside the server, from 0 to 1.
     pub(crate) outside: f64,
-    /// Further figures of the server.
+    /// Additional figures of the server.
     pub(crate) figures: Vec<(&'static str, f64)>,
-    /// Tables of the server.
+    /// Tables of the server's evidence.
     pub(crate) tables: Vec<(&'static str, Vec<EvidenceRow>)>,
-    /// Samples of sessions.
+    /// Number of times that sessions were sampled.
     pub(crate) samples: f64,
-    /// Busy share of the machine, the server's share, the generator's.
+    /// Shares of the machine's CPU: all that is busy, the server's, the generator's.
     pub(crate) cpu: (f64, f64, f64),
 }
 
@@ -46,7 +47,7 @@ impl Default for Server {
     }
 }
 
-/// A line of a table.
+/// Returns a row of a table.
 pub(crate) fn row(labels: &[(&str, &str)], figures: &[(&str, f64)]) -> EvidenceRow {
     let mut row = EvidenceRow::default();
     for (name, label) in labels {
@@ -59,7 +60,7 @@ pub(crate) fn row(labels: &[(&str, &str)], figures: &[(&str, f64)]) -> EvidenceR
 }
 
 impl Server {
-    /// Three repeats, each as `change` leaves it, and the machine beside them.
+    /// Returns three repeats, each changed by `change`, and a recording of the machine.
     pub(crate) fn run_with(&self, change: impl Fn(usize, &mut Step)) -> Vec<Report> {
         let mut report = begin("db-pool-bench", "sweep", START);
         for repeat in 0..3usize {
@@ -75,12 +76,12 @@ impl Server {
         vec![report, machine.sysmon()]
     }
 
-    /// Three repeats alike.
+    /// Returns three equal repeats, and a recording of the machine.
     pub(crate) fn run(&self) -> Vec<Report> {
         self.run_with(|_, _| {})
     }
 
-    /// The same without one of the server's figures or tables.
+    /// Returns the run without the figure or table `name` of the server.
     pub(crate) fn run_without(&self, name: &str) -> Vec<Report> {
         self.run_with(|_, step| {
             let server = step.server.as_mut().unwrap();
@@ -89,7 +90,7 @@ impl Server {
         })
     }
 
-    /// Sessions in service at once.
+    /// Returns the mean number of sessions in service.
     fn inside(&self) -> f64 {
         self.users.min(self.pool as f64)
     }
@@ -169,7 +170,7 @@ impl Server {
         server
     }
 
-    /// Calls over the time that counters grew.
+    /// Returns the number of calls in the time over which counters were read.
     pub(crate) fn calls(&self) -> f64 {
         self.inside() / self.service_ns * 1e9 * 1.5
     }

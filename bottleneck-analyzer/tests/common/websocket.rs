@@ -1,4 +1,4 @@
-//! A run of `ws-bench limit`.
+//! Run of `ws-bench limit`, made up for tests.
 
 use bench_report::{Limit, Parameter, Report, StepEnd};
 
@@ -6,7 +6,7 @@ use super::parts::{SECOND, begin, generator, operation, step};
 use super::{Plant, START};
 
 impl Plant {
-    /// Levels up to 8,000 connections, of which 4,000 were held.
+    /// Returns a search with steps up to 8,000 connections, of which 4,000 were held.
     pub(crate) fn websocket(&self) -> Report {
         let from = START + 80 * SECOND;
         let mut report = begin("ws-bench", "limit", from);

@@ -1,4 +1,5 @@
-//! The smallest binary that ends in every way a binary can; the tests look at it from outside.
+//! Smallest program that ends in each way in which a program can end. Tests start it and examine
+//! its output.
 
 use std::io;
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use bench_report::{Report, Status};
 use clap::{Parser, Subcommand};
 
 const TOOL: &str = "a-bench";
-/// Nobody waits longer than this for a test that went wrong.
+/// Longest time that a test waits for the program.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Parser)]
@@ -116,7 +117,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Logs while progress is shown, with a password in each message.
+/// Logs messages of each level, most with a password, while progress is shown.
 fn log(quiet: bool) {
     let mut progress = Progress::new(quiet);
     progress.phase("measure", "");

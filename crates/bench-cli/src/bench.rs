@@ -1,5 +1,5 @@
-//! Frame of every bench around its own load: claim the report, follow signals, show progress,
-//! save after each step, and end with the right exit code.
+//! Run of a bench around its own load. It claims the report's file, follows signals, shows
+//! progress, saves the report after each step, and returns the exit code.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,16 +28,17 @@ use crate::signals;
 pub use crate::doubts::ShownFigures;
 pub use crate::follower::EvidenceSource;
 
-/// Points that a series of the whole run keeps.
+/// Largest number of points that a series over the whole run keeps.
 const SERIES_BOUND: usize = 4_000;
 
-/// One invocation of a bench, from the claim of its report to its exit code. Dropped before
-/// [`Bench::finish`], as an error does, it saves what was measured and marks it `failed`.
+/// One invocation of a bench, from the claim of its report's file to its exit code. If it is
+/// dropped before [`Bench::finish`], because of an error, it saves the measurements so far and
+/// marks the report `failed`.
 #[derive(Debug)]
 pub struct Bench {
-    /// Report of what is known so far, but for the doubts; saved with them after every step.
+    /// Report so far, without the warnings of steps, which are added at each save.
     pub report: Report,
-    /// Cancelled by SIGINT and SIGTERM.
+    /// Flag that SIGINT, SIGTERM and SIGHUP set.
     pub cancel: Cancel,
     output: Output,
     progress: Progress,
@@ -51,10 +52,10 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Begins a report, claims its place before any load is made, and follows signals from here.
+    /// Begins a report, claims its file before any load is made, and follows signals from then on.
     ///
     /// # Errors
-    /// When the report's file cannot be written or signals cannot be followed.
+    /// Fails if the report's file cannot be written, or if signal handlers cannot be installed.
     pub fn begin(
         tool: &str,
         version: &str,
@@ -84,17 +85,13 @@ impl Bench {
         Ok(bench)
     }
 
-    /// Names schema, keys and whatever else this process makes for the run.
-    pub fn own_name(&self) -> String {
-        bench_report::report::own_name(&self.report.run_id)
-    }
-
-    /// Shows the phase that the run is in.
+    /// Shows the current phase of the run.
     pub fn phase(&mut self, phase: Phase) {
         self.progress.phase(phase.name(), "");
     }
 
-    /// Sets the expected duration and number of all steps, from which the time left is shown.
+    /// Sets the expected duration and number of all steps, from which the remaining time is
+    /// calculated.
     pub fn announce(&mut self, total: Duration, steps: usize) {
         self.plan = RunProgress {
             total,
@@ -103,44 +100,45 @@ impl Bench {
         };
     }
 
-    /// Sets the expected duration and number of the steps that are still to come, the next one included,
-    /// of a run that finds its steps as it goes.
+    /// Sets the expected duration and number of the remaining steps, the next one included. For
+    /// runs that decide on their steps while they run.
     pub fn expect(&mut self, left: Duration, steps: usize) {
         self.plan.total = self.plan.done + left;
         self.plan.steps = self.plan.step + steps;
     }
 
-    /// Makes a rule that ends a step the result that this run looks for, and no failure.
+    /// Makes a step that a stop rule ends a result instead of a failure.
     pub(crate) fn seek_limit(&mut self) {
         self.seeks_limit = true;
     }
 
-    /// Declares which latency percentiles the bench's own table shows, so that doubts are told of
-    /// those alone. Without it these are the median and the 99th percentile over the operations and
+    /// Sets the latency percentiles that the bench's own table shows, so that warnings name only
+    /// those. By default these are the median and the 99th percentile over all operations and
     /// repeats of a setting.
     pub(crate) fn show_figures(&mut self, shown: ShownFigures) {
         self.shown = shown;
     }
 
-    /// Shows a line.
+    /// Shows a line of text above the progress.
     pub fn line(&mut self, text: &str) {
         self.progress.line(text);
     }
 
-    /// Shows the progress of a step of another kind of driver, with the time left.
+    /// Shows the progress of a step that is not run by the load engine, with the remaining time.
     pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
         self.progress.tick(done, total, message);
     }
 
-    /// Returns true if a signal asked to end.
+    /// Returns true if a signal has requested the end of the run.
     pub fn interrupted(&self) -> bool {
         self.cancel.is_cancelled()
     }
 
-    /// Runs one step and adds its result to the report; returns its index there.
+    /// Runs one step and adds its result to the report. Returns the position of the step in the
+    /// report.
     ///
     /// # Errors
-    /// When no load can be made at all.
+    /// Fails if no load can be made at all.
     pub fn step<F: TargetFactory>(
         &mut self,
         plan: &StepPlan,
@@ -155,7 +153,8 @@ impl Bench {
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
-    /// Lets `workers` make the load of all steps that [`step_on_workers`](Self::step_on_workers) runs.
+    /// Sets the worker processes that make the load of all steps run by
+    /// [`step_on_workers`](Self::step_on_workers).
     pub fn lead(&mut self, workers: WorkerProcesses) {
         self.workers = Some(workers);
     }
@@ -165,10 +164,10 @@ impl Bench {
         self.workers.is_some()
     }
 
-    /// Fails if a worker process was lost: no further step can be made.
+    /// Verifies that no worker process was lost. After a loss no further step can be made.
     ///
     /// # Errors
-    /// Returns a sentence that names the worker.
+    /// Returns a sentence that names the lost worker.
     pub fn check_workers(&self) -> anyhow::Result<()> {
         match self.workers.as_ref().and_then(WorkerProcesses::lost) {
             Some(lost) => Err(anyhow::anyhow!("{lost}; what was measured is kept")),
@@ -176,11 +175,12 @@ impl Bench {
         }
     }
 
-    /// Runs one step on the worker processes and adds its result to the report; returns its index
-    /// there. `target` is what a worker needs to make the step's target.
+    /// Runs one step on the worker processes and adds its result to the report. Returns the
+    /// position of the step in the report. `target` is the description from which each worker
+    /// creates the step's target.
     ///
     /// # Errors
-    /// When no load can be made at all.
+    /// Fails if no load can be made at all.
     pub fn step_on_workers(
         &mut self,
         plan: &StepPlan,
@@ -202,11 +202,11 @@ impl Bench {
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
-    /// Runs a load that changes, with `actors` beside it. Its steps are not in the report yet: the
-    /// scenario adds its own figures to each, and then [`push_step`](Self::push_step) adds them.
+    /// Runs a changing load, with `actors` beside it. Does not add its steps to the report: the
+    /// scenario adds its own figures to each step, and then calls [`push_step`](Self::push_step).
     ///
     /// # Errors
-    /// When no load can be made at all.
+    /// Fails if no load can be made at all.
     pub fn traced<F: TargetFactory, A: Actor<F::Target>>(
         &mut self,
         plan: &TracedPlan,
@@ -221,8 +221,8 @@ impl Bench {
         Ok(result)
     }
 
-    /// Runs one step on connections that stay open. It is not in the report yet: the scenario judges it
-    /// and adds its own figures, and then [`push_step`](Self::push_step) adds it.
+    /// Runs one step on connections that stay open. Does not add it to the report: the scenario
+    /// judges the step, adds its own figures, and then calls [`push_step`](Self::push_step).
     pub fn held<F: ConnectionFactory>(
         &mut self,
         load: &mut HeldLoad<F>,
@@ -238,7 +238,7 @@ impl Bench {
         held
     }
 
-    /// Returns the follower of the next step, which shows its progress.
+    /// Returns the observer of the next step, which shows its progress and collects evidence.
     fn follower<'a>(
         &'a mut self,
         name: &'a str,
@@ -255,8 +255,8 @@ impl Bench {
         }
     }
 
-    /// Adds a step that another kind of driver has run, with its series and warnings, whose
-    /// step index is 0 until here. Returns its index in the report.
+    /// Adds a step with its series and warnings to the report. The warnings must name step 0, which
+    /// is replaced by the step's position. Returns the position of the step in the report.
     pub fn push_step(&mut self, step: Step, series: Vec<Series>, warnings: Vec<Warning>) -> usize {
         let index = self.report.steps.len();
         self.report.steps.push(step);
@@ -282,30 +282,30 @@ impl Bench {
         series.roll_up(SERIES_BOUND);
     }
 
-    /// Doubts about step `index` of the report.
+    /// Iterates over the warnings about the step at position `index` of the report.
     pub(crate) fn warnings_about(&self, index: usize) -> impl Iterator<Item = &Warning> {
         let warnings = self.warnings.iter();
         warnings.filter(move |warning| warning.step == Some(index))
     }
 
-    /// Adds a doubt about the whole run, or about steps that it names itself.
+    /// Adds a warning about the whole run, or about steps that the warning itself names.
     pub fn warn(&mut self, warning: Warning) {
         self.warnings.push(warning);
     }
 
-    /// Something of ours could not be removed; `command` removes it. It is said even where nothing
-    /// else is: nobody would look for it otherwise.
+    /// Warns that `what`, which this run created, could not be removed, and that `command` removes
+    /// it. Shown even with `--quiet`, because the user would not look for it otherwise.
     pub fn left_behind(&mut self, what: &str, command: &str) {
         let message = format!("{what} could not be removed; remove it with: {command}");
         self.progress.warning(&message);
-        // Kept apart from the merged warnings: each thing left has a command of its own.
+        // Kept out of the merged warnings, because each thing left behind has its own command.
         self.report
             .warnings
             .push(Warning::new(WarningCode::LeftBehind, message));
     }
 
-    /// Saves the report as it stands. A save that fails is told at once and ends nothing;
-    /// [`finish`](Self::finish) fails for it in the end.
+    /// Saves the report in its present state. A failed save is shown at once and does not end the
+    /// run; [`finish`](Self::finish) returns the error in the end.
     pub fn save(&mut self) {
         self.write();
         if let Some(notice) = self.output.take_notice() {
@@ -315,7 +315,8 @@ impl Bench {
 
     fn write(&mut self) {
         self.report.duration_ns = monotonic_ns().saturating_sub(self.report.clock.monotonic_ns);
-        // A run that is killed later must not leave its figures without their doubts.
+        // Each save includes the warnings, so that a run that is killed later does not leave
+        // figures without them.
         let certain = self.report.warnings.len();
         let doubts = self_check::merge(self.warnings.clone());
         self.report.warnings.extend(doubts);
@@ -323,11 +324,12 @@ impl Bench {
         self.report.warnings.truncate(certain);
     }
 
-    /// Saves the report for the last time, shows the result, and says how the run ended.
+    /// Saves the report for the last time, shows the result, and returns the exit status of the
+    /// run.
     ///
     /// # Errors
-    /// When the result cannot be shown, or has been shown and the report is not in its place; and
-    /// where there is no result: nothing at all succeeded, or no step could begin.
+    /// Fails if the result cannot be shown, or if the report could not be saved to its file. Also
+    /// fails if there is no result, because no request succeeded or no step could begin.
     pub fn finish(mut self, text: &str) -> anyhow::Result<Exit> {
         self.phase(Phase::Save);
         let told = [&*self.warnings, &*self.report.warnings].concat();
@@ -362,7 +364,7 @@ impl Bench {
         } else {
             let is_late = |warning: &Warning| warning.code == WarningCode::WorkerLate;
             match ending::status(&self.report, self.seeks_limit) {
-                // A step without a worker's share of the load is not what was planned.
+                // A step that lacks a worker's share of the load is not the planned step.
                 Status::Complete if self.warnings.iter().any(is_late) => Status::Failed,
                 status => status,
             }

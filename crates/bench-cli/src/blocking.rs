@@ -1,5 +1,5 @@
-//! Blocking work on a thread of its own with a time-out, so that a server that stops answering keeps
-//! no run from ending.
+//! Blocking work on a separate thread with a time-out, so that a server that stops answering does
+//! not keep a run from ending.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use load_engine::Cancel;
 
-/// Time for which one poll waits.
+/// Longest wait of one poll.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Longest waits for a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitLimits {
-    /// From the beginning of the wait.
+    /// Longest wait from its beginning.
     pub timeout: Duration,
-    /// From the cancellation of the run.
+    /// Longest wait after the cancellation of the run.
     pub after_cancel: Duration,
 }
 
@@ -29,8 +29,8 @@ impl WaitLimits {
     }
 }
 
-/// Blocking work under way on its own thread. Dropping it asks the work to stop and does not wait
-/// for it.
+/// Blocking work that runs on its own thread. Dropping the task requests the work to stop, and does
+/// not wait for its end.
 #[derive(Debug)]
 pub struct BlockingTask<T> {
     result: Receiver<T>,
@@ -40,32 +40,32 @@ pub struct BlockingTask<T> {
 /// State of the work at one poll.
 #[derive(Debug)]
 pub enum TaskState<T> {
-    /// The work is done.
+    /// The work has ended with this result.
     Done(T),
-    /// The work goes on.
+    /// The work is still running.
     Running,
-    /// The thread ended without a result.
+    /// The thread has ended without a result.
     Lost,
 }
 
-/// Result of work that was waited for.
+/// Result of a wait for work.
 #[derive(Debug)]
 pub enum TaskResult<T> {
-    /// The work is done.
+    /// The work has ended with this result.
     Done(T),
-    /// The run was cancelled first.
+    /// The run was cancelled before the work ended.
     Cancelled,
-    /// The time-out passed first.
+    /// The time-out passed before the work ended.
     TimedOut,
-    /// The thread ended without a result.
+    /// The thread has ended without a result.
     Lost,
 }
 
 impl<T: Send + 'static> BlockingTask<T> {
-    /// Starts `work`, which is to end soon after the token that it gets is cancelled.
+    /// Starts `work`, which must end soon after the flag passed to it is set.
     ///
     /// # Errors
-    /// Fails if the system gives no thread.
+    /// Fails if the operating system cannot create a thread.
     pub fn start(work: impl FnOnce(&Cancel) -> T + Send + 'static) -> io::Result<Self> {
         let (done, result) = mpsc::sync_channel(1);
         let stop = Cancel::new();
@@ -73,7 +73,7 @@ impl<T: Send + 'static> BlockingTask<T> {
         std::thread::Builder::new()
             .name("blocking-task".to_owned())
             .spawn(move || {
-                // Nobody may be waiting any more.
+                // The receiver may be dropped by now.
                 let _ = done.send(work(&asked));
             })?;
         Ok(Self { result, stop })
@@ -88,8 +88,8 @@ impl<T: Send + 'static> BlockingTask<T> {
         }
     }
 
-    /// Waits for the result, for the cancellation of the run, or for the time-out, whichever comes
-    /// first; work that is not done by then is asked to stop.
+    /// Waits for the result, for the cancellation of the run or for the time-out, whichever comes
+    /// first. Then requests unfinished work to stop.
     pub fn wait(&self, cancel: &Cancel, limits: WaitLimits) -> TaskResult<T> {
         let result = wait_for(&self.result, cancel, limits);
         self.stop.cancel();
@@ -103,7 +103,7 @@ impl<T> Drop for BlockingTask<T> {
     }
 }
 
-/// Waits for a value of another thread, for the cancellation of the run, or for the time-out,
+/// Waits for a value from another thread, for the cancellation of the run or for the time-out,
 /// whichever comes first.
 pub fn wait_for<T>(result: &Receiver<T>, cancel: &Cancel, limits: WaitLimits) -> TaskResult<T> {
     let started = Instant::now();
@@ -126,8 +126,9 @@ pub fn wait_for<T>(result: &Receiver<T>, cancel: &Cancel, limits: WaitLimits) ->
     }
 }
 
-/// Runs `work` on a thread of its own and gives up after `timeout`: a server that is stopped must
-/// not keep us from saving. `None` = not done in time; the thread is then left to the process's end.
+/// Runs `work` on a separate thread and waits for its result, at most `timeout`, so that a stopped
+/// server does not prevent saving. `None` if there is no result in time; the thread is then left
+/// running.
 pub fn run_with_timeout<T: Send + 'static>(
     timeout: Duration,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,5 +1,5 @@
-//! Parses the command line with clap and keeps secrets out of the output: clap's errors quote what
-//! was typed, and its help shows the values of variables.
+//! Command line of a program. It is parsed with clap in such a way that no secret is printed:
+//! errors of clap quote arguments, and its help shows the values of environment variables.
 
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -12,20 +12,20 @@ use crate::flags::Counts;
 use crate::logging::{self, Verbosity};
 use crate::{generate, screen};
 
-/// Request that a command line makes.
+/// Action that a command line demands.
 #[derive(Debug)]
 enum Request<C> {
-    /// Run the program, with this amount of log messages.
+    /// Run the program, and log with this verbosity.
     Run(C, Verbosity),
-    /// Print or write completions or manual pages of this command.
+    /// Print or write shell completions or manual pages of this command.
     Generate(Box<Command>, ArgMatches),
 }
 
-/// Parses the command line of this process, in place of [`Parser::parse`], and shows log messages
-/// from then on.
+/// Parses the command line of this process, in place of [`Parser::parse`], and starts logging.
 ///
-/// Every program with subcommands has the command `generate` and the flag `-v` besides its own.
-/// Help, version and `generate` leave with code 0, wrong usage with code 2 and a redacted sentence.
+/// Every program with subcommands also gets the command `generate` and the flag `-v`. For help,
+/// version and `generate` the process exits with code 0. For wrong usage it exits with code 2,
+/// after an error message without secrets.
 pub fn parse<C: Parser>() -> C {
     match read(std::env::args_os()) {
         Ok(Request::Run(cli, verbosity)) => {
@@ -44,11 +44,10 @@ pub fn parse<C: Parser>() -> C {
     }
 }
 
-/// Parses the command line of another process of this program; `None` where it asks for completions or
-/// manual pages.
+/// Parses the command line of another process of this program.
 ///
 /// # Errors
-/// Fails on wrong usage.
+/// Fails on wrong usage, and if the command line demands completions or manual pages.
 #[cfg(feature = "load")]
 pub(crate) fn read_words<C: Parser>(
     words: impl IntoIterator<Item = OsString>,
@@ -67,7 +66,7 @@ fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<Request<
     let mut matches = command.try_get_matches_from_mut(words)?;
     if let Some((generate::NAME, wanted)) = matches.subcommand() {
         let wanted = wanted.clone();
-        // Built as it was parsed, a command cannot be built once more with its pages.
+        // The parsed command cannot be built again with its manual pages, so a new one is made.
         let command = Box::new(careful(with_shared(C::command())));
         return Ok(Request::Generate(command, wanted));
     }
@@ -76,7 +75,7 @@ fn read<C: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<Request<
     Ok(Request::Run(cli, verbosity))
 }
 
-/// Adds what every program has.
+/// Adds the flag `-v` and the command `generate`, which every program has.
 fn with_shared(command: Command) -> Command {
     let command = logging::with_flag(command);
     if command.has_subcommands() {
@@ -90,8 +89,8 @@ fn careful(command: Command) -> Command {
     command.mut_args(careful_arg).mut_subcommands(careful)
 }
 
-/// A variable's value stays hidden, and a negative number meets the sentence of its parser
-/// instead of being taken for a flag that does not exist.
+/// Hides the value of the argument's environment variable. Lets a numeric argument take a negative
+/// value, so that its own parser refuses the value instead of clap treating it as an unknown flag.
 fn careful_arg(arg: Arg) -> Arg {
     let kind = arg.get_value_parser().type_id();
     let numeric = [
@@ -117,7 +116,7 @@ fn leave(error: &clap::Error) -> ! {
         screen::show(error.render().to_string().trim_end());
         std::process::exit(i32::from(WRONG_USAGE));
     }
-    // Help or version; whoever asked may have closed the pipe by now.
+    // Help or version. The reader of the output may have closed the pipe.
     let _ = error.print();
     std::process::exit(0);
 }

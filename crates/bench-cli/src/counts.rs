@@ -1,29 +1,30 @@
-//! Lists and ranges of counts: the settings of a sweep in one word.
+//! Lists and ranges of counts, in which a single argument gives all settings of a sweep.
 
 use crate::flags::count;
 
-/// Settings beyond which a list is a slip of the pen.
+/// Largest number of settings; more are taken for a typing error.
 const MOST: usize = 1_000;
 const FORM: &str = "write counts such as 2,4,8, or ranges such as 2..8, 2..64*2 or 2..32+6";
 
-/// Values that [`list_of_counts`] read, wrapped because clap takes a plain `Vec` for a repeated
-/// flag.
+/// Counts that [`list_of_counts`] parsed. This type is needed because clap takes a plain `Vec` for
+/// a flag that can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts(pub Vec<u64>);
 
 impl Counts {
-    /// The largest; 1 of an empty list, which no flag gives.
+    /// Returns the largest count; 1 for an empty list, which no flag gives.
     pub fn largest(&self) -> u64 {
         self.0.last().copied().unwrap_or(1)
     }
 }
 
-/// Several counts, ascending and without repeats: `2,4,8`, and ranges with both ends in them:
-/// `2..8` by one, `2..64*2` by a factor, `2..32+6` by a sum. An end that the steps would miss is
-/// measured too: `10..100*2` is 10, 20, 40, 80, 100.
+/// Parses a list of counts and ranges, and returns the counts ascending and without repeats. Forms
+/// are `2,4,8`, `2..8` (steps of one), `2..64*2` (a factor) and `2..32+6` (steps of six). Both ends
+/// of a range are included, even if the steps would miss the end: `10..100*2` is 10, 20, 40, 80,
+/// 100.
 ///
 /// # Errors
-/// A sentence when one of them is none, or there are more than 1,000.
+/// Returns a message if a part is not a count or range, or if there are more than 1,000 counts.
 pub fn list_of_counts(text: &str) -> Result<Counts, String> {
     let mut counts = Vec::new();
     for part in text.split(',') {

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::curve_values;
 use crate::exit::UsageError;
-use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
 use crate::load::{Defaults, PacingFlag, StepFlags};
-use crate::rate_finder::RateStep;
 use crate::rate_or_users::RateOrUsers;
+use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
+use crate::rates::rate_finder::RateStep;
 
-/// Help on curves, for the end of a scenario's help.
+/// Description of curves for the end of a scenario's help.
 pub const CURVES_HELP: &str = "\
 Curves, for --rate and --users; results are told by segment:
   ramp:10..200/5m      from 10 to 200 in five minutes
@@ -25,11 +25,12 @@ Curves, for --rate and --users; results are told by segment:
   sine:100,50/1m       100, up and down by 50, each wave a minute long
   file:curve.csv       straight lines between its lines of seconds,value";
 
-/// Flags that say how load is made, where it may change during a step.
+/// Flags that define a load that may change during a step.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub struct CurveLoadFlags {
-    // First: the fields after it take their values out of what was parsed.
+    // Must be the first field, because the fields after it remove their values from the parsed
+    // arguments.
     #[command(flatten)]
     _exclusive: RateOrUsers,
 
@@ -54,7 +55,7 @@ pub struct CurveLoadFlags {
     #[arg(long, value_enum, default_value_t)]
     pub pacing: PacingFlag,
 
-    /// Flags that say how each step is held.
+    /// Flags that apply to each step.
     #[command(flatten)]
     pub step: StepFlags,
 }
@@ -63,7 +64,7 @@ impl CurveLoadFlags {
     /// Refuses flags that contradict each other, and a curve that does not fit the step.
     ///
     /// # Errors
-    /// Fails with a sentence that says what to change.
+    /// Fails with a message that says what to change.
     pub fn check(&self, defaults: Defaults) -> Result<(), UsageError> {
         let refuse = |why: &str| Err(UsageError(why.to_owned()));
         if self.spawn_rate.is_some() && self.rate.is_some() {
@@ -81,21 +82,22 @@ impl CurveLoadFlags {
         }
     }
 
-    /// Returns the curve that the load follows; `None` where it does not change.
+    /// Returns the curve of the load; `None` if the load is constant.
     pub fn curve(&self) -> Option<&LoadCurve> {
         let given = self.rate.as_ref().or(self.users.as_ref());
         given.filter(|curve| curve.constant().is_none())
     }
 
-    /// Returns the measured part of a step: the one that is given, or else the curve's length.
+    /// Returns the length of the measured part: `--duration` if it is given, else the length of the
+    /// curve, else the default.
     pub fn measure(&self, defaults: Defaults) -> Duration {
         let curve = self.curve().and_then(LoadCurve::length);
         let given = self.step.duration.or(curve);
         given.unwrap_or(defaults.measure)
     }
 
-    /// Returns the step plan that the flags ask for: an open loop where a rate is given, else a closed
-    /// loop of users (the flag's, or the bench's default).
+    /// Returns the step plan that the flags define. It is an open loop if a rate is given, else a
+    /// closed loop with the given or the default number of users.
     ///
     /// # Errors
     /// Fails if the curve does not fit the step.
@@ -128,7 +130,7 @@ impl CurveLoadFlags {
         })
     }
 
-    /// Returns the plan of a step that a search for a rate asks for.
+    /// Returns the plan of a step of a search for a rate.
     pub fn plan_at(
         &self,
         step: RateStep,
@@ -152,7 +154,7 @@ impl CurveLoadFlags {
         }
     }
 
-    /// Returns what the report says of these flags.
+    /// Returns the entries of the report's configuration that show these flags.
     pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
         let mut config = self.step.config(seed, defaults);
         let measure_ns = self.measure(defaults).as_nanos() as u64;

@@ -1,18 +1,18 @@
-//! Values of `--rate` and `--users`: numbers, and curves where the load may change during a step.
+//! Values of `--rate` and `--users`: a number, or a curve where the load may change during a step.
 
 use load_engine::LoadCurve;
 
 use crate::flags;
 
-/// Forms of curves, before their colon.
+/// Names of the forms of curves, which stand before the colon.
 const FORMS: [&str; 5] = ["ramp", "stairs", "spike", "sine", "file"];
-/// Highest value of a curve of arrivals per second, and of users.
+/// Highest value of a curve of arrivals per second or users.
 const HIGHEST: f64 = 1e8;
-/// Lowest peak of a curve of arrivals per second, as of a rate that does not change.
+/// Lowest peak of a curve of arrivals per second; a constant rate has the same limit.
 const LOWEST_PEAK: f64 = 0.001;
-/// Addition to the complaint about a number that is none.
+/// Continuation of the error about a text that is not a number, where a curve is allowed.
 const OR_A_CURVE: &str = "or a curve: ramp:10..200/5m, stairs:10,50,100/1m, spike:20,200/30s, sine:100,50/1m, file:F.csv";
-/// Refusal of a curve where every step holds one setting.
+/// Continuation of the error about a curve where the load must be constant.
 const HELD: &str = "is a curve, and this scenario holds one setting at a time, so that its steps can \
                     be compared; give a number. Curves are for scenarios whose load may change: \
                     redis-bench cache and pool";
@@ -20,7 +20,7 @@ const HELD: &str = "is a curve, and this scenario holds one setting at a time, s
 /// Parses arrivals per second: a number, or a curve.
 ///
 /// # Errors
-/// A sentence that says what to write.
+/// Returns a message that says what to write.
 pub(crate) fn rate_or_curve(text: &str) -> Result<LoadCurve, String> {
     if !is_curve(text) {
         let rate = flags::rate(text).map_err(|why| format!("{why}, {OR_A_CURVE}"))?;
@@ -44,7 +44,7 @@ pub(crate) fn rate_or_curve(text: &str) -> Result<LoadCurve, String> {
 /// Parses users: a whole number, or a curve.
 ///
 /// # Errors
-/// A sentence that says what to write.
+/// Returns a message that says what to write.
 pub(crate) fn users_or_curve(text: &str) -> Result<LoadCurve, String> {
     if !is_curve(text) {
         let users = flags::count(text).map_err(|why| format!("{why}, {OR_A_CURVE}"))?;
@@ -60,28 +60,28 @@ pub(crate) fn users_or_curve(text: &str) -> Result<LoadCurve, String> {
     }
 }
 
-/// Parses a count where steps hold one setting at a time: a curve is refused with that reason.
+/// Parses a count for scenarios with constant load. Refuses a curve with that reason.
 ///
 /// # Errors
-/// A sentence that says what to write.
+/// Returns a message that says what to write.
 pub fn held_count(text: &str) -> Result<u64, String> {
     refuse_curve(text)?;
     flags::count(text)
 }
 
-/// Parses arrivals per second where steps hold one setting at a time, as [`held_count`].
+/// Parses arrivals per second for scenarios with constant load. Refuses a curve with that reason.
 ///
 /// # Errors
-/// A sentence that says what to write.
+/// Returns a message that says what to write.
 pub fn held_rate(text: &str) -> Result<f64, String> {
     refuse_curve(text)?;
     flags::rate(text)
 }
 
-/// Parses a list of counts, each held by steps of its own, as [`held_count`].
+/// Parses a list of counts for scenarios with constant load. Refuses a curve with that reason.
 ///
 /// # Errors
-/// A sentence that says what to write.
+/// Returns a message that says what to write.
 pub fn held_counts(text: &str) -> Result<flags::Counts, String> {
     refuse_curve(text)?;
     flags::list_of_counts(text)

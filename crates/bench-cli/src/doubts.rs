@@ -1,17 +1,16 @@
-//! Doubts about the figures that a bench shows. A report names every figure that a
-//! warning spoils; whoever reads a table wants to know of those in it, and true alarms must not
-//! drown among the others.
+//! Warnings about the figures that a bench shows. The report's warnings name all figures that may
+//! be distorted. The text output repeats only warnings about figures in its own table, so that they
+//! are noticed.
 
 use bench_report::{Report, Step, Warning, WarningCode};
 use load_engine::self_check;
 
-/// The latency figures in a bench's table.
+/// Latency figures that a bench's table shows.
 #[derive(Debug, Clone, Copy)]
 pub struct ShownFigures {
-    /// The percentiles, by the names that they have in a report; `max_ns` among them is the longest.
+    /// Percentiles by their names in the report, and `max_ns` for the longest latency.
     pub percentiles: &'static [&'static str],
-    /// Each is taken over all operations and repeats of a setting, and so over their samples
-    /// together.
+    /// True if each percentile is calculated over all operations and repeats of a setting together.
     pub merged: bool,
 }
 
@@ -25,8 +24,9 @@ impl Default for ShownFigures {
 }
 
 impl ShownFigures {
-    /// Lists what spoils figures of the result, the gravest first, each with its step; `warnings`
-    /// are those of single steps, and what is said of several steps is said once.
+    /// Returns the warnings about figures in the table as text, with their steps, the gravest
+    /// first. `warnings` concern single steps; the same warning about several steps is merged into
+    /// one.
     pub(crate) fn doubts(&self, report: &Report, warnings: &[Warning]) -> String {
         let about = |warning: &Warning| {
             let mut warning = warning.clone();
@@ -56,7 +56,8 @@ impl ShownFigures {
         format!("\nDoubtful:\n{}", lines.concat())
     }
 
-    /// Returns true if the figure at `pointer`, or one below it, is in the table.
+    /// Returns true if the figure at `pointer` in the report, or a figure within it, is in the
+    /// table.
     fn has(&self, report: &Report, code: WarningCode, pointer: &str) -> bool {
         let mut parts = pointer.rsplit('/');
         let last = parts.next().unwrap_or_default();
@@ -72,7 +73,8 @@ impl ShownFigures {
     }
 }
 
-/// The samples behind the percentiles of the setting that `pointer` leads into.
+/// Returns the number of samples of all repeats of the setting to which the step in `pointer`
+/// belongs.
 fn samples(report: &Report, pointer: &str) -> Option<u64> {
     let index = pointer.strip_prefix("/steps/")?.split('/').next()?;
     let setting = &report.steps.get(index.parse::<usize>().ok()?)?.parameters;

@@ -1,10 +1,10 @@
-//! End of a run, judged by its steps.
+//! Status of a finished run, judged by its steps.
 
 use std::collections::BTreeMap;
 
 use bench_report::{Report, Status, Step, StepEnd};
 
-/// A run that gave no result at all: exit code 1.
+/// Error of a run without any result; the exit code is 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoResult {
     #[error("none of {attempted} requests succeeded; {}", worst.as_ref().map_or_else(
@@ -13,19 +13,19 @@ pub(crate) enum NoResult {
     ))]
     NothingSucceeded {
         attempted: u64,
-        /// Most frequent failure; absent where nothing failed either.
+        /// Most frequent failure; absent if nothing failed.
         worst: Option<Worst>,
     },
     #[error("no step could begin: {reason}")]
     NothingBegan { reason: String },
 }
 
-/// The most frequent kind of failure.
+/// Most frequent kind of failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Worst {
     kind: String,
     count: u64,
-    /// Message of the server for one of them.
+    /// Message of the server for one of these failures.
     message: Option<String>,
 }
 
@@ -39,10 +39,10 @@ impl std::fmt::Display for Worst {
     }
 }
 
-/// Returns the status of a run that was not interrupted. A rule that ended a step comes first: it says why
-/// there may be no result. Where a limit is sought, such an end is what was looked for. A step that
-/// could not run leaves the run complete as long as another did: a sweep that meets a limit has
-/// found it.
+/// Returns the status of a run that was not interrupted. A step that a stop rule ended makes it
+/// `Stopped`, even without a result, because the rule explains that; if the run seeks a limit, it
+/// does not. A run without a result is `Failed`. A run with some steps that could not begin is
+/// `Complete`: a sweep that reaches a limit has found it.
 pub(crate) fn status(report: &Report, seeks_limit: bool) -> Status {
     let stopped = |step: &Step| matches!(step.end, StepEnd::Stopped { .. });
     if !seeks_limit && report.steps.iter().any(stopped) {
@@ -54,7 +54,7 @@ pub(crate) fn status(report: &Report, seeks_limit: bool) -> Status {
     }
 }
 
-/// Returns the reason why there is no result, if there is none.
+/// Returns the reason for which the run has no result; `None` if it has one.
 pub(crate) fn no_result(report: &Report) -> Option<NoResult> {
     let mut reasons = report.steps.iter().map(|step| match &step.end {
         StepEnd::Failed { reason } => Some(reason),
@@ -108,7 +108,8 @@ mod tests {
 
     use super::*;
 
-    /// A run of one step that ended like this, with these errors and so many successes.
+    /// Report of a run of one step with this end, these numbers of errors by kind, and these
+    /// numbers of successful and censored requests.
     fn run(end: StepEnd, succeeded: u64, errors: &[(&str, u64)], censored: u64) -> Report {
         let tool = Tool {
             name: "a-bench".to_owned(),

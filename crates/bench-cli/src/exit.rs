@@ -1,20 +1,20 @@
-//! Exit codes, and errors as people read them: what was tried, why it failed, what to do.
+//! Exit codes, and errors for people: what was attempted, why it failed, and what to do.
 
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use crate::screen;
 
-/// End of a program that could do its work.
+/// Exit status of a program that did its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done: 0.
+    /// The program has done its work: exit code 0.
     Done,
-    /// A gate that the user set, or a guard, failed: 3.
+    /// A gate that the user set, or a stop rule, failed: exit code 3.
     GateFailed,
-    /// Interrupted, what was measured until then is saved: 130.
+    /// The program was interrupted, and has saved the measurements so far: exit code 130.
     Interrupted,
-    /// The exit code of another program, passed on.
+    /// Exit code of another program, passed on.
     Code(u8),
 }
 
@@ -33,17 +33,17 @@ impl Exit {
 const COULD_NOT_RUN: u8 = 1;
 pub(crate) const WRONG_USAGE: u8 = 2;
 
-/// Wrong usage that clap cannot detect: exit code 2.
+/// Error for wrong usage that clap cannot detect: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// A signal ended it before there was anything to show: exit code 130.
+/// Error for a signal that ended the program before there was a result: exit code 130.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 pub struct Interrupted;
 
-/// Marks the part of an error chain that says what to do; shown last, on a line of its own.
+/// Part of an error chain that says what to do. It is shown last, on a separate line.
 #[derive(Debug)]
 struct RemedyText(String);
 
@@ -53,13 +53,13 @@ impl std::fmt::Display for RemedyText {
     }
 }
 
-/// Attaches what to do to an error.
+/// Extension of results that attaches to an error what the user can do.
 pub trait Remedy<T> {
-    /// Returns the result with an error that says what to do about it. Who stands nearest to the
-    /// fault knows best: an error that says so already keeps what it says.
+    /// Attaches what to do to an error. An error that already says what to do is left unchanged,
+    /// because the code closest to the fault knows best.
     ///
     /// # Errors
-    /// The error that it had.
+    /// Returns the error that the result had.
     fn remedy(self, what_to_do: impl Into<String>) -> anyhow::Result<T>;
 }
 
@@ -76,16 +76,16 @@ impl<T, E: Into<anyhow::Error>> Remedy<T> for Result<T, E> {
     }
 }
 
-/// Runs a program's body and turns what it returns into an exit code; an error is shown as one
-/// redacted sentence with its remedy, never with a backtrace.
+/// Runs the body of a program and converts its result into an exit code. An error is shown as one
+/// sentence without secrets and without a backtrace, with what to do.
 ///
-/// | What ended it                              | Code         |
-/// |--------------------------------------------|--------------|
-/// | `Ok(exit)`                                 | [`Exit::code`] |
-/// | an error                                   | 1            |
-/// | an error with a [`UsageError`] in its chain | 2           |
-/// | an error with [`Interrupted`] in its chain | 130          |
-/// | a panic                                    | 101          |
+/// | Result of the body                          | Code           |
+/// |---------------------------------------------|----------------|
+/// | `Ok(exit)`                                  | [`Exit::code`] |
+/// | an error                                    | 1              |
+/// | an error with a [`UsageError`] in its chain | 2              |
+/// | an error with [`Interrupted`] in its chain  | 130            |
+/// | a panic                                     | 101            |
 pub fn run(tool: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> ExitCode {
     std::panic::set_hook(Box::new(move |panic| {
         screen::show(&internal_error(tool, panic));
@@ -96,7 +96,7 @@ pub fn run(tool: &'static str, body: impl FnOnce() -> anyhow::Result<Exit>) -> E
     }
 }
 
-/// Shows an error and returns the exit code that it ends the program with.
+/// Shows an error and returns its exit code.
 pub(crate) fn show_error(tool: &str, error: &anyhow::Error) -> u8 {
     screen::show(&sentence(tool, error));
     code(error)
@@ -112,7 +112,7 @@ fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Returns true if the error is an `E`, has one as its cause, or has one as its context.
+/// Returns true if the error is an `E`, or has one among its causes or contexts.
 fn holds<E: std::error::Error + Send + Sync + 'static>(error: &anyhow::Error) -> bool {
     error.chain().any(<dyn std::error::Error>::is::<E>) || error.downcast_ref::<E>().is_some()
 }
@@ -121,7 +121,8 @@ fn sentence(tool: &str, error: &anyhow::Error) -> String {
     format!("{tool}: {}", explain(error))
 }
 
-/// Returns the whole chain on one line, without causes that only repeat their parent, and the remedy.
+/// Returns the error chain on one line, without causes that only repeat their parent, followed by
+/// what to do.
 pub fn explain(error: &anyhow::Error) -> String {
     let advice = error
         .downcast_ref::<RemedyText>()

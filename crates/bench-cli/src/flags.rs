@@ -1,4 +1,4 @@
-//! Flags that several binaries have, and how their values are written.
+//! Flags that several programs share, and parsers of their values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 pub use crate::counts::{Counts, list_of_counts};
 
-/// Place of the result, and its form.
+/// Flags that set the place and the form of the result.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OutputFlags {
     /// Report file [default: TOOL.SCENARIO.json in the run's directory]; in a place of its own it is
@@ -28,35 +28,35 @@ pub struct OutputFlags {
     pub quiet: bool,
 }
 
-/// Form of what is printed on stdout.
+/// Form of the result on stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// A table for people.
+    /// Table for people.
     #[default]
     Text,
-    /// The report.
+    /// Report as JSON.
     Json,
 }
 
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 const LARGEST_BYTES: u64 = 1 << 50;
 const LARGEST_COUNT: u64 = 1_000_000_000;
-/// One arrival in about a quarter of an hour to more than any machine makes: the instants at
-/// which arrivals are due stay far from what a clock can hold.
+/// Allowed rates, from one arrival in about a quarter of an hour to more than any machine can make.
+/// Within these bounds the instants of arrivals fit a clock.
 const RATES_PER_S: std::ops::RangeInclusive<f64> = 1e-3..=1e8;
 
-/// Parser of a flag that has been renamed or given up: refuses every value with `advice`, which
-/// gives the new name.
+/// Returns the parser of a flag that was renamed or removed. It refuses every value with `advice`,
+/// which names the flag to use instead.
 pub fn renamed<T>(
     advice: &'static str,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |_| Err(advice.to_owned())
 }
 
-/// A length of time as people write it: `500ms`, `10s`, `1h30m`.
+/// Parses a length of time as people write it: `500ms`, `10s`, `1h30m`.
 ///
 /// # Errors
-/// A sentence when it is none, zero, negative, or longer than a year.
+/// Returns a message if the text is not a time, or is zero, negative, or longer than a year.
 pub fn duration(text: &str) -> Result<Duration, String> {
     match duration_or_zero(text)? {
         Duration::ZERO => Err(format!("a time must be longer than zero here; {TIME_FORM}")),
@@ -64,10 +64,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a duration of which zero is a sensible value (`0s`, or plain `0`).
+/// Parses a length of time that may be zero (`0s` or `0`).
 ///
 /// # Errors
-/// A sentence when it is none, negative, or longer than a year.
+/// Returns a message if the text is not a time, or is negative, or longer than a year.
 pub fn duration_or_zero(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if is_negative(text) {
@@ -84,10 +84,10 @@ pub fn duration_or_zero(text: &str) -> Result<Duration, String> {
 
 const TIME_FORM: &str = "write a time such as 500ms, 10s or 1h30m";
 
-/// A size in bytes as people write it: `512`, `64KiB`, `10MB`.
+/// Parses a size in bytes as people write it: `512`, `64KiB`, `10MB`.
 ///
 /// # Errors
-/// A sentence when it is none, zero, negative, or more than a PiB.
+/// Returns a message if the text is not a size, or is zero, negative, or more than a PiB.
 pub fn size(text: &str) -> Result<u64, String> {
     let form = "write a size such as 512, 64KiB or 10MB";
     let text = text.trim();
@@ -104,10 +104,11 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A count of one or more; `10k` and `2M` are understood.
+/// Parses a count of at least one. Accepts factors: `10k`, `2M`.
 ///
 /// # Errors
-/// A sentence when it is none, zero, negative, or more than a thousand million.
+/// Returns a message if the text is not a count, or is zero, negative, or more than a thousand
+/// million.
 pub fn count(text: &str) -> Result<u64, String> {
     let form = "write a whole number of 1 or more, such as 8 or 10k";
     let text = text.trim();
@@ -127,10 +128,10 @@ pub fn count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Arrivals per second, above zero; `10k`, `2M` and `500/s` are understood.
+/// Parses arrivals per second. Accepts factors and the unit: `10k`, `2M`, `500/s`.
 ///
 /// # Errors
-/// A sentence when it is none, zero, negative, below 0.001/s, or above 100M/s.
+/// Returns a message if the text is not a rate, or is below 0.001/s or above 100M/s.
 pub fn rate(text: &str) -> Result<f64, String> {
     let form = "write arrivals per second, such as 500, 0.5 or 10k";
     let text = text.trim();
@@ -146,10 +147,10 @@ pub fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A share as people write it, `80%`, as 0.8.
+/// Parses a share as people write it, from 1 % to 100 %: `80%` is 0.8.
 ///
 /// # Errors
-/// A sentence when it is none.
+/// Returns a message if the text is not such a share.
 pub fn percent(text: &str) -> Result<f64, String> {
     let number = text
         .trim()
@@ -161,7 +162,8 @@ pub fn percent(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?} is no share; write 80%"))
 }
 
-/// `10k` is 10 times 1,000, `2M` 2 times 1,000,000.
+/// Splits a number into its digits and its factor: `10k` has the factor 1,000, `2M` the factor
+/// 1,000,000.
 fn scaled(text: &str) -> (&str, u64) {
     if let Some(digits) = text.strip_suffix(['k', 'K']) {
         (digits, 1_000)
@@ -225,7 +227,7 @@ mod tests {
 
     type Parser = fn(&str) -> Result<(), String>;
 
-    /// Hostile for every kind of value.
+    /// Texts that no parser may accept.
     const NEVER: [&str; 16] = [
         "",
         " ",

@@ -1,4 +1,4 @@
-//! Observation of a step while its load runs: its progress is shown, and the server is sampled.
+//! Observer of a step that shows its progress and collects evidence of the server.
 
 use std::time::Duration;
 
@@ -7,34 +7,36 @@ use load_engine::{BrokenRule, Observer, Phase, Tick};
 
 use crate::progress::Progress;
 
-/// Source of the server's evidence about a step.
+/// Source of evidence about the server during a step.
 ///
-/// Both calls come on the controller's thread and must return at once: whoever samples a server
-/// does so on a thread and a connection of its own, so that a stopped server stops nothing here.
+/// The controller's thread makes all calls, so they must return at once. A source that samples a
+/// server must do so on its own thread and connection, so that a stopped server does not block the
+/// controller.
 pub trait EvidenceSource {
-    /// The measured part begins.
+    /// Called when the measured part begins.
     fn measure_begins(&mut self) {}
 
-    /// The measured part is over; returns the evidence of it.
+    /// Called when the measured part has ended; returns the evidence of that part.
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
         None
     }
 
-    /// Returns the rule of the server's that was broken and ends the step.
+    /// Returns a broken rule about the server, which ends the step; `None` if none is broken.
     fn broken_rule(&mut self) -> Option<BrokenRule> {
         None
     }
 
-    /// Returns whether the server is away, as in a restart; `None` where nobody watches for that.
+    /// Returns true while the server is away, for example during a restart; `None` if the source
+    /// does not watch for that.
     fn absence(&mut self) -> Option<bool> {
         None
     }
 }
 
-/// No server to take evidence from.
+/// Implementation for runs without evidence.
 impl EvidenceSource for () {}
 
-/// Progress of the whole run, for the time left.
+/// Progress of the whole run, from which the remaining time is calculated.
 #[derive(Debug, Default)]
 pub(crate) struct RunProgress {
     pub(crate) total: Duration,
@@ -43,7 +45,8 @@ pub(crate) struct RunProgress {
     pub(crate) step: usize,
 }
 
-/// Shows a step's progress and tells its evidence when the measured part begins and ends.
+/// Observer that shows a step's progress, and calls its source of evidence when the measured part
+/// begins and ends.
 pub(crate) struct StepFollower<'a> {
     pub(crate) progress: &'a mut Progress,
     pub(crate) plan: &'a RunProgress,
@@ -64,7 +67,7 @@ impl Observer for StepFollower<'_> {
         }
     }
 
-    /// The evidence of each segment is the source's to keep.
+    /// Discards the evidence that is returned here: the source itself keeps that of each segment.
     fn segment_begins(&mut self) {
         self.evidence.measure_ends();
         self.evidence.measure_begins();

@@ -1,5 +1,5 @@
-//! The `generate` command, which every binary has: shell completions and manual pages, from the same
-//! table as `--help`.
+//! Command `generate`, which every program has. It writes shell completions and manual pages from
+//! the same definitions as `--help`.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ const KINDS: [(&str, Option<Shell>); 6] = [
     (MAN, None),
 ];
 
-/// Builds the command, to be added to those of a binary.
+/// Creates the command, to be added to those of a program.
 pub(crate) fn command() -> Command {
     Command::new(NAME)
         .about("Print shell completions or the manual page, or write them into a directory")
@@ -42,7 +42,8 @@ pub(crate) fn command() -> Command {
         )
 }
 
-/// Prints or writes what `matches` of [`command`] ask for, for the binary that is `whole`.
+/// Prints or writes the completions or pages that `matches` of [`command`] select, for the program
+/// `whole`.
 ///
 /// # Errors
 /// Fails if the output cannot be written.

@@ -1,4 +1,5 @@
-//! Worker that somebody starts on a host of its own, beside others that make the rest of the load.
+//! Worker on a host of its own, which the user starts by hand beside the workers of the other
+//! hosts.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -6,23 +7,24 @@ use std::time::{Duration, SystemTime};
 use bench_report::clock::wall_clock_error_ns;
 use bench_report::{Warning, WarningCode};
 use clap::Args;
-use load_engine::{HostSchedule, Phase, StepPlan, WallTime, WorkerShare};
+use load_engine::{Phase, StepPlan, WallTime, WorkerShare};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::exit::UsageError;
-use crate::find_rate::FindRateFlags;
 use crate::flags;
+use crate::host_schedule::HostSchedule;
+use crate::rates::find_rate::FindRateFlags;
 use crate::scenario::ScenarioName;
 use crate::workers::WorkerFlags;
 
-/// Time before each step for its preparation, where none is given.
+/// Default time for the preparation before each step.
 const PREPARE: Duration = Duration::from_secs(10);
-/// Farthest start that is no mistake.
+/// Longest time until the start; a later start is taken for a typing error.
 const FARTHEST: Duration = Duration::from_hours(24);
-/// Time between two looks at the wall clock and at signals.
+/// Time between two checks of the wall clock and of signals.
 const WAIT_BEAT: Duration = Duration::from_millis(50);
-/// Entries of the configuration that may differ from worker to worker.
+/// Entries of the configuration that may differ between workers of one load.
 const OWN_ENTRIES: [&str; 2] = ["url", "worker"];
 
 /// Flags of a worker on a host of its own.
@@ -48,7 +50,7 @@ pub struct HostWorkerFlags {
     pub watch_server: bool,
 }
 
-/// Share of a run that this host makes, and when.
+/// Share of a run that this host makes, with the schedule that all hosts share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostWorker {
     schedule: HostSchedule,
@@ -56,11 +58,11 @@ pub struct HostWorker {
 }
 
 impl HostWorkerFlags {
-    /// Returns the worker that the flags ask for; `None` where this process makes the whole load. `url`
-    /// is that of the user's server, if there is one.
+    /// Returns the worker that the flags define; `None` if this process makes the whole load. `url`
+    /// is the address of the user's server, if one is given.
     ///
     /// # Errors
-    /// Fails with the reason for which no schedule can be kept, and a remedy.
+    /// Fails if the flags contradict each other or the start cannot be kept, and says what to do.
     pub fn checked(
         &self,
         workers: WorkerFlags,
@@ -114,7 +116,7 @@ impl HostWorkerFlags {
     }
 }
 
-/// Refuses a start that nobody can keep.
+/// Refuses a start that has passed or is too far in the future.
 fn check_start(start_at: WallTime, now: WallTime) -> Result<(), UsageError> {
     let time = |time: Duration| humantime::format_duration(Duration::from_secs(time.as_secs()));
     if start_at <= now {
@@ -136,12 +138,12 @@ fn check_start(start_at: WallTime, now: WallTime) -> Result<(), UsageError> {
 }
 
 impl HostWorker {
-    /// Share of the load.
+    /// Returns this worker's share of the load.
     pub fn share(&self) -> WorkerShare {
         self.schedule.worker
     }
 
-    /// Returns true if this worker prepares the server's data for all and removes them.
+    /// Returns true if this worker prepares and removes the server's data for all workers.
     pub fn owns_data(&self) -> bool {
         self.share().index == 0
     }
@@ -151,22 +153,22 @@ impl HostWorker {
         self.watches_server
     }
 
-    /// Returns the seed given, or one that all workers draw alike.
+    /// Returns the given seed, or one that every worker derives alike from the start.
     pub fn seed(&self, given: Option<u64>) -> u64 {
-        // Within 53 bits, so that every JSON reader keeps it exact.
+        // At most 53 bits, so that every JSON reader keeps the number exact.
         given.unwrap_or_else(|| fnv(&self.schedule.start_at.as_nanos().to_le_bytes()) >> 11)
     }
 
-    /// Gives each plan this worker's share and its start; returns the instant at which the last one is
-    /// over on every host.
+    /// Sets in each plan this worker's share and the start of the step. Returns the instant at
+    /// which the last step is over on every host.
     pub fn fix(&self, plans: &mut [StepPlan]) -> WallTime {
         self.schedule.fix(plans)
     }
 
-    /// Refuses a load of which a worker would get nothing.
+    /// Refuses a load that is too small to give each worker a share.
     ///
     /// # Errors
-    /// Fails with a remedy.
+    /// Fails with a message that says what to do.
     pub fn check_share(&self, what: &str, whole: u64, flag: &str) -> Result<(), UsageError> {
         let count = self.share().count;
         if whole >= count {
@@ -194,8 +196,8 @@ impl HostWorker {
         ))
     }
 
-    /// Returns the entry `worker` of the report's configuration. `config` holds the others, and `plans`
-    /// the steps in their order: workers whose hash of both is the same make one load.
+    /// Returns the entry `worker` of the report's configuration. Its hash covers `plans`, the steps
+    /// in order, and `config`, the other entries. Workers with the same hash make one load.
     pub fn config(
         &self,
         name: ScenarioName,
@@ -232,7 +234,8 @@ impl HostWorker {
         worker
     }
 
-    /// Returns a line for the end of the result, which is that of a share.
+    /// Returns a line for the end of the text output, which says that the result is that of a
+    /// share.
     pub fn told(&self) -> String {
         format!(
             "\nThis is the share of worker {}. Join the reports of all {} with: bottleneck-analyzer merge\n",
@@ -241,7 +244,8 @@ impl HostWorker {
         )
     }
 
-    /// Warns that a rule ended this worker in step `index`, and with it its share of the rest.
+    /// Returns the warning that a stop rule ended this worker in the step at position `index`, so
+    /// that the rest of the run lacks its share of the load.
     pub fn ended_early(&self, index: usize) -> Warning {
         let message = format!(
             "a rule ended worker {} in this step and it makes no further one: the others go on without \
@@ -260,13 +264,13 @@ impl HostWorker {
         share_lost(message, index)
     }
 
-    /// Waits until all workers are done with the step before `plan`; `false` when a signal came.
+    /// Waits until all workers have ended the step before `plan`. Returns false if a signal came.
     pub fn await_preparation(&self, bench: &mut Bench, plan: &StepPlan) -> bool {
         let prepares_at = self.schedule.prepares_at(plan);
         prepares_at.is_none_or(|instant| Self::await_instant(bench, instant))
     }
 
-    /// Waits for an instant of the wall clock; `false` when a signal came.
+    /// Waits for an instant of the wall clock. Returns false if a signal came.
     pub fn await_instant(bench: &mut Bench, instant: WallTime) -> bool {
         if instant > WallTime::now() {
             bench.phase(Phase::Wait);
@@ -286,7 +290,8 @@ impl HostWorker {
 pub fn data_name(bench: &Bench) -> String {
     let worker = bench.report.config.get("worker");
     let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
-    hash.map_or_else(|| bench.own_name(), |hash| format!("hosts-{hash}"))
+    let own = || bench_report::report::own_name(&bench.report.run_id);
+    hash.map_or_else(own, |hash| format!("hosts-{hash}"))
 }
 
 /// Warns that the figures of step `index` lack a share of the load.
@@ -295,7 +300,7 @@ fn share_lost(message: String, index: usize) -> Warning {
     Warning::new(WarningCode::WorkerLost, message).about_step(index, &spoilt)
 }
 
-/// Parses an instant on which several hosts agree.
+/// Parses the common start of several hosts.
 fn start_time(text: &str) -> Result<WallTime, String> {
     let text = text.trim();
     let seconds = text.parse::<f64>().ok();
@@ -313,7 +318,7 @@ fn start_time(text: &str) -> Result<WallTime, String> {
     })
 }
 
-/// FNV-1a, which every host computes alike.
+/// Returns the FNV-1a hash, which is the same on every host.
 fn fnv(bytes: &[u8]) -> u64 {
     let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash)

@@ -1,7 +1,7 @@
-//! Parts that every binary shares with its siblings: flags, progress, output, signals, exit codes.
+//! Parts that all programs share: flags, progress, output, signals, exit codes.
 //!
-//! stdout is the result, stderr is progress and errors; a terminal gets live bars and tables, a
-//! pipe gets plain lines; everything shown is redacted. Opens no socket.
+//! Results go to stdout, progress and errors to stderr. A terminal gets progress bars and tables, a
+//! pipe gets plain lines. Secrets are masked in everything shown. This crate opens no sockets.
 //!
 //! A binary's `main` is then:
 //!
@@ -38,35 +38,27 @@ pub mod curve_values;
 mod doubts;
 #[cfg(feature = "load")]
 mod ending;
-pub mod exit;
-#[cfg(feature = "load")]
-pub mod find_rate;
+mod exit;
 pub mod flags;
 #[cfg(feature = "load")]
 mod follower;
 mod generate;
 #[cfg(feature = "load")]
+mod host_schedule;
+#[cfg(feature = "load")]
 pub mod host_worker;
 #[cfg(feature = "load")]
 pub mod load;
 mod logging;
-#[cfg(feature = "load")]
-pub mod objective;
 pub mod output;
 pub mod progress;
 #[cfg(feature = "load")]
-mod rate_finder;
-#[cfg(feature = "load")]
 mod rate_or_users;
 #[cfg(feature = "load")]
-mod rate_text;
-#[cfg(feature = "load")]
-mod rate_verdict;
+mod rates;
 #[cfg(feature = "load")]
 mod scenario;
 mod screen;
-#[cfg(feature = "load")]
-mod segment_table;
 pub mod signals;
 pub mod table;
 pub mod terminal_text;
@@ -75,16 +67,17 @@ pub mod terminal_text;
 pub mod workers;
 
 pub use command_line::parse;
-pub use exit::{Exit, Interrupted, Remedy, UsageError, run};
+pub use exit::{Exit, Interrupted, Remedy, UsageError, explain, run};
 pub use logging::verbose_flag;
-#[cfg(feature = "load")]
-pub use rate_finder::{RateFinder, RateStep};
 #[cfg(feature = "load")]
 pub use rate_or_users::RateOrUsers;
 #[cfg(feature = "load")]
-pub use rate_text::found_rates;
+pub use rates::{
+    find_rate::FindRateFlags,
+    objective::Objective,
+    rate_finder::{RateFinder, RateStep},
+    rate_text::found_rates,
+};
 #[cfg(feature = "load")]
 pub use scenario::{Scenario, ScenarioName, run_scenario};
 pub use screen::{HeldLines, hold_lines, show};
-#[cfg(feature = "load")]
-pub use segment_table::segment_table;

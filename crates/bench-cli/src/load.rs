@@ -1,4 +1,4 @@
-//! Flags that every bench has, and the step plans that they make.
+//! Flags that every bench has, and the step plans that they define.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,15 +9,16 @@ use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, ThinkTime, WaitStra
 use serde_json::{Value, json};
 
 use crate::curve_values;
-use crate::find_rate::{FindRateFlags, tell_open_loop};
 use crate::flags;
 use crate::rate_or_users::RateOrUsers;
+use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
 
-/// Flags that say how load is made.
+/// Flags that define the load.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub struct LoadFlags {
-    // First: the fields after it take their values out of what was parsed.
+    // Must be the first field, because the fields after it remove their values from the parsed
+    // arguments.
     #[command(flatten)]
     _exclusive: RateOrUsers,
 
@@ -37,12 +38,12 @@ pub struct LoadFlags {
     #[arg(long, value_enum, default_value_t)]
     pub pacing: PacingFlag,
 
-    /// Flags that say how each step is held.
+    /// Flags that apply to each step.
     #[command(flatten)]
     pub step: StepFlags,
 }
 
-/// Flags that say how each step is held, whoever decides on the load.
+/// Flags that apply to each step, whatever defines the load.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Load")]
 pub struct StepFlags {
@@ -81,13 +82,13 @@ pub struct StepFlags {
     pub stop_on: Vec<StopRule>,
 }
 
-/// Distribution of the gaps between arrivals.
+/// Distribution of the times between arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum PacingFlag {
-    /// At equal gaps.
+    /// Equal times between arrivals.
     #[default]
     Constant,
-    /// At exponential gaps, as independent users arrive.
+    /// Exponentially distributed times between arrivals, as of independent users.
     Poisson,
 }
 
@@ -100,31 +101,31 @@ impl From<PacingFlag> for Pacing {
     }
 }
 
-/// Kind of runtime that the load is made on.
+/// Kind of tokio runtime that makes the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RuntimeFlag {
-    /// One multi-thread runtime: what applications have.
+    /// One multi-thread runtime, as most applications have.
     Shared,
-    /// A single-thread runtime per core: the cheapest.
+    /// One single-thread runtime per thread, which costs the least CPU time per request.
     PerCore,
 }
 
-/// Values that a bench takes where a flag is not given.
+/// Defaults of a bench for flags that are not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Defaults {
-    /// Warm-up of a step.
+    /// Length of a step's warm-up.
     pub warmup: Duration,
-    /// Measured part of a step.
+    /// Length of a step's measured part.
     pub measure: Duration,
-    /// Repeats of a setting.
+    /// Number of repeats of each setting.
     pub repeats: u64,
-    /// Runtime.
+    /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
 }
 
 impl Defaults {
-    /// `arg` with what is taken where it is not given, if it is one of those that differ from bench
-    /// to bench; for the `mut_args` of a bench's flags.
+    /// Adds the default value to the help of `arg`, if it is a flag whose default differs between
+    /// benches. To be used in the `mut_args` of a bench's flags.
     #[must_use]
     pub fn told(&self, arg: clap::Arg) -> clap::Arg {
         let time = |time: Duration| humantime::format_duration(time).to_string();
@@ -144,8 +145,8 @@ impl Defaults {
 }
 
 impl LoadFlags {
-    /// Returns the load that the flags ask for: an open loop where a rate is given, else a closed loop of
-    /// `users` (the flag's, or the bench's default).
+    /// Returns the load that the flags define. It is an open loop if a rate is given, else a closed
+    /// loop with the given number of users or `default_users`.
     pub fn load(&self, default_users: u64, in_flight_cap: u64) -> LoadPlan {
         match self.rate {
             Some(rate_per_s) => LoadPlan::Open {
@@ -160,7 +161,7 @@ impl LoadFlags {
         }
     }
 
-    /// Returns what the report says of these flags.
+    /// Returns the entries of the report's configuration that show these flags.
     pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
         let mut config = self.step.config(seed, defaults);
         if let Some(rate) = self.rate {
@@ -173,8 +174,8 @@ impl LoadFlags {
     }
 }
 
-/// Entries of a report's configuration for a think time: its mean in nanoseconds, and the
-/// distribution as it was written where pauses differ.
+/// Returns the entries of the report's configuration for a think time: its mean in nanoseconds and,
+/// where lengths vary, the distribution as it was written.
 pub fn think_time_config(think_time: ThinkTime) -> impl Iterator<Item = (String, Value)> {
     let mean_ns = think_time.mean().as_nanos() as u64;
     let distribution = (!matches!(think_time, ThinkTime::Constant(_)))
@@ -184,14 +185,14 @@ pub fn think_time_config(think_time: ThinkTime) -> impl Iterator<Item = (String,
         .chain(distribution)
 }
 
-/// Returns the seed given, or draws one: call it once and keep the value.
+/// Returns the given seed, or draws one. Call this once and keep the value.
 pub fn seed_or_drawn(given: Option<u64>) -> u64 {
-    // Within 53 bits, so that every JSON reader keeps it exact.
+    // At most 53 bits, so that every JSON reader keeps the number exact.
     given.unwrap_or_else(|| rand::random::<u64>() >> 11)
 }
 
 impl StepFlags {
-    /// Returns a step plan with everything that the flags say.
+    /// Returns a step plan with all settings of the flags.
     pub fn plan(&self, name: &str, load: LoadPlan, seed: u64, defaults: Defaults) -> StepPlan {
         let mut plan = StepPlan::new(name, load, self.measure(defaults));
         plan.warmup = self.warmup(defaults);
@@ -206,22 +207,22 @@ impl StepFlags {
         plan
     }
 
-    /// Measured part of a step.
+    /// Returns the length of a step's measured part.
     pub fn measure(&self, defaults: Defaults) -> Duration {
         self.duration.unwrap_or(defaults.measure)
     }
 
-    /// Warm-up of a step.
+    /// Returns the length of a step's warm-up.
     pub fn warmup(&self, defaults: Defaults) -> Duration {
         self.warmup.unwrap_or(defaults.warmup)
     }
 
-    /// Repeats of a setting.
+    /// Returns the number of repeats of each setting.
     pub fn repeats(&self, defaults: Defaults) -> u64 {
         self.repeats.unwrap_or(defaults.repeats)
     }
 
-    /// Kind of runtime.
+    /// Returns the kind of runtime that makes the load.
     pub fn runtime(&self, defaults: Defaults) -> RuntimeKind {
         match self.runtime {
             Some(RuntimeFlag::Shared) => RuntimeKind::Shared,
@@ -230,12 +231,7 @@ impl StepFlags {
         }
     }
 
-    /// Returns the seed given, or draws one: call it once and keep the value.
-    pub fn draw_seed(&self) -> u64 {
-        seed_or_drawn(self.seed)
-    }
-
-    /// Returns what the report says of these flags.
+    /// Returns the entries of the report's configuration that show these flags.
     pub fn config(&self, seed: u64, defaults: Defaults) -> BTreeMap<String, Value> {
         let runtime = match self.runtime(defaults) {
             RuntimeKind::Shared => "shared",

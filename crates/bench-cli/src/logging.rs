@@ -1,8 +1,9 @@
-//! Log messages of this program and its libraries, as plain lines on stderr: warnings by default,
-//! more with `-v`, errors alone with `--quiet`. `RUST_LOG`, where it is set, decides instead.
+//! Log messages of this program and its libraries, as plain lines on stderr. By default these are
+//! warnings and errors; `-v` adds more, `--quiet` leaves only errors. `RUST_LOG`, if it is set,
+//! decides instead.
 //!
-//! Every line passes through `screen`: secrets are masked, a progress bar stays whole, and stdout
-//! never has a log message.
+//! Every line goes through the module `screen`, which masks secrets and keeps a progress bar
+//! intact. Log messages never go to stdout.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -18,7 +19,7 @@ use crate::screen;
 const VERBOSE: &str = "verbose";
 const VARIABLE: &str = "RUST_LOG";
 
-/// Crates whose messages are ours; those of all others are shown from one level higher on.
+/// Crates of this project. Messages of other crates are shown only from one level higher.
 const OWN_CRATES: [&str; 19] = [
     "bench_cli",
     "bench_report",
@@ -38,11 +39,11 @@ const OWN_CRATES: [&str; 19] = [
     "test_support",
     "testbed",
     "ws_bench",
-    // The example of this crate, which its tests run.
+    // Example program of this crate, which its tests run.
     "a_bench",
 ];
 
-/// Levels from the fewest messages to the most.
+/// Levels in the order of verbosity, from the fewest messages to the most.
 const LEVELS: [LevelFilter; 5] = [
     LevelFilter::ERROR,
     LevelFilter::WARN,
@@ -51,7 +52,7 @@ const LEVELS: [LevelFilter; 5] = [
     LevelFilter::TRACE,
 ];
 
-/// Adds `-v` to a command and all its subcommands.
+/// Adds the flag `-v` to a command and all its subcommands.
 pub(crate) fn with_flag(command: Command) -> Command {
     command.arg(
         Arg::new(VERBOSE)
@@ -66,7 +67,7 @@ pub(crate) fn with_flag(command: Command) -> Command {
     )
 }
 
-/// Amount of log messages that the command line asks for.
+/// Verbosity of the log that the command line demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verbosity {
     verbose: u8,
@@ -74,7 +75,7 @@ pub(crate) struct Verbosity {
 }
 
 impl Verbosity {
-    /// Reads `-v` and `--quiet`, wherever among the subcommands they stand.
+    /// Reads `-v` and `--quiet`, wherever they stand among the subcommands.
     pub(crate) fn from_matches(matches: &ArgMatches) -> Self {
         let mut quiet = false;
         let mut innermost = matches;
@@ -91,7 +92,8 @@ impl Verbosity {
         }
     }
 
-    /// Returns the flag that asks another of our programs for as many messages, if there is one.
+    /// Returns the flag that demands the same verbosity of another program of this project; `None`
+    /// if there was no `-v`.
     fn flag(self) -> Option<String> {
         (self.verbose > 0).then(|| format!("-{}", "v".repeat(usize::from(self.verbose))))
     }
@@ -110,12 +112,13 @@ impl Verbosity {
 
 static STARTED: OnceLock<Verbosity> = OnceLock::new();
 
-/// Returns the flag `-v` as it was given to this program, for the programs that it starts.
+/// Returns the flag `-v` as it was given to this program, for programs that it starts; `None`
+/// without it.
 pub fn verbose_flag() -> Option<String> {
     STARTED.get().and_then(|verbosity| verbosity.flag())
 }
 
-/// Shows log messages from here on. A second call changes nothing.
+/// Starts logging to stderr. A second call changes nothing.
 pub(crate) fn start(verbosity: Verbosity) {
     STARTED.get_or_init(|| verbosity);
     let named = std::env::var(VARIABLE).unwrap_or_default();
@@ -133,7 +136,7 @@ pub(crate) fn start(verbosity: Verbosity) {
     }
 }
 
-/// Writes each event as one line.
+/// Log layer that writes each event as one line.
 struct StderrLines;
 
 impl<S: Subscriber> Layer<S> for StderrLines {
@@ -155,7 +158,8 @@ struct LineFields {
 }
 
 impl LineFields {
-    /// Forms `warning: MESSAGE (FIELD=VALUE, …): CAUSE`; details begin with the module they are of.
+    /// Returns the line `warning: MESSAGE (FIELD=VALUE, …): CAUSE`. Messages of the debug and trace
+    /// levels begin with their module.
     fn text(&self, level: Level, target: &str) -> String {
         let (name, module) = match level {
             Level::ERROR => ("error", ""),

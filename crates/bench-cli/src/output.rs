@@ -1,4 +1,5 @@
-//! The result: claimed before the load, saved after every step, shown at the end.
+//! Report file and text output of a run. The file is claimed before the load, saved after every
+//! step, and the result is shown at the end.
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
@@ -7,13 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use bench_report::manifest::{self, Part, PartFile, PartStatus};
-use bench_report::{Report, ReportPlace, StoreError, Tool};
+use bench_report::store::StoreError;
+use bench_report::{Report, ReportPlace, Tool};
 
 use crate::flags::{Format, OutputFlags};
 use crate::{Remedy as _, screen};
 
-/// A report's place, its part of the run's manifest, and how it is shown. Dropped before
-/// [`Output::ended`], as an error does, it leaves a part that failed.
+/// Report file, the program's part in the run's manifest, and the form of the output. If it is
+/// dropped before [`Output::ended`], because of an error, the manifest shows the part as failed.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
@@ -27,17 +29,18 @@ pub struct Output {
 #[derive(Debug)]
 struct SaveState {
     place: ReportPlace,
-    /// Reason why the report is not in its place, and where it is; absent where it is there.
+    /// Reason for which the report is not in its file, and the path of the replacement; absent if
+    /// it is there.
     trouble: Option<String>,
     notice: Option<String>,
 }
 
 impl Output {
-    /// Claims the report's file (`--output`, or its name in `--run-dir`, or in the directory of the
-    /// run), and says in the run's manifest that its program runs.
+    /// Claims the report's file: `--output`, or its name in `--run-dir` or in the run's directory.
+    /// Adds to the run's manifest that this program is running.
     ///
     /// # Errors
-    /// When either cannot be written.
+    /// Fails if either file cannot be written.
     pub fn open(flags: &OutputFlags, report: &Report) -> anyhow::Result<Self> {
         let handed = std::env::var_os(manifest::RUN_DIR_ENV).filter(|name| !name.is_empty());
         let claimed = claim(flags, handed.as_ref(), report);
@@ -60,14 +63,14 @@ impl Output {
         })
     }
 
-    /// Says in the run's manifest with which code the program ends, once its result is whole.
+    /// Writes the program's exit code into the run's manifest, once the result is complete.
     pub fn ended(&self, exit_code: u8) {
         self.set_status(PartStatus::Done {
             exit_code: exit_code.into(),
         });
     }
 
-    /// Records how the part ended; only the first call counts.
+    /// Writes into the run's manifest how the part ended. Only the first call has an effect.
     fn set_status(&self, status: PartStatus) {
         let mut part = self.part.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Err(error)) = part.take().map(|mut part| part.set_status(status)) {
@@ -77,28 +80,29 @@ impl Output {
         }
     }
 
-    /// Saves the report as it stands, elsewhere where its place cannot be written. A failure ends
-    /// nothing: [`take_notice`](Self::take_notice) tells it at once, [`finish`](Self::finish) in the end.
+    /// Saves the report in its present state, to another place if its file cannot be written. A
+    /// failure does not end the run: [`take_notice`](Self::take_notice) returns it at once,
+    /// [`finish`](Self::finish) at the end.
     pub fn save(&self, report: &Report) {
         self.saving().save(report);
     }
 
-    /// Returns a notice about saving, once for each change: that the report is not in its
-    /// place and where it is, or that it is there again.
+    /// Returns a notice about saving, once for each change: that the report had to be saved
+    /// elsewhere, and that its own file can be written again.
     pub fn take_notice(&self) -> Option<String> {
         self.saving().notice.take()
     }
 
-    /// Returns the path of the report.
+    /// Returns the path of the report's file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Prints the result on stdout, `text` or the report itself, and the report's place on
+    /// Prints the result on stdout, either `text` or the report, and the path of the report on
     /// stderr.
     ///
     /// # Errors
-    /// When stdout cannot be written, or the report is not in its place.
+    /// Fails if stdout cannot be written, or if the report could not be saved to its file.
     pub fn finish(&self, report: &Report, text: &str) -> anyhow::Result<()> {
         match self.format {
             Format::Text => show(text)?,
@@ -112,7 +116,8 @@ impl Output {
     /// Shows the path of the report on stderr.
     ///
     /// # Errors
-    /// When the last save did not put it into its place: why, and where it is.
+    /// Fails if the last save could not write the report's file. The error has the reason, and the
+    /// path to which the report was saved instead.
     pub fn tell_place(&self) -> anyhow::Result<()> {
         let mut saving = self.saving();
         if let Some(trouble) = saving.trouble.clone() {
@@ -162,15 +167,15 @@ impl SaveState {
     }
 }
 
-/// The report's place, where the flags name one; elsewhere a name that is free is claimed.
+/// Returns the path of the report if the flags name one; `None` if a free name is to be chosen.
 pub fn place(flags: &OutputFlags, report: &Report) -> Option<PathBuf> {
     let name = format!("{}.json", report.file_stem());
     let in_directory = flags.run_dir.as_ref().map(|directory| directory.join(name));
     flags.output.clone().or(in_directory)
 }
 
-/// The most exact place given. In a directory that the user did not name for this program alone,
-/// no report of another program is replaced.
+/// Claims the report's file at the most specific place that is given. In a directory that the user
+/// did not give for this program alone, reports of other programs are not replaced.
 fn claim(
     flags: &OutputFlags,
     handed: Option<&OsString>,
@@ -183,8 +188,8 @@ fn claim(
     }
 }
 
-/// Writes the program's part into the manifest of its run; `None` for a report that goes to a place
-/// of its own, which is no run's directory.
+/// Adds the program's part to the manifest of its run. `None` for a report at a place of its own,
+/// outside a run's directory.
 fn enter(
     flags: &OutputFlags,
     handed: Option<&OsString>,
@@ -210,7 +215,7 @@ fn enter(
     PartFile::create(&directory, part).map(Some)
 }
 
-/// Prints a text for people on stdout: secrets masked, and nothing in it that a terminal would obey.
+/// Prints a text for people on stdout, with secrets masked and control characters replaced.
 ///
 /// # Errors
 /// As [`print()`].
@@ -218,11 +223,11 @@ pub fn show(text: &str) -> anyhow::Result<()> {
     print(&screen::shown(text))
 }
 
-/// Prints on stdout unchanged. A reader that left (`head`, `less`) has seen enough, which is no
-/// failure and changes no exit code.
+/// Prints on stdout unchanged. A reader that has closed the pipe (`head`, `less`) is no error, and
+/// does not change the exit code.
 ///
 /// # Errors
-/// When stdout cannot be written for another reason.
+/// Fails if stdout cannot be written for another reason.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout
@@ -234,7 +239,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Describes the program that writes a report; its commit is set at build time.
+/// Returns the description of the program that writes a report. Its commit is set when it is built.
 pub fn tool(name: &str, version: &str) -> Tool {
     let commit = option_env!("PLIMSOLL_COMMIT").filter(|commit| !commit.is_empty());
     Tool {

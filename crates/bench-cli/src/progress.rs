@@ -1,4 +1,4 @@
-//! Progress on stderr: a live bar on a terminal, plain lines in a pipe, nothing when quiet.
+//! Progress on stderr: a progress bar on a terminal, plain lines in a pipe, nothing with `--quiet`.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen;
 
-/// Time between plain lines.
+/// Shortest time between two plain lines.
 const LINES_APART: Duration = Duration::from_secs(1);
 
-/// Form in which a run's progress is shown.
+/// Display of a run's progress.
 #[derive(Debug)]
 pub struct Progress {
     form: ProgressForm,
@@ -24,7 +24,7 @@ enum ProgressForm {
 }
 
 impl Progress {
-    /// Creates progress on stderr: a bar on a terminal, lines otherwise, nothing when `quiet`.
+    /// Creates a display on stderr: a bar on a terminal, lines otherwise, nothing if `quiet`.
     pub fn new(quiet: bool) -> Self {
         let form = if quiet {
             ProgressForm::Quiet
@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// Returns true if a tick would be shown now, so that a text that nobody sees need not be built.
+    /// Returns true if a tick would be shown now, so that the caller need not build a text in vain.
     pub fn is_due(&self) -> bool {
         match &self.form {
             ProgressForm::Quiet => false,
@@ -60,7 +60,7 @@ impl Progress {
         }
     }
 
-    /// Shows that `done` of `total` is over.
+    /// Shows that `done` of the run's `total` time has passed.
     pub fn tick(&mut self, done: Duration, total: Duration, message: &str) {
         if !self.is_due() {
             return;
@@ -82,14 +82,14 @@ impl Progress {
         }
     }
 
-    /// Shows a line that stays.
+    /// Shows a line of text that stays.
     pub fn line(&mut self, text: &str) {
         if !matches!(self.form, ProgressForm::Quiet) {
             screen::show(text);
         }
     }
 
-    /// Shows a warning that stays, even when quiet: a result of the run is at risk.
+    /// Shows a warning that stays, even if quiet. For warnings that concern the result of the run.
     pub fn warning(&self, text: &str) {
         screen::show(&format!("warning: {text}"));
     }
@@ -116,7 +116,8 @@ fn live() -> bool {
 
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-    // A template that is wrong falls back to the default form; a test holds it right.
+    // An invalid template falls back to the default style; a test verifies that the template is
+    // valid.
     if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
         bar.set_style(style.progress_chars("━╸ "));
     }
@@ -124,16 +125,16 @@ fn bar() -> ProgressBar {
 }
 
 const TEMPLATE: &str = "{prefix:<8} {bar:16} {wide_msg}";
-/// Columns before the message of [`TEMPLATE`].
+/// Number of columns before the message in [`TEMPLATE`].
 const BAR_COLUMNS: usize = 26;
 
-/// Width of the terminal on stderr.
+/// Returns the number of columns of the terminal on stderr.
 fn console_columns() -> u16 {
     console::Term::stderr().size().1
 }
 
-/// Returns what fits `columns` of a message whose parts are divided by commas: a figure that does not
-/// fit is left out, because a part of it would be read as another figure.
+/// Shortens a message whose parts are separated by commas to `columns`. Drops whole parts at its
+/// end, because a truncated figure would be read as another one.
 fn fitting(message: &str, columns: usize) -> String {
     let mut kept = message;
     while kept.chars().count() > columns {

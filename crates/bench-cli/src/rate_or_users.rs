@@ -1,15 +1,15 @@
-//! Refusal of loads that exclude each other.
+//! Refusal of flags that define different loads.
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 
-/// Refuses `--rate` together with `--users`, and either together with `--find-rate`; has no flag of
-/// its own.
+/// Check that refuses `--rate` together with `--users`, and either together with `--find-rate`. It
+/// adds no flag.
 #[derive(Debug, Clone, Copy)]
 pub struct RateOrUsers;
 
-/// Flags that `--find-rate` excludes, with the reasons.
+/// Flags that cannot be combined with `--find-rate`: their ids, names and reasons.
 const LOADS: [(&str, &str, &str); 5] = [
     ("rate", "--rate", "sets one"),
     (

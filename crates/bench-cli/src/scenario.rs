@@ -1,4 +1,4 @@
-//! Scenario of a bench, and the run of any scenario from its flags to its exit code.
+//! Scenario of a bench, and the run of a scenario from its flags to its exit code.
 
 use std::collections::BTreeMap;
 
@@ -11,34 +11,34 @@ use crate::bench::{Bench, ShownFigures};
 use crate::exit::explain;
 use crate::flags::OutputFlags;
 
-/// Names under which a scenario's report is written.
+/// Names of a scenario in its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScenarioName {
-    /// Program, as in `redis-bench`.
+    /// Name of the program, such as `redis-bench`.
     pub tool: &'static str,
     /// Version of the program.
     pub version: &'static str,
-    /// Scenario, as on the command line.
+    /// Name of the scenario, as on the command line.
     pub scenario: &'static str,
 }
 
-/// Scenario of a bench: what it loads, in which steps, and what it concludes. [`run_scenario`] runs
-/// it, and owns everything that is the same for all: the report and its place, saving, progress,
-/// signals, the order of clean-up, and the exit code.
+/// Scenario of a bench: its target, its steps and its conclusions. [`run_scenario`] runs it, and
+/// does everything that all scenarios share: the report and its file, progress, signals, the order
+/// of clean-up, and the exit code.
 pub trait Scenario {
-    /// What the scenario loads: a server, be it the user's or a throwaway one, with what the run
-    /// makes on it.
+    /// Target of the scenario: a server of the user or a throwaway one, with the data that the run
+    /// creates on it.
     type Target;
-    /// What preparing has yielded and the steps need.
+    /// Result of the preparation that the steps need.
     type Prepared;
 
-    /// Names of the report.
+    /// Returns the names for the report.
     fn name(&self) -> ScenarioName;
 
     /// Checks the flags before anything is written or connected to.
     ///
     /// # Errors
-    /// Fails with a [`UsageError`](crate::UsageError).
+    /// Fails with a [`UsageError`](crate::UsageError) if the flags are wrong.
     fn check(&self) -> anyhow::Result<()> {
         Ok(())
     }
@@ -46,36 +46,36 @@ pub trait Scenario {
     /// Returns the flags and settings as entries of the report's `config`.
     fn config(&self) -> BTreeMap<String, Value>;
 
-    /// Percentiles that [`Scenario::text`] shows, about which doubts are told.
+    /// Returns the percentiles that [`Scenario::text`] shows; warnings are shown for these only.
     fn shown_figures(&self) -> ShownFigures {
         ShownFigures::default()
     }
 
-    /// Returns true if a rule that ends a step is the result looked for, and no failure.
+    /// Returns true if a step that a stop rule ends is a result and no failure.
     fn seeks_limit(&self) -> bool {
         false
     }
 
-    /// Finds the target or starts it; nothing is made on it yet. `None` when a signal came.
+    /// Finds or starts the target, and creates nothing on it yet. `None` if a signal came.
     ///
     /// # Errors
-    /// Fails with a remedy when there is no target.
+    /// Fails if there is no target, and says what to do.
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<Self::Target>>;
 
-    /// Connects to the target and prepares it for the steps. `None` when a signal came.
+    /// Connects to the target and prepares it for the steps. `None` if a signal came.
     ///
     /// # Errors
-    /// Fails with a remedy when the target does not answer, or does not allow the run.
+    /// Fails if the target does not answer or does not allow the run, and says what to do.
     fn prepare(
         &self,
         bench: &mut Bench,
         target: &mut Self::Target,
     ) -> anyhow::Result<Option<Self::Prepared>>;
 
-    /// Runs the steps, until all are done or a signal comes.
+    /// Runs the steps until all have ended or a signal comes.
     ///
     /// # Errors
-    /// Fails when no load can be made. What was measured until then is kept.
+    /// Fails if no load can be made. The steps that were measured before are kept.
     fn steps(
         &self,
         bench: &mut Bench,
@@ -83,14 +83,14 @@ pub trait Scenario {
         prepared: Self::Prepared,
     ) -> anyhow::Result<()>;
 
-    /// Removes what the run has made on the target and ends what it has started. Called once
-    /// [`Scenario::open`] has returned a target, whatever came of the rest.
+    /// Removes the data that the run created on the target, and ends the processes that it started.
+    /// Called whenever [`Scenario::open`] has returned a target, even if a later part failed.
     fn clean_up(&self, bench: &mut Bench, target: Self::Target) {
         let _ = (bench, target);
     }
 
-    /// Returns the scenario's conclusions about its own data. By default those that the steps have
-    /// written into the report.
+    /// Returns the scenario's conclusions. By default these are what the steps have written into
+    /// the report's summary.
     fn summary(&self, report: &Report) -> Summary {
         report.summary.clone()
     }
@@ -99,12 +99,12 @@ pub trait Scenario {
     fn text(&self, report: &Report) -> String;
 }
 
-/// Runs `scenario` from its flags to its exit code. An error after a signal is an effect of it: the
-/// run ends as an interrupted one.
+/// Runs `scenario` from its flags to its exit code. An error after a signal is taken for its
+/// effect: the run then ends as interrupted.
 ///
 /// # Errors
-/// Fails on wrong usage, without a target, and when the report cannot be written. A report that was
-/// begun is saved with what was measured, and marked `failed`.
+/// Fails on wrong usage, without a target, and if the report cannot be written. A report that was
+/// begun is saved with the steps measured so far, and marked `failed`.
 pub fn run_scenario<S: Scenario>(scenario: &S, output: &OutputFlags) -> anyhow::Result<Exit> {
     scenario.check()?;
     let name = scenario.name();
@@ -118,7 +118,7 @@ pub fn run_scenario<S: Scenario>(scenario: &S, output: &OutputFlags) -> anyhow::
     bench.report.summary = scenario.summary(&bench.report);
     if let Err(error) = loaded {
         if !bench.interrupted() {
-            // Dropped, the bench saves the report as failed.
+            // The bench, when it is dropped here, saves the report as failed.
             return Err(error);
         }
         tracing::info!(
@@ -130,7 +130,7 @@ pub fn run_scenario<S: Scenario>(scenario: &S, output: &OutputFlags) -> anyhow::
     bench.finish(&text)
 }
 
-/// Opens the target, prepares it and runs the steps; cleans up in any case.
+/// Opens the target, prepares it and runs the steps. Cleans up in any case.
 fn load<S: Scenario>(scenario: &S, bench: &mut Bench) -> anyhow::Result<()> {
     let Some(mut target) = scenario.open(bench)? else {
         return Ok(());

@@ -1,6 +1,6 @@
-//! The only way to stderr. Everything written there is masked and stripped of control characters:
-//! messages of servers and values of flags come from outside. Lines appear above a progress bar and
-//! are held back while a full-screen view owns the terminal.
+//! Only way to write to stderr. It masks secrets and replaces control characters, because messages
+//! of servers and values of flags come from outside. Lines appear above a progress bar. While a
+//! full-screen view uses the terminal, lines are held back.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -9,22 +9,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bench_report::redaction;
 use indicatif::ProgressBar;
 
-/// Lines kept while a full-screen view is open; older ones are dropped.
+/// Largest number of texts held back while a full-screen view is open; older ones are dropped.
 const MOST_HELD: usize = 200;
 
 static SINK: Mutex<Sink> = Mutex::new(Sink::Direct);
 
-/// Destination of the lines.
+/// Destination of lines for stderr.
 enum Sink {
     Direct,
-    /// Above this bar, which is drawn anew below them.
+    /// Lines are written above this bar, which is then drawn again.
     AboveBar(ProgressBar),
-    /// Kept until the full-screen view is closed.
+    /// Lines are held back until the full-screen view is closed.
     Held(VecDeque<String>),
 }
 
-/// Shows a line, or several, on stderr: masked, without control characters, above a progress bar.
-/// A reader that has left is no failure.
+/// Shows text on stderr, with secrets masked and control characters replaced, above a progress bar.
+/// A closed pipe is no error.
 pub fn show(text: &str) {
     let lines = shown(text) + "\n";
     let mut sink = sink();
@@ -52,7 +52,7 @@ pub(crate) fn draw_above(bar: &ProgressBar) {
     }
 }
 
-/// Shows lines directly again after a bar was removed.
+/// Writes lines directly again, after a bar was removed.
 pub(crate) fn release_bar() {
     let mut sink = sink();
     if matches!(*sink, Sink::AboveBar(_)) {
@@ -60,13 +60,13 @@ pub(crate) fn release_bar() {
     }
 }
 
-/// Holds back all lines until it is dropped, then shows them: for programs that draw on the whole
-/// terminal.
+/// Guard that holds back all lines, for programs that draw on the whole terminal. Dropping it shows
+/// the lines.
 #[derive(Debug)]
 #[must_use]
 pub struct HeldLines(());
 
-/// Begins to hold back lines, such as log messages, that would damage a full-screen view.
+/// Holds back lines such as log messages, which would damage a full-screen view.
 pub fn hold_lines() -> HeldLines {
     *sink() = Sink::Held(VecDeque::new());
     HeldLines(())
@@ -86,17 +86,17 @@ fn sink() -> MutexGuard<'static, Sink> {
     SINK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes in one call, so that lines of processes that share a terminal do not mix.
+/// Writes all in one call, so that lines of processes that share a terminal do not mix.
 fn write(lines: &str) {
     let _ = std::io::stderr().write_all(lines.as_bytes());
 }
 
-/// Masks secrets and replaces control characters other than line ends by a space.
+/// Masks secrets, and replaces control characters other than line ends by a space.
 pub(crate) fn shown(text: &str) -> String {
     redaction::text(text).replace(|c: char| c.is_control() && c != '\n', " ")
 }
 
-/// Returns the text as it may be shown, on a single line.
+/// Masks secrets, and replaces all control characters and line ends by a space.
 pub(crate) fn one_line(text: &str) -> String {
     shown(text).replace('\n', " ")
 }

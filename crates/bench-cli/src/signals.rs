@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks to end in order, a second SIGINT or SIGTERM ends at
-//! once, unless it only repeats the first.
+//! SIGINT, SIGTERM and SIGHUP. The first signal requests an orderly end. A second SIGINT or SIGTERM
+//! ends the process at once, unless it only repeats the first.
 
 use std::io;
 use std::sync::mpsc::{self, SyncSender};
@@ -11,16 +11,16 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
-/// One wish may arrive twice: `timeout` signals its child and then the child's whole group. No
-/// hand is quicker than this.
+/// Time within which a second signal counts as a repetition. `timeout` signals its child and then
+/// the child's whole group, so one request may arrive twice; a user cannot press keys that fast.
 const ONE_REQUEST: Duration = Duration::from_millis(50);
 
-/// Calls `callback` at the first signal, on a thread of its own; at a second SIGINT or SIGTERM that is
-/// more than a repetition ([`EndRequests`]) the process leaves with code 130, whatever the callback is
-/// doing. Under `nohup` SIGHUP stays ignored.
+/// Calls `callback` on a separate thread at the first signal. At a second SIGINT or SIGTERM that is
+/// no repetition ([`EndRequests`]), the process exits with code 130 at once, even if the callback
+/// is still running. Under `nohup` SIGHUP stays ignored.
 ///
 /// # Errors
-/// When the system refuses the handlers or the threads.
+/// Fails if the operating system refuses the handlers or the threads.
 pub fn on_interrupt(mut callback: impl FnMut() + Send + 'static) -> io::Result<()> {
     let hang_up = (!is_ignored(Signal::SIGHUP)).then_some(SIGHUP);
     let signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up))?;
@@ -41,24 +41,24 @@ pub fn on_interrupt(mut callback: impl FnMut() + Send + 'static) -> io::Result<(
 /// Returns true if the process ignores `signal`, as SIGHUP under `nohup`.
 pub fn is_ignored(signal: Signal) -> bool {
     let mut action = std::mem::MaybeUninit::<nix::libc::sigaction>::uninit();
-    // SAFETY: without a new action nothing is changed, and the one there is is written to our own
-    // memory.
+    // SAFETY: without a new action the call changes nothing, and it writes the current one to our
+    // own memory.
     let asked =
         unsafe { nix::libc::sigaction(signal as i32, std::ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: the call that has just succeeded has written it.
+    // SAFETY: the call succeeded, so it has written the value.
     asked == 0 && unsafe { action.assume_init() }.sa_sigaction == nix::libc::SIG_IGN
 }
 
 fn follow(mut signals: Signals, ask: &SyncSender<()>) {
     let mut requests = EndRequests::default();
     loop {
-        // What has arrived together is one wish as well.
+        // Signals that arrived together are treated as one request as well.
         for signal in signals.wait() {
             match requests.respond(signal, Instant::now()) {
-                // Only the first request is heard.
+                // Only the first request is delivered.
                 SignalResponse::Ask => drop(ask.try_send(())),
                 SignalResponse::Nothing => {}
-                // Without the hooks of an orderly exit: one of them could wait for a lock.
+                // Exits without the hooks of an orderly exit, any of which might wait for a lock.
                 SignalResponse::Leave => {
                     low_level::exit(i32::from(crate::Exit::Interrupted.code()))
                 }
@@ -67,29 +67,31 @@ fn follow(mut signals: Signals, ask: &SyncSender<()>) {
     }
 }
 
-/// Requests to end that have arrived as signals so far.
+/// Signals that have requested the end of the process so far.
 #[derive(Debug, Default)]
 pub struct EndRequests {
     first: Option<(i32, Instant)>,
 }
 
-/// Response to a signal that asks to end.
+/// Response to a signal that requests the end of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignalResponse {
-    /// End in order: begin, or go on with it.
+    /// Begin the orderly end, or go on with it.
     Ask,
-    /// Go on ending: the signal repeats the first one.
+    /// Do nothing: the signal repeats the first one.
     Nothing,
-    /// Leave at once.
+    /// Exit at once.
     Leave,
 }
 
 impl EndRequests {
-    /// Answers `signal`, which arrived at `now`. SIGTERM after SIGTERM is never more than a
-    /// repetition, because programs send it and not hands: the kernel once for each thread of a
-    /// parent that dies (`PR_SET_PDEATHSIG`), `timeout` to its child and to its child's group.
-    /// A program that insists sends SIGKILL. Nor does SIGHUP hurry: a terminal that is closed may
-    /// say so more than once, and its session is then often sent SIGTERM too.
+    /// Returns the response to `signal`, which arrived at `now`.
+    ///
+    /// SIGTERM after SIGTERM is always a repetition, because programs send it and not people: the
+    /// kernel sends one for each thread of a dying parent (`PR_SET_PDEATHSIG`), `timeout` one to
+    /// its child and one to the group. A program that insists sends SIGKILL. SIGHUP never ends the
+    /// process at once either: a closed terminal may send it more than once, often followed by
+    /// SIGTERM for the session.
     pub fn respond(&mut self, signal: i32, now: Instant) -> SignalResponse {
         if signal == SIGHUP {
             return SignalResponse::Ask;
@@ -111,7 +113,7 @@ impl EndRequests {
 mod tests {
     use super::*;
 
-    /// Answers to `second`, so many milliseconds after `first`.
+    /// Responses to the signal `second`, 0, 49, 50 and 60,000 ms after `first`.
     fn answers(first: i32, second: i32) -> [SignalResponse; 4] {
         [0, 49, 50, 60_000].map(|later_ms| {
             let now = Instant::now();

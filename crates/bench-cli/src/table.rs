@@ -1,18 +1,18 @@
-//! Tables and figures as people read them. No colours, so that `NO_COLOR` needs no care; a table
-//! that is wider than the terminal wraps its cells, and one in a pipe keeps a row on a line.
+//! Tables and figures for people, without colours. A table wider than the terminal wraps its cells;
+//! in a pipe each row is one line.
 
 use bench_report::{CheckoutParts, QuantileEstimate, QuantileKind};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table as Drawn, presets};
 
 use crate::terminal_text::{columns as text_columns, fitted, printable, right};
 
-/// Space between the columns of a table with names above.
+/// Number of spaces between the columns of a table drawn by [`Table::with_names_above`].
 const GAP: usize = 2;
 
-/// A table: first column to the left, all others to the right.
+/// Table whose first column is aligned to the left, all others to the right.
 #[derive(Debug)]
 pub struct Table {
-    /// The header, then the rows.
+    /// Header, followed by the rows.
     rows: Vec<Vec<String>>,
 }
 
@@ -24,14 +24,15 @@ impl Table {
         table
     }
 
-    /// Adds a row; missing cells at its end are blank.
+    /// Adds a row; missing cells at its end are left blank.
     pub fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
         let cells = cells.iter().map(|text| printable(text.as_ref()));
         self.rows.push(cells.collect());
     }
 
-    /// Renders it for a terminal of so many columns, for names that would be hard to read in
-    /// pieces: one that does not fit beside its figures stands on a line of its own above them.
+    /// Renders the table for a terminal of this many columns (`None` for no limit), without
+    /// breaking the names in the first column. A name that does not fit beside its figures gets its
+    /// own line above them.
     pub fn with_names_above(&self, columns: Option<usize>) -> String {
         let count = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let wide = |i: usize| {
@@ -103,18 +104,18 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// Width of the terminal on stdout; `None` where stdout is none.
+/// Returns the number of columns of the terminal on stdout; `None` if stdout is no terminal.
 pub fn terminal_columns() -> Option<usize> {
     Drawn::new().width().map(usize::from)
 }
 
-/// Columns that a result keeps to where it is not a table.
+/// Largest number of columns of a paragraph.
 const COLUMNS: usize = 80;
-/// A terminal that is narrower breaks lines wherever it ends.
+/// Smallest number of columns of a paragraph; a narrower terminal breaks the lines itself.
 const LEAST_COLUMNS: usize = 20;
 
-/// `text` in lines of at most 80 columns, or as many as a narrower terminal has, each begun with
-/// `indent` spaces and ended; a word that is longer stays whole.
+/// Breaks `text` into lines of at most 80 columns, or fewer on a narrower terminal. Each line
+/// begins with `indent` spaces. A word longer than a line stays whole.
 pub fn paragraph(text: &str, indent: usize) -> String {
     let margin = " ".repeat(indent);
     let columns = terminal_columns().unwrap_or(COLUMNS);
@@ -125,7 +126,8 @@ pub fn paragraph(text: &str, indent: usize) -> String {
     textwrap::fill(text, options) + "\n"
 }
 
-/// Three significant digits, as in `1.23`, `12.3`, `123`; what is not zero does not look like it.
+/// Formats a number with three significant digits: `1.23`, `12.3`, `123`. Numbers below 0.005 other
+/// than zero become `<0.01`.
 pub fn three_digits(value: f64) -> String {
     match value.abs() {
         v if v > 0.0 && v < 0.005 => "<0.01".to_owned(),
@@ -138,7 +140,7 @@ pub fn three_digits(value: f64) -> String {
 /// Text for a figure that is not finite.
 const NO_FIGURE: &str = "n/a";
 
-/// `850 ns`, `12.3 µs`, `1.23 ms`, `4.50 s`, `2.5 min`, `3.0 h`.
+/// Formats a duration: `850 ns`, `12.3 µs`, `1.23 ms`, `4.50 s`, `2.5 min`, `3.0 h`.
 pub fn duration_ns(ns: u64) -> String {
     match ns as f64 {
         v if v < 1e3 => format!("{ns} ns"),
@@ -150,8 +152,8 @@ pub fn duration_ns(ns: u64) -> String {
     }
 }
 
-/// A quantile of latency: `1.23 ms`, or `≥ 9.80 s` where it falls among requests that were never
-/// answered; a dash where nothing was measured.
+/// Formats a quantile of latency: `1.23 ms`, or `≥ 9.80 s` if it falls among requests that were
+/// never answered. A dash if nothing was measured.
 pub fn quantile(estimate: Option<QuantileEstimate>) -> String {
     match estimate {
         None => "–".to_owned(),
@@ -162,8 +164,8 @@ pub fn quantile(estimate: Option<QuantileEstimate>) -> String {
     }
 }
 
-/// The highest p99 of an interval; a lower bound where requests were never answered, as they counted
-/// with the time they had waited.
+/// Formats the highest 99th percentile of an interval. It is marked as a lower bound if requests
+/// were `unanswered`, because these were included with their age only.
 pub fn worst_interval(ns: Option<f64>, unanswered: u64) -> String {
     quantile(ns.map(|ns| QuantileEstimate {
         ns: ns as u64,
@@ -174,10 +176,11 @@ pub fn worst_interval(ns: Option<f64>, unanswered: u64) -> String {
     }))
 }
 
-/// Smallest share of a checkout that is named.
+/// Smallest share of a checkout's time at which a part is listed.
 const PART_TOLD: f64 = 0.005;
 
-/// `0.20 ms: 0.19 ms check, 0.01 ms wait`, the largest part first.
+/// Formats the mean time of a checkout and its parts, the largest first: `0.20 ms: 0.19 ms check,
+/// 0.01 ms wait`.
 pub fn checkout(checkout: &CheckoutParts) -> String {
     let whole = checkout.mean_ns();
     let mut parts = [
@@ -194,7 +197,7 @@ pub fn checkout(checkout: &CheckoutParts) -> String {
     format!("{}: {}", duration_ns(whole.round() as u64), told.join(", "))
 }
 
-/// `850/s`, `12.3 k/s`, `1.23 M/s`.
+/// Formats a rate: `850/s`, `12.3 k/s`, `1.23 M/s`.
 pub fn rate(per_s: f64) -> String {
     match per_s.abs() {
         v if !v.is_finite() => NO_FIGURE.to_owned(),
@@ -204,7 +207,7 @@ pub fn rate(per_s: f64) -> String {
     }
 }
 
-/// `512 B`, `6.80 MiB`.
+/// Formats a size in bytes: `512 B`, `6.80 MiB`.
 pub fn bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
     if bytes < 1024 {
@@ -219,7 +222,8 @@ pub fn bytes(bytes: u64) -> String {
     format!("{} TiB", three_digits(value / 1024.0))
 }
 
-/// `97.5 %`; one error in ten thousand is `<0.1 %` and not none, and all but one `>99.9 %`.
+/// Formats a share as a percentage: `97.5 %`. A share that would be rounded to 0 % or 100 % becomes
+/// `<0.1 %` or `>99.9 %`.
 pub fn ratio(ratio: f64) -> String {
     match ratio {
         r if !r.is_finite() => NO_FIGURE.to_owned(),

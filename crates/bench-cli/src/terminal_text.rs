@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 /// Text in place of a figure that could not be read.
 pub const ABSENT: &str = "–";
 
-/// Replaces each character that is not visible by itself with a question mark.
+/// Replaces each character without width, such as a control character, by a question mark.
 pub fn printable(text: &str) -> String {
     let seen = |c: char| c.width().is_some_and(|columns| columns > 0);
     text.chars()
@@ -14,14 +14,15 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Number of columns that `text` takes.
+/// Returns the number of terminal columns that `text` takes.
 pub fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// Makes `text` printable and shortens it to at most so many columns, with an ellipsis.
+/// Makes `text` printable and shortens it to at most `most` columns, with an ellipsis.
 pub fn shortened(text: &str, most: usize) -> String {
-    // No character takes less than a byte, so the rest can never be shown.
+    // Every character left takes at least one column once it is printable, so the rest can never be
+    // shown.
     let text = printable(&text.chars().take(most + 1).collect::<String>());
     if columns(&text) <= most {
         return text;
@@ -42,7 +43,7 @@ pub fn shortened(text: &str, most: usize) -> String {
     short
 }
 
-/// Shortens or pads `text` to exactly so many columns.
+/// Shortens or pads `text` to exactly this number of columns.
 pub fn fitted(text: &str, exactly: usize) -> String {
     let mut text = shortened(text, exactly);
     let short = exactly.saturating_sub(columns(&text));
@@ -50,14 +51,14 @@ pub fn fitted(text: &str, exactly: usize) -> String {
     text
 }
 
-/// Shortens or pads `text` to exactly so many columns, aligned to the right.
+/// Shortens or pads `text` to exactly this number of columns, aligned to the right.
 pub fn right(text: &str, exactly: usize) -> String {
     let text = shortened(text, exactly);
     let short = exactly.saturating_sub(columns(&text));
     " ".repeat(short) + &text
 }
 
-/// Formats a figure by `unit`; [`ABSENT`] where there is none.
+/// Formats a figure with `unit`; returns [`ABSENT`] if there is none.
 pub fn figure(value: Option<f64>, unit: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| ABSENT.to_owned(), unit)
 }

@@ -13,9 +13,10 @@ use crate::Exit;
 use crate::command_line::read_words;
 use crate::flags;
 
-/// Hidden subcommand with which a worker process is started.
+/// Hidden subcommand that starts a worker process.
 const SUBCOMMAND: &str = "worker";
-/// Flags of the load, which workers get with the plan of each step.
+/// Flags that define the load. Workers do not need them, because each step's plan includes the
+/// load.
 const LOAD_FLAGS: [&str; 2] = ["--rate", "--users"];
 
 /// Flags of worker processes.
@@ -28,12 +29,12 @@ pub struct WorkerFlags {
     pub workers: Option<u64>,
 }
 
-/// Starts `count` copies of this program as workers. They get this program's command line through a
-/// pipe, not as their own, without its load: a curve's file is read once, by the parent, and may be a
-/// pipe. They die with this process.
+/// Starts `count` copies of this program as workers. They receive this program's command line
+/// through a pipe and not as arguments, and without the flags of the load: a curve's file may be a
+/// pipe, which only the parent can read. The workers are killed when this process ends.
 ///
 /// # Errors
-/// Fails if one cannot be started, refuses, does not answer, or has another clock.
+/// Fails if a worker cannot be started, refuses its parent, does not answer, or has another clock.
 pub fn start(count: u64, version: &str) -> anyhow::Result<WorkerProcesses> {
     let program = std::env::current_exe().context("cannot find the program to start as worker")?;
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
@@ -49,13 +50,13 @@ pub fn start(count: u64, version: &str) -> anyhow::Result<WorkerProcesses> {
     Ok(workers)
 }
 
-/// Returns the words of a command line without the flags of the load.
+/// Returns the arguments of a command line without the flags of the load.
 fn without_load(words: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut words = words.into_iter();
     let mut kept = Vec::new();
     while let Some(word) = words.next() {
         if LOAD_FLAGS.contains(&word.as_str()) {
-            // Its value is the next word.
+            // Skips the flag's value, which is the next argument.
             words.next();
             continue;
         }
@@ -67,11 +68,11 @@ fn without_load(words: impl IntoIterator<Item = String>) -> Vec<String> {
     kept
 }
 
-/// Makes load as a worker of the process that has started this one: takes orders on stdin. `make`
-/// makes the scenario from the command line of that process.
+/// Makes load as a worker of the process that started this one, and takes its orders from stdin.
+/// `make` creates the scenario from the command line of that process.
 ///
 /// # Errors
-/// Fails if nobody gives orders, or the parent is of another version.
+/// Fails if no orders arrive, or if the parent has another version.
 pub fn serve<C: Parser, S: WorkerScenario>(
     version: &str,
     make: impl FnOnce(C) -> Result<S, String>,

@@ -1,4 +1,4 @@
-//! The state of a bench's report, however the bench ends.
+//! Tests of the state of a bench's report, however the bench ends.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Exit codes, and errors as the user sees them.
+//! Tests of exit codes, and of errors as the user sees them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;

@@ -1,4 +1,5 @@
-//! Log messages as the user sees them: on stderr, masked, as many as asked for.
+//! Tests of log messages as the user sees them: on stderr, masked, and with the requested
+//! verbosity.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -21,7 +22,7 @@ fn logged(words: &[&str], variable: Option<&str>) -> Ran {
     ran
 }
 
-/// Levels of the planted messages that are shown, in their order.
+/// Returns the levels of the test's messages that are shown, in order.
 fn levels(ran: &Ran) -> Vec<&str> {
     let planted = ran.stderr.lines().filter(|line| line.contains("planted"));
     planted
@@ -122,7 +123,7 @@ fn on_a_terminal_a_message_stands_above_the_bar() {
     drop(command);
     assert!(child.wait().unwrap().success());
     let mut shown = Vec::new();
-    // Once all that was written is read, the terminal whose last program has left gives an error.
+    // Reading the terminal to its end gives an error once the last program has closed it.
     let _ = std::fs::File::from(terminal.master).read_to_end(&mut shown);
     let shown = String::from_utf8_lossy(&shown).into_owned();
     let line = "warning: planted warning (password=***, pid=7)";

@@ -1,4 +1,4 @@
-//! Result and progress as they arrive in a file, a pipe and a terminal.
+//! Tests of result and progress as they arrive in a file, a pipe and a terminal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -136,7 +136,8 @@ fn a_terminal_that_cannot_move_its_cursor_gets_plain_lines() {
     assert!(!screen.contains('\u{1b}'), "{screen:?}");
 }
 
-/// Returns the text that a run shows on a terminal of 80 columns under `NO_COLOR`.
+/// Returns the text that a run shows on a terminal of 80 columns under `NO_COLOR`. `kind` is the
+/// value of `TERM`.
 fn on_a_terminal(kind: &str) -> String {
     let size = Winsize {
         ws_row: 24,
@@ -156,10 +157,10 @@ fn on_a_terminal(kind: &str) -> String {
         .stdout(Stdio::piped())
         .stderr(Stdio::from(pty.slave));
     let child = command.spawn().unwrap();
-    // Holds the terminal's other end, without which nothing would ever read as its end.
+    // The command holds the other end of the terminal, which would keep reading from ending.
     drop(command);
     let mut seen = Vec::new();
-    // A terminal that everybody has left reads as an error on Linux.
+    // Reading a terminal to its end gives an error on Linux once all programs have closed it.
     let _ = File::from(pty.master).read_to_end(&mut seen);
     let ended = ran(&child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);
@@ -168,7 +169,8 @@ fn on_a_terminal(kind: &str) -> String {
     seen
 }
 
-/// As the terminal breaks it: a full row is followed by the next without a line's end.
+/// Splits output into rows as a terminal of 80 columns does, which wraps a full row without a line
+/// end.
 fn rows_of_80(drawn: &str) -> Vec<String> {
     drawn
         .split(['\n', '\r'])

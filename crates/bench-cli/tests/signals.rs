@@ -1,4 +1,5 @@
-//! The first signal asks, the second ends at once, and one wish that arrives twice is one.
+//! Tests of signals: the first requests an orderly end, the second ends at once, and a repetition
+//! is ignored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod harness;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// The waiting binary, killed when a test gives up.
+/// Waiting example program, which is killed when the test ends.
 struct Waiting {
     child: Child,
     lines: BufReader<ChildStderr>,
@@ -47,7 +48,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        // It has mostly ended by now.
+        // The program has usually ended by now.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -74,7 +75,7 @@ fn the_second_signal_ends_at_once_even_while_the_first_is_being_answered() {
         let signalled = Instant::now();
         waiting.signal(second);
         assert_eq!(waiting.code(), Some(130));
-        // Stuck, it would take a minute.
+        // A program that waited for the callback would take a minute.
         assert!(signalled.elapsed() < Duration::from_secs(30));
         waiting.expect("");
     }
@@ -82,8 +83,8 @@ fn the_second_signal_ends_at_once_even_while_the_first_is_being_answered() {
 
 #[test]
 fn a_wish_that_arrives_twice_is_one() {
-    // As `timeout` does: its child, then the child's group. Stopped meanwhile, so that they
-    // arrive together however slow this test is.
+    // `timeout` sends a signal to its child and to the child's group. The program is stopped
+    // meanwhile, so that both arrive together, however slow this test is.
     let mut waiting = Waiting::begin(&["wait"]);
     waiting.signal(Signal::SIGSTOP);
     waiting.signal(Signal::SIGINT);

@@ -7,50 +7,39 @@
 //! zero, and no secret ever enters a report ([`redaction`]).
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
-mod changing_load;
 pub mod clock;
-pub mod environment;
-mod failure;
-mod found_rate;
 pub mod histogram;
 pub mod json;
-mod latency;
 mod load;
 mod load_share;
 pub mod manifest;
-mod mark;
-pub mod merge;
-mod operation;
 mod place;
-mod pool;
 pub mod redaction;
 pub mod report;
-mod series;
-mod server_evidence;
-mod spike_recovery;
-mod step;
+mod run;
+mod steps;
 pub mod store;
-mod summary;
-mod warning;
 
-pub use changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan};
-pub use clock::ClockAnchor;
-pub use environment::Environment;
-pub use failure::FailureSample;
-pub use found_rate::{FoundRate, RateSearchEnd, RateVerdict, TriedRate};
 pub use histogram::Histogram;
-pub use latency::{Latency, QuantileEstimate, QuantileKind};
 pub use load_share::{ARRIVALS_NOT_MADE, share_of};
-pub use mark::Mark;
-pub use operation::{CensoredPercentiles, Operation};
 pub use place::{ReportPlace, Unsaved};
-pub use pool::{CheckoutParts, PoolUsage};
 pub(crate) use report::SCHEMA;
 pub use report::{Report, Status, Tool};
-pub use series::Series;
-pub use server_evidence::{EvidenceRow, ServerEvidence};
-pub use spike_recovery::SpikeRecovery;
-pub use step::{Generator, Load, Pacing, Parameter, Step, StepEnd, Window};
-pub use store::{ReportFile, StoreError};
-pub use summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary};
-pub use warning::{Warning, WarningCode};
+pub use run::{
+    environment::{Cgroup, Environment},
+    found_rate::{FoundRate, RateSearchEnd, RateVerdict, TriedRate},
+    mark::Mark,
+    series::Series,
+    summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary},
+    warning::{Warning, WarningCode},
+};
+pub use steps::{
+    changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
+    failure::FailureSample,
+    latency::{Latency, QuantileEstimate, QuantileKind},
+    operation::{CensoredPercentiles, Operation},
+    pool::{CheckoutParts, PoolUsage},
+    server_evidence::{EvidenceRow, ServerEvidence},
+    spike_recovery::SpikeRecovery,
+    step::{Generator, Load, Pacing, Parameter, Step, StepEnd, Window},
+};

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::{Report, SCHEMA, StoreError};
+use crate::store::StoreError;
+use crate::{Report, SCHEMA};
 
 /// Reads a report of any schema version that this version knows.
 ///

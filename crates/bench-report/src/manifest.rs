@@ -12,7 +12,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{StoreError, redaction, store};
+use crate::redaction;
+use crate::store::{self, StoreError};
 
 /// The schema that this version writes.
 pub(crate) const SCHEMA: &str = "plimsoll.manifest/1";

@@ -7,7 +7,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::{Report, ReportFile, StoreError};
+use crate::Report;
+use crate::store::{ReportFile, StoreError};
 
 /// Tried after the directory for temporary files. The last is in memory and survives a full disk.
 const SPARE_DIRECTORIES: [&str; 2] = ["/var/tmp", IN_MEMORY];

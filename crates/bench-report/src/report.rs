@@ -7,7 +7,8 @@ use rand::RngExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClockAnchor, Environment, Mark, Series, Step, Summary, Warning};
+use crate::clock::ClockAnchor;
+use crate::{Environment, Mark, Series, Step, Summary, Warning};
 
 /// The schema that this version writes.
 pub(crate) const SCHEMA: &str = "plimsoll.report/1";

@@ -1,4 +1,5 @@
-//! Steps whose load changes: arrivals and users follow their curve, whatever the machine's speed.
+//! Tests of steps with a changing load: arrivals and users follow their curve, whatever the
+//! machine's speed.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
 mod known;
@@ -34,7 +35,7 @@ fn peak(series: &Series) -> f64 {
 fn arrivals_are_as_many_as_the_area_under_the_curve() {
     let plan = following(open(1.0, 50, MS(900)), "spike:100,1000/300ms");
     let result = run(&plan, Known::default());
-    // 100/s for 0.6 s and 1,000/s for 0.3 s.
+    // The rate is 100/s for 0.6 s and 1,000/s for 0.3 s.
     assert_eq!(hit(&result).attempted, 60 + 300);
     let curve = result.step.curve.as_ref().unwrap();
     assert_eq!(
@@ -98,7 +99,7 @@ fn the_segments_of_a_curve_add_up_to_the_step_exactly() {
         assert_eq!(sum(|o| o.succeeded), whole.succeeded);
         assert_eq!(sum(Operation::failures), whole.failures());
         assert!(whole.failures() > 0, "{curve}");
-        // Bucket by bucket.
+        // The segments' histograms add up to the step's, bucket by bucket.
         for phase in [
             (|o: &Operation| o.call.clone()) as fn(&Operation) -> Option<Histogram>,
             |o| o.response.clone(),
@@ -135,14 +136,15 @@ fn each_segment_gets_the_arrivals_of_its_curve() {
         .map(StepSegment::attempted)
         .collect();
     for (found, wanted) in arrivals.iter().zip([20, 300, 40]) {
-        // The one at a boundary may be rounded to either side.
+        // Rounding may put the arrival at a boundary on either side.
         assert!(found.abs_diff(wanted) <= 1, "{arrivals:?}");
     }
 }
 
 #[test]
 fn users_come_and_go_with_the_curve_and_have_their_answers_first() {
-    // Two users, eight for a while, two again; each answer takes longer than a user's last beat.
+    // Two users, then eight, then two. An answer takes longer than the last time between two
+    // requests of a user.
     let mut plan = following(closed(1, MS(1_500)), "spike:2,8/500ms");
     plan.warmup = MS(200);
     let takes = MS(60);
@@ -242,7 +244,7 @@ fn arrivals_open_no_more_sessions_than_they_need_and_fail_where_none_opens() {
         plan.opening = SessionOpening::WhenDue;
         run(&plan, known)
     };
-    // One place at the target: requests wait there, and each that waits needs a session.
+    // The target has a single place, for which requests wait. Each waiting request needs a session.
     let result = lazily(Known::default());
     let sessions = result.step.sessions.as_ref().unwrap();
     assert_eq!(hit(&result).attempted, 100);
@@ -264,8 +266,9 @@ fn arrivals_open_no_more_sessions_than_they_need_and_fail_where_none_opens() {
 
 #[test]
 fn a_backlog_that_a_spike_left_is_the_time_until_recovery() {
-    // 300 places of 300 ms serve 1,000 a second. A second of 1,500 leaves 500 to serve, and 500 more
-    // come per second: the last one of them waits for a second after the spike.
+    // 300 places of 300 ms serve 1,000 requests per second. A second at 1,500 leaves 500 to serve.
+    // Another 500 arrive per second, and the last delayed one of them waits for a second after the
+    // spike.
     let known = Known {
         at_once: 300,
         takes: MS(300),
@@ -280,8 +283,8 @@ fn a_backlog_that_a_spike_left_is_the_time_until_recovery() {
     let recovery = curve.recovery.as_ref().unwrap();
     assert!(recovery.base_p99_ns.unwrap() >= 300_000_000, "{recovery:?}");
     assert_eq!(recovery.measured_ns, 5_000_000_000);
-    // A slow machine makes it later or hides it, never earlier: 0.9 s after the spike a request still
-    // waits for 50 ms, and intervals are 212 ms long.
+    // A slow machine may delay or hide the recovery, but never hasten it: 0.9 s after the spike a
+    // request still waits for 50 ms, and intervals are 212 ms long.
     match (recovery.after_ns, &recovery.unknown) {
         (Some(after_ns), None) => assert!(after_ns > 690_000_000, "{recovery:?}"),
         (None, unknown) => assert!(
@@ -309,12 +312,12 @@ fn a_step_too_short_for_its_users_or_for_any_request_says_so() {
     assert!(doubt.spoils("/steps/0/operations/hit/throughput_per_s"));
     assert_eq!(too_short(&users(1_000.0)), None);
 
-    // The first user of 0.1 a second would come after ten seconds.
+    // At 0.1 users per second the first user would start after ten seconds.
     let none = users(0.1);
     assert_eq!(none.step.end, StepEnd::Completed);
     assert!(too_short(&none).unwrap().message.contains("0 of 40 came"));
 
-    // The first of 0.5 a second is due in the warm-up, the second after the end.
+    // At 0.5 arrivals per second the first is due in the warm-up, the second after the end.
     let mut plan = open(0.5, 8, MS(300));
     plan.warmup = MS(100);
     let idle = run(&plan, Known::default());

@@ -1,4 +1,5 @@
-//! Steps that end otherwise than planned: what is kept, what is counted, and how soon.
+//! Tests of steps that end otherwise than planned: the data kept, the requests counted, and the
+//! delay.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod known;
@@ -118,7 +119,8 @@ fn cancelled_in_any_phase_it_ends_at_once_and_keeps_what_it_has() {
     }
 }
 
-/// Reads the server for long when measuring has ended.
+/// Observer that takes 300 ms for its reading of the server at the end of the measured part. It
+/// then notes how many sessions were closed meanwhile.
 struct SlowReader<'a>(&'a Known, Option<u64>);
 
 impl Observer for SlowReader<'_> {
@@ -146,7 +148,7 @@ fn sessions_stay_open_until_the_server_was_read_at_the_end_of_measuring() {
     }
 }
 
-/// Asks for the end so long after the first arrival, however long opening took before it.
+/// Observer that cancels the step once this time has passed since its first arrival.
 struct SignalAfter(Duration, Cancel);
 
 impl Observer for SignalAfter {

@@ -1,4 +1,5 @@
-//! Targets that stop answering in the middle of a step: what ends it, and what its figures say.
+//! Tests of targets that stop answering in the middle of a step: the end of the step, and its
+//! figures.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod known;
@@ -10,14 +11,14 @@ use bench_report::clock::monotonic_ns;
 use bench_report::{QuantileKind, StepEnd, WarningCode};
 use known::{Known, closed, hit, open, run};
 use load_engine::{
-    CARRIED_RATIO, Cancel, Failure, OperationId, OperationTable, Outcome, RuntimeKind, Session,
-    StepPlan, StepResult, Target, TargetFactory, Timestamps, UserId, WORST_INTERVAL_P99_NS,
-    WorkerShare, run_requests,
+    Cancel, Failure, OperationId, OperationTable, Outcome, RuntimeKind, Session, StepPlan,
+    StepResult, Target, TargetFactory, Timestamps, UserId, WORST_INTERVAL_P99_NS, WorkerShare,
+    run_requests,
 };
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Answers at once for half a second, and then never again.
+/// Target that answers at once for half a second, and never afterwards.
 fn hangs_soon() -> Known {
     Known {
         takes: Duration::from_millis(1),
@@ -71,7 +72,7 @@ fn percentiles_tell_of_those_that_were_never_answered() {
     );
     let figures = &result.step.figures;
     assert!(figures[WORST_INTERVAL_P99_NS] > 1e9, "{figures:?}");
-    assert!(figures[CARRIED_RATIO] < 0.5, "{figures:?}");
+    assert!(figures["carried_ratio"] < 0.5, "{figures:?}");
     let p99 = result
         .series
         .iter()
@@ -79,7 +80,8 @@ fn percentiles_tell_of_those_that_were_never_answered() {
         .unwrap();
     let shown = p99.mean.iter().rev().find_map(|ns| *ns).unwrap();
     assert!(shown > 1e9, "the chart ends at {shown} ns");
-    // What the censored do not change is not doubted because of them.
+    // A percentile that does not change when the censored requests are included is not doubtful
+    // because of them.
     let censored = result
         .warnings
         .iter()
@@ -88,7 +90,7 @@ fn percentiles_tell_of_those_that_were_never_answered() {
     assert!(!censored.unwrap().spoils(pointer));
 }
 
-/// Two operations in turn; the second hangs.
+/// Target with two operations; sessions of the first answer, sessions of the second hang.
 struct TwoKinds;
 
 struct Kind(usize);
@@ -143,8 +145,8 @@ fn what_is_cut_off_counts_for_the_operation_that_it_was() {
 fn what_nobody_took_up_counts_for_the_first_operation_and_is_told_apart() {
     let mut plan = open(1_000.0, 2, Duration::from_millis(500));
     plan.drain = Duration::from_millis(100);
-    // The only session that answers takes one at a time and 5 ms for each, so that five times as many
-    // come as it can take; the other hangs at once.
+    // Only one of the two sessions answers. It takes 5 ms per request, a fifth of what the arrivals
+    // need; the other session hangs at once.
     let step = two_kinds(&plan).step;
     let (get, set) = (&step.operations["get"], &step.operations["set"]);
     assert_eq!((set.censored, set.never_started), (1, 0));

@@ -1,4 +1,4 @@
-//! Talking on a held connection allocates nothing per message.
+//! Test that messages on a held connection allocate nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -18,32 +18,33 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counting the calls of each thread.
+/// The system's allocator, with a count of the allocations of each thread.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes to the system's allocator as it came; the count touches no memory that is
-// allocated.
+// SAFETY: every call is passed unchanged to the system's allocator, and counting accesses no
+// allocated memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller upholds the contract of `dealloc`.
         unsafe { System.dealloc(place, layout) }
     }
 }
 
-/// Messages after which histograms and queues have their memory, and those that are counted after them.
+/// Number of messages until histograms and queues have allocated their memory, and number of
+/// messages counted after these.
 const FIRST: u64 = 200;
 const COUNTED: u64 = 200;
 
-/// Allocations of the only load thread before the first and after the last message that is counted.
+/// Allocations of the only load thread, before the first and after the last counted message.
 #[derive(Debug, Default)]
 struct Counts {
     messages: AtomicU64,

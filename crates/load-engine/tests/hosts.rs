@@ -1,4 +1,4 @@
-//! Workers that are started one by one, as on several hosts, and share a load by schedule.
+//! Tests of workers that are started one by one, as on several hosts, and share a load by schedule.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod known;
@@ -9,19 +9,14 @@ use std::time::Duration;
 
 use bench_report::{StepEnd, WarningCode};
 use known::{Known, KnownFactory, hit, open, run};
-use load_engine::{Cancel, HostSchedule, StepPlan, StepResult, WallTime, run_requests};
+use load_engine::{Cancel, StepPlan, StepResult, WallTime, run_requests};
 
-/// Plan of one step of 200 arrivals in a second, of which worker `index` of `count` makes its share
-/// from `start_at` on.
+/// Plan of a step of 200 arrivals in one second, of which worker `index` of `count` makes its
+/// share. The step starts at `start_at`.
 fn plan(index: u64, count: u64, threads: usize, start_at: WallTime) -> StepPlan {
-    let schedule = HostSchedule {
-        worker: format!("{index}/{count}").parse().unwrap(),
-        start_at,
-        prepare: Duration::from_secs(1),
-    };
-    let mut plans = [open(200.0, 64, Duration::from_secs(1))];
-    schedule.fix(&mut plans);
-    let [mut plan] = plans;
+    let mut plan = open(200.0, 64, Duration::from_secs(1));
+    plan.process = format!("{index}/{count}").parse().unwrap();
+    plan.starts_at = Some(start_at);
     plan.threads = threads;
     plan.runtime = load_engine::RuntimeKind::PerCore;
     plan
@@ -50,7 +45,8 @@ fn workers_with_different_numbers_of_threads_start_at_one_instant_and_make_the_w
     assert_eq!(made, [67, 67, 66], "each its own third of 200");
     let starts: Vec<u64> = results.iter().map(|r| r.step.window.start_ns).collect();
     let apart = starts.iter().max().unwrap() - starts.iter().min().unwrap();
-    // The wall clock is set by at most 0.05 %; readings of two clocks may be preempted in between.
+    // Time synchronization may shift the wall clock by 0.05 %, and a thread may be preempted
+    // between reading the two clocks.
     assert!(apart < 500_000_000, "{starts:?}");
     for result in &results {
         assert_eq!(result.step.end, StepEnd::Completed);

@@ -1,4 +1,4 @@
-//! Targets whose behaviour is known, and what the engine must find of it.
+//! Tests of what the engine measures on targets of known behaviour.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod known;
@@ -130,7 +130,7 @@ fn warm_up_is_not_counted() {
     assert_eq!(hit(&result).attempted, 500);
 }
 
-/// Cancels when a phase begins.
+/// Observer that cancels the step when a phase begins.
 #[test]
 fn pacing_is_far_finer_than_the_runtimes_own_timer() {
     let lateness = |rounds: u64| -> u64 {
@@ -167,7 +167,8 @@ fn pacing_is_far_finer_than_the_runtimes_own_timer() {
     );
 }
 
-/// At 200 hits a second 300 arrivals keep it busy for half a second after their step.
+/// The target serves 200 requests per second, so 300 arrivals keep it busy for half a second after
+/// their step.
 #[test]
 fn an_overloaded_target_carried_what_it_could_and_not_what_it_was_offered() {
     let known = Known {

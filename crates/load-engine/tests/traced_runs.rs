@@ -1,5 +1,5 @@
-//! Traced runs: what actors plant shows in the segment in which they plant it, and every request is
-//! in the trace, those that were cut off among them.
+//! Tests of traced runs. The effect of an actor shows in the segment in which the actor is active,
+//! and every request is in the trace, including those that were cut off.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod known;
@@ -18,7 +18,8 @@ use load_engine::{
 const SEGMENT: Duration = Duration::from_millis(400);
 const PLACES: usize = 2;
 
-/// A run of four users, alone, with holders, alone again, each for 400 ms.
+/// Plan of a run of four users in three segments of 400 ms: without holders, with them, and without
+/// again.
 fn plan(rule: Option<&str>) -> TracedPlan {
     let mut whole = closed(4, SEGMENT);
     whole.stop_rules = rule.map(|rule| rule.parse().unwrap()).into_iter().collect();
@@ -43,10 +44,11 @@ fn run(plan: &TracedPlan, known: Known, actors: Vec<Holder>) -> TracedResult {
     run_traced(plan, &factory, actors, &Cancel::new(), &mut ()).unwrap()
 }
 
-/// Holds a place for the whole second segment, and examines the target afterwards.
+/// Actor that holds a place of the target during the second segment, and examines the target
+/// afterwards.
 struct Holder {
     fails: u64,
-    /// Number of free places that each holder found afterwards.
+    /// Number of free places of the target that each holder found afterwards.
     free: Arc<Mutex<Vec<usize>>>,
 }
 
@@ -106,7 +108,7 @@ fn what_is_planted_in_a_segment_shows_there_alone() {
             assert!(series.at_ns.iter().all(within), "{}", series.name);
         }
         let traced = result.trace.iter();
-        let traced = traced.filter(|r| r.segment.map(load_engine::SegmentIndex::index) == Some(n));
+        let traced = traced.filter(|r| r.segment == Some(n));
         assert_eq!(traced.count() as u64, attempted(step), "{}", step.name);
     }
     let begins: Vec<u64> = result
@@ -170,7 +172,7 @@ fn an_actor_that_fails_breaks_a_rule_though_all_requests_succeed() {
     );
 }
 
-/// Says that the target is away, and counts the segments that follow another one.
+/// Observer that always reports the target as away, and counts the segments that begin.
 struct Away(AtomicUsize);
 
 impl Observer for Away {
@@ -216,7 +218,7 @@ fn a_run_whose_target_refuses_is_one_step_that_failed() {
     assert_eq!((only.step.name.as_str(), result.trace.len()), ("before", 0));
 }
 
-/// A run of 30 users with so many requests each, that could last for a minute.
+/// Plan of a run of 30 users with `requests` requests each, of a minute at most.
 fn counted(requests: u64, rule: Option<&str>) -> TracedPlan {
     let mut whole = closed(30, Duration::from_mins(1)).asking(requests);
     whole.stop_rules = rule.map(|rule| rule.parse().unwrap()).into_iter().collect();
@@ -302,7 +304,7 @@ fn counted_users_who_come_one_after_the_other_end_the_load_too() {
 
 #[test]
 fn sessions_that_open_when_due_are_told_by_the_segment_in_which_they_come() {
-    // Ten users a second come: four in the first segment of 400 ms, four in the second.
+    // Ten users start per second, which is four in each of the first two segments of 400 ms.
     let mut whole = closed(8, SEGMENT).spawning(10.0);
     whole.drain = Duration::from_millis(300);
     let segment = |part: &str| StepPlan {

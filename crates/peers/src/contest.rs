@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bench_report::StoreError;
+use bench_report::store::StoreError;
 use serde::{Deserialize, Serialize};
 use testbed::TestbedError;
 

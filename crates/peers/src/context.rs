@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bench_report::{Operation, StepEnd, StoreError, store};
+use bench_report::store::{self, StoreError};
+use bench_report::{Operation, StepEnd};
 
 use crate::contest::{ContestError, Measurement};
 use crate::program::ProgramRunner;

@@ -1,20 +1,12 @@
 //! Cost of recording for the load generator itself.
 
-use std::time::Instant;
-
-use load_engine::{OperationId, Outcome, Recorder, Timestamps, Within, claim_shard};
+use load_engine::recording_cost_ns;
 use serde::{Deserialize, Serialize};
-use statistics::median;
 
 use crate::verdict::BoundVerdict;
 
 /// Share of a core that recording may take at the measured rate.
 pub(crate) const EXPECTED_CORE_RATIO: f64 = 0.02;
-const OPERATIONS: &[&str] = &["select"];
-const BATCHES: usize = 15;
-/// A power of two.
-const RECORDS_PER_BATCH: usize = 1 << 15;
-const KINDS: usize = 1 << 10;
 
 /// Cost of recording at the highest rate that was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -35,7 +27,7 @@ impl RecorderCost {
     /// Measures the cost of a record and relates it to `operations_per_s`; `None` where it cannot be
     /// measured.
     pub(crate) fn measure(operations_per_s: f64) -> Option<Self> {
-        Some(Self::at(ns_per_record()?, operations_per_s))
+        Some(Self::at(recording_cost_ns()?, operations_per_s))
     }
 
     fn at(ns_per_record: f64, operations_per_s: f64) -> Self {
@@ -49,44 +41,6 @@ impl RecorderCost {
             verdict,
         }
     }
-}
-
-/// Median over some batches of records by one thread, as in the benches.
-fn ns_per_record() -> Option<f64> {
-    let recorder = Recorder::new(OPERATIONS, 1);
-    claim_shard(1);
-    let (requests, outcome) = (requests(), Outcome::success(OperationId::FIRST));
-    let batch = || {
-        let begun = Instant::now();
-        for n in 0..RECORDS_PER_BATCH {
-            recorder.record(&requests[n % KINDS], &outcome, Within::WHOLLY);
-        }
-        begun.elapsed().as_nanos() as f64 / RECORDS_PER_BATCH as f64
-    };
-    let batches: Vec<f64> = (0..BATCHES).map(|_| batch()).collect();
-    claim_shard(0);
-    median(&batches)
-}
-
-/// Requests whose phases last from some microseconds to some milliseconds, so that they fall into as
-/// many buckets as those of a real step.
-fn requests() -> Vec<Timestamps> {
-    let length = |seed: u64| 2_000 << (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60 & 7);
-    (0..KINDS as u64)
-        .map(|n| {
-            let (due_ns, released_ns) = (1_000_000, 1_000_000 + length(n));
-            let started_ns = released_ns + length(n + 1) + n;
-            let acquired_ns = started_ns + length(n + 2) + n;
-            Timestamps {
-                due_ns,
-                released_ns,
-                started_ns,
-                acquired_ns,
-                done_ns: acquired_ns + length(n + 3) + n,
-                ..Timestamps::default()
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

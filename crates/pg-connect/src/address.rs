@@ -220,27 +220,6 @@ impl Address {
     pub fn database(&self) -> &str {
         self.login.database()
     }
-
-    /// Returns a shell command that asks whether the server accepts connections.
-    pub fn is_ready_command(&self) -> String {
-        let Endpoint { host, port } = self.endpoint();
-        format!("pg_isready -h {host} -p {port}")
-    }
-
-    /// Returns a shell command that lists the databases of the server.
-    pub fn list_command(&self) -> String {
-        let Endpoint { host, port } = self.endpoint();
-        format!("psql -h {host} -p {port} --list")
-    }
-
-    /// Returns a shell command that runs `sql` there; it asks for the password.
-    pub fn psql_command(&self, sql: &str) -> String {
-        format!(
-            "psql '{}' -c '{}'",
-            self.redacted,
-            sql.replace('\'', "'\\''")
-        )
-    }
 }
 
 /// Reads the password file that is named, or the one in the home directory.
@@ -381,15 +360,6 @@ mod tests {
             let error = alone(url).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
-    }
-
-    #[test]
-    fn the_command_that_removes_a_schema_survives_the_shell() {
-        let address = alone("postgres://app@db/shop").unwrap();
-        assert_eq!(
-            address.psql_command("DROP SCHEMA \"plimsoll_1\" CASCADE"),
-            "psql 'postgres://app@db:5432/shop' -c 'DROP SCHEMA \"plimsoll_1\" CASCADE'"
-        );
     }
 
     #[test]

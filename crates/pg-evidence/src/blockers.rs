@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bench_report::EvidenceRow;
 
 use crate::lock_table::{BlockingSession, LockTable, Waiter};
-use crate::scope::Scope;
+use crate::sessions::scope::Scope;
 
 /// Most rows of a table of the evidence.
 const MOST_ROWS: usize = 10;

@@ -8,7 +8,7 @@ use std::io;
 use load_engine::Failure;
 use pg_connect::{ConnectError, certificate_problem, error_chain, find_cause, is_tls_error};
 
-use crate::server_message::ServerMessage;
+use crate::server::server_message::ServerMessage;
 
 /// Kinds of failures while the server is down, stopping or starting. A server that is up and
 /// refuses, or is slow, has other kinds.

@@ -3,7 +3,7 @@
 use bench_cli::table;
 use bench_report::{Step, Warning, WarningCode};
 
-use crate::session_tracker::SessionChanges;
+use crate::sessions::session_tracker::SessionChanges;
 
 const UNCOUNTED: &str = "server.uncounted_ns";
 const LOST: &str = "server.lost";

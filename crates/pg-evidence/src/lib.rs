@@ -35,48 +35,30 @@
     )
 )]
 
-mod activity;
-mod backend_monitor;
-mod backend_watch;
-mod backends;
 mod blockers;
-mod budget;
-mod capacity;
-mod client;
-mod collector;
-mod command;
-mod connection;
-mod control_group;
-mod counters;
-mod events;
+mod collection;
 pub mod failure;
 pub mod fingerprint;
-mod foreign_text;
 pub mod gap;
 mod lock_table;
 mod locks;
 mod objects;
 mod processes;
-mod running;
-mod sampler;
-mod scope;
-mod server_message;
-mod session;
-mod session_seconds;
-mod session_tracker;
+mod server;
+mod sessions;
 pub mod settings;
-mod standby;
 mod statements;
-mod traced_evidence;
-mod views;
 
-pub use backend_monitor::{BackendMonitor, Leaked};
-pub use backend_watch::SessionsLeft;
-pub use capacity::Capacity;
-pub use client::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client, QueryValue};
-pub use collector::EvidenceCollector;
-pub use events::dominant_event;
-pub use scope::Scope;
-pub use server_message::ServerMessage;
-pub use session_tracker::SessionChanges;
-pub use traced_evidence::{SegmentEvidence, TracedEvidence};
+pub use collection::{
+    collector::EvidenceCollector,
+    traced_evidence::{SegmentEvidence, TracedEvidence},
+};
+pub use server::{
+    capacity::Capacity,
+    client::{BEGIN_TRIES, BEGIN_WITHOUT_TIMEOUTS, Client, QueryValue},
+    server_message::ServerMessage,
+};
+pub use sessions::{
+    backend_monitor::Leaked, backend_watch::SessionsLeft, events::dominant_event, scope::Scope,
+    session_tracker::SessionChanges,
+};

@@ -5,9 +5,9 @@ use std::collections::btree_map::Entry;
 
 use tokio_postgres::{Error, Row};
 
-use crate::client::Client;
 use crate::fingerprint;
-use crate::foreign_text::{optional, text};
+use crate::server::client::Client;
+use crate::server::foreign_text::{optional, text};
 
 /// A prepared transaction appears as the process 0 (manual, `pg_blocking_pids`). A wait for a row
 /// lock is a wait for its transaction, which names no relation: the tuple lock held by the first

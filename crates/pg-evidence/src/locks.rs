@@ -9,9 +9,9 @@ use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::Error;
 
 use crate::blockers::Blockers;
-use crate::client::Client;
 use crate::lock_table::{LockTable, Waiter};
-use crate::scope::Scope;
+use crate::server::client::Client;
+use crate::sessions::scope::Scope;
 
 /// Shortest time between two samples.
 const EVERY: Duration = Duration::from_millis(250);

@@ -10,11 +10,11 @@ use host_metrics::source::KernelUnits;
 use host_metrics::source::cgroup::QuotaGroup;
 use host_metrics::source::process::ProcessDirectory;
 
-use crate::client::Client;
-use crate::control_group::ServerThrottling;
 use crate::failure::from_postgres;
-use crate::foreign_text::text;
-use crate::scope::Scope;
+use crate::server::client::Client;
+use crate::server::control_group::ServerThrottling;
+use crate::server::foreign_text::text;
+use crate::sessions::scope::Scope;
 
 /// Share of the server's CPU time above which processes that ended leave the load's unknown.
 const MOST_ENDED: f64 = 0.1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Error;
 
-use crate::client::Client;
+use crate::server::client::Client;
 
 /// Names of the settings; those that the server's version lacks are left out.
 const NAMES: [&str; 53] = [

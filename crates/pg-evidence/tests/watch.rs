@@ -7,7 +7,7 @@ use std::time::Duration;
 use bench_cli::bench::EvidenceSource as _;
 use load_engine::Cancel;
 use pg_connect::Address;
-use pg_evidence::{BackendMonitor, EvidenceCollector};
+use pg_evidence::EvidenceCollector;
 use test_support::eventually;
 use testbed::{Postgres, PostgresOptions};
 use tokio::runtime::Runtime;
@@ -72,26 +72,4 @@ fn a_planted_wait_is_seen_with_whoever_is_waited_for_and_without_values() {
     let fingerprint = "UPDATE stock SET n = n + ? WHERE id = ?";
     assert_eq!(blocker.labels["waiting_statement"], fingerprint);
     assert!(!format!("{evidence:?}").contains("4711"));
-}
-
-/// Sessions of one application come and go; those of another one do not count.
-#[test]
-fn sessions_are_counted_as_they_open_and_close() {
-    let (server, runtime) = (server(), Runtime::new().unwrap());
-    let _clerk = connect(&runtime, &server, "clerk");
-    let address = Address::parse(server.url()).unwrap();
-    let monitor = BackendMonitor::open(&address, "shop", Arc::default());
-    let mut monitor = runtime.block_on(monitor).unwrap();
-    let opened = [(); 2].map(|()| connect(&runtime, &server, "shop"));
-    runtime.block_on(monitor.count());
-    let changes = monitor.take();
-    assert_eq!((changes.opened, changes.present), (2, Some(2)));
-
-    drop(opened);
-    let mut left = || runtime.block_on(monitor.left()).unwrap();
-    eventually("both sessions are gone", || left().is_empty());
-    runtime.block_on(monitor.count());
-    let changes = monitor.take();
-    assert_eq!((changes.closed, changes.lost), (2, 0));
-    assert_eq!(changes.present, Some(0));
 }

@@ -32,44 +32,29 @@
 //! Semantics and formulas follow the PostgreSQL manual, *pgbench*, section *Custom Scripts*.
 //! Commands of pgbench that are not supported are refused with the reason and their position.
 
-mod bind;
-mod capture;
-mod compile;
-mod diagnostic;
-mod distribution;
-mod execution;
-mod expression;
-mod function;
-mod hash;
-mod meta_command;
-mod operator;
-mod parameter;
-mod parser;
-mod program;
-mod scanner;
-mod source;
-mod statement;
-mod statement_writer;
+mod compiled;
+mod language;
 #[cfg(test)]
 mod tests;
-mod token;
-mod transaction;
-mod unsupported;
-mod value;
-mod variable_table;
-mod variables;
+mod values;
 
-pub use bind::{BindError, BoundValue, ParameterType};
-pub use capture::{Capture, StatementResult};
-pub use compile::{CompiledScripts, compile};
-pub use diagnostic::{Diagnostic, Position, ScriptError};
-pub use execution::Action;
-pub use parameter::ScriptParameter;
-pub use program::Program;
-pub use scanner::is_single_statement;
-pub use source::{ScriptSource, ValueMode};
-pub use statement::ScriptStatement;
-pub use transaction::TransactionEffect;
-pub use value::ScriptValue;
-pub use variable_table::VariableTable;
-pub use variables::Variables;
+pub use compiled::{
+    compile::{CompiledScripts, compile},
+    execution::Action,
+    parameter::ScriptParameter,
+    program::Program,
+    statement::ScriptStatement,
+    transaction::TransactionEffect,
+};
+pub use language::{
+    diagnostic::{Diagnostic, Position, ScriptError},
+    scanner::is_single_statement,
+    source::{ScriptSource, ValueMode},
+};
+pub use values::{
+    bind::{BindError, BoundValue, ParameterType},
+    capture::{Capture, StatementResult},
+    value::ScriptValue,
+    variable_table::VariableTable,
+    variables::Variables,
+};

@@ -5,7 +5,7 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 
 use super::*;
-use crate::program::Instruction;
+use crate::compiled::program::Instruction;
 
 fn source(text: &str) -> ScriptSource {
     ScriptSource {

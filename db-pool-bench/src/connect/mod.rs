@@ -1,4 +1,5 @@
-//! Checks of statements on connections without a driver, beside those that a run loads.
+//! Checks of statements on connections that use the protocol directly, without a driver. They are opened in
+//! addition to the connections of the load.
 
 mod parameter_describer;
 mod statement_check;
@@ -10,7 +11,7 @@ use pg_evidence::Client;
 
 use crate::wire::{BareConnection, WireError};
 
-/// Opens a connection without a driver to the server of `client`.
+/// Opens a further connection, without a driver, to the server that `client` is connected to.
 async fn open_beside(client: &Client) -> Result<BareConnection, WireError> {
     let (config, tls) = client.settings();
     BareConnection::connect(config, tls).await

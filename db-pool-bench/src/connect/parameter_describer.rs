@@ -1,5 +1,5 @@
-//! Types of statement parameters, as a server infers them. Nothing is executed, and no statement gets
-//! a name on the session: a pooler's sessions may hold any name already, left there by others.
+//! Types of statement parameters, as a server infers them. Nothing is executed. Statements get no name on the
+//! session, because a pooler's session may already have a statement of any name, left by another client.
 
 use tokio_postgres::types::Type;
 
@@ -19,11 +19,11 @@ const CANCELED: &str = "57014";
 pub(crate) struct InferredParameter {
     /// Name of the type on the server.
     pub(crate) type_name: String,
-    /// Type as which values are sent; `None` where no value of a script can be.
+    /// Type in which values are sent; `None` if no value of a script has a type that fits.
     pub(crate) parameter_type: Option<ParameterType>,
 }
 
-/// Connection within a transaction that is never committed.
+/// Connection to the server with an open transaction, which is never committed.
 #[derive(Debug)]
 pub(crate) struct ParameterDescriber<'a> {
     client: &'a Client,
@@ -31,10 +31,11 @@ pub(crate) struct ParameterDescriber<'a> {
 }
 
 impl<'a> ParameterDescriber<'a> {
-    /// Opens a connection beside `client` and begins a transaction with `settings` there.
+    /// Opens a further connection to the server of `client`, begins a transaction there and executes
+    /// `settings`.
     ///
     /// # Errors
-    /// Fails with the error of the server or the system.
+    /// Fails with the error of the server or the operating system.
     pub(crate) async fn beside(client: &'a Client, settings: &str) -> Result<Self, WireError> {
         let connection = open_beside(client).await?;
         let mut describer = Self { client, connection };
@@ -57,10 +58,11 @@ impl<'a> ParameterDescriber<'a> {
         self.connection.simple_query(settings).await.map(drop)
     }
 
-    /// Returns the parameters of `sql`, in order. After an error it is of no more use.
+    /// Returns the parameters of `sql`, in order. After an error the transaction is aborted, and further
+    /// calls fail.
     ///
     /// # Errors
-    /// Fails with the error that the server finds in `sql`.
+    /// Fails with the error that the server reports about `sql`.
     pub(crate) async fn parameters(
         &mut self,
         sql: &str,
@@ -72,7 +74,7 @@ impl<'a> ParameterDescriber<'a> {
         Ok(parameters)
     }
 
-    /// Returns the type with this OID; of a domain the base type.
+    /// Returns the type with this OID; for a domain, the type that it is based on.
     async fn inferred_parameter(&self, oid: u32) -> InferredParameter {
         let (mut base, mut name) = (oid, None);
         loop {
@@ -99,10 +101,10 @@ impl<'a> ParameterDescriber<'a> {
         }
     }
 
-    /// Rolls the transaction back, because a pooler would otherwise end the session, and closes the
-    /// connection.
+    /// Rolls the transaction back and closes the connection. Without the rollback a pooler would end the
+    /// server session.
     pub(crate) async fn close(mut self) {
-        // A lost connection needs no rollback.
+        // The rollback may fail if the connection was lost; then there is nothing to roll back.
         let _ = self.connection.simple_query("ROLLBACK").await;
         self.connection.close().await;
     }

@@ -1,9 +1,9 @@
-//! Check that a prepared statement stays with the connection that prepared it.
+//! Check that a prepared statement stays usable on the connection that prepared it.
 //!
-//! A pooler in transaction mode runs each transaction on any of its sessions. One that does not carry
-//! prepared statements along answers with an error, or executes a statement of the same name that
-//! another connection prepared: half of a transaction may then be committed. So this is known before
-//! the load begins.
+//! A pooler in transaction mode may run each transaction on another server session. A pooler that does not
+//! move prepared statements along answers with an error. It may also execute a statement of the same name
+//! that another connection prepared, and half of a transaction is then committed. The check therefore runs
+//! before the load begins.
 
 use std::time::Duration;
 
@@ -14,19 +14,21 @@ use pg_evidence::Client;
 use super::open_beside;
 use crate::wire::{BareConnection, WireError};
 
-/// Number of executions, so that a pooler which takes its sessions in turn comes to another one.
+/// Number of executions: large enough that a pooler which uses its sessions in turn also uses another one.
 const EXECUTIONS: usize = 20;
-/// Longest wait for one execution: a pooler with a single session has none to give meanwhile.
+/// Longest wait for one execution: a pooler with a single session cannot serve it while the other connection
+/// holds that session.
 const EXECUTION_BOUND: Duration = Duration::from_secs(1);
 /// SQLSTATE of a statement that was not prepared on the session.
 const NOT_PREPARED: &str = "26000";
 
-/// Prepares a statement as `name` beside `client` and executes it while another connection holds a
-/// transaction, and with it the session on which the pooler prepared. Leaves nothing behind.
+/// Prepares a statement called `name` on a further connection to the server of `client`. Executes it while
+/// another connection has a transaction open, which keeps the session on which the pooler prepared the
+/// statement. Removes the statement afterwards.
 ///
 /// # Errors
-/// Fails with the server's error if the statement was not found, and with the error of the server or
-/// the system if it cannot be prepared at all.
+/// Fails with the server's error if the statement was not found, and with the error of the server or the
+/// operating system if it cannot be prepared.
 pub(crate) async fn check_prepared_statements(
     client: &Client,
     name: &str,
@@ -45,7 +47,7 @@ pub(crate) async fn check_prepared_statements(
     found
 }
 
-/// Executes `name` several times; ends early where the pooler gives no session.
+/// Executes the statement `name` several times; stops early if the pooler has no session for it.
 async fn execute(connection: &mut BareConnection, name: &str) -> Result<(), WireError> {
     for _ in 0..EXECUTIONS {
         match timeout(EXECUTION_BOUND, connection.execute(name, &[])).await {
@@ -60,8 +62,8 @@ fn is_not_prepared(found: &Result<(), WireError>) -> bool {
     matches!(found, Err(WireError::Server(error)) if error.code == NOT_PREPARED)
 }
 
-/// Removes the statement from the pooler's session, which may outlive this run: that of the open
-/// transaction first, else any that is met.
+/// Removes the statement from the pooler's session, which may outlive this run. Tries the session of the open
+/// transaction first, then any session that the pooler gives.
 async fn remove(holding: &mut BareConnection, preparing: &mut BareConnection, name: &str) {
     let deallocate = format!("DEALLOCATE {name}");
     if holding.simple_query(&deallocate).await.is_ok() {

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error, SimpleQueryMessage, Statement};
 use crate::failure::from_postgres;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Executes `statement`; rows that it gives are dropped as they come.
+/// Executes `statement`; its rows are discarded as they arrive.
 pub(super) async fn execute(
     client: &Client,
     statement: &Statement,
@@ -20,7 +20,7 @@ pub(super) async fn execute(
     executed.map(drop).map_err(|error| from_postgres(&error))
 }
 
-/// Executes a statement that is parsed for this one execution, in the same round trip.
+/// Parses and executes `sql` in one round trip; nothing is kept for a second execution.
 pub(super) async fn execute_once(
     client: &Client,
     sql: &str,
@@ -35,7 +35,7 @@ pub(super) async fn execute_once(
     executed.map(drop).map_err(|error| from_postgres(&error))
 }
 
-/// Sends `sql` as a simple query and adds its results to `answers`, if given.
+/// Sends `sql` as a simple query. Adds its results to `answers`, if given.
 pub(super) async fn send(
     client: &Client,
     sql: &str,

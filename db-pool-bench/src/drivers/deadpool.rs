@@ -1,4 +1,4 @@
-//! deadpool-postgres: tokio-postgres connections handed out through a semaphore.
+//! deadpool-postgres: tokio-postgres connections in a pool whose places a semaphore guards.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::protocol::Protocol;
 use crate::workloads::SqlWorkload;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Creates a pool for each worker thread.
+/// Factory that creates a deadpool pool for each worker thread.
 #[derive(Debug)]
-pub struct Deadpool(pub DriverSetup);
+pub(crate) struct Deadpool(pub(crate) DriverSetup);
 
 impl TargetFactory for Deadpool {
     type Target = PoolTarget<DeadpoolConnections>;
@@ -39,18 +39,18 @@ impl TargetFactory for Deadpool {
     }
 }
 
-/// The pool and the workload.
+/// Pool of deadpool-postgres, and the workload that its users execute.
 #[derive(Debug, Clone)]
-pub struct DeadpoolConnections {
+pub(crate) struct DeadpoolConnections {
     pool: deadpool_postgres::Pool,
     workload: Arc<SqlWorkload>,
 }
 
-/// Future of a connection, as [`Connect`] returns it, with the task that drives it.
+/// Future that opens a connection, as [`Connect`] returns it. The task drives the connection.
 type Connecting<'a> =
     Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 
-/// Connects as `C` does and reports the start to the checkout timing.
+/// Connects as `C` does. Reports the start of connecting to the measurement of checkouts.
 struct ReportingConnect<C>(C);
 
 impl<C: Connect> Connect for ReportingConnect<C> {

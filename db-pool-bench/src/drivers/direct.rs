@@ -1,5 +1,5 @@
-//! tokio-postgres without a pool: each user has a connection, as in a program that keeps one per
-//! thread. The baseline for the cost of a pool.
+//! tokio-postgres without a pool: each user has a connection, as in a program that keeps one for each thread.
+//! It is the baseline for the cost of a pool.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pg_evidence::failure::from_connect;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Creates targets without a pool.
+/// Factory of targets without a pool.
 #[derive(Debug)]
-pub struct Direct(pub DriverSetup);
+pub(crate) struct Direct(pub(crate) DriverSetup);
 
 impl TargetFactory for Direct {
     type Target = DirectTarget;
@@ -36,9 +36,9 @@ impl TargetFactory for Direct {
     }
 }
 
-/// A server to which each user connects.
+/// Server to which each user connects by itself.
 #[derive(Debug)]
-pub struct DirectTarget(DriverSetup);
+pub(crate) struct DirectTarget(DriverSetup);
 
 impl Target for DirectTarget {
     type Session = DirectSession;
@@ -55,9 +55,9 @@ impl Target for DirectTarget {
     }
 }
 
-/// A user with its connection.
+/// User with a connection of its own.
 #[derive(Debug)]
-pub struct DirectSession {
+pub(crate) struct DirectSession {
     setup: DriverSetup,
     connection: DirectConnection,
     user: User,
@@ -84,7 +84,7 @@ impl Session for DirectSession {
     }
 }
 
-/// A connection with its statements.
+/// Connection of tokio-postgres with its prepared statements.
 #[derive(Debug)]
 struct DirectConnection {
     client: Client,
@@ -129,6 +129,6 @@ impl WorkloadConnection for DirectConnection {
         client_calls::send(&self.client, sql, answers).await
     }
 
-    /// Nothing to do: the connection is never shared.
+    /// Does nothing, because the connection is never shared.
     fn in_transaction(&mut self, _open: bool) {}
 }

@@ -1,9 +1,9 @@
-//! Drivers under comparison: the same requests through each of them, configured alike.
+//! Drivers that are compared: each executes the same requests with the same configuration.
 //!
-//! Statements are prepared on every connection, all connections are open before the load begins
-//! unless told otherwise, and the checkout time-out is the same everywhere. Further defaults of a
-//! library (a ping before each checkout, say) stay on unless told otherwise, and are recorded in
-//! the report.
+//! Statements are prepared on every connection, the checkout time-out is the same everywhere, and all
+//! connections are open before the load begins unless the user sets another number. Other defaults of a
+//! library stay as they are (such as a ping before each checkout) unless the user changes them, and are
+//! recorded in the report.
 
 mod client_calls;
 mod deadpool;
@@ -11,8 +11,10 @@ mod direct;
 mod options;
 mod pool_handle;
 mod pooled;
-pub mod round_trips;
+pub(crate) mod round_trips;
 mod sqlx;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;
@@ -25,22 +27,22 @@ use load_engine::{Failure, ThinkTime, UserId};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Config};
 
-pub use deadpool::Deadpool;
-pub use direct::Direct;
-pub use options::{PoolOptions, Recycle};
+pub(crate) use deadpool::Deadpool;
+pub(crate) use direct::Direct;
+pub(crate) use options::{PoolOptions, Recycle};
 pub(crate) use pool_handle::{HasPool, PoolHandle};
-pub use sqlx::Sqlx;
-pub use wire::Wire;
+pub(crate) use sqlx::Sqlx;
+pub(crate) use wire::Wire;
 
 use crate::conditions::HoldTimer;
 use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Driver by which the server is reached.
+/// Driver by which the bench talks to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Driver {
+pub(crate) enum Driver {
     /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
     Wire,
     /// tokio-postgres without a pool, a connection for each user
@@ -62,12 +64,12 @@ impl Driver {
         }
     }
 
-    /// Returns true if users share its connections.
+    /// Returns true if the driver has a pool, whose connections the users share.
     pub(crate) fn is_pooled(self) -> bool {
         matches!(self, Self::Deadpool | Self::Sqlx)
     }
 
-    /// Returns the parameter that a sweep varies.
+    /// Returns the name of the parameter that a sweep of this driver varies.
     pub(crate) fn swept(self) -> &'static str {
         if self.is_pooled() {
             "pool_size"
@@ -77,30 +79,30 @@ impl Driver {
     }
 }
 
-/// Time-out of opening a pool's connections, whatever the checkout time-out.
+/// Time-out for opening the connections of a pool; the checkout time-out does not apply.
 const OPENING_BOUND: Duration = Duration::from_secs(30);
 
-/// Settings of a driver under test.
+/// Settings of a driver that is tested.
 #[derive(Debug, Clone)]
-pub struct DriverSetup {
+pub(crate) struct DriverSetup {
     /// Address of the server.
-    pub address: Address,
-    /// Application name of the connections.
-    pub application: String,
-    /// Connections of the pool; unused without one.
-    pub pool_size: u64,
-    /// Options of the pool; unused without one.
-    pub pool: PoolOptions,
+    pub(crate) address: Address,
+    /// Application name under which the server shows the connections.
+    pub(crate) application: String,
+    /// Number of connections of the pool; not used by drivers without one.
+    pub(crate) pool_size: u64,
+    /// Options of the pool; not used by drivers without one.
+    pub(crate) pool: PoolOptions,
     /// Time-out of a checkout.
-    pub checkout_timeout: Duration,
-    /// Workload of the requests.
-    pub workload: Arc<SqlWorkload>,
-    /// Seed of the requests.
-    pub seed: u64,
+    pub(crate) checkout_timeout: Duration,
+    /// Workload that the requests execute.
+    pub(crate) workload: Arc<SqlWorkload>,
+    /// Seed of the random choices in requests.
+    pub(crate) seed: u64,
     /// Time for which the application holds the connection after the answer.
-    pub hold: ThinkTime,
+    pub(crate) hold: ThinkTime,
     /// Number of connections that the pool has opened so far.
-    pub opened: Arc<AtomicU64>,
+    pub(crate) opened: Arc<AtomicU64>,
 }
 
 impl DriverSetup {
@@ -108,7 +110,7 @@ impl DriverSetup {
         User::new(&self.workload, self.seed, user)
     }
 
-    /// Returns the connection settings for all drivers but sqlx.
+    /// Returns the connection settings for all drivers except sqlx.
     fn config(&self) -> Config {
         let mut config = self.address.config(&self.application);
         self.set_search_path(&mut config);

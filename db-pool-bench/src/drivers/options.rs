@@ -9,32 +9,32 @@ use serde_json::{Value, json};
 
 use super::Driver;
 
-/// Pool options. The defaults leave each library as it is, except that connections do not expire: a
-/// step holds its setting.
+/// Pool options. Without them each library keeps its defaults, except that connections do not expire, because
+/// a step holds its setting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Pool")]
-pub struct PoolOptions {
+pub(crate) struct PoolOptions {
     /// Check of a connection at checkout [default: the library's own: fast for deadpool, verified
     /// for sqlx]
     #[arg(long, value_enum)]
-    pub recycle: Option<Recycle>,
+    pub(crate) recycle: Option<Recycle>,
 
     /// Connections open before a step begins; sqlx keeps at least so many [default: the whole pool]
     #[arg(long, value_parser = flags::count, value_name = "N")]
-    pub pool_min: Option<u64>,
+    pub(crate) pool_min: Option<u64>,
 
     /// Age at which sqlx closes a connection [default: none]
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
-    pub max_lifetime: Option<Duration>,
+    pub(crate) max_lifetime: Option<Duration>,
 
     /// Time without use after which sqlx closes a connection [default: none]
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
-    pub idle_timeout: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
-/// Check of a connection at checkout.
+/// Way in which a connection is checked at checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Recycle {
+pub(crate) enum Recycle {
     /// No round trip: a connection that the server has closed shows in the request
     Fast,
     /// A round trip to the server for each checkout
@@ -51,7 +51,7 @@ impl Recycle {
 }
 
 impl PoolOptions {
-    /// Refuses options without a meaning for `drivers` with pools of `sizes`, which are sorted.
+    /// Refuses options that have no effect on `drivers` with pools of `sizes`, which are sorted.
     ///
     /// # Errors
     /// Fails with a [`UsageError`] that says what to do.
@@ -86,7 +86,7 @@ impl PoolOptions {
         }
     }
 
-    /// Returns the check of `driver`; `None` without a pool.
+    /// Returns the check at checkout that `driver` makes; `None` for a driver without a pool.
     pub(crate) fn recycling(&self, driver: Driver) -> Option<Recycle> {
         let own = match driver {
             Driver::Wire | Driver::Direct => return None,
@@ -96,12 +96,12 @@ impl PoolOptions {
         Some(self.recycle.unwrap_or(own))
     }
 
-    /// Returns how many connections of a pool of `size` are open before a step begins.
+    /// Returns the number of connections of a pool of `size` that are open before a step begins.
     pub(crate) fn opened_before(&self, size: u64) -> u64 {
         self.pool_min.map_or(size, |least| least.min(size))
     }
 
-    /// Returns the options of `driver` as entries of the report's `config`.
+    /// Returns the options of `driver` for the report's `config`.
     pub(crate) fn config(&self, driver: Driver) -> BTreeMap<&'static str, Value> {
         let mut config = BTreeMap::new();
         let Some(recycle) = self.recycling(driver) else {

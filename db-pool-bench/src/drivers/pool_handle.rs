@@ -1,5 +1,5 @@
-//! A driver's pool for direct use: by tasks that hold a connection, take a second one, or never
-//! give one back. The load itself goes through the drivers' sessions.
+//! Direct access to a driver's pool, for tasks that hold a connection, take a second one, or never give one
+//! back. The requests of the load use the drivers' sessions instead.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use super::PoolOptions;
 use crate::failure::{from_pool, from_postgres, from_sqlx};
 use pg_evidence::fingerprint;
 
-/// Target with a pool that other tasks may use.
+/// Target that gives other tasks access to its pool.
 pub(crate) trait HasPool {
-    /// Returns the pool.
+    /// Returns access to the pool.
     fn pool_handle(&self) -> PoolHandle;
 }
 
-/// Pool of either driver.
+/// Pool of one of the two pooled drivers.
 #[derive(Debug, Clone)]
-pub enum PoolHandle {
+pub(crate) enum PoolHandle {
     /// deadpool-postgres
     Deadpool(deadpool_postgres::Pool),
     /// sqlx
@@ -27,10 +27,10 @@ pub enum PoolHandle {
 }
 
 impl PoolHandle {
-    /// Takes a connection out of the pool; it returns when it is dropped.
+    /// Takes a connection out of the pool. Dropping it returns it to the pool.
     ///
     /// # Errors
-    /// Fails with the driver's error, by kind.
+    /// Fails with the driver's error, converted to a kind of failure.
     pub(crate) async fn checkout(&self) -> Result<Lease, Failure> {
         match self {
             Self::Deadpool(pool) => {
@@ -44,8 +44,8 @@ impl PoolHandle {
         }
     }
 
-    /// Closes connections that are idle for too long or too old, where the pool does not do so
-    /// itself: deadpool leaves that to the application.
+    /// Closes connections that are too old or unused for too long. Only deadpool needs this, because sqlx
+    /// does it itself.
     pub(crate) fn reap(&self, options: &PoolOptions) {
         let Self::Deadpool(pool) = self else { return };
         let young = |bound: Option<Duration>, age: Duration| bound.is_none_or(|bound| age < bound);
@@ -56,7 +56,7 @@ impl PoolHandle {
     }
 }
 
-/// Connection taken out of the pool.
+/// Connection that was taken out of the pool.
 #[derive(Debug)]
 pub(crate) enum Lease {
     /// Connection of deadpool-postgres
@@ -66,19 +66,19 @@ pub(crate) enum Lease {
 }
 
 impl Lease {
-    /// Closes the connection instead of returning it.
+    /// Closes the connection instead of returning it to the pool.
     pub(crate) async fn end(self) {
         match self {
             Self::Deadpool(client) => drop(deadpool_postgres::Object::take(client)),
-            // A broken connection is closed in any case.
+            // A broken connection is closed even if this fails.
             Self::Sqlx(connection) => drop(connection.close().await),
         }
     }
 
-    /// Runs `sql` and drops its rows.
+    /// Executes `sql` and discards its rows.
     ///
     /// # Errors
-    /// Fails with the driver's error, by kind.
+    /// Fails with the driver's error, converted to a kind of failure.
     pub(crate) async fn run(&mut self, sql: &str) -> Result<(), Failure> {
         let ran = self.execute(sql).await;
         ran.map_err(|failure| failure.with_statement(fingerprint::fingerprint(sql)))

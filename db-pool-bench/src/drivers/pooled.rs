@@ -1,5 +1,5 @@
-//! Common part of the pooled drivers: connections open before the load begins, and users who take
-//! one out for each request. Each library implements [`DriverPool`].
+//! Common part of the pooled drivers: connections are opened before the load begins, and each user takes one
+//! out of the pool for each request. Each library implements [`DriverPool`].
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -15,25 +15,28 @@ use crate::conditions::HoldTimer;
 use crate::workloads::{User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Pool of a library. Clones share it.
-pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
-    /// Connection taken out of the pool; it returns when it is dropped.
+/// Pool of a library. Clones are handles to the same pool.
+pub(crate) trait DriverPool: Clone + Debug + Send + Sync + 'static {
+    /// Connection that was taken out of the pool. Dropping it returns it to the pool.
     type Object: Send;
 
-    /// Creates a pool of up to `size` connections; it keeps at least `least` where the library can.
+    /// Creates a pool of up to `size` connections. The pool keeps at least `least` open, if the library
+    /// supports that.
     fn build(
         setup: &DriverSetup,
         size: u64,
         least: u64,
     ) -> impl Future<Output = Result<Self, Failure>> + Send;
 
-    /// Takes a connection out; hooks report its parts to [`load_engine::checkout`].
+    /// Takes a connection out of the pool. Hooks of the library report the parts of the checkout to
+    /// [`load_engine::checkout`].
     fn checkout(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
-    /// Takes a connection out and prepares the statements, whatever the checkout time-out.
+    /// Takes a connection out of the pool and prepares the statements on it. The checkout time-out does not
+    /// apply.
     fn prepared(&self) -> impl Future<Output = Result<Self::Object, Failure>> + Send;
 
-    /// Executes the statement at index `statement` and drops its rows.
+    /// Executes the statement with index `statement` and discards its rows.
     fn execute(
         &self,
         object: &mut Self::Object,
@@ -41,7 +44,7 @@ pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
         values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Sends `sql` as a simple query and adds its results to `answers`, if given.
+    /// Sends `sql` as a simple query. Adds its results to `answers`, if given.
     fn send(
         &self,
         object: &mut Self::Object,
@@ -49,28 +52,28 @@ pub trait DriverPool: Clone + Debug + Send + Sync + 'static {
         answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Closes a connection instead of returning it.
+    /// Closes a connection instead of returning it to the pool.
     fn end(object: Self::Object);
 
-    /// Returns the current use of the pool.
+    /// Returns the current numbers of the pool's connections in use, idle and waited for.
     fn sample(&self) -> PoolSample;
 
     /// Closes the pool and its connections.
     fn close(&self) -> impl Future<Output = ()> + Send;
 
-    /// Returns a handle for direct use.
+    /// Returns access to the pool for other tasks.
     fn pool_handle(&self) -> PoolHandle;
 }
 
-/// Target behind one worker thread's pool.
+/// Target of one worker thread, with a pool of its own.
 #[derive(Debug)]
-pub struct PoolTarget<P> {
+pub(crate) struct PoolTarget<P> {
     setup: DriverSetup,
     pool: P,
 }
 
 impl<P: DriverPool> PoolTarget<P> {
-    /// Opens the pool of `worker` and its connections.
+    /// Creates the pool of `worker` and opens its connections.
     pub(super) async fn open(setup: &DriverSetup, worker: WorkerShare) -> Result<Self, Failure> {
         let least = setup.pool.pool_min;
         let least = least.map_or(0, |least| worker.share_of(least));
@@ -84,14 +87,14 @@ impl<P: DriverPool> PoolTarget<P> {
     }
 }
 
-/// Opens `count` connections one after the other and prepares the statements on each.
+/// Opens `count` connections, one after another, and prepares the statements on each.
 async fn open_connections<P: DriverPool>(pool: &P, count: u64) -> Result<(), Failure> {
     let mut opening = JoinSet::new();
     for place in OpeningOrder::places(count) {
         let pool = pool.clone();
         opening.spawn(async move { place.open(pool.prepared()).await });
     }
-    // Held until all are open, since one returned early would be taken again.
+    // Connections are kept until all are open: the pool would hand out a returned one again.
     let mut held = Vec::with_capacity(count as usize);
     while let Some(opened) = opening.join_next().await {
         held.push(opened.map_err(|error| Failure::new("driver", &error.to_string()))??);
@@ -125,9 +128,9 @@ impl<P: DriverPool> HasPool for PoolTarget<P> {
     }
 }
 
-/// Session of a user of the pool.
+/// Session of a user who shares the pool.
 #[derive(Debug)]
-pub struct PoolSession<P> {
+pub(crate) struct PoolSession<P> {
     pool: P,
     user: User,
     hold_timer: HoldTimer,
@@ -158,11 +161,11 @@ impl<P: DriverPool> Session for PoolSession<P> {
     }
 }
 
-/// Connection of the pool, held for one request. Dropped inside a transaction, as at the end of the
-/// drain, it is closed instead of returned: the next user would inherit the transaction.
+/// Connection that was taken out of the pool for one request. If it is dropped inside a transaction, as at
+/// the end of the drain, it is closed instead of returned: the next user would be inside that transaction.
 struct PooledConnection<'a, P: DriverPool> {
     pool: &'a P,
-    /// `Some` until it is dropped.
+    /// Connection of the library; `None` only while it is being dropped.
     object: Option<P::Object>,
     in_transaction: bool,
 }

@@ -1,5 +1,5 @@
-//! Count of a driver's round trips for one read, taken by a proxy between both: a ping leaves no
-//! trace in the server's statistics, and no library counts its own.
+//! Count of a driver's round trips for one read, taken by a proxy between driver and server. A ping leaves no
+//! trace in the server's statistics, and no library counts its own round trips.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +12,24 @@ use super::{Deadpool, Direct, Driver, DriverSetup, PoolOptions, Sqlx, Wire};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Tables};
 
-/// Requests before the count, in which a driver learns types and fills caches.
+/// Number of reads before the counted ones. In them a driver learns types and fills its caches.
 const UNCOUNTED: u32 = 2;
+/// Number of reads whose round trips are counted.
 const COUNTED: u32 = 20;
-/// Time-out of the whole count, long enough for answers that take a third of a second.
+/// Time-out of the whole count. It is long enough for answers that take a third of a second each.
 const BOUND: Duration = Duration::from_secs(30);
-/// Time-out of a checkout; sqlx retries for so long when the server has no connection left.
+/// Time-out of a checkout. sqlx retries for this long if the server has no connection left.
 const CHECKOUT_BOUND: Duration = Duration::from_secs(3);
 /// Time-out of waiting until a returned connection is available again.
 const SETTLE_BOUND: Duration = Duration::from_secs(1);
 const SETTLE_LOOK: Duration = Duration::from_millis(1);
 
-/// Counts the round trips of `driver` for a `SELECT 1`, with checkout and release, beyond the one
-/// of the read itself. One user reads through a proxy before the server of `setup`.
+/// Returns the number of extra round trips of `driver` for one `SELECT 1`: all round trips, with checkout and
+/// release, less the one of the statement. A single user reads through a proxy before the server of `setup`.
 ///
 /// # Errors
-/// Fails when the server cannot be reached that way, or a read fails.
-pub async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Failure> {
+/// Fails if the server cannot be reached through the proxy, or if a read fails.
+pub(crate) async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Failure> {
     let address = setup.address.clone();
     let target = tokio::task::spawn_blocking(move || address.socket_address()).await;
     let target = target
@@ -37,12 +38,12 @@ pub async fn count_extra(driver: Driver, setup: &DriverSetup) -> Result<f64, Fai
         .map_err(|error| Failure::new("proxy", &error.to_string()))?;
     let proxy = Proxy::start(target, Faults::default())
         .map_err(|error| Failure::new("proxy", &error.to_string()))?;
-    // Extra round trips show best where the statement itself takes exactly one.
+    // Uses a protocol in which the statement itself takes exactly one round trip.
     let protocol = match setup.workload.protocol {
         Protocol::Prepared => Protocol::Prepared,
         Protocol::Simple | Protocol::Extended => Protocol::Simple,
     };
-    // Its statement has no parameters, so no types have to be inferred.
+    // The statement has no parameters, so the server has no types to infer.
     let asked = Builtin::CheckoutOnly
         .draft(&Tables::at_scale(1), 0, protocol)
         .map_err(|error| Failure::new("script", &error.to_string()))?
@@ -93,7 +94,7 @@ async fn count<F: TargetFactory>(factory: F, proxy: &Proxy) -> Result<u64, Failu
     Ok(counted)
 }
 
-/// Waits until a pool has finished its work after a release.
+/// Waits until the pool has finished its work after the release of a connection.
 async fn settle(target: &impl Target) {
     let begun = Instant::now();
     while target.pool().is_some_and(|pool| pool.in_use > 0) && begun.elapsed() < SETTLE_BOUND {

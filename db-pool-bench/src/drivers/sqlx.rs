@@ -1,5 +1,5 @@
-//! sqlx with its own pool, which pings before each checkout unless told otherwise, and always pings
-//! after a release, before the connection is available again.
+//! sqlx with its own pool. The pool pings before each checkout unless the user turns that off. It always
+//! pings after a release, before the connection is available again.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,9 +28,9 @@ use crate::failure::from_sqlx;
 use crate::workloads::SqlWorkload;
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Creates a pool for each worker thread.
+/// Factory that creates a sqlx pool for each worker thread.
 #[derive(Debug)]
-pub struct Sqlx(pub DriverSetup);
+pub(crate) struct Sqlx(pub(crate) DriverSetup);
 
 impl TargetFactory for Sqlx {
     type Target = PoolTarget<SqlxConnections>;
@@ -48,12 +48,12 @@ impl TargetFactory for Sqlx {
     }
 }
 
-/// The pool and the workload.
+/// Pool of sqlx, and the workload that its users execute.
 #[derive(Debug, Clone)]
-pub struct SqlxConnections {
+pub(crate) struct SqlxConnections {
     pool: PgPool,
     size: u64,
-    /// Statements in the form that sqlx takes without copying. They come from this program, or from
+    /// Statements in a form that sqlx takes without copying them. They come from this program, or from
     /// scripts that the user runs.
     statements: Arc<[SqlStr]>,
     workload: Arc<SqlWorkload>,
@@ -71,8 +71,8 @@ impl DriverPool for SqlxConnections {
         let pool = if least == 0 {
             options.connect_lazy_with(address)
         } else {
-            // The pool's own task opens connections too; without waiting for it more would be
-            // opened.
+            // The pool's own task opens connections too; without waiting for that task, more than needed
+            // would be opened.
             let connected = options.connect_with(address).await;
             connected.map_err(|error| from_sqlx(&error))?
         };
@@ -128,7 +128,7 @@ impl DriverPool for SqlxConnections {
         sql: &str,
         answers: Option<&mut Vec<StatementResult>>,
     ) -> Result<(), Failure> {
-        // sqlx only takes text that is declared safe; scripts are the user's own.
+        // sqlx takes only text that the caller declares safe; here it comes from the user's own scripts.
         let query = raw_sql(AssertSqlSafe(sql.to_owned()));
         let sent = match answers {
             None => query.execute(&mut **connection).await.map(drop),
@@ -143,7 +143,7 @@ impl DriverPool for SqlxConnections {
 
     fn sample(&self) -> PoolSample {
         let size = u64::from(self.pool.size());
-        // The count of idle connections may wrap below zero for a moment.
+        // sqlx's count of idle connections can be negative for a moment and then wraps to a huge number.
         let idle = (self.pool.num_idle() as u64).min(size);
         PoolSample {
             max_size: self.size,
@@ -195,7 +195,8 @@ fn options(setup: &DriverSetup, size: u64, least: u64) -> PgPoolOptions {
         .max_connections(size as u32)
         .min_connections(least as u32)
         .acquire_timeout(setup.checkout_timeout)
-        // The library's own ping comes before this hook, so the hook pings itself to time it.
+        // The library's own ping comes before this hook. It is switched off, and the hook sends the ping, so
+        // that its time can be measured.
         .test_before_acquire(false)
         .before_acquire(move |connection, _| {
             checkout::checking();
@@ -220,7 +221,8 @@ fn options(setup: &DriverSetup, size: u64, least: u64) -> PgPoolOptions {
         })
 }
 
-/// Pings as the library does before a checkout. A connection that fails is replaced by a new one.
+/// Pings the server as the library does before a checkout. If this fails, the pool replaces the connection by
+/// a new one.
 async fn ping(connection: &mut PgConnection) -> Result<bool, Error> {
     let answered = connection.ping().await;
     if answered.is_err() {
@@ -229,7 +231,7 @@ async fn ping(connection: &mut PgConnection) -> Result<bool, Error> {
     answered.map(|()| true)
 }
 
-/// Accepts a connection unchecked. A zero-sized future, so that boxing it allocates nothing.
+/// Future that accepts a connection without a check. It has no size, so that boxing it allocates nothing.
 struct Unchecked;
 
 impl Future for Unchecked {
@@ -240,7 +242,7 @@ impl Future for Unchecked {
     }
 }
 
-/// A value of a script as sqlx takes it.
+/// Value of a script in the form that sqlx sends.
 struct BinaryValue(BoundValue);
 
 impl Type<Postgres> for BinaryValue {
@@ -258,7 +260,8 @@ impl Encode<'_, Postgres> for BinaryValue {
         })
     }
 
-    /// Returns the type that the server inferred, so that preparing again uses the same type.
+    /// Returns the type that the server inferred. Without it, sqlx would send another type and prepare the
+    /// statement again.
     fn produces(&self) -> Option<PgTypeInfo> {
         Some(PgTypeInfo::with_oid(Oid(self.0.parameter_type().oid())))
     }

@@ -1,5 +1,5 @@
-//! The bare protocol: each user writes to a socket directly. The ceiling of the server as this
-//! client sees it, and the baseline of the other drivers.
+//! The bare protocol: each user writes to a socket directly. It shows the highest throughput of the server
+//! that this client can see, and is the baseline for the other drivers.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use crate::wire::BareConnection;
 use crate::workloads::{SqlWorkload, User, WorkloadConnection};
 use pgbench_script::{BoundValue, StatementResult};
 
-/// Creates targets with bare connections.
+/// Factory of targets with bare connections.
 #[derive(Debug)]
-pub struct Wire(pub DriverSetup);
+pub(crate) struct Wire(pub(crate) DriverSetup);
 
 impl TargetFactory for Wire {
     type Target = WireTarget;
@@ -35,16 +35,16 @@ impl TargetFactory for Wire {
     }
 }
 
-/// A server to which each user connects.
+/// Server to which each user connects by itself.
 #[derive(Debug)]
-pub struct WireTarget(Arc<DriverSetup>);
+pub(crate) struct WireTarget(Arc<DriverSetup>);
 
 impl Target for WireTarget {
     type Session = WireSession;
 
     async fn open(&self, user: UserId) -> Result<WireSession, Failure> {
         let count = self.0.workload.prepared().len();
-        // Names differ from those of other drivers, which may share a session behind a pooler.
+        // The names differ from those of other drivers, because behind a pooler both may use one session.
         let names: Arc<[String]> = (0..count).map(|n| format!("w{n}")).collect();
         let opened = open(&self.0, &names).await;
         Ok(WireSession {
@@ -57,12 +57,12 @@ impl Target for WireTarget {
     }
 }
 
-/// A user with its connection.
+/// User with a connection of its own.
 #[derive(Debug)]
-pub struct WireSession {
+pub(crate) struct WireSession {
     setup: Arc<DriverSetup>,
     connection: BareConnection,
-    /// Name of each prepared statement.
+    /// Names of the prepared statements, by index.
     names: Arc<[String]>,
     user: User,
     hold_timer: HoldTimer,
@@ -127,11 +127,11 @@ impl WorkloadConnection for WireConnection<'_> {
         sent.map_err(|error| from_wire(&error))
     }
 
-    /// Nothing to do: the connection is never shared.
+    /// Does nothing, because the connection is never shared.
     fn in_transaction(&mut self, _open: bool) {}
 }
 
-/// Connects and prepares the statements.
+/// Connects and prepares the statements under `names`.
 async fn open(setup: &DriverSetup, names: &[String]) -> Result<BareConnection, Failure> {
     let connected = BareConnection::connect(&setup.config(), &setup.address.tls()).await;
     let mut connection = connected.map_err(|error| from_wire(&error))?;

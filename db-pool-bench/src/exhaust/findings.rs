@@ -1,35 +1,38 @@
-//! Conclusions of a traced run: fairness of waiting, recovery time, and deadlocks of requests that
-//! wait for a second connection.
+//! Conclusions from a traced run: fairness of waiting, recovery time, and deadlocks of requests that wait for
+//! a second connection.
 
 use load_engine::TracedRequest;
 use statistics::recovery::{Begun, RecoveryWindows, TOLERANCE, recovery};
 
 use super::log::Log;
 
-/// Smallest difference of two instants whose order is certain: tasks wake on different threads.
+/// Smallest difference between two instants, in nanoseconds, at which their order is certain. Tasks on
+/// different threads wake up at slightly different times.
 const SLACK_NS: u64 = 1_000_000;
 
-/// Fewest requests while users are alone whose 99th percentile is a base to compare with.
+/// Smallest number of requests before the holders start. With fewer, their 99th percentile is no base to
+/// compare with.
 pub(super) const FEWEST_BEFORE: usize = 100;
 
-/// Distribution of waits among requests that started while connections were held.
+/// Distribution of waits for a connection, among requests that started while holders kept connections.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Fairness {
-    /// Number of requests that started meanwhile.
+    /// Number of requests that started while holders kept connections.
     pub(super) visits: usize,
-    /// Number of them that gave up before they had a connection.
+    /// Number of these requests that gave up before they had a connection.
     pub(super) gave_up: usize,
-    /// Median and longest wait.
+    /// Median wait, in nanoseconds.
     pub(super) median_ns: u64,
+    /// Longest wait, in nanoseconds.
     pub(super) longest_ns: u64,
-    /// Number of requests that were served after a later one.
+    /// Number of requests that got a connection after a request that had started later.
     pub(super) passed_over: usize,
-    /// Number of requests that gave up although a later one had been served.
+    /// Number of requests that gave up although a request that had started later got a connection.
     pub(super) starved: usize,
 }
 
 impl Fairness {
-    /// Computes the fairness of requests that started while connections were held.
+    /// Computes the fairness of waiting from the recorded events of a run.
     pub(super) fn of(log: &Log) -> Self {
         let visits = log.started_in(log.parts.held_ns, log.parts.released_ns);
         let mut waits: Vec<u64> = visits.iter().map(TracedRequest::waited_ns).collect();
@@ -41,7 +44,8 @@ impl Fairness {
             longest_ns: waits.last().copied().unwrap_or(0),
             ..Self::default()
         };
-        // From last to first, with the earliest service of any clearly later request.
+        // Goes from the last request to the first. `earliest_ns` is the earliest time at which any request
+        // that started clearly later got a connection.
         let mut later = visits.len();
         let mut earliest_ns = u64::MAX;
         for visit in visits.iter().rev() {
@@ -62,15 +66,15 @@ impl Fairness {
         fairness
     }
 
-    /// Returns longest ÷ median wait; 1 = equal waits.
+    /// Returns longest ÷ median wait; 1 means that all waits are equal. `None` if the median is 0.
     pub(super) fn longest_by_median(&self) -> Option<f64> {
         (self.median_ns > 0).then(|| self.longest_ns as f64 / self.median_ns as f64)
     }
 }
 
-/// Returns the time from the release until waits are as before, in nanoseconds; `None` if that did
-/// not happen, or too few requests came before to tell. As before: of 20 consecutive requests all
-/// but one wait no longer than 1.1 × the 99th percentile while users were alone.
+/// Returns the time in nanoseconds from the release of the connections until waits are as before. Waits are
+/// as before if, of 20 consecutive requests, all but one wait no longer than 1.1 × the 99th percentile before
+/// the holders started. `None` if that did not happen, or if too few requests came before the holders.
 pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let before = log.started_in(log.parts.began_ns, log.parts.held_ns);
     let mut waits: Vec<u64> = before.iter().map(TracedRequest::waited_ns).collect();
@@ -81,7 +85,7 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     let base = *waits.get(waits.len().saturating_mul(99) / 100)?;
     let bound = ((base as f64 * TOLERANCE) as u64).max(SLACK_NS);
     let after = log.started_in(log.parts.released_ns, log.parts.ended_ns);
-    // Who was cut off while it waited would have waited for longer.
+    // A request that was cut off while it waited would have waited longer.
     let was_served = |visit: &TracedRequest| visit.timestamps.acquired_ns > 0 || visit.gave_up();
     let single = |visit: &TracedRequest| Begun {
         start_ns: visit.timestamps.started_ns,
@@ -94,7 +98,7 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     recovery(&requests, released_ns, &RecoveryWindows::OF_SINGLE_REQUESTS).after_ns()
 }
 
-/// Deadlocks of requests over a whole run.
+/// Deadlocks of requests that wait for a second connection, over a whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Deadlock {
     /// Number of deadlocks.
@@ -103,12 +107,12 @@ pub(super) struct Deadlock {
     pub(super) total_ns: u64,
     /// Duration of the longest deadlock, in nanoseconds.
     pub(super) longest_ns: u64,
-    /// Number of second checkouts that timed out.
+    /// Number of checkouts of a second connection that timed out.
     pub(super) timed_out: u64,
 }
 
-/// Finds the times during which as many requests as the pool has connections each held one and
-/// waited for another, so that none could go on. `None` where there was no such time.
+/// Finds the times in which as many requests as the pool has connections each held one and waited for a
+/// second one, so that none could continue. `None` if there was no such time.
 pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
     let seconds = log.holds.iter().filter_map(|hold| hold.second);
     let mut events: Vec<(u64, bool)> = Vec::new();
@@ -118,7 +122,7 @@ pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
         events.push((second.over_ns, false));
         found.timed_out += u64::from(!second.granted);
     }
-    // At one instant ends come first.
+    // Events at the same instant are sorted so that ends come before begins.
     events.sort_unstable();
     let (mut waiting, mut since_ns) = (0, None);
     for (at_ns, begins) in events {
@@ -133,7 +137,7 @@ pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
                 && let Some(since_ns) = since_ns.take()
             {
                 let lasted_ns = at_ns - since_ns;
-                // Shorter ones may be an artefact of reading two clocks.
+                // Shorter deadlocks may only come from reading the clock on two threads.
                 if lasted_ns > SLACK_NS {
                     found.times += 1;
                     found.total_ns += lasted_ns;
@@ -145,9 +149,9 @@ pub(super) fn deadlock(log: &Log, pool_size: u64) -> Option<Deadlock> {
     (found.times > 0).then_some(found)
 }
 
-/// Returns the smallest pool in which `requests` that each hold `each` connections cannot deadlock:
-/// one connection is always left for a request that needs one more. Source: `HikariCP` wiki, *About
-/// Pool Sizing*, "Pool-locking".
+/// Returns the smallest pool in which `requests` that each take `each` connections cannot deadlock: then one
+/// connection is always left for a request that needs one more. Source: `HikariCP` wiki, *About Pool Sizing*,
+/// "Pool-locking".
 pub(super) fn deadlock_free_size(requests: u64, each: u64) -> u64 {
     requests * (each - 1) + 1
 }
@@ -163,13 +167,12 @@ mod tests {
 
     fn visit(started_ms: u64, acquired_ms: Option<u64>, done_ms: u64) -> TracedRequest {
         let gave_up = acquired_ms.is_none();
+        let mut timestamps = Timestamps::default();
+        timestamps.started_ns = started_ms * MS;
+        timestamps.acquired_ns = acquired_ms.unwrap_or(0) * MS;
+        timestamps.done_ns = done_ms * MS;
         TracedRequest {
-            timestamps: Timestamps {
-                started_ns: started_ms * MS,
-                acquired_ns: acquired_ms.unwrap_or(0) * MS,
-                done_ns: done_ms * MS,
-                ..Timestamps::default()
-            },
+            timestamps,
             segment: None,
             retries: 0,
             failure: gave_up.then(|| Failure::new("timeout.wait", "too long")),
@@ -264,7 +267,7 @@ mod tests {
             (1, 50 * MS, 2)
         );
         assert_eq!(deadlock(&log, 3), None);
-        // Each waited 10 ms for its first connection and 50 to 60 for its second, of 100.
+        // Each holder waited 10 ms for its first connection and 50 to 60 ms for its second, out of 100 ms.
         let beside = log.holders(100 * MS, 200 * MS);
         assert!((beside.waiting - 1.3).abs() < 1e-9, "{beside:?}");
         assert!((beside.on_connection - 0.25).abs() < 1e-9, "{beside:?}");

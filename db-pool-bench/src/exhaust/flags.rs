@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use bench_cli::curve_values;
-use bench_cli::find_rate::NO_RATE_TO_FIND;
 use bench_cli::flags;
 use clap::{Arg, Args, ValueEnum};
 use load_engine::ThinkTime;
 
-use crate::one_pool::{OnePoolFlags, TracedRunFlags};
+use crate::one_pool::{NO_RATE_TO_FIND, OnePoolFlags, TracedRunFlags};
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench exhaust
@@ -34,7 +33,7 @@ not end the run; it is reported apart.";
     arg = Arg::new("find_rate").long("find-rate").hide(true).value_parser(
         flags::renamed::<f64>(NO_RATE_TO_FIND)
     ),
-    // Shorter than the time held, so that some checkouts time out.
+    // Shorter than the time for which connections are held, so that some checkouts time out.
     mut_arg("checkout_timeout", |arg| arg.default_value("500ms")),
     mut_arg("pool_size", |arg| arg.default_value("4"))
 )]
@@ -61,7 +60,7 @@ pub(crate) struct ExhaustFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
     pub(crate) keep: Duration,
 
-    /// Time of users alone, before and after
+    /// Time for which users run alone, before and after
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) duration: Duration,
 

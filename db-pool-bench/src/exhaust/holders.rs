@@ -1,4 +1,4 @@
-//! Holders of connections: actors of the run that take some of the pool's away from the users.
+//! Holders of connections: tasks of the run that take connections of the pool away from the users.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,11 +10,11 @@ use super::flags::Holder;
 use super::log::{HolderAttempt, Second};
 use crate::drivers::{HasPool, PoolHandle};
 
-/// Index of the segment in which connections are held.
+/// Index of the segment of the run in which holders keep connections.
 const HELD_SEGMENT: usize = 1;
-/// Time between the two checkouts of a nested holder, in seconds.
+/// Time between the two checkouts of a holder that takes two connections, in seconds.
 const OWN_WORK_S: f64 = 0.02;
-/// Pause after a failure, so that a holder whose checkout fails at once does not spin.
+/// Pause after a failure, so that a holder whose checkout fails at once does not loop without waiting.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 
 /// Attempts of all holders of a run, in the order in which they ended.
@@ -27,14 +27,14 @@ impl HolderAttempts {
         attempts.push(attempt);
     }
 
-    /// Takes all attempts.
+    /// Returns all attempts and empties the list.
     pub(super) fn take(&self) -> Vec<HolderAttempt> {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut attempts)
     }
 }
 
-/// Task that holds connections one after the other, of the kind that was asked for.
+/// Task that holds connections, one after another, in the way that `holder` names.
 #[derive(Debug)]
 pub(super) struct ConnectionHolder {
     holder: Holder,
@@ -42,7 +42,7 @@ pub(super) struct ConnectionHolder {
 }
 
 impl ConnectionHolder {
-    /// Creates `count` holders, which add to `attempts`.
+    /// Creates `count` holders, which add their attempts to `attempts`.
     pub(super) fn several(count: u64, holder: Holder, attempts: &HolderAttempts) -> Vec<Self> {
         let one = |_| Self {
             holder,

@@ -1,39 +1,39 @@
-//! Recorded events of one traced run.
+//! Recorded events of one traced run of `exhaust`.
 
 use load_engine::{Failure, TracedRequest};
 
 use crate::time_shares::ExtraUsers;
 
-/// Start of each part of a run, on the monotonic clock, in nanoseconds.
+/// Start of each part of a run, and its end, in nanoseconds of the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
 pub(super) struct PartTimes {
-    /// Users began.
+    /// Start of the users.
     pub(super) began_ns: u64,
-    /// Holders joined them.
+    /// Start of the holders.
     pub(super) held_ns: u64,
-    /// Holders let go.
+    /// Release of the connections by the holders.
     pub(super) released_ns: u64,
-    /// Users ended.
+    /// End of the users.
     pub(super) ended_ns: u64,
 }
 
-/// One attempt of a holder to keep a connection.
+/// One attempt of a holder to take and keep a connection.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct HolderAttempt {
-    /// Start of the checkout.
+    /// Start of the checkout, in nanoseconds of the monotonic clock.
     pub(super) asked_ns: u64,
-    /// End of the checkout; 0 = it failed.
+    /// End of the checkout, in nanoseconds of the monotonic clock; 0 if it failed.
     pub(super) acquired_ns: u64,
-    /// Second checkout of a nested holder.
+    /// Second checkout, of a holder that takes two connections.
     pub(super) second: Option<Second>,
-    /// End of the attempt.
+    /// End of the attempt, in nanoseconds of the monotonic clock.
     pub(super) over_ns: u64,
-    /// Reason why it ended otherwise than planned.
+    /// Reason why the attempt did not end as planned.
     pub(super) failure: Option<Failure>,
 }
 
-/// A second checkout under the first.
+/// Checkout of a second connection while the first one is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Second {
     pub(super) asked_ns: u64,
@@ -45,13 +45,14 @@ pub(super) struct Second {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Log {
     pub(super) parts: PartTimes,
-    /// Requests, sorted by start; those that were cut off are among them.
+    /// Requests of the users, sorted by start. Requests that were cut off at the end are included.
     pub(super) visits: Vec<TracedRequest>,
     pub(super) holds: Vec<HolderAttempt>,
 }
 
 impl PartTimes {
-    /// Returns the times of a run whose segments meet at `boundaries_ns`; `None` where it never began.
+    /// Returns the times of a run from the boundaries of its segments, in nanoseconds; `None` if the run
+    /// never began.
     pub(super) fn new(boundaries_ns: &[u64]) -> Option<Self> {
         let [began_ns, held_ns, released_ns, ended_ns] = *boundaries_ns else {
             return None;
@@ -66,7 +67,7 @@ impl PartTimes {
 }
 
 impl Log {
-    /// Returns the requests that started from `from_ns` to before `to_ns`.
+    /// Returns the requests that started at or after `from_ns` and before `to_ns`.
     pub(super) fn started_in(&self, from_ns: u64, to_ns: u64) -> &[TracedRequest] {
         let at = |bound: u64| {
             self.visits
@@ -75,8 +76,8 @@ impl Log {
         &self.visits[at(from_ns)..at(to_ns)]
     }
 
-    /// Returns the mean number of holders that waited for a connection, also for a second one, and
-    /// that had one, from `from_ns` to `to_ns`.
+    /// Returns mean numbers of holders from `from_ns` to `to_ns`: those that waited for a connection (a first
+    /// or a second one), and those that had one.
     pub(super) fn holders(&self, from_ns: u64, to_ns: u64) -> ExtraUsers {
         let within = |begin_ns: u64, end_ns: u64| {
             end_ns.min(to_ns).saturating_sub(begin_ns.max(from_ns)) as f64

@@ -1,4 +1,4 @@
-//! Scenario `exhaust`: more users than connections, and holders that keep connections. Waiting
+//! Scenario `exhaust`: more users than connections, and holders that keep connections. It measures waiting
 //! times, time-outs, recovery, and requests that block each other.
 
 mod findings;
@@ -108,7 +108,7 @@ impl Scenario for ExhaustPlan<'_> {
     }
 }
 
-/// Executes one traced run and records its parts as steps of the report.
+/// Executes one traced run and records each of its parts as a step of the report.
 fn one(
     context: &mut ScenarioContext,
     plan: &ExhaustPlan,
@@ -154,11 +154,11 @@ fn one(
             bench.traced(&traced, &Arc::new(Deadpool(setup)), holders, &mut evidence)
         }
         Driver::Sqlx => bench.traced(&traced, &Arc::new(Sqlx(setup)), holders, &mut evidence),
-        // The plan lets no driver without a pool through.
+        // The plan refuses drivers without a pool.
         Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool to exhaust"),
     }?;
     if ran.trace.is_empty() && bench.interrupted() {
-        // A signal came before the first request.
+        // A signal was received before the first request.
         return Ok(());
     }
     let log = Log {

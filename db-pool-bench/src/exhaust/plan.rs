@@ -1,4 +1,4 @@
-//! Plan of the scenario, settled before the server is touched.
+//! Plan of the scenario, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +13,14 @@ use crate::drivers::Driver;
 use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
-/// Default number of users for each connection; clearly more than one.
+/// Default number of users for each connection of the pool, so that users must wait.
 const USERS_PER_CONNECTION: u64 = 4;
 
-/// Pause of a user after a failure, so that one whose checkout fails at once does not spin.
+/// Pause of a user after a failure, so that a user whose checkout fails at once does not loop without
+/// waiting.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
 
-/// One driver's pool under one kind of holder.
+/// Pool of one driver together with one kind of holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ExhaustSetting {
     pub(super) driver: Driver,
@@ -33,7 +34,7 @@ impl ExhaustSetting {
     }
 }
 
-/// Settled plan: settings, order, workload and seed.
+/// Plan of all runs: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct ExhaustPlan<'a> {
     pub(super) flags: &'a ExhaustFlags,
@@ -45,7 +46,7 @@ pub(super) struct ExhaustPlan<'a> {
 }
 
 impl<'a> ExhaustPlan<'a> {
-    /// Settles what `flags` ask for.
+    /// Makes the plan that `flags` describe.
     ///
     /// # Errors
     /// Fails with a [`bench_cli::UsageError`] for a driver without a pool.
@@ -84,18 +85,18 @@ impl<'a> ExhaustPlan<'a> {
         shuffled_steps(self.settings.len(), self.flags.repeats, self.seed)
     }
 
-    /// Returns the planned time of all runs.
+    /// Returns the planned length of all runs together.
     pub(super) fn total(&self) -> Duration {
         self.run_length() * (self.settings.len() as u32).saturating_mul(self.flags.repeats as u32)
     }
 
-    /// Returns the planned time of one run.
+    /// Returns the planned length of one run.
     pub(super) fn run_length(&self) -> Duration {
         2 * self.flags.duration + self.flags.keep
     }
 
-    /// Returns the plan of one run, which `rules` may end early. Checkouts that time out are planted:
-    /// they break no rule.
+    /// Returns the plan of one run, which `rules` may end early. Checkouts that time out are provoked on
+    /// purpose and count for no rule.
     pub(super) fn traced(
         &self,
         setting: ExhaustSetting,
@@ -114,7 +115,7 @@ impl<'a> ExhaustPlan<'a> {
         })
     }
 
-    /// Returns the plan of one part as a step.
+    /// Returns the plan of one part of a run, as a step.
     pub(super) fn step(&self, setting: ExhaustSetting, repeat: u64, part: &str) -> StepPlan {
         let load = LoadPlan::Closed {
             users: self.users(),

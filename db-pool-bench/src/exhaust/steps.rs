@@ -1,5 +1,4 @@
-//! A traced run as three steps of the report (users alone, with holders, alone again), and the
-//! conclusions from them.
+//! A traced run as three steps of the report (before, held, after), and the conclusions from them.
 
 use bench_cli::bench::Bench;
 use bench_cli::table;
@@ -13,22 +12,22 @@ use super::plan::{ExhaustPlan, ExhaustSetting};
 use crate::text::headline;
 use crate::time_shares;
 
-/// Users alone, before the holders came.
+/// Name of the part in which users are alone, before the holders start.
 pub(super) const BEFORE: &str = "before";
-/// While connections were held.
+/// Name of the part in which holders keep connections.
 pub(super) const HELD: &str = "held";
-/// Users alone, once the holders had let go.
+/// Name of the part in which users are alone again, after the release of the connections.
 pub(super) const AFTER: &str = "after";
 
-/// One traced run that was executed.
+/// One traced run, with its recorded events.
 pub(super) struct RecordedRun<'a> {
-    /// Number of the pool's connections.
+    /// Number of connections of the pool.
     pub(super) pool_size: u64,
     pub(super) log: &'a Log,
 }
 
 impl RecordedRun<'_> {
-    /// Adds its parts to the report as steps; `evidence` holds that of each.
+    /// Adds the parts of the run to the report, as steps; `evidence` has the evidence of each part.
     pub(super) fn keep(
         &self,
         bench: &mut Bench,
@@ -93,7 +92,7 @@ fn held_figures(step: &mut Step, log: &Log, pool_size: u64) {
     }
 }
 
-/// Reads the deadlock from a step's figures.
+/// Reads the deadlocks of a step from its figures; `None` if there were none.
 pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
     let figure = |name: &str| step.figures.get(name).map(|value| *value as u64);
     Some(Deadlock {
@@ -104,7 +103,7 @@ pub(super) fn deadlock_of(step: &Step) -> Option<Deadlock> {
     })
 }
 
-/// Returns a sentence with the deadlock, its evidence and what prevents it.
+/// Returns a sentence about deadlocks: how often and how long, and what prevents them.
 pub(super) fn deadlock_sentence(found: Deadlock, plan: &ExhaustPlan) -> String {
     let (size, holders) = (plan.flags.pool.size, plan.holders());
     format!(
@@ -131,7 +130,7 @@ pub(super) fn of_part<'r>(
     steps.filter(move |step| step.is_with(&wanted))
 }
 
-/// Returns the scenario's conclusions about its own data.
+/// Returns the scenario's conclusions from the report's own data.
 pub(super) fn summary(report: &Report, plan: &ExhaustPlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();

@@ -63,7 +63,7 @@ pub(super) fn render(report: &Report, plan: &ExhaustPlan) -> String {
     text
 }
 
-/// Iterates over the steps of `part` that have requests.
+/// Iterates over the steps of `part` and `setting` in which requests were made.
 fn measured<'r>(
     report: &'r Report,
     setting: ExhaustSetting,
@@ -105,7 +105,7 @@ fn parts_table(report: &Report, setting: ExhaustSetting) -> String {
     table.to_string()
 }
 
-/// Returns a sentence for each repeat in which the server was away.
+/// Returns a sentence for each repeat in which the server could not be reached for some time.
 fn gap_sentences(report: &Report, setting: ExhaustSetting, repeats: u64) -> Vec<String> {
     let of = |repeat| {
         let parts = [BEFORE, HELD, AFTER].into_iter();
@@ -155,7 +155,7 @@ fn wait_sentence(fairness: &Fairness) -> String {
     format!("longest wait {longest}{ratio}; {order}")
 }
 
-/// Returns the failures by kind, which names the phase that timed out.
+/// Returns the failures of a step by kind, which names the phase that timed out; `None` if there were none.
 fn timeouts(step: &Step) -> Option<String> {
     let mut kinds: Vec<String> = Vec::new();
     for (name, operation) in &step.operations {

@@ -1,4 +1,4 @@
-//! Cost of a connection by part: network, TLS, login, first statement.
+//! Cost of opening a connection, by part: network, TLS, login, first statement.
 
 use std::io;
 use std::pin::Pin;
@@ -18,33 +18,33 @@ use pg_connect::Address;
 use pg_connect::ConnectError;
 use pg_evidence::failure::{from_connect, kind_of_io};
 
-/// First statement, which needs no table.
+/// Statement that needs no table.
 const STATEMENT: &str = "SELECT 1";
 
-/// Durations of one connection's parts, in nanoseconds.
+/// Times of the parts of opening one connection, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_field_names)] // The unit belongs to each name.
 pub(super) struct ConnectCost {
-    /// Until the server's host accepted it.
+    /// Time until the server's host accepted the network connection.
     pub(super) network_ns: u64,
-    /// TLS handshake; 0 without TLS.
+    /// Time of the TLS handshake; 0 without TLS.
     pub(super) tls_ns: u64,
-    /// Start-up and authentication, until the server was ready.
+    /// Time of start-up and authentication, until the server was ready for a statement.
     pub(super) login_ns: u64,
-    /// The first statement: prepared, run, answered.
+    /// Time of the first statement: preparing, executing, answer.
     pub(super) first_ns: u64,
-    /// Second execution of the same statement.
+    /// Time of a second execution of the same statement.
     pub(super) again_ns: u64,
 }
 
 impl ConnectCost {
-    /// Returns the time until the first answer, in nanoseconds.
+    /// Returns the time from the beginning until the first answer, in nanoseconds.
     pub(super) fn whole_ns(self) -> u64 {
         self.network_ns + self.tls_ns + self.login_ns + self.first_ns
     }
 }
 
-/// Opens a connection, measures it within the time-out of the address, and closes it.
+/// Opens a connection, measures its parts, and closes it. The time-out of the address applies.
 pub(super) async fn connect(address: &Address, application: &str) -> Result<ConnectCost, Failure> {
     let connecting = connect_unbounded(address, application);
     let config = address.config(application);
@@ -100,7 +100,7 @@ where
         .await
         .map_err(|error| from_postgres(&error))?;
     drop(client);
-    // Its termination message is sent before the next one connects.
+    // Waits until the termination message was sent, before the next connection is opened.
     let _ = driver.await;
     let secured_ns = secured_ns.load(Ordering::Relaxed).max(there_ns);
     Ok(ConnectCost {
@@ -112,7 +112,7 @@ where
     })
 }
 
-/// TLS handshake that records its end.
+/// TLS handshake that records the instant of its end.
 struct TimedHandshake<T> {
     handshake: T,
     over_ns: Arc<AtomicU64>,

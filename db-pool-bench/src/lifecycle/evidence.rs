@@ -1,4 +1,4 @@
-//! Evidence of a run, with the number of connections that its pool opened in each segment.
+//! Evidence of a run together with the number of connections that its pool opened in each segment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,18 +8,18 @@ use bench_report::ServerEvidence;
 use load_engine::BrokenRule;
 use pg_evidence::TracedEvidence;
 
-/// Evidence of the server and of the pool.
+/// Evidence of the server, and counts of the pool.
 #[derive(Debug)]
 pub(super) struct LifecycleEvidence<'a> {
     pub(super) server: TracedEvidence<'a>,
     /// Number of connections that the pool has opened so far.
     opened: Arc<AtomicU64>,
-    /// That number at the beginning of each segment.
+    /// Value of `opened` at the beginning of each segment.
     at_begin: Vec<u64>,
 }
 
 impl<'a> LifecycleEvidence<'a> {
-    /// Creates the evidence of a pool that counts what it has `opened`.
+    /// Creates the evidence of a run. The pool counts the connections that it opens in `opened`.
     pub(super) fn new(server: TracedEvidence<'a>, opened: Arc<AtomicU64>) -> Self {
         Self {
             server,
@@ -28,8 +28,8 @@ impl<'a> LifecycleEvidence<'a> {
         }
     }
 
-    /// Returns the number of connections that were opened in each segment, the drain counted with the
-    /// last.
+    /// Returns the number of connections that the pool opened in each segment. The drain belongs to the last
+    /// segment.
     pub(super) fn opened(&self) -> Vec<u64> {
         let ends = self.at_begin.iter().skip(1).copied();
         let ends = ends.chain([self.opened.load(Ordering::Relaxed)]);

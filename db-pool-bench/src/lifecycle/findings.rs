@@ -1,4 +1,4 @@
-//! Conclusions of a traced run on a pool.
+//! Conclusions from a traced run of `lifecycle` on a pool.
 
 use bench_cli::table;
 use bench_report::{Report, Step, StepEnd, Summary};
@@ -8,10 +8,11 @@ use pg_evidence::gap;
 use super::plan::{COST, IDLE, LifecyclePlan, NO_POOL, RAMP, SPIKE, SPIKE_AGAIN};
 use crate::text::headline;
 
-/// Ratio of response times above which the first requests after an idle time paid for it.
+/// Response time of the first requests after an idle time ÷ that of later ones. From this ratio on, the first
+/// ones paid for the idle time.
 const WARM_UP: f64 = 2.0;
 
-/// Returns the step of `part` in the run of `who`.
+/// Returns the step of `part` in the run on the pool called `who`.
 pub(super) fn part<'r>(report: &'r Report, who: &str, part: &str) -> Option<&'r Step> {
     let mut steps = report.steps.iter();
     steps.find(|step| step.is_with(&[("driver", who), ("part", part)]))
@@ -25,7 +26,7 @@ fn time(ns: f64) -> String {
     table::duration_ns(ns as u64)
 }
 
-/// Returns a sentence on the cost of one connection, by part.
+/// Returns a sentence about the cost of opening a connection, by part. `None` if it was not measured.
 pub(super) fn cost_sentence(report: &Report) -> Option<String> {
     let step = part(report, NO_POOL, COST);
     let (whole, again) = (
@@ -47,20 +48,21 @@ pub(super) fn cost_sentence(report: &Report) -> Option<String> {
     ))
 }
 
-/// Connections over a whole run: opened, closed, and opened again after others had been closed.
+/// Numbers of connections over a whole run: opened, closed, and opened again after others were closed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Turnover {
     pub(super) opened: f64,
     pub(super) closed: f64,
     pub(super) established_again: f64,
-    /// Connections lost while the server was away, and those that replaced them.
+    /// Number of connections lost while the server could not be reached.
     pub(super) lost: f64,
+    /// Number of connections opened to replace the lost ones.
     pub(super) reestablished: f64,
-    /// Time in which the server could not be queried.
+    /// Time in which the server could not be queried, in nanoseconds.
     pub(super) uncounted_ns: f64,
 }
 
-/// Sums up the connections of `who` over the run; `None` where it was not executed.
+/// Adds up the connections of the pool called `who` over the run; `None` if that run was not executed.
 pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].map(|name| part(report, who, name));
     parts[0]?;
@@ -80,7 +82,7 @@ pub(super) fn turnover(report: &Report, who: &str) -> Option<Turnover> {
     })
 }
 
-/// Returns a sentence on connections lost while the server was away; `None` where it always
+/// Returns a sentence about connections lost while the server could not be reached; `None` if it always
 /// answered.
 pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].into_iter();
@@ -90,8 +92,8 @@ pub(super) fn gap_sentence(report: &Report, who: &str) -> Option<String> {
     gap::sentence(&parts)
 }
 
-/// Returns a sentence on the effect of the idle time on the pool of `who`, and on the first
-/// requests after it.
+/// Returns a sentence about the effect of the idle time on the pool called `who`, and on the first requests
+/// after it. `None` if the server's sessions were not counted.
 pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) -> Option<String> {
     let idle = part(report, who, IDLE);
     let closed = figure(idle, "server.closed")?;
@@ -136,7 +138,7 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) ->
     Some(said)
 }
 
-/// Returns a sentence on leaked connections.
+/// Returns a sentence about leaked connections.
 pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     let last = part(report, who, SPIKE_AGAIN);
     let (Some(step), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {
@@ -168,7 +170,7 @@ pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     )
 }
 
-/// Returns the scenario's conclusions about its own data.
+/// Returns the scenario's conclusions from the report's own data.
 pub(super) fn summary(report: &Report, plan: &LifecyclePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();

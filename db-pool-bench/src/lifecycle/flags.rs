@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use bench_cli::curve_values;
-use bench_cli::find_rate::NO_RATE_TO_FIND;
 use bench_cli::flags;
 use clap::{Arg, Args};
 
-use crate::one_pool::{OnePoolFlags, TracedRunFlags};
+use crate::one_pool::{NO_RATE_TO_FIND, OnePoolFlags, TracedRunFlags};
 
 const EXAMPLES: &str = "Examples:
   db-pool-bench lifecycle

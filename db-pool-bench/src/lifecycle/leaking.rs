@@ -1,4 +1,4 @@
-//! Application that never gives back the connection of every nth request, as a faulty one does.
+//! Application that never gives back the connection of every nth request, as a faulty application does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,21 +10,21 @@ use load_engine::{
 
 use crate::drivers::{HasPool, PoolHandle};
 
-/// Makes targets whose requests leak connections; none do where `every` is absent.
+/// Factory of targets whose requests leak connections: every `every`th request, or none if `every` is absent.
 #[derive(Debug)]
 pub(super) struct Leaking<F> {
     pub(super) factory: F,
     pub(super) every: Option<u64>,
 }
 
-/// Target some of whose requests leak their connection.
+/// Target in which some requests leak their connection.
 #[derive(Debug)]
 pub(super) struct LeakingTarget<T> {
     target: T,
     leak: Leak,
 }
 
-/// Session some of whose requests leak their connection.
+/// Session in which some requests leak their connection.
 #[derive(Debug)]
 pub(super) struct LeakingSession<S> {
     session: S,
@@ -32,7 +32,7 @@ pub(super) struct LeakingSession<S> {
     leak: Leak,
 }
 
-/// Requests that leak, counted over all sessions.
+/// Decides which requests leak. The requests of all sessions of a target are counted together.
 #[derive(Debug, Clone)]
 struct Leak {
     every: Option<u64>,
@@ -40,7 +40,7 @@ struct Leak {
 }
 
 impl Leak {
-    /// Counts a request, and returns true if it is to leak.
+    /// Counts a request. Returns true if this request is to leak its connection.
     fn is_next(&self) -> bool {
         let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
         self.every.is_some_and(|every| number.is_multiple_of(every))
@@ -118,7 +118,7 @@ impl<S: Session> Session for LeakingSession<S> {
     }
 }
 
-/// Takes a connection out, uses it, and leaks it.
+/// Takes a connection out of the pool, executes a statement on it, and never gives the connection back.
 async fn never_give_back(
     pool_handle: &PoolHandle,
     timestamps: &mut Timestamps,

@@ -1,4 +1,4 @@
-//! Load of logins: each request opens a connection, measures what it costs, and closes it.
+//! Load of logins: each request opens a connection, measures the parts of that, and closes it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use pg_connect::Address;
 
 use super::connecting::{ConnectCost, connect};
 
-/// Users who log in, each request anew.
+/// Target whose requests are logins.
 #[derive(Debug, Clone)]
 pub(super) struct Logins {
     address: Address,
@@ -18,7 +18,7 @@ pub(super) struct Logins {
     costs: LoginCosts,
 }
 
-/// Costs of the logins that succeeded, in the order in which they ended.
+/// Costs of the successful logins, in the order in which these ended.
 #[derive(Debug, Clone, Default)]
 struct LoginCosts(Arc<Mutex<Vec<ConnectCost>>>);
 
@@ -35,7 +35,7 @@ impl LoginCosts {
 }
 
 impl Logins {
-    /// Creates logins at `address`, under the name of `application`.
+    /// Creates logins at `address`, with `application` as the application name of their connections.
     pub(super) fn new(address: &Address, application: &str) -> Self {
         Self {
             address: address.clone(),
@@ -44,7 +44,7 @@ impl Logins {
         }
     }
 
-    /// Takes the costs of the logins that succeeded since the last call.
+    /// Returns the costs of the logins that succeeded since the last call.
     pub(super) fn take_costs(&self) -> Vec<ConnectCost> {
         self.costs.take()
     }
@@ -71,7 +71,8 @@ impl Target for Logins {
 }
 
 impl Session for Logins {
-    /// Is over with the first answer; the second execution of the statement comes after it.
+    /// Opens a connection. The request ends with the first answer; the statement is executed a second time
+    /// after that.
     async fn request(&mut self, timestamps: &mut Timestamps) -> Outcome {
         match connect(&self.address, &self.application).await {
             Ok(cost) => {

@@ -1,5 +1,5 @@
-//! Scenario `lifecycle`: connections of a pool from opening to closing. Their cost, their number
-//! under a varying load, the price of the first requests after an idle time, and leaks.
+//! Scenario `lifecycle`: connections of a pool from opening to closing. It measures their cost, their number
+//! under a changing load, the response time of the first requests after an idle time, and leaks.
 
 mod connecting;
 mod evidence;
@@ -34,7 +34,7 @@ use crate::drivers::{Deadpool, Driver, DriverSetup, Sqlx};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
-/// Number of steps without a pool: connections one after the other, and many at once.
+/// Number of steps without a pool: one with logins one after another, one with many logins at once.
 const LOGIN_STEPS: usize = 2;
 
 /// Runs the scenario from flags to exit code.
@@ -110,7 +110,7 @@ impl Scenario for LifecyclePlan<'_> {
     }
 }
 
-/// Measures the cost of one connection, and of many at once.
+/// Measures the cost of opening one connection, and of opening many at once.
 fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Result<()> {
     let (one_by_one, storm) = (plan.connecting(), plan.login_storm());
     if !context.has_room(&storm, plan.storm()) {
@@ -123,14 +123,15 @@ fn connect(context: &mut ScenarioContext, plan: &LifecyclePlan) -> anyhow::Resul
         steps::keep_costs(context.bench, ran, &logins.take_costs());
     }
     if let Some(ran) = log_in(context, storm, &rules, &logins)? {
-        // The evidence of the storm is the last.
+        // Evidence about the storm is the last one that the collector took.
         let seen = context.collector.end_step_parts().pop();
         steps::keep_storm(context.bench, plan.storm(), ran, &logins.take_costs(), seen);
     }
     Ok(())
 }
 
-/// Makes the logins of `step`, which `rules` may end early; `None` when a signal came before the first.
+/// Makes the logins of `step`, which `rules` may end early. Returns `None` if a signal is received before the
+/// first login.
 fn log_in(
     context: &mut ScenarioContext,
     step: StepPlan,
@@ -151,7 +152,7 @@ fn log_in(
     Ok(result.filter(|_| !(ran.trace.is_empty() && bench.interrupted())))
 }
 
-/// Executes the whole traced run on one driver's pool.
+/// Executes the whole traced run on the pool of one driver.
 fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> anyhow::Result<()> {
     let refused = plan.step(driver.name(), plan::SPIKE);
     if !context.has_room(&refused, plan.flags.pool.size) {
@@ -194,7 +195,7 @@ fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> 
             let factory = Arc::new(Leaking { factory, every });
             bench.traced(&traced, &factory, keeper, &mut evidence)
         }
-        // The plan lets no driver without a pool through.
+        // The plan refuses drivers without a pool.
         Driver::Wire | Driver::Direct => anyhow::bail!("there is no pool that could live"),
     }?;
     let lived = steps::Lived {
@@ -212,7 +213,7 @@ fn setup(
     driver: Driver,
 ) -> anyhow::Result<DriverSetup> {
     let mut setup = context.setup(plan.flags.pool.variant(driver), plan.seed)?;
-    // Connections are opened on demand.
+    // The pool opens connections on demand, unless the user sets a minimum.
     setup.pool.pool_min.get_or_insert(0);
     Ok(setup)
 }

@@ -1,4 +1,4 @@
-//! Plan of the scenario, settled before the server is touched.
+//! Plan of the scenario, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use bench_cli::UsageError;
 use bench_report::Pacing;
 use load_engine::{
-    CurveError, Excused, FittedCurve, LoadPlan, RateCurve, SessionOpening, StepPlan, StopRule,
-    ThinkTime, TracedPlan,
+    Excused, FittedCurve, LoadCurveError, LoadPlan, SessionOpening, StepPlan, StopRule, ThinkTime,
+    TracedPlan,
 };
 use serde_json::{Value, json};
 
@@ -16,46 +16,47 @@ use crate::drivers::Driver;
 use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
-/// Part in which connections are opened one after the other.
+/// Name of the step in which connections are opened one after another.
 pub(super) const COST: &str = "connecting";
-/// Part with many logins at once.
+/// Name of the step with many logins at once.
 pub(super) const STORM: &str = "login storm";
-/// Driver name of connections outside any pool.
+/// Driver name in steps whose connections belong to no pool.
 pub(super) const NO_POOL: &str = "no pool";
 pub(super) const RAMP: &str = "ramp";
 pub(super) const SPIKE: &str = "spike";
 pub(super) const IDLE: &str = "idle";
 pub(super) const SPIKE_AGAIN: &str = "spike after idle";
 
-/// Number of connections opened one after the other.
+/// Number of connections that are opened one after another.
 const ONE_BY_ONE: u64 = 15;
-/// Longest time of the logins without a pool; the time-out of the address ends each of them before.
+/// Bound on the length of the steps without a pool. It is never reached, because the time-out of the address
+/// ends each login earlier.
 const LONGEST_LOGINS: Duration = Duration::from_hours(1);
-/// Most requests at once; arrivals beyond them wait, and are counted.
+/// Largest number of requests in flight. Further arrivals wait, and are counted.
 const MOST_AT_ONCE: u64 = 10_000;
 
-/// Planned part of the run.
+/// Part of the run: its name and its length.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LifecyclePart {
     pub(super) name: &'static str,
     pub(super) length: Duration,
 }
 
-/// Settled plan: settings, order, workload and seed.
+/// Plan of the scenario: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct LifecyclePlan<'a> {
     pub(super) flags: &'a LifecycleFlags,
     pub(super) drivers: Vec<Driver>,
     pub(super) parts: Vec<LifecyclePart>,
-    /// Arrivals per second over all parts.
-    curve: RateCurve,
+    /// Arrivals per second over time, for all parts.
+    curve: FittedCurve,
     /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }
 
 impl<'a> LifecyclePlan<'a> {
-    /// Settles what `flags` ask for.
+    /// Makes the plan that `flags` describe.
     ///
     /// # Errors
     /// Fails with a [`UsageError`] for a driver without a pool, and for rates that make no curve.
@@ -63,12 +64,13 @@ impl<'a> LifecyclePlan<'a> {
         let drivers = flags.pool.drivers(|driver| {
             format!("{driver} has no pool whose connections could come and go")
         })?;
-        let curve = curve(flags).map_err(|error| UsageError(error.to_string()))?;
+        let parts = parts(flags);
+        let curve = curve(flags, outline(&parts)).map_err(|error| UsageError(error.to_string()))?;
         let seed = flags.traced.draw_seed();
         Ok(Self {
             flags,
             drivers,
-            parts: parts(flags),
+            parts,
             curve,
             selection: WorkloadSelection::new(&flags.pool.target.workload, seed)?,
             seed,
@@ -79,36 +81,29 @@ impl<'a> LifecyclePlan<'a> {
         self.flags.storm.unwrap_or(self.flags.pool.size)
     }
 
-    /// Returns the arrivals per second in a spike.
+    /// Returns the rate of arrivals during a spike, per second.
     pub(super) fn spike_per_s(&self) -> f64 {
         self.flags.peak_rate * self.flags.spike as f64
     }
 
-    /// Returns the planned time of the run on one pool.
+    /// Returns the planned length of the run on one pool.
     pub(super) fn run_length(&self) -> Duration {
         self.parts.iter().map(|part| part.length).sum()
     }
 
     /// Returns the parts of the run in words.
     pub(super) fn outline(&self) -> String {
-        let each = self.parts.iter();
-        let each =
-            each.map(|part| format!("{} {}", part.name, humantime::format_duration(part.length)));
-        each.collect::<Vec<_>>().join(", ")
+        outline(&self.parts)
     }
 
-    /// Returns the plan of the run on the pool of `driver`, which `rules` may end early. With planted
-    /// leaks checkouts that time out are expected: they break no rule.
+    /// Returns the plan of the run on the pool of `driver`, which `rules` may end early. If leaks are
+    /// planted, checkouts that time out are expected and count for no rule.
     pub(super) fn traced(&self, driver: Driver, rules: Vec<StopRule>) -> TracedPlan {
         let name = driver.name();
         let parts = self.parts.iter().map(|part| self.step(name, part.name));
         let mut whole = self.step(name, SPIKE);
         name.clone_into(&mut whole.name);
-        whole.curve = Some(FittedCurve {
-            written: self.outline(),
-            curve: self.curve.clone(),
-            segments: Vec::new(),
-        });
+        whole.curve = Some(self.curve.clone());
         whole.opening = SessionOpening::WhenDue;
         whole.seed = self.seed;
         whole.stop_rules = rules;
@@ -119,12 +114,12 @@ impl<'a> LifecyclePlan<'a> {
         TracedPlan::new(whole, parts.collect()).excusing(planted.unwrap_or_default())
     }
 
-    /// Returns the plan of connections that are opened one after the other.
+    /// Returns the plan of the step in which connections are opened one after another.
     pub(super) fn connecting(&self) -> StepPlan {
         self.logins(COST, 1).asking(ONE_BY_ONE)
     }
 
-    /// Returns the plan of the login storm.
+    /// Returns the plan of the step with many logins at once.
     pub(super) fn login_storm(&self) -> StepPlan {
         self.logins(STORM, self.storm()).asking(1)
     }
@@ -137,7 +132,7 @@ impl<'a> LifecyclePlan<'a> {
         self.with_load(NO_POOL, part, load, LONGEST_LOGINS)
     }
 
-    /// Returns the plan of one part of the run of `who` as a step.
+    /// Returns the plan of one part of the run on the pool called `who`, as a step.
     pub(super) fn step(&self, who: &str, part: &str) -> StepPlan {
         let load = LoadPlan::Open {
             rate_per_s: match part {
@@ -193,12 +188,19 @@ fn parts(flags: &LifecycleFlags) -> Vec<LifecyclePart> {
     parts.map(part).into()
 }
 
-/// Returns the arrivals over all parts: a ramp, a spike, nothing, a spike.
-fn curve(flags: &LifecycleFlags) -> Result<RateCurve, CurveError> {
+fn outline(parts: &[LifecyclePart]) -> String {
+    let each = parts.iter();
+    let each =
+        each.map(|part| format!("{} {}", part.name, humantime::format_duration(part.length)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the curve of arrivals over all parts: a ramp, a spike, a time without arrivals, a second spike.
+fn curve(flags: &LifecycleFlags, outline: String) -> Result<FittedCurve, LoadCurveError> {
     let spike_per_s = flags.peak_rate * flags.spike as f64;
     let (ramped, spiked) = (flags.duration, 2 * flags.duration);
     let rested = spiked + flags.idle;
-    RateCurve::points(&[
+    let points = [
         (Duration::ZERO, 0.0),
         (ramped, flags.peak_rate),
         (ramped, spike_per_s),
@@ -207,5 +209,6 @@ fn curve(flags: &LifecycleFlags) -> Result<RateCurve, CurveError> {
         (rested, 0.0),
         (rested, spike_per_s),
         (rested + flags.duration, spike_per_s),
-    ])
+    ];
+    FittedCurve::through(outline, &points)
 }

@@ -1,4 +1,5 @@
-//! Keeper of the pool in a run: closes what has been idle for too long, and looks for leaks at the end.
+//! Task that looks after the pool during a run: it closes connections that were idle for too long, and looks
+//! for leaks at the end.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,26 +11,26 @@ use pg_evidence::{Leaked, SessionsLeft};
 use crate::drivers::{HasPool, PoolHandle, PoolOptions};
 
 const REAPED_EVERY: Duration = Duration::from_millis(20);
-/// Longest wait for one idle connection.
+/// Longest wait for one idle connection that is to be closed.
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
-/// Pause before leaks are counted.
+/// Pause before leaks are counted, in which connections in use can still be given back.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// Leaked connections.
+/// Connections that were never given back.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Leaks {
-    /// Connections in use by the pool's count although no request runs.
+    /// Number of connections that the pool counts as in use although no request is running.
     pub(super) in_use: u64,
-    /// Sessions open on the server although all of the pool's were closed.
+    /// Sessions still open on the server although the pool's idle connections were closed.
     pub(super) sessions: Vec<Leaked>,
 }
 
-/// Leaks of a run; `None` where it ended early or the server did not answer.
+/// Leaks that were found in a run; `None` if the run ended early or the server did not answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FoundLeaks(Arc<Mutex<Option<Leaks>>>);
 
 impl FoundLeaks {
-    /// Takes the leaks.
+    /// Returns the leaks, and leaves `None` behind.
     pub(super) fn take(&self) -> Option<Leaks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -39,7 +40,7 @@ impl FoundLeaks {
     }
 }
 
-/// Keeper of one pool.
+/// Task that looks after one pool.
 #[derive(Debug)]
 pub(super) struct PoolKeeper {
     pub(super) options: PoolOptions,
@@ -66,8 +67,8 @@ impl<T: Target + HasPool> Actor<T> for PoolKeeper {
     }
 }
 
-/// Returns the connections still in use without any request, and the sessions still open after the
-/// pool's were closed; `None` where the server does not answer.
+/// Counts the connections that are in use although no request is running. Closes the others, and asks the
+/// server for the sessions that are still open. `None` if the server does not answer.
 async fn leaks<T: Target + HasPool>(target: &T, sessions_left: &SessionsLeft) -> Option<Leaks> {
     tokio::time::sleep(SETTLE).await;
     let pool = target.pool().unwrap_or_default();
@@ -79,7 +80,7 @@ async fn leaks<T: Target + HasPool>(target: &T, sessions_left: &SessionsLeft) ->
     })
 }
 
-/// Closes the connections that the pool still has; closing the pool would wait for the leaked ones.
+/// Closes the pool's `idle` connections one by one. Closing the pool itself would wait for the leaked ones.
 async fn end_idle(pool_handle: &PoolHandle, idle: u64) {
     let mut leases = Vec::new();
     for _ in 0..idle {

@@ -2,7 +2,7 @@
 
 use bench_cli::bench::Bench;
 use bench_report::{Operation, ServerEvidence, Step, StepEnd};
-use load_engine::{SegmentIndex, StepResult, TracedResult};
+use load_engine::{StepResult, TracedResult};
 use pg_evidence::{SegmentEvidence, SessionChanges, gap};
 
 use super::connecting::ConnectCost;
@@ -16,7 +16,7 @@ fn figure(step: &mut Step, name: &str, value: f64) {
     }
 }
 
-/// Adds the step of connections opened one after the other, which cost `costs`.
+/// Adds the step in which connections were opened one after another to the report, with their `costs`.
 pub(super) fn keep_costs(bench: &mut Bench, result: StepResult, costs: &[ConnectCost]) {
     let StepResult {
         mut step,
@@ -34,7 +34,7 @@ pub(super) fn keep_costs(bench: &mut Bench, result: StepResult, costs: &[Connect
     bench.push_step(step, series, warnings);
 }
 
-/// Records the median of each part of `costs`.
+/// Records the median over `costs` of each part as a figure of the step.
 fn note_costs(step: &mut Step, costs: &[ConnectCost]) {
     let median = |part: fn(&ConnectCost) -> u64| {
         let each: Vec<f64> = costs.iter().map(|cost| part(cost) as f64).collect();
@@ -50,8 +50,8 @@ fn note_costs(step: &mut Step, costs: &[ConnectCost]) {
     figure(step, "connect.whole_ns", median(|c| c.whole_ns()));
 }
 
-/// Adds the step of a storm of so many `logins`, of which those that succeeded cost `costs`, with its
-/// evidence.
+/// Adds the step of a login storm to the report. `logins` is the planned number, `costs` are those of the
+/// successful logins, `seen` is the server's evidence.
 pub(super) fn keep_storm(
     bench: &mut Bench,
     logins: u64,
@@ -71,8 +71,8 @@ pub(super) fn keep_storm(
     bench.push_step(step, series, warnings);
 }
 
-/// Records the size and length of a storm of so many `logins`, and those without an end; nothing if
-/// none was attempted.
+/// Records the number of planned `logins`, the length of the storm, and the number of logins that did not
+/// end. Records nothing if no login was attempted.
 fn note_storm(step: &mut Step, logins: u64) {
     if step.operations.values().all(|o| o.attempted == 0) {
         return;
@@ -90,8 +90,8 @@ fn note_storm(step: &mut Step, logins: u64) {
     figure(step, "storm.whole_ns", whole_ns as f64);
 }
 
-/// Records the time shares of successful logins. The server shows a session only after its login,
-/// so sampled sessions say nothing about one.
+/// Records the share of each part in the time of the successful logins. The server shows a session only after
+/// its login, so sampled sessions tell nothing about the login itself.
 fn note_logins(step: &mut Step, costs: &[ConnectCost]) {
     let sum =
         |part: fn(&ConnectCost) -> u64| costs.iter().map(|cost| part(cost) as f64).sum::<f64>();
@@ -103,7 +103,7 @@ fn note_logins(step: &mut Step, costs: &[ConnectCost]) {
         ("time.login_ratio", sum(|cost| cost.login_ns)),
         ("time.first_statement_ratio", sum(|cost| cost.first_ns)),
     ]) {
-        // Without a successful login the ratios are not finite, and are left out.
+        // Without a successful login the ratios are not finite, and `figure` leaves them out.
         figure(step, name, spent_ns / whole_ns);
     }
 }
@@ -111,13 +111,13 @@ fn note_logins(step: &mut Step, costs: &[ConnectCost]) {
 /// Result of a traced run on a pool.
 pub(super) struct Lived {
     pub(super) ran: TracedResult,
-    /// Number of connections that the pool opened in each part.
+    /// Number of connections that the pool opened in each part of the run.
     pub(super) opened: Vec<u64>,
-    /// Leaked connections; `None` where the run ended early.
+    /// Leaked connections; `None` if the run ended early.
     pub(super) leaks: Option<Leaks>,
 }
 
-/// Adds the parts of a run to the report, with its last the leaked connections.
+/// Adds the parts of a run to the report as steps. The last one gets the figures about leaked connections.
 pub(super) fn keep_parts(
     bench: &mut Bench,
     plan: &LifecyclePlan,
@@ -150,9 +150,11 @@ pub(super) fn keep_parts(
             .get(n)
             .is_some_and(|part| part.name == SPIKE_AGAIN)
         {
-            let finished = lived.ran.trace.iter().filter(|request| {
-                request.segment.map(SegmentIndex::index) == Some(n) && !request.cut_off
-            });
+            let finished = lived
+                .ran
+                .trace
+                .iter()
+                .filter(|request| request.segment == Some(n) && !request.cut_off);
             let felt_ns: Vec<f64> = finished.map(|r| r.felt_ns() as f64).collect();
             warm_up(&mut step, &felt_ns, plan.flags.pool.size as usize);
         }
@@ -164,7 +166,7 @@ pub(super) fn keep_parts(
     }
 }
 
-/// Records the sessions that came and went.
+/// Records the numbers of sessions that were opened and closed on the server.
 fn note_sessions(step: &mut Step, sessions: &SessionChanges) {
     figure(step, "server.opened", sessions.opened as f64);
     figure(step, "server.closed", sessions.closed as f64);
@@ -184,8 +186,9 @@ fn note_leaks(step: &mut Step, leaks: &Leaks) {
     }
 }
 
-/// Records the response time of the first requests after the idle time, as many as the pool has
-/// connections, and that of the second half; `felt_ns` holds all in the order in which they were due.
+/// Records two medians of the response time after the idle time: of the first requests (`first` of them, as
+/// many as the pool has connections), and of the second half of all requests. `felt_ns` are all response
+/// times, in the order in which the requests were due.
 fn warm_up(step: &mut Step, felt_ns: &[f64], first: usize) {
     let (Some(early), Some(late)) = (
         statistics::median(&felt_ns[..first.min(felt_ns.len())]),

@@ -67,7 +67,7 @@ pub(super) fn render(report: &Report, plan: &LifecyclePlan) -> String {
     text
 }
 
-/// Tells the logins of the storm; `None` where none was attempted.
+/// Returns a sentence about the logins of the storm; `None` if no login was attempted.
 fn storm_sentence(step: &Step) -> Option<String> {
     let logins = step.figures.get("storm.logins")?;
     let took = step.figures.get("storm.whole_ns")?;

@@ -1,4 +1,4 @@
-//! Live table: a line for each interval, and the same figures as series.
+//! Live table of `observe`: a line for each interval, and the same figures as series of the report.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::text::truncate;
 
 /// Number of lines after which the header is repeated.
 const HEADER_EVERY: usize = 20;
-/// Column, width, and figure.
+/// Columns of the table: header, width in characters, and name of the figure.
 const COLUMNS: [(&str, usize, &str); 8] = [
     ("used", 6, "connections.used_max"),
     ("cpu", 6, "sessions.cpu_mean"),
@@ -20,12 +20,12 @@ const COLUMNS: [(&str, usize, &str); 8] = [
     ("in txn", 8, "sessions.idle_in_transaction_mean"),
     ("idle", 6, "sessions.idle_mean"),
 ];
-/// Width of the time column.
+/// Width of the column with the time, in characters.
 const TIME: usize = 7;
-/// Width left in 80 columns for the name of a wait event.
+/// Width that 80 columns leave for the name of a wait event, in characters.
 const WAIT: usize = 19;
 
-/// Table that is printed line by line.
+/// Table that is printed line by line while the server is observed.
 #[derive(Debug)]
 pub(super) struct LiveTable {
     lines: usize,
@@ -43,7 +43,8 @@ impl Default for LiveTable {
 }
 
 impl LiveTable {
-    /// Adds the evidence of the interval that ends `since` the start; returns the lines to print.
+    /// Adds the evidence of the interval that ends at time `since` after the start. Returns the lines to
+    /// print.
     pub(super) fn add(&mut self, seen: &ServerEvidence, since: Duration) -> Vec<String> {
         let now_ns = monotonic_ns();
         let mut shown = Vec::new();
@@ -74,7 +75,8 @@ impl LiveTable {
     }
 }
 
-/// Returns the wait event with most sessions; waiting for the client's next request does not count.
+/// Returns the wait event with the most sessions. Sessions that wait for the next request of their client do
+/// not count.
 fn longest_wait(seen: &ServerEvidence) -> Option<&str> {
     let events = seen.figures.iter().filter_map(|(name, mean)| {
         let event = name.strip_prefix("waits.")?.strip_suffix("_mean")?;

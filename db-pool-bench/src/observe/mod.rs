@@ -1,4 +1,4 @@
-//! Scenario `observe`: the evidence of a server under its own load, read-only.
+//! Scenario `observe`: evidence about a server under the load that it already has. It only reads.
 
 mod flags;
 mod live;
@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource as _};
 use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario};
 use bench_report::clock::monotonic_ns;
+use bench_report::report::own_name;
 use bench_report::{
     Generator, Load, Operation, Report, ServerEvidence, Step, StepEnd, Summary, Window,
 };
@@ -26,7 +27,7 @@ use crate::server::ServerUnderTest;
 use crate::workloads::Schema;
 use pg_evidence::{EvidenceCollector, Scope};
 
-/// Interval of checks for a signal.
+/// Interval between two checks for a signal.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Runs the scenario from flags to exit code.
@@ -40,14 +41,14 @@ pub(crate) fn run(flags: &ObserveFlags) -> anyhow::Result<Exit> {
     run_scenario(&ObservedServer { flags, server }, &flags.output)
 }
 
-/// Server that is watched, and the flags that say how.
+/// Server that is observed, and the flags of the command.
 struct ObservedServer<'a> {
     flags: &'a ObserveFlags,
     server: ServerUnderTest,
 }
 
 impl Scenario for ObservedServer<'_> {
-    /// Nothing is made on the server.
+    /// Nothing is created on the server, so there is nothing to prepare.
     type Target = ();
     type Prepared = EvidenceCollector;
 
@@ -71,8 +72,8 @@ impl Scenario for ObservedServer<'_> {
 
     fn prepare(&self, bench: &mut Bench, (): &mut ()) -> anyhow::Result<Option<EvidenceCollector>> {
         bench.phase(Phase::Connect);
-        // Only its name is used; no schema is created.
-        let schema = Schema::for_run(&bench.own_name());
+        // The schema is never created; only its name is used.
+        let schema = Schema::for_run(&own_name(&bench.report.run_id));
         let address = &self.server.address;
         let control = ControlRuntime::new(bench.cancel.clone(), address, &schema)
             .context("cannot start a runtime")?;
@@ -128,7 +129,7 @@ impl Scenario for ObservedServer<'_> {
     }
 }
 
-/// Prints a line and records a point per interval until the time is over or a signal comes.
+/// Prints a line and records a point for each interval, until the duration is over or a signal is received.
 fn follow(
     bench: &mut Bench,
     flags: &ObserveFlags,
@@ -156,7 +157,7 @@ fn follow(
     table.into_series()
 }
 
-/// Creates the step; its operation is the transactions that the server counted, without latencies.
+/// Creates the step of the observation. Its operation counts the server's transactions, and has no latencies.
 fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) -> Step {
     let window = Window {
         start_ns,
@@ -185,7 +186,7 @@ fn step(server: ServerEvidence, (start_ns, end_ns): (u64, u64), end: StepEnd) ->
         parameters: BTreeMap::new(),
         repeat: 0,
         window,
-        // No load of this tool.
+        // This program makes no load.
         load: Load::Closed {
             users: 0,
             think_time_ns: 0,
@@ -221,7 +222,7 @@ fn summary(steps: &[Step]) -> Summary {
     ) {
         let free = limit - reserved - used;
         summary.figure("connections.headroom", free);
-        // The rate comes from the server's counters.
+        // The rate is computed from the server's counters.
         let rate = if step.operations.is_empty() {
             "throughput not known".to_owned()
         } else {

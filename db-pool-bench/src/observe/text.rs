@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bench_cli::table::{self, Table};
 use bench_report::{EvidenceRow, Report, ServerEvidence};
 
-/// Figures of sessions at work, and their names in texts.
+/// Figures of sessions that are at work, each with its name in texts.
 const AT_WORK: [(&str, &str); 6] = [
     ("sessions.cpu_mean", "on a CPU or waiting for one"),
     ("sessions.lock_mean", "waiting for a lock"),
@@ -14,16 +14,17 @@ const AT_WORK: [(&str, &str); 6] = [
     ("sessions.client_mean", "waiting for their client"),
     ("sessions.idle_in_transaction_mean", "idle in a transaction"),
 ];
-/// Most rows that are shown; the report holds more.
+/// Largest number of rows shown of a table; the report has all of them.
 const SHOWN: usize = 5;
-/// Widths of text columns in a table of 80 columns: beside three columns of figures, beside two,
-/// and for each of two text columns.
+/// Width in characters of a text column, in a table of 80 columns with three columns of figures.
 const BESIDE_THREE: usize = 46;
+/// Width in characters of a text column, in a table of 80 columns with two columns of figures.
 const BESIDE_TWO: usize = 54;
+/// Width in characters of each of two text columns, in a table of 80 columns.
 const OF_TWO: usize = 32;
 
-/// Returns the activity of most sessions at work and their mean number; `None` where hardly any was
-/// at work.
+/// Returns the activity of most of the sessions at work, and the mean number of these sessions. `None` if
+/// hardly any session was at work.
 pub(super) fn largest_wait(server: &ServerEvidence) -> Option<(&'static str, f64)> {
     let seen = AT_WORK
         .iter()
@@ -52,7 +53,7 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
-/// Appends connections and blocking sessions.
+/// Appends tables of connections and of blocking sessions.
 fn who_is_there(text: &mut String, server: &ServerEvidence) {
     section(
         text,
@@ -98,7 +99,7 @@ fn who_is_there(text: &mut String, server: &ServerEvidence) {
     );
 }
 
-/// Appends statements by time, and the longest running ones.
+/// Appends tables of the statements that took most time, and of the longest running ones.
 fn what_takes_long(text: &mut String, server: &ServerEvidence) {
     section(
         text,
@@ -157,7 +158,7 @@ fn label(row: &EvidenceRow, name: &str) -> String {
     label.map_or("(no name)".to_owned(), Clone::clone)
 }
 
-/// Cuts `text`, which the report holds in full.
+/// Shortens `text` to `longest` characters; the report has it in full.
 pub(super) fn truncate(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest - 1) {
         Some((end, _)) if text.chars().count() > longest => format!("{}…", &text[..end]),

@@ -1,19 +1,20 @@
 //! Known causes of failures and their remedies.
 //!
-//! Codes: PostgreSQL manual, appendix A. Messages: those of PostgreSQL in English, of PgBouncer and
-//! of the drivers; a server that speaks another language is helped by code alone.
+//! Codes are from the PostgreSQL manual, appendix A. Messages are those of PostgreSQL in English, of
+//! PgBouncer and of the drivers. If a server writes messages in another language, only the causes that are
+//! recognized by code apply.
 
 use super::Purpose::{self, Checking, Connecting, Making, Removing, Watching};
 
-/// One cause and its remedy.
+/// Cause of a failure: the conditions that identify it, and the remedy.
 pub(super) struct Cause {
-    /// Kinds of failures without `sqlstate.`; empty = any.
+    /// Kinds of failure that fit, without the prefix `sqlstate.`; empty if all fit.
     pub(super) kinds: &'static [&'static str],
-    /// Text that the message contains; empty = any message.
+    /// Text that the message must contain; empty if all messages fit.
     pub(super) says: &'static str,
-    /// Purposes that fit; empty = any.
+    /// Purposes of the failed statement or connection that fit; empty if all fit.
     pub(super) purpose: &'static [Purpose],
-    /// `{user}`, `{database}`, `{ready}` and `{list}` stand for those of the address.
+    /// Remedy. `{user}`, `{database}`, `{ready}` and `{list}` are replaced by values from the address.
     pub(super) remedy: &'static str,
 }
 
@@ -31,9 +32,9 @@ const fn cause(
     }
 }
 
-/// Causes in the order in which they are tried; the first that fits is taken.
+/// Causes in the order in which they are tried; the first one that fits is used.
 pub(super) const CAUSES: &[Cause] = &[
-    // Login.
+    // Causes at login.
     cause(
         &["auth"],
         "pg_hba.conf rejects",
@@ -100,7 +101,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &[],
         "another password or user, in the URL or in PGPASSWORD and PGUSER",
     ),
-    // Messages of a pooler.
+    // Causes that a pooler reports.
     cause(
         &["08P01"],
         "no such database",
@@ -173,7 +174,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &[],
         "--protocol simple or extended, which need no statement to stay on a session; else PgBouncer from 1.21 on with max_prepared_statements, or pool_mode = session",
     ),
-    // Databases and servers that are missing or not ready.
+    // Causes at databases and servers that are missing or not ready.
     cause(
         &["3D000"],
         "no such database",
@@ -234,7 +235,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &[Connecting],
         "GRANT CONNECT ON DATABASE {database} TO {user}",
     ),
-    // TLS and the network.
+    // Causes in TLS and in the network.
     cause(
         &["tls"],
         "does not support TLS",
@@ -307,7 +308,7 @@ pub(super) const CAUSES: &[Cause] = &[
         &[],
         "again when the server answers, which {ready} tells; its log and its machine may tell what holds it up",
     ),
-    // Rights and limits.
+    // Missing rights, and limits that were reached.
     cause(
         &["25006"],
         "",

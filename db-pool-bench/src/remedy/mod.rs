@@ -1,7 +1,8 @@
-//! Remedies against errors of the server, a pooler or the network: chosen by code, message and
-//! purpose. A remedy is given only for the cause that the message names.
+//! Remedies for errors of the server, a pooler or the network, chosen by code, message and purpose. A remedy
+//! is given only for a cause that the message names.
 
 mod causes;
+pub(crate) mod commands;
 
 use bench_cli::Remedy as _;
 use load_engine::Failure;
@@ -9,7 +10,7 @@ use load_engine::Failure;
 use causes::{CAUSES, Cause};
 use pg_connect::Address;
 
-/// Purpose of the statement or connection that failed.
+/// Purpose of the statement or the connection that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Connecting and logging in.
@@ -24,7 +25,7 @@ pub(crate) enum Purpose {
     Watching,
 }
 
-/// Returns the remedy where no cause is known.
+/// Returns a general remedy for failures whose cause is not known.
 fn default_remedy(purpose: Purpose) -> &'static str {
     use Purpose::{Checking, Connecting, Making, Removing, Watching};
     match purpose {
@@ -36,10 +37,11 @@ fn default_remedy(purpose: Purpose) -> &'static str {
     }
 }
 
-/// Returns the error that `what` failed, as in `connect to …`, with the remedy.
+/// Returns an error that says what could not be done (`what`, as in `connect to …`), with the reason and the
+/// remedy.
 ///
 /// # Errors
-/// Always fails: it makes the error.
+/// Always: the returned value is the error.
 pub(crate) fn cannot<T>(
     what: &str,
     failure: &Failure,
@@ -50,7 +52,7 @@ pub(crate) fn cannot<T>(
         .remedy(remedy_for(failure, purpose, address))
 }
 
-/// Returns the remedy against `failure`, which happened on `address` for `purpose`.
+/// Returns the remedy for `failure`, which occurred on the server at `address` for `purpose`.
 pub(crate) fn remedy_for(failure: &Failure, purpose: Purpose, address: &Address) -> String {
     let remedy = known_remedy(failure, purpose).unwrap_or_else(|| default_remedy(purpose));
     let remedy = match address.password_file_note() {
@@ -78,8 +80,8 @@ fn fill_placeholders(remedy: &str, address: &Address) -> String {
     remedy
         .replace("{user}", address.user())
         .replace("{database}", address.database())
-        .replace("{ready}", &address.is_ready_command())
-        .replace("{list}", &address.list_command())
+        .replace("{ready}", &commands::is_ready(address))
+        .replace("{list}", &commands::list(address))
 }
 
 /// Returns the failure's message with its detail.
@@ -95,7 +97,7 @@ mod tests {
     use super::Purpose::{Checking, Connecting, Making};
     use super::*;
 
-    /// Kind, message, what was done, and what the remedy says.
+    /// Failures and their remedies: kind, message, purpose, and a part of the remedy.
     const KNOWN: [(&str, &str, Purpose, &str); 20] = [
         (
             "auth",

@@ -1,7 +1,7 @@
-//! Conclusions of `scale`: the number of users at which waiting begins, Little's law, and the most
-//! users that an objective allows.
+//! Conclusions of `scale`: the number of users at which waiting begins, a check of Little's law, and the
+//! largest number of users that keeps the objectives.
 
-use bench_cli::objective::Objective;
+use bench_cli::Objective;
 use bench_cli::table;
 use bench_report::{Load, Operation, Recommendation, Report, Step, Summary};
 use statistics::queue::little_concurrency;
@@ -10,23 +10,23 @@ use super::plan::ScalePlan;
 use crate::results::SettingResults;
 use crate::text::headline;
 
-/// Share of the service time above which the mean wait for a connection counts.
+/// Share of the mean service time. A mean wait for a connection that exceeds this share counts as waiting.
 const WAIT_BEGINS: f64 = 0.1;
 
 /// Number of users at which waiting for a connection begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitBegins {
-    /// At or below the fewest users measured, which exceed the pool.
+    /// At the fewest users that were measured, or below: they already outnumber the pool's connections.
     AtOrBelow(u64),
-    /// No waiting at the first number, waiting in every repeat at the second.
+    /// Between two measured numbers: no waiting at the first one, waiting in every repeat at the second.
     Between(u64, u64),
-    /// No waiting up to the most users measured.
+    /// Above the largest number of users that was measured.
     Beyond(u64),
 }
 
-/// Finds the number of users from which, in every repeat, the mean checkout exceeds that of the
-/// fewest users by a tenth of the mean service time or more. The cost of a checkout without a wait
-/// (a ping, say) thus does not count. `None` where nothing was measured.
+/// Finds the number of users at which waiting for a connection begins. Users wait if, in every repeat, the
+/// mean checkout is longer than that of the fewest users by more than a tenth of the mean service time. What
+/// a checkout costs without a wait, such as a ping, thus does not count. `None` if nothing was measured.
 pub(super) fn wait_begins(results: &[SettingResults], pool_size: u64) -> Option<WaitBegins> {
     let measured: Vec<&SettingResults> = results.iter().filter(|r| !r.held.is_empty()).collect();
     let checkouts = |r: &SettingResults| r.phase_means(|o| o.checkout.as_ref());
@@ -51,11 +51,12 @@ pub(super) fn wait_begins(results: &[SettingResults], pool_size: u64) -> Option<
     Some(WaitBegins::Beyond(last))
 }
 
-/// Returns the relative difference between the users that Little's law computes (throughput × time
-/// in the system) and the actual users of a step; 0.02 = 2 % too many. `None` where nothing
-/// finished or the loop was open.
+/// Returns the relative difference between the number of users that Little's law computes and the actual
+/// number of users of a step. 0.02 means that the law computes 2 % too many. `None` if no request finished,
+/// or for an open loop.
 ///
-/// N = X · (R + Z), with X all finished requests per second, failures too: they occupy a user as well.
+/// The law is N = X · (R + Z). X counts all finished requests per second, also failed ones, because they
+/// occupy a user as well. R is the time of a request, Z the think time.
 pub(super) fn little_discrepancy(step: &Step) -> Option<f64> {
     let Load::Closed {
         users,
@@ -80,8 +81,8 @@ pub(super) fn little_discrepancy(step: &Step) -> Option<f64> {
     (counted > 0.0).then(|| counted / users as f64 - 1.0)
 }
 
-/// Finds the most users within `objectives`: they hold with every smaller number, and break at the
-/// next.
+/// Finds the largest number of users that keeps `objectives`: every smaller number that was measured keeps
+/// them, too, and the next larger one does not. `None` if nothing was measured.
 pub(super) fn most_users(
     subject: &str,
     results: &[SettingResults],
@@ -126,14 +127,14 @@ pub(super) fn most_users(
     })
 }
 
-/// Returns the largest discrepancy of Little's law, by magnitude, over `results`.
+/// Returns the discrepancy of Little's law with the largest absolute value over `results`.
 pub(super) fn worst_discrepancy(results: &[SettingResults]) -> Option<f64> {
     let steps = results.iter().flat_map(|r| &r.held);
     let each = steps.filter_map(|(_, _, step)| little_discrepancy(step));
     each.max_by(|a, b| a.abs().total_cmp(&b.abs()))
 }
 
-/// Returns the scenario's conclusions about its own data.
+/// Returns the scenario's conclusions from the report's own data.
 pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
     let mut summary = Summary::default();
     let mut sentences = Vec::new();
@@ -166,7 +167,7 @@ pub(super) fn summary(report: &Report, plan: &ScalePlan) -> Summary {
 }
 
 impl WaitBegins {
-    /// Returns a sentence for a pool of `pool_size`.
+    /// Returns a sentence about a pool of `pool_size` connections.
     pub(super) fn sentence(self, pool_size: u64) -> String {
         let pool = format!("a pool of {pool_size}");
         match self {
@@ -184,7 +185,7 @@ impl WaitBegins {
     }
 }
 
-/// Returns a sentence on how well the figures obey Little's law.
+/// Returns a sentence about how well the figures obey Little's law; `None` if that could not be computed.
 pub(super) fn little_sentence(results: &[SettingResults]) -> Option<String> {
     let worst = worst_discrepancy(results)?;
     let (share, side) = (
@@ -213,7 +214,8 @@ mod tests {
         Histogram::from_recording(&times)
     }
 
-    /// A second of `users` who are served 100 times each and wait `wait_ns` of their 10 ms.
+    /// Creates a step of one second: each of `users` is served 100 times, and waits for `wait_ns` of its 10
+    /// ms.
     fn step(users: u64, wait_ns: u64) -> Step {
         let load = LoadPlan::Closed {
             users,
@@ -256,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_checkout_that_takes_long_without_a_wait_is_no_wait() {
-        // A ping of 2 ms stands before every request; from 8 users on there is a wait as well.
+        // A ping of 2 ms precedes every request; from 8 users on there is a wait, too.
         let steps = [step(2, 2_000_000), step(4, 2_100_000), step(8, 5_000_000)];
         let found = wait_begins(&results(&steps), 4);
         assert_eq!(found, Some(WaitBegins::Between(4, 8)));
@@ -283,7 +285,7 @@ mod tests {
         steps[1].operations.get_mut("read").unwrap().call = histogram(50_000_000, 400);
         let objective = ["p99<20ms".parse().unwrap()];
         let most = most_users("deadpool", &results(&steps), &objective).unwrap();
-        // With 8 users it is kept again, which is luck and no promise.
+        // 8 users keep the objective again by chance; that promises nothing.
         assert_eq!((most.value, most.high), (Some(2.0), Some(3.0)));
         let none = most_users("deadpool", &results(&steps[1..]), &objective).unwrap();
         assert_eq!(none.value, None);

@@ -1,11 +1,9 @@
 //! Flags of `db-pool-bench scale`.
 
-use bench_cli::RateOrUsers;
 use bench_cli::curve_values;
-use bench_cli::find_rate::FindRateFlags;
 use bench_cli::flags::Counts;
 use bench_cli::load::StepFlags;
-use bench_cli::objective::Objective;
+use bench_cli::{FindRateFlags, Objective, RateOrUsers};
 use clap::Args;
 
 use crate::defaults::DEFAULTS;
@@ -35,7 +33,7 @@ throwaway PostgreSQL is started and removed again.";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES, mut_args(|arg| DEFAULTS.told(arg)))]
 pub(crate) struct ScaleFlags {
-    // First: the fields after it take their values out of what was parsed.
+    // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
     _exclusive: RateOrUsers,
 

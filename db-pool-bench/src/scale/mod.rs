@@ -1,5 +1,6 @@
-//! Scenario `scale`: one pool and a rising number of users. Where waiting for a connection begins,
-//! whether the figures obey Little's law, and how many users an objective allows.
+//! Scenario `scale`: one pool and a rising number of users. It finds the number of users at which waiting for
+//! a connection begins, checks the figures by Little's law, and finds the number of users that keeps an
+//! objective.
 
 mod findings;
 mod flags;

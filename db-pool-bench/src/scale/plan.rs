@@ -1,4 +1,4 @@
-//! Plan of the scenario, settled before the server is touched.
+//! Plan of the scenario, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::run_server::scenario_name;
 use crate::sweep::in_flight_cap;
 use crate::workloads::WorkloadSelection;
 
-/// Number of users on one driver's pool.
+/// Number of users on the pool of one driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ScaleSetting {
     pub(super) driver: Driver,
@@ -32,12 +32,12 @@ impl ScaleSetting {
     }
 }
 
-/// Settled plan: settings, order, workload and seed.
+/// Plan of all steps: settings, order, workload and seed.
 #[derive(Debug)]
 pub(super) struct ScalePlan<'a> {
     pub(super) flags: &'a ScaleFlags,
     pub(super) drivers: Vec<Driver>,
-    /// Settings by driver, users rising.
+    /// Settings in order of driver, then of rising numbers of users.
     pub(super) settings: Vec<ScaleSetting>,
     /// Workload of the requests.
     pub(super) selection: WorkloadSelection,
@@ -47,7 +47,7 @@ pub(super) struct ScalePlan<'a> {
 }
 
 impl<'a> ScalePlan<'a> {
-    /// Settles what `flags` ask for.
+    /// Makes the plan that `flags` describe.
     ///
     /// # Errors
     /// Fails with a [`bench_cli::UsageError`] for a driver without a pool.
@@ -93,7 +93,7 @@ impl<'a> ScalePlan<'a> {
         self.flags.step.repeats(DEFAULTS)
     }
 
-    /// Returns the planned time of all steps.
+    /// Returns the planned length of all steps together.
     pub(super) fn total(&self) -> Duration {
         let step = self.flags.step.warmup(DEFAULTS) + self.flags.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
@@ -107,7 +107,7 @@ impl<'a> ScalePlan<'a> {
             think_time: self.flags.step.think_time,
         };
         let name = self.settings[planned.setting].name();
-        // Each repeat and each number of users draws its own requests.
+        // Each repeat and each number of users draws requests of its own.
         let seed = self.seed ^ (planned.repeat << 32) ^ users;
         let mut step = self
             .step_with(driver, &name, load, seed)
@@ -116,7 +116,7 @@ impl<'a> ScalePlan<'a> {
         step
     }
 
-    /// Returns the plan of a step that a search for a rate asks for.
+    /// Returns the plan of the step that a search for a rate wants to run next.
     pub(super) fn step_at(&self, driver: Driver, step: RateStep) -> StepPlan {
         let size = self.flags.pool.size;
         let load = LoadPlan::Open {
@@ -145,7 +145,7 @@ impl<'a> ScalePlan<'a> {
         step
     }
 
-    /// Returns the results of each driver, users rising.
+    /// Returns the results of each driver, in order of rising numbers of users.
     pub(super) fn results<'r>(&self, report: &'r Report) -> Vec<(Driver, Vec<SettingResults<'r>>)> {
         let by_driver = self.settings.chunk_by(|a, b| a.driver == b.driver);
         let of = |setting: &ScaleSetting| {

@@ -8,7 +8,7 @@ use super::plan::ScalePlan;
 use crate::results::SettingResults;
 use crate::text::{append_problems, error_count, felt_table, quantile_text};
 
-/// Returns a table with a row for each number of users, then the conclusions.
+/// Returns a table with a row for each number of users, and then the conclusions.
 pub(super) fn render(report: &Report, plan: &ScalePlan) -> String {
     let all = plan.results(report);
     if report.steps.is_empty() {
@@ -88,7 +88,7 @@ fn users_table(results: &[SettingResults]) -> String {
     felt_table("users", "call", rows) + &table.to_string()
 }
 
-/// Rounds `value` to a tenth; zero has no sign.
+/// Rounds `value` to a tenth; a rounded zero loses its minus sign.
 fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0 + 0.0
 }

@@ -1,9 +1,8 @@
-//! Transfer of the recommendation to other conditions. Little's law gives the connections that a
-//! pool needs: as many as requests are served at once, c = X · S, with X the highest throughput of
-//! the server and S the time that a request holds its connection (Little, *A Proof for the Queuing
-//! Formula L = λW*, Operations Research 9(3), 1961). Hold and network delay make S longer; they
-//! change X only where too few connections are left to reach it. The law is checked against the
-//! measurements.
+//! Recommendation for other conditions than the measured ones. By Little's law a pool needs as many
+//! connections as requests are served at once: c = X · S. X is the highest throughput of the server, S is the
+//! time for which a request holds its connection (Little, *A Proof for the Queuing Formula L = λW*,
+//! Operations Research 9(3), 1961). Hold time and network delay make S longer. They change X only if too few
+//! connections are left to reach it. The law is checked against the measurements.
 
 use std::time::Duration;
 
@@ -15,42 +14,44 @@ use crate::conditions::Conditions;
 use crate::drivers::Driver;
 use crate::recommendation::interval;
 
-/// Prediction of the law for one driver under one set of conditions.
+/// Prediction by the law for one driver under one set of conditions.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Prediction {
     driver: Driver,
     conditions: Conditions,
-    /// Additional time held against the base's conditions, in nanoseconds, measured at the fewest
-    /// connections.
+    /// Time for which a request holds its connection longer than under the base's conditions, in nanoseconds.
+    /// Measured at the smallest number of connections.
     longer_ns: f64,
-    /// Round trips of a request while it holds its connection; `Some` where the network differs
-    /// from the base's.
+    /// Number of round trips of a request while it holds its connection; absent if the network delay is that
+    /// of the base.
     round_trips: Option<f64>,
-    /// Connections that the law requires.
+    /// Number of connections that the law requires.
     pub(super) connections: f64,
-    /// Mean relative distance of the measured throughputs from min(c ÷ S, X).
+    /// Mean relative difference between the measured throughputs and min(c ÷ S, X).
     pub(super) error_ratio: f64,
 }
 
-/// Measurements of one driver from which its predictions start.
+/// Measurements of one driver under the conditions from which its predictions start.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Base {
     conditions: Conditions,
-    /// X: highest throughput of any size, per second.
+    /// X: highest mean throughput of any size, in requests per second.
     ceiling_per_s: f64,
-    /// S: time held at the fewest connections, in nanoseconds.
+    /// S: time for which a request holds its connection at the smallest number of connections, in
+    /// nanoseconds.
     held_ns: f64,
 }
 
-/// Returns the time that a request holds its connection at the fewest connections: the service time
-/// without contention, with hold and network.
+/// Returns the time for which a request holds its connection, in nanoseconds: the mean service time at the
+/// smallest number of connections, where requests do not compete. It includes hold time and network.
 fn held_ns(group: &SettingGroup) -> Option<f64> {
     let fewest = group.results.iter().find(|r| !r.held.is_empty())?;
     statistics::mean(&fewest.phase_means(|o| o.service.as_ref()))
 }
 
 impl Base {
-    /// Takes the group of `driver` with the shortest planned hold.
+    /// Returns the measurements of `driver` under the conditions with the shortest hold time and network
+    /// delay together.
     fn for_driver(groups: &[SettingGroup], driver: Driver) -> Option<Self> {
         let mine = groups.iter().filter(|g| g.driver == driver);
         let planned = |g: &&SettingGroup| g.conditions.hold.mean() + g.conditions.network_delay;
@@ -62,7 +63,7 @@ impl Base {
         })
     }
 
-    /// Returns the prediction for `group`.
+    /// Returns the prediction for the conditions of `group`, compared with the group's measurements.
     fn predict(&self, group: &SettingGroup) -> Option<Prediction> {
         let held = held_ns(group)?;
         let longer_ns = held - self.held_ns;
@@ -86,8 +87,8 @@ impl Base {
     }
 }
 
-/// Returns the predictions for every pooled driver that was swept under several conditions, with
-/// their base.
+/// Returns the predictions for each pooled driver that was swept under several sets of conditions, with their
+/// base.
 fn predictions(groups: &[SettingGroup]) -> Vec<(Base, Vec<Prediction>)> {
     let mut drivers: Vec<Driver> = groups.iter().map(|g| g.driver).collect();
     drivers.sort_unstable();
@@ -115,7 +116,7 @@ fn recommendation<'a>(
     all.find(|r| r.subject == group.subject)
 }
 
-/// Writes the predictions into `summary`.
+/// Writes the predictions into `summary`, as figures.
 pub(super) fn figures(groups: &[SettingGroup], summary: &mut Summary) {
     for (_, found) in predictions(groups) {
         for prediction in found {
@@ -132,8 +133,8 @@ pub(super) fn figures(groups: &[SettingGroup], summary: &mut Summary) {
     }
 }
 
-/// Returns the range of hold and network within which each recommendation stands, and how well the
-/// law describes the measurements; empty where only one set of conditions was swept.
+/// Returns text about the hold times and network delays for which each recommendation holds, and about how
+/// well the law describes the measurements. Empty if only one set of conditions was swept.
 pub(super) fn text(groups: &[SettingGroup], summary: &Summary) -> String {
     let mut text = String::new();
     for (base, found) in predictions(groups) {
@@ -154,7 +155,8 @@ pub(super) fn text(groups: &[SettingGroup], summary: &Summary) -> String {
     text
 }
 
-/// Returns the longest hold for which the base's recommendation has enough connections.
+/// Returns a sentence with the longest time held for which the recommendation of the base has enough
+/// connections.
 fn range(base: &Base, driver: Driver, stands: &Recommendation) -> String {
     let name = driver.name();
     let Some(value) = stands.value else {

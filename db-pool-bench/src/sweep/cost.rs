@@ -1,4 +1,5 @@
-//! Cost of drivers and pools against the bare protocol and against no pool, at equal connections.
+//! Cost of drivers and pools at equal numbers of connections, compared with the bare protocol and with no
+//! pool.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +22,7 @@ call: – where users outnumber connections; CPU: the client's, per query;
 CPU/query: of the first
 ";
 
-/// Figure of one step and its name in comparisons.
+/// Figure of a step that is compared, with its name.
 type StepFigure = (&'static str, fn(&Step) -> Option<f64>);
 
 const THROUGHPUT: StepFigure = ("throughput_per_s", |step| Some(step.throughput_per_s()));
@@ -32,7 +33,7 @@ const CPU: StepFigure = ("cpu_per_operation_ns", |step| {
 });
 const FIGURES: [StepFigure; 4] = [THROUGHPUT, CALL_P50, CALL_P99, CPU];
 
-/// Returns the results that compare with each other: those under the first conditions.
+/// Returns the results that can be compared with each other: those under the first conditions of the sweep.
 pub(super) fn comparable<'g, 'r>(groups: &'g [SettingGroup<'r>]) -> Vec<&'g SettingResults<'r>> {
     let first = groups.first().map(|group| group.conditions);
     let alike = groups.iter().filter(|g| Some(g.conditions) == first);
@@ -61,8 +62,7 @@ pub(super) fn compare(results: &[&SettingResults], summary: &mut Summary) {
     }
 }
 
-/// Returns the number of connections that share the load; `None` where users are too few for all of
-/// them.
+/// Returns the number of connections that share the load. `None` if there are fewer users than connections.
 fn loaded_connections(results: &SettingResults) -> Option<u64> {
     let (_, _, step) = results.held.first()?;
     let size = results.value;
@@ -72,7 +72,8 @@ fn loaded_connections(results: &SettingResults) -> Option<u64> {
     }
 }
 
-/// Compares over the repeats that both completed: a disturbance of a repeat affects both.
+/// Compares a figure of two drivers, repeat by repeat. Only repeats that both completed count, because a
+/// disturbance of a repeat affects both.
 fn ratio(
     subject: &SettingResults,
     base: &SettingResults,
@@ -106,9 +107,9 @@ fn ratio(
     })
 }
 
-/// Returns the call time at `quantile` over all operations. `None` where it falls among calls that
-/// were never answered, and where users outnumber connections: their wait then tells the number of
-/// users, not the driver.
+/// Returns the call time at `quantile` over all operations, in nanoseconds. `None` if the quantile falls
+/// among calls that were never answered. Also `None` if there are more users than connections, because their
+/// wait then depends on the number of users and not on the driver.
 fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
     if let (Load::Closed { users, .. }, Some(size)) = (&step.load, step.parameter("pool_size"))
         && *users as f64 > size
@@ -120,7 +121,7 @@ fn call_ns(step: &Step, quantile: f64) -> Option<f64> {
         Load::Closed { .. } => Latency::from_operations(operations)
             .ok()?
             .quantile(quantile)?,
-        // In an open loop the call time of censored requests is not recorded.
+        // In an open loop the call time of unanswered requests is not recorded.
         Load::Open { .. } if step.censored() > 0 => return None,
         Load::Open { .. } => {
             let calls =
@@ -136,7 +137,7 @@ fn round_trips(results: &[&SettingResults]) -> BTreeMap<Driver, f64> {
     results.iter().filter_map(read).collect()
 }
 
-/// Returns the table of driver and pool cost and the extra round trips; empty without comparisons.
+/// Returns the table of what drivers and pools cost, and the extra round trips; empty without comparisons.
 pub(super) fn text(results: &[&SettingResults], summary: &Summary) -> String {
     let mut text = String::new();
     if !summary.comparisons.is_empty() {
@@ -196,7 +197,7 @@ fn absent() -> String {
     "–".to_owned()
 }
 
-/// Formats a ratio as `0.93±0.02`, from 10 on `13.4±5.2`, from 100 on `134±52`.
+/// Formats a ratio as `0.93±0.02`; from 10 on as `13.4±5.2`, from 100 on as `134±52`.
 fn shown(comparison: &Comparison) -> String {
     let ratio = comparison.ratio;
     let digits = match ratio {
@@ -221,7 +222,7 @@ mod tests {
     use super::*;
     use crate::sweep::tests::step;
 
-    /// Repeats of a driver at 4 connections; the machine halves its speed from round to round.
+    /// Creates repeats of a driver at 4 connections. The machine is half as fast in each further repeat.
     fn steps(driver: Driver, throughput_per_s: f64, cpu_ns: f64, extra: f64) -> Vec<Step> {
         let repeat = |repeat: u64| {
             let speed = 0.5_f64.powi(repeat as i32);

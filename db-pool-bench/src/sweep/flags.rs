@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use bench_cli::RateOrUsers;
 use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
-use bench_cli::objective::Objective;
+use bench_cli::{Objective, RateOrUsers};
 use clap::Args;
 use load_engine::ThinkTime;
 
@@ -55,7 +54,7 @@ const USERS: &str = "Users who each wait for their answer (closed loop) [default
     mut_arg("users", |arg| arg.help(USERS))
 )]
 pub(crate) struct SweepFlags {
-    // First: the fields after it take their values out of what was parsed.
+    // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
     _exclusive: RateOrUsers,
 
@@ -120,7 +119,7 @@ pub(crate) struct SweepFlags {
 }
 
 impl SweepFlags {
-    /// Returns every combination of hold and network delay, the shortest first.
+    /// Returns every combination of hold time and network delay, the shortest first.
     pub(crate) fn conditions(&self) -> Vec<Conditions> {
         let (mut holds, mut delays) = (self.hold.clone(), self.network_delay.clone());
         holds.sort_by_key(|hold| hold.mean());

@@ -1,9 +1,10 @@
-//! Connections of a fleet: the pool of one instance times the number of instances, against the
-//! server's limit; and the classic formula for pool sizes.
+//! Connections of several instances of an application: the pool of one instance × the number of instances,
+//! compared with the server's limit. Also the classic formula for pool sizes.
 
 use bench_report::{Report, Summary};
 
-/// Returns `max_connections` and the reserved connections, as the steps read them.
+/// Returns `max_connections` and the number of reserved connections, as the steps recorded them; `None` if
+/// they did not.
 fn room(report: &Report) -> Option<(f64, f64)> {
     let mut servers = report.steps.iter().filter_map(|step| step.server.as_ref());
     let read = |server: &bench_report::ServerEvidence| {
@@ -16,7 +17,7 @@ fn room(report: &Report) -> Option<(f64, f64)> {
     servers.find_map(read)
 }
 
-/// Writes the connections of `instances` into `summary`, for each recommendation.
+/// Writes the connections of `instances` together into `summary`, for each recommendation.
 pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Summary) {
     let Some(instances) = instances else { return };
     for recommendation in summary.recommendations.clone() {
@@ -31,7 +32,8 @@ pub(super) fn figures(report: &Report, instances: Option<u64>, summary: &mut Sum
     }
 }
 
-/// Returns a sentence on the connections of `instances` with `size` each, against those available.
+/// Returns a sentence about the connections of `instances` with a pool of `size` each, compared with those
+/// that the server has.
 pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     let wanted = size * instances as f64;
     let fleet = format!("{instances} instances × {size} = {wanted} connections");
@@ -51,7 +53,8 @@ pub(super) fn sentence(report: &Report, instances: u64, size: f64) -> String {
     }
 }
 
-/// Returns the result of `cores × 2 + spindles`, where the server is on this machine.
+/// Returns a sentence with the result of the formula `cores × 2 + spindles`, or with the reason why it cannot
+/// be computed if the server is not on this machine.
 pub(super) fn classic(report: &Report) -> String {
     let here = report.steps.iter().any(|step| {
         let server = step.server.as_ref();

@@ -1,5 +1,5 @@
-//! Group of settings that are compared with each other: one driver under one set of conditions,
-//! sizes rising.
+//! Group of settings that are compared with each other: one driver under one set of conditions, with rising
+//! sizes.
 
 use bench_report::{Report, Step};
 
@@ -13,14 +13,14 @@ use crate::results::SettingResults;
 pub(super) struct SettingGroup<'a> {
     pub(super) driver: Driver,
     pub(super) conditions: Conditions,
-    /// Its name: the driver's, with the conditions where a sweep crosses several.
+    /// Name of the group: that of the driver, followed by the conditions if the sweep has several.
     pub(super) subject: String,
-    /// Sizes rising.
+    /// Results in order of rising size.
     pub(super) results: Vec<SettingResults<'a>>,
 }
 
 impl<'a> SettingGroup<'a> {
-    /// Returns the groups of `settings`, in their order.
+    /// Groups the results of `settings`; groups have the order of their first setting.
     pub(super) fn all(report: &'a Report, settings: &[PoolSweepSetting]) -> Vec<Self> {
         let crossed = settings
             .iter()
@@ -57,7 +57,7 @@ impl<'a> SettingGroup<'a> {
         groups
     }
 
-    /// Returns the highest mean throughput of any size, per second.
+    /// Returns the highest mean throughput of any size, in requests per second.
     pub(super) fn best_throughput_per_s(&self) -> Option<f64> {
         let each = self
             .results

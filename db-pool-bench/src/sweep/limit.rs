@@ -1,13 +1,13 @@
-//! Limiting factor of the best setting, as far as this report's own figures show.
+//! Limiting factor of the best setting, as far as the figures of this report show it.
 
 use bench_report::{Environment, Limit, LimitOwner, Operation, Step};
 use pg_evidence::dominant_event;
 
 use crate::results::{SettingResults, carries_its_rate};
 
-/// Share of CPU above which the processors are the limit.
+/// Used share of the CPU. From this share on, the processors are the limit.
 const CPU_BOUND: f64 = 0.9;
-/// Share of the requests in service above which their wait is the limit.
+/// Share of the requests in service that wait. From this share on, their wait is the limit.
 const WAIT_BOUND: f64 = 0.5;
 const WAITS: [(&str, &str); 4] = [
     ("lock", "locks of other sessions"),
@@ -16,8 +16,8 @@ const WAITS: [(&str, &str); 4] = [
     ("other_wait", "other waits in the server"),
 ];
 
-/// Returns the limit that the throughput of `best` met; `None` where it completed no step.
-/// `open_above`: throughput still rose at the largest setting.
+/// Returns the limit of the throughput of `best`; `None` if the setting completed no step. `open_above` is
+/// true if throughput still rose at the largest setting.
 pub(super) fn find(
     best: &SettingResults,
     open_above: bool,
@@ -34,8 +34,9 @@ pub(super) fn find(
     })
 }
 
-/// Checks from the outside in: the arrival rate, then the processors, which explain whatever queues
-/// for them, then the waits of sessions, and then the settings themselves.
+/// Finds the owner of the limit, with the reason. Checks the arrival rate first, then the processors, because
+/// they explain whatever queues for them, then the waits of sessions, and at last whether larger settings
+/// were tried.
 fn owner(
     best: &SettingResults,
     open_above: bool,
@@ -100,9 +101,9 @@ fn owner(
     })
 }
 
-/// Returns class, name and share of the wait of most sessions. The share is of all requests in
-/// service, throughput × service time (Little's law): sessions idle between requests, or waiting
-/// for the network, do not count.
+/// Returns the wait with the most sessions: its class, its name, and its share of all requests in service.
+/// That number is throughput × service time (Little's law), so sessions that are idle between requests or
+/// wait for the network do not count. `None` if no wait has a share of [`WAIT_BOUND`].
 fn dominant_wait(best: &SettingResults) -> Option<(&'static str, &'static str, f64)> {
     let cpu = best.server("sessions.cpu_mean")?;
     let mean = |class: &str| best.server(&format!("sessions.{class}_mean"));
@@ -162,7 +163,7 @@ mod tests {
         find(&results, open_above, &environment).unwrap()
     }
 
-    /// Sessions are seen waiting because nobody gives them a processor.
+    /// Sessions show as waiting because no processor is free to run them.
     #[test]
     fn processors_that_are_used_up_come_before_what_queues_for_them() {
         let crowded = [
@@ -249,7 +250,8 @@ mod tests {
             LimitOwner::Unknown
         );
         assert_eq!(limit(&[], 100_000_000, 0.05).owner, LimitOwner::Unknown);
-        // Where nothing is used up and more connections still gave more, they are the limit.
+        // If nothing is used up and more connections still gave more throughput, the sizes that were tried
+        // are the limit.
         let rising = limit_at(&working, 100_000_000, 0.05, true);
         assert_eq!(rising.owner, LimitOwner::Bound);
         assert!(rising.reason.contains("more than 4"), "{}", rising.reason);

@@ -1,5 +1,5 @@
-//! Scenario `sweep`: pool sizes and drivers, each setting several times in a shuffled order, on one
-//! server.
+//! Scenario `sweep`: pool sizes and drivers on one server. Each setting is run several times, in a shuffled
+//! order.
 
 mod carry_over;
 mod cost;
@@ -34,7 +34,7 @@ use crate::drivers::{Driver, round_trips};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
-/// Figure of a step: round trips of its driver per request beyond those of the statement.
+/// Name of a step's figure: round trips of the driver for each request, beyond those of the statement.
 const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 
 /// Runs a sweep from flags to exit code.
@@ -119,7 +119,7 @@ impl Scenario for PoolSweepPlan<'_> {
 }
 
 impl PoolSweepPlan<'_> {
-    /// Searches for the highest rate of each setting, in a shuffled order.
+    /// Searches for the highest rate of each setting; the settings have a shuffled order.
     fn find_rates(
         &self,
         context: &mut ScenarioContext,
@@ -150,7 +150,8 @@ fn add_round_trips(bench: &mut Bench, index: usize, extra: Option<&f64>) {
     }
 }
 
-/// Counts the extra round trips of each driver; a count that fails is absent and leaves a warning.
+/// Counts the extra round trips of each driver. A driver whose count fails is absent from the result, and a
+/// warning tells the reason.
 fn round_trips(
     context: &mut ScenarioContext,
     plan: &PoolSweepPlan,

@@ -1,4 +1,4 @@
-//! Plan of a sweep, settled before the server is touched.
+//! Plan of a sweep, made before the server is contacted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::load_sharing::{LoadSharing, PlannedRun};
 use crate::run_server::scenario_name;
 use crate::workloads::WorkloadSelection;
 
-/// Smallest cap of requests in flight in an open loop, so that waits in the pool do not show as
-/// backlog.
+/// Smallest bound on requests in flight in an open loop. It is large enough that waits for a connection show
+/// as checkout time and not as backlog.
 const FEWEST_IN_FLIGHT: u64 = 1_024;
-/// Requests in flight per connection of a large pool.
+/// Number of requests in flight for each connection of a large pool.
 const IN_FLIGHT_PER_CONNECTION: u64 = 8;
 /// Refusal of `--app-instances` beside a search for a rate.
 const NO_SIZE_FOUND: &str = "\
@@ -32,9 +32,9 @@ the size found";
 pub(crate) struct PoolSweepSetting {
     /// Driver under test.
     pub(crate) driver: Driver,
-    /// Connections of the pool, or of as many users without a pool.
+    /// Number of the pool's connections. Without a pool: number of users, each with a connection.
     pub(crate) size: u64,
-    /// Conditions of the requests.
+    /// Hold time and network delay of the requests.
     pub(crate) conditions: Conditions,
 }
 
@@ -58,8 +58,8 @@ impl PoolSweepSetting {
         }
     }
 
-    /// Returns the most requests in flight of an open loop: one for each connection where there is no
-    /// pool in which others could wait.
+    /// Returns the largest number of requests in flight in an open loop. Without a pool it is the number of
+    /// connections, because a request cannot wait for one.
     fn in_flight_cap(self) -> u64 {
         if self.driver.is_pooled() {
             in_flight_cap(self.size)
@@ -68,7 +68,7 @@ impl PoolSweepSetting {
         }
     }
 
-    /// Returns its conditions as parameters of a step.
+    /// Returns the conditions of the setting as parameters of a step.
     pub(super) fn condition_parameters(self) -> [(&'static str, String); 2] {
         let delay = humantime::format_duration(self.conditions.network_delay);
         [
@@ -87,12 +87,12 @@ impl PoolSweepSetting {
     }
 }
 
-/// Settled plan of a sweep.
+/// Plan of a sweep: settings, workload and seed.
 #[derive(Debug)]
 pub(crate) struct PoolSweepPlan<'a> {
     /// Flags of the command.
     pub(crate) flags: &'a SweepFlags,
-    /// Settings, each once: by conditions, then by driver, sizes rising.
+    /// Settings, each once: in order of conditions, then driver, then rising size.
     pub(crate) settings: Vec<PoolSweepSetting>,
     /// Workload of the requests.
     pub(crate) selection: WorkloadSelection,
@@ -103,10 +103,10 @@ pub(crate) struct PoolSweepPlan<'a> {
 }
 
 impl<'a> PoolSweepPlan<'a> {
-    /// Settles what `flags` ask for.
+    /// Makes the plan that `flags` describe.
     ///
     /// # Errors
-    /// Fails with a [`bench_cli::UsageError`] when flags contradict each other, or a script is wrong.
+    /// Fails with a [`bench_cli::UsageError`] if flags contradict each other, or if a script has an error.
     pub(crate) fn new(flags: &'a SweepFlags) -> anyhow::Result<Self> {
         let mut drivers = flags.driver.clone();
         drivers.sort_unstable();
@@ -168,7 +168,7 @@ impl<'a> PoolSweepPlan<'a> {
         drivers
     }
 
-    /// Returns the connections of the largest setting.
+    /// Returns the number of connections of the largest setting.
     pub(crate) fn largest(&self) -> u64 {
         self.flags.pool_sizes.largest()
     }
@@ -178,7 +178,7 @@ impl<'a> PoolSweepPlan<'a> {
         self.flags.load.step.repeats(DEFAULTS)
     }
 
-    /// Returns the planned time of all steps.
+    /// Returns the planned length of all steps together.
     pub(crate) fn total(&self) -> Duration {
         let step = self.flags.load.step.warmup(DEFAULTS) + self.flags.load.step.measure(DEFAULTS);
         step * (self.settings.len() as u32).saturating_mul(self.repeats() as u32)
@@ -196,7 +196,7 @@ impl<'a> PoolSweepPlan<'a> {
         step
     }
 
-    /// Returns the plan of a step that a search for a rate asks for.
+    /// Returns the plan of the step that a search for a rate wants to run next.
     pub(crate) fn step_at(&self, setting: PoolSweepSetting, step: RateStep) -> StepPlan {
         let load = LoadPlan::Open {
             rate_per_s: step.rate_per_s,
@@ -253,7 +253,8 @@ impl<'a> PoolSweepPlan<'a> {
             }
             return plan;
         }
-        // Twice the largest pool, so that every pool is contended by the same demand.
+        // The number of users is twice the largest pool, so that the same number of users competes for every
+        // pool.
         load.load(2 * self.largest(), setting.in_flight_cap())
     }
 
@@ -292,7 +293,7 @@ impl<'a> PoolSweepPlan<'a> {
     }
 }
 
-/// Returns the most requests in flight of an open loop on a pool of `size`.
+/// Returns the largest number of requests in flight in an open loop on a pool of `size`.
 pub(crate) fn in_flight_cap(size: u64) -> u64 {
     FEWEST_IN_FLIGHT.max(IN_FLIGHT_PER_CONNECTION * size)
 }

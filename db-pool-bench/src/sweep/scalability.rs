@@ -6,10 +6,10 @@ use statistics::usl::{self, Usl, UslError};
 
 use super::SettingGroup;
 
-/// Fits the law to every repeat of every size.
+/// Fits the law to the throughput of every repeat at every size.
 ///
 /// # Errors
-/// Fails when the points allow no fit.
+/// Fails if the points allow no fit.
 fn fit(group: &SettingGroup) -> Result<Usl, UslError> {
     let points: Vec<(f64, f64)> = group
         .results
@@ -23,7 +23,7 @@ fn fit(group: &SettingGroup) -> Result<Usl, UslError> {
     usl::fit(&points)
 }
 
-/// Writes the fitted figures into `summary`, under the group's name.
+/// Writes the parameters of the fitted law into `summary`, under the group's name.
 pub(super) fn figures(group: &SettingGroup, summary: &mut Summary) {
     let Ok(law) = fit(group) else { return };
     let subject = &group.subject;
@@ -36,7 +36,7 @@ pub(super) fn figures(group: &SettingGroup, summary: &mut Summary) {
     }
 }
 
-/// Returns a sentence on the fitted law, or on why there is none.
+/// Returns a sentence about the fitted law, or about the reason why there is none.
 pub(super) fn sentence(group: &SettingGroup) -> String {
     let law = match fit(group) {
         Ok(law) => law,

@@ -1,4 +1,4 @@
-//! Table of the statements of transactions at the recommended settings.
+//! Table of the single statements of transactions, at the recommended settings.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,14 +7,14 @@ use bench_cli::table::{self, Table};
 use bench_report::histogram::{Recording, recording};
 use bench_report::{Recommendation, Report};
 
-/// Sums of one statement over several steps.
+/// Totals of one statement over several steps.
 struct StatementTotals {
     call: Recording,
     failed: u64,
 }
 
-/// Returns a table of statements for each recommended setting; empty where no operation consists of
-/// several.
+/// Returns a table of statements for each recommended setting; empty if every operation is a single
+/// statement.
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
     for recommendation in &report.summary.recommendations {
@@ -52,7 +52,7 @@ fn table(statements: &BTreeMap<&str, StatementTotals>) -> Table {
     rows
 }
 
-/// Returns script and line of a statement's name, for sorting.
+/// Splits a statement's name into script and line number, by which the table is sorted.
 fn place(name: &str) -> (&str, u32) {
     let (script, rest) = name.split_once(':').unwrap_or((name, ""));
     let line = rest.split_once(' ').map_or(rest, |(line, _)| line);
@@ -79,7 +79,7 @@ fn gather<'a>(
                 });
             statement.failed += part.failures();
             if let Some(Ok(call)) = part.call.as_ref().map(bench_report::Histogram::decode) {
-                // Equal bounds on both sides: adding cannot fail.
+                // Both histograms have the same bounds, so adding cannot fail.
                 let _ = statement.call.add(&call);
             }
         }

@@ -12,7 +12,7 @@ use crate::text::{
     time_sentence,
 };
 
-/// Returns tables of 80 columns: the figures of each setting, the recommendations and their
+/// Returns tables of 80 columns with the figures of each setting, then the recommendations with their
 /// reasons.
 pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
     if report.steps.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn render(report: &Report, plan: &PoolSweepPlan) -> String {
     text.push_str(&cost::text(&cost::comparable(&groups), &report.summary));
     text.push_str(&statements::render(report));
     text.push('\n');
-    // The recommendations come last, where a terminal shows them.
+    // The recommendations come last, because a terminal shows the end of the text.
     conclusions(&mut text, report, plan, &groups);
     text
 }

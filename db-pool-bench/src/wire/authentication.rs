@@ -1,4 +1,4 @@
-//! Login: SCRAM-SHA-256, bound to the TLS channel or not, MD5, clear text, or trust.
+//! Login at the server: SCRAM-SHA-256 (with or without channel binding to TLS), MD5, clear text, or trust.
 
 use std::borrow::Cow;
 use std::io;
@@ -21,12 +21,12 @@ const NO_PASSWORD: &str = "the server asks for a password, and none is given";
 const UNKNOWN_METHOD: &str = "the server asks for a way to log in that the driver wire does not know; it knows \
      SCRAM-SHA-256, MD5, clear text and trust";
 
-/// Logs in as `config` says. Afterwards the server waits for a request.
+/// Logs in as `config` says. Afterwards the server waits for the first request.
 ///
 /// # Errors
-/// Fails with the error of the server or the system, or with what `config` lacks.
+/// Fails with the error of the server or the operating system, or if `config` lacks something.
 pub(super) async fn log_in(channel: &mut MessageChannel, config: &Config) -> Result<(), WireError> {
-    // By default the user who runs this process, as with the other drivers.
+    // The default is the user who runs this process, as with the other drivers.
     let user = match config.get_user() {
         Some(user) => Cow::Borrowed(user),
         None => Cow::Owned(whoami::username().map_err(io::Error::other)?),
@@ -60,7 +60,7 @@ pub(super) async fn log_in(channel: &mut MessageChannel, config: &Config) -> Res
             | Message::AuthenticationKerberosV5
             | Message::AuthenticationScmCredential
             | Message::AuthenticationSspi => return Err(WireError::Login(UNKNOWN_METHOD)),
-            // The server's parameters, its key for cancelling, notices.
+            // Messages that need no answer: the server's parameters, its key for cancelling, notices.
             _ => {}
         }
     }
@@ -89,7 +89,7 @@ fn password(config: &Config) -> Result<&[u8], WireError> {
     config.get_password().ok_or(WireError::Login(NO_PASSWORD))
 }
 
-/// Refuses a login that is not bound to the TLS channel, where `config` requires that.
+/// Fails if `config` requires channel binding, for a login that is not bound to the TLS channel.
 fn check_unbound(config: &Config) -> Result<(), WireError> {
     match config.get_channel_binding() {
         Binding::Require => Err(WireError::Login(UNBOUND)),

@@ -10,16 +10,17 @@ use tokio_postgres::Config;
 use super::error::WireError;
 use super::socket::Socket;
 
-/// Room for reading: more than any answer of a workload takes.
+/// Initial size of the read buffer: more than an answer of any workload takes.
 const READ_BYTES: usize = 8 * 1024;
-/// Room below which the read buffer is moved to its beginning, or grows.
+/// Free space in the read buffer. If less is left, the received bytes are moved to the beginning, or the
+/// buffer grows.
 const LEAST_ROOM_BYTES: usize = 1024;
 
-/// Sends and receives messages.
+/// Socket to a server that sends and receives messages.
 #[derive(Debug)]
 pub(super) struct MessageChannel {
     socket: Socket,
-    /// Messages that [`MessageChannel::send`] sends next.
+    /// Messages that the next call of [`MessageChannel::send`] sends.
     pub(super) outgoing: BytesMut,
     incoming: BytesMut,
 }
@@ -37,19 +38,19 @@ impl MessageChannel {
         })
     }
 
-    /// Returns the hash of the server's certificate, which a login is bound to; `None` without TLS.
+    /// Returns the hash of the server's certificate, to which a login can be bound; `None` without TLS.
     pub(super) fn server_end_point(&self) -> Option<Vec<u8>> {
         self.socket.server_end_point()
     }
 
-    /// Sends what stands in `outgoing`, in one write, and empties it.
+    /// Sends the messages in `outgoing`, in one write, and empties it.
     pub(super) async fn send(&mut self) -> io::Result<()> {
         let sent = self.socket.write_all(&self.outgoing).await;
         self.outgoing.clear();
         sent
     }
 
-    /// Receives the next message as a whole. Allocates; for use outside of measured requests.
+    /// Receives the next complete message. It allocates, so it is used only outside of measured requests.
     pub(super) async fn next_message(&mut self) -> io::Result<Message> {
         loop {
             if let Some(message) = Message::parse(&mut self.incoming)? {
@@ -59,12 +60,12 @@ impl MessageChannel {
         }
     }
 
-    /// Returns the bytes that have been received and not been discarded.
+    /// Returns the bytes that were received and not yet discarded.
     pub(super) fn received(&self) -> &[u8] {
         &self.incoming
     }
 
-    /// Waits for more bytes and adds them to the received ones.
+    /// Waits until more bytes arrive, and adds them to the received ones.
     pub(super) async fn receive(&mut self) -> io::Result<()> {
         if self.incoming.capacity() - self.incoming.len() < LEAST_ROOM_BYTES {
             self.incoming.reserve(READ_BYTES);
@@ -72,8 +73,7 @@ impl MessageChannel {
         self.socket.read_into(&mut self.incoming).await
     }
 
-    /// Discards the first `length` received bytes. Where these are all, the next answer reuses
-    /// their memory instead of the memory behind them.
+    /// Discards the first `length` received bytes. If these are all, the next answer reuses their memory.
     pub(super) fn discard(&mut self, length: usize) {
         if length == self.incoming.len() {
             self.incoming.clear();

@@ -1,4 +1,4 @@
-//! A connection without a driver: one write and one answer for each round trip.
+//! Connection without a driver: one write and one answer for each round trip.
 
 use std::io;
 use std::mem;
@@ -19,35 +19,35 @@ use super::channel::MessageChannel;
 use super::error::{ServerError, WireError};
 use super::message::RawMessage;
 
-/// Format code of values in binary.
+/// Format code of the protocol for values in binary.
 const BINARY: i16 = 1;
-/// Row limit of an execution that has none.
+/// Row limit of the protocol that means no limit.
 const UNLIMITED: i32 = 0;
 
 /// Result of one round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ExecutionResult {
+pub(crate) struct ExecutionResult {
     /// Number of rows.
-    pub rows: u64,
-    /// First column of the last row, where that is an `int4`.
-    pub value: Option<i32>,
+    pub(crate) rows: u64,
+    /// First column of the last row, if that is an `int4`.
+    pub(crate) value: Option<i32>,
 }
 
-/// A connection that is used by one user alone.
+/// Connection that only one user uses.
 #[derive(Debug)]
-pub struct BareConnection {
+pub(crate) struct BareConnection {
     channel: MessageChannel,
-    /// True if the server waits for a request: false within an answer, and for ever once the
+    /// True if the server waits for a request. False while an answer is being read, and for ever after the
     /// connection broke.
     idle: bool,
 }
 
 impl BareConnection {
-    /// Connects and logs in as `config` says, with TLS where it asks for it, within its time-out.
+    /// Connects and logs in as `config` says, with TLS if it asks for it, within its time-out.
     ///
     /// # Errors
-    /// Fails with the error of the system or the server, or with what `config` lacks.
-    pub async fn connect(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
+    /// Fails with the error of the operating system or the server, or if `config` lacks something.
+    pub(crate) async fn connect(config: &Config, tls: &RustlsConnector) -> Result<Self, WireError> {
         let opening = Self::open(config, tls);
         let Some(bound) = config.get_connect_timeout() else {
             return opening.await;
@@ -65,16 +65,16 @@ impl BareConnection {
         })
     }
 
-    /// Returns true if it can still be used.
-    pub fn is_usable(&self) -> bool {
+    /// Returns true if the connection can still be used.
+    pub(crate) fn is_usable(&self) -> bool {
         self.idle
     }
 
-    /// Prepares `sql`, whose parameters have the types `types`, as `name`.
+    /// Prepares `sql` as a statement called `name`. `types` are the types of its parameters.
     ///
     /// # Errors
-    /// Fails with the error of the server or the system.
-    pub async fn prepare(
+    /// Fails with the error of the server or the operating system.
+    pub(crate) async fn prepare(
         &mut self,
         name: &str,
         sql: &str,
@@ -86,11 +86,11 @@ impl BareConnection {
         self.round_trip(None).await.map(drop)
     }
 
-    /// Returns the type OIDs of the parameters of `sql`, which is not executed.
+    /// Returns the type OIDs of the parameters of `sql`, without executing it.
     ///
     /// # Errors
-    /// Fails with the error of the server or the system.
-    pub async fn describe_parameters(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
+    /// Fails with the error of the server or the operating system.
+    pub(crate) async fn describe_parameters(&mut self, sql: &str) -> Result<Vec<u32>, WireError> {
         frontend::parse("", sql, [], &mut self.channel.outgoing)?;
         frontend::describe(b'S', "", &mut self.channel.outgoing)?;
         frontend::sync(&mut self.channel.outgoing);
@@ -112,11 +112,11 @@ impl BareConnection {
         }
     }
 
-    /// Binds `values` to the statement prepared as `name` and executes it, in one write.
+    /// Binds `values` to the prepared statement `name` and executes it, in one write.
     ///
     /// # Errors
-    /// Fails with the error of the server or the system.
-    pub async fn execute(
+    /// Fails with the error of the server or the operating system.
+    pub(crate) async fn execute(
         &mut self,
         name: &str,
         values: &[BoundValue],
@@ -125,11 +125,11 @@ impl BareConnection {
         self.round_trip(None).await
     }
 
-    /// Parses `sql` without a name, binds `values` and executes it, in one write.
+    /// Parses `sql` as the unnamed statement, binds `values` and executes it, in one write.
     ///
     /// # Errors
-    /// Fails with the error of the server or the system.
-    pub async fn execute_once(
+    /// Fails with the error of the server or the operating system.
+    pub(crate) async fn execute_once(
         &mut self,
         sql: &str,
         values: &[BoundValue],
@@ -140,7 +140,7 @@ impl BareConnection {
         self.round_trip(None).await
     }
 
-    /// Writes the messages that bind `values` to `name`, execute it and end the round trip.
+    /// Adds the messages that bind `values` to the statement `name`, execute it and end the round trip.
     fn bind(&mut self, name: &str, values: &[BoundValue]) -> io::Result<()> {
         let bound = frontend::bind(
             "",
@@ -166,21 +166,20 @@ impl BareConnection {
         Ok(())
     }
 
-    /// Runs `sql` by the simple query protocol.
+    /// Executes `sql` by the simple query protocol.
     ///
     /// # Errors
-    /// Fails with the error of the server or the system.
-    pub async fn simple_query(&mut self, sql: &str) -> Result<ExecutionResult, WireError> {
+    /// Fails with the error of the server or the operating system.
+    pub(crate) async fn simple_query(&mut self, sql: &str) -> Result<ExecutionResult, WireError> {
         frontend::query(sql, &mut self.channel.outgoing)?;
         self.round_trip(None).await
     }
 
-    /// Runs `sql` by the simple query protocol and adds the result of each of its statements to
-    /// `results`.
+    /// Executes `sql` by the simple query protocol. Adds the result of each of its statements to `results`.
     ///
     /// # Errors
-    /// Fails with the error of the server or the system.
-    pub async fn simple_query_results(
+    /// Fails with the error of the server or the operating system.
+    pub(crate) async fn simple_query_results(
         &mut self,
         sql: &str,
         results: &mut Vec<StatementResult>,
@@ -189,16 +188,16 @@ impl BareConnection {
         self.round_trip(Some(results)).await.map(drop)
     }
 
-    /// Tells the server that the connection ends, and closes it.
-    pub async fn close(mut self) {
+    /// Announces to the server that the connection ends, and closes it.
+    pub(crate) async fn close(mut self) {
         self.channel.outgoing.clear();
         frontend::terminate(&mut self.channel.outgoing);
-        // Fails where the server has closed the connection before, which is no matter.
+        // Fails if the server has already closed the connection, which does not matter here.
         let _ = self.channel.send().await;
     }
 
-    /// Sends the outgoing messages and reads until the server waits for a request. Adds the result
-    /// of each statement to `results`, where that is given. Allocates nothing without it.
+    /// Sends the outgoing messages, and reads until the server waits for the next request. Adds the result of
+    /// each statement to `results`, if given; otherwise it allocates nothing.
     async fn round_trip(
         &mut self,
         mut results: Option<&mut Vec<StatementResult>>,
@@ -208,14 +207,15 @@ impl BareConnection {
         let mut executed = ExecutionResult::default();
         let mut refusal = None;
         let mut result = StatementResult::default();
-        // Number of received bytes that are dealt with.
+        // Number of received bytes that were processed.
         let mut done = 0;
         loop {
             let Some(message) = RawMessage::parse_first(&self.channel.received()[done..])? else {
                 self.channel.discard(mem::take(&mut done));
                 match self.channel.receive().await {
                     Ok(()) => continue,
-                    // The server's own message tells more than that it closed the connection.
+                    // If the server sent an error message before it closed the connection, that message is
+                    // returned.
                     Err(broken) => return Err(refusal.map_or(broken.into(), WireError::Server)),
                 }
             };

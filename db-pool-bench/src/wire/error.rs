@@ -8,48 +8,48 @@ use tokio_postgres::fallible_iterator::FallibleIterator as _;
 
 /// Reasons why a connection or a round trip failed.
 #[derive(Debug, thiserror::Error)]
-pub enum WireError {
+pub(crate) enum WireError {
     /// The server refused the login or the statement.
     #[error(transparent)]
     Server(Box<ServerError>),
     /// The server could not be reached.
     #[error("error connecting to server: {0}")]
     Connect(#[source] io::Error),
-    /// The connection broke.
+    /// The connection broke after it was established.
     #[error("error communicating with the server: {0}")]
     Io(#[from] io::Error),
     /// The TLS handshake failed.
     #[error("error performing TLS handshake: {0}")]
     Tls(#[source] io::Error),
-    /// The server asks for a way to log in that is not supported, or the settings lack something.
+    /// The server wants a method of login that is not supported, or the settings lack something.
     #[error("{0}")]
     Login(&'static str),
 }
 
-/// Fields of an `ErrorResponse` that people are shown.
+/// Fields of an `ErrorResponse` message that are shown to people.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ServerError {
-    /// Severity, as `ERROR` or `FATAL`.
-    pub severity: String,
-    /// SQLSTATE, as `28P01`.
-    pub code: String,
+pub(crate) struct ServerError {
+    /// Severity, such as `ERROR` or `FATAL`.
+    pub(crate) severity: String,
+    /// SQLSTATE, such as `28P01`.
+    pub(crate) code: String,
     /// Primary message, on one line.
-    pub message: String,
+    pub(crate) message: String,
     /// Secondary message with further details.
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
     /// Suggestion for solving the problem.
-    pub hint: Option<String>,
-    /// Character of the statement at fault, from 1.
-    pub position: Option<u32>,
-    /// Call stack at the error, innermost first, a line each.
-    pub context: Option<String>,
+    pub(crate) hint: Option<String>,
+    /// Position of the error in the statement, in characters from 1.
+    pub(crate) position: Option<u32>,
+    /// Call stack at the error: one line for each level, the innermost first.
+    pub(crate) context: Option<String>,
 }
 
 impl ServerError {
-    /// Parses an `ErrorResponse`.
+    /// Parses an `ErrorResponse` message.
     ///
     /// # Errors
-    /// Fails when `message` is none.
+    /// Fails if `message` is another message.
     pub(super) fn parse(message: &[u8]) -> io::Result<Self> {
         match Message::parse(&mut BytesMut::from(message))? {
             Some(Message::ErrorResponse(body)) => Self::from_body(&body),
@@ -57,10 +57,10 @@ impl ServerError {
         }
     }
 
-    /// Takes the fields of `body`.
+    /// Reads the fields of `body`.
     ///
     /// # Errors
-    /// Fails when they are malformed.
+    /// Fails if they are malformed.
     pub(super) fn from_body(body: &ErrorResponseBody) -> io::Result<Self> {
         let mut error = Self::default();
         let mut fields = body.fields();
@@ -81,7 +81,7 @@ impl ServerError {
     }
 }
 
-/// Formats it as the other drivers do.
+/// Formats the error as the other drivers do.
 impl std::fmt::Display for ServerError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.severity, self.message)?;

@@ -1,5 +1,5 @@
-//! Messages of the server as they lie in the read buffer. Only tag and length are parsed: the rest
-//! is taken apart only where it is used.
+//! Messages of the server as they lie in the read buffer. Only tag and length of each are parsed; the rest is
+//! parsed only if it is used.
 
 use std::io;
 use std::ops::Range;
@@ -14,25 +14,25 @@ use pgbench_script::StatementResult;
 
 const HEADER_BYTES: usize = 5;
 
-/// A message that has been received as a whole.
+/// Message that was received completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RawMessage<'a> {
-    /// Type of the message.
+    /// Type of the message, as a letter.
     pub(super) tag: u8,
-    /// All bytes, tag and length included.
+    /// All bytes of the message, tag and length included.
     pub(super) whole: &'a [u8],
 }
 
 impl<'a> RawMessage<'a> {
-    /// Returns the message at the beginning of `bytes`; `None` where a part of it is missing.
+    /// Returns the first message in `bytes`; `None` if it was not received completely.
     ///
     /// # Errors
-    /// Fails when they are no message.
+    /// Fails if the bytes are no message.
     pub(super) fn parse_first(bytes: &'a [u8]) -> io::Result<Option<Self>> {
         let Some(header) = Header::parse(bytes)? else {
             return Ok(None);
         };
-        // The length does not count the tag.
+        // The length in the header does not include the byte of the tag.
         let whole = bytes.get(..=header.len() as usize);
         Ok(whole.map(|whole| Self {
             tag: header.tag(),
@@ -40,11 +40,11 @@ impl<'a> RawMessage<'a> {
         }))
     }
 
-    /// Adds its part to the `result` of the current statement, which is moved to `results` when the
-    /// statement is done.
+    /// Adds what the message tells to `result`, the result of the current statement. When the statement is
+    /// complete, moves `result` to `results`.
     ///
     /// # Errors
-    /// Fails when its content does not match its tag.
+    /// Fails if the content does not match the tag.
     pub(super) fn add_to(
         self,
         result: &mut StatementResult,
@@ -74,7 +74,7 @@ impl<'a> RawMessage<'a> {
         Ok(())
     }
 
-    /// Returns the first column of a `DataRow`, where it has four bytes.
+    /// Returns the first column of a `DataRow` as an integer, if it has four bytes.
     pub(super) fn first_int4(self) -> Option<i32> {
         let [_, _, 0, 0, 0, 4, value @ ..] = &self.whole[HEADER_BYTES..] else {
             return None;

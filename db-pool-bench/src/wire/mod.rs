@@ -10,5 +10,7 @@ mod error;
 mod message;
 mod socket;
 
-pub use connection::{BareConnection, ExecutionResult};
-pub use error::{ServerError, WireError};
+pub(crate) use connection::BareConnection;
+#[cfg(test)]
+pub(crate) use connection::ExecutionResult;
+pub(crate) use error::WireError;

@@ -13,20 +13,20 @@ use super::error::WireError;
 use pg_connect::{PgTlsStream, RustlsConnector};
 
 const DEFAULT_PORT: u16 = 5432;
-/// Answer of a server that speaks TLS.
+/// Answer of a server that supports TLS.
 const YES: u8 = b'S';
 
-/// Socket without buffers, apart from those of TLS.
+/// Socket without buffers of its own, except those of TLS.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
-    /// Boxed, because it is large and the others are not.
+    /// Boxed, because TLS needs far more memory than the other variants.
     Tls(Box<PgTlsStream<TcpStream>>),
 }
 
 impl Socket {
-    /// Connects to the first host of `config` that answers, by `tls` where `config` asks for it.
+    /// Connects to the first host of `config` that answers, with TLS if `config` asks for it.
     ///
     /// # Errors
     /// Fails with the error of the last host.
@@ -34,7 +34,7 @@ impl Socket {
         let nobody = io::Error::new(io::ErrorKind::InvalidInput, "no host is named");
         let mut last = WireError::Connect(nobody);
         for (index, host) in config.get_hosts().iter().enumerate() {
-            // One port stands for all hosts.
+            // A single port applies to all hosts.
             let ports = config.get_ports();
             let port = ports.get(index).or(ports.first()).copied();
             let port = port.unwrap_or(DEFAULT_PORT);
@@ -69,7 +69,7 @@ impl Socket {
         let mut question = BytesMut::new();
         frontend::ssl_request(&mut question);
         stream.write_all(&question).await?;
-        // One byte and no more: unencrypted bytes behind it could come from anybody.
+        // Reads exactly one byte: bytes after it would be unencrypted and could come from an attacker.
         match stream.read_u8().await? {
             YES => {
                 let encrypted = tls.connect(name, stream).await.map_err(WireError::Tls)?;
@@ -83,7 +83,7 @@ impl Socket {
         }
     }
 
-    /// Returns the hash of the server's certificate, which a login is bound to; `None` without TLS.
+    /// Returns the hash of the server's certificate, to which a login can be bound; `None` without TLS.
     pub(super) fn server_end_point(&self) -> Option<Vec<u8>> {
         match self {
             Self::Tls(stream) => Some(stream.server_end_point()?.as_ref().to_vec()),
@@ -91,7 +91,7 @@ impl Socket {
         }
     }
 
-    /// Writes all of `bytes`, through TLS where there is any.
+    /// Writes all of `bytes`, encrypted if the socket uses TLS.
     pub(super) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes).await,
@@ -103,11 +103,11 @@ impl Socket {
         }
     }
 
-    /// Waits for bytes and adds them to `buffer`.
+    /// Waits until bytes arrive, and adds them to `buffer`.
     ///
     /// # Errors
-    /// Fails with [`io::ErrorKind::UnexpectedEof`] when the server has closed the connection, or
-    /// with the error of the system.
+    /// Fails with [`io::ErrorKind::UnexpectedEof`] if the server closed the connection, or with the error of
+    /// the operating system.
     pub(super) async fn read_into(&mut self, buffer: &mut BytesMut) -> io::Result<()> {
         let read = match self {
             Self::Tcp(stream) => stream.read_buf(buffer).await,

@@ -1,4 +1,4 @@
-//! Command `workload check`: compiles scripts as a run does.
+//! Command `workload check`: compiles scripts as a run does, and reports their errors.
 
 use std::fmt::Write as _;
 

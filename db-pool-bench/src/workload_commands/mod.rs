@@ -1,4 +1,4 @@
-//! Command `workload`: lists built-in workloads, creates and drops lasting tables, checks scripts,
+//! Command `workload`: lists built-in workloads, creates and drops tables that outlive a run, checks scripts,
 //! and suggests a mix from a server's statistics.
 
 mod check;
@@ -36,7 +36,7 @@ pub(crate) fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Connection of a command to its server; work on it ends when a signal comes.
+/// Connection of a command to its server. Work on it ends if a signal is received.
 struct ServerConnection {
     address: Address,
     control: ControlRuntime,
@@ -44,7 +44,7 @@ struct ServerConnection {
 }
 
 impl ServerConnection {
-    /// Connects to `url` under the name of `schema`.
+    /// Connects to `url`, with the name of `schema` in the application name.
     fn begin(url: &str, schema: &Schema) -> anyhow::Result<Self> {
         let address = ServerUnderTest::at(url)?.address;
         let cancel = Cancel::new();
@@ -63,7 +63,7 @@ impl ServerConnection {
     /// Runs `work` to its end.
     ///
     /// # Errors
-    /// Fails when a signal comes, or the server stops answering.
+    /// Fails if a signal is received, or if the server stops answering.
     fn run<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<T> {
         Ok(self.control.run(work)?.ok_or(Interrupted)?)
     }

@@ -1,28 +1,28 @@
 //! Template of a query: its text without values.
 //!
-//! `pg_stat_statements` itself replaces constants by `$1`, except where an entry was evicted while
-//! its statement ran; values that are left are removed here.
+//! `pg_stat_statements` replaces constants by `$1`, except if an entry was evicted while its statement ran.
+//! Values that are still in the text are removed here.
 
 use pg_evidence::fingerprint;
 use pgbench_script::is_single_statement;
 
-/// First words of statements that a workload can consist of; others are not normalised by the
-/// server, and may contain passwords.
+/// First words of the statements that a workload can contain. The server does not replace the constants of
+/// other statements, which may contain passwords.
 const QUERIES: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE"];
-/// Replacement of a value that the server has left.
+/// Replacement for a value that the server did not replace.
 const VALUE: char = '?';
 
 /// Query without values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct QueryTemplate {
-    /// Its text, on one line.
+    /// Text of the query, on one line.
     pub(super) sql: String,
-    /// True if it only reads, as far as its first word tells.
+    /// True if the query only reads, judged by its first word.
     pub(super) reads: bool,
 }
 
 impl QueryTemplate {
-    /// Returns the template of `query`; `None` where a workload cannot contain it.
+    /// Returns the template of `query`; `None` if a workload cannot contain such a statement.
     pub(super) fn parse(query: &str) -> Option<Self> {
         if !is_single_statement(query) {
             return None;
@@ -36,7 +36,8 @@ impl QueryTemplate {
             .then_some(Self { sql, reads })
     }
 
-    /// Returns the text for a script: `$1` becomes `:p1`. `None` where a value was removed.
+    /// Returns the text for a script, with `:p1` for `$1`. `None` if a value was removed, because the script
+    /// would lack it.
     pub(super) fn script(&self) -> Option<String> {
         if self.sql.contains(VALUE) {
             return None;

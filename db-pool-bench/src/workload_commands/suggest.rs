@@ -1,5 +1,5 @@
-//! Command `workload suggest`: a weighted mix from the statements that a server has counted, by
-//! template and frequency, never with values.
+//! Command `workload suggest`: a weighted mix of the statements that a server has counted. Statements are
+//! grouped by template, and values are never shown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,38 +21,38 @@ use crate::workloads::{Builtin, LASTING, PREFIX, Schema, quoted};
 use pg_evidence::Client;
 use pg_evidence::fingerprint;
 
-/// Query of the extension's schema, if this database has it.
+/// Query for the schema that the extension is installed in, if this database has it.
 const PLACE: &str = "SELECT /* plimsoll */ n.nspname::text FROM pg_extension e
     JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'";
-/// Text that the server shows for statements that the role may not see.
+/// Text that the server shows instead of statements that the role may not see.
 const HIDDEN: &str = "<insufficient privilege>";
-/// Statements that read this view observe the load and are no part of it.
+/// Name of the view. Statements that read it observe the load and are not part of it.
 const EXTENSION: &str = "pg_stat_statements";
-/// Remedy where statements are not counted.
+/// Remedy if the server does not count statements.
 const LOADED: &str = "CREATE EXTENSION pg_stat_statements in this database; the server's \
                       shared_preload_libraries must name it too";
-/// Most statements that are read; more than `pg_stat_statements` keeps by default.
+/// Largest number of rows that are read; `pg_stat_statements` keeps fewer by default.
 const MOST_READ: usize = 10_000;
 const WIDEST: usize = 100;
 
-/// Counted statements, or why there are none.
+/// Counted statements, or the reason why there are none.
 enum StatementCounts {
     Statements(Vec<CountedStatement>, SkippedCalls),
     Unavailable { reason: String, to_do: &'static str },
 }
 
-/// Calls of statements that are left out.
+/// Numbers of calls that are not part of the mix.
 #[derive(Debug, Clone, Copy, Default)]
 struct SkippedCalls {
-    /// Calls that the role may not see.
+    /// Calls of statements that the role may not see.
     by_rights: i64,
-    /// Calls that no workload can contain: transactions, settings, definitions.
+    /// Calls of statements that no workload can contain: transaction control, settings, definitions.
     by_kind: i64,
-    /// Calls of this tool's runs.
+    /// Calls that runs of this program made.
     ours: i64,
 }
 
-/// All calls of one template.
+/// All calls of the statements with one template.
 #[derive(Debug, Clone, PartialEq)]
 struct CountedStatement {
     template: QueryTemplate,
@@ -89,7 +89,7 @@ async fn count(client: &Client) -> Result<StatementCounts, Error> {
         });
     };
     let schema: String = row.try_get(0)?;
-    // Since version 14 statements within functions are marked.
+    // Since version 14 the server marks statements that were called inside functions.
     let version: String = client
         .query_one("SHOW server_version_num", &[])
         .await?
@@ -131,7 +131,7 @@ async fn count(client: &Client) -> Result<StatementCounts, Error> {
     Ok(gather(seen))
 }
 
-/// Sums rows of query, calls and milliseconds by template, the most frequent first.
+/// Adds up rows of query, calls and milliseconds by template; the most frequent template comes first.
 fn gather(rows: Vec<(String, i64, f64)>) -> StatementCounts {
     let mut hidden = SkippedCalls::default();
     let mut by_sql: BTreeMap<String, CountedStatement> = BTreeMap::new();
@@ -240,7 +240,7 @@ fn shown(all: &[CountedStatement], taken: &[CountedStatement], hidden: SkippedCa
     text
 }
 
-/// Returns the built-in mix with the nearest share of reads.
+/// Returns the built-in workload whose share of reads is nearest to `read_ratio`.
 fn closest(read_ratio: f64) -> Builtin {
     let known = [
         (1.0, Builtin::PointSelect),
@@ -255,16 +255,17 @@ fn closest(read_ratio: f64) -> Builtin {
     nearest.map_or(Builtin::Mixed, |(_, builtin)| builtin)
 }
 
-/// Returns a weight in percent of all calls, at least 1.
+/// Returns the weight of a statement: its percentage of all calls, at least 1.
 fn weight(calls: i64, all: i64) -> i64 {
     (100.0 * calls as f64 / all.max(1) as f64).round().max(1.0) as i64
 }
 
-/// Returns the types of each statement's parameters, where the server can infer them.
+/// Returns the types of each statement's parameters; empty for a statement whose types the server cannot
+/// infer.
 async fn types(client: &Client, statements: &[CountedStatement]) -> Vec<Vec<String>> {
     let mut all = Vec::with_capacity(statements.len());
     for statement in statements {
-        // A refused statement aborts its transaction, so each statement has its own.
+        // A refused statement aborts its transaction, so each statement gets a transaction of its own.
         let types = match ParameterDescriber::beside(client, "").await {
             Ok(mut describer) => {
                 let types = describer.parameters(&statement.template.sql).await;
@@ -279,7 +280,7 @@ async fn types(client: &Client, statements: &[CountedStatement]) -> Vec<Vec<Stri
     all
 }
 
-/// Writes a script for each statement; returns how to use them.
+/// Writes a script for each statement into `directory`. Returns text that says how to use the scripts.
 fn write(
     directory: &Path,
     statements: &[CountedStatement],

@@ -1,5 +1,4 @@
-//! Commands `workload init` and `workload drop`: tables that outlive runs, in a schema of this
-//! tool.
+//! Commands `workload init` and `workload drop`: tables that outlive runs, in a schema of this program.
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError, output};
@@ -31,7 +30,7 @@ pub(super) fn init(flags: &InitFlags) -> anyhow::Result<()> {
     };
     if broke_off && let Err(reason) = clean_up(&server.address, &schema, made.is_err()) {
         let command = format!("DROP SCHEMA IF EXISTS {name} CASCADE");
-        let command = server.address.psql_command(&command);
+        let command = remedy::commands::psql(&server.address, &command);
         return Err(anyhow::anyhow!("the schema {name} is half made ({reason})")).remedy(command);
     }
     let at = server.address.redacted();

@@ -1,4 +1,4 @@
-//! Built-in workloads: scripts like any other, on tables like those of `pgbench -i`.
+//! Built-in workloads: scripts like those of users, on tables like those of `pgbench -i`.
 
 use clap::ValueEnum;
 
@@ -8,7 +8,7 @@ use pgbench_script::{ScriptError, ScriptSource, ScriptValue};
 
 /// A built-in workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Builtin {
+pub(crate) enum Builtin {
     /// One row by its key, as `pgbench -S` does
     PointSelect,
     /// 95 % reads, 5 % updates
@@ -25,7 +25,7 @@ pub enum Builtin {
     Report,
 }
 
-/// Label, operation, weight and text of a script. `{accounts}` and the like stand for tables.
+/// Built-in script: label, operation, weight and text. `{accounts}` and the like are replaced by table names.
 type BuiltinScript = (&'static str, &'static str, u32, &'static str);
 
 const READ: &str = "\\set aid random(1, :rows)
@@ -63,7 +63,7 @@ SELECT bid, count(*), sum(abalance), min(abalance), max(abalance)
 FROM {accounts} WHERE aid BETWEEN :first AND :first + 9999 GROUP BY bid;
 ";
 
-/// Placeholders of the tables in scripts.
+/// Names of the tables' placeholders in scripts.
 const TABLES: [&str; 4] = ["accounts", "history", "tellers", "branches"];
 
 impl Builtin {
@@ -87,16 +87,17 @@ impl Builtin {
         help.map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Returns true if it reads or writes tables.
+    /// Returns true if the workload reads or writes tables.
     pub(crate) fn needs_tables(self) -> bool {
         self != Self::CheckoutOnly
     }
 
-    /// Compiles the workload for `tables` and `protocol`; `seed` is that of the hash functions.
+    /// Compiles the workload for `tables` and `protocol`. `seed` is the seed of the hash functions in
+    /// scripts.
     ///
     /// # Errors
     /// Never fails for the built-in scripts.
-    pub fn draft(
+    pub(crate) fn draft(
         self,
         tables: &Tables,
         seed: u64,
@@ -109,7 +110,8 @@ impl Builtin {
         WorkloadDraft::new(entries, &constants, seed, protocol)
     }
 
-    /// Returns its scripts; `table` maps `accounts` and the like to table names.
+    /// Returns the scripts of the workload. `table` returns the name of the table for `accounts` and the
+    /// like.
     pub(crate) fn entries(self, table: impl Fn(&str) -> String) -> Vec<ScriptEntry> {
         let entry = |(label, operation, weight, text): &BuiltinScript| {
             let mut text = (*text).to_owned();

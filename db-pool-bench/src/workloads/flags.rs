@@ -9,9 +9,9 @@ use super::Builtin;
 use crate::protocol::Protocol;
 use pgbench_script::ScriptValue;
 
-/// Largest weight of a script.
+/// Largest weight of a script in a mix.
 const HEAVIEST: u32 = 1_000_000;
-/// Largest scale: keys of accounts are `int4`, with 100,000 for each step of the scale.
+/// Largest scale: keys of accounts are `int4`, and each step of the scale has 100,000 of them.
 const LARGEST_SCALE: u64 = 21_474;
 
 /// Workload of the requests.
@@ -51,10 +51,10 @@ pub(crate) struct WorkloadFlags {
     pub(crate) schema: Option<String>,
 }
 
-/// Script and its weight in the mix.
+/// Script with its weight in the mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScriptFlag {
-    /// Path of the file.
+    /// Path of the script.
     pub(crate) file: PathBuf,
     /// Weight relative to the other scripts.
     pub(crate) weight: u32,
@@ -73,7 +73,7 @@ pub(crate) fn scale(text: &str) -> Result<u64, String> {
 pub(crate) fn script(text: &str) -> Result<ScriptFlag, String> {
     let form = "write FILE or FILE@WEIGHT, as in checkout.sql@3";
     let (file, weight) = match text.rsplit_once('@') {
-        // A name may contain an @ as well; a weight is a number.
+        // A file name may contain an @, too: only a number after the last @ is a weight.
         Some((file, weight)) if weight.chars().all(|c| c.is_ascii_digit() || c == '-') => {
             let weight = weight.parse().ok().filter(|n| (1..=HEAVIEST).contains(n));
             let sentence = || format!("a weight is a whole number from 1 to {HEAVIEST}; {form}");

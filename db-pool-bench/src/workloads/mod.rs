@@ -1,5 +1,7 @@
 //! Workloads: weighted mixes of scripts, built in or the user's own.
 
+#[cfg(test)]
+mod allocations;
 mod builtin;
 mod flags;
 mod schema;
@@ -10,19 +12,19 @@ mod workload;
 mod workload_setup;
 mod workload_text;
 
-pub use builtin::Builtin;
+pub(crate) use builtin::Builtin;
 pub(crate) use flags::{ScriptFlag, WorkloadFlags};
 pub(crate) use flags::{definition, scale, script};
 pub(crate) use schema::PREFIX;
-pub use schema::Schema;
+pub(crate) use schema::Schema;
 pub(crate) use schema::{LASTING, SchemaState};
 pub(crate) use selection::WorkloadSelection;
 pub(crate) use selection::entries;
-pub use tables::Tables;
+pub(crate) use tables::Tables;
 pub(crate) use tables::TablesError;
 pub(crate) use tables::quoted;
-pub use user::{User, WorkloadConnection};
+pub(crate) use user::{User, WorkloadConnection};
 pub(crate) use workload::WorkloadError;
-pub use workload::{ScriptEntry, SqlWorkload, WorkloadDraft};
+pub(crate) use workload::{ScriptEntry, SqlWorkload, WorkloadDraft};
 pub(crate) use workload_setup::WorkloadSetup;
 pub(crate) use workload_text::WorkloadText;

@@ -1,5 +1,5 @@
-//! Schemas of this tool: created for one run and dropped after it, or lasting until dropped by
-//! command. Nothing else is ever dropped.
+//! Schemas of this program: created for one run and dropped after it, or kept until a command drops them.
+//! Nothing else is ever dropped.
 
 use std::time::Duration;
 
@@ -11,44 +11,45 @@ use pg_evidence::Client;
 
 use super::tables::{ROWS_PER_SCALE, Tables};
 
-/// Prefix of the names of this tool's schemas.
+/// Prefix of the names of this program's schemas.
 pub(crate) const PREFIX: &str = "plimsoll_";
-/// Default schema of `workload init`.
+/// Default name of the schema that `workload init` creates.
 pub(crate) const LASTING: &str = "plimsoll_workload";
-/// Start of the comment on each of this tool's schemas.
+/// Beginning of the comment that the database stores with each of this program's schemas.
 const MARK: &str = "made by plimsoll";
-/// Longest name that PostgreSQL does not truncate.
+/// Length of the longest name that PostgreSQL does not truncate, in bytes.
 const LONGEST: usize = 63;
-/// Interval of checks for the run's backends to be gone.
+/// Interval between two checks that the run's server sessions are gone.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: usize = 50;
 /// Time between two looks for a schema that another host makes.
 const AWAITED_EVERY: Duration = Duration::from_millis(200);
 
-/// Owner of a schema's name on a server.
+/// Owner of the schema with a name, on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SchemaState {
     /// There is no such schema.
     Absent,
-    /// It exists, created by this tool.
+    /// The schema exists, and this program created it.
     Ours,
-    /// It exists, created by somebody else.
+    /// The schema exists, and this program did not create it.
     Foreign,
 }
 
 /// Failure to create a schema.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
-pub struct NotMade {
+pub(crate) struct NotMade {
     /// Error of the server.
     pub(crate) source: Error,
-    /// True if nothing of it exists, so that there is nothing to drop.
+    /// True if no part of the schema exists, so that there is nothing to drop.
     pub(crate) undone: bool,
 }
 
 impl NotMade {
-    /// Creates the failure of the creating transaction: an error that the server reports rolls it
-    /// back, unless the session ended, perhaps during the commit.
+    /// Creates the failure of the transaction that creates a schema. If the server reports an error, it has
+    /// rolled the transaction back. This is not certain if the session ended, which may have happened during
+    /// the commit.
     fn from_transaction(source: Error) -> Self {
         let told = source.as_db_error();
         let undone = told.is_some_and(|told| told.parsed_severity() == Some(Severity::Error));
@@ -56,16 +57,16 @@ impl NotMade {
     }
 }
 
-/// Schema of this tool.
+/// Schema of this program, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schema {
+pub(crate) struct Schema {
     name: String,
 }
 
 impl Schema {
-    /// Returns the schema of the run `run_id`: lower-case letters, digits and `_`, so that it needs
-    /// no quoting anywhere.
-    pub fn for_run(run_id: &str) -> Self {
+    /// Returns the schema of the run `run_id`. Its name has only lower-case letters, digits and `_`, so that
+    /// it never needs quotes.
+    pub(crate) fn for_run(run_id: &str) -> Self {
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() {
                 c.to_ascii_lowercase()
@@ -78,7 +79,7 @@ impl Schema {
         }
     }
 
-    /// Returns its name, which is also the application name of the run's connections.
+    /// Returns the schema's name, which is also the application name of the run's connections.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -86,7 +87,7 @@ impl Schema {
     /// Returns a schema that outlives runs, as `workload init` creates it.
     ///
     /// # Errors
-    /// Fails with a sentence when `name` would need quoting, or lacks the prefix.
+    /// Fails with a sentence if `name` would need quotes, or lacks the prefix.
     pub(crate) fn lasting(name: &str) -> Result<Self, String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if name.starts_with(PREFIX) && name.chars().all(plain) && name.len() <= LONGEST {
@@ -98,7 +99,7 @@ impl Schema {
         ))
     }
 
-    /// Reads whether it exists and whether this tool created it.
+    /// Asks the server if the schema exists, and if this program created it.
     ///
     /// # Errors
     /// Fails with the server's error.
@@ -133,8 +134,8 @@ impl Schema {
     /// Creates the schema with tables like those of `pgbench -i`, with `scale` × 100,000 accounts.
     ///
     /// # Errors
-    /// Fails with the server's error, and whether anything is left for `Schema::remove`.
-    pub async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
+    /// Fails with the server's error. The error tells if [`Schema::remove`] must still be called.
+    pub(crate) async fn create(&self, client: &Client, scale: u64) -> Result<Tables, NotMade> {
         let name = &self.name;
         let rows = scale.saturating_mul(ROWS_PER_SCALE);
         let made = client
@@ -164,29 +165,29 @@ impl Schema {
         Ok(Tables::own(name, scale))
     }
 
-    /// Creates and drops the schema in one transaction.
+    /// Creates the schema and drops it, in one transaction.
     ///
     /// # Errors
-    /// Fails with the server's error; nothing is left behind then either.
+    /// Fails with the server's error; nothing is left on the server then either.
     pub(crate) async fn try_out(&self, client: &Client) -> Result<(), Error> {
         let name = &self.name;
         let both = format!("CREATE SCHEMA {name}; DROP SCHEMA {name}");
         client.in_transaction("", &both).await
     }
 
-    /// Terminates the connections of this run that are still at work, then drops the schema.
+    /// Ends the sessions of this run that are still at work, then drops the schema.
     ///
     /// # Errors
-    /// Fails with the server's error, as when another session holds a lock on the tables.
+    /// Fails with the server's error, for example if another session holds a lock on the tables.
     pub(crate) async fn remove(&self, client: &Client) -> Result<(), Error> {
         self.end_connections(client).await?;
         self.drop(client).await
     }
 
-    /// Drops the schema and leaves all connections as they are.
+    /// Drops the schema without ending any session.
     ///
     /// # Errors
-    /// Fails with the server's error, as when another session holds a lock on the tables.
+    /// Fails with the server's error, for example if another session holds a lock on the tables.
     pub(crate) async fn drop(&self, client: &Client) -> Result<(), Error> {
         let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
         client
@@ -194,9 +195,8 @@ impl Schema {
             .await
     }
 
-    /// Terminates the run's sessions at work, which hold locks or would create what was just
-    /// dropped. Idle sessions hold nothing, and may belong to a pooler that keeps this application
-    /// name.
+    /// Ends those sessions of the run that are at work, because they hold locks, or may create again what was
+    /// dropped. Idle sessions hold nothing. They may belong to a pooler that keeps this application name.
     async fn end_connections(&self, client: &Client) -> Result<(), Error> {
         let ours = "FROM pg_stat_activity
                     WHERE starts_with(application_name, $1) AND pid <> pg_backend_pid()
@@ -215,9 +215,9 @@ impl Schema {
     }
 }
 
-/// Vacuums and analyzes `table`, so that the first reader need not write hint bits and plans rest
-/// on statistics. VACUUM runs in no transaction, so a time-out of the role cannot be lifted for it;
-/// where it strikes, ANALYZE and a full read do the same.
+/// Vacuums and analyzes `table`, so that the first reader need not write hint bits, and plans rest on
+/// statistics. VACUUM cannot run in a transaction, so a time-out of the role cannot be switched off for it.
+/// If the time-out ends VACUUM, ANALYZE and a full read of the table have the same effect.
 async fn vacuum_and_analyze(client: &Client, table: &str) -> Result<(), Error> {
     let vacuum = format!("VACUUM (ANALYZE) {table}");
     match client.batch_execute(&vacuum).await {

@@ -1,4 +1,4 @@
-//! Chosen workload, checked before any server is reached.
+//! Workload that the user chose, checked before any server is contacted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -15,10 +15,10 @@ use crate::protocol::Protocol;
 use pg_evidence::Client;
 use pgbench_script::{ScriptSource, ScriptValue};
 
-/// Largest size of a script; keeps a wrong file from being read in full.
+/// Largest size of a script, in bytes. A larger file is probably given by mistake and is not read.
 const LARGEST_SCRIPT: u64 = 1 << 20;
 
-/// Chosen workload, compiled once to check it.
+/// Workload that the user chose. It was compiled once to check it.
 #[derive(Debug)]
 pub(crate) struct WorkloadSelection {
     kind: SelectedWorkload,
@@ -28,9 +28,9 @@ pub(crate) struct WorkloadSelection {
     seed: u64,
     /// Size of the created tables, and the value of `:scale` in scripts.
     pub(crate) scale: u64,
-    /// The only table, which is read.
+    /// Name of the only table, from which the workload reads; absent unless the user gives one.
     pub(crate) table: Option<String>,
-    /// Schema of tables that outlive the run.
+    /// Schema with tables that outlive the run; absent unless the user gives one.
     pub(crate) schema: Option<Schema>,
 }
 
@@ -41,11 +41,11 @@ enum SelectedWorkload {
 }
 
 impl WorkloadSelection {
-    /// Reads and checks the workload of `flags`; `seed` is that of the hash functions.
+    /// Reads and checks the workload that `flags` describe. `seed` is the seed of the hash functions in
+    /// scripts.
     ///
     /// # Errors
-    /// Fails when flags contradict each other, a script cannot be read, or something is wrong in
-    /// one.
+    /// Fails if flags contradict each other, if a script cannot be read, or if a script has an error.
     pub(crate) fn new(flags: &WorkloadFlags, seed: u64) -> anyhow::Result<Self> {
         let read_only = flags.workload == Builtin::PointSelect;
         if let Some(table) = flags.table.as_ref().filter(|_| !read_only) {
@@ -106,12 +106,12 @@ impl WorkloadSelection {
         }
     }
 
-    /// Returns true if statements are prepared on each connection and stay there.
+    /// Returns true if statements are prepared on each connection and stay there for later requests.
     pub(crate) fn prepares_statements(&self) -> bool {
         self.protocol == Protocol::Prepared
     }
 
-    /// Returns true if tables must be created; on the user's server scripts use those that exist.
+    /// Returns true if tables must be created. Scripts on the user's server use the tables that exist there.
     pub(crate) fn needs_new_tables(&self, throwaway: bool) -> bool {
         let named = self.table.is_some() || self.schema.is_some();
         match self.kind {
@@ -120,21 +120,21 @@ impl WorkloadSelection {
         }
     }
 
-    /// Compiles it for `tables`.
+    /// Compiles the workload for `tables`.
     fn draft(&self, tables: &Tables) -> Result<WorkloadDraft, pgbench_script::ScriptError> {
         match &self.kind {
             SelectedWorkload::Builtin(builtin) => builtin.draft(tables, self.seed, self.protocol),
             SelectedWorkload::Scripts(entries) => {
                 let scale = ("scale".to_owned(), ScriptValue::Integer(tables.scale));
-                // Later definitions override earlier ones.
+                // Definitions by the user come last, so that they override `:scale`.
                 let constants = [&[scale], self.constants.as_slice()].concat();
                 WorkloadDraft::new(entries.clone(), &constants, self.seed, self.protocol)
             }
         }
     }
 
-    /// Compiles the workload for `tables` and has the server behind `client` verify each statement.
-    /// Scripts find the tables in `own_schema`.
+    /// Compiles the workload for `tables`, and lets the server of `client` verify each statement. With
+    /// `own_schema`, scripts find their tables in that schema.
     ///
     /// # Errors
     /// Fails with the statement that the server refuses and its place in the script.
@@ -182,7 +182,7 @@ impl WorkloadSelection {
     }
 }
 
-/// Reads scripts; each is named after its file, with a number where names repeat.
+/// Reads the scripts. Each is named after its file; if names repeat, a number is added.
 pub(crate) fn entries(flags: &[ScriptFlag]) -> anyhow::Result<Vec<ScriptEntry>> {
     let mut labels = BTreeSet::new();
     let mut entries = Vec::with_capacity(flags.len());

@@ -5,48 +5,48 @@ use tokio_postgres::error::SqlState;
 
 use pg_evidence::Client;
 
-/// Rows of `pgbench_accounts` for each step of the scale, as `pgbench -i` has it.
+/// Number of rows in `pgbench_accounts` for each step of the scale, as `pgbench -i` creates them.
 pub(super) const ROWS_PER_SCALE: u64 = 100_000;
 
-/// Tables as `pgbench -i` makes them.
+/// Tables as `pgbench -i` creates them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tables {
-    /// Names of the tables, quoted where needed.
+pub(crate) struct Tables {
+    /// Names of the tables, in quotes if they need them.
     place: TableNames,
-    /// Largest key of accounts; the smallest is 1.
-    pub rows: i64,
+    /// Largest key of the accounts table; the smallest is 1.
+    pub(crate) rows: i64,
     /// Number of branches.
     pub(crate) scale: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum TableNames {
-    /// All four tables, in this schema.
+    /// All four tables, in the schema with this name.
     Schema(String),
-    /// The accounts table alone.
+    /// Only the accounts table, under this name.
     Accounts(String),
-    /// Tables found by the server's search path.
+    /// All four tables, without a schema: the server finds them by its search path.
     Unqualified,
 }
 
-/// Reasons for which a table cannot be looked up.
+/// Reasons why a table cannot be described.
 #[derive(Debug, thiserror::Error)]
-pub enum TablesError {
+pub(crate) enum TablesError {
     /// There is no such table, or it has no `aid` and `abalance`.
     #[error("{table} is no table as pgbench makes it ({source})")]
     NoTable {
-        /// Its name, as given.
+        /// Name of the table, as the user gave it.
         table: String,
         /// Error of the server.
         source: Error,
     },
-    /// It has no row.
+    /// The table is empty.
     #[error("{0} is empty")]
     Empty(String),
-    /// The server did not answer the question.
+    /// The server did not answer the query about the table.
     #[error("cannot look into {table}")]
     Server {
-        /// Its name, as given.
+        /// Name of the table, as the user gave it.
         table: String,
         /// Error of the server.
         source: Error,
@@ -54,7 +54,7 @@ pub enum TablesError {
 }
 
 impl Tables {
-    /// Returns the tables that this tool creates in `schema`, a name that needs no quoting.
+    /// Returns the tables that this program creates in `schema`, whose name needs no quotes.
     pub(crate) fn own(schema: &str, scale: u64) -> Self {
         Self {
             place: TableNames::Schema(schema.to_owned()),
@@ -62,8 +62,8 @@ impl Tables {
         }
     }
 
-    /// Returns tables of which only the scale is known.
-    pub fn at_scale(scale: u64) -> Self {
+    /// Returns tables for which only the scale is known.
+    pub(crate) fn at_scale(scale: u64) -> Self {
         Self {
             place: TableNames::Unqualified,
             rows: scale.saturating_mul(ROWS_PER_SCALE).cast_signed(),
@@ -71,11 +71,10 @@ impl Tables {
         }
     }
 
-    /// Describes the tables that `workload init` has created in `schema`: counts the branches, which
-    /// give the scale.
+    /// Describes the tables that `workload init` created in `schema`. The number of branches gives the scale.
     ///
     /// # Errors
-    /// Fails when they are not there, or the server does not answer.
+    /// Fails if the tables do not exist, or the server does not answer.
     pub(crate) async fn in_schema(client: &Client, schema: &str) -> Result<Self, TablesError> {
         let branches = quoted(&format!("{schema}.pgbench_branches"));
         let scale = ask(
@@ -87,12 +86,12 @@ impl Tables {
         Ok(Self::own(schema, scale.unwrap_or(0).cast_unsigned()))
     }
 
-    /// Describes the accounts table `table` of a `pgbench -i`, on which a workload is to read but not
-    /// write: asks the server for its largest key.
+    /// Describes the accounts table `table` that `pgbench -i` created, for a workload that only reads it.
+    /// Queries its largest key.
     ///
     /// # Errors
-    /// Fails when there is none of that name, it is empty, or the server does not answer.
-    pub async fn from_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
+    /// Fails if there is no such table, if it is empty, or if the server does not answer.
+    pub(crate) async fn from_pgbench(client: &Client, table: &str) -> Result<Self, TablesError> {
         let name = quoted(table);
         let question =
             format!("SELECT /* plimsoll */ max(aid)::int8, max(abalance)::int8 FROM {name}");
@@ -105,8 +104,8 @@ impl Tables {
         })
     }
 
-    /// Returns the name of `accounts`, `history`, `tellers` or `branches` for statements.
-    pub fn name(&self, table: &str) -> String {
+    /// Returns the name for use in statements of the table `accounts`, `history`, `tellers` or `branches`.
+    pub(crate) fn name(&self, table: &str) -> String {
         match &self.place {
             TableNames::Schema(schema) => format!("{schema}.pgbench_{table}"),
             TableNames::Accounts(name) if table == "accounts" => name.clone(),
@@ -115,7 +114,7 @@ impl Tables {
     }
 }
 
-/// The first figure of one row, which may be NULL.
+/// Executes the query `question`. Returns the number in its only row; `None` if that is NULL.
 async fn ask(client: &Client, table: &str, question: &str) -> Result<Option<i64>, TablesError> {
     let asked = client.query_one(question, &[]).await;
     asked.and_then(|row| row.try_get(0)).map_err(|source| {
@@ -133,7 +132,7 @@ async fn ask(client: &Client, table: &str, question: &str) -> Result<Option<i64>
     })
 }
 
-/// `schema.table` with each part quoted, so that no name is more than a name.
+/// Returns the name `schema.table` with each part in quotes, so that it cannot be anything else than a name.
 pub(crate) fn quoted(table: &str) -> String {
     let parts = table
         .split('.')

@@ -1,4 +1,4 @@
-//! User of a workload: chooses scripts and executes them on a connection.
+//! User of a workload: chooses scripts, and executes them on a connection.
 
 use std::sync::Arc;
 
@@ -15,48 +15,48 @@ use pgbench_script::{
 
 /// Kinds of failures that are retried: serialization failures and deadlocks.
 const RETRIED: [&str; 2] = ["sqlstate.40001", "sqlstate.40P01"];
-/// Kind of a fault in a script.
+/// Kind of failure for an error in a script.
 const SCRIPT: &str = "script";
 
-/// Connection on which the statements of `SqlWorkload::prepared` are prepared.
-pub trait WorkloadConnection: Send {
-    /// Executes the statement at index `statement` of `SqlWorkload::statements` with `values`
-    /// bound, and drops its rows.
+/// Connection on which the statements of [`SqlWorkload::prepared`] were prepared.
+pub(crate) trait WorkloadConnection: Send {
+    /// Executes the statement with index `statement` in [`SqlWorkload::statements`], with `values` bound, and
+    /// discards its rows.
     fn execute(
         &mut self,
         statement: usize,
         values: &[BoundValue],
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Sends `sql`, one statement or several, as a simple query and adds the results to `answers`,
-    /// if given.
+    /// Sends `sql`, which is one statement or several, as a simple query. Adds the results to `answers`, if
+    /// given.
     fn send(
         &mut self,
         sql: &str,
         answers: Option<&mut Vec<StatementResult>>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Records that a transaction begins or ends: a connection that is dropped within one must not
-    /// be shared.
+    /// Records that a transaction begins or ends. A connection that is dropped inside a transaction must not
+    /// be given to another user.
     fn in_transaction(&mut self, open: bool);
 }
 
-/// State of one user: random numbers, variables, chosen script.
+/// State of one user: random numbers, variables, and the chosen script.
 #[derive(Debug)]
-pub struct User {
+pub(crate) struct User {
     workload: Arc<SqlWorkload>,
     script: usize,
     random: SmallRng,
     variables: Variables,
-    /// Bound values of the last statement; kept to reuse the allocation.
+    /// Bound values of the last statement; kept only to reuse the allocation.
     values: Vec<BoundValue>,
-    /// Text of the last statement; kept to reuse the allocation.
+    /// Text of the last statement; kept only to reuse the allocation.
     sql: String,
     parts: Vec<Part>,
     before: RetryState,
 }
 
-/// State at the beginning of a script, for a retry.
+/// State of a user at the beginning of a script, to which a retry returns.
 #[derive(Debug)]
 struct RetryState {
     random: SmallRng,
@@ -64,8 +64,8 @@ struct RetryState {
 }
 
 impl User {
-    /// Creates the user `user`; equal seeds give equal requests.
-    pub fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
+    /// Creates the user with the number `user`. Equal seeds give equal requests.
+    pub(crate) fn new(workload: &Arc<SqlWorkload>, seed: u64, user: UserId) -> Self {
         let seed = seed ^ (user.0 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let random = SmallRng::seed_from_u64(seed);
         let variables = workload.variables.client(user.0.cast_signed());
@@ -85,7 +85,7 @@ impl User {
     }
 
     /// Chooses the next script and returns the index of its operation.
-    pub fn choose(&mut self) -> OperationId {
+    pub(crate) fn choose(&mut self) -> OperationId {
         self.parts.clear();
         let SqlWorkload {
             scripts,
@@ -103,14 +103,17 @@ impl User {
         scripts[self.script].operation
     }
 
-    /// Returns the statements of the last execution, those of every try.
-    pub fn parts(&self) -> &[Part] {
+    /// Returns the statements of the last execution; the statements of all its tries are included.
+    pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// Executes the chosen script and retries it after a serialization failure or deadlock. A retry
-    /// repeats the random numbers and variables of the first try.
-    pub async fn execute_script(&mut self, connection: &mut impl WorkloadConnection) -> Outcome {
+    /// Executes the chosen script. Retries it after a serialization failure or deadlock, with the same random
+    /// numbers and variables as in the first try.
+    pub(crate) async fn execute_script(
+        &mut self,
+        connection: &mut impl WorkloadConnection,
+    ) -> Outcome {
         if self.workload.max_tries > 1 {
             self.before.random.clone_from(&self.random);
             self.before.variables.copy_from(&self.variables);
@@ -140,7 +143,7 @@ impl User {
         }
     }
 
-    /// Executes the script once; a transaction that is left open is rolled back.
+    /// Executes the script once. Rolls back a transaction that is still open at the end.
     async fn execute_once(
         &mut self,
         connection: &mut impl WorkloadConnection,
@@ -153,7 +156,7 @@ impl User {
                 let message = format!("{file}: the script ends inside a transaction; END it");
                 result = Err(Failure::new(SCRIPT, &message));
             }
-            // If this fails, the connection is lost, which was reported before.
+            // If the rollback fails, the connection is lost; the failure before it is the one to report.
             let rollback = &self.workload.statements[self.workload.rollback];
             let rolled_back = match self.workload.protocol {
                 Protocol::Simple => connection.send(&rollback.sql, None).await,
@@ -193,7 +196,7 @@ impl User {
         }
     }
 
-    /// Executes the statement at `index`; `open` is set while a transaction is open.
+    /// Executes the statement with `index`. Sets `open` while a transaction is open.
     async fn execute_statement(
         &mut self,
         connection: &mut impl WorkloadConnection,
@@ -215,7 +218,7 @@ impl User {
         }
         if [TransactionEffect::Begins, TransactionEffect::BeginsAndEnds].contains(&statement.effect)
         {
-            // Set before the answer, which may come after the drain.
+            // Set before the answer arrives, because the drain may end in between.
             *open = true;
             connection.in_transaction(true);
         }
@@ -240,7 +243,8 @@ impl User {
                 failure: result.as_ref().err().map(|failure| failure.kind.clone()),
             });
         }
-        // A failed COMMIT ends the transaction too, unless a statement sent with it failed.
+        // A failed COMMIT ends the transaction, too. If it was sent together with other statements, one of
+        // them may have failed before the COMMIT was reached.
         let reached = result.is_ok() || !statement.joined;
         if reached
             && [TransactionEffect::Ends, TransactionEffect::BeginsAndEnds]
@@ -253,7 +257,7 @@ impl User {
     }
 }
 
-/// Collects the bound values of `statement`.
+/// Writes the values of the variables that `statement` uses into `values`.
 fn bind(
     script: &CompiledScript,
     statement: &Prepared,

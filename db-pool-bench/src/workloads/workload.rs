@@ -1,4 +1,4 @@
-//! Compiled mix of scripts, shared by all users of a step.
+//! Compiled mix of scripts, which all users of a step share.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,38 +18,38 @@ use pgbench_script::{
     ScriptSource, ScriptStatement, ScriptValue, TransactionEffect, VariableTable, compile,
 };
 
-/// Most statements of transactions that a report names; further ones are merged.
+/// Largest number of statements in transactions that a report names; further ones are merged into one.
 const MOST_PARTS: usize = 32;
 const OTHER_PARTS: &str = "other statements";
 /// Longest name of a statement in reports, in characters.
 const LONGEST_NAME: usize = 48;
 
-/// Script of a mix, as text.
+/// Text of one script of a mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScriptEntry {
+pub(crate) struct ScriptEntry {
     /// Source text of the script.
-    pub source: ScriptSource,
-    /// Prefix of its statements' names.
-    pub label: String,
-    /// Operation that its executions count for; scripts may share one.
-    pub operation: String,
-    /// Weight relative to the other scripts.
-    pub weight: u32,
+    pub(crate) source: ScriptSource,
+    /// Prefix for the names of its statements.
+    pub(crate) label: String,
+    /// Name of the operation that executions of the script count for; several scripts may share one.
+    pub(crate) operation: String,
+    /// Weight of the script, relative to the other scripts.
+    pub(crate) weight: u32,
 }
 
-/// Workload of all users of a step.
+/// Workload that all users of a step execute.
 #[derive(Debug)]
-pub struct SqlWorkload {
-    /// Most tries of a script after serialization failures or deadlocks.
+pub(crate) struct SqlWorkload {
+    /// Largest number of tries of a script after serialization failures or deadlocks.
     pub(crate) max_tries: u64,
     /// Query protocol.
     pub(crate) protocol: Protocol,
-    /// Search path of scripts on tables of this tool.
+    /// Search path for scripts whose tables this program created; absent for other scripts.
     pub(crate) search_path: Option<String>,
     pub(super) scripts: Vec<CompiledScript>,
     pub(super) total_weight: u32,
     pub(super) statements: Vec<Prepared>,
-    /// Index of the ROLLBACK statement.
+    /// Index of the statement ROLLBACK.
     pub(super) rollback: usize,
     pub(super) variables: VariableTable,
     operations: OperationTable,
@@ -64,35 +64,34 @@ pub(super) struct CompiledScript {
     pub(super) file: String,
     pub(super) operation: OperationId,
     pub(super) weight: u32,
-    /// Without its statements, which are in [`SqlWorkload::statements`].
+    /// Commands of the script. The text of its statements is in [`SqlWorkload::statements`].
     pub(super) program: Program,
-    /// Index of its first statement among those of all scripts.
+    /// Index of the script's first statement among the statements of all scripts.
     pub(super) first_statement: usize,
 }
 
-/// Statement as it is sent.
+/// Statement in the form in which it is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
-    /// Text with `$1`, `$2` … for its parameters, or `:name` where values are written into the
-    /// text.
+    /// Text with `$1`, `$2` … for the parameters; with `:name` if values are written into the text.
     pub(crate) sql: Arc<str>,
-    /// Fingerprint that names it in failures.
+    /// Short text that identifies the statement in failures.
     pub(crate) fingerprint: Arc<str>,
-    /// Variable slot, type and position of each parameter.
+    /// Parameters of the statement, each with its variable slot, its type, and its position in the script.
     pub(super) parameters: Vec<(usize, ParameterType, Position)>,
-    /// Ranges of the text that values replace, with the variable slot of each.
+    /// Ranges of the text that are replaced by values, each with the variable slot of its value.
     pub(super) substitutions: Vec<(Range<usize>, usize)>,
-    /// Variables that its rows set.
+    /// Variables that are set from the statement's rows; absent if none are.
     pub(super) capture: Option<Capture>,
     pub(super) effect: TransactionEffect,
-    /// True if several statements are sent together.
+    /// True if the text consists of several statements that are sent together.
     pub(super) joined: bool,
-    /// Index into [`SqlWorkload::parts`].
+    /// Index into [`SqlWorkload::parts`]; absent if the statement is not recorded separately.
     pub(super) part: Option<usize>,
 }
 
 impl Prepared {
-    /// Iterates over the types of its parameters, in order.
+    /// Iterates over the types of the statement's parameters, in order.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = ParameterType> {
         self.parameters.iter().map(|(_, kind, _)| *kind)
     }
@@ -100,16 +99,16 @@ impl Prepared {
 
 /// Reasons why a workload cannot run on a server.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkloadError {
-    /// A script is wrong.
+pub(crate) enum WorkloadError {
+    /// A script has an error.
     #[error(transparent)]
     Script(#[from] ScriptError),
     /// The server refuses a statement.
     #[error("{error}")]
     Refused {
-        /// The statement and the server's error.
+        /// Error of the server with the statement and its place.
         error: ScriptError,
-        /// The error by kind.
+        /// The same error, by kind.
         failure: Box<Failure>,
     },
     /// The server did not answer.
@@ -117,9 +116,9 @@ pub enum WorkloadError {
     Server(Box<Failure>),
 }
 
-/// Compiled mix whose parameter types the server has yet to infer.
+/// Compiled mix whose parameters have no types yet; the server must infer them.
 #[derive(Debug)]
-pub struct WorkloadDraft {
+pub(crate) struct WorkloadDraft {
     protocol: Protocol,
     source: CompiledFrom,
     programs: Vec<Program>,
@@ -127,12 +126,12 @@ pub struct WorkloadDraft {
 }
 
 impl WorkloadDraft {
-    /// Compiles `entries`, each of a weight above zero, for `protocol`; `constants` are predefined
+    /// Compiles `entries`, whose weights must be above zero, for `protocol`. `constants` are predefined
     /// variables.
     ///
     /// # Errors
     /// Fails with the error in a script and its place.
-    pub fn new(
+    pub(crate) fn new(
         entries: Vec<ScriptEntry>,
         constants: &[(String, ScriptValue)],
         seed: u64,
@@ -155,7 +154,7 @@ impl WorkloadDraft {
         })
     }
 
-    /// Iterates over all statements, with the file of each.
+    /// Iterates over all statements, each with the file that contains it.
     pub(crate) fn statements(&self) -> impl Iterator<Item = (&str, &ScriptStatement)> {
         let scripts = self.source.entries.iter().zip(&self.programs);
         scripts.flat_map(|(entry, program)| {
@@ -164,16 +163,16 @@ impl WorkloadDraft {
         })
     }
 
-    /// Has the server verify each statement, which changes nothing there. A statement with values
-    /// in its text is complete only when it is sent, and is not verified.
+    /// Lets the server verify each statement, which changes nothing there. Statements with values in their
+    /// text are complete only when they are sent, and are not verified.
     ///
     /// # Errors
     /// Fails with the statement that the server refuses and its place in the script.
-    pub async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
+    pub(crate) async fn verify(self, client: &Client) -> Result<SqlWorkload, WorkloadError> {
         self.verify_with(client, "").await
     }
 
-    /// Verifies the statements after executing `settings`.
+    /// Executes `settings` on the server, then lets it verify each statement.
     ///
     /// # Errors
     /// Fails with the statement that the server refuses and its place in the script.
@@ -205,8 +204,8 @@ impl WorkloadDraft {
         Ok(kinds)
     }
 
-    /// Finishes a workload without parameters, which needs no server.
-    pub fn without_parameters(self) -> SqlWorkload {
+    /// Finishes a workload whose statements have no parameters, without a server.
+    pub(crate) fn without_parameters(self) -> SqlWorkload {
         self.finish(Vec::new())
     }
 
@@ -229,7 +228,7 @@ impl WorkloadDraft {
                 program,
                 first_statement: statements.len(),
             });
-            // A single statement is the operation itself.
+            // If an operation is a single statement, that statement is not recorded separately.
             let apart = compiled.len() > 1;
             for statement in compiled {
                 let kinds = kinds.next().unwrap_or_default();
@@ -268,7 +267,7 @@ impl WorkloadDraft {
     }
 }
 
-/// Returns the name of a statement that begins with `words`, for reports.
+/// Returns the name for reports of a statement that begins with `words`.
 fn statement_name(words: &[String]) -> String {
     if words.is_empty() {
         return "statement".to_owned();
@@ -277,7 +276,7 @@ fn statement_name(words: &[String]) -> String {
     words.join(" ").chars().take(LONGEST_NAME).collect()
 }
 
-/// Returns `word` without the name of a schema of ours, which is another one in each run.
+/// Returns `word` without the name of this run's schema, which differs from run to run.
 fn without_run(word: &str) -> &str {
     match word.rsplit_once('.') {
         Some((schema, table)) if schema.starts_with("plimsoll_") => table,
@@ -285,7 +284,8 @@ fn without_run(word: &str) -> &str {
     }
 }
 
-/// Returns the index of `name` in `parts`, whose length is bounded.
+/// Returns the index of `name` in `parts`, adding it if needed. The length of `parts` is bounded by
+/// [`MOST_PARTS`].
 fn part(parts: &mut Vec<String>, name: String) -> usize {
     let name = if parts.len() < MOST_PARTS - 1 {
         name
@@ -360,22 +360,22 @@ fn refused(file: &str, statement: &ScriptStatement, error: &WireError) -> Worklo
 }
 
 impl SqlWorkload {
-    /// Returns the operations of its scripts.
+    /// Returns the operations that the scripts count for.
     pub(crate) fn operations(&self) -> OperationTable {
         self.operations.clone()
     }
 
-    /// Returns the names of statements that are recorded apart within an operation.
+    /// Returns the names of those statements that are recorded separately within an operation.
     pub(crate) fn parts(&self) -> Vec<String> {
         self.parts.clone()
     }
 
-    /// Returns all statements; connections execute them by index.
+    /// Returns all statements. Connections execute them by their index.
     pub(crate) fn statements(&self) -> &[Prepared] {
         &self.statements
     }
 
-    /// Returns the statements that each connection prepares before use.
+    /// Returns the statements that each connection must prepare before it is used.
     pub(crate) fn prepared(&self) -> &[Prepared] {
         match self.protocol {
             Protocol::Prepared => &self.statements,

@@ -1,5 +1,5 @@
-//! Setup of a chosen workload on a server: finds or creates its tables, and has the server verify
-//! its statements.
+//! Preparation of a workload on a server: finds or creates its tables, and lets the server verify its
+//! statements.
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
@@ -15,20 +15,19 @@ use crate::remedy::{self, Purpose};
 use pg_connect::Address;
 use pg_evidence::Client;
 
-/// Failure kind of a read-only session.
+/// Kind of failure of a statement that writes in a read-only session.
 const READ_ONLY: &str = "sqlstate.25006";
 /// Failure kind of a missing table.
 const NO_TABLE: &str = "sqlstate.42P01";
 
-/// Setup of a workload on a server: the control connection and the schema, by which tables are
-/// found or made and statements are checked.
+/// Preparation of a workload on a server, with the connection and the schema that it uses.
 #[derive(Debug)]
 pub(crate) struct WorkloadSetup<'a> {
-    /// Runtime of the control connection.
+    /// Runtime that executes the work on the server.
     pub(crate) control: &'a ControlRuntime,
     /// Address of the server.
     pub(crate) address: &'a Address,
-    /// Connection to the server.
+    /// Connection for the preparation; it is not part of the load.
     pub(crate) client: &'a Client,
     /// Schema of the run.
     pub(crate) schema: &'a Schema,
@@ -36,15 +35,15 @@ pub(crate) struct WorkloadSetup<'a> {
     pub(crate) throwaway: bool,
     /// Instant until which another host may take to make the schema; absent where this run makes it.
     pub(crate) made_by_other_until: Option<WallTime>,
-    /// Set once the run's schema may exist and must be dropped.
+    /// True as soon as the run's schema may exist and must be dropped.
     pub(crate) schema_begun: bool,
 }
 
 impl WorkloadSetup<'_> {
-    /// Prepares the workload of `selection` for any driver; `None` when a signal came.
+    /// Prepares the workload of `selection` for any driver. `None` if a signal is received.
     ///
     /// # Errors
-    /// Fails when its tables are missing or cannot be created, or the server refuses a statement.
+    /// Fails if its tables are missing or cannot be created, or if the server refuses a statement.
     pub(crate) fn prepare(
         &mut self,
         selection: &WorkloadSelection,
@@ -60,7 +59,8 @@ impl WorkloadSetup<'_> {
             None => Ok(None),
             Some(Ok(workload)) => Ok(Some(workload)),
             Some(Err(WorkloadError::Refused { error, failure })) => {
-                // With newly created tables, no others exist that the script could mean.
+                // If the tables were created for this run, a missing table is one that the script expects
+                // from the user.
                 let lacks_tables = failure.kind == NO_TABLE && made.is_some();
                 Err(error).remedy(if lacks_tables {
                     "a server that has the tables of the script, named with --url; here are those of pgbench".to_owned()
@@ -119,7 +119,7 @@ impl WorkloadSetup<'_> {
         remedy::cannot(&what, &failure, Purpose::Making, self.address)
     }
 
-    /// Returns why transactions cannot write.
+    /// Returns the reason why transactions cannot write on this server.
     fn why_read_only(&self) -> &'static str {
         let asked = "SELECT /* plimsoll */ pg_is_in_recovery()";
         let answer = self.control.run(self.client.query_one(asked, &[]));
@@ -131,7 +131,7 @@ impl WorkloadSetup<'_> {
         }
     }
 
-    /// Adds the remedy to the error of a table that was not found or could not be read.
+    /// Returns the error about a table that could not be described, with a remedy.
     fn unread<T>(&self, error: TablesError, where_absent: &str) -> anyhow::Result<T> {
         let remedy = match &error {
             TablesError::Server { source, .. } => {
@@ -173,7 +173,7 @@ impl WorkloadSetup<'_> {
         }
     }
 
-    /// Finds the tables that `workload init` has created.
+    /// Finds the tables that `workload init` created in `schema`. `None` if a signal is received.
     fn lasting(&self, schema: &Schema) -> anyhow::Result<Option<Tables>> {
         let name = schema.name();
         let state = self.control.run(schema.state(self.client))?.transpose();

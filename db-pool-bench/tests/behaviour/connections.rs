@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::common::{PASSWORD, Talk, postgres};
 use crate::reaching::{tls, tried};
-use crate::variants::runtime;
 use pg_connect::Address;
 use pg_evidence::Client;
 use test_support::TestDirectory;
@@ -52,6 +51,10 @@ fn the_login_may_come_from_variables_or_a_password_file_that_nobody_else_can_rea
 #[test]
 fn a_password_file_says_what_it_says_to_psql() {
     let server = postgres(&[]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let talk = Talk::to(server.url());
     talk.execute("CREATE ROLE odd LOGIN PASSWORD 'a:b\\c'");
     let place = TestDirectory::new();
@@ -84,7 +87,7 @@ fn a_password_file_says_what_it_says_to_psql() {
             .output()
             .unwrap();
         assert_eq!(psql.status.success(), gets_in, "psql: {lines}");
-        let ours = runtime().block_on(Client::open(&Address::parse(&url).unwrap(), "a_test"));
+        let ours = runtime.block_on(Client::open(&Address::parse(&url).unwrap(), "a_test"));
         assert_eq!(ours.is_ok(), gets_in, "{lines}: {:?}", ours.err());
     }
 }

@@ -20,8 +20,6 @@ mod common;
 mod reaching;
 #[path = "../common/scripting.rs"]
 mod scripting;
-#[path = "../common/variants.rs"]
-mod variants;
 
 mod bad_input;
 mod checkout;

@@ -8,8 +8,6 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use crate::bouncer::{Bouncer, PgBouncer};
 use crate::certificates::Certificates;
 use crate::common::{Talk, postgres, report, sweep};
-use crate::variants::{Variants, ask_nothing, setup};
-use pg_connect::Address;
 use test_support::TestDirectory;
 use testbed::Postgres;
 
@@ -221,39 +219,5 @@ fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing(
              WHERE source = 'session' AND name NOT IN ('application_name', 'client_encoding',
                    'DateStyle', 'TimeZone', 'standard_conforming_strings', 'extra_float_digits')";
         assert_eq!(session.names(changed), [""; 0], "settings");
-    }
-}
-
-/// Two sessions, one always taken by somebody else: each variant prepares on the one and asks on the
-/// other.
-#[test]
-fn an_arm_that_meets_a_session_without_its_statements_says_so() {
-    let Some(pgbouncer) = PgBouncer::installed() else {
-        return;
-    };
-    let server = postgres(&[]);
-    let place = TestDirectory::new();
-    let transaction = "pool_mode = transaction\ndefault_pool_size = 2\n";
-    let bouncer = pgbouncer.start(place.path(), &server, transaction);
-    let others = [Talk::to(&bouncer.url), Talk::to(&bouncer.url)];
-    let variants = Variants::of(setup(Address::parse(&bouncer.url).unwrap(), ask_nothing()));
-    others[0].execute("BEGIN");
-    let all = variants.each_between(1, |variant| {
-        // Takes the session on which the variant prepared, and leaves it the other one.
-        others[(variant + 1) % 2].execute("BEGIN");
-        others[variant % 2].execute("COMMIT");
-    });
-    others[0].execute("COMMIT");
-    for (driver, met) in ["wire", "direct", "deadpool", "sqlx"].iter().zip(all) {
-        let [met] = &met[..] else {
-            panic!("{driver}: {met:?}");
-        };
-        if pgbouncer.keeps_statements() {
-            assert_eq!(met, &None, "{driver}");
-            continue;
-        }
-        let failure = met.as_ref().expect("it met its own session");
-        assert_eq!(failure.kind, "sqlstate.26000", "{driver}: {failure}");
-        assert!(failure.to_string().contains(REASON), "{driver}: {failure}");
     }
 }

@@ -6,21 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::certificates::{Certificates, tls_server};
 use crate::common::{Talk, postgres, report, sweep};
 use crate::reaching::{tls, tried};
-use crate::variants::{Variants, ask_nothing, setup};
-use load_engine::Failure;
-use pg_connect::Address;
 use test_support::TestDirectory;
 
 const ALL: &str = "wire,direct,deadpool,sqlx";
-
-/// Returns what each variant says that finds no way in at `url`.
-fn failures_of_all_arms(url: &str) -> [Failure; 4] {
-    let address = Address::parse(url).unwrap();
-    let variants = Variants::of(setup(address, ask_nothing()));
-    variants
-        .each(1)
-        .map(|first| first[0].clone().expect("no way in"))
-}
 
 /// The server takes nothing but TLS over TCP, so each driver that gets in speaks it.
 #[test]
@@ -106,56 +94,6 @@ fn a_client_certificate_logs_in_and_scram_binds_the_channel() {
     let url = format!("{}?channel_binding=require", unbound.url());
     let said = tried(&url, "direct", &[]).unwrap_err();
     assert!(said.contains("channel binding"), "{said}");
-    let variants = Variants::of(setup(Address::parse(&url).unwrap(), ask_nothing()));
-    let [wire, direct, deadpool, _] = variants.each(1);
-    assert_eq!(wire[0].as_ref().unwrap().kind, "auth", "{wire:?}");
-    assert_eq!((&wire, &wire), (&direct, &deadpool));
-}
-
-/// The first connection of a run tells as much; here each variant opens its own, as after a server
-/// was exchanged in the middle.
-#[test]
-fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
-    let (place, other) = (TestDirectory::new(), TestDirectory::new());
-    let certificates = Certificates::made_in(place.path());
-    let stranger = Certificates::made_in(other.path()).authority;
-    let server = tls_server(&certificates);
-    let plain = postgres(&[]);
-    let at = |url: &str, host: &str, authority: &std::path::Path| {
-        let url = url.replace("127.0.0.1", host);
-        format!(
-            "{url}?sslmode=verify-full&sslrootcert={}",
-            authority.display()
-        )
-    };
-    let authority = &certificates.authority;
-    for (url, told) in [
-        (
-            at(server.url(), "localhost", &stranger),
-            "was not issued by an authority in sslrootcert",
-        ),
-        (
-            at(server.url(), "127.0.0.1", authority),
-            "certificate is for another name",
-        ),
-        (
-            at(plain.url(), "localhost", authority),
-            "server does not support TLS",
-        ),
-    ] {
-        let failures = failures_of_all_arms(&url);
-        for failure in &failures {
-            assert_eq!(failure.kind, "tls", "{failures:?}");
-            assert!(failure.to_string().contains(told), "{failures:?}");
-        }
-        let [wire, direct, deadpool, _] = failures;
-        assert_eq!((&wire, &wire), (&direct, &deadpool));
-    }
-    let right = Address::parse(&at(server.url(), "localhost", authority)).unwrap();
-    let variants = Variants::of(setup(right, ask_nothing()));
-    for hits in variants.each(20) {
-        assert_eq!(hits, vec![None; 20], "and who is known is let in");
-    }
 }
 
 #[test]

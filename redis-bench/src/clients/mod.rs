@@ -1,5 +1,5 @@
-//! Ways to connect. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same [`Work`], so that
-//! scenarios differ in what they ask and clients only in how it travels.
+//! Ways to connect. Each is a [`TargetFactory`](load_engine::TargetFactory) over the same [`Work`]. A
+//! scenario decides which requests are made, a client decides how they are sent.
 
 mod multiplexed;
 mod pooled;
@@ -16,29 +16,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure;
 
-pub use multiplexed::Multiplexed;
-pub use pooled::Pooled;
+pub(crate) use multiplexed::Multiplexed;
+pub(crate) use pooled::Pooled;
 
-/// Longest time that an answer may take. The driver's own 500 ms would turn a stall into errors and
-/// cut the tail off the latencies.
-pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time to wait for an answer. The driver's default of 500 ms would turn a stall into errors, and cut
+/// off the tail of the latencies.
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time limit for one attempt to open a connection.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pause of a user after a connection broke, so that neither the server is flooded with attempts nor
-/// the generator spins. It is part of no latency.
+/// Pause of a user after a connection broke. It keeps the server from being flooded with attempts to connect,
+/// and the generator from looping without waiting. It is part of no latency.
 const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 
-/// A way to connect.
+/// Way to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
-pub enum ClientKind {
-    /// deadpool-redis: a request checks a connection out and gives it back.
+pub(crate) enum ClientKind {
+    /// deadpool-redis: each request takes a connection out of a pool and gives it back.
     Pooled,
-    /// All requests share a few connections, their commands interleaved.
+    /// All requests share a few connections; their commands are interleaved.
     Multiplexed,
 }
 
 impl ClientKind {
-    /// Name on the command line and in reports.
+    /// Returns the name on the command line and in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pooled => "pooled",
@@ -46,7 +46,7 @@ impl ClientKind {
         }
     }
 
-    /// Name of the parameter that holds the number of connections.
+    /// Returns the name of the step parameter with the number of connections.
     pub(crate) fn parameter(self) -> &'static str {
         match self {
             Self::Pooled => "pool_size",
@@ -56,24 +56,24 @@ impl ClientKind {
 }
 
 /// Requests to the server, independent of the way to connect.
-pub trait Work: Send + Sync + 'static {
-    /// One user's part of it.
+pub(crate) trait Work: Send + Sync + 'static {
+    /// Requests of one user.
     type Task: Task;
 
-    /// Returns the operations of its requests.
+    /// Returns the operations that requests can be.
     fn operations(&self) -> OperationTable;
 
-    /// Makes the task of `user`.
+    /// Creates the requests of `user`.
     fn task(&self, user: UserId) -> Self::Task;
 }
 
-/// Requests of one user, with buffers that each request uses again.
-pub trait Task: Send + 'static {
-    /// Draws the next request; returns its operation, as far as that is known before the answer.
+/// Requests of one user, with buffers that are reused from request to request.
+pub(crate) trait Task: Send + 'static {
+    /// Draws the next request. Returns its operation, as far as it is known before the answer.
     fn draw(&mut self) -> OperationId;
 
-    /// The request that was drawn, on a connection that nobody else reads from meanwhile. Where it
-    /// turns into another operation, `timestamps` are told before it goes on.
+    /// Executes the request that was drawn, on a connection whose answers no other user reads meanwhile. If
+    /// the request turns into another operation, it reports that to `timestamps` before it continues.
     fn perform(
         &mut self,
         connection: &mut MultiplexedConnection,
@@ -83,23 +83,24 @@ pub trait Task: Send + 'static {
 
 /// Result of a request.
 #[derive(Debug)]
-pub struct RequestResult {
+pub(crate) struct RequestResult {
     /// Index into [`Work::operations`].
-    pub operation: OperationId,
-    /// The last command that was sent, as in `GET`.
-    pub command: &'static str,
-    /// Its failure, if it failed.
-    pub result: Result<(), RedisError>,
+    pub(crate) operation: OperationId,
+    /// Name of the last command that was sent, as in `GET`.
+    pub(crate) command: &'static str,
+    /// Error of the request, if it failed.
+    pub(crate) result: Result<(), RedisError>,
 }
 
-/// Settings of every asynchronous connection: time-outs explicit, nothing retried.
+/// Returns the settings of every asynchronous connection: explicit time-outs, and no retries.
 fn connection_config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(Some(RESPONSE_TIMEOUT))
 }
 
-/// Makes a failed outcome. After a broken connection the user pauses, which is not timed.
+/// Creates the outcome of a failed request. If the connection is `broken`, the user pauses first; the pause
+/// is not timed.
 async fn failed(
     operation: OperationId,
     failure: load_engine::Failure,
@@ -113,7 +114,7 @@ async fn failed(
     Outcome::failed(operation, failure)
 }
 
-/// Converts the result of a request to its outcome.
+/// Converts the result of a request to an outcome.
 async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     match done.result {
         Ok(()) => Outcome::success(done.operation),
@@ -125,7 +126,7 @@ async fn outcome(done: RequestResult, timestamps: &mut Timestamps) -> Outcome {
     }
 }
 
-/// Returns the clients to measure, in order and without repeats.
+/// Returns the ways to connect that are to be measured, in order and without duplicates.
 ///
 /// # Errors
 /// Fails if there is none.

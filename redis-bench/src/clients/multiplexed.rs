@@ -1,5 +1,5 @@
-//! Client whose users share a few connections: their commands are interleaved, nobody waits for a
-//! free connection, and no round trip is spent on checking one.
+//! Client whose users share a few connections. Their commands are interleaved. No user waits for a free
+//! connection, and no round trip is spent on checking one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,20 +18,21 @@ use super::timeout_stream::TimeoutStream;
 use super::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Task, Work, failed, outcome};
 use crate::failure;
 
-/// Time within which a failed attempt to connect stands for all further ones.
+/// Time after a failed attempt to connect in which no further attempt is made: other users get the same
+/// error.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Makes each worker's share of the connections.
+/// Factory that opens each worker's share of the connections.
 #[derive(Debug)]
-pub struct Multiplexed<W> {
+pub(crate) struct Multiplexed<W> {
     server: ConnectionInfo,
     connections: u64,
     work: Arc<W>,
 }
 
 impl<W: Work> Multiplexed<W> {
-    /// Creates a factory of `connections` connections to `server`.
-    pub fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
+    /// Creates a factory for `connections` connections to `server`, over all workers.
+    pub(crate) fn new(server: ConnectionInfo, connections: u64, work: W) -> Self {
         Self {
             server,
             connections,
@@ -63,7 +64,7 @@ impl<W: Work> TargetFactory for Multiplexed<W> {
     }
 }
 
-/// Connection that is replaced when it breaks, once for all users who share it.
+/// Connection that several users share. When it breaks, it is replaced once for all of them.
 #[derive(Debug)]
 struct SharedConnection {
     server: ConnectionInfo,
@@ -73,9 +74,9 @@ struct SharedConnection {
 #[derive(Debug)]
 struct CurrentConnection {
     connection: MultiplexedConnection,
-    /// Number of times that it was replaced.
+    /// Number of times that the connection was replaced.
     generation: u64,
-    /// Time and reason of the last failure to replace it.
+    /// Time and reason of the last failed attempt to replace the connection.
     last_error: Option<(Instant, RedisError)>,
 }
 
@@ -90,8 +91,8 @@ impl SharedConnection {
         Ok(Self { server, current })
     }
 
-    /// Returns the connection that follows the one of `generation`, opened now unless another user
-    /// has done so.
+    /// Returns the connection that replaces the one with number `generation`, with its own number. Opens it,
+    /// unless another user has already done so.
     async fn replacement(
         &self,
         generation: u64,
@@ -139,9 +140,9 @@ async fn open_connection(server: &ConnectionInfo) -> Result<MultiplexedConnectio
         .unwrap_or_else(|late| Err(std::io::Error::from(late).into()))
 }
 
-/// Logs in on a new stream and starts the driver, which runs until the last user is gone. The
-/// time-out belongs to the stream: when it passes, the request that waited longest fails with a
-/// time-out and those behind it with a closed connection.
+/// Logs in on a new stream and starts the driver's task, which runs until the last user drops the connection.
+/// The stream has the time-out for answers. When it expires, the request that waited longest fails with a
+/// time-out, and those behind it with a closed connection.
 async fn log_in<S>(server: &ConnectionInfo, stream: S) -> Result<MultiplexedConnection, RedisError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -155,9 +156,9 @@ where
     Ok(connection)
 }
 
-/// One worker's connections.
+/// Connections of one worker.
 #[derive(Debug)]
-pub struct MultiplexedTarget<W> {
+pub(crate) struct MultiplexedTarget<W> {
     connections: Vec<Arc<SharedConnection>>,
     workers: u64,
     work: Arc<W>,
@@ -167,7 +168,7 @@ impl<W: Work> Target for MultiplexedTarget<W> {
     type Session = MultiplexedSession<W::Task>;
 
     async fn open(&self, user: UserId) -> Result<Self::Session, Failure> {
-        // Users are dealt to workers in turn, so that those of one worker lie `workers` apart.
+        // Users are assigned to workers in turn, so the numbers of one worker's users differ by `workers`.
         let index = (user.0 / self.workers) as usize % self.connections.len();
         let shared = Arc::clone(&self.connections[index]);
         let (connection, generation) = {
@@ -184,9 +185,9 @@ impl<W: Work> Target for MultiplexedTarget<W> {
     }
 }
 
-/// One user of a shared connection.
+/// User of a shared connection.
 #[derive(Debug)]
-pub struct MultiplexedSession<T> {
+pub(crate) struct MultiplexedSession<T> {
     shared: Arc<SharedConnection>,
     connection: MultiplexedConnection,
     generation: u64,

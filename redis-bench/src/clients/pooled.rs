@@ -1,8 +1,8 @@
-//! Client with a pool of connections: each request checks one out and gives it back.
+//! Client with a pool of connections: each request takes a connection out and gives it back.
 //!
-//! Before deadpool-redis hands out a connection that was used before, it sends `UNWATCH` and
-//! `PING` and waits for the answer, with no way to turn that off: **every checkout costs a round
-//! trip**. It is part of the checkout here, as it is for an application.
+//! Before deadpool-redis hands out a connection that was used before, it sends `UNWATCH` and `PING` and waits
+//! for the answers. This cannot be turned off: **every checkout costs a round trip**. That time is part of
+//! the checkout here, as it is in an application.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use redis::{ConnectionInfo, RedisError};
 use super::{RESPONSE_TIMEOUT, Task, Work, connection_config, failed, outcome};
 use crate::failure;
 
-/// Manager of deadpool-redis that notes when checking and connecting begin.
+/// Manager of deadpool-redis that reports when checking a connection and when connecting begins.
 #[derive(Debug)]
 struct TimedManager(Manager);
 
@@ -43,17 +43,17 @@ impl managed::Manager for TimedManager {
 
 type RedisPool = managed::Pool<TimedManager>;
 
-/// Makes one pool for each worker, of its share of the size.
+/// Factory that creates one pool for each worker, with the worker's share of the size.
 #[derive(Debug)]
-pub struct Pooled<W> {
+pub(crate) struct Pooled<W> {
     server: ConnectionInfo,
     size: u64,
     work: Arc<W>,
 }
 
 impl<W: Work> Pooled<W> {
-    /// Creates a factory of a pool of `size` connections to `server`.
-    pub fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
+    /// Creates a factory for a pool of `size` connections to `server`, over all workers.
+    pub(crate) fn new(server: ConnectionInfo, size: u64, work: W) -> Self {
         Self {
             server,
             size,
@@ -62,7 +62,7 @@ impl<W: Work> Pooled<W> {
     }
 
     fn pool(&self, worker: WorkerShare) -> Result<RedisPool, Failure> {
-        // Given as redis's own type: deadpool's would reset the TCP settings.
+        // Passes redis's own type of settings; with deadpool's type the TCP settings would be lost.
         let manager = Manager::new_with_config(self.server.clone(), connection_config())
             .map_err(|error| failure::from_redis(&error))?;
         RedisPool::builder(TimedManager(manager))
@@ -91,7 +91,7 @@ impl<W: Work> TargetFactory for Pooled<W> {
     }
 }
 
-/// Opens all connections of the pool, so that no request has to connect.
+/// Opens all connections of the pool, so that no request has to open one.
 async fn fill(pool: &RedisPool) -> Result<(), Failure> {
     let mut held = Vec::new();
     for _ in 0..pool.status().max_size {
@@ -104,9 +104,9 @@ async fn fill(pool: &RedisPool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One worker's pool.
+/// Pool of one worker.
 #[derive(Debug)]
-pub struct PooledTarget<W> {
+pub(crate) struct PooledTarget<W> {
     pool: RedisPool,
     work: Arc<W>,
 }
@@ -136,9 +136,9 @@ impl<W: Work> Target for PooledTarget<W> {
     }
 }
 
-/// One user of a pool.
+/// User of a pool.
 #[derive(Debug)]
-pub struct PooledSession<T> {
+pub(crate) struct PooledSession<T> {
     pool: RedisPool,
     task: T,
 }
@@ -156,7 +156,7 @@ impl<T: Task> Session for PooledSession<T> {
         timestamps.acquired();
         let done = self.task.perform(&mut connection, timestamps).await;
         timestamps.done();
-        // Before anything else, as a request handler would: others wait for it.
+        // Returns the connection before anything else, as a request handler would: other users wait for it.
         drop(connection);
         outcome(done, timestamps).await
     }

@@ -1,7 +1,7 @@
 //! Stream with a time-out for answers.
 //!
-//! The driver would arm a timer for each request. Answers come in the order of the requests, so that
-//! one timer for the connection has the same effect and costs a request nothing.
+//! The driver would start a timer for each request. Answers come in the order of the requests, so a single
+//! timer for the connection has the same effect, and costs a request nothing.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Stream that fails with a time-out when nothing is received within `timeout` of sending.
+/// Stream that fails with a time-out if nothing is received within `timeout` after sending.
 #[derive(Debug)]
 pub(super) struct TimeoutStream<S> {
     stream: S,
     timeout: Duration,
-    /// Instant from which on an answer is due; `None` while nothing was asked.
+    /// Instant since which an answer is outstanding; `None` if none is.
     waiting_since: Option<Instant>,
-    /// Timer of the earliest instant at which the time-out can pass.
+    /// Timer that expires at or before the instant of the time-out.
     alarm: Pin<Box<Sleep>>,
 }
 

@@ -1,19 +1,19 @@
-//! Clients of `CLIENT LIST` that cost the server more than their commands. The command's cost grows
-//! with the number of clients, so it is sent at the ends of a step only.
+//! Clients of `CLIENT LIST` that cost the server more than their commands do. The cost of that command grows
+//! with the number of clients, so it is sent only at the beginning and the end of a step.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 use redis::{Connection, RedisResult};
 
-/// Number of clients above which the list is not asked for, as it would block the server.
+/// Number of clients. With more, the list is not requested, because it would block the server.
 const CLIENTS_MAX: f64 = 5_000.0;
 /// Bytes of unread answers from which on a client is reported as a slow reader.
 const OUTPUT_TOLD_BYTES: f64 = 65_536.0;
-/// Number of clients of a kind that are named.
+/// Largest number of clients of one kind that get a row of their own.
 const NAMED: usize = 3;
 
-/// Entry of a client that is reported.
+/// Entry of `CLIENT LIST` about a client that is reported.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ClientEntry {
     kind: &'static str,
@@ -23,10 +23,11 @@ pub(super) struct ClientEntry {
     output_bytes: f64,
 }
 
-/// Reads the clients that follow every command, wait for messages, or do not read their answers.
+/// Reads the clients that follow every command, wait for messages, or do not read their answers. `connected`
+/// is the number of clients.
 ///
 /// # Errors
-/// Returns the reason for which they were not read.
+/// Returns the reason why they were not read.
 pub(super) fn read(
     connection: &mut Connection,
     connected: Option<f64>,
@@ -45,7 +46,7 @@ fn parse(listed: &str) -> Vec<ClientEntry> {
     listed.lines().filter_map(parse_line).collect()
 }
 
-/// Parses one line; `None` for a client that only sends commands and waits for answers.
+/// Parses one line of the list; `None` for a client that only sends commands and waits for answers.
 fn parse_line(line: &str) -> Option<ClientEntry> {
     let fields: BTreeMap<&str, &str> = line
         .split_ascii_whitespace()
@@ -53,7 +54,7 @@ fn parse_line(line: &str) -> Option<ClientEntry> {
         .collect();
     let field = |name: &str| fields.get(name).copied().unwrap_or_default();
     let flags = field("flags");
-    // Bytes of the list of answers, which begins where the fixed buffer ends.
+    // Counts the bytes in the list of answers, which the server uses when the fixed buffer is full.
     let output_bytes: f64 = field("omem").parse().unwrap_or(0.0);
     let kind = if flags.contains('O') {
         "monitor"
@@ -76,8 +77,8 @@ fn parse_line(line: &str) -> Option<ClientEntry> {
     })
 }
 
-/// Makes rows of the largest clients of each kind, and one that sums up the others of that kind. The
-/// end of the step with more clients counts.
+/// Returns rows for the largest clients of each kind, and a row with the sum of the others of that kind. Uses
+/// the reading with more clients: `before` or `after` the step.
 pub(super) fn rows(before: &[ClientEntry], after: &[ClientEntry]) -> Vec<EvidenceRow> {
     let mut kinds: BTreeMap<&str, Vec<&ClientEntry>> = BTreeMap::new();
     let most = if after.len() >= before.len() {

@@ -1,5 +1,5 @@
-//! Cost of each command to the server during a step, and its sender: the load, the pool, this
-//! program's own polls, or others.
+//! Cost of each command to the server during a step, with its sender: the load, the pool, this program's own
+//! polls, or others.
 
 use bench_report::{EvidenceRow, ServerEvidence};
 
@@ -10,12 +10,12 @@ use crate::info::{CommandUse, Info};
 const POOL: [&str; 2] = ["ping", "unwatch"];
 /// Commands that clients send when they connect.
 const CONNECTING: [&str; 5] = ["hello", "auth", "select", "client|setinfo", "client"];
-/// Only command that this program sends between the two readings: others that are counted meanwhile
-/// were sent by somebody else.
+/// The only command that this program itself sends between the two readings. Other commands that are not of
+/// the load come from other clients.
 const INFO: &str = "info";
 
-/// Adds figures and a table of the commands between `before` and `after`. `load` names the
-/// commands that the load consists of; `polls` is the number of `INFO` calls that were ours.
+/// Adds figures and a table about the commands between the readings `before` and `after`. `load` names the
+/// commands that the load consists of. `polls` is the number of `INFO` calls that this program made.
 pub(super) fn add(
     evidence: &mut ServerEvidence,
     (before, after): (&Info, &Info),
@@ -46,7 +46,8 @@ pub(super) fn add(
     }
 }
 
-/// Returns the growth of the counts. Counts that fell were reset meanwhile, and count from there.
+/// Returns the growth of the counts. Counts that became smaller were reset in between, so the growth is
+/// counted from 0.
 fn since(was: CommandUse, now: CommandUse) -> CommandUse {
     if now.calls < was.calls {
         return now;
@@ -60,7 +61,8 @@ fn since(was: CommandUse, now: CommandUse) -> CommandUse {
     }
 }
 
-/// Splits `INFO` into our own polls and the calls of others.
+/// Splits the calls of `INFO` into this program's polls and the calls of other clients; other commands stay
+/// whole.
 fn split(
     name: &str,
     used: CommandUse,

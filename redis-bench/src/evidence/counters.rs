@@ -1,11 +1,11 @@
-//! Growth of the counters of `INFO` over a step, and gauges at its end. A field that the server does
-//! not have is left out of the evidence.
+//! Growth of the counters of `INFO` over a step, and values of gauges at its end. A field that the server
+//! does not have is left out.
 
 use bench_report::ServerEvidence;
 
 use crate::info::Info;
 
-/// Field of `INFO` and the figure that its growth becomes.
+/// Counters: a field of `INFO`, and the figure that tells its growth.
 const COUNTERS: [(&str, &str); 28] = [
     ("keyspace_hits", "keyspace_hits"),
     ("keyspace_misses", "keyspace_misses"),
@@ -28,14 +28,14 @@ const COUNTERS: [(&str, &str); 28] = [
     ("sync_partial_err", "sync_partial_err"),
     ("total_active_defrag_time", "active_defrag_ms"),
     ("acl_access_denied_cmd", "acl_denied"),
-    // Since 7.0.
+    // Field since version 7.0.
     ("total_eviction_exceeded_time", "eviction_exceeded_ms"),
     ("evicted_clients", "evicted_clients"),
-    // Since 7.2: time in the event loop outside the wait for something to do, and that of commands,
-    // those inside of others not counted again.
+    // Fields since version 7.2: time that the event loop was busy, and the part of it spent in commands.
+    // Commands inside other commands are not counted twice.
     ("eventloop_duration_sum", "eventloop_busy_us"),
     ("eventloop_duration_cmd_sum", "eventloop_commands_us"),
-    // Since 7.4.
+    // Field since version 7.4.
     (
         "client_output_buffer_limit_disconnections",
         "output_limit_disconnections",
@@ -44,11 +44,11 @@ const COUNTERS: [(&str, &str); 28] = [
         "client_query_buffer_limit_disconnections",
         "query_limit_disconnections",
     ),
-    // Valkey: with I/O threads the main thread looks busy while it only waits.
+    // Field of Valkey: with I/O threads the main thread looks busy while it only polls.
     ("used_active_time_main_thread", "main_thread_active_s"),
 ];
 
-/// Field of `INFO` and the figure that its value at the end becomes.
+/// Gauges: a field of `INFO`, and the figure that tells its value at the end.
 const GAUGES: [(&str, &str); 11] = [
     ("used_memory", "used_memory_bytes"),
     ("used_memory_rss", "rss_bytes"),
@@ -63,17 +63,17 @@ const GAUGES: [(&str, &str); 11] = [
     ("connected_slaves", "replicas"),
 ];
 
-/// Returns the growth of counters from `before` to `after`, and the gauges of `after`.
+/// Returns the growth of the counters from `before` to `after`, and the gauges of `after`.
 pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
     let mut evidence = ServerEvidence::default();
     let grown = |name: &str| Some(after.number(name)? - before.number(name)?);
     for (field, figure) in COUNTERS {
-        // What fell was reset meanwhile: its growth is not known.
+        // A counter that became smaller was reset in between, and its growth is not known.
         if let Some(growth) = grown(field).filter(|growth| *growth >= 0.0) {
             evidence.figure(figure, growth);
         }
     }
-    // Since 6.2; the process's own time also holds that of its background threads.
+    // Field since version 6.2; the CPU time of the whole process includes background threads.
     let user = grown("used_cpu_user_main_thread");
     if let (Some(user), Some(system)) = (user, grown("used_cpu_sys_main_thread")) {
         evidence.figure("cpu_main_thread_s", user + system);
@@ -86,7 +86,7 @@ pub(super) fn difference(before: &Info, after: &Info) -> ServerEvidence {
     if let Some(percent) = after.number("expired_stale_perc") {
         evidence.figure("expired_stale_ratio", percent / 100.0);
     }
-    // That of an earlier fork tells nothing of this step.
+    // If no fork happened in the step, the field is about an earlier fork.
     if evidence
         .figures
         .get("forks")
@@ -146,7 +146,7 @@ mod tests {
         );
     }
 
-    /// Excerpts of what servers of each version answer.
+    /// Excerpts of answers of servers of several versions.
     #[test]
     fn each_version_is_read_for_what_it_tells() {
         let older = "total_forks:1\nexpire_cycle_cpu_milliseconds:4\naof_delayed_fsync:0\n";

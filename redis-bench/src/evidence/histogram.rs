@@ -1,17 +1,17 @@
-//! Durations of calls by command from `LATENCY HISTOGRAM` (since 7.0), counted from the server's
-//! start on: a step is the difference of two readings, and nothing is reset.
+//! Durations of calls by command, from `LATENCY HISTOGRAM` (since version 7.0). The server counts them from
+//! its start on. A step is the difference between two readings, and nothing is reset.
 
 use std::collections::BTreeMap;
 
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
-/// Calls that took no longer than each bound in microseconds, by command.
+/// For each command, pairs of a bound in microseconds and the number of calls that took no longer.
 pub(super) type Histograms = BTreeMap<String, Vec<(f64, f64)>>;
 
 /// Reads the histograms of all commands.
 ///
 /// # Errors
-/// Returns the error of the server, as that of one before 7.0 does.
+/// Returns the error of the server. Servers before version 7.0 always return one.
 pub(super) fn read(connection: &mut Connection) -> RedisResult<Histograms> {
     let answer: Value = redis::cmd("LATENCY").arg("HISTOGRAM").query(connection)?;
     Ok(pairs(answer)
@@ -32,7 +32,7 @@ fn cumulative(bounds: Value) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Returns pairs of name and value, which RESP2 sends as a flat list and RESP3 as a map.
+/// Returns pairs of a name and a value, which RESP2 sends as a flat list and RESP3 as a map.
 fn pairs(value: Value) -> Vec<(String, Value)> {
     let named = |name: Value, value: Value| Some((String::from_redis_value(name).ok()?, value));
     match value {
@@ -51,15 +51,16 @@ fn pairs(value: Value) -> Vec<(String, Value)> {
 /// Distribution of the calls of one command between two readings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct CallSpread {
-    /// No call took longer than this, in microseconds.
+    /// Upper bound on the duration of the longest call, in microseconds.
     pub(super) longest_us: f64,
     /// Sum of the squares of the calls' durations, in square microseconds.
     pub(super) squares_us2: f64,
 }
 
-/// The spread of calls that came between `before` and `after` and took `usec` in all; `None` where
-/// there was none. Bounds double from one to the next, so that each call is known within a factor
-/// of two; the durations are scaled to add up to what the server counted exactly.
+/// Computes the spread of the calls between the readings `before` and `after`, which took `usec` microseconds
+/// in total. `None` if there were none. Each bound is twice the one before, so the duration of a call is
+/// known within a factor of two. The durations are scaled so that they add up to the total that the server
+/// counted exactly.
 pub(super) fn spread(before: &[(f64, f64)], after: &[(f64, f64)], usec: f64) -> Option<CallSpread> {
     let earlier = |bound: f64| {
         let below = before.iter().take_while(|(b, _)| *b <= bound);

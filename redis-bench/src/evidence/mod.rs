@@ -1,6 +1,6 @@
-//! Evidence of the server in a step: `INFO` and further answers, read before and after the step on a
-//! thread and a connection of their own, so that a server that stops answering blocks nothing here.
-//! Nothing is reset or set on the server.
+//! Evidence about the server in a step: answers to `INFO` and other commands, read before and after the step.
+//! The reader has a thread and a connection of its own, so that a server that stops answering does not block
+//! the run. Nothing on the server is reset or set.
 
 mod client_list;
 mod commands;
@@ -33,22 +33,22 @@ enum SamplerCommand {
     End,
 }
 
-/// Sampler of the server, step by step.
+/// Sampler of the server, one step after another.
 #[derive(Debug)]
 pub(crate) struct ServerSampler {
     orders: Sender<SamplerCommand>,
     results: Receiver<(u64, ServerEvidence)>,
-    /// Serial number of the step that is measured, or was last.
+    /// Serial number of the step that is being measured, or was measured last.
     serial: u64,
     pending: bool,
 }
 
 impl ServerSampler {
-    /// Starts a sampler of the server at `remote`; `commands` are those of the load. It ends when
-    /// this value is dropped.
+    /// Starts a sampler of the server at `remote`. `commands` are the commands of the load. The sampler ends
+    /// when this value is dropped.
     ///
     /// # Errors
-    /// Fails if the system gives no thread.
+    /// Fails if the operating system starts no thread.
     pub(crate) fn start(
         remote: RedisAddress,
         commands: &'static [&'static str],
@@ -69,8 +69,8 @@ impl ServerSampler {
         })
     }
 
-    /// Waits for the evidence of the last step, for at most `bound`; `None` where nothing was
-    /// measured.
+    /// Waits for the evidence of the last step, for at most `bound`. `None` if no step was measured since the
+    /// last call.
     pub(crate) fn collect(&mut self, bound: Duration) -> Option<ServerEvidence> {
         if !std::mem::take(&mut self.pending) {
             return None;
@@ -82,7 +82,7 @@ impl ServerSampler {
                 .recv_timeout(deadline.saturating_duration_since(Instant::now()))
             {
                 Ok((serial, evidence)) if serial == self.serial => return Some(evidence),
-                // An answer to an earlier step, which nobody waited for any more.
+                // Evidence of an earlier step that was not collected in time.
                 Ok(_) => {}
                 Err(_) => {
                     let reason = format!("the server did not answer INFO within {bound:?}");
@@ -98,18 +98,18 @@ impl EvidenceSource for ServerSampler {
         self.serial += 1;
         self.pending = true;
         let serial = self.serial;
-        // The thread only ends with us.
+        // Sending cannot fail, because the thread ends only after this value was dropped.
         let _ = self.orders.send(SamplerCommand::Begin { serial });
     }
 
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
         let _ = self.orders.send(SamplerCommand::End);
-        // Collected after the drain, when there is time to wait for it.
+        // The evidence is collected after the drain, when there is time to wait for it.
         None
     }
 }
 
-/// Readings so far of the step that is measured.
+/// Readings so far of the step that is being measured.
 struct StepSampling {
     serial: u64,
     before: Result<ServerReading, RedisError>,
@@ -142,13 +142,13 @@ fn follow(
                 if let Some(watch) = watch.take() {
                     let serial = watch.serial;
                     let evidence = watch.end(&mut connection, connect, commands);
-                    // Nobody listens when the run is over.
+                    // Fails if the run has ended, and nobody needs the evidence.
                     let _ = results.send((serial, evidence));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
                 if let (Some(watch), Some(open)) = (&mut watch, &mut connection) {
-                    // What cannot be seen now may be the next time.
+                    // A failed poll is ignored, because the next one may succeed.
                     let _ = watch.polls.poll(open);
                 }
             }
@@ -157,7 +157,8 @@ fn follow(
     }
 }
 
-/// Reads on the connection, or on a new one. A connection that fails is dropped.
+/// Calls `read` with the connection, or with a new one if there is none. A connection on which `read` fails
+/// is dropped.
 fn with<T>(
     connection: &mut Option<Connection>,
     connect: &dyn Fn() -> RedisResult<Connection>,
@@ -195,7 +196,7 @@ impl StepSampling {
         if before.info.text("run_id") != after.info.text("run_id") {
             return ServerEvidence::unavailable("info", "the server was restarted meanwhile");
         }
-        // The one that began the step; the last one does not count itself.
+        // Adds the `INFO` call at the beginning of the step; the call at its end does not count itself.
         let asked = self.polls.asked() + 1;
         self.polls.add(&after.info, &after.info, monotonic_ns());
         let mut evidence = between(before, &after, commands, asked);

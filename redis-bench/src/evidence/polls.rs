@@ -1,6 +1,5 @@
-//! Polls of the server within a step: highest values of gauges, times of saving, and the server's
-//! response time. A poll asks for next to nothing, so that it waits only while the server's one
-//! thread is busy or stopped.
+//! Polls of the server within a step: highest values of gauges, times in which it saved data, and its
+//! response time. A poll is a minimal query, so it waits only if the server's main thread is busy or stopped.
 
 use std::time::Instant;
 
@@ -10,22 +9,22 @@ use redis::{Connection, RedisResult};
 
 use crate::info::Info;
 
-/// Gauges of `INFO` that are polled, and the figures of their maxima.
+/// Gauges of `INFO` that are polled, each with the figure that tells its highest value.
 const MOST: [(&str, &str); 3] = [
     ("connected_clients", "connected_clients_max"),
     ("blocked_clients", "blocked_clients_max"),
     ("client_recent_max_output_buffer", "output_buffer_max_bytes"),
 ];
-/// Gauges that are 1 while a child process saves data, and what it does.
+/// Gauges that are 1 while a child process saves data, each with the purpose of the child.
 const SAVING: [(&str, &str); 3] = [
     ("rdb_bgsave_in_progress", "snapshot"),
     ("aof_rewrite_in_progress", "rewrite of the append-only file"),
     ("module_fork_in_progress", "a module's child"),
 ];
-/// Most periods of saving that are kept.
+/// Largest number of periods of saving that are stored.
 const MAX_SAVE_PERIODS: usize = 100;
 
-/// Period in which a child process saved data, from the first poll that saw it to the last.
+/// Period in which a child process saved data, from the first poll that saw the process to the last.
 #[derive(Debug)]
 struct SavePeriod {
     what: &'static str,
@@ -36,17 +35,17 @@ struct SavePeriod {
 /// Results of all polls of a step.
 #[derive(Debug, Default)]
 pub(super) struct StepPolls {
-    /// Number of times that `INFO` was asked.
+    /// Number of `INFO` commands that the polls sent.
     asked: u64,
     count: u64,
-    /// Number of polls that saw a child process saving data; absent where the server does not say.
+    /// Number of polls that saw a child process saving data; absent if the server does not tell.
     saving: Option<u64>,
     savings: Vec<SavePeriod>,
-    /// True if the last poll saw a child process.
+    /// True if the last poll saw a child process saving data.
     saved_just_now: bool,
-    /// Highest value of each gauge.
+    /// Highest value of each gauge in [`MOST`], in that order.
     most: [Option<f64>; MOST.len()],
-    /// Time that the server took to answer, in nanoseconds.
+    /// Times that the server took to answer, in nanoseconds.
     answers: ResponseTimes,
 }
 
@@ -68,7 +67,7 @@ impl ResponseTimes {
 }
 
 impl StepPolls {
-    /// Number of times that `INFO` was asked.
+    /// Returns the number of `INFO` commands that the polls sent.
     pub(super) fn asked(&self) -> u64 {
         self.asked
     }
@@ -87,7 +86,8 @@ impl StepPolls {
         Ok(())
     }
 
-    /// Adds an answer to `INFO` that was received at `at_ns`.
+    /// Adds answers to `INFO` that were received at `at_ns`: the section about clients, and the section about
+    /// persistence.
     pub(super) fn add(&mut self, clients: &Info, persistence: &Info, at_ns: u64) {
         self.count += 1;
         let gauge =
@@ -125,7 +125,7 @@ impl StepPolls {
         }
     }
 
-    /// Adds figures and table to `evidence`.
+    /// Adds the figures and the table of saving periods to `evidence`.
     pub(super) fn add_to(&self, evidence: &mut ServerEvidence) {
         for (most, (_, figure)) in self.most.iter().zip(MOST) {
             if let Some(most) = most {

@@ -1,35 +1,37 @@
-//! The server's process, where it runs on this machine and is visible.
+//! Process of the server, if it runs on this machine and is visible from here.
 
 use host_metrics::Masking;
 use host_metrics::source::process::{ProcessDirectory, ProcessStatus};
 
 use crate::info::Info;
 
-/// Figures of the kernel about the process.
+/// Figures of the kernel about the server's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerProcess {
-    /// Time that its main thread was ready to run and had no CPU, in nanoseconds.
+    /// Time for which the main thread was ready to run but had no CPU, in nanoseconds, since the process
+    /// started.
     pub(super) ready_ns: Option<u64>,
-    /// Its memory in swap.
+    /// Memory of the process that is in swap, in bytes.
     pub(super) swap_bytes: Option<u64>,
-    /// Cores that its main thread may use.
+    /// Cores that the main thread may use.
     pub(super) cores: Option<Cores>,
 }
 
 /// Cores that a thread may use (its affinity).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cores {
-    /// Their number.
+    /// Number of cores that the server's thread may use.
     pub(super) allowed: usize,
-    /// Number of cores that it or this program may use.
+    /// Number of cores that the server's thread or this program may use.
     pub(super) either: usize,
 }
 
-/// The process behind `info`. A server names its port in its title: the process of that number
-/// which bears our port is the one, and no stranger of the same number elsewhere.
+/// Reads the process of the server that answered `info`. The answer has a process id, which may be that of
+/// another process here if the server is elsewhere. A server writes its port into its process title, so the
+/// process counts only if its title has the port of `info`.
 ///
 /// # Errors
-/// Fails if it cannot be seen from here.
+/// Fails if the process cannot be seen from here.
 pub(super) fn read(info: &Info) -> Result<ServerProcess, String> {
     let hidden = || "the server's process cannot be seen from here".to_owned();
     let pid = info.number("process_id").ok_or_else(hidden)? as u32;
@@ -47,12 +49,12 @@ pub(super) fn read(info: &Info) -> Result<ServerProcess, String> {
     })
 }
 
-/// Returns true if the word of the title is `127.0.0.1:6379`, or the like.
+/// Returns true if a word of the title ends with the port, as `127.0.0.1:6379` does.
 fn names_port(word: &str, port: &str) -> bool {
     word.rsplit_once(':').is_some_and(|(_, last)| last == port)
 }
 
-/// Counts the cores of the server, and those of the server and of this program together.
+/// Counts the cores that the server may use, and those that the server or this program may use.
 fn cores(server: &ProcessStatus, own: &ProcessStatus) -> Option<Cores> {
     let (server, own) = (server.allowed_cpus.as_ref()?, own.allowed_cpus.as_ref()?);
     Some(Cores {

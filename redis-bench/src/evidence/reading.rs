@@ -1,5 +1,5 @@
-//! Reading of the server at one end of a step. Only `INFO` must be answered; other parts that cannot
-//! be read are listed with the reason.
+//! Reading of the server at the beginning or the end of a step. Only `INFO` must be answered. Other parts
+//! that cannot be read are listed as unavailable with the reason.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -15,22 +15,22 @@ use super::{commands, counters, settings};
 use crate::failure;
 use crate::info::Info;
 
-/// Value that was read, or the reason why it was not.
+/// Value that was read, or the reason why it could not be read.
 type ReadResult<T> = Result<T, String>;
 
-/// Reading at one end of a step.
+/// Reading of the server at the beginning or the end of a step.
 pub(super) struct ServerReading {
     at: Instant,
     pub(super) info: Info,
     histograms: ReadResult<Histograms>,
     clients: ReadResult<Vec<ClientEntry>>,
     process: ReadResult<ServerProcess>,
-    /// Newest entry at the beginning, entries since then at the end.
+    /// Slow log: at the beginning the number of the newest entry, at the end the entries added since then.
     slow: ReadResult<SlowLog>,
     settings: ReadResult<BTreeMap<String, String>>,
 }
 
-/// Known entries of the slow log.
+/// What was read of the slow log.
 enum SlowLog {
     Newest(Option<u64>),
     Since(Option<u64>, Vec<SlowCall>),
@@ -41,8 +41,8 @@ fn or_reason<T>(read: RedisResult<T>) -> ReadResult<T> {
 }
 
 impl ServerReading {
-    /// Reads the server before the step. `INFO` comes last, so that the other commands do not count
-    /// for the step.
+    /// Reads the server before a step. `INFO` is the last command, so that the other commands are not counted
+    /// in the step.
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`.
@@ -64,7 +64,7 @@ impl ServerReading {
         })
     }
 
-    /// Reads the server after the step that `began`; `INFO` comes first.
+    /// Reads the server after a step, whose first reading is `began`. `INFO` is the first command.
     ///
     /// # Errors
     /// Fails if the server does not answer `INFO`.
@@ -90,8 +90,8 @@ impl ServerReading {
     }
 }
 
-/// Returns the evidence from `before` to `after`. `load` names the commands of the load; `polls` is
-/// the number of `INFO` calls that were ours.
+/// Returns the evidence of a step from its two readings. `load` names the commands of the load. `polls` is
+/// the number of `INFO` calls that this program made.
 pub(super) fn between(
     before: &ServerReading,
     after: &ServerReading,
@@ -148,7 +148,7 @@ fn table(evidence: &mut ServerEvidence, name: &str, rows: Vec<bench_report::Evid
     }
 }
 
-/// Returns both readings, or notes the reason for which one is missing.
+/// Returns both readings of `what`. If one is missing, adds the reason to the evidence and returns `None`.
 fn both<'a, T>(
     evidence: &mut ServerEvidence,
     what: &str,

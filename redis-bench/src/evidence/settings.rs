@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bench_report::EvidenceRow;
 use redis::{Connection, RedisResult};
 
-/// Settings that are read; none of them can hold a secret.
+/// Names of the settings that are read. None of them can contain a secret.
 const NAMES: [&str; 11] = [
     "appendfsync",
     "no-appendfsync-on-rewrite",
@@ -20,10 +20,10 @@ const NAMES: [&str; 11] = [
     "lazyfree-lazy-eviction",
 ];
 
-/// Reads the settings by name; those that the server does not know are left out.
+/// Reads the settings by name. Settings that the server does not know are left out.
 ///
 /// # Errors
-/// Returns the error of the server: many a hosted one refuses `CONFIG`.
+/// Returns the error of the server. Many hosted servers refuse `CONFIG`.
 pub(super) fn read(connection: &mut Connection) -> RedisResult<BTreeMap<String, String>> {
     let mut settings = BTreeMap::new();
     for name in NAMES {

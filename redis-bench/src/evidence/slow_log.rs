@@ -1,21 +1,21 @@
-//! Calls of `SLOWLOG` that took longer than the server's own threshold. Entries are numbered, so that
-//! those of a step are told from older ones and nothing has to be reset. Only the command, the number
-//! of its arguments and its duration are kept, never the arguments.
+//! Calls in the server's `SLOWLOG`, which took longer than the server's own threshold. Entries are numbered,
+//! so the entries of a step can be told from older ones without a reset. Only the command, the number of its
+//! arguments and its duration are stored, never the arguments.
 
 use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 use redis::{Connection, FromRedisValue as _, RedisResult, Value};
 
-/// Number of entries that are read: as many as the server keeps by default.
+/// Largest number of entries that are read: as many as the server keeps by default.
 const ENTRIES: usize = 128;
-/// Commands whose second word says what they do.
+/// Commands that have subcommands: the second word is part of the command's name.
 const CONTAINERS: [&str; 16] = [
     "acl", "client", "cluster", "command", "config", "debug", "function", "latency", "memory",
     "module", "object", "pubsub", "script", "slowlog", "xgroup", "xinfo",
 ];
 
-/// One call.
+/// Call in the slow log.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct SlowCall {
     id: u64,
@@ -24,7 +24,7 @@ pub(super) struct SlowCall {
     arguments: usize,
 }
 
-/// Reads the number of the newest entry; `None` where there is none.
+/// Reads the number of the newest entry; `None` if the slow log is empty.
 ///
 /// # Errors
 /// Returns the error of the server.
@@ -32,7 +32,7 @@ pub(super) fn newest(connection: &mut Connection) -> RedisResult<Option<u64>> {
     Ok(get(connection, 1)?.first().map(|call| call.id))
 }
 
-/// Reads the calls that were entered after the one numbered `last`, newest first.
+/// Reads the entries that were added after the one numbered `last`, newest first.
 ///
 /// # Errors
 /// Returns the error of the server.
@@ -76,7 +76,8 @@ fn entry(value: Value) -> Option<SlowCall> {
     })
 }
 
-/// Number of calls that were entered after `last`, those that newer ones have displaced included.
+/// Returns the number of entries that were added after `last`, also those that newer entries have already
+/// displaced.
 pub(super) fn entered(last: Option<u64>, calls: &[SlowCall]) -> u64 {
     match (last, calls.first()) {
         (_, None) => 0,
@@ -85,7 +86,7 @@ pub(super) fn entered(last: Option<u64>, calls: &[SlowCall]) -> u64 {
     }
 }
 
-/// Makes a row for each command, the slowest first.
+/// Returns a row for each command; the one with the longest call comes first.
 pub(super) fn rows(calls: &[SlowCall]) -> Vec<EvidenceRow> {
     let mut commands: BTreeMap<&str, Vec<&SlowCall>> = BTreeMap::new();
     for call in calls {

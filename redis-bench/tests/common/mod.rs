@@ -10,12 +10,6 @@
 use std::process::Command;
 
 use bench_report::Report;
-use clap::Parser as _;
-use load_engine::Cancel;
-use redis_bench::address::RedisAddress;
-use redis_bench::cli::{CacheFlags, RedisBenchCli, RedisBenchCommand as Scenario};
-use redis_bench::info::Info;
-use redis_bench::run_keys::RunKeys;
 use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions};
 
@@ -34,11 +28,8 @@ pub(crate) fn redis_with_password() -> Redis {
 }
 
 pub(crate) fn connect(redis: &Redis) -> redis::Connection {
-    RedisAddress::parse(redis.url()).unwrap().connect().unwrap()
-}
-
-pub(crate) fn info(redis: &Redis) -> Info {
-    Info::read(&mut connect(redis)).unwrap()
+    let client = redis::Client::open(redis.url()).unwrap();
+    client.get_connection().unwrap()
 }
 
 pub(crate) fn keys(redis: &Redis) -> Vec<String> {
@@ -48,19 +39,6 @@ pub(crate) fn keys(redis: &Redis) -> Vec<String> {
         .unwrap();
     keys.sort_unstable();
     keys
-}
-
-pub(crate) fn fill(redis: &Redis, keys: &RunKeys) {
-    assert!(keys.fill(&mut connect(redis), &Cancel::new()).unwrap());
-}
-
-/// The flags of `redis-bench cache`, as on the command line.
-pub(crate) fn cache_flags(args: &[&str]) -> CacheFlags {
-    let args = ["redis-bench", "cache"].iter().chain(args);
-    match RedisBenchCli::parse_from(args).command {
-        Scenario::Cache(flags) => *flags,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// `redis-bench` in `place`.

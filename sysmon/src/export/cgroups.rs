@@ -1,4 +1,4 @@
-//! Metrics of control groups: use and limits.
+//! Exported metrics of control groups: use and limits.
 
 use host_metrics::metric::{cgroup, pressure};
 use host_metrics::source::cgroup::CgroupSample;

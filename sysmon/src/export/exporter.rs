@@ -20,10 +20,10 @@ use super::page_store::PageStore;
 use super::processes::ProcessExporter;
 use super::{cgroups, host};
 
-/// Time for which readings of a GPU are exported while its driver has none that are newer.
+/// Time in nanoseconds for which readings of a GPU are exported while the driver has no newer ones.
 const GPU_FIGURES_LAST_NS: u64 = 5_000_000_000;
 
-/// Samples the machine at its own interval, however often pages are requested.
+/// Samples the machine at an interval of its own, independent of how often pages are requested.
 #[derive(Debug)]
 pub(crate) struct Exporter {
     source: HostSource,
@@ -38,8 +38,8 @@ pub(crate) struct Exporter {
 }
 
 impl Exporter {
-    /// Creates an exporter of what the settings select; `tool` names this program in
-    /// `sysmon_build_info`.
+    /// Creates an exporter of everything that the settings select. `tool` describes this program in the
+    /// metric `sysmon_build_info`.
     pub(crate) fn new(settings: &SamplingSettings, tool: Tool) -> Self {
         let mut gaps = Gaps::default();
         let selection = SourceOptions {
@@ -64,23 +64,23 @@ impl Exporter {
         }
     }
 
-    /// Adds the figures that `gpus` reads to each later page.
+    /// Adds the figures that `gpus` reads to each further page.
     pub(crate) fn watch_gpus(&mut self, gpus: GpuWatch) {
         self.gpus = Some(gpus);
     }
 
-    /// Time until the next sample is due.
+    /// Returns the time until the next sample is due.
     pub(crate) fn due_in(&self) -> Duration {
         Duration::from_nanos(self.cadence.due_ns().saturating_sub(monotonic_ns()))
     }
 
-    /// Readings that failed so far, with the reason.
+    /// Returns the readings that failed so far, with the reasons.
     pub(crate) fn gaps(&self) -> &Gaps {
         &self.gaps
     }
 
-    /// Takes the first sample, from which the interval is counted; `traffic` has the counts of
-    /// requested pages.
+    /// Takes the first sample, from which the interval is counted, and returns its page. `traffic` has the
+    /// counts of requested pages.
     pub(crate) fn first_page(&mut self, traffic: &PageStore) -> Page {
         let mut families = Families::default();
         self.read(&mut families);
@@ -88,7 +88,7 @@ impl Exporter {
         Page::new(families)
     }
 
-    /// Takes the sample that is due.
+    /// Takes the sample that is due, and returns its page.
     pub(crate) fn page(&mut self, traffic: &PageStore) -> Page {
         self.cadence.sampled(monotonic_ns());
         self.first_page(traffic)

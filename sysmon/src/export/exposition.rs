@@ -1,9 +1,9 @@
-//! Metric families, and the page made of them in either format that Prometheus reads: text 0.0.4
-//! (Prometheus documentation, "Exposition formats") and `OpenMetrics` 1.0.0.
+//! Metric families, and the page made of them in either format that Prometheus reads: text 0.0.4 (Prometheus
+//! documentation, "Exposition formats") and `OpenMetrics` 1.0.0.
 //!
-//! The encoder is our own: a page is a few hundred lines made from scratch at each sample, whose
-//! processes and devices come and go, while the client library keeps a registry of counters that
-//! its program increments, and would write only one of the two formats.
+//! The encoder is written for this program. A page has a few hundred lines that are made anew for each
+//! sample, because processes and devices come and go. The usual client library keeps a registry of counters
+//! that its program increments, and writes only one of the two formats.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use host_metrics::metric::{Metric, MetricKind};
 
-/// Units that OpenMetrics states, by the ending of a metric's name.
+/// Units that OpenMetrics declares, by the ending of a metric's name.
 const UNITS: [&str; 6] = ["seconds", "bytes", "ratio", "celsius", "hertz", "watts"];
 
 /// Format of a page.
@@ -26,7 +26,7 @@ pub(crate) enum PageFormat {
 }
 
 impl PageFormat {
-    /// Its `Content-Type`.
+    /// Returns the value of the header `Content-Type`.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -43,7 +43,7 @@ enum FamilyKind {
 }
 
 impl FamilyKind {
-    /// Suffix of the family's name in its samples.
+    /// Returns the suffix that the names of samples have in addition to the family's name.
     fn suffix(self) -> &'static str {
         match self {
             Self::Counter => "_total",
@@ -74,27 +74,27 @@ impl From<MetricKind> for FamilyKind {
 struct MetricFamily {
     kind: FamilyKind,
     help: &'static str,
-    /// Encoded labels with braces, and the value.
+    /// Samples, each with its encoded labels in braces and its value.
     samples: Vec<(String, f64)>,
 }
 
 /// Label names and values of a sample.
 pub(crate) type LabelPairs<'a> = &'a [(&'a str, &'a str)];
 
-/// Metric families of one sample of the machine, in order of name. Absent values are left out, and
-/// with them a family that has no other.
+/// Metric families of one sample of the machine, in order of name. A value that is absent is left out; a
+/// family without any value is left out, too.
 #[derive(Debug, Default)]
 pub(crate) struct Families(BTreeMap<&'static str, MetricFamily>);
 
 impl Families {
-    /// Adds the exported metrics of a table with the values of `sample`.
+    /// Adds the exported metrics of `table`, with the values that `sample` has for them.
     pub(crate) fn table<S>(&mut self, table: &[&Metric<S>], sample: &S, labels: LabelPairs<'_>) {
         for metric in table {
             self.metric(metric, metric.exported_value(sample), labels);
         }
     }
 
-    /// Adds a value of a metric, if that is exported, with the metric's own label behind `labels`.
+    /// Adds a value of a metric, if that metric is exported. The metric's own label follows `labels`.
     pub(crate) fn metric<S>(
         &mut self,
         metric: &Metric<S>,
@@ -144,7 +144,7 @@ impl Families {
         self.add(FamilyKind::Gauge, name, help, labels, value);
     }
 
-    /// Adds a metric whose information is in its labels; `_info` is appended to `name`.
+    /// Adds a metric that carries its information in labels; `_info` is appended to `name`.
     pub(crate) fn info(&mut self, name: &'static str, help: &'static str, labels: LabelPairs<'_>) {
         self.add(FamilyKind::Info, name, help, labels, Some(1.0));
     }
@@ -169,7 +169,7 @@ impl Families {
     }
 }
 
-/// Encodes labels as `{key="value",…}`; empty where there are none.
+/// Encodes labels as `{key="value",…}`; empty if there are none.
 fn written(labels: LabelPairs<'_>) -> String {
     let mut text = String::new();
     for (key, value) in labels {
@@ -192,7 +192,7 @@ fn written(labels: LabelPairs<'_>) -> String {
     text
 }
 
-/// One page, encoded at most once in each format, and only if it is requested.
+/// Page that is encoded at most once in each format, and only if it is requested.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     families: Families,
@@ -209,8 +209,8 @@ impl Page {
         }
     }
 
-    /// Returns the encoded page; increments `encoded` if it was not encoded before. Later requests
-    /// share the same bytes.
+    /// Returns the encoded page. Encodes it at the first request and increments `written` then; later
+    /// requests share the same bytes.
     pub(crate) fn body(&self, format: PageFormat, written: &AtomicU64) -> Bytes {
         let place = match format {
             PageFormat::Text => &self.text,
@@ -227,7 +227,7 @@ impl Page {
 impl Families {
     fn write(&self, format: PageFormat) -> String {
         let samples = self.0.values().map(|family| family.samples.len());
-        // Most lines are shorter.
+        // Reserves 80 bytes for a line, which is more than most lines need.
         let mut page = String::with_capacity(samples.sum::<usize>() * 80 + self.0.len() * 200);
         for (name, family) in &self.0 {
             family.write(name, format, &mut page);
@@ -242,7 +242,7 @@ impl Families {
 impl MetricFamily {
     fn write(&self, name: &str, format: PageFormat, page: &mut String) {
         let suffix = self.kind.suffix();
-        // Text format describes the name of the samples, OpenMetrics that of the family.
+        // The text format describes the name of the samples; OpenMetrics describes that of the family.
         let (described, kind) = match format {
             PageFormat::Text => (suffix, self.kind.name(format)),
             PageFormat::OpenMetrics => ("", self.kind.name(format)),
@@ -256,7 +256,7 @@ impl MetricFamily {
         }
         let mut seen = HashSet::with_capacity(self.samples.len());
         for (labels, value) in &self.samples {
-            // Prometheus rejects a whole page with two samples of one name.
+            // Prometheus rejects a whole page if it has two samples with the same name and labels.
             if seen.insert(labels.as_str()) {
                 let _ = writeln!(page, "{name}{suffix}{labels} {value}");
             }

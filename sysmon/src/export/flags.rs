@@ -5,7 +5,7 @@ use clap::Args;
 use super::listen::{self, ListenAddress};
 use crate::sampling_flags::SamplingFlags;
 
-/// Shown after the flags.
+/// Text below the flags in `--help`.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   sysmon export                          on http://127.0.0.1:19178/metrics

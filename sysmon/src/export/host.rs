@@ -12,7 +12,7 @@ use host_metrics::source::sensor::SensorSample;
 use super::exposition::Families;
 use super::monotonic::MonotonicTimes;
 
-/// Adds all metrics of the machine that the sample has.
+/// Adds all metrics of the machine for which the sample has values.
 pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out: &mut Families) {
     if let Some(cpu) = &sample.cpu {
         cpu_times(&cpu.value, monotonic, out);
@@ -80,7 +80,7 @@ fn tcp(sample: &HostSample, out: &mut Families) {
 fn sensors(sensors: &SensorSample, out: &mut Families) {
     let mut named: HashMap<&str, u32> = HashMap::new();
     for sensor in &sensors.temperatures {
-        // Two disks of one model have sensors of the same name.
+        // Two disks of the same model have sensors with the same name.
         let times = named.entry(&sensor.name).or_default();
         *times += 1;
         let name = match times {
@@ -94,7 +94,7 @@ fn sensors(sensors: &SensorSample, out: &mut Families) {
     }
 }
 
-/// Adds the metrics of GPUs: gauges of their driver.
+/// Adds the metrics of GPUs, which are gauges that their driver reports.
 pub(crate) fn gpus(gpus: &[GpuSample], out: &mut Families) {
     for sample in gpus {
         let index = sample.index.to_string();

@@ -1,4 +1,4 @@
-//! Address to listen on: this machine alone, unless another address is given explicitly.
+//! Address to listen on. Only this machine can reach it, unless the user gives another address.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use std::str::FromStr;
 /// those that the kernel assigns to connections.
 pub(crate) const DEFAULT: &str = "127.0.0.1:19178";
 
-/// Address to listen on, as given.
+/// Address to listen on, as the user gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListenAddress(pub(crate) SocketAddr);
 
 impl ListenAddress {
-    /// Returns true if other machines can reach it.
+    /// Returns true if other machines can reach the address.
     pub(crate) fn is_exposed(self) -> bool {
         !self.0.ip().to_canonical().is_loopback()
     }
@@ -21,8 +21,8 @@ impl ListenAddress {
 impl FromStr for ListenAddress {
     type Err = String;
 
-    /// Parses `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, or `9000` for this machine alone.
-    /// Other names are not resolved: the address could be another than the user meant.
+    /// Parses `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, or `9000` (reached only from this machine).
+    /// Other host names are not resolved, because they may lead to another address than the user expects.
     fn from_str(text: &str) -> Result<Self, String> {
         const FORM: &str = "write ADDRESS:PORT, as in 127.0.0.1:19178 or [::1]:19178";
         let local = |port: &str| {

@@ -1,8 +1,8 @@
 //! `sysmon export`: metrics of the machine for Prometheus, over HTTP.
 //!
-//! One sampler reads at its own interval and puts each page into the [`page_store`]; the
-//! `server`, on a thread of its own, serves it. A page is encoded at most once in each format,
-//! when it is first requested, so that fifty scrapers cost no more sampling and encoding than one.
+//! One sampler reads the machine at an interval of its own and puts each page into the [`page_store`]. The
+//! `server` serves it from a thread of its own. A page is encoded at most once in each format, at its first
+//! request, so fifty scrapers cost no more sampling and encoding than one.
 
 pub(crate) mod cgroups;
 pub(crate) mod exporter;
@@ -34,15 +34,15 @@ use flags::ExportFlags;
 use page_store::PageStore;
 use server::{PATH, PageServer};
 
-/// Serves this machine's metrics as the flags say, until a signal.
+/// Serves this machine's metrics as the flags say, until a signal is received.
 ///
 /// # Errors
-/// When the address cannot be bound, or the system refuses a thread.
+/// If the address cannot be bound, or if the operating system starts no thread.
 pub(crate) fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
     let settings = settings(flags)?;
     let (signal, signalled) = channel();
     bench_cli::signals::on_interrupt(move || {
-        // The receiver is gone only once shutdown has begun.
+        // The receiver is dropped only after shutdown has begun.
         let _ = signal.send(());
     })
     .context("cannot listen for signals")?;
@@ -77,8 +77,10 @@ pub(crate) fn export(flags: &ExportFlags) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Returns the settings of sampling that the flags describe.
+///
 /// # Errors
-/// When two followed processes would have the same label.
+/// If two followed processes would have the same label.
 fn settings(flags: &ExportFlags) -> Result<SamplingSettings, UsageError> {
     let sampling = &flags.sampling;
     let mut labels = HashSet::new();
@@ -125,7 +127,7 @@ impl StatusLines {
         self.progress.line(&line);
     }
 
-    /// Prints each metric that is absent from the pages, with the reason, once.
+    /// Prints each metric that is missing in the pages, with the reason, once.
     fn absent(&mut self, exporter: &Exporter) {
         for (what, sentence) in exporter.gaps().sentences() {
             if !self.told.contains(what) {

@@ -1,20 +1,22 @@
 //! CPU times as monotonic counters.
 //!
-//! The kernel's counter of a state may fall a little: time waited for I/O is estimated, and a
-//! guest's time is moved out of user time in two steps. Prometheus takes any fall for a restart and
-//! counts the whole value as new: a core would seem to have waited for days.
+//! The kernel's counter of a state may fall a little: time waited for I/O is an estimate, and a guest's time
+//! is moved out of user time in two steps. Prometheus takes any fall for a restart and counts the whole value
+//! as new, so a core would seem to have waited for days.
 
 use std::collections::HashMap;
 
-/// Least fall that is taken for a restart: the core was taken offline and put back.
+/// Smallest fall of a counter, in nanoseconds, that is a real restart: the core was taken offline and put
+/// back.
 const RESTART_NS: u64 = 3_000_000_000;
 
-/// Last exported value of each state of each core.
+/// Last exported value of each state of each core, in nanoseconds.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicTimes(HashMap<(u32, &'static str), u64>);
 
 impl MonotonicTimes {
-    /// Returns `ns`, or the last exported value where `ns` is a little less.
+    /// Returns `ns`. If `ns` is a little less than the last exported value of the state, returns that value
+    /// instead.
     pub(crate) fn hold(&mut self, state: (u32, &'static str), ns: u64) -> u64 {
         let shown = self.0.entry(state).or_insert(ns);
         if ns > *shown || *shown - ns > RESTART_NS {

@@ -3,8 +3,8 @@
 
 use super::exposition::PageFormat;
 
-/// Returns the format to answer in. A scraper that accepts neither gets the text format: every
-/// scraper reads it, and a page is of more use than a refusal.
+/// Returns the format of the answer. A scraper that accepts neither format gets the text format, because
+/// every scraper can read it, and a page is more useful than a refusal.
 pub(crate) fn format<'a>(accept: impl Iterator<Item = &'a str>) -> PageFormat {
     let (mut open, mut text) = (0.0_f64, 0.0_f64);
     for range in accept.flat_map(|header| header.split(',')) {
@@ -65,7 +65,7 @@ mod tests {
                 PageFormat::Text,
             ),
             (
-                // As a Prometheus server asks.
+                // Header as a Prometheus server sends it.
                 "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                  application/openmetrics-text;version=0.0.1;q=0.5,\
                  text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\

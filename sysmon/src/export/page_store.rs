@@ -1,4 +1,4 @@
-//! Store of the newest page between the sampler and the server.
+//! Store of the newest page, which the sampler writes and the server reads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::exposition::{Page, PageFormat};
 
-/// Holds the newest page of metrics, and counts the requests for it and the pages encoded.
+/// Newest page of metrics, with the number of requests for pages and the number of encoded pages.
 #[derive(Debug, Default)]
 pub(crate) struct PageStore {
     page: Mutex<Arc<Page>>,
@@ -28,12 +28,12 @@ impl PageStore {
         page.body(format, &self.written)
     }
 
-    /// Number of requests for a page.
+    /// Returns the number of requests for pages.
     pub(crate) fn scrapes(&self) -> u64 {
         self.scrapes.load(Ordering::Relaxed)
     }
 
-    /// Number of encoded pages: at most one for each sample and format.
+    /// Returns the number of encoded pages: at most one for each sample and format.
     pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }

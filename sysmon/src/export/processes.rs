@@ -1,9 +1,8 @@
-//! Metrics of processes: those that use the most, and the trees of followed ones.
+//! Exported metrics of processes: of those that use the most, and of the trees of followed processes.
 //!
-//! The number of processes on a page is bounded, because each makes series in Prometheus: those
-//! that used the most CPU time recently, those that hold the most memory, and the followed ones
-//! with their descendants, of which the same number is shown. A process that has exited is missing
-//! from the next page.
+//! The number of processes on a page is bounded, because each adds series to Prometheus. A page has those
+//! that used the most CPU time recently, those with the most memory, and the followed processes with their
+//! descendants, which have a bound of their own. A process that has exited is missing on the next page.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,8 +16,8 @@ use host_metrics::source::process::{
 
 use super::exposition::Families;
 
-/// Half-life of used CPU time in seconds: a process that is busy now ranks above one that was busy
-/// earlier.
+/// Half-life in seconds of the CPU time that counts as recent: a process that is busy now ranks above one
+/// that was busy earlier.
 const HALF_LIFE_S: f64 = 60.0;
 
 /// Chooses and exports the processes of one exporter.
@@ -31,7 +30,7 @@ pub(crate) struct ProcessExporter {
     last_ns: Option<u64>,
 }
 
-/// CPU time of one process: total and recently used.
+/// CPU time of one process, in nanoseconds: total and recently used.
 #[derive(Debug, Clone, Copy)]
 struct RecentUse {
     cpu_ns: u64,
@@ -39,8 +38,8 @@ struct RecentUse {
 }
 
 impl ProcessExporter {
-    /// Creates the exporter of processes that `following` selects. CPU time is counted in ticks of
-    /// `tick_ns` and read every `interval_ns`.
+    /// Creates an exporter for the processes that `following` selects. The kernel counts CPU time in ticks of
+    /// `tick_ns`; it is read every `interval_ns`.
     pub(crate) fn new(following: &FollowOptions, tick_ns: u64, interval_ns: u64) -> Self {
         Self {
             trees: TargetTrees::new(&following.targets, None, tick_ns, interval_ns),
@@ -90,14 +89,15 @@ impl ProcessExporter {
         self.starts.finish_sample(samples);
     }
 
-    /// Process ids of the first process of each followed target, whose control groups are read too.
+    /// Iterates over the process ids of the first process of each followed target. Their control groups are
+    /// exported, too.
     pub(crate) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.trees.root_pids()
     }
 
-    /// Updates the CPU time that each process used recently. A process that started after the last
-    /// sample used all of its time since then; of one that is merely seen for the first time
-    /// nothing is known yet.
+    /// Updates the CPU time that each process used recently. A process that started after the last sample
+    /// used all of its time since then. For an older process that is seen for the first time, nothing is
+    /// known yet.
     fn note_uses(&mut self, at_ns: u64, samples: &[ProcessSample]) {
         let since_s = self
             .last_ns
@@ -122,7 +122,8 @@ impl ProcessExporter {
         self.uses = uses.collect();
     }
 
-    /// Returns the first `most` by recently used CPU time that used any, and the first by memory.
+    /// Returns the `most` processes with the most recently used CPU time, those without any left out, and the
+    /// `most` processes with the most memory.
     fn first<'a>(
         &self,
         most: usize,
@@ -143,7 +144,8 @@ impl ProcessExporter {
     }
 }
 
-/// Adds the metrics of one process: those of all, and of the requested groups.
+/// Adds the metrics of one process: those that every process has, and those of the groups that were
+/// requested.
 fn of_process(
     sample: &ProcessSample,
     detail: &ProcessDetail,
@@ -172,7 +174,7 @@ fn of_process(
     if fields.faults {
         out.table(process::FAULTS, &FaultCounters::of(sample), labels);
     }
-    // What was not asked for is absent here.
+    // Details that were not requested are absent.
     if let Some(io) = &detail.io {
         out.table(process::IO, &io.value, labels);
     }

@@ -1,9 +1,8 @@
 //! HTTP/1 server of the page, on a thread of its own.
 //!
-//! Clients may be slow or hostile, so everything is bounded: concurrent connections (the kernel
-//! queues the rest), the time and size of a request, and the life of a connection. hyper parses
-//! requests and bounds them in time and size; smaller libraries with a thread for each connection
-//! do neither.
+//! Clients may be slow or hostile, so everything is bounded: the number of connections at once (the kernel
+//! queues further ones), the time and size of a request, and the life of a connection. hyper parses requests
+//! and bounds their time and size; smaller libraries with a thread for each connection do neither.
 
 use std::convert::Infallible;
 use std::io;
@@ -32,15 +31,14 @@ use super::page_store::PageStore;
 pub(crate) const PATH: &str = "/metrics";
 
 const MOST_CONNECTIONS: usize = 128;
-/// Time from the connection, or the response before, to the end of the request header.
+/// Time-out for a request header, counted from the start of the connection or from the last response.
 const REQUEST_COMES_WITHIN: Duration = Duration::from_secs(5);
-/// Life of a connection: a client that does not read its response frees the connection after this
-/// time.
+/// Longest life of a connection, so that a client that does not read its response cannot occupy it for ever.
 const CONNECTION_LIVES: Duration = Duration::from_mins(1);
-/// Time for a response in progress when the connection's life is over.
+/// Additional time for a response that is being sent when the connection's life is over.
 const GRACE: Duration = Duration::from_secs(5);
 const LARGEST_REQUEST_BYTES: usize = 16 * 1024;
-/// Pause after a failed accept: without descriptors left, retrying at once would keep a core busy.
+/// Pause after accepting failed. Without a free file descriptor, an immediate retry would keep a core busy.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Handle of the running server.
@@ -55,7 +53,7 @@ impl PageServer {
     /// Serves the newest page in `pages` to clients of `listener`.
     ///
     /// # Errors
-    /// When the system has no thread or descriptor left.
+    /// If the operating system has no thread or file descriptor left.
     pub(crate) fn start(listener: TcpListener, pages: Arc<PageStore>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
@@ -85,19 +83,19 @@ impl PageServer {
         })
     }
 
-    /// Address that it listens on.
+    /// Returns the address that the server listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Returns true while the server thread runs; only a bug ends it.
+    /// Returns true while the server thread is running. Only a bug ends it before [`PageServer::stop`].
     pub(crate) fn serves(&self) -> bool {
         !self.thread.is_finished()
     }
 
     /// Closes every connection and frees the port.
     pub(crate) fn stop(self) {
-        // Both fail only where the thread has ended already.
+        // Both fail only if the thread has already ended.
         let _ = self.stop.send(());
         let _ = self.thread.join();
     }
@@ -105,7 +103,7 @@ impl PageServer {
 
 async fn accept(listener: tokio::net::TcpListener, pages: Arc<PageStore>) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    // The semaphore is never closed.
+    // Acquiring fails only if the semaphore is closed, which never happens.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -116,7 +114,7 @@ async fn accept(listener: tokio::net::TcpListener, pages: Arc<PageStore>) {
     }
 }
 
-/// Serves one connection until it ends or its time is over.
+/// Serves one connection until it ends or its life is over.
 async fn serve(stream: TcpStream, pages: Arc<PageStore>, _place: OwnedSemaphorePermit) {
     let service = service_fn(|request: Request<Incoming>| {
         let response = respond(&request, &pages);
@@ -126,11 +124,11 @@ async fn serve(stream: TcpStream, pages: Arc<PageStore>, _place: OwnedSemaphoreP
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_COMES_WITHIN)
         .max_buf_size(LARGEST_REQUEST_BYTES)
-        // A client that closes its side after the request still waits for the response.
+        // A client that closes its sending side after the request still waits for the response.
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // Errors of a client are answered where possible and not reported.
+    // A client's errors are answered if possible, and are not reported.
     if timeout(CONNECTION_LIVES, connection.as_mut())
         .await
         .is_err()

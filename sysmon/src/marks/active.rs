@@ -1,4 +1,4 @@
-//! Recordings under way, found and marked from another process.
+//! Running recordings, as another process finds and marks them.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
@@ -9,18 +9,18 @@ use bench_report::Mark;
 
 use super::{ENDING, MOST_MARKS, path_for, read};
 
-/// Reason for which a mark was not added to a recording.
+/// Reason why a mark was not added to a recording.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AddMarkError {
     /// The mark cannot be written.
     #[error("cannot mark the recording into {report}: {source}", report = report.display())]
     Write {
-        /// The report of the recording.
+        /// Report of the recording.
         report: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The recording has the most marks that it takes.
+    /// The recording already has the largest number of marks.
     #[error("the recording into {report} has {MOST_MARKS} marks, and takes no more", report = .0.display())]
     Full(PathBuf),
     /// The recording ended while the mark was written.
@@ -28,12 +28,12 @@ pub(crate) enum AddMarkError {
     Ended(PathBuf),
 }
 
-/// A recording under way.
+/// Running recording.
 #[derive(Debug)]
 pub(crate) struct ActiveRecording {
     /// Process id of the recorder, as seen from this process.
     pub(crate) pid: u32,
-    /// Path of its report, as the recorder knows it.
+    /// Path of the recording's report, as the recorder knows it.
     pub(crate) report: PathBuf,
     own_pid: u32,
     file: File,
@@ -41,10 +41,10 @@ pub(crate) struct ActiveRecording {
 }
 
 impl ActiveRecording {
-    /// Opens the recording whose report is `report`; `None` when none is under way.
+    /// Opens the recording that writes `report`; `None` if none is running.
     ///
     /// # Errors
-    /// When there is a file of marks that this user may not write to.
+    /// If there is a file of marks that this user may not write to.
     pub(crate) fn find(report: &Path) -> std::io::Result<Option<Self>> {
         match Self::open(&path_for(report), report) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -52,14 +52,15 @@ impl ActiveRecording {
         }
     }
 
-    /// Opens the file of marks at `path`; `None` when it is none, or nobody has locked it.
+    /// Opens the file of marks at `place`. `None` if it is no file of marks, or if no recorder holds its
+    /// lock.
     fn open(place: &Path, report: &Path) -> std::io::Result<Option<Self>> {
         if !place.metadata()?.is_file() {
             return Ok(None);
         }
         let file = OpenOptions::new().read(true).append(true).open(place)?;
         match file.try_lock_shared() {
-            // The recorder has exited: our lock is released with the file.
+            // Getting the lock means that the recorder has exited. Dropping the file releases the lock.
             Ok(()) => return Ok(None),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
@@ -76,7 +77,8 @@ impl ActiveRecording {
     /// Adds a mark to the recording.
     ///
     /// # Errors
-    /// When it cannot be written, the recording takes no more, or it has just ended.
+    /// If the mark cannot be written, if the recording has the largest number of marks, or if it has just
+    /// ended.
     pub(crate) fn add(&mut self, mark: &Mark) -> Result<(), AddMarkError> {
         let report = || self.report.clone();
         if self.marks >= MOST_MARKS {
@@ -87,7 +89,7 @@ impl ActiveRecording {
             source,
         };
         let line = serde_json::to_string(mark).map_err(|e| write(e.into()))? + "\n";
-        // Written in one call, so that lines of concurrent writers do not mix.
+        // The line is written in one call, so that the lines of several writers do not mix.
         (&self.file).write_all(line.as_bytes()).map_err(write)?;
         if self.file.metadata().map_err(write)?.nlink() == 0 {
             return Err(AddMarkError::Ended(report()));
@@ -102,12 +104,11 @@ impl ActiveRecording {
     }
 }
 
-/// Finds the recordings under way that this user may mark, by process id. They are found by the
-/// file that each keeps open, which is reached through the process: it may live in another file
-/// system.
+/// Finds the running recordings that this user may mark, in order of process id. Each recorder keeps its file
+/// of marks open; the file is reached through the process, because it may be in another mount namespace.
 ///
 /// # Errors
-/// Where the system has no `/proc`.
+/// If the system has no `/proc`.
 pub(crate) fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
     let mut found: Vec<ActiveRecording> = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {
@@ -115,7 +116,7 @@ pub(crate) fn active_recordings() -> std::io::Result<Vec<ActiveRecording>> {
             continue;
         };
         for recorder in of_process(pid, &entry.path().join("fd")) {
-            // Another process may have the file open too, or have been forked a moment ago.
+            // Another process may have the same file open, for example one that the recorder has just forked.
             let same = found.iter().position(|r| r.inode() == recorder.inode());
             match same {
                 None => found.push(recorder),
@@ -132,8 +133,8 @@ fn number(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.parse().ok()
 }
 
-/// Recordings whose file of marks the process has open. Processes of other users, and those that
-/// exit meanwhile, show nothing.
+/// Iterates over the recordings whose file of marks the process has open. Processes of other users, and
+/// processes that exit meanwhile, have none.
 fn of_process(pid: u32, descriptors: &Path) -> impl Iterator<Item = ActiveRecording> {
     let entries = std::fs::read_dir(descriptors).into_iter().flatten();
     entries.flatten().filter_map(move |entry| {

@@ -1,4 +1,4 @@
-//! File of marks as the recorder keeps and reads it.
+//! File of marks as the recorder writes and reads it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;
@@ -13,23 +13,24 @@ use nix::unistd::geteuid;
 
 use super::{LARGEST_FILE, LONGEST_LINE, MOST_MARKS, MarksHeader, SCHEMA, parse, path_for, read};
 
-/// `sysmon mark` holds the lock for an instant while it checks for a recorder, so a failed attempt
-/// is repeated.
+/// Number of attempts to get the lock. `sysmon mark` holds it for an instant while it looks for a recorder,
+/// so a failed attempt is repeated.
 const LOCK_TRIES: u32 = 10;
+/// Pause between two attempts to get the lock.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
-/// Reason for which a recording takes no marks.
+/// Reason why a recording cannot accept marks.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MarksFileError {
     /// The file cannot be created or written.
     #[error("cannot keep {path}: {source}", path = path.display())]
     Write {
-        /// The file at fault.
+        /// File that cannot be created or written.
         path: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// A file of that name exists that is not ours or not a file of marks.
+    /// A file of that name exists, but belongs to another user or is not a file of marks.
     #[error("{path} is somebody else's, or no file of marks", path = .0.display())]
     Foreign(PathBuf),
     /// Another recorder writes the same report and holds the lock.
@@ -37,7 +38,7 @@ pub(crate) enum MarksFileError {
     Taken(PathBuf),
 }
 
-/// Marks read so far, and the locked file that more are read from.
+/// Marks read so far, and the locked file from which further ones are read.
 #[derive(Debug)]
 pub(crate) struct MarksFile {
     file: File,
@@ -50,11 +51,12 @@ pub(crate) struct MarksFile {
 }
 
 impl MarksFile {
-    /// Opens the file beside `report` and locks it; `None` where the report is not a regular file,
-    /// such as `/dev/null`. The content that a killed recording left there is removed.
+    /// Opens the file of marks beside `report` and locks it. `None` if the report is not a regular file, such
+    /// as `/dev/null`. Removes content that a killed recording left in the file.
     ///
     /// # Errors
-    /// When the file cannot be created, is not ours, or is locked by another recorder.
+    /// If the file cannot be created, belongs to another user, is no file of marks, or is locked by another
+    /// recorder.
     pub(crate) fn open(report: &Path) -> Result<Option<Self>, MarksFileError> {
         if !report.is_file() {
             return Ok(None);
@@ -69,7 +71,8 @@ impl MarksFile {
             .append(true)
             .create(true)
             .mode(0o600)
-            // In a directory that others may write to, a link could lead to any file of ours.
+            // Does not follow links: in a directory that others may write to, a link could lead to any file
+            // of this user.
             .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
             .open(&path)
             .map_err(write)?;
@@ -97,8 +100,7 @@ impl MarksFile {
         }))
     }
 
-    /// Reads the lines that were appended since the last call; costs one system call where there
-    /// are none.
+    /// Reads the lines that were added since the last call. If there are none, this takes one system call.
     pub(crate) fn read_new(&mut self) {
         let mut chunk = [0; LONGEST_LINE];
         while self.marks.len() < MOST_MARKS && self.offset < LARGEST_FILE {
@@ -111,16 +113,16 @@ impl MarksFile {
                     self.keep(&read[..end]);
                     self.offset += end as u64 + 1;
                 }
-                // `sysmon mark` writes no line as long.
+                // No line of `sysmon mark` is this long, so the content is skipped.
                 None if length == LONGEST_LINE => self.offset += length as u64,
-                // The rest of the line is not written yet.
+                // The rest of the line has not been written yet.
                 None => return,
             }
         }
     }
 
-    /// Creates the file again if somebody removed it while the report exists, so that marks still
-    /// find the recording; costs one system call where nobody did.
+    /// Creates the file again if it was removed while the report exists, so that `sysmon mark` still finds
+    /// the recording. If it was not removed, this takes one system call.
     pub(crate) fn restore(&mut self) {
         let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
         if !self.open || !removed {
@@ -140,8 +142,8 @@ impl MarksFile {
         self.open = false;
     }
 
-    /// Removes the file, then reads the lines that were written until then: a later writer sees
-    /// that it is gone.
+    /// Removes the file, then reads the lines that were added until then. A later writer notices that the
+    /// file is gone.
     pub(crate) fn close(&mut self) {
         if std::mem::take(&mut self.open) {
             let _ = std::fs::remove_file(&self.path);
@@ -149,15 +151,14 @@ impl MarksFile {
         }
     }
 
-    /// Marks in order of time.
+    /// Returns the marks in order of time.
     pub(crate) fn marks(&self) -> Vec<Mark> {
         let mut marks = self.marks.clone();
         marks.sort_by_key(|mark| mark.at_ns);
         marks
     }
 
-    /// Returns true if the most marks that a recording keeps were reached, so that later ones may
-    /// be missing.
+    /// Returns true if the recording has the largest number of marks, so that later ones may be missing.
     pub(crate) fn is_full(&self) -> bool {
         self.marks.len() >= MOST_MARKS
     }
@@ -167,7 +168,8 @@ impl MarksFile {
         let room = MOST_MARKS - self.marks.len();
         let new = lines.split(|byte| *byte == b'\n').filter_map(parse);
         self.marks.extend(new.take(room).map(|mark| Mark {
-            // In a container the clock may have another origin.
+            // The clock in a container may count from another instant, so the mark is moved into the
+            // recording.
             at_ns: mark.at_ns.clamp(self.began_ns, now_ns),
             ..mark
         }));

@@ -1,11 +1,12 @@
-//! Marks: how `sysmon mark` puts them into a recording under way.
+//! Marks: named instants that `sysmon mark` adds to a running recording.
 //!
-//! Beside its report a recorder keeps a file, `REPORT.marks`, and a lock on it for as long as it
-//! records. `sysmon mark` appends one line with its own clock reading, so that a mark is as exact
-//! as the clock however rarely the recorder samples; the recorder reads new lines at each sample.
-//! The lock distinguishes a running recording from one that was killed. Only the owner can read or
-//! write the file, so that nobody else can write into a report; a recording that ends removes it,
-//! and a mark that comes too late sees that it is gone.
+//! A recorder keeps a file `REPORT.marks` beside its report, and holds a lock on it while it records. `sysmon
+//! mark` adds a line with the instant that it reads from the clock itself, so a mark is as exact as the
+//! clock, even if the recorder samples rarely. The recorder reads new lines at each sample.
+//!
+//! The lock distinguishes a running recording from one that was killed. Only the owner can read or write the
+//! file, so that no other user can write into a report. A recording that ends removes the file, and a mark
+//! that comes too late notices that.
 
 mod active;
 mod marks_file;
@@ -20,12 +21,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) use active::{ActiveRecording, active_recordings};
 pub(crate) use marks_file::{MarksFile, MarksFileError};
 
-/// Most marks of one recording.
+/// Largest number of marks in one recording.
 pub(crate) const MOST_MARKS: usize = 1000;
 
 const SCHEMA: &str = "plimsoll.marks/1";
 const ENDING: &str = ".marks";
-/// Bound on a line in bytes: more than the longest one takes.
+/// Bound on the length of a line, in bytes; the longest one is shorter.
 const LONGEST_LINE: usize = 4096;
 const LARGEST_FILE: u64 = (MOST_MARKS * LONGEST_LINE) as u64;
 
@@ -36,14 +37,14 @@ struct MarksHeader {
     pid: u32,
 }
 
-/// Path of the file of marks of the recording that writes `report`.
+/// Returns the path of the file of marks for the recording that writes `report`.
 pub(crate) fn path_for(report: &Path) -> PathBuf {
     let mut path = report.as_os_str().to_owned();
     path.push(ENDING);
     PathBuf::from(path)
 }
 
-/// Marks that a killed recording had not saved in its report; none where there is no such file.
+/// Returns the marks that a killed recording did not save in its report; empty if there is no file of marks.
 pub(crate) fn unsaved(report: &Path) -> Vec<Mark> {
     let Ok(file) = File::open(path_for(report)) else {
         return Vec::new();
@@ -54,7 +55,7 @@ pub(crate) fn unsaved(report: &Path) -> Vec<Mark> {
     marks
 }
 
-/// Reads header and marks of a file; `None` when it is not a file of marks.
+/// Reads header and marks of a file; `None` if it is no file of marks.
 fn read(file: &File) -> Option<(MarksHeader, Vec<Mark>)> {
     if !file.metadata().ok()?.is_file() {
         return None;
@@ -69,7 +70,7 @@ fn read(file: &File) -> Option<(MarksHeader, Vec<Mark>)> {
     Some((header, marks.take(MOST_MARKS).collect()))
 }
 
-/// Parses one line; `None` when it is no mark, or has an invalid name.
+/// Parses one line; `None` if it is no mark, or has an invalid name.
 fn parse(line: &[u8]) -> Option<Mark> {
     let mark: Mark = serde_json::from_slice(line).ok()?;
     Mark::new(mark.at_ns, &mark.name).ok()

@@ -10,7 +10,7 @@ use crate::growth::GrowthThreshold;
 use crate::sampling_flags::SamplingFlags;
 use crate::stream::flags::RawFlags;
 
-// Paragraphs are one line each: clap breaks them where the terminal ends.
+// Each paragraph is one line, because clap breaks lines at the width of the terminal.
 pub(crate) const EXAMPLES: &str = "\
 Around a command stdout is the command's: the summary goes to stderr, and the exit code is the \
 command's own (128 + n when signal n killed it), 127 when there is no such program, 126 when it \

@@ -1,4 +1,4 @@
-//! `sysmon record`: records for a time, until a signal, or around a command.
+//! `sysmon record`: records for some time, until a signal, or while a command runs.
 
 pub(crate) mod flags;
 mod session;
@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use anyhow::Context as _;
 use bench_cli::flags::Format;
 use bench_cli::output::{self, Output};
-use bench_cli::{Exit, Remedy as _, exit};
+use bench_cli::{Exit, Remedy as _};
 use bench_report::{Report, Status, Warning, WarningCode, redaction, report::run_id};
 use host_metrics::source::KernelUnits;
 use serde_json::json;
@@ -27,10 +27,10 @@ use crate::signals::BlockedSignals;
 use flags::RecordFlags;
 use session::{RecordSession, RecordingEnd, with_remedy};
 
-/// Records this machine as the flags say, and saves and shows the report.
+/// Records this machine as the flags say, then saves and shows the report.
 ///
 /// # Errors
-/// When the report cannot be written, the command cannot be run, or signals cannot be heard.
+/// If the report cannot be written, if the command cannot be run, or if signals cannot be received.
 pub(crate) fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     with_remedy(command::look_for(&flags.command))?;
     let blocked = BlockedSignals::block().context("cannot hold back signals")?;
@@ -78,17 +78,17 @@ pub(crate) fn record(flags: &RecordFlags) -> anyhow::Result<Exit> {
     if flags.command.is_empty() {
         shown?;
     } else if let Err(error) = shown {
-        // The exit code is the command's, so this line alone reports the failure.
-        progress.warning(&exit::explain(&error));
+        // The exit code is the command's, so only this line reports the failure.
+        progress.warning(&bench_cli::explain(&error));
     }
     let exit = exit?;
     output.ended(exit.code());
     Ok(exit)
 }
 
-/// Refuses a second recording into the same report: both would write into the same files.
+/// Fails if another recording already writes the same report: both would write into the same files.
 fn refuse_second(report: &Path) -> anyhow::Result<()> {
-    // A report that cannot be opened is refused when it is claimed.
+    // If the report cannot be opened, the attempt to create it will fail with a better message.
     let Ok(Some(other)) = ActiveRecording::find(report) else {
         return Ok(());
     };
@@ -106,7 +106,8 @@ fn not_empty(recording: &LiveRecording) -> anyhow::Result<()> {
         .remedy("ls /proc, which has to be mounted and readable here")
 }
 
-/// Exit code of a failure of the recorder itself, where a command's code was to be returned.
+/// Returns the exit code for a failure of the recorder itself, if a command was to be run; its code would
+/// otherwise be returned.
 pub(crate) fn own_failure(recorded: &anyhow::Result<Exit>, flags: &RecordFlags) -> Option<u8> {
     let error = recorded.as_ref().err()?;
     let of_command = error.downcast_ref::<CommandError>();
@@ -182,10 +183,10 @@ fn conclude(end: RecordingEnd, flags: &RecordFlags, report: &mut Report) -> Exit
     exit
 }
 
-/// Shows the result. Around a command stdout is the command's, so text goes to stderr.
+/// Shows the result. If a command was run, text goes to stderr, because stdout is the command's.
 ///
 /// # Errors
-/// When the result cannot be shown, or the report is not in its place.
+/// If the result cannot be shown, or if the report no longer exists at its path.
 fn show(
     output: &Output,
     flags: &RecordFlags,
@@ -197,10 +198,10 @@ fn show(
         return output.finish(report, &text);
     }
     let left_behind = |w: &&Warning| w.code == WarningCode::LeftBehind;
-    // A closed stderr is no failure.
+    // A closed stderr is not treated as a failure.
     let mut stderr = std::io::stderr();
     if flags.output.quiet {
-        // Even with --quiet: files that were left behind, with the command that removes them.
+        // Files that were left behind are reported even with --quiet, with the command that removes them.
         for warning in report.warnings.iter().filter(left_behind) {
             let _ = writeln!(stderr, "warning: {}", warning.message);
         }

@@ -1,4 +1,4 @@
-//! A running recording: waits for samples, signals and the end of its command.
+//! Running recording: waits for samples, signals and the end of its command.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::settings::SamplingSettings;
 use crate::signals::SignalEvent;
 use crate::stream::RawWriter;
 
-/// Reason for which a recording ended.
+/// Reason why a recording ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RecordingEnd {
     Duration,
@@ -36,7 +36,7 @@ pub(super) enum RecordingEnd {
     },
 }
 
-/// Adds the remedy of a failure to run the command.
+/// Adds the remedy to a failure to run the command.
 pub(super) fn with_remedy<T>(tried: Result<T, CommandError>) -> anyhow::Result<T> {
     let remedy = tried.as_ref().err().map(CommandError::remedy);
     tried.remedy(remedy.unwrap_or_default())
@@ -74,7 +74,7 @@ impl RecordSession {
         let gpus = GpuWatch::start(GpuWatch::period(basic.interval), NvmlDriver::open)
             .context("cannot start the thread that reads GPUs")?;
         let path = output.path();
-        // A device or a pipe has no directory for files beside it.
+        // A device or a pipe is in no directory that could take further files.
         let raw = if path.is_file() {
             flags.raw.start(path, report, basic.interval)?
         } else {
@@ -107,8 +107,8 @@ impl RecordSession {
         })
     }
 
-    /// Samples until the recording ends; starts the command, if any, with `mask` as its blocked
-    /// signals.
+    /// Takes samples until the recording ends. Starts the command, if there is one, with `mask` as its
+    /// blocked signals.
     pub(super) fn run(
         &mut self,
         flags: &RecordFlags,
@@ -158,8 +158,8 @@ impl RecordSession {
         }
     }
 
-    /// Waits until the next sample is due or the recording ends; returns an event that comes
-    /// before.
+    /// Waits until the next sample is due, the recording ends, or an event arrives. Returns the event, if one
+    /// arrived.
     fn next_event(&self) -> anyhow::Result<Option<SignalEvent>> {
         let due_ns = self.recording.due_ns();
         let wake_ns = self.end_ns.map_or(due_ns, |end_ns| end_ns.min(due_ns));
@@ -199,8 +199,8 @@ impl RecordSession {
         }
     }
 
-    /// Reports once that no raw samples are kept, once that they are again, and each time that
-    /// their file had to be written again.
+    /// Prints a line when raw samples can no longer be written, when they can again, and each time that their
+    /// file had to be created again.
     fn tell_trouble(&mut self) {
         let raw = self.recording.raw();
         let restored = raw.map_or(0, RawWriter::restored);

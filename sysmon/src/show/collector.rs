@@ -1,4 +1,4 @@
-//! Collects the samples of a raw recording by series, and its gaps.
+//! Collection of the samples of a raw recording, by series, and of its gaps.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,8 @@ use bench_report::Series;
 use super::{Pattern, SeriesSummary, SummaryRow};
 use crate::stream::{self, RawHeader, RawPoint};
 
-/// Least time beyond two intervals without a sample that counts as a gap; samples may come late.
+/// Time in nanoseconds beyond two intervals. If no sample arrives for longer, that is a gap; single samples
+/// may be late.
 const LATE_NS: u64 = 1_000_000_000;
 
 /// Samples by series, and the number of ticks.
@@ -18,20 +19,20 @@ pub(super) struct SampleCollector {
     interval_ns: u64,
     gaps: Vec<Gap>,
     keep_points: bool,
-    /// Index of a series by name, then by labels as they stand in the file; `None` for those that
-    /// are not wanted.
+    /// Index of each series, by its name and then by its labels as written in the file; `None` for series
+    /// that are not wanted.
     places: HashMap<String, HashMap<String, Option<usize>>>,
     all: Vec<SeriesSamples>,
 }
 
-/// Time without samples.
+/// Time without samples, in nanoseconds of the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gap {
-    /// Time of the last sample before it, or of the start.
+    /// Time of the last sample before the gap, or start of the recording.
     pub(super) from_ns: u64,
-    /// Time of the first sample after it.
+    /// Time of the first sample after the gap.
     pub(super) to_ns: u64,
-    /// Number of ticks before it.
+    /// Number of ticks before the gap.
     ticks: u64,
 }
 
@@ -57,7 +58,7 @@ impl SampleCollector {
         }
     }
 
-    /// Adds a row, which is not earlier than the one before.
+    /// Adds a row if its series is wanted. Rows must come in order of time.
     pub(super) fn add(&mut self, row: &stream::RawRow<'_>, wanted: &Pattern) {
         self.tick(row.point.at_ns);
         if let Some(place) = self.place(row, wanted) {
@@ -73,17 +74,17 @@ impl SampleCollector {
         }
     }
 
-    /// Time from the start to the last sample.
+    /// Returns the time from the start of the recording to its last sample, in nanoseconds.
     pub(super) fn duration_ns(&self) -> u64 {
         self.last_ns.saturating_sub(self.began_ns)
     }
 
-    /// Times without samples.
+    /// Returns the times without samples.
     pub(super) fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
 
-    /// Counts a tick when the time changes: rows of one tick follow each other.
+    /// Counts a tick if `at_ns` differs from the last row: the rows of one tick follow each other.
     fn tick(&mut self, at_ns: u64) {
         if self.ticks > 0 && at_ns == self.last_ns {
             return;
@@ -100,7 +101,7 @@ impl SampleCollector {
         self.last_ns = at_ns;
     }
 
-    /// Index of the row's series; `None` where it is not wanted.
+    /// Returns the index of the row's series; `None` if the series is not wanted.
     fn place(&mut self, row: &stream::RawRow<'_>, wanted: &Pattern) -> Option<usize> {
         let (name, labels) = (row.series, row.labels);
         if let Some(known) = self.places.get(name).and_then(|of| of.get(labels)) {
@@ -124,7 +125,8 @@ impl SampleCollector {
         place
     }
 
-    /// Returns a row for each series, in order of name and labels, and points if they were kept.
+    /// Returns a summary of each series, in order of name and labels, and the series with their points if
+    /// these were kept.
     pub(super) fn finish(mut self) -> (Vec<SummaryRow>, Vec<Series>) {
         self.all.sort_by(|a, b| {
             (&a.series.name, &a.series.labels).cmp(&(&b.series.name, &b.series.labels))
@@ -138,7 +140,7 @@ impl SampleCollector {
                 last_tick,
                 values,
             } = samples;
-            // A process that has exited is not missing.
+            // Ticks after a process has exited do not count as missing.
             let mortal = series.labels.contains_key("pid");
             let until = if mortal { last_tick } else { self.ticks };
             let summary = SeriesSummary::of_samples(values, until - first_tick + 1);
@@ -154,7 +156,7 @@ impl SampleCollector {
 }
 
 impl SeriesSamples {
-    /// Keeps a point; a gap since the sample before becomes a point without a reading.
+    /// Stores a point. A gap since the sample before becomes a point without a reading.
     fn keep(&mut self, point: RawPoint, last_gap: Option<&Gap>, interval_ns: u64) {
         let since = last_gap.filter(|gap| gap.ticks >= self.last_tick && !self.values.is_empty());
         if let Some(gap) = since {

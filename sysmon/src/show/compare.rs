@@ -1,4 +1,4 @@
-//! Compares two recordings.
+//! Comparison of two recordings.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,26 +6,26 @@ use serde::Serialize;
 
 use super::{SeriesSummary, SummaryRow};
 
-/// One series of both recordings, or of one of them.
+/// Series that is in both recordings, or in one of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct SeriesPair {
-    /// Its name.
+    /// Name of the series.
     pub(crate) name: String,
-    /// Labels that distinguish it from its siblings, as far as both have the same.
+    /// Labels of the series; if it is in both recordings, those that are equal in both.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Unit of its figures.
+    /// Unit of the figures.
     pub(crate) unit: &'static str,
-    /// Figures of the first recording; `null` where it has no such series.
+    /// Figures in the first recording; `null` if it does not have the series.
     pub(crate) first: Option<SeriesSummary>,
-    /// Figures of the second recording; `null` where it has no such series.
+    /// Figures in the second recording; `null` if it does not have the series.
     pub(crate) second: Option<SeriesSummary>,
-    /// Second − first; `null` unless both have it.
+    /// Figures of the second recording − figures of the first; `null` unless both have the series.
     pub(crate) difference: Option<Differences>,
-    /// Second ÷ first; a figure is absent where the first is zero.
+    /// Figures of the second recording ÷ figures of the first. A figure is absent if the first one is zero.
     pub(crate) ratio: Option<Ratios>,
 }
 
-/// Differences of the figures of a series, second − first, in its unit.
+/// Differences of the figures of a series: second recording − first recording, in the unit of the series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Differences {
     /// Difference of the means.
@@ -40,7 +40,8 @@ pub(crate) struct Differences {
     pub(crate) max: f64,
 }
 
-/// Ratios of the figures of a series, second ÷ first; absent where the first is zero.
+/// Ratios of the figures of a series: second recording ÷ first recording. A ratio is absent if the first
+/// figure is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Ratios {
     /// Ratio of the means.
@@ -55,14 +56,14 @@ pub(crate) struct Ratios {
     pub(crate) max: Option<f64>,
 }
 
-/// Labels of a process that differ between runs: its number, and its command line with ports and
-/// paths.
+/// Labels of a process that usually differ between two runs: its process id, and its command line, which may
+/// contain ports and paths.
 const BY_CHANCE: [&str; 2] = ["pid", "command"];
 
 type PairKey<'a> = (&'a str, Vec<(&'a str, &'a str)>);
 
-/// Pairs the series of both, in order of name and labels. A process with another number in the
-/// second recording is the same where each recording has only one of its name.
+/// Pairs the series of both recordings, in order of name and labels. Process ids differ between recordings,
+/// so a process is paired by its name if each recording has only one of that name.
 pub(crate) fn pairs(first: &[SummaryRow], second: &[SummaryRow]) -> Vec<SeriesPair> {
     let (lone_first, lone_second) = (lone(first), lone(second));
     let exact: HashMap<PairKey, &SummaryRow> = second.iter().map(|row| (exact(row), row)).collect();
@@ -102,7 +103,7 @@ fn loose(row: &SummaryRow) -> PairKey<'_> {
     (name, labels)
 }
 
-/// Rows that are the only ones with their name and stable labels.
+/// Returns the rows whose name and stable labels no other row has.
 fn lone(rows: &[SummaryRow]) -> HashMap<PairKey<'_>, &SummaryRow> {
     let mut found: HashMap<PairKey, Option<&SummaryRow>> = HashMap::new();
     for row in rows {
@@ -116,7 +117,7 @@ fn lone(rows: &[SummaryRow]) -> HashMap<PairKey<'_>, &SummaryRow> {
 }
 
 impl SeriesPair {
-    /// Pairs one or two rows; at least one is there.
+    /// Creates a pair from one or two rows; at least one must be given.
     fn new(first: Option<&SummaryRow>, second: Option<&SummaryRow>) -> Self {
         let one = first.or(second);
         let mut labels = one.map(|row| row.labels.clone()).unwrap_or_default();

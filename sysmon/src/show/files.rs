@@ -1,4 +1,4 @@
-//! Files of one raw recording: a single one, or the parts of a rotated one.
+//! Files of one raw recording: a single file, or the parts of a rotated recording.
 
 use std::path::{Path, PathBuf};
 
@@ -7,21 +7,21 @@ use crate::stream::{RawReader, StreamError, paths};
 /// Files of one recording, in order of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordingFiles {
-    /// Path or pattern that names all of them.
+    /// Path of the only file, or a pattern that matches all of them.
     pub(super) path: PathBuf,
     /// Id of the run that they belong to.
     pub(super) run_id: String,
     /// Path of the report that they belong to.
     pub(super) report: PathBuf,
-    /// Part number and path of each; at least one.
+    /// Files with their part numbers; at least one.
     pub(super) files: Vec<(u64, PathBuf)>,
 }
 
 impl RecordingFiles {
-    /// Opens only the file at `path`.
+    /// Opens the file at `path` without other parts.
     ///
     /// # Errors
-    /// When it cannot be read or holds no raw samples.
+    /// If it cannot be read, or contains no raw samples.
     pub(super) fn alone(path: &Path) -> Result<Self, StreamError> {
         let reader = RawReader::open(path)?;
         Ok(Self {
@@ -32,8 +32,8 @@ impl RecordingFiles {
         })
     }
 
-    /// Finds the recording that the file at `path` belongs to: this file, and those beside it of
-    /// the same name and run.
+    /// Finds the recording that the file at `path` belongs to: the files beside it with the same base name
+    /// and the same run.
     ///
     /// # Errors
     /// As [`RecordingFiles::alone`].
@@ -41,7 +41,7 @@ impl RecordingFiles {
         let named = Self::alone(path)?;
         let of_name = Self::of_report(&named.report).into_iter();
         let mut same_run = of_name.filter(|parts| parts.run_id == named.run_id);
-        // A renamed file may be missing among them.
+        // The given file may have been renamed, and then is not among those found by name.
         let number = named.files.first().map(|(number, _)| *number);
         let whole = same_run.find(|parts| {
             let mut numbers = parts.files.iter().map(|(number, _)| Some(*number));
@@ -50,8 +50,8 @@ impl RecordingFiles {
         Ok(whole.unwrap_or(named))
     }
 
-    /// Finds the recordings whose raw samples are stored under the name of `report`. Files that
-    /// cannot be read are left out.
+    /// Finds the recordings whose raw samples have the name of `report`. Files that cannot be read are left
+    /// out.
     pub(super) fn of_report(report: &Path) -> Vec<Self> {
         let files = paths::files(report).unwrap_or_default();
         let found = files.iter().filter_map(|file| Self::alone(file).ok());
@@ -66,16 +66,16 @@ impl RecordingFiles {
             }
         }
         for parts in &mut all {
-            // Files may have been renamed, or have a number with one more digit; a copy is the same
-            // part.
+            // Files may have been renamed, so they are sorted by part number. A second file with the same
+            // number is a copy.
             parts.files.sort();
             parts.files.dedup_by_key(|(number, _)| *number);
         }
         all
     }
 
-    /// Finds the recordings that `path` names as a file without part number (`x.arrows`) or as a
-    /// pattern (`x.*.arrows`).
+    /// Finds the recordings that match `path`: a file name without a part number (`x.arrows`), or a pattern
+    /// (`x.*.arrows`).
     pub(super) fn named_like(path: &Path) -> Vec<Self> {
         if path.extension().is_none_or(|end| end != paths::EXTENSION) {
             return Vec::new();
@@ -103,7 +103,7 @@ impl RecordingFiles {
     }
 }
 
-/// Path of the report to which raw samples belong: `x.json` for `x.arrows` and `x.000002.arrows`.
+/// Returns the path of the report that raw samples belong to: `x.json` for `x.arrows` and `x.000002.arrows`.
 fn report_of(path: &Path) -> PathBuf {
     let whole = path.with_extension("json");
     if whole.exists() {

@@ -1,11 +1,12 @@
-//! A recording that was read from its report or its raw samples.
+//! Recording that was read from its report or from its raw samples.
 
 use host_metrics::metric::Unit;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use bench_report::{ClockAnchor, Growing, Mark, Report, Series, Status};
+use bench_report::clock::ClockAnchor;
+use bench_report::{Growing, Mark, Report, Series, Status};
 use serde::Serialize;
 
 use super::{Pattern, SeriesSummary};
@@ -13,53 +14,53 @@ use crate::marks::{self, ActiveRecording};
 use crate::recording::UNFINISHED;
 use crate::stream::paths;
 
-/// Content of a recording, whichever of its files it was read from.
+/// Content of a recording, independent of the kind of file that it was read from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct LoadedRecording {
     /// Path of the file.
     pub(crate) path: PathBuf,
     /// Id of the run.
     pub(crate) run_id: String,
-    /// Wall clock at its start, RFC 3339 in UTC.
+    /// Wall clock at the start, in RFC 3339 and UTC.
     pub(crate) started_at: String,
-    /// Position of `started_at` on the host's monotonic clock.
+    /// Instant of `started_at` on the host's monotonic clock.
     pub(crate) clock: ClockAnchor,
     /// Time from the start to the last sample, in nanoseconds.
     pub(crate) duration_ns: u64,
-    /// Result in one sentence.
+    /// Result in one sentence; absent if the file has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) headline: Option<String>,
-    /// Notes on completeness, for example on an early end and its reason.
+    /// Notes about completeness, such as an early end with its reason.
     pub(crate) notes: Vec<String>,
-    /// Selected series, in a few figures each.
+    /// Selected series, each summarized in a few figures.
     pub(crate) series: Vec<SummaryRow>,
-    /// Selected series over time, where points were requested.
+    /// Selected series over time; empty unless points were requested.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) points: Vec<Series>,
-    /// Series that grew although they should level off, as the recorder judged.
+    /// Series that grew although they should level off, as the recorder found.
     pub(crate) growth: Vec<Growing>,
-    /// Marks.
+    /// Named instants of the recording.
     pub(crate) marks: Vec<Mark>,
     /// Warnings about the figures.
     pub(crate) warnings: Vec<String>,
 }
 
-/// One series in a few figures.
+/// Summary of one series in a few figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct SummaryRow {
     /// Name of the series.
     pub(crate) name: String,
-    /// Labels that tell it from its siblings.
+    /// Labels that distinguish the series from others of the same name.
     pub(crate) labels: BTreeMap<String, String>,
     /// Unit of its figures.
     pub(crate) unit: &'static str,
-    /// Figures.
+    /// Summary figures.
     #[serde(flatten)]
     pub(crate) summary: SeriesSummary,
 }
 
 impl LoadedRecording {
-    /// Converts the report that was read from `path`.
+    /// Converts a report that was read from `path`. Keeps the points of the series if `points` is set.
     pub(crate) fn of_report(path: &Path, report: Report, wanted: &Pattern, points: bool) -> Self {
         let interval_ns = interval_ns(&report);
         let note = note(path, &report);
@@ -99,23 +100,24 @@ impl LoadedRecording {
         }
     }
 
-    /// Seconds from the start to an instant of the monotonic clock.
+    /// Returns the seconds from the start of the recording to an instant of the monotonic clock.
     pub(crate) fn seconds(&self, at_ns: u64) -> f64 {
         at_ns.saturating_sub(self.clock.monotonic_ns) as f64 / 1e9
     }
 
-    /// Wall clock at an instant of the monotonic clock, as if it had not been set since the start.
+    /// Returns the wall clock at an instant of the monotonic clock, as if the wall clock had not been set
+    /// since the start.
     pub(crate) fn wall_clock(&self, at_ns: u64) -> Option<String> {
         let start: SystemTime = humantime::parse_rfc3339(&self.started_at).ok()?;
         let since = Duration::from_nanos(at_ns.saturating_sub(self.clock.monotonic_ns));
         let at = start.checked_add(since)?;
-        // Beyond the year 9999 there is no such text, and writing it would panic.
+        // RFC 3339 ends with the year 9999, and formatting a later time would panic.
         let end = humantime::parse_rfc3339("9999-12-31T23:59:59Z").ok()?;
         (at < end).then(|| humantime::format_rfc3339_millis(at).to_string())
     }
 
-    /// Sentence on the points that percentiles are computed from, which depends on the length of
-    /// the recording.
+    /// Returns a sentence about the points from which percentiles are computed, because these depend on the
+    /// length of the recording.
     pub(crate) fn basis(&self) -> String {
         let of = |row: &SummaryRow| row.summary.samples_per_point;
         let least = self.series.iter().map(of).min().unwrap_or(1);
@@ -138,7 +140,7 @@ impl LoadedRecording {
 }
 
 impl SummaryRow {
-    /// Creates the summary of a series of this name and with these labels.
+    /// Creates the row of a series with this name and these labels.
     pub(crate) fn new(
         name: &str,
         labels: &BTreeMap<String, String>,
@@ -153,7 +155,8 @@ impl SummaryRow {
     }
 }
 
-/// Mean interval between samples; the configured one where the report has no number of samples.
+/// Returns the mean interval between samples, in nanoseconds; the configured one if the report does not tell
+/// the number of samples.
 fn interval_ns(report: &Report) -> Option<u64> {
     let samples = report.summary.figures.get("samples");
     let intervals = samples.map(|samples| samples - 1.0).filter(|n| *n >= 1.0);
@@ -178,7 +181,7 @@ fn note(path: &Path, report: &Report) -> Option<String> {
     }
 }
 
-/// Note on the raw samples beside the report.
+/// Returns a note about the raw samples beside the report; `None` if there are none.
 fn raw_beside(report: &Path) -> Option<String> {
     let files = paths::files(report).ok()?;
     let (first, more) = files.split_first()?;

@@ -1,34 +1,35 @@
-//! Finds and loads the recordings that the command line names.
+//! Search for the recordings that the command line names, and their loading.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
-use bench_report::{Report, StoreError, store};
+use bench_report::Report;
+use bench_report::store::{self, StoreError};
 
 use super::files::RecordingFiles;
 use super::{LoadedRecording, Pattern, raw};
 use crate::stream::StreamError;
 
-/// Default name of a report of `sysmon record`.
+/// Default file name of a report of `sysmon record`.
 const USUAL_NAME: &str = "sysmon.record.json";
 const OURS: &str = "sysmon";
 
 const CHECK_THE_PATH: &str = "check the path; recordings are kept under reports/ unless --output or --run-dir says otherwise";
 const NEWER: &str = "the sysmon of the version that wrote it, or a newer one";
 
-/// Source of a recording.
+/// File or files that a recording is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RecordingSource {
     Report(PathBuf),
     Raw(RecordingFiles),
 }
 
-/// Finds the recordings that `paths` name: each a report, a directory that holds a recording, or
-/// raw samples. Parts of one recording are joined, unless `alone` is set.
+/// Finds the recordings that `paths` name. Each path is a report, a directory with a recording, or raw
+/// samples. Parts of one recording are joined, unless `alone` is set.
 ///
 /// # Errors
-/// When there is none, or it is ambiguous, each with a remedy.
+/// If a path leads to no recording, or to several; each error has a remedy.
 pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<RecordingSource>> {
     let mut found = Vec::new();
     for path in paths {
@@ -41,10 +42,10 @@ pub(super) fn find(paths: &[PathBuf], alone: bool) -> anyhow::Result<Vec<Recordi
     Ok(found)
 }
 
-/// Reads a recording; keeps its points if `points` is set.
+/// Reads a recording. Keeps the points of its series if `points` is set.
 ///
 /// # Errors
-/// When it cannot be read, with a remedy.
+/// If it cannot be read, with a remedy.
 pub(super) fn load(
     place: &RecordingSource,
     wanted: &Pattern,
@@ -87,7 +88,10 @@ fn of_samples<T>(read: Result<T, StreamError>) -> anyhow::Result<T> {
     })
 }
 
-/// Returns the only one of these, if there is any.
+/// Returns the only recording in `found`; `None` if there is none.
+///
+/// # Errors
+/// If there are several.
 fn only(mut found: Vec<RecordingFiles>, named: &Path) -> anyhow::Result<Option<RecordingFiles>> {
     if found.len() < 2 {
         return Ok(found.pop());
@@ -141,7 +145,10 @@ fn remedy(error: &StoreError) -> &'static str {
     }
 }
 
-/// Finds the only recording in a directory: its report, or its raw samples where it has no report.
+/// Finds the only recording in a directory: its report, or its raw samples if there is no report.
+///
+/// # Errors
+/// If there are several, or none.
 fn in_directory(directory: &Path) -> anyhow::Result<RecordingSource> {
     let usual = directory.join(USUAL_NAME);
     if usual.is_file() {

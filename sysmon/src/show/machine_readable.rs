@@ -1,5 +1,5 @@
-//! Recordings for programs, as CSV and JSON: figures in the units in which they are recorded, with
-//! all digits.
+//! Recordings for programs, as CSV and JSON. Figures have the units in which they were recorded, and all
+//! digits.
 
 use anyhow::Context as _;
 use host_metrics::metric::Unit;
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::{LoadedRecording, SeriesPair, SeriesSummary};
 
-/// Writes one recording as CSV, a line for each series.
+/// Returns one recording as CSV, with a line for each series.
 ///
 /// # Errors
-/// When a field cannot be written; no case is known.
+/// If a field cannot be encoded; no such case is known.
 pub(super) fn csv_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     let mut csv = Csv::new(&["series", "labels", "unit"], &[&summary_columns("")])?;
     for row in &recorded.series {
@@ -23,7 +23,7 @@ pub(super) fn csv_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     csv.text()
 }
 
-/// Writes two recordings as CSV, a line for each series; absent figures are empty fields.
+/// Returns two recordings as CSV, with a line for each series. Absent figures are empty fields.
 ///
 /// # Errors
 /// As [`csv_of_one`].
@@ -59,7 +59,7 @@ pub(super) fn csv_of_two(pairs: &[SeriesPair]) -> anyhow::Result<String> {
     csv.text()
 }
 
-/// Writes series over time as CSV, a line for each point.
+/// Returns series over time as CSV, with a line for each point.
 ///
 /// # Errors
 /// As [`csv_of_one`].
@@ -87,15 +87,15 @@ pub(super) fn csv_of_points(recorded: &LoadedRecording) -> anyhow::Result<String
     csv.text()
 }
 
-/// Writes one recording as JSON.
+/// Returns one recording as JSON.
 ///
 /// # Errors
-/// When it cannot be written as JSON; no case is known.
+/// If it cannot be encoded as JSON; no such case is known.
 pub(super) fn json_of_one(recorded: &LoadedRecording) -> anyhow::Result<String> {
     json(recorded)
 }
 
-/// Writes two recordings and their comparison as JSON.
+/// Returns two recordings and their comparison as JSON.
 ///
 /// # Errors
 /// As [`json_of_one`].
@@ -104,7 +104,7 @@ pub(super) fn json_of_two(
     second: &LoadedRecording,
     pairs: &[SeriesPair],
 ) -> anyhow::Result<String> {
-    /// Both recordings without their series, which stand in pairs.
+    /// Both recordings without their series, which are in the pairs.
     #[derive(Serialize)]
     struct Two<'a> {
         first: &'a LoadedRecording,

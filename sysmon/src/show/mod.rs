@@ -135,7 +135,7 @@ fn show_two(
     }
 }
 
-/// Refuses an empty result: an empty table would look as if nothing had been recorded.
+/// Fails if no series is selected: an empty table would look as if nothing had been recorded.
 fn some_series(recordings: &[&LoadedRecording], wanted: &Pattern) -> anyhow::Result<()> {
     if recordings.iter().any(|shown| !shown.series.is_empty()) {
         return Ok(());

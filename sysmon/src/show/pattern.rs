@@ -1,11 +1,11 @@
-//! Selection of the shown series.
+//! Selection of the series that are shown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use regex::Regex;
 
-/// Regular expressions of which a series has to match one; without any, every series is shown.
+/// Regular expressions, of which a series must match at least one. Without any, every series matches.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pattern(Vec<Regex>);
 
@@ -20,8 +20,8 @@ impl Pattern {
         self.0.is_empty()
     }
 
-    /// Returns true if the series of this name and with these labels is shown. They are matched as
-    /// one text, as in `process.rss_bytes name=postgres pid=4711`.
+    /// Returns true if the series with this name and these labels is selected. Expressions are matched with a
+    /// single text, such as `process.rss_bytes name=postgres pid=4711`.
     pub(crate) fn matches(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         self.is_all() || {
             let text = full_name(name, labels);
@@ -30,7 +30,7 @@ impl Pattern {
     }
 }
 
-/// Name and labels of a series in one text.
+/// Returns name and labels of a series as a single text.
 pub(super) fn full_name(name: &str, labels: &BTreeMap<String, String>) -> String {
     labels.iter().fold(name.to_owned(), |mut text, (key, of)| {
         let _ = write!(text, " {key}={of}");
@@ -38,10 +38,10 @@ pub(super) fn full_name(name: &str, labels: &BTreeMap<String, String>) -> String
     })
 }
 
-/// Parses one expression of the command line.
+/// Parses a regular expression from the command line.
 ///
 /// # Errors
-/// A sentence when it is invalid.
+/// A sentence if it is invalid.
 pub(super) fn expression(text: &str) -> Result<Regex, String> {
     Regex::new(text).map_err(|_| {
         format!(

@@ -1,4 +1,4 @@
-//! Loads a recording from its raw samples.
+//! Loading of a recording from its raw samples.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -13,8 +13,8 @@ use super::{LoadedRecording, Pattern};
 use crate::marks::ActiveRecording;
 use crate::stream::{Ending, RawHeader, RawReader, StreamError, paths};
 
-/// Returns true if `path` is a file of raw samples: by its extension, or by the first bytes of an
-/// Arrow stream.
+/// Returns true if `path` is a file of raw samples: by its extension, or by the first bytes of an Arrow
+/// stream.
 pub(super) fn is_raw(path: &Path) -> bool {
     let begins = || {
         let mut first = [0; 4];
@@ -24,11 +24,11 @@ pub(super) fn is_raw(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == paths::EXTENSION) || begins()
 }
 
-/// Loads the wanted series of raw samples, batch by batch. Growth, marks and warnings are taken
-/// from the report beside them, if that is of the same run.
+/// Loads the wanted series from raw samples, batch by batch. Growth, marks and warnings are read from the
+/// report beside them, if that is of the same run.
 ///
 /// # Errors
-/// When a file cannot be read or holds no raw samples. A file that is cut short is no error.
+/// If a file cannot be read, or contains no raw samples. A file that was cut short is no error.
 pub(super) fn load(
     parts: &RecordingFiles,
     wanted: &Pattern,
@@ -77,7 +77,8 @@ pub(super) fn load(
     })
 }
 
-/// Note on which files are joined, or that one of several is shown alone.
+/// Returns a note about the files that are joined, or about a single part that is shown alone; `None` for a
+/// recording with one file.
 fn joined(parts: &RecordingFiles) -> Option<String> {
     let name = |file: &Path| file.file_name().unwrap_or_default().display().to_string();
     match parts.files.as_slice() {
@@ -92,7 +93,7 @@ fn joined(parts: &RecordingFiles) -> Option<String> {
     }
 }
 
-/// Note on the end of a part that others follow.
+/// Returns a note about a part that was not closed properly although further parts follow.
 fn cut(reader: &RawReader) -> Option<String> {
     let part = reader.header().part;
     match reader.ending() {
@@ -104,7 +105,7 @@ fn cut(reader: &RawReader) -> Option<String> {
     }
 }
 
-/// Note on the times without samples.
+/// Returns a note about the times without samples; `None` if there are none.
 fn gaps(header: &RawHeader, gaps: &[Gap]) -> Option<String> {
     let (first, more) = gaps.split_first()?;
     let length = |gap: &Gap| gap.to_ns - gap.from_ns;

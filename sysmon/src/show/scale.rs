@@ -1,9 +1,9 @@
-//! Multiples of units, in which figures need few digits.
+//! Multiples of units, chosen so that figures need few digits.
 
 use bench_cli::table::three_digits;
 use host_metrics::metric::Unit;
 
-/// Multiples of a unit with their symbols, from the smallest.
+/// Multiples of a unit, each with its symbol, in ascending order.
 type Sizes = &'static [(f64, &'static str)];
 
 const BINARY: Sizes = &[
@@ -55,7 +55,8 @@ impl Scale {
         Self { size, symbol }
     }
 
-    /// Formats a value with three significant digits; zero is a plain `0`, and so is a whole count.
+    /// Formats a value with three significant digits. Zero is written as `0`, and whole counts without
+    /// decimals.
     pub(crate) fn write(self, value: f64) -> String {
         let counted = self.symbol.is_empty() && value.fract() == 0.0;
         if value == 0.0 || counted {

@@ -6,20 +6,20 @@ use statistics::{median, percentile_sorted};
 
 use crate::rolling::POINTS;
 
-/// Number of points below which a series was not rolled up: a roll-up leaves at least twice as
+/// Number of points. A series with fewer was never rolled up, because rolling up leaves at least twice as
 /// many.
 const FEWER_THAN_ROLLED_UP: usize = POINTS / 2;
 
-/// Extremes, mean and percentiles of one series, in its unit.
+/// Extremes, mean and percentiles of one series, in the unit of the series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct SeriesSummary {
     /// Number of points with a reading, from which the percentiles are computed.
     pub(crate) points: u64,
-    /// Number of samples that a point is the mean of; 1 where each point is one sample.
+    /// Number of samples of which a point is the mean; 1 if each point is one sample.
     pub(crate) samples_per_point: u64,
-    /// Points without a reading ÷ all.
+    /// Points without a reading ÷ all points.
     pub(crate) missing_ratio: f64,
-    /// Lowest sample, also where points are means.
+    /// Lowest sample, even if points are means.
     pub(crate) min: f64,
     /// Mean of all samples.
     pub(crate) mean: f64,
@@ -29,26 +29,26 @@ pub(crate) struct SeriesSummary {
     pub(crate) p95: f64,
     /// 99th percentile of the points.
     pub(crate) p99: f64,
-    /// Highest sample, also where points are means.
+    /// Highest sample, even if points are means.
     pub(crate) max: f64,
 }
 
 impl SeriesSummary {
-    /// Summarises a series of points, each of which stands for the samples, one every
-    /// `interval_ns`, since the one before. `None` where nothing was read.
+    /// Summarizes a series. Each point stands for the samples since the point before, one every
+    /// `interval_ns`. `None` if no point has a reading.
     pub(crate) fn of_points(series: &Series, interval_ns: Option<u64>) -> Option<Self> {
         let samples_per_point = samples_per_point(series, interval_ns);
         let mut means: Vec<f64> = series.mean.iter().flatten().copied().collect();
         let min = series.min.iter().flatten().copied().reduce(f64::min)?;
         let max = series.max.iter().flatten().copied().reduce(f64::max)?;
-        // The last point of a running recording may stand for fewer samples.
+        // In a recording that is still running, the last point may stand for fewer samples.
         let last_weight = weight_of_last(&series.at_ns, interval_ns, samples_per_point);
         let last = series.mean.last().copied().flatten();
         let lacking = last.map_or(0.0, |_| 1.0 - last_weight);
         let sum = means.iter().sum::<f64>() - last.unwrap_or(0.0) * lacking;
         let mean = sum / (means.len() as f64 - lacking);
         means.sort_by(f64::total_cmp);
-        // One empty point at the beginning marks the start of a rate's first window.
+        // An empty point at the beginning only marks the start of the first rate.
         let begins = matches!(series.mean[..], [None, Some(_), ..]);
         let expected = series.mean.len() - usize::from(begins);
         Some(Self {
@@ -62,7 +62,7 @@ impl SeriesSummary {
         })
     }
 
-    /// Summarises samples that were taken at `ticks` ticks. `None` where there is none.
+    /// Summarizes samples that were taken in the course of `ticks` ticks. `None` if there are none.
     pub(crate) fn of_samples(mut samples: Vec<f64>, ticks: u64) -> Option<Self> {
         samples.retain(|sample| sample.is_finite());
         samples.sort_by(f64::total_cmp);
@@ -74,7 +74,7 @@ impl SeriesSummary {
         })
     }
 
-    /// Computes percentiles of points in ascending order; the mean is left at 0.
+    /// Computes percentiles of points in ascending order; the mean is set by the caller.
     fn percentiles(sorted: &[f64]) -> Option<Self> {
         let percentile = |q| percentile_sorted(sorted, q);
         Some(Self {
@@ -91,9 +91,9 @@ impl SeriesSummary {
     }
 }
 
-/// Number of samples per point. Roll-ups double it; the median distance of two points shows how
-/// often. Samples come late on a busy machine, so that a little more than one interval is still one
-/// sample.
+/// Returns the number of samples that a point stands for. Each roll-up doubles it; the median distance
+/// between two points tells how often that happened. On a busy machine samples are late, so a little more
+/// than one interval is still one sample.
 fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
     let single = series.mean == series.max && series.mean == series.min;
     if single && series.len() < FEWER_THAN_ROLLED_UP {
@@ -109,7 +109,7 @@ fn samples_per_point(series: &Series, interval_ns: Option<u64>) -> u64 {
     1 << doubled.max(u32::from(!single))
 }
 
-/// Weight of the last point as a share of the others.
+/// Returns the weight of the last point, as a share of the weight of the others.
 fn weight_of_last(at_ns: &[u64], interval_ns: Option<u64>, samples_per_point: u64) -> f64 {
     let ([.., before, last], Some(interval)) = (at_ns, interval_ns) else {
         return 1.0;

@@ -1,4 +1,4 @@
-//! Recordings as tables for people.
+//! Text of recordings: tables for people.
 
 use host_metrics::metric::Unit;
 use std::collections::BTreeMap;
@@ -10,15 +10,15 @@ use super::scale::scale;
 use super::{LoadedRecording, SeriesPair, SeriesSummary, SummaryRow};
 use crate::render;
 
-/// Text where a recording has no such series, or a figure makes no sense.
+/// Text shown if a recording does not have the series, or if the figure has no meaning.
 const ABSENT: &str = "absent";
 const NO_RATIO: &str = "-";
-/// Labels whose value alone would not be understood: `core=3` and not just `3`.
+/// Labels that are shown with their key, because the value alone is not clear: `core=3` instead of `3`.
 const NUMBERED: [&str; 2] = ["core", "gpu"];
-/// Indentation of wrapped lines.
+/// Indentation of wrapped lines, in columns.
 const INDENT: usize = 2;
 
-/// Shows one recording: a line for each series, then growth, marks and warnings.
+/// Returns one recording as text: a line for each series, then growth, marks and warnings.
 pub(super) fn one(recorded: &LoadedRecording, all: bool, columns: Option<usize>) -> String {
     let mut text = head(recorded);
     text += &paragraph(&recorded.basis(), 0);
@@ -31,7 +31,7 @@ pub(super) fn one(recorded: &LoadedRecording, all: bool, columns: Option<usize>)
     text + &around(recorded, "")
 }
 
-/// Compares two recordings: means and 99th percentiles of each series side by side.
+/// Returns two recordings as text, with means and 99th percentiles of each series side by side.
 pub(super) fn two(
     first: &LoadedRecording,
     second: &LoadedRecording,
@@ -53,7 +53,7 @@ pub(super) fn two(
     text + &around(second, "B: ")
 }
 
-/// Shows each series over time.
+/// Returns each series over time as text.
 pub(super) fn points(recorded: &LoadedRecording, columns: Option<usize>) -> String {
     let mut text = head(recorded);
     for series in &recorded.points {
@@ -143,7 +143,7 @@ fn comparison(pairs: &[&SeriesPair]) -> Table {
     sheet
 }
 
-/// Table with a line for each point, and one for each mark between two.
+/// Returns a table with a line for each point, and a line for each mark between two points.
 fn over_time(recorded: &LoadedRecording, series: &Series) -> Table {
     let most = series
         .max
@@ -186,7 +186,7 @@ fn over_time(recorded: &LoadedRecording, series: &Series) -> Table {
     sheet
 }
 
-/// Title of a series, as in `cpu.busy core=0`, `disk.read vda`, `process.rss postgres (4711)`.
+/// Returns the title of a series: `cpu.busy core=0`, `disk.read vda`, `process.rss postgres (4711)`.
 fn title(name: &str, labels: &BTreeMap<String, String>) -> String {
     let mut title = Unit::stem(name).to_owned();
     for (key, of) in labels {
@@ -212,7 +212,7 @@ fn left_out_note(count: usize) -> String {
     }
 }
 
-/// Growth, marks and warnings of a recording, each heading with the prefix `whose`.
+/// Returns growth, marks and warnings of a recording; each heading has the prefix `whose`.
 fn around(recorded: &LoadedRecording, whose: &str) -> String {
     let mut text = String::new();
     if !recorded.growth.is_empty() {

@@ -1,4 +1,4 @@
-//! Columns of rows until they are written as a batch.
+//! Columns of rows that wait to be written as a batch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,11 +11,10 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::sample::RawSample;
 
-/// Least length of a dictionary that is compacted: one that is longer than this, and than twice its
-/// entries in use.
+/// Length of a dictionary. A longer one is compacted if less than half of its entries are in use.
 const LEAST_CLEARED: usize = 64;
 
-/// Rows not written yet, and the dictionaries of their file.
+/// Rows that were not written yet, and the dictionaries of their file.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     at_ns: Vec<i64>,
@@ -39,7 +38,7 @@ impl Columns {
         }
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub(super) fn len(&self) -> usize {
         self.at_ns.len()
     }
@@ -68,7 +67,7 @@ struct TextColumn {
     keys: Vec<i32>,
     places: HashMap<Arc<str>, i32>,
     entries: Vec<Arc<str>>,
-    /// Text that was added last, with its key: all rows of a process have the same labels.
+    /// Text that was added last, with its key; all rows of a process have the same labels.
     recent: Option<(Arc<str>, i32)>,
     written: Option<ArrayRef>,
 }
@@ -97,14 +96,14 @@ impl TextColumn {
     fn learn(&mut self, text: &str) -> i32 {
         self.written = None;
         let text: Arc<str> = Arc::from(text);
-        // A batch has far fewer rows than there are keys.
+        // The conversion cannot fail, because a batch has far fewer rows than there are keys.
         let place = i32::try_from(self.entries.len()).unwrap_or(i32::MAX);
         self.entries.push(Arc::clone(&text));
         self.places.insert(text, place);
         place
     }
 
-    /// Returns the column. Its dictionary is shared with the column before if no text was added.
+    /// Returns the column. It shares its dictionary with the last column if no text was added.
     fn take(&mut self) -> Result<DictionaryArray<Int32Type>, ArrowError> {
         if self.written.is_none() {
             self.clear_unused();

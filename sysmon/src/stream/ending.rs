@@ -3,14 +3,14 @@
 /// End of a file of raw samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// The file was closed: no sample is missing.
+    /// The file was closed, so no sample is missing.
     Closed,
-    /// The file was never closed and ends with a whole batch: the recorder was killed between two,
+    /// The file was not closed, and ends with a complete batch: the recorder was killed between two batches,
     /// or is still writing.
     Open,
-    /// The file was never closed and its last batch is cut short: the recorder was killed while it
-    /// wrote.
+    /// The file was not closed, and its last batch is incomplete: the recorder was killed while it was
+    /// writing.
     Torn,
-    /// The bytes after the last batch are invalid, for this reason.
+    /// The bytes after the last batch are invalid; contains the reason.
     Damaged(String),
 }

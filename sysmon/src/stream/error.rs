@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use arrow_schema::ArrowError;
 
-/// Reason for which raw samples could not be written or read.
+/// Reason why raw samples could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     /// The file cannot be created or written.
     #[error("cannot write raw samples to {path}: {source}", path = path.display())]
     Write {
-        /// The file at fault.
+        /// File that cannot be created or written.
         path: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The disk has too little room left.
+    /// The disk has too little free space.
     #[error(
         "no more raw samples are written to {path}: {left} MiB are left on its disk, of which the \
          last {least} are left free",
@@ -25,41 +25,41 @@ pub enum StreamError {
         least = super::file::LEFT_FREE_BYTES >> 20,
     )]
     NearlyFull {
-        /// The file at fault.
+        /// File that was being written.
         path: PathBuf,
-        /// Free bytes available to this user.
+        /// Bytes of free space that this user may use.
         left_bytes: u64,
     },
     /// The file cannot be opened or read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read {
-        /// The file at fault.
+        /// File that cannot be opened or read.
         path: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The file is no Arrow stream, or has other columns.
     #[error("{path} holds no raw samples of sysmon: {reason}", path = path.display())]
     NotSamples {
-        /// The file at fault.
+        /// File that has other content.
         path: PathBuf,
-        /// Defect of the file.
+        /// Difference from a file of raw samples.
         reason: String,
     },
-    /// The file is of a version that this program does not know.
+    /// The file has a version of the schema that this program does not know.
     #[error("{path} has schema {found:?}; this version reads {known:?}", path = path.display(), known = super::header::SCHEMA)]
     UnknownSchema {
-        /// The file at fault.
+        /// File of that version.
         path: PathBuf,
-        /// Schema that it names.
+        /// Schema that the file names.
         found: String,
     },
     /// An old file of the recording could not be removed.
     #[error("cannot remove {path}: {source}", path = path.display())]
     Remove {
-        /// The file at fault.
+        /// File that could not be removed.
         path: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// The system could not start a thread.
@@ -71,7 +71,7 @@ pub enum StreamError {
 }
 
 impl StreamError {
-    /// Returns true if the error is that the disk is full or nearly full.
+    /// Returns true if the reason is a full or nearly full disk.
     pub(super) fn is_of_full_disk(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         match self {

@@ -15,10 +15,10 @@ use super::columns::Columns;
 use super::sample::RawSample;
 use super::{RawHeader, StreamError};
 
-/// Bytes of a disk that are left free for the report and for other programs.
+/// Free space of a disk, in bytes, that is left for the report and for other programs.
 pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
-/// Bytes that must be free before another file is begun on a disk that was full: with less it would
-/// soon be full again.
+/// Free space in bytes that must be available before another file is begun on a disk that was full. With
+/// less, it would soon be full again.
 const FREE_AGAIN_BYTES: u64 = 2 * LEFT_FREE_BYTES;
 
 /// Amount of raw samples on disk.
@@ -27,12 +27,12 @@ pub(super) struct Written {
     pub(super) bytes: u64,
     pub(super) rows: u64,
     pub(super) samples: u64,
-    /// Time of the last sample on the monotonic clock; 0 where there is none.
+    /// Time of the last sample on disk, in nanoseconds of the monotonic clock; 0 if there is none.
     pub(super) until_ns: u64,
 }
 
 impl Written {
-    /// Sum of this amount and of a later file.
+    /// Returns the sum of this amount and that of a later file.
     pub(super) fn and(self, later: Self) -> Self {
         Self {
             bytes: self.bytes + later.bytes,
@@ -43,8 +43,7 @@ impl Written {
     }
 }
 
-/// File that is being written. Each batch is written in one call: all of it or, when the disk is
-/// full, nothing.
+/// File that is being written. Each batch is written in one call.
 pub(super) struct SampleFile {
     path: PathBuf,
     file: File,
@@ -61,7 +60,8 @@ impl SampleFile {
     /// Creates or truncates the file and writes its header.
     pub(super) fn create(path: &Path, header: &RawHeader) -> Result<Self, StreamError> {
         let schema: SchemaRef = Arc::new(header.schema());
-        // A fifth of the size at a cost of microseconds; every reader of Arrow knows LZ4.
+        // LZ4 makes the file about a fifth of the size, takes only microseconds, and is supported by every
+        // Arrow reader.
         let options = IpcWriteOptions::default()
             .try_with_compression(Some(CompressionType::LZ4_FRAME))
             .map_err(StreamError::Encode)?;
@@ -86,17 +86,17 @@ impl SampleFile {
         Ok(made)
     }
 
-    /// Amount that was written.
+    /// Returns the amount that was written to this file.
     pub(super) fn written(&self) -> Written {
         self.written
     }
 
-    /// Number of times that the file was removed by another program and written again.
+    /// Returns how many times another program removed the file, so that it was written again.
     pub(super) fn restored(&self) -> u64 {
         self.restored
     }
 
-    /// Number of rows that are not written yet.
+    /// Returns the number of rows that were not written yet.
     pub(super) fn waiting_rows(&self) -> usize {
         self.columns.len()
     }
@@ -108,8 +108,8 @@ impl SampleFile {
         self.waiting_until_ns = sample.at_ns;
     }
 
-    /// Writes the buffered readings. After an error the file is closed behind its last whole batch
-    /// and takes no more.
+    /// Writes the buffered readings. After an error the file is closed after its last complete batch, and
+    /// nothing more is written to it.
     pub(super) fn flush(&mut self) -> Result<(), StreamError> {
         if self.columns.is_empty() {
             return Ok(());
@@ -156,8 +156,8 @@ impl SampleFile {
         })
     }
 
-    /// Writes the file again if somebody removed or moved it, or its directory: while it is open
-    /// its content can still be read, but would not be beside the report.
+    /// Writes the file again if it, or its directory, was removed or moved. While it is open its content can
+    /// still be read, but it would not be beside the report.
     fn restore(&mut self) -> Result<(), StreamError> {
         if !self.is_gone() {
             return Ok(());
@@ -170,7 +170,7 @@ impl SampleFile {
         })
     }
 
-    /// Returns true if no file has the path any more.
+    /// Returns true if the file was removed, or if no file has its path.
     fn is_gone(&self) -> bool {
         let found = std::fs::symlink_metadata(&self.path);
         let removed = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
@@ -178,7 +178,7 @@ impl SampleFile {
     }
 
     fn copy_back(&mut self) -> io::Result<()> {
-        // A file that has the name by now belongs to another program and is kept.
+        // If another program has created a file of that name, that file is kept and this fails.
         let mut again = make(&self.path, false)?;
         self.file.rewind()?;
         let mut whole = (&self.file).take(self.written.bytes);
@@ -191,8 +191,8 @@ impl SampleFile {
         Ok(())
     }
 
-    /// Truncates an incomplete batch, which makes room for the mark that closes the stream. Where
-    /// even that fails the file is read as one that is cut short.
+    /// Removes an incomplete batch, which makes room for the marker that closes the stream. If closing fails
+    /// too, readers treat the file as cut short.
     fn close_behind_last_batch(&mut self) {
         let _ = self.file.set_len(self.written.bytes);
         let _ = self.file.seek(io::SeekFrom::Start(self.written.bytes));
@@ -202,8 +202,8 @@ impl SampleFile {
     }
 }
 
-/// Creates the file for reading and writing, and its directory. An existing file is truncated if
-/// `may_replace`, or else an error.
+/// Creates the file, and its directory, for reading and writing. If the file exists, it is truncated with
+/// `may_replace`; otherwise this fails.
 fn make(path: &Path, may_replace: bool) -> io::Result<File> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
@@ -218,7 +218,7 @@ fn make(path: &Path, may_replace: bool) -> io::Result<File> {
     options.open(path)
 }
 
-/// Checks that there is room again on the disk of `path`.
+/// Checks that the disk of `path` has free space again.
 pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
     let directory = path
         .parent()
@@ -228,7 +228,7 @@ pub(super) fn check_room_again(path: &Path) -> Result<(), StreamError> {
 }
 
 fn check_room(path: &Path, disk: nix::Result<Statvfs>, least: u64) -> Result<(), StreamError> {
-    // A file system that reports no free space is simply written to.
+    // If the file system does not report its free space, the check passes.
     let disk = disk.ok().filter(|disk| disk.blocks() > 0);
     #[allow(clippy::cast_lossless, reason = "macOS counts in 32 bits, Linux in 64")]
     let left = disk.map(|disk| disk.blocks_available() as f64 * disk.fragment_size() as f64);

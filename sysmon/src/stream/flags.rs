@@ -11,7 +11,8 @@ use clap::{ArgGroup, Args};
 
 use super::{RawHeader, RawWriter, Rotation, paths};
 
-/// Least size of a file: a smaller one would be closed before it holds much beside its header.
+/// Smallest size of a file, in bytes. A smaller one would be closed before it contains much more than its
+/// header.
 const LEAST_BYTES: u64 = 16 * 1024;
 const LEAST_AGE: Duration = Duration::from_secs(1);
 
@@ -38,7 +39,7 @@ pub(crate) struct RawFlags {
 }
 
 impl RawFlags {
-    /// Size and age at which another file is begun, and the number of files to keep.
+    /// Returns the size and age at which another file is begun, and the number of files to keep.
     pub(crate) fn rotation(&self) -> Rotation {
         Rotation {
             size_bytes: self.rotate_size,
@@ -47,10 +48,10 @@ impl RawFlags {
         }
     }
 
-    /// Creates the first file beside the report at `path`; `None` where no raw samples are wanted.
+    /// Creates the first file beside the report at `path`. `None` if no raw samples are wanted.
     ///
     /// # Errors
-    /// When the file cannot be created, or the system has no thread left.
+    /// If the file cannot be created, or if the operating system has no thread left.
     pub(crate) fn start(
         &self,
         path: &Path,
@@ -69,7 +70,8 @@ impl RawFlags {
         Ok(Some(writer))
     }
 
-    /// Name, or pattern of the names, of the files beside the report at `path`.
+    /// Returns the name of the file beside the report at `path`, or the pattern of the files' names; `None`
+    /// if no raw samples are wanted.
     pub(crate) fn names(&self, path: &Path) -> Option<String> {
         let files = if self.rotation().is_any() {
             paths::pattern(path)

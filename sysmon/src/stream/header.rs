@@ -1,34 +1,35 @@
 //! Metadata of a file of raw samples.
 
 use arrow_schema::{DataType, Field, Metadata, Schema};
-use bench_report::{ClockAnchor, Report};
+use bench_report::Report;
+use bench_report::clock::ClockAnchor;
 
-/// Version of the schema that is written.
+/// Version of the schema in files that this program writes.
 pub(super) const SCHEMA: &str = "plimsoll.samples/1";
-/// Metadata key by which a file of raw samples is recognised.
+/// Metadata key by which a file of raw samples is recognized.
 pub(super) const SCHEMA_KEY: &str = "schema";
 
-/// Metadata of one file of raw samples. All files of a recording have the same, except for `part`.
+/// Metadata of one file of raw samples. All files of a recording have the same metadata, except for `part`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawHeader {
     /// Id of the run, as in its report.
     pub run_id: String,
-    /// Name and version of the program that wrote it.
+    /// Name and version of the program that wrote the file.
     pub tool: String,
-    /// Host name of the machine; absent where it has none.
+    /// Host name of the machine; absent if it has none.
     pub host: Option<String>,
-    /// Wall clock when the recording began, RFC 3339 in UTC.
+    /// Wall clock at the start of the recording, in RFC 3339 and UTC.
     pub started_at: String,
-    /// Position of `started_at` on the host's monotonic clock, with the boot that clock counts from.
+    /// Instant of `started_at` on the host's monotonic clock, with the boot that this clock counts from.
     pub clock: ClockAnchor,
     /// Time between samples, in nanoseconds.
     pub interval_ns: u64,
-    /// Number of the file in its recording, from 1.
+    /// Number of the file within its recording, counted from 1.
     pub part: u64,
 }
 
 impl RawHeader {
-    /// Creates the metadata of the first file of the recording that `report` is about.
+    /// Creates the metadata for the first file of the recording that `report` describes.
     pub fn new(report: &Report, interval_ns: u64) -> Self {
         Self {
             run_id: report.run_id.clone(),
@@ -41,7 +42,7 @@ impl RawHeader {
         }
     }
 
-    /// Arrow schema with this metadata.
+    /// Returns the Arrow schema with this metadata.
     pub(super) fn schema(&self) -> Schema {
         Schema::new_with_metadata(columns(), self.metadata())
     }
@@ -69,7 +70,7 @@ impl RawHeader {
     /// Parses the metadata of a file.
     ///
     /// # Errors
-    /// The key that is missing or invalid.
+    /// The name of a key that is missing or invalid.
     pub(super) fn of(metadata: &Metadata) -> Result<Self, String> {
         let optional = |key: &str| metadata.get(key).cloned();
         let text = |key: &str| optional(key).ok_or_else(|| format!("it has no {key:?}"));
@@ -92,7 +93,7 @@ impl RawHeader {
     }
 }
 
-/// Columns of a file, in order.
+/// Returns the columns of a file, in order.
 pub(super) fn columns() -> Vec<Field> {
     let dictionary = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     vec![

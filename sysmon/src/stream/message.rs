@@ -1,5 +1,5 @@
-//! Reads the messages of an Arrow stream one by one and checks each before it is decoded: the
-//! decoder trusts the lengths in it, and a damaged file would make it panic.
+//! Reader of the messages of an Arrow stream. Each message is checked before it is decoded, because the
+//! decoder trusts the lengths in it and would panic on a damaged file.
 
 use std::io::{self, Read};
 
@@ -7,27 +7,29 @@ use arrow_ipc::{Message, MessageHeader, RecordBatch, root_as_message};
 
 use super::ending::Ending;
 
-/// First bytes of a message. A length of 0 after them closes the stream.
+/// First bytes of a message. If a length of 0 follows them, the stream is closed.
 const MARK: [u8; 4] = [0xff; 4];
-/// Bounds far above any header, body or column that is written.
+/// Largest header of a message that is accepted, in bytes: far larger than any that is written.
 const MOST_HEADER_BYTES: usize = 1 << 20;
+/// Largest body of a message that is accepted, in bytes: far larger than any that is written.
 const MOST_BODY_BYTES: usize = 1 << 28;
+/// Largest number of rows in a batch that is accepted: far more than are written.
 const MOST_ROWS: i64 = 1 << 24;
-/// Value in place of the uncompressed length of a compressed column that is stored uncompressed.
+/// Value that a compressed column has instead of its uncompressed length if it is stored uncompressed.
 const NOT_COMPRESSED: i64 = -1;
 
-/// Next message of a stream, or its end.
+/// Next message of a stream, or the end of the stream.
 pub(super) enum NextMessage {
-    /// A whole message: first bytes, length, header and body.
+    /// Complete message: first bytes, length, header and body.
     Message(Vec<u8>),
-    /// The stream ends without another whole message.
+    /// The stream ends without another complete message.
     Ending(Ending),
 }
 
 /// Reads the next message.
 ///
 /// # Errors
-/// When the file cannot be read; its end is no error.
+/// If the file cannot be read. The end of the file is no error.
 pub(super) fn next(from: &mut impl Read) -> io::Result<NextMessage> {
     let mut bytes = Vec::new();
     match read_up_to(from, &mut bytes, MARK.len() + 4)? {
@@ -80,7 +82,7 @@ enum ReadAmount {
     Nothing,
 }
 
-/// Reads `count` more bytes, or as many as there are.
+/// Reads `count` more bytes, or fewer if the file ends before.
 fn read_up_to(from: &mut impl Read, into: &mut Vec<u8>, count: usize) -> io::Result<ReadAmount> {
     match from.take(count as u64).read_to_end(into)? {
         taken if taken == count => Ok(ReadAmount::All),
@@ -103,9 +105,9 @@ fn is_sound(message: Message<'_>, body: &[u8]) -> bool {
     }
 }
 
-/// Returns true if the body is not empty, every buffer lies within it, and counts of rows and nulls
-/// and decompressed lengths are below fixed bounds. Lengths are not compared with the number of
-/// rows.
+/// Returns true if decoding the batch is safe: its body is not empty, every buffer lies within the body, and
+/// the numbers of rows and nulls and the decompressed lengths are below fixed bounds. Lengths are not
+/// compared with the number of rows.
 fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
     let lengths = batch.nodes().into_iter().flatten();
     let mut lengths = lengths.map(|node| (node.length(), node.null_count()));
@@ -117,18 +119,18 @@ fn is_sound_batch(batch: RecordBatch<'_>, body: &[u8]) -> bool {
         let bytes = body.get(from..from.checked_add(length)?)?;
         plain_length(bytes, compressed)
     });
-    // The decoder would combine a batch without a body with the next.
+    // The decoder would combine a batch without a body with the next batch.
     !body.is_empty()
         && (0..=MOST_ROWS).contains(&batch.length())
         && lengths.all(|(rows, nulls)| rows <= MOST_ROWS && (0..=rows).contains(&nulls))
         && (0..).zip(&mut buffers).all(|(place, length)| {
-            // Every column, and every dictionary, has its nulls first and then numbers of 4 or 8
-            // bytes.
+            // Every column and every dictionary has a buffer of nulls first, and then one of numbers with 4
+            // or 8 bytes each.
             length.is_some_and(|length| place % 2 == 0 || length % 4 == 0)
         })
 }
 
-/// Length of a column after decompression.
+/// Returns the length of a column after decompression, in bytes; `None` if it is invalid.
 fn plain_length(bytes: &[u8], compressed: bool) -> Option<usize> {
     if !compressed || bytes.is_empty() {
         return Some(bytes.len());

@@ -1,23 +1,23 @@
-//! Raw samples on disk: every reading of a recording, as an Arrow IPC stream that grows while the
-//! recording goes on.
+//! Raw samples on disk: every reading of a recording, as an Arrow IPC stream that grows while the recording
+//! is running.
 //!
-//! One row is one reading, so that a series that appears late changes no schema:
+//! A row is one reading, so that the schema does not change if a series appears late:
 //!
-//! | Column | Type | What |
+//! | Column | Type | Content |
 //! |---|---|---|
 //! | `at_ns` | int64 | end of the tick on `CLOCK_MONOTONIC`, as in reports |
-//! | `series` | dictionary of utf8 | its name, unit included, as in reports |
-//! | `labels` | dictionary of utf8 | its labels as a JSON object; `{}` for none |
+//! | `series` | dictionary of utf8 | name of the series, unit included, as in reports |
+//! | `labels` | dictionary of utf8 | labels of the series as a JSON object; `{}` for none |
 //! | `value` | float64 | the reading |
-//! | `error` | float64, nullable | the most that it may be off; null where it is exact |
+//! | `error` | float64, nullable | largest error of the value; null if it is exact |
 //!
-//! A reading that failed has no row. The schema's metadata is a [`RawHeader`]: enough to align the
-//! rows with reports of the same boot and to turn their times into wall-clock times. Wall clocks
-//! step, so no row has one.
+//! A reading that failed has no row. The metadata of the schema is a [`RawHeader`]. It allows to align rows
+//! with reports of the same boot, and to convert their times to wall-clock times. Rows have no wall-clock
+//! time, because wall clocks can be set.
 //!
-//! A dictionary is replaced when a label is new, and labels that are not in use any more are then
-//! left out: it stays small however many processes come and go, and every reader of Arrow streams
-//! supports replacements, which is not so of deltas.
+//! If a label is new, the dictionary is replaced, and labels that are no longer in use are left out. So it
+//! stays small even if many processes come and go. Every reader of Arrow streams supports replacements, but
+//! not every reader supports deltas.
 
 mod columns;
 mod ending;

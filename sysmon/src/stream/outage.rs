@@ -1,13 +1,13 @@
-//! Outages: times in which no raw samples could be written.
+//! Outages: times in which raw samples could not be written.
 
 use super::StreamError;
 
-/// Outage that has not ended.
+/// Outage that has not ended yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outage {
-    /// Reason, in one sentence.
+    /// Reason for the outage, in one sentence.
     pub(crate) reason: String,
-    /// True if the disk had no room.
+    /// True if the disk was full.
     pub(crate) is_full: bool,
     from_ns: u64,
     until_ns: u64,
@@ -16,24 +16,24 @@ pub(crate) struct Outage {
 /// All outages of a recording, in nanoseconds of the monotonic clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Outages {
-    /// Current outage.
+    /// Outage that has not ended yet; absent if samples are being written.
     pub current: Option<Outage>,
     /// Number of outages, the current one included.
     pub count: u64,
-    /// Number of ticks lost in outages.
+    /// Number of ticks whose samples were lost in outages.
     pub lost_samples: u64,
     ended_ns: u64,
 }
 
 impl Outages {
-    /// Total length in nanoseconds, each from the last tick that was kept to the first that was
-    /// kept again.
+    /// Returns the total length of all outages, in nanoseconds. An outage lasts from the last tick that was
+    /// written before it to the first that was written after it.
     pub(crate) fn total_ns(&self) -> u64 {
         let current = self.current.as_ref();
         self.ended_ns + current.map_or(0, |now| now.until_ns.saturating_sub(now.from_ns))
     }
 
-    /// Begins an outage; the last tick on disk ended at `from_ns`, 0 where there is none.
+    /// Begins an outage. `from_ns` is the end of the last tick that was written; 0 if there is none.
     pub(super) fn begin(&mut self, from_ns: u64, error: &StreamError) {
         self.count += 1;
         self.current = Some(Outage {
@@ -49,7 +49,7 @@ impl Outages {
         self.lost_samples = samples;
     }
 
-    /// Extends the current outage to the lost tick that ended at `at_ns`.
+    /// Extends the current outage to a lost tick that ended at `at_ns`.
     pub(super) fn last(&mut self, at_ns: u64) {
         if let Some(current) = &mut self.current {
             if current.from_ns == 0 {
@@ -59,7 +59,7 @@ impl Outages {
         }
     }
 
-    /// Ends the current outage with the tick that ended at `at_ns` and is on disk.
+    /// Ends the current outage with a tick that was written again and ended at `at_ns`.
     pub(super) fn end(&mut self, at_ns: u64) {
         self.last(at_ns);
         self.ended_ns = self.total_ns();

@@ -1,8 +1,8 @@
-//! Paths of raw samples: beside the report, under its name.
+//! Paths of raw samples: beside the report, with the report's name.
 //!
-//! A recording that is not rotated has one file, `sysmon.record.arrows`, which replaces one that
-//! was there as the report does. One that is has `sysmon.record.000001.arrows` and so on; the
-//! numbers go on from those that are there, so that no file of an earlier recording is touched.
+//! A recording without rotation has one file, `sysmon.record.arrows`, which replaces an earlier one as the
+//! report does. A rotated recording has `sysmon.record.000001.arrows` and so on. Its numbers continue after
+//! the existing ones, so that no file of an earlier recording is changed.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,29 +10,29 @@ use std::path::{Path, PathBuf};
 
 /// Extension of the files.
 pub(crate) const EXTENSION: &str = "arrows";
-/// Digits of a part's number: names sort like numbers for a hundred years of hourly files.
+/// Number of digits of a part's number. Names of hourly files sort correctly for a hundred years.
 const DIGITS: usize = 6;
 
-/// Path of the only file of a recording that is not rotated, by the path of its report.
+/// Returns the path of the only file of a recording without rotation, from the path of its report.
 pub fn single(report: &Path) -> PathBuf {
     with_suffix(report, EXTENSION)
 }
 
-/// Path of the file with this number of a rotated recording.
+/// Returns the path of the file with this number in a rotated recording.
 pub fn part(report: &Path, number: u64) -> PathBuf {
     with_suffix(report, &format!("{number:0DIGITS$}.{EXTENSION}"))
 }
 
-/// Shell pattern of the paths of all files of a rotated recording.
+/// Returns a shell pattern that matches the paths of all files of a rotated recording.
 pub(crate) fn pattern(report: &Path) -> PathBuf {
     with_suffix(report, &format!("*.{EXTENSION}"))
 }
 
-/// Files of raw samples under the name of `report`, the oldest first. They may be of several
-/// recordings: those of one share the run id in their headers.
+/// Lists the files of raw samples with the name of `report`, the oldest first. They may belong to several
+/// recordings; files of the same recording have the same run id in their headers.
 ///
 /// # Errors
-/// When the directory cannot be listed.
+/// If the directory cannot be listed.
 pub fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
     let single = Some(single(report)).filter(|file| file.exists());
     let parts = parts(report)?;
@@ -42,10 +42,10 @@ pub fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// Number of the next part.
+/// Returns the number for the next part.
 ///
 /// # Errors
-/// When the directory cannot be listed.
+/// If the directory cannot be listed.
 pub(super) fn next_part(report: &Path) -> io::Result<u64> {
     let last = parts(report)?.last().map_or(0, |(number, _)| *number);
     Ok(last + 1)
@@ -74,8 +74,8 @@ fn parts(report: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// Replaces `.json` of the report's name by the suffix; appends the suffix to any other name, so
-/// that no two reports have the same.
+/// Replaces the ending `.json` of the report's name by the suffix. Appends the suffix to any other name, so
+/// that two reports never get the same path.
 fn with_suffix(report: &Path, suffix: &str) -> PathBuf {
     let stem = if report.extension().is_some_and(|end| end == "json") {
         report.file_stem()

@@ -1,4 +1,4 @@
-//! Reads raw samples from a file that was closed, cut short, or is still being written.
+//! Reader of raw samples in a file that was closed, was cut short, or is still being written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -21,11 +21,11 @@ use super::message::{self, NextMessage};
 /// One reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RawPoint {
-    /// End of its tick on the monotonic clock, in nanoseconds.
+    /// End of the tick of the reading, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
-    /// The reading.
+    /// Value of the reading.
     pub value: f64,
-    /// Most that the value may be off; absent where it is exact.
+    /// Largest error of the value; absent if the value is exact.
     pub error: Option<f64>,
 }
 
@@ -34,29 +34,29 @@ pub struct RawPoint {
 pub struct RawSeries {
     /// Name of the series, as in `cpu.user_ratio`.
     pub name: String,
-    /// Labels that tell it from its siblings.
+    /// Labels that distinguish the series from others of the same name.
     pub labels: BTreeMap<String, String>,
-    /// Its readings.
+    /// Readings of the series.
     pub points: Vec<RawPoint>,
 }
 
 /// Content of a file of raw samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawRecording {
-    /// Recording that it belongs to.
+    /// Metadata of the file.
     pub header: RawHeader,
     /// Series in order of name and labels.
     pub series: Vec<RawSeries>,
-    /// Ending of the file.
+    /// How the file ends.
     pub ending: Ending,
 }
 
-/// Reads a whole file into memory: 32 bytes for each reading. `RawReader` needs less.
+/// Reads a whole file into memory, which takes 32 bytes for each reading. `RawReader` takes less.
 ///
-/// A file without its end is read as far as it goes; [`RawRecording::ending`] reports that.
+/// A file without its end is read as far as possible; [`RawRecording::ending`] tells that.
 ///
 /// # Errors
-/// When the file cannot be read or holds no raw samples.
+/// If the file cannot be read, or contains no raw samples.
 pub fn read(path: &Path) -> Result<RawRecording, StreamError> {
     let mut reader = RawReader::open(path)?;
     let mut places: HashMap<String, HashMap<String, usize>> = HashMap::new();
@@ -81,7 +81,7 @@ pub fn read(path: &Path) -> Result<RawRecording, StreamError> {
     })
 }
 
-/// Reads a file batch by batch, each of which is at most a second of the recording.
+/// Reader of a file, batch by batch. A batch has at most a second of the recording.
 #[derive(Debug)]
 pub(crate) struct RawReader {
     path: PathBuf,
@@ -95,7 +95,7 @@ impl RawReader {
     /// Opens a file of raw samples and reads its header.
     ///
     /// # Errors
-    /// When the file cannot be read, holds no raw samples, or is of another version.
+    /// If the file cannot be read, contains no raw samples, or has another version.
     pub(crate) fn open(path: &Path) -> Result<Self, StreamError> {
         let unreadable = |source| StreamError::Read {
             path: path.to_owned(),
@@ -129,21 +129,21 @@ impl RawReader {
         })
     }
 
-    /// Recording that it belongs to.
+    /// Returns the metadata of the file.
     pub(crate) fn header(&self) -> &RawHeader {
         &self.header
     }
 
-    /// End of the file; [`Ending::Open`] until the last batch has been read.
+    /// Returns how the file ends; [`Ending::Open`] until the last batch was read.
     pub(crate) fn ending(&self) -> Ending {
         self.ending.clone().unwrap_or(Ending::Open)
     }
 
-    /// Reads the next batch; `None` after the last whole one.
+    /// Reads the next batch; `None` after the last complete one.
     ///
     /// # Errors
-    /// When the file cannot be read. A file that is cut short or damaged is no error: its batches
-    /// end there, and [`ending`](Self::ending) reports that.
+    /// If the file cannot be read. A file that was cut short or damaged is no error: its batches end there,
+    /// and [`ending`](Self::ending) tells that.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>, StreamError> {
         while self.ending.is_none() {
             let next = message::next(&mut self.file).map_err(|source| StreamError::Read {
@@ -157,7 +157,7 @@ impl RawReader {
                     break;
                 }
             };
-            // A dictionary makes no batch; the rows that use it follow.
+            // A dictionary alone yields no batch; the rows that use it follow.
             match self.decoder.decode(&mut Buffer::from_vec(bytes)) {
                 Ok(None) => {}
                 Ok(Some(records)) => match Batch::of(&records) {
@@ -183,7 +183,7 @@ impl Iterator for RawReader {
     }
 }
 
-/// Checks that these are the columns of this version.
+/// Checks that the file has the columns of this version.
 fn check(path: &Path, schema: &Schema) -> Result<(), StreamError> {
     let no_samples = |reason| StreamError::NotSamples {
         path: path.to_owned(),
@@ -220,21 +220,21 @@ pub(crate) struct Batch {
     errors: Float64Array,
 }
 
-/// One reading with its series.
+/// Reading together with its series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RawRow<'a> {
-    /// Name of its series.
+    /// Name of the series.
     pub series: &'a str,
-    /// Labels of its series as a JSON object.
+    /// Labels of the series as a JSON object.
     pub labels: &'a str,
-    /// The reading.
+    /// Time and value of the reading.
     pub point: RawPoint,
 }
 
 impl RawRow<'_> {
-    /// Parses its labels.
+    /// Parses the labels.
     pub(crate) fn labels(&self) -> BTreeMap<String, String> {
-        // Only labels that we wrote are expected; anything else is ignored.
+        // Labels that this program did not write are ignored.
         serde_json::from_str(self.labels).unwrap_or_default()
     }
 
@@ -274,12 +274,12 @@ impl Batch {
         })
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub(crate) fn len(&self) -> usize {
         self.at_ns.len()
     }
 
-    /// Rows of the batch.
+    /// Iterates over the rows of the batch.
     pub(crate) fn rows(&self) -> impl Iterator<Item = RawRow<'_>> {
         let names = self.series.values().as_string::<i32>();
         let labels = self.labels.values().as_string::<i32>();

@@ -7,8 +7,8 @@ use bench_report::{Report, Warning, WarningCode};
 use super::RawWriter;
 
 impl RawWriter {
-    /// Reason for which no raw samples are written, for now or for the rest of the recording, with
-    /// a remedy.
+    /// Returns the reason why no raw samples are being written, for now or for the rest of the recording,
+    /// with a remedy. `None` if they are being written.
     pub(crate) fn trouble(&self) -> Option<String> {
         if let Some(outage) = self.outages().current {
             let (once, remedy) = if outage.is_full {
@@ -35,8 +35,8 @@ impl RawWriter {
         ))
     }
 
-    /// Sentence with the time in which no raw samples were written; `None` where the disk took all
-    /// of them.
+    /// Returns a sentence about the time in which no raw samples could be written; `None` if all were
+    /// written.
     pub(crate) fn lost(&self) -> Option<String> {
         let outages = self.outages();
         let seconds = Duration::from_nanos(outages.total_ns()).as_secs_f64();

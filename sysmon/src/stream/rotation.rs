@@ -1,4 +1,4 @@
-//! Files of one recording, written one after the other.
+//! Files of one recording, written one after another.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,25 +8,25 @@ use super::file::{SampleFile, Written, check_room_again};
 use super::sample::RawSample;
 use super::{RawHeader, StreamError, paths};
 
-/// Size and age at which a file is closed and the next begun. With neither there is one file.
+/// Size and age at which a file is closed and the next one begun. Without both, the recording has one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rotation {
     /// Size in bytes at which a file is closed.
     pub size_bytes: Option<u64>,
-    /// Age of a file's first sample, in nanoseconds, at which it is closed.
+    /// Age of a file's first sample at which the file is closed, in nanoseconds.
     pub age_ns: Option<u64>,
-    /// Number of files that are kept, the current one included; all where absent.
+    /// Number of files that are kept, the current one included; all are kept if absent.
     pub keep: Option<usize>,
 }
 
 impl Rotation {
-    /// Returns true if a recording may have more than one file.
+    /// Returns true if the recording may have more than one file.
     pub(super) fn is_any(self) -> bool {
         self.size_bytes.is_some() || self.age_ns.is_some()
     }
 }
 
-/// First part whose file has a number in its name, and that number.
+/// First part whose file name has a number, and that number.
 #[derive(Clone, Copy)]
 struct Numbered {
     part: u64,
@@ -43,7 +43,7 @@ impl Numbered {
     }
 }
 
-/// Files that a recording has created. It removes no others.
+/// Files that a recording has created. Other files are never removed.
 pub(super) struct Files {
     report: PathBuf,
     header: RawHeader,
@@ -83,7 +83,7 @@ impl Files {
         })
     }
 
-    /// Buffers the readings of one tick; begins the next file first if it is due.
+    /// Buffers the readings of one tick. Begins the next file first, if that is due.
     pub(super) fn add(&mut self, sample: &RawSample) -> Result<(), StreamError> {
         if self.is_over(sample.at_ns) {
             self.turn()?;
@@ -98,17 +98,17 @@ impl Files {
         self.current.flush()
     }
 
-    /// Number of rows that are not written yet.
+    /// Returns the number of rows that were not written yet.
     pub(super) fn waiting_rows(&self) -> usize {
         self.current.waiting_rows()
     }
 
-    /// Amount that was written into all files.
+    /// Returns the amount that was written to all files.
     pub(super) fn written(&self) -> Written {
         self.closed.and(self.current.written())
     }
 
-    /// Number of times that a file was removed while it was written, and written again.
+    /// Returns how many times a file was removed while it was being written, so that it was written again.
     pub(super) fn restored(&self) -> u64 {
         self.restored_before + self.current.restored()
     }
@@ -121,11 +121,11 @@ impl Files {
         )
     }
 
-    /// Begins the next file with this tick, once there is room again. While that fails, no older
-    /// file is removed to make room. A recording that is not rotated goes on in numbered files,
-    /// after the existing ones.
+    /// Begins the next file with this tick, if the disk has free space again. If that fails, no older file is
+    /// removed to make space. A recording without rotation continues in numbered files, after the existing
+    /// ones.
     pub(super) fn resume(&mut self, sample: &RawSample) -> Result<(), StreamError> {
-        // A file without rows is created again.
+        // A file without rows is replaced by a new one.
         let unused = self.current.written().rows == 0;
         let part = self.header.part + u64::from(!unused);
         if part > 1 && self.numbered.is_none() {
@@ -146,7 +146,7 @@ impl Files {
         Ok(())
     }
 
-    /// Takes the error of a file that could not be removed.
+    /// Returns the error of a file that could not be removed, and forgets it.
     pub(super) fn take_unremoved(&mut self) -> Option<StreamError> {
         self.unremoved.take()
     }
@@ -187,7 +187,7 @@ impl Files {
         };
         let path = self.path(part);
         let file = SampleFile::create(&path, &header).inspect_err(|_| {
-            // There was room for its directory entry, and none for its header.
+            // Removes the file if there was space for its directory entry but not for its header.
             let _ = std::fs::remove_file(&path);
         })?;
         Ok((path, file))

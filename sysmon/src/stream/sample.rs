@@ -9,13 +9,13 @@ use host_metrics::follow::Follower;
 use crate::label_text::label_text;
 use crate::process_history::ProcessFollower;
 
-/// Most sets of labels whose text is cached; a machine has fewer.
+/// Largest number of label sets whose text is cached; a machine has fewer.
 const MOST_REMEMBERED: usize = 4096;
 
 /// Readings of one tick.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RawSample {
-    /// End of the tick on the monotonic clock, in nanoseconds.
+    /// End of the tick, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
     /// A row for each reading.
     pub rows: Vec<SampleRow>,
@@ -24,15 +24,15 @@ pub struct RawSample {
 /// One reading of a tick.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleRow {
-    /// Name of its series.
+    /// Name of the series.
     pub series: &'static str,
-    /// Labels of its series as a JSON object.
+    /// Labels of the series as a JSON object.
     pub labels: Arc<str>,
-    /// The reading.
+    /// Value of the reading with its error.
     pub reading: FigureValue,
 }
 
-/// Builds rows of raw samples from derived figures.
+/// Builder that makes rows of raw samples from derived figures.
 #[derive(Debug, Default)]
 pub(crate) struct RowBuilder {
     label_texts: HashMap<Labels, Arc<str>>,
@@ -40,8 +40,8 @@ pub(crate) struct RowBuilder {
 }
 
 impl RowBuilder {
-    /// Builds the rows of the tick that ended at `at_ns`: those of the machine, and of the live
-    /// followed processes.
+    /// Builds the rows of the tick that ended at `at_ns`: those of the machine, and those of the followed
+    /// processes that are still running.
     pub(crate) fn sample(
         &mut self,
         at_ns: u64,
@@ -70,7 +70,7 @@ impl RowBuilder {
         RawSample { at_ns, rows }
     }
 
-    /// Returns the text of a set of labels, which is encoded once.
+    /// Returns the text of a set of labels; each set is encoded only once.
     fn label_text(&mut self, labels: &Labels) -> Arc<str> {
         if let Some(text) = self.label_texts.get(labels) {
             return Arc::clone(text);

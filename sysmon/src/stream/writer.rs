@@ -1,5 +1,5 @@
-//! Writes raw samples on a thread of its own: however slow the disk is, sampling never waits for
-//! it. Samples beyond the bound of the queue are dropped and counted.
+//! Writer of raw samples on a thread of its own: sampling never waits for the disk, however slow it is. If
+//! the queue is full, samples are dropped and counted.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,19 +14,20 @@ use super::rotation::{Files, Rotation};
 use super::sample::RawSample;
 use super::{RawHeader, StreamError};
 
-/// Longest time that readings wait in memory, so that several ticks share a batch. A kill loses
-/// them.
+/// Longest time in nanoseconds that readings wait in memory, so that several ticks share a batch. They are
+/// lost if the program is killed.
 const HOLD_NS: u64 = 500_000_000;
-/// Rows at which a batch is written; it has at most these and those of one tick.
+/// Number of rows at which a batch is written. A batch has at most this number and the rows of one further
+/// tick.
 const BATCH_ROWS: usize = 16_384;
-/// Most rows that wait for the disk: 3 MB.
+/// Largest number of rows that wait for the disk; they take about 3 MB.
 const MOST_WAITING_ROWS: usize = 65_536;
-/// Longest time that the end of a recording waits for a disk that does not answer.
+/// Time-out at the end of a recording, for a disk that does not answer.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
-/// Time between attempts to write on a disk that was full.
+/// Time between two attempts to write to a disk that was full, in nanoseconds.
 const RETRY_NS: u64 = 2_000_000_000;
 
-/// State that the thread shares with the sampler.
+/// State that the thread and the sampler share.
 #[derive(Debug, Default)]
 struct WriterState {
     waiting_rows: AtomicUsize,
@@ -44,7 +45,7 @@ impl WriterState {
     }
 }
 
-/// Handle of the thread that writes.
+/// Handle of the thread that writes raw samples.
 #[derive(Debug)]
 pub struct RawWriter {
     samples: Option<Sender<RawSample>>,
@@ -58,13 +59,13 @@ impl RawWriter {
     /// Creates the first file beside `report` and starts the thread.
     ///
     /// # Errors
-    /// When the file cannot be created, or the system has no thread left.
+    /// If the file cannot be created, or if the operating system has no thread left.
     pub fn start(
         report: &Path,
         header: RawHeader,
         rotation: Rotation,
     ) -> Result<Self, StreamError> {
-        // Ticks that are far apart are written one by one.
+        // If the interval is longer than the longest wait, each tick is written at once.
         let hold_ns = if header.interval_ns < HOLD_NS {
             HOLD_NS
         } else {
@@ -83,7 +84,7 @@ impl RawWriter {
         };
         let run = move || {
             if let Err(error) = thread.run() {
-                // There is only one thread, and it fails once.
+                // Storing the error cannot fail, because the only thread fails only once.
                 let _ = thread.shared.failure.set(error);
             }
             thread.note();
@@ -102,8 +103,8 @@ impl RawWriter {
         })
     }
 
-    /// Submits the readings of one tick without waiting: where there is no room, or the thread has
-    /// failed, they are dropped and counted.
+    /// Passes the readings of one tick to the thread, without waiting. If the queue is full, or if the thread
+    /// has failed, the readings are dropped and counted.
     pub fn hand_in(&mut self, sample: RawSample) {
         let rows = sample.rows.len();
         if rows == 0 {
@@ -119,44 +120,44 @@ impl RawWriter {
         }
     }
 
-    /// Lets the thread write its queue and close its file. Waits for that, but not for a disk that
+    /// Waits until the thread has written its queue and closed its file. Gives up after some time if the disk
     /// does not answer.
     pub fn close(&mut self) {
         self.samples = None;
         self.closed = self.ended.recv_timeout(CLOSE_WITHIN) != Err(RecvTimeoutError::Timeout);
     }
 
-    /// Number of ticks that were dropped.
+    /// Returns the number of ticks whose readings were dropped.
     pub fn dropped_samples(&self) -> u64 {
         self.dropped_samples
     }
 
-    /// Outages of the disk.
+    /// Returns the times in which the disk accepted no samples.
     pub(crate) fn outages(&self) -> Outages {
         self.shared.outages().clone()
     }
 
-    /// Number of rows on disk.
+    /// Returns the number of rows on disk.
     pub(crate) fn written_rows(&self) -> u64 {
         self.shared.written_rows.load(Ordering::Relaxed)
     }
 
-    /// Bytes on disk, in all files, removed ones included.
+    /// Returns the number of bytes on disk, over all files, removed ones included.
     pub(crate) fn written_bytes(&self) -> u64 {
         self.shared.written_bytes.load(Ordering::Relaxed)
     }
 
-    /// Number of times that a file was removed while it was written, and written again.
+    /// Returns how many times a file was removed while it was being written, so that it was written again.
     pub(crate) fn restored(&self) -> u64 {
         self.shared.restored.load(Ordering::Relaxed)
     }
 
-    /// Error after which no raw samples are written any more.
+    /// Returns the error after which no raw samples are written any more; `None` if there is none.
     pub fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
     }
 
-    /// Error of an old file that could not be removed.
+    /// Returns the error of an old file that could not be removed; `None` if there is none.
     pub(crate) fn unremoved(&self) -> Option<&StreamError> {
         self.shared.unremoved.get()
     }
@@ -176,7 +177,7 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    /// Writes until the recording ends; waits for a disk that is full.
+    /// Writes samples until the recording ends. Waits for free space if the disk is full.
     fn run(&mut self) -> Result<(), StreamError> {
         loop {
             let written = self.write();
@@ -194,7 +195,7 @@ impl WriterThread {
         }
     }
 
-    /// Drops ticks until the disk takes one again; `false` when the recording ended before.
+    /// Drops ticks until one can be written to disk again. Returns false if the recording ends before that.
     fn wait_for_room(&mut self) -> bool {
         let mut again_ns = monotonic_ns() + RETRY_NS;
         loop {

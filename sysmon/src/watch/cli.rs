@@ -1,4 +1,4 @@
-//! The flags of `sysmon watch`.
+//! Flags of `sysmon watch`.
 
 use clap::Args;
 use host_metrics::follow::FollowOptions;
@@ -20,13 +20,13 @@ Examples:
 /// Flags of `sysmon watch`.
 #[derive(Debug, Args)]
 pub(crate) struct WatchFlags {
-    /// Flags of what is sampled, and how often.
+    /// Flags that select what is sampled, and how often.
     #[command(flatten)]
     pub(crate) basic: BasicFlags,
 }
 
 impl WatchFlags {
-    /// Follows every process with its latest figures.
+    /// Returns options that follow every process and keep only its latest figures.
     pub(crate) fn following(&self) -> FollowOptions {
         FollowOptions {
             live: true,

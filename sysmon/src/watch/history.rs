@@ -1,36 +1,36 @@
-//! Figures of the last minutes for sparklines, in bounded memory however short the interval: time
-//! is cut into slots of a second or an interval, whichever is longer, and each keeps its peak.
+//! Figures of the last minutes for sparklines. Memory is bounded for any interval: time is divided into slots
+//! of a second or an interval, whichever is longer, and only the peak of each slot is kept.
 
 use host_metrics::metric::{disk, gpu, network, pressure};
 use std::collections::{BTreeMap, VecDeque};
 
 use super::latest::LatestFigures;
 
-/// Number of slots that are kept of each trace.
+/// Number of slots that are kept of each sparkline.
 pub(crate) const SLOTS: usize = 600;
 const LEAST_SLOT_NS: u64 = 1_000_000_000;
-/// Most traces that are kept: a host with thousands of interfaces keeps the first.
+/// Largest number of sparklines. On a host with thousands of interfaces, only the first ones are kept.
 const MOST_TRACES: usize = 256;
 
 /// Figure that has a sparkline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trend {
-    /// Share of CPU time, of the limit in a container.
+    /// Share of CPU time in use; in a container, of its limit.
     Cpu,
-    /// Share of memory, likewise.
+    /// Share of memory in use; in a container, of its limit.
     Memory,
-    /// Share of time in which some tasks waited, by the name of its series.
+    /// Share of time in which some tasks waited, with the name of its series.
     Stalled(&'static str),
-    /// Bytes a second to and from a disk.
+    /// Bytes per second to and from a disk, with the disk's name.
     Disk(String),
-    /// Bytes a second over an interface, both ways.
+    /// Bytes per second over an interface in both directions, with the interface's name.
     Interface(String),
-    /// Share of time in which a GPU was busy.
+    /// Share of time in which a GPU was busy, with the GPU's number.
     Gpu(String),
 }
 
-/// Pressure figures of the machine that have a sparkline: title, series of the time in which some
-/// task waited, and series of the time in which all waited.
+/// Pressure figures of the machine that have a sparkline. Each has a title, the series of the time in which
+/// some task waited, and the series of the time in which all tasks waited.
 pub(crate) const STALLED: [(&str, &str, Option<&str>); 3] = [
     ("CPU", pressure::CPU_SOME.name(), None),
     (
@@ -45,7 +45,7 @@ pub(crate) const STALLED: [(&str, &str, Option<&str>); 3] = [
     ),
 ];
 
-/// Peaks of each trace over the last minutes.
+/// Peaks of each sparkline over the last minutes.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
     slot_ns: u64,
@@ -55,7 +55,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Creates an empty history of samples every `interval_ns`.
+    /// Creates an empty history for samples that are taken every `interval_ns`.
     pub(crate) fn new(interval_ns: u64) -> Self {
         Self {
             slot_ns: interval_ns.max(LEAST_SLOT_NS),
@@ -65,10 +65,10 @@ impl History {
         }
     }
 
-    /// Adds the figures of the tick that ended at `at_ns`, on a machine with so many cores.
+    /// Adds the figures of the tick that ended at `at_ns`, on a machine with `cores` cores.
     pub(crate) fn take(&mut self, at_ns: u64, machine: &LatestFigures, cores: Option<u64>) {
         let began_ns = *self.began_ns.get_or_insert(at_ns);
-        // A tick that comes a little late or early must not move to another slot.
+        // A tick that is a little late or early must not move to another slot.
         let slot = (at_ns.saturating_sub(began_ns) + self.slot_ns / 4) / self.slot_ns;
         for _ in 0..slot.saturating_sub(self.slot).min(SLOTS as u64) {
             for trace in self.traces.values_mut() {
@@ -92,9 +92,8 @@ impl History {
         }
     }
 
-    /// Returns the newest `count` columns of `slots_each` slots, oldest first, each with its peak.
-    /// A column begins at a multiple of its length, so that its peak does not change as time goes
-    /// on.
+    /// Returns the newest `count` columns, oldest first. A column is the peak of `slots_each` slots. Columns
+    /// begin at multiples of their length, so that the peak of a column does not change as time passes.
     pub(crate) fn columns(&self, of: &Trend, count: usize, slots_each: usize) -> Vec<Option<f64>> {
         let slots_each = slots_each.max(1);
         let mut columns = vec![None; count];
@@ -115,12 +114,12 @@ impl History {
         columns
     }
 
-    /// Length of a slot in nanoseconds.
+    /// Returns the length of a slot in nanoseconds.
     pub(crate) fn slot_ns(&self) -> u64 {
         self.slot_ns
     }
 
-    /// Highest value of a trace in its history.
+    /// Returns the highest value of a sparkline in its history.
     pub(crate) fn peak(&self, of: &Trend) -> Option<f64> {
         let kept = self.traces.get(of)?;
         kept.iter().flatten().copied().reduce(f64::max)
@@ -182,7 +181,7 @@ mod tests {
         let columns = |count, each| history.columns(&Trend::Cpu, count, each);
         let each = [Some(0.9), Some(0.3), None, None, Some(0.6)];
         assert_eq!(columns(5, 1), each);
-        // Slots 0-1, 2-3, 4-5 and 6.
+        // Columns of slots 0 and 1, 2 and 3, 4 and 5, and 6.
         assert_eq!(columns(4, 2), [Some(0.1), Some(0.9), None, Some(0.6)]);
         assert_eq!(columns(6, 2)[..2], [None, None]);
         assert_eq!(history.peak(&Trend::Cpu), Some(0.9));
@@ -231,7 +230,7 @@ mod tests {
         machine.take(1, figures);
         history.take(1201 * S, &machine, None);
         assert!(history.traces.len() <= MOST_TRACES);
-        // Interfaces that have gone make room for others.
+        // Interfaces that no longer exist make room for others.
         history.take(3 * 1201 * S, &busy(None), None);
         assert!(history.traces.is_empty());
     }

@@ -1,16 +1,16 @@
-//! Keys and their actions.
+//! Keys of the live view and their actions.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::model::Model;
 use super::process::Sort;
 
-/// Action that the loop takes after a key, beyond the change of the model.
+/// Action that the main loop must take after a key, in addition to the change of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyAction {
-    /// Nothing more.
+    /// No further action.
     Nothing,
-    /// Redraw everything: something else wrote on the terminal.
+    /// Redraw the whole screen, because another program wrote on the terminal.
     Redraw,
     /// Suspend the process, as Ctrl-Z does in a shell.
     Suspend,
@@ -18,7 +18,7 @@ pub(crate) enum KeyAction {
     Quit,
 }
 
-/// Keys with their descriptions, as the help shows them.
+/// Keys with their descriptions, for the help.
 pub(crate) const HELP: [(&str, &str); 10] = [
     ("q, Ctrl-C", "quit"),
     ("Esc", "back: close this, drop the filter, quit"),
@@ -32,7 +32,7 @@ pub(crate) const HELP: [(&str, &str); 10] = [
     ("Ctrl-L, Ctrl-Z", "draw anew, suspend"),
 ];
 
-/// Changes the model as `key` says, and returns the action left to the loop.
+/// Changes the model as `key` says. Returns the action that the main loop must take.
 pub(crate) fn press(model: &mut Model, key: KeyEvent) -> KeyAction {
     if key.kind == KeyEventKind::Release {
         return KeyAction::Nothing;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use host_metrics::figure::{Figures, Labels};
 
-/// Time for which the newest figures of a GPU stand: its driver's thread reads twice a second or
+/// Time in nanoseconds for which the newest figures of a GPU are shown. Its driver is read twice a second or
 /// less.
 const GPU_LASTS_NS: u64 = 3_000_000_000;
 
-/// Label of our own control group.
+/// Label of the control group of this program.
 const OWN: &str = "own";
 
 /// Newest figures of the machine.
@@ -24,19 +24,20 @@ struct TimedValue {
     value: f64,
 }
 
-/// Use of a resource, as a share of the limit or of the machine.
+/// Use of a resource, as a share of a limit or of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ResourceUse {
-    /// Share in use of `limit`, or of the whole machine without one, 0 to 1; absent if not
-    /// measured.
+    /// Share in use, from 0 to 1: of `limit`, or of the whole machine if there is no limit. Absent if it was
+    /// not measured.
     pub(crate) ratio: Option<f64>,
-    /// Limit of our own control group, in cores or bytes, where that is less than the machine has.
+    /// Limit of this program's control group, in cores or bytes; absent unless it is below what the machine
+    /// has.
     pub(crate) limit: Option<f64>,
 }
 
 impl LatestFigures {
-    /// Replaces the figures by those of the tick that ended at `at_ns`; one that is not among them
-    /// is absent.
+    /// Replaces the figures by those of the tick that ended at `at_ns`. A figure that is not in `figures`
+    /// becomes absent.
     pub(crate) fn take(&mut self, at_ns: u64, figures: Figures) {
         self.figures.retain(|(name, _), known| {
             name.starts_with("gpu.") && at_ns.saturating_sub(known.at_ns) < GPU_LASTS_NS
@@ -48,28 +49,28 @@ impl LatestFigures {
         }
     }
 
-    /// Value of a figure without labels.
+    /// Returns the value of a figure that has no labels.
     pub(crate) fn value(&self, name: &'static str) -> Option<f64> {
         self.figures
             .get(&(name, Labels::default()))
             .map(|at| at.value)
     }
 
-    /// Value of a figure of one device, core or target, chosen by its first label.
+    /// Returns the value of a figure of one device, core or target, which `which` names: its first label.
     pub(crate) fn of(&self, name: &'static str, which: &str) -> Option<f64> {
         let mut all = self.all(name);
         all.find(|(first, _)| *first == which)
             .map(|(_, value)| value)
     }
 
-    /// First labels and values of all figures of a name, in order of their labels.
+    /// Iterates over first label and value of all figures with a name, in order of their labels.
     pub(crate) fn all(&self, name: &'static str) -> impl Iterator<Item = (&str, f64)> {
         let from = self.figures.range((name, Labels::default())..);
         from.take_while(move |((known, _), _)| *known == name)
             .filter_map(|((_, labels), at)| Some((labels.first()?.1.as_str(), at.value)))
     }
 
-    /// Second label of the first figure of a name with this first label.
+    /// Returns the second label of the first figure that has this name and this first label.
     pub(crate) fn second_label(&self, name: &'static str, which: &str) -> Option<&str> {
         let from = self.figures.range((name, Labels::default())..);
         let mut all = from.take_while(|((known, _), _)| *known == name);
@@ -77,21 +78,21 @@ impl LatestFigures {
             .and_then(|((_, labels), _)| Some(labels.get(1)?.1.as_str()))
     }
 
-    /// Numbers of the cores, in order.
+    /// Returns the numbers of the cores, in order.
     pub(crate) fn cores(&self) -> Vec<&str> {
         let mut cores: Vec<&str> = self.all(cpu::BUSY.name()).map(|(core, _)| core).collect();
         cores.sort_by_key(|core| core.parse::<u32>().unwrap_or(u32::MAX));
         cores
     }
 
-    /// Use of CPU time, of the limit in a container and of the machine elsewhere.
+    /// Returns the use of CPU time: in a container of its limit, otherwise of the machine.
     pub(crate) fn cpu(&self, cores: Option<u64>) -> ResourceUse {
         let quota = self.of(cgroup::QUOTA_CORES.name(), OWN);
         let limit = quota.filter(|quota| cores.is_none_or(|cores| *quota < cores as f64));
         self.used(limit, cgroup::CPU_USED_RATIO.name(), cpu::BUSY.name())
     }
 
-    /// Use of memory, of the limit in a container and of the machine elsewhere.
+    /// Returns the use of memory: in a container of its limit, otherwise of the machine.
     pub(crate) fn memory(&self) -> ResourceUse {
         let total = self.value(memory::TOTAL.name());
         let limit = self.of(cgroup::MEMORY_LIMIT.name(), OWN);
@@ -103,7 +104,7 @@ impl LatestFigures {
         )
     }
 
-    /// Value of a figure of our own control group.
+    /// Returns the value of a figure of this program's control group.
     pub(crate) fn own_group(&self, name: &'static str) -> Option<f64> {
         self.of(name, OWN)
     }

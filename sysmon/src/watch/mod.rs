@@ -1,8 +1,8 @@
 //! `sysmon watch`: a live view of the machine on the terminal.
 //!
-//! The state (`model`) is independent of the terminal, drawing (`view`) samples nothing, and
-//! keys (`keys`) only change the state; this module joins them with the sampler, the terminal
-//! (`screen`) and the clock. Rates are derived by the same code as in `record`.
+//! The state (`model`) does not depend on the terminal, drawing (`view`) takes no samples, and keys (`keys`)
+//! only change the state. This module connects them with the sampler, the terminal (`screen`) and the clock.
+//! Rates are derived by the same code as in `record`.
 
 pub(crate) mod cli;
 pub(crate) mod history;
@@ -43,7 +43,7 @@ use process::ProcessView;
 use screen::Screen;
 use view::palette::Palette;
 
-/// Shortest interval: nobody reads faster changes, and CPU time is counted in ticks of 10 ms.
+/// Shortest interval: nobody can read faster changes, and the kernel counts CPU time in ticks of 10 ms.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Event that wakes the loop before the next sample is due.
@@ -51,7 +51,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);
 enum WatchEvent {
     Signal(SignalEvent),
     Terminal(terminal::Event),
-    /// Keys cannot be read any more.
+    /// Keys can no longer be read, because of this error.
     KeysUnreadable(io::Error),
 }
 
@@ -61,10 +61,10 @@ impl From<SignalEvent> for WatchEvent {
     }
 }
 
-/// Shows this machine on the terminal until the user quits or a signal comes.
+/// Shows this machine on the terminal until the user quits or a signal is received.
 ///
 /// # Errors
-/// When stdout is no terminal, or the terminal fails.
+/// If stdout is no terminal, or if the terminal fails.
 pub(crate) fn watch(flags: &WatchFlags) -> anyhow::Result<Exit> {
     check(flags)?;
     let blocked = BlockedSignals::block_with(&[Signal::SIGCONT, Signal::SIGHUP]);
@@ -98,9 +98,9 @@ fn check(flags: &WatchFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads keys and changes of size on a thread of its own, which ends with the process.
+/// Starts a thread that reads keys and changes of the terminal's size, until the process ends.
 fn listen(events: Sender<WatchEvent>) -> io::Result<()> {
-    // Registers for changes of size now, and not only once the thread runs.
+    // Registers for changes of size before the thread runs, so that none is missed.
     terminal::poll(Duration::ZERO)?;
     let listen = move || {
         loop {
@@ -127,12 +127,12 @@ struct WatchSession {
     cadence: TickSchedule,
     interval_ns: u64,
     cost: OwnCost,
-    /// Time of the last sample, and the CPU time of this program by then, in nanoseconds.
+    /// Time of the last sample, and CPU time that this program had used by then, both in nanoseconds.
     last: Option<(u64, u64)>,
 }
 
 impl WatchSession {
-    /// Creates the view and takes its first sample, from which rates start.
+    /// Creates the view and takes its first sample; rates begin there.
     fn begin(flags: &WatchFlags) -> anyhow::Result<Self> {
         let interval_ns = flags.basic.interval.as_nanos() as u64;
         let cores = Environment::capture().cores;
@@ -231,7 +231,7 @@ impl WatchSession {
         Ok(false)
     }
 
-    /// Restarts the schedule: samples due while the process was suspended are not counted as
+    /// Restarts the schedule, so that samples that were due while the process was suspended do not count as
     /// missed.
     fn go_on(&mut self) {
         self.cadence = TickSchedule::new(monotonic_ns(), self.interval_ns);
@@ -256,7 +256,7 @@ impl WatchSession {
         self.model.take(update);
     }
 
-    /// Cost of watching: sampling, deriving and drawing.
+    /// Returns the cost of the live view itself: sampling, deriving and drawing.
     fn own(&mut self, at_ns: u64) -> WatchCost {
         let cpu_ns = process_cpu_ns();
         let cores = self.last.and_then(|(last_ns, last_cpu_ns)| {
@@ -284,7 +284,7 @@ fn absent(gaps: &Gaps) -> Vec<(String, String)> {
         .collect()
 }
 
-/// `14:05:09 UTC`.
+/// Returns the time of day, as in `14:05:09 UTC`.
 fn time_of_day() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let second = now.map_or(0, |since| since.as_secs() % 86_400);

@@ -1,5 +1,5 @@
-//! State of the view: newest figures, last minutes, processes, and the user's choice of order and
-//! filter. Independent of the terminal.
+//! State of the live view: newest figures, last minutes, processes, and the order and filter that the user
+//! chose. It does not depend on the terminal.
 
 use super::history::History;
 use super::latest::LatestFigures;
@@ -7,7 +7,7 @@ use super::process::{ProcessView, Sort};
 use host_metrics::figure::Figures;
 use host_metrics::source::process::ProcessFields;
 
-/// Most characters of a filter.
+/// Length of the longest filter, in characters.
 const FILTER_CHARS: usize = 64;
 
 /// Properties of the view that do not change while it runs.
@@ -15,7 +15,7 @@ const FILTER_CHARS: usize = 64;
 pub(crate) struct ViewInfo {
     /// Host name of the machine.
     pub host: String,
-    /// Number of its cores.
+    /// Number of the machine's cores; absent if it is not known.
     pub cores: Option<u64>,
     /// Time between samples in nanoseconds.
     pub interval_ns: u64,
@@ -25,29 +25,29 @@ pub(crate) struct ViewInfo {
     pub fields: ProcessFields,
 }
 
-/// Cost of watching.
+/// Cost of the live view itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WatchCost {
-    /// CPU time of this program since the sample before, in cores.
+    /// Mean number of cores that this program used since the last sample.
     pub cores: Option<f64>,
     /// Peak memory of this program in bytes.
     pub rss_max_bytes: Option<u64>,
-    /// Samples that were due and not taken.
+    /// Number of samples that were due and not taken.
     pub missed: u64,
 }
 
 /// Results of one sample.
 #[derive(Debug, Default)]
 pub(crate) struct SampleUpdate {
-    /// End of the sample on the monotonic clock, in nanoseconds.
+    /// End of the sample, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
-    /// Time of day, formatted.
+    /// Time of day as text.
     pub clock: String,
     /// Figures of the machine.
     pub figures: Figures,
-    /// Every process.
+    /// All processes.
     pub processes: Vec<ProcessView>,
-    /// Readings that failed so far, with the reason.
+    /// Readings that failed so far, with the reasons.
     pub absent: Vec<(String, String)>,
     /// Cost of watching.
     pub own: WatchCost,
@@ -56,17 +56,17 @@ pub(crate) struct SampleUpdate {
 /// State of the machine at one sample, with its history.
 #[derive(Debug, Clone)]
 pub(crate) struct ViewState {
-    /// The newest figures.
+    /// Newest figures of the machine.
     pub(crate) machine: LatestFigures,
-    /// The last minutes.
+    /// Figures of the last minutes, for sparklines.
     pub(crate) history: History,
-    /// Every process, in no order.
+    /// All processes, in no particular order.
     pub(crate) processes: Vec<ProcessView>,
-    /// Readings that failed so far, with the reason.
+    /// Readings that failed so far, with the reasons.
     pub(crate) absent: Vec<(String, String)>,
     /// Cost of watching.
     pub(crate) own: WatchCost,
-    /// The time of day.
+    /// Time of day as text.
     pub(crate) clock: String,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct Model {
     pub(crate) sort: Sort,
     /// True if the order is reversed.
     pub(crate) reversed: bool,
-    /// Text that a shown process contains in name, number or command line.
+    /// Text that the name, process id or command line of a shown process must contain; empty for no filter.
     pub(crate) filter: String,
     /// True if the help is shown.
     pub help: bool,
@@ -93,7 +93,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Creates the state before the first sample.
+    /// Creates the state of a view that has no sample yet.
     pub(crate) fn new(about: ViewInfo) -> Self {
         let only_followed = about.follows;
         Self {
@@ -118,8 +118,8 @@ impl Model {
         }
     }
 
-    /// Adds a sample. While the view is paused it is kept for later, so that rates and history have
-    /// no hole.
+    /// Adds a sample. It is also added while the view is paused, so that rates and history have no gap
+    /// afterwards.
     pub(crate) fn take(&mut self, news: SampleUpdate) {
         let live = &mut self.live;
         live.machine.take(news.at_ns, news.figures);
@@ -132,7 +132,7 @@ impl Model {
         self.scroll(0);
     }
 
-    /// State that is shown: the newest, or the one at which the view was paused.
+    /// Returns the state that is shown: the newest one, or the one at which the view was paused.
     pub(crate) fn shown(&self) -> &ViewState {
         self.frozen.as_deref().unwrap_or(&self.live)
     }
@@ -151,7 +151,7 @@ impl Model {
         self.scroll(0);
     }
 
-    /// Processes that pass the filter, in order.
+    /// Returns the processes that pass the filter, in the chosen order.
     pub(crate) fn processes(&self) -> Vec<&ProcessView> {
         let all = self.shown().processes.iter();
         let mut chosen: Vec<&ProcessView> = all.filter(|process| self.passes(process)).collect();
@@ -159,12 +159,13 @@ impl Model {
         chosen
     }
 
-    /// Groups of figures that the view needs of processes: transfers once they are ordered by them.
+    /// Returns the groups of figures that the view needs of each process. They include disk transfers if
+    /// processes are ordered by them.
     pub(crate) fn fields(&self) -> ProcessFields {
         self.about.fields
     }
 
-    /// Orders processes by `sort`; a second call with the same order reverses it.
+    /// Orders processes by `sort`. If they already have that order, reverses it.
     pub(crate) fn sort_by(&mut self, sort: Sort) {
         self.reversed = self.sort == sort && !self.reversed;
         self.sort = sort;
@@ -172,18 +173,18 @@ impl Model {
         self.first = 0;
     }
 
-    /// Switches between followed processes only and all of them.
+    /// Switches between all processes and only the followed ones.
     pub(crate) fn toggle_followed(&mut self) {
         self.only_followed = self.about.follows && !self.only_followed;
         self.first = 0;
     }
 
-    /// Begins typing a filter.
+    /// Begins the input of a filter.
     pub(crate) fn begin_filter(&mut self) {
         self.typing = Some(self.filter.clone());
     }
 
-    /// Returns true while a filter is typed.
+    /// Returns true while the user types a filter.
     pub(crate) fn is_typing(&self) -> bool {
         self.typing.is_some()
     }
@@ -202,7 +203,7 @@ impl Model {
         self.first = 0;
     }
 
-    /// Ends typing: keeps the filter, or restores the one before.
+    /// Ends the input: keeps the filter if it `stays`, otherwise restores the one before.
     pub(crate) fn end_filter(&mut self, stays: bool) {
         if let (Some(before), false) = (self.typing.take(), stays) {
             self.filter = before;
@@ -210,18 +211,18 @@ impl Model {
         self.first = 0;
     }
 
-    /// Removes the filter; returns true if there was one.
+    /// Removes the filter. Returns true if there was one.
     pub(crate) fn drop_filter(&mut self) -> bool {
         self.first = 0;
         !std::mem::take(&mut self.filter).is_empty()
     }
 
-    /// Index of the first shown process.
+    /// Returns the index of the first process on the screen.
     pub(crate) fn first(&self) -> usize {
         self.first
     }
 
-    /// Number of processes on a page.
+    /// Returns the number of processes on a page.
     pub(crate) fn page(&self) -> usize {
         self.page
     }
@@ -232,7 +233,7 @@ impl Model {
         self.scroll(0);
     }
 
-    /// Scrolls the list down, or up where `rows` is negative; not past its ends.
+    /// Scrolls the list down by `rows`, or up if that is negative, but not beyond its ends.
     pub(crate) fn scroll(&mut self, rows: isize) {
         let all = self.shown().processes.iter();
         let count = all.filter(|process| self.passes(process)).count();

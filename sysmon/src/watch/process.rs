@@ -1,4 +1,4 @@
-//! Processes with their newest figures, and orders of processes.
+//! Processes with their newest figures, and the orders in which they are shown.
 
 use host_metrics::metric::process;
 use std::cmp::{Ordering, Reverse};
@@ -8,27 +8,27 @@ use host_metrics::source::process::ProcessId;
 
 use crate::process_history::ProcessHistory;
 
-/// Series of CPU time, in cores.
+/// Name of the series of CPU time, in cores.
 pub(crate) const CORES: &str = process::CPU_CORES.name();
-/// Resident memory.
+/// Name of the series of resident memory.
 pub(crate) const MEMORY: &str = process::RSS.name();
-/// Series of bytes a second from disks.
+/// Name of the series of bytes read from disks, per second.
 pub(crate) const DISK_READ: &str = process::DISK_READ.name();
-/// Series of bytes a second to disks.
+/// Name of the series of bytes written to disks, per second.
 pub(crate) const DISK_WRITTEN: &str = process::DISK_WRITTEN.name();
 
-/// A process and its figures.
+/// Process with its newest figures.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ProcessView {
     /// Process id.
     pub pid: u32,
-    /// Name, as the process has set it.
+    /// Name that the process has set.
     pub name: String,
-    /// Command line with secrets masked; absent where it has none or none is read.
+    /// Command line with secrets masked; absent if the process has none, or if command lines are not read.
     pub command: Option<String>,
-    /// Label of the followed target that it belongs to.
+    /// Label of the followed target that the process belongs to.
     pub follow: Option<String>,
-    /// Figures by the names of their series, those that could be read.
+    /// Figures that could be read, by the names of their series.
     pub figures: Vec<(&'static str, f64)>,
 }
 
@@ -47,7 +47,7 @@ impl ProcessView {
         }
     }
 
-    /// Value of a figure by the name of its series.
+    /// Returns the value of a figure, by the name of its series.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         let mut figures = self.figures.iter();
         figures
@@ -55,7 +55,7 @@ impl ProcessView {
             .map(|(_, value)| *value)
     }
 
-    /// Returns true if name, number or command line contains `words`, ignoring case.
+    /// Returns true if name, process id or command line contains `words`, ignoring case.
     pub(crate) fn matches(&self, words: &str) -> bool {
         let words = words.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&words);
@@ -73,20 +73,20 @@ impl ProcessView {
 /// Order of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
-    /// CPU time, most first.
+    /// CPU time, highest first.
     Cpu,
-    /// Resident memory, most first.
+    /// Resident memory, highest first.
     Memory,
-    /// Bytes a second from and to disks, most first.
+    /// Bytes per second from and to disks, highest first.
     Io,
-    /// Name, by the alphabet.
+    /// Name, in alphabetical order.
     Name,
-    /// Number, lowest first.
+    /// Process id, lowest first.
     Pid,
 }
 
 impl Sort {
-    /// Name of the order on the screen.
+    /// Returns the name of the order as shown on the screen.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Cpu => "CPU",
@@ -97,7 +97,7 @@ impl Sort {
         }
     }
 
-    /// Compares two processes; one without the figure comes last in either direction.
+    /// Compares two processes. A process without the figure comes last, even if the order is reversed.
     pub(crate) fn order(self, reversed: bool, a: &ProcessView, b: &ProcessView) -> Ordering {
         let turned = |order: Ordering| if reversed { order.reverse() } else { order };
         let most_first = |of: fn(&ProcessView) -> Option<f64>| match (of(a), of(b)) {
@@ -113,7 +113,7 @@ impl Sort {
             Self::Name => turned(a.name.to_lowercase().cmp(&b.name.to_lowercase())),
             Self::Pid => turned(a.pid.cmp(&b.pid)),
         };
-        // Most processes use no CPU at all: among equals the larger comes first.
+        // Most processes use no CPU at all, so equal ones are ordered by memory.
         let larger = |p: &ProcessView| Reverse(p.figure(MEMORY).map_or(0, |bytes| bytes as u64));
         first
             .then_with(|| larger(a).cmp(&larger(b)))

@@ -1,5 +1,5 @@
-//! Terminal in raw mode, on its alternate screen, without a cursor. However the program ends, by an
-//! error, a signal or a panic, its state is restored.
+//! Terminal in raw mode, on its alternate screen, without a cursor. Its state is restored however the program
+//! ends: normally, by an error, by a signal or by a panic.
 
 use std::io::{self, BufWriter, Stdout, stdout};
 use std::panic;
@@ -17,28 +17,29 @@ use ratatui::crossterm::terminal::{
 };
 use ratatui::{Frame, Terminal};
 
-/// Buffer size in bytes: a frame of a large terminal is written in one call.
+/// Size of the output buffer in bytes: a frame of a large terminal is written in one call.
 const FRAME_BYTES: usize = 1 << 16;
 
-/// True while the terminal is in raw mode; global, because the panic hook needs it.
+/// True while the terminal is in raw mode. It is global, because the panic hook needs it.
 static OURS: AtomicBool = AtomicBool::new(false);
 
-/// Terminal in raw mode until this is dropped.
+/// Terminal in raw mode until this value is dropped.
 #[derive(Debug)]
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
-    /// Log messages would damage the screen; shown once the terminal is restored.
+    /// Holds back log messages, which would damage the screen. They are printed after the terminal was
+    /// restored.
     _held: HeldLines,
 }
 
 impl Screen {
-    /// Switches the terminal to raw mode and its alternate screen.
+    /// Switches the terminal to raw mode and to its alternate screen.
     ///
     /// # Errors
-    /// When it cannot be set, or does not report its size.
+    /// If the terminal cannot be switched, or does not report its size.
     pub fn enter() -> io::Result<Self> {
         give_back_on_panic();
-        // Created before raw mode is entered: dropped on an error, it restores the terminal.
+        // Created before the terminal is switched, so that dropping it after an error restores the terminal.
         let stdout = BufWriter::with_capacity(FRAME_BYTES, stdout());
         let screen = Self {
             terminal: Terminal::new(CrosstermBackend::new(stdout))?,
@@ -48,21 +49,21 @@ impl Screen {
         Ok(screen)
     }
 
-    /// Draws one frame; the terminal may have changed its size.
+    /// Draws one frame. Adapts to a changed size of the terminal.
     ///
     /// # Errors
-    /// When the terminal takes no more.
+    /// If the terminal accepts no more output.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
         self.terminal.draw(render).map(drop)
     }
 
-    /// Forgets what the terminal shows, so that the next frame is drawn in full.
+    /// Forgets what the terminal shows, so that the next frame is drawn completely.
     ///
     /// # Errors
-    /// When the terminal takes no more.
+    /// If the terminal accepts no more output.
     pub(crate) fn forget(&mut self) -> io::Result<()> {
-        // `clear` would query the terminal for its cursor, and the thread that reads keys would get
-        // the reply.
+        // `clear` would ask the terminal for its cursor, and the thread that reads keys would receive the
+        // answer.
         let size = self.terminal.size()?;
         self.terminal.resize(size.into())
     }
@@ -70,20 +71,22 @@ impl Screen {
     /// Suspends the process group until the shell continues it.
     ///
     /// # Errors
-    /// When the terminal cannot be restored, or set again.
+    /// If the terminal cannot be restored, or cannot be switched again.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back()?;
-        // The shell that started this program may be a script's, which has to stop as well.
+        // Suspends the whole group, because this program may have been started by a script, which must be
+        // suspended as well.
         kill(Pid::from_raw(0), Signal::SIGTSTP)?;
         self.resume()
     }
 
-    /// Sets the terminal again after a stop, during which others may have changed it.
+    /// Switches the terminal again after the process was suspended, because other programs may have changed
+    /// it.
     ///
     /// # Errors
-    /// When the terminal cannot be set.
+    /// If the terminal cannot be switched.
     pub(crate) fn resume(&mut self) -> io::Result<()> {
-        // The library believes that raw mode is on and would leave the terminal as it is.
+        // The library assumes that raw mode is still on, and would otherwise leave the terminal as it is.
         disable_raw_mode()?;
         take()?;
         self.forget()
@@ -92,7 +95,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that was closed needs no restoring.
+        // This fails if the terminal was closed, which then needs no restoring.
         let _ = give_back();
     }
 }
@@ -111,8 +114,8 @@ fn give_back() -> io::Result<()> {
     disable_raw_mode().and(shown)
 }
 
-/// Restores the terminal before a panic message is printed, so that it stays readable. A panic of
-/// another thread does not end the program and leaves the screen to the next frame.
+/// Restores the terminal before a panic message is printed, so that the message can be read. A panic of
+/// another thread does not end the program; the next frame draws over its message.
 fn give_back_on_panic() {
     let ours = thread::current().id();
     let say = panic::take_hook();

@@ -1,4 +1,4 @@
-//! Charts of sweeps, WebSocket connections and percentiles.
+//! Charts of sweeps, of WebSocket connections and of percentiles.
 
 use bench_report::{Latency, Operation, Step};
 
@@ -26,8 +26,8 @@ pub(super) fn all_charts(run: &RunReports, assessment: &Assessment) -> PageChart
     }
 }
 
-/// Returns two charts, throughput and p99, for each swept parameter, with a line for each sweep of
-/// two or more settings.
+/// Returns two charts for each swept parameter, one of the throughput and one of the p99. Each sweep with two
+/// or more settings is one line.
 fn sweep_charts(source: &SourceReport) -> Vec<Chart> {
     let all = Sweep::from_report(&source.report);
     let mut charts = Vec::new();
@@ -96,7 +96,7 @@ fn recommended(source: &SourceReport, parameter: &str) -> Vec<ChartBand> {
         .collect()
 }
 
-/// Charts latency over the number of WebSocket connections.
+/// Returns a chart of latency over the number of WebSocket connections.
 fn connection_chart(source: &SourceReport) -> Option<Chart> {
     if source.component() != Some(ComponentKind::Websocket) {
         return None;
@@ -138,7 +138,8 @@ fn connection_chart(source: &SourceReport) -> Option<Chart> {
     })
 }
 
-/// Charts the latency at each operating point over 1 ÷ (1 − q), with one curve per operation.
+/// Returns one chart for each operating point: the latency at quantile q over 1 ÷ (1 − q), with a curve for
+/// each operation.
 fn percentiles(run: &RunReports, assessment: &Assessment) -> Vec<Chart> {
     let mut charts = Vec::new();
     for component in &assessment.components {
@@ -188,7 +189,7 @@ fn curve(label: String, operation: &Operation) -> Option<ChartLine> {
         y: Vec::new(),
         peak: None,
     };
-    // Eight points per decade, and no further than one sample in the tail.
+    // Draws eight points per decade, up to the quantile above which only one sample lies.
     for eighth in 0..=40 {
         let x = 10f64.powf(f64::from(eighth) / 8.0);
         if x > count as f64 {

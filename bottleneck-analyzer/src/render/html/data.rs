@@ -5,7 +5,7 @@ use serde::Serialize;
 /// One chart of the page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Chart {
-    /// Id of its HTML element.
+    /// Id of the chart's HTML element.
     pub(super) id: String,
     /// Title.
     pub(super) title: String,
@@ -19,9 +19,9 @@ pub(super) struct Chart {
     pub(super) unit: &'static str,
     /// True if the y axis is logarithmic.
     pub(super) y_log: bool,
-    /// Lines.
+    /// Lines of the chart.
     pub(super) lines: Vec<ChartLine>,
-    /// Shaded ranges of x.
+    /// Shaded ranges of x, such as the steps of a bench.
     pub(super) bands: Vec<ChartBand>,
     /// Name of the group of charts that zoom together.
     pub(super) group: Option<&'static str>,
@@ -32,9 +32,9 @@ pub(super) struct Chart {
 pub(super) struct ChartLine {
     pub(super) label: String,
     pub(super) x: Vec<f64>,
-    /// Values; null if nothing was read.
+    /// Value of each point; `null` if nothing was read at that point.
     pub(super) y: Vec<Option<f64>>,
-    /// Highest sample of each point, if points summarize several samples.
+    /// Highest sample of each point; absent if each point is a single sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) peak: Option<Vec<Option<f64>>>,
 }
@@ -47,7 +47,7 @@ pub(super) struct ChartBand {
     pub(super) label: String,
 }
 
-/// Instant that the user marked.
+/// Instant to which the user gave a name during the run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct ChartMark {
     pub(super) at_s: f64,
@@ -75,14 +75,14 @@ pub(super) fn inert_json(data: &PageCharts) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
-/// Rounds to the four digits that charts show.
+/// Rounds to the four significant digits that charts show.
 pub(super) fn four_digits(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }
     let unit = 10f64.powf(value.abs().log10().floor() - 3.0);
     let rounded = (value / unit).round() * unit;
-    // Powers of ten below one are not exact in binary: print and read them back.
+    // Powers of ten below one are not exact in binary, so the value is printed and parsed again.
     format!("{rounded:.6}").parse().unwrap_or(rounded)
 }
 

@@ -1,4 +1,5 @@
-//! The whole page: verdict, findings, limiting factors, promises, gates, charts, closing lists, method.
+//! The whole page: verdict, findings, limiting factors, promises, gates, charts, the lists at the end, and
+//! the method.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -12,7 +13,7 @@ const CHART_STYLE: &str = include_str!("../../../assets/uPlot.min.css");
 const SCRIPT: &str = include_str!("../../../assets/report.js");
 const STYLE: &str = include_str!("../../../assets/report.css");
 
-/// Returns the page. It loads nothing from anywhere.
+/// Returns the page as one HTML document, which loads nothing from elsewhere.
 pub(crate) fn page(run: &RunReports, assessment: &Assessment) -> String {
     let data = charts::all_charts(run, assessment);
     let markup: Markup = html! {
@@ -22,7 +23,8 @@ pub(crate) fn page(run: &RunReports, assessment: &Assessment) -> String {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                // The browser is told to load nothing, whatever a label may have got through.
+                // The policy forbids the browser to load anything, even if a label of a report contained
+                // markup.
                 meta http-equiv="Content-Security-Policy"
                     content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
                 link rel="icon" href="data:,";

@@ -7,13 +7,13 @@ use crate::requests;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 
-/// Largest number of points of a line, about the width of a screen.
+/// Largest number of points of a line: about the width of a screen in pixels.
 const POINTS: usize = 600;
 
-/// Largest number of processes in a chart, the busiest first.
+/// Largest number of processes in a chart. The busiest ones are shown.
 const PROCESSES: usize = 6;
 
-/// Time axis in seconds since the first instant of any report.
+/// Time axis in seconds; 0 is the earliest instant of any report.
 pub(super) struct TimeAxis {
     start_ns: u64,
     /// End of the axis in seconds.
@@ -46,7 +46,7 @@ impl TimeAxis {
 const STEPS: &str = "Shaded: the steps of each bench.";
 const PEAKS: &str = "The shade above a line reaches to the peak in each point.";
 
-/// Charts over time: id, title, caption and unit of y.
+/// Charts over time, each with its id, title, caption and the unit of y.
 const CHARTS: [(&str, &str, &str, &str); 6] = [
     ("time-throughput", "Throughput", STEPS, "per_s"),
     ("time-latency", "Latency (logarithmic)", STEPS, "ns"),
@@ -78,7 +78,7 @@ pub(super) fn time_charts(run: &RunReports, axis: &TimeAxis) -> Vec<Chart> {
     CHARTS.into_iter().filter_map(chart).collect()
 }
 
-/// Returns the lines of a chart of [`CHARTS`].
+/// Returns the lines of the chart `id`, one of [`CHARTS`].
 fn lines_of(id: &str, run: &RunReports, axis: &TimeAxis) -> Vec<ChartLine> {
     match id {
         "time-throughput" => bench_lines(run, axis, "throughput"),
@@ -90,7 +90,7 @@ fn lines_of(id: &str, run: &RunReports, axis: &TimeAxis) -> Vec<ChartLine> {
     }
 }
 
-/// Returns the marks of all reports in order of time.
+/// Returns the named instants (marks) of all reports in order of time.
 pub(super) fn marks(run: &RunReports, axis: &TimeAxis) -> Vec<ChartMark> {
     let marks = run.sources.iter().flat_map(|s| &s.report.marks);
     let mut marks: Vec<ChartMark> = marks
@@ -103,7 +103,8 @@ pub(super) fn marks(run: &RunReports, axis: &TimeAxis) -> Vec<ChartMark> {
     marks
 }
 
-/// Returns lines of the machine-wide series called `names` (name and label), in that order.
+/// Returns a line for each of `names`, in that order: the name of a series of the whole machine, and the
+/// label of its line.
 fn machine_lines(run: &RunReports, axis: &TimeAxis, names: &[(&str, &str)]) -> Vec<ChartLine> {
     let recording = run.machine().map_or(&[][..], |m| &m.report.series);
     let whole = |name: &str| {
@@ -149,7 +150,7 @@ fn line(series: &Series, label: String, axis: &TimeAxis) -> ChartLine {
     line
 }
 
-/// Inserts gaps into a line for pauses without measurements, as between two steps.
+/// Inserts gaps into a line where nothing was measured, such as between two steps.
 fn break_at_pauses(line: &mut ChartLine) {
     let gaps: Vec<f64> = line.x.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let Some(usual) = statistics::median(&gaps).filter(|g| *g > 0.0) else {
@@ -179,7 +180,8 @@ fn step_bands(run: &RunReports, axis: &TimeAxis) -> Vec<ChartBand> {
         .collect()
 }
 
-/// Returns lines of each bench's own series, or of the figures of its steps if it has no series.
+/// Returns a line for each bench: its own series of `what`, or the figures of its steps if it has no such
+/// series.
 fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> {
     let mut lines = Vec::new();
     for source in run.benches() {
@@ -200,7 +202,7 @@ fn bench_lines(run: &RunReports, axis: &TimeAxis, what: &str) -> Vec<ChartLine> 
     lines
 }
 
-/// Returns a line that is constant over each step.
+/// Returns a line of the figure `what` that is constant over each step.
 fn step_line(source: &SourceReport, axis: &TimeAxis, what: &str) -> ChartLine {
     let name = if what == "throughput" {
         "throughput"

@@ -1,16 +1,17 @@
 //! Rules `requested_checkpoints` and `full_page_images`.
 //!
-//! `requested_checkpoints` notes checkpoints that were forced, at least as many as were due on time; it
-//! reads `checkpointer.requested` and `.timed`. `full_page_images` notes a log that consists of whole pages
-//! to 40 % or more; it reads `wal.full_page_images` × 8 KiB ÷ `wal.bytes`. PostgreSQL writes a whole page at
-//! its first change after a checkpoint. Neither has a measured cost.
+//! `requested_checkpoints` reports checkpoints that were forced, if they are at least as many as the ones
+//! that were due by time; it reads `checkpointer.requested` and `.timed`. `full_page_images` reports a
+//! write-ahead log of which 40 % or more are whole pages; it reads `wal.full_page_images` × 8 KiB ÷
+//! `wal.bytes`. PostgreSQL writes a whole page at the page's first change after a checkpoint. Neither rule
+//! measures a cost.
 
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 
-/// Bytes of a page.
+/// Size of a page, in bytes.
 const PAGE: f64 = 8192.0;
-/// Share of whole pages in the log from which checkpoints are too frequent.
+/// Share of the log that consists of whole pages. From this share on, checkpoints are too frequent.
 const MUCH_FPI: f64 = 0.40;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
@@ -23,7 +24,8 @@ fn requested(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     const RULE: &str = "requested_checkpoints";
     let server = &repeat.server;
     let Some(requested) = server.figure("checkpointer.requested") else {
-        // A counter that did not grow is absent where the others of its view are there.
+        // A counter that did not grow is absent from the report, although other counters of its view are
+        // present.
         return CheckResult::Fine(
             RULE,
             "no checkpoint was forced by the load".to_owned(),

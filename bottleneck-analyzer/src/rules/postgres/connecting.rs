@@ -1,9 +1,9 @@
 //! Rules `connection_storm` and `checkout_check`.
 //!
-//! `connection_storm` fires if a hundredth of the calls or more open a connection and that takes a tenth of
-//! the service time; it reads the pool's checkout counts or `database.sessions`, and the time part
-//! `checkout_connect`. `checkout_check` names the driver's round trip before it hands out a connection, the
-//! time part `checkout_check`, as information.
+//! `connection_storm` fires if a hundredth of the calls or more open a connection and connecting takes a
+//! tenth of the service time. It reads the pool's checkout counts or `database.sessions`, and the time part
+//! `checkout_connect`. `checkout_check` reports, as information, the round trip that the driver makes before
+//! it hands out a connection: the time part `checkout_check`.
 
 use crate::assessment::EvidenceItem;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
@@ -11,7 +11,7 @@ use crate::figures::{duration_ns, plain, share};
 
 const STORM: &str = "connection_storm";
 const CHECK: &str = "checkout_check";
-/// New sessions ÷ calls from which connections are opened all the time.
+/// New sessions ÷ calls. From this ratio on, the load opens connections all the time.
 const MOST_NEW: f64 = 0.01;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
@@ -26,7 +26,7 @@ fn connection_storm(repeat: &RepeatFacts<'_, '_>) -> CheckResult {
     let opened = pool
         .and_then(|p| p.checkout)
         .map(|c| c.opened as f64 / c.count.max(1) as f64);
-    // The pool's first connections are opened once.
+    // The connections that fill the pool at first are opened only once and do not count.
     let first = pool.map_or(0.0, |p| p.max_size as f64);
     let sessions = server
         .figure("database.sessions")
@@ -93,8 +93,8 @@ fn storm_cost(
     }
 }
 
-/// Checks the time of the driver's round trip before it hands out a connection. The driver is configured
-/// to make it, so that it is no problem.
+/// Checks the time of the round trip that the driver makes before it hands out a connection. It is
+/// information and no problem, because the driver is configured to do so.
 fn checkout_check(repeat: &RepeatFacts<'_, '_>) -> Option<CheckResult> {
     let part = repeat.model.part("checkout_check")?;
     Some(CheckResult::Cost(CauseCost {

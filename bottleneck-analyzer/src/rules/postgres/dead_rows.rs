@@ -1,9 +1,10 @@
 //! Rules `dead_rows` and `updates_touch_indexes`.
 //!
-//! `dead_rows` notes a table with 1,000 dead rows or more that are a fifth of its live rows; it reads `dead`
-//! and `live` of the table `tables` and `transactions.oldest_age_s`: VACUUM cannot remove rows that an open
-//! transaction can see. `updates_touch_indexes` notes a table of whose updates (1,000 or more) less than
-//! half stayed within a page (HOT); it reads `updated` and `hot_updated`. Neither has a measured cost.
+//! `dead_rows` reports a table with 1,000 dead rows or more that are a fifth of its live rows. It reads
+//! `dead` and `live` of the table `tables`, and `transactions.oldest_age_s`: VACUUM cannot remove rows that
+//! an open transaction can see. `updates_touch_indexes` reports a table with 1,000 updates or more of which
+//! less than half stayed within a page (HOT); it reads `updated` and `hot_updated`. Neither rule measures a
+//! cost.
 
 use crate::cost::{CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};

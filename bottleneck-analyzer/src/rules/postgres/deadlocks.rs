@@ -38,7 +38,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, out: &mut Conclusions) {
         .operations
         .values()
         .any(|o| o.errors.contains_key("sqlstate.40P01"));
-    // Requests that failed of it are told with what they said.
+    // The rule `errors` reports the failed requests, with the server's messages.
     if failed {
         return;
     }

@@ -1,25 +1,25 @@
-//! Sessions that the server ended itself, as evidence for the rule `errors`: the reason seldom reaches the
-//! client.
+//! Sessions that the server ended by itself, as evidence for the rule `errors`, because the reason seldom
+//! reaches the client.
 
 use crate::assessment::{ComponentKind, EvidenceItem};
 use crate::bench_facts::BenchFacts;
 use crate::figures::plain;
 use crate::postgres::PostgresEvidence;
 
-/// Time-outs by which the server ends a session, with the SQLSTATE in its log.
+/// Settings that let the server end a session after some time, each with the SQLSTATE that the server logs.
 const TIMEOUTS: [(&str, &str); 3] = [
     ("idle_in_transaction_session_timeout", "25P03"),
     ("idle_session_timeout", "57P05"),
     ("transaction_timeout", "25P04"),
 ];
-/// Counters of ended sessions, with the reason in words.
+/// Counters of sessions that the server ended, each with the reason in words.
 const COUNTERS: [(&str, &str); 2] = [
     ("database.sessions_fatal", "by a fatal error of their own"),
     ("database.sessions_killed", "at somebody's command"),
 ];
 
-/// Describes the sessions that the server ended, and the time-outs that are set, with the evidence. Empty
-/// if it ended none.
+/// Describes the sessions that the server ended and the time-outs that are set, with their evidence. Empty if
+/// the server ended no session.
 pub(in crate::rules) fn sessions(bench: &BenchFacts<'_>) -> (String, Vec<EvidenceItem>) {
     if bench.component != ComponentKind::Postgres {
         return Default::default();

@@ -1,4 +1,5 @@
-//! Relations between findings about PostgreSQL: a finding that only follows from another gets it as parent.
+//! Relations between findings about PostgreSQL: a finding that only follows from another one gets that one as
+//! its parent.
 
 use crate::assessment::{Finding, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -6,13 +7,13 @@ use crate::catalogue::events;
 use crate::conclusions::Conclusions;
 use crate::postgres::{LockHolders, PostgresEvidence};
 
-/// Sets the parents of the findings about a bench.
+/// Sets the parents of the findings about `bench`.
 pub(super) fn assign(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     under_a_lock(bench, out);
     under_a_statement(bench, out);
 }
 
-/// Sets the parent of `statement_cpu` findings whose statement another problem names.
+/// Sets the parent of a `statement_cpu` finding to the problem that names the same statement.
 fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let takes = |f: &Finding| f.id.starts_with("statement_cpu:") && f.is_about(&id);
@@ -30,8 +31,8 @@ fn under_a_statement(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Makes the finding about lock waits the parent of lower-scored findings about the main activity
-/// of the lock's holders, and turns problems among them into symptoms.
+/// Makes the finding about lock waits the parent of findings with a lower score that are about the main
+/// activity of the lock's holders. Problems among them become symptoms.
 fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let id = bench.id();
     let is_lock = |f: &&Finding| f.id.starts_with("lock_waits:") && f.is_about(&id);
@@ -78,7 +79,7 @@ fn under_a_lock(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     }
 }
 
-/// Returns true if `rule` reports the activity `mostly` of the holders.
+/// Returns true if findings of `rule` are about the holders' activity `mostly`.
 fn holds(rule: &str, mostly: &str) -> bool {
     if mostly.starts_with("idle in transaction") {
         return rule == "kept_transactions";

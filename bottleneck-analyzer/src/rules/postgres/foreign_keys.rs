@@ -1,8 +1,8 @@
-//! Rule `unindexed_foreign_key`: a foreign key whose child table has no index on it.
+//! Rule `unindexed_foreign_key`: a foreign key without an index on its column in the child table.
 //!
-//! Fires if 20 parents or more were deleted or updated, and the child was read whole about as often, with
-//! 1,000 rows or more each time. Reads the tables `unindexed_foreign_keys` and `tables`. The cost is the
-//! reading time of a call × the share of the statement that changes the parents.
+//! Fires if 20 rows of the parent table or more were deleted or updated, and the child table was read whole
+//! about as often, with 1,000 rows or more each time. Reads the tables `unindexed_foreign_keys` and `tables`.
+//! The cost is the reading time of a call × the share of the statement that changes the parent table.
 
 use super::scans::reading_ns;
 use super::statements::{self, short};
@@ -87,7 +87,8 @@ fn cost(
     })
 }
 
-/// Returns true if enough parents were changed, and the child was read whole about as often.
+/// Returns true if enough rows of the parent table were changed, and the child table was read whole about as
+/// often.
 fn scanned_for_parents(scans: f64, parent: &CitedRow<'_>) -> bool {
     let deleted = parent.count("deleted");
     let changed = deleted + parent.count("updated");
@@ -95,7 +96,7 @@ fn scanned_for_parents(scans: f64, parent: &CitedRow<'_>) -> bool {
     deleted.max(changed) >= LEAST_DELETES && matching
 }
 
-/// Returns the scans of the child and the deletes of the parent as evidence.
+/// Returns the whole reads of the child table and the deletes from the parent table as evidence.
 fn evidence(child: &CitedRow<'_>, parent: &CitedRow<'_>) -> Vec<EvidenceItem> {
     let figures = [
         child.evidence("whole scans of the child", "seq_scan"),

@@ -1,8 +1,8 @@
 //! Rule `function_time`: time inside functions and triggers.
 //!
-//! Fires if a function takes a tenth of the service time; a problem if a trigger calls it. Reads the table
-//! `functions` (needs `track_functions`) and `triggers`. The cost is `self_ns` ÷ calls of the load, less the
-//! time asleep, which the rule `sleeps` reports.
+//! Fires if a function takes a tenth of the service time; a problem if a trigger calls the function. Reads
+//! the tables `functions` (needs `track_functions`) and `triggers`. The cost is `self_ns` ÷ calls of the
+//! load, less the time in which the function sleeps, which the rule `sleeps` reports.
 
 use super::statements::short;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
@@ -71,7 +71,7 @@ fn cost(
         thing: format!("{}{through}", short(name)),
         own_ns: (function.count("self_ns") / calls - asleep).max(0.0),
         least: 0.10,
-        // A function that statements call by themselves is what the load asks for.
+        // A function that statements call directly is part of what the load wants.
         avoidable: trigger.is_some(),
         lower_bound: false,
         title: format!("Time goes into the function {}{through}", short(name)),

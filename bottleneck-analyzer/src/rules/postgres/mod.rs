@@ -1,5 +1,5 @@
-//! Rules about PostgreSQL. Each checks one repeat of the operating point; [`crate::cost`] judges over all
-//! repeats.
+//! Rules about PostgreSQL. Each rule checks one repeat of the operating point; [`crate::cost`] judges the
+//! results of all repeats.
 
 mod checkpoints;
 mod connecting;

@@ -1,18 +1,19 @@
 //! Rule `other_applications`: other applications on the same server.
 //!
-//! Notes an application that used a twentieth of the server's CPU or more; a problem if the load's sessions
-//! waited for a CPU because of it for a tenth of the service time. Reads the table `processes`,
-//! `server.load_ready_ns` and `server.load_cpu_ns`. The cost is CPU time of a call × ready ÷ running time of
-//! the load × the application's share of the CPU in use.
+//! Reports an application that used a twentieth of the server's CPU or more. It is a problem if the load's
+//! sessions waited for a CPU because of the application for a tenth of the service time. Reads the table
+//! `processes`, `server.load_ready_ns` and `server.load_cpu_ns`. The cost is CPU time of a call × (time that
+//! the load was ready to run ÷ time that it ran) × the application's share of the CPU in use.
 
 use crate::cost::{CauseCost, CheckResult, Note, RepeatFacts};
 use crate::figures::{plain, share};
 use crate::postgres::OtherApplication;
 
 const RULE: &str = "other_applications";
-/// Share of the server's CPU time from which an application is named.
+/// Smallest share of the server's CPU time at which an application is reported.
 const LEAST_SHARE: f64 = 0.05;
-/// Share of the service time spent waiting for a CPU from which the application has a cost.
+/// Share of the service time. The application has a cost if the load waits for a CPU because of it for at
+/// least this share.
 const LEAST_WAIT: f64 = 0.10;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
@@ -75,8 +76,8 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     })]
 }
 
-/// Returns the time of a call for which its session waited for a CPU because of this application, in
-/// nanoseconds. `None` if the ready time or the CPU use is not known.
+/// Returns the part of a call, in nanoseconds, in which its session waited for a CPU that this application
+/// used. `None` if the time for which sessions were ready to run, or the CPU use, is not known.
 fn waited_ns(repeat: &RepeatFacts<'_, '_>, other: &OtherApplication) -> Option<f64> {
     let server = &repeat.server;
     let (ready, on_cpu) = (

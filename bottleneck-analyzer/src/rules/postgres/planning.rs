@@ -1,14 +1,15 @@
-//! Rules `planning_time` and `jit`: time before a statement runs.
+//! Rules `planning_time` and `jit`: time of a statement before it is executed.
 //!
-//! `planning_time` fires if planning takes a tenth of the service time; a problem if a plan takes 1 ms or
-//! more. Reads `statements.plan_ns` and `.plans` (needs `track_planning`). `jit` fires if compiling takes a
-//! twentieth of the service time; it reads `statements.jit_ns`. Both divide by the calls of the load.
+//! `planning_time` fires if planning takes a tenth of the service time; a problem if one planning takes 1 ms
+//! or more. It reads `statements.plan_ns` and `.plans` (needs `track_planning`). `jit` fires if compiling
+//! takes a twentieth of the service time; it reads `statements.jit_ns`. Both divide by the number of calls of
+//! the load.
 
 use crate::assessment::EvidenceItem;
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain};
 
-/// Mean time of a plan from which planning is a problem, in nanoseconds.
+/// Mean time to plan a statement, in nanoseconds. From this time on, planning is a problem.
 const SLOW_PLAN_NS: f64 = 1e6;
 const LEAST_CALLS: f64 = 20.0;
 

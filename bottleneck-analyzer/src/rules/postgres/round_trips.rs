@@ -1,9 +1,9 @@
 //! Rule `round_trips`: time between client and server.
 //!
-//! Fires if round trips take 30 % of the service time; a problem if one takes 2 ms, or 1 ms with three or
-//! more in a call. Reads the time parts `rest`, `network` and `client.idle_in_transaction`, the number of
-//! statements of a call, and the parameter `network_delay`. Without a network delay of the run the time of a
-//! round trip is the remainder of the service time, and is only judged if generator and machine have
+//! Fires if round trips take 30 % of the service time; a problem if one round trip takes 2 ms, or 1 ms in
+//! calls with three or more. Reads the time parts `rest`, `network` and `client.idle_in_transaction`, the
+//! number of statements of a call, and the parameter `network_delay`. If the run adds no network delay, the
+//! time of a round trip is the remainder of the service time; it is judged only if generator and machine have
 //! room.
 
 use crate::assessment::EvidenceItem;
@@ -12,14 +12,15 @@ use crate::figures::{duration_ns, plain};
 use crate::time_model::postgres::added_round_trip_ns;
 
 const RULE: &str = "round_trips";
-/// Length of a round trip below which the rule does not fire, in nanoseconds.
+/// Length of a round trip, in nanoseconds. The rule does not fire for shorter ones.
 const LEAST_TRIP_NS: f64 = 3e5;
-/// Length from which a round trip is a problem, in nanoseconds: it leaves the data centre or is delayed.
+/// Length of a round trip, in nanoseconds. A longer one is a problem: it leaves the data centre or is
+/// delayed.
 const FAR_NS: f64 = 2e6;
 
-/// Length from which [`MANY_TRIPS`] round trips are a problem, in nanoseconds.
+/// Length of a round trip, in nanoseconds. A longer one is a problem in calls with [`MANY_TRIPS`] or more.
 const SOME_WAY_NS: f64 = 1e6;
-/// Number of round trips of a call from which fewer are advised.
+/// Number of round trips of a call. From this number on, the advice is to make fewer.
 const MANY_TRIPS: f64 = 3.0;
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
@@ -28,8 +29,8 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     }
     let trips = 1.0 + gaps(repeat);
     let measured = trip_ns(repeat);
-    // The delay that the run adds is certain. A longer round trip is only certain if nothing else can be
-    // the reason.
+    // A delay that the run itself adds is certain. A longer round trip is certain only if nothing else
+    // explains it.
     let unclear = obscured(repeat);
     let outside = (measured + in_transactions_ns(repeat)) / trips;
     let declared = added_round_trip_ns(repeat.server.step).map(|added| {
@@ -64,7 +65,7 @@ pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
     vec![CheckResult::Cost(cost(own_ns, trip, trips, evidence))]
 }
 
-/// Returns the cost of `trips` round trips of `trip` nanoseconds.
+/// Returns the cost of `trips` round trips per call, each `trip` nanoseconds long.
 fn cost(own_ns: f64, trip: f64, trips: f64, evidence: Vec<EvidenceItem>) -> CauseCost {
     CauseCost {
         rule: RULE,
@@ -103,13 +104,14 @@ fn means(repeat: &RepeatFacts<'_, '_>) -> Vec<EvidenceItem> {
     server.step.operations.keys().filter_map(of).collect()
 }
 
-/// Returns the time of a call outside the server and outside its transaction in nanoseconds: one round
-/// trip and the driver.
+/// Returns the time of a call, in nanoseconds, in which neither the server works nor a transaction is open:
+/// one round trip and the driver.
 fn trip_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     repeat.model.sum_of("rest") + repeat.model.sum_of("network")
 }
 
-/// Returns a reason why the remainder of the service time can be something else than the network.
+/// Returns a reason why the remainder of the service time may not be the network's; `None` if there is no
+/// such reason.
 fn obscured(repeat: &RepeatFacts<'_, '_>) -> Option<&'static str> {
     let limits = &repeat.facts.thresholds.cpu;
     let generator = &repeat.server.step.generator;
@@ -134,7 +136,7 @@ fn obscured(repeat: &RepeatFacts<'_, '_>) -> Option<&'static str> {
     }
 }
 
-/// Returns the mean number of pauses between the statements of a call.
+/// Returns the mean number of pauses between two statements of a call.
 pub(super) fn gaps(repeat: &RepeatFacts<'_, '_>) -> f64 {
     let server = &repeat.server;
     let parts = server
@@ -159,8 +161,8 @@ pub(super) fn gaps(repeat: &RepeatFacts<'_, '_>) -> f64 {
     }
 }
 
-/// Returns the time of round trips inside transactions in nanoseconds; the session is idle in transaction
-/// meanwhile.
+/// Returns the time of a call's round trips inside transactions, in nanoseconds. Meanwhile the session is
+/// idle in transaction.
 pub(super) fn in_transactions_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     let open = repeat
         .model

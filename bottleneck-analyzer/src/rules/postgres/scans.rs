@@ -1,8 +1,8 @@
-//! Rule `sequential_scans`: tables, or indexes, that are read whole because no index fits.
+//! Rule `sequential_scans`: tables, or indexes, that are read whole because no index fits the condition.
 //!
 //! Fires if 10 scans or more read 10,000 rows or more each, a statement with a WHERE keeps at most a
 //! hundredth of them, and reading takes a tenth of the service time. Reads the tables `tables` and
-//! `statements`, or `database.rows_returned` ÷ `database.commits` where scans by table were not counted.
+//! `statements`, or `database.rows_returned` ÷ `database.commits` if scans were not counted for each table.
 //! The cost is the reading time of a call × the statement's share × (1 − kept share).
 
 use super::statements::{self, LoadStatement, running_ns, short};
@@ -12,16 +12,16 @@ use crate::figures::{plain, share};
 use crate::postgres::CitedRow;
 
 const RULE: &str = "sequential_scans";
-/// Rows per scan from which an index would pay.
+/// Rows read by a scan. From this number on, an index would help.
 const LEAST_ROWS: f64 = 10_000.0;
-/// Kept rows ÷ read rows up to which an index would pay.
+/// Kept rows ÷ read rows. Up to this ratio an index would help.
 const MOST_KEPT: f64 = 0.01;
 const LEAST_SCANS: f64 = 10.0;
 
-/// Entries of an index scan ÷ rows of the table from which the index is read whole.
+/// Entries read by an index scan ÷ rows of the table. From this ratio on, the index counts as read whole.
 const WHOLE: f64 = 0.9;
 
-/// Table, or index of it, that is read whole.
+/// Table, or index of a table, that is read whole.
 struct WholeScan {
     relation: String,
     /// Beginning of the title.
@@ -85,8 +85,8 @@ fn scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     })
 }
 
-/// Finds an index that is read whole, because the condition is on the result of a cast or a function. The
-/// server then counts no whole scan of the table.
+/// Finds an index that is read whole because the condition is on the result of a cast or a function. The
+/// server does not count this as a scan of the whole table.
 fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     let (scans, read) = (row.count("idx_scan"), row.count("idx_entries_read"));
     let rows = read / scans.max(1.0);
@@ -107,8 +107,8 @@ fn index_scan_of(row: &CitedRow<'_>) -> Option<WholeScan> {
     })
 }
 
-/// Returns the cost of a scan, with the statement that causes it: one that names the table and keeps few
-/// rows.
+/// Returns the cost of a scan and names the statement that causes it: one that names the table and keeps few
+/// of the rows.
 fn cost(
     repeat: &RepeatFacts<'_, '_>,
     scan: &WholeScan,
@@ -117,7 +117,7 @@ fn cost(
     let found = statements
         .iter()
         .find(|s| s.names(&scan.relation) && is_selective(s, scan.rows));
-    // Statements may not have been counted at all: then the table alone is named.
+    // If statements were not counted, no statement can be found, and the finding names only the table.
     if found.is_none() && !statements.is_empty() {
         return None;
     }
@@ -163,7 +163,8 @@ fn cost(
     })
 }
 
-/// Returns the time of a call spent on reading rows in nanoseconds: CPU, and pages that were not in memory.
+/// Returns the time of a call spent on reading rows, in nanoseconds: CPU time, and waits for pages that were
+/// not in memory.
 pub(super) fn reading_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     running_ns(repeat) + repeat.model.sum_of("io.datafileread") + repeat.model.sum_of("io.aio")
 }
@@ -174,7 +175,7 @@ fn is_selective(statement: &LoadStatement<'_>, rows_read: f64) -> bool {
     text.contains("where") && kept <= MOST_KEPT && !text.starts_with("insert")
 }
 
-/// Checks the rows read by the whole database, for reports without figures by table.
+/// Checks the number of rows that the whole database read, for reports without figures for each table.
 fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -> Vec<CheckResult> {
     let server = &repeat.server;
     let (Some(read), Some(commits)) = (
@@ -205,7 +206,7 @@ fn by_counters(repeat: &RepeatFacts<'_, '_>, statements: &[LoadStatement<'_>]) -
     vec![CheckResult::Cost(cost_by_counters(repeat, &scan, found))]
 }
 
-/// Returns the cost of reading rows, for reports without figures by table.
+/// Returns the cost of reading rows, for reports without figures for each table.
 fn cost_by_counters(
     repeat: &RepeatFacts<'_, '_>,
     scan: &WholeScan,

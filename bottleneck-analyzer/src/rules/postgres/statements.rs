@@ -1,9 +1,9 @@
 //! Rule `statement_cpu`: the statement that uses most of the server's CPU.
 //!
-//! Fires if one statement takes 30 % of the service time on a CPU; a problem if its mean time is 5 ms or
-//! more and ten times that of all others, over 50 calls or more. Reads the table `statements`
-//! (`pg_stat_statements`) and sampled sessions. The cost is the running time of a call × the statement's
-//! share of `exec_ns`.
+//! Fires if one statement takes 30 % of the service time on a CPU. It is a problem if the statement's mean
+//! time is 5 ms or more and ten times the mean of all others, over 50 calls or more. Reads the table
+//! `statements` (`pg_stat_statements`) and sampled sessions. The cost is the running time of a call × the
+//! statement's share of `exec_ns`.
 
 use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{duration_ns, plain, share};
@@ -11,17 +11,18 @@ use crate::postgres::{CitedRow, OtherApplication, PostgresEvidence};
 
 const RULE: &str = "statement_cpu";
 
-/// Number of calls from which the mean of a statement is reliable.
+/// Number of calls. From this number on, the mean time of a statement is reliable.
 const LEAST_CALLS: f64 = 50.0;
-/// Mean time of a statement ÷ mean time of all others from which it is an outlier.
+/// Mean time of a statement ÷ mean time of all others. From this ratio on, the statement is an outlier.
 const OUTLIER: f64 = 10.0;
-/// Mean time of a statement from which it can be a problem, in nanoseconds.
+/// Mean time of a statement, in nanoseconds. From this time on, the statement can be a problem.
 const SLOW_NS: f64 = 5e6;
 
-/// Share of the server's CPU of another application from which its statements are filtered out.
+/// Share of the server's CPU that another application uses. From this share on, the other application's
+/// statements are filtered out.
 const OTHERS_SHARE: f64 = 0.05;
 
-/// Returns the time of a call without a wait event in nanoseconds: on a CPU, or ready for one.
+/// Returns the time of a call without a wait event, in nanoseconds: the session ran on a CPU or was ready to.
 pub(super) fn running_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     repeat.model.sum_of("server_cpu") + repeat.model.sum_of("server_runnable")
 }
@@ -29,7 +30,7 @@ pub(super) fn running_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
 /// Statement of the load with its share of the time of all statements.
 pub(super) struct LoadStatement<'a> {
     pub(super) row: CitedRow<'a>,
-    /// Share of the execution time of all statements.
+    /// Share of the execution time of all statements of the load, from 0 to 1.
     pub(super) share: f64,
 }
 
@@ -38,12 +39,12 @@ impl LoadStatement<'_> {
         self.row.label("statement")
     }
 
-    /// Returns a figure per call.
+    /// Returns the figure `name` of the statement, divided by its number of calls.
     pub(super) fn per_call(&self, name: &str) -> Option<f64> {
         Some(self.row.figure(name)? / self.row.figure("calls").filter(|n| *n > 0.0)?)
     }
 
-    /// Returns true if the text names a relation, with or without its schema.
+    /// Returns true if the statement's text names the relation, with or without its schema.
     pub(super) fn names(&self, relation: &str) -> bool {
         let bare = relation
             .rsplit('.')
@@ -56,9 +57,9 @@ impl LoadStatement<'_> {
     }
 }
 
-/// Returns the statements of the load, the longest first; `None` if statements were not counted. The server
-/// counts the statements of all applications: if another one was active, only statements that sampled
-/// sessions of the load ran are kept.
+/// Returns the statements of the load, those with the largest share of the time first; `None` if statements
+/// were not counted. The server counts the statements of all applications. If another application was active,
+/// only statements are kept that a session of the load was seen to run.
 pub(super) fn of_load<'a>(server: &PostgresEvidence<'a>) -> Option<Vec<LoadStatement<'a>>> {
     let rows = server.table("statements")?;
     let seen: Vec<String> =
@@ -88,7 +89,8 @@ pub(super) fn of_load<'a>(server: &PostgresEvidence<'a>) -> Option<Vec<LoadState
     Some(found)
 }
 
-/// Returns a statement with every parameter as `?`, so that texts from different views compare.
+/// Returns the statement with every parameter `$n` replaced by `?`, so that texts from different views can be
+/// compared.
 fn shape(statement: &str) -> String {
     let mut shape = String::new();
     let mut letters = statement.chars().peekable();
@@ -100,7 +102,7 @@ fn shape(statement: &str) -> String {
     shape
 }
 
-/// Cuts a statement to the length of a title.
+/// Shortens a statement to the length that fits into a title.
 pub(super) fn short(statement: &str) -> String {
     const MOST: usize = 80;
     if statement.chars().count() <= MOST {
@@ -170,7 +172,8 @@ fn cost(repeat: &RepeatFacts<'_, '_>, top: &LoadStatement<'_>, outlier: bool) ->
     }
 }
 
-/// Returns true if the mean of `top` is ten times that of all others together, which have as many calls.
+/// Returns true if the mean time of `top` is ten times the mean time of all other statements, and these have
+/// at least as many calls together.
 fn stands_out(top: &LoadStatement<'_>, all: &[LoadStatement<'_>]) -> bool {
     let of = |name: &str| all[1..].iter().map(|s| s.row.count(name)).sum::<f64>();
     let (calls, exec_ns) = (of("calls"), of("exec_ns"));

@@ -1,9 +1,9 @@
 //! Rule `temp_files`: sorts and hashes that do not fit into `work_mem`.
 //!
-//! Fires if a call writes 1 MiB or more of temporary files and that takes 2 % of the service time. Reads
-//! `database.temp_bytes`, the `io.buffile*` waits and `temp_ns` of the statements. The cost is a lower
-//! bound: the largest of sampled waits, timed reads and writes, and copying the bytes twice at 2 GiB/s;
-//! most of the true cost is CPU.
+//! Fires if a call writes 1 MiB or more to temporary files and that takes 2 % of the service time. Reads
+//! `database.temp_bytes`, the `io.buffile*` waits and `temp_ns` of the statements. The cost is a lower bound,
+//! because most of the true cost is CPU. It is the largest of three figures: the sampled waits, the timed
+//! reads and writes, and the time to copy the bytes twice at 2 GiB/s.
 
 use super::statements::{self, short};
 use crate::assessment::EvidenceItem;
@@ -11,11 +11,11 @@ use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::figures::{bytes, duration_ns};
 
 const RULE: &str = "temp_files";
-/// Bytes of a block.
+/// Size of a block, in bytes.
 const BLOCK: f64 = 8192.0;
-/// Bytes per call from which the rule fires; less stays in the page cache at little cost.
+/// Bytes per call. The rule does not fire below, because fewer bytes stay in the page cache at little cost.
 const LEAST_BYTES: f64 = 1_048_576.0;
-/// Share of the service time from which the rule fires; it is low because the cost is a lower bound.
+/// Smallest share of the service time at which the rule fires. It is small because the cost is a lower bound.
 const LEAST_SHARE: f64 = 0.02;
 /// Upper bound for the speed of copying to and from the page cache, in bytes per second.
 const FASTEST_COPY: f64 = 2_147_483_648.0;
@@ -49,7 +49,7 @@ fn wait_evidence(repeat: &RepeatFacts<'_, '_>) -> impl Iterator<Item = EvidenceI
     waits.flat_map(|part| part.evidence.iter().cloned())
 }
 
-/// Returns the cost of `spilt` bytes of temporary files per call.
+/// Returns the cost of temporary files into which a call writes `spilt` bytes.
 fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, evidence: Vec<EvidenceItem>) -> CauseCost {
     let (statement, told) = spiller(repeat);
     let copied = 2.0 * spilt / FASTEST_COPY * 1e9;
@@ -91,8 +91,8 @@ fn cost(repeat: &RepeatFacts<'_, '_>, spilt: f64, evidence: Vec<EvidenceItem>) -
     }
 }
 
-/// Returns the statement that writes the most temporary files, and the time of a call that all such files
-/// take if the server timed them, in nanoseconds.
+/// Returns the statement that writes the most to temporary files, and the time that the server measured for
+/// all of a call's temporary files, in nanoseconds; 0 if it did not measure.
 fn spiller(repeat: &RepeatFacts<'_, '_>) -> (String, f64) {
     let Some(all) = statements::of_load(&repeat.server) else {
         return (String::new(), 0.0);

@@ -1,9 +1,9 @@
-//! Rule `redis_append_only`: writes that wait for the disk under the append-only file.
+//! Rule `redis_append_only`: writes that wait for the disk because of the append-only file.
 //!
 //! With `appendfsync always` it fires if flushes take a quarter of the time for which a call holds its
-//! connection. Otherwise it fires if `aof_delayed_fsync` counted a write that waited. Reads the settings,
-//! `aof_enabled` and `answer_mean_ns`, `answer_least_ns`. The wait of a call is (mean − fastest answer) ×
-//! round trips.
+//! connection. With another setting it fires if `aof_delayed_fsync` counted a write that waited. Reads the
+//! settings, `aof_enabled` and `answer_mean_ns`, `answer_least_ns`. The wait of a call is (mean − fastest
+//! answer) × round trips.
 
 use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -14,7 +14,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_append_only";
 
-/// Share of a call from which waiting for the disk is a problem; every durable write waits a little.
+/// Share of a call. Waiting for the disk is a problem from this share on; every durable write waits a little.
 const MATTERS: f64 = 0.25;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -53,7 +53,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     }
 }
 
-/// Returns the mean wait of a call for flushes in nanoseconds; `None` if it was not measured.
+/// Returns the mean time that a call waits for flushes, in nanoseconds; `None` if it was not measured.
 fn waited_ns(server: &RedisEvidence<'_>) -> Option<f64> {
     let waited = server.flush_wait_ns()? * server.round_trips();
     Some(waited.min(server.at_stake_ns()))

@@ -1,8 +1,8 @@
-//! Rule `redis_bytes`: answers to other clients, which the main thread copies and writes too.
+//! Rule `redis_bytes`: answers to other clients, which the main thread must also copy and write.
 //!
-//! Fires if other clients receive 1 MiB/s or more and a tenth of all bytes; a problem if that takes a tenth
-//! of the thread's time. Reads `net_output_bytes`, less the answers of the load. The cost is the thread's
-//! time outside of commands × the share of others' bytes.
+//! Fires if other clients receive 1 MiB/s or more and that is a tenth of all bytes; a problem if it takes a
+//! tenth of the thread's time. Reads `net_output_bytes`, less the answers to the load. The cost is the
+//! thread's time outside of commands × other clients' share of the bytes.
 
 use super::{MATTERS, clients};
 use crate::assessment::{Confidence, FindingKind, ImpactOf};
@@ -14,7 +14,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_bytes";
 
-/// Rate from which the rule fires; observing a server takes less.
+/// Bytes per second to other clients. The rule does not fire below, because observing the server takes fewer.
 const LEAST_BYTES_PER_S: f64 = 1_048_576.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -99,7 +99,7 @@ fn finding(
     draft
 }
 
-/// Returns the id of the finding that explains the bytes: MONITOR, or commands with large values.
+/// Returns the id of the finding that explains the bytes: about MONITOR, or about commands with large values.
 fn cause(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &Conclusions) -> Option<String> {
     if clients::monitor(server).is_some() {
         return Some(format!("redis_monitor:{}", bench.id()));

@@ -2,10 +2,11 @@
 //!
 //! - `redis_maxclients` fires on refused connections, or if 90 % of `maxclients` are connected.
 //! - `redis_churn` fires if the load opens a connection in a hundredth of its calls and connecting takes a
-//!   tenth of a call, or if a tenth as many connections as calls are opened.
+//!   tenth of a call. It also fires if other clients open a tenth as many connections as there are calls.
 //! - `redis_monitor` fires on a client that runs MONITOR; a problem if the thread is 70 % busy or sending
 //!   takes a tenth of its time.
-//! - `redis_output` fires on clients that were disconnected for unread answers, or have 1 MiB unread.
+//! - `redis_output` fires on clients that were disconnected because they did not read their answers, or that
+//!   have 1 MiB of unread answers.
 //!
 //! They read the server's statistics and the table `clients`.
 
@@ -18,15 +19,15 @@ use crate::figures::{bytes, duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
-/// Share of `maxclients` from which the rule fires.
+/// Share of `maxclients` that is connected. The rule fires from this share on.
 const NEARLY_ALL: f64 = 0.90;
-/// New connections per call from which the load does not keep its connections.
+/// New connections per call of the load. From this ratio on, the load does not keep its connections.
 const CHURN: f64 = 0.01;
-/// New connections per call from which other clients do not keep theirs.
+/// New connections of other clients per call. From this ratio on, other clients do not keep theirs.
 const CHURN_OF_OTHERS: f64 = 0.10;
-/// Unread bytes of a client from which the rule fires.
+/// Bytes that a client has not read. The rule fires from this number on.
 const OUTPUT_BYTES: f64 = 1_048_576.0;
-/// Busy share of the thread from which a monitor is a problem.
+/// Busy share of the main thread. From this share on, a client that runs MONITOR is a problem.
 const BUSY: f64 = 0.70;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -65,7 +66,7 @@ fn refused(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclus
     out.add_finding(turned_away(bench, (refused, limit), &statement).evidence(evidence));
 }
 
-/// Builds the finding about connections near, or past, the limit.
+/// Builds the finding about a number of connections near or past the limit.
 fn turned_away(
     bench: &BenchFacts<'_>,
     (refused, limit): (f64, f64),
@@ -125,7 +126,7 @@ fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusio
     out.add_finding(churned(bench, server, came, (ours, connecting_ns)));
 }
 
-/// Builds the finding about connections that are opened anew.
+/// Builds the finding about connections that are opened and closed all the time.
 fn churned(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
@@ -178,7 +179,7 @@ fn of_kind<'a>(
     server.rows("clients").filter(move |(_, row)| is(row))
 }
 
-/// Returns name and address of a client.
+/// Returns name and address of the client in `row`.
 fn whose(row: &EvidenceRow) -> String {
     let label = |name: &str| row.labels.get(name).filter(|text| !text.is_empty());
     match (label("name"), label("address")) {
@@ -301,7 +302,8 @@ fn slow_readers(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Co
     out.add_finding(unread(bench, server, kind, held, &whose, title));
 }
 
-/// Builds the finding about unread answers; `held` is the client with the most, by its index, and their bytes.
+/// Builds the finding about unread answers. `held` is the client with the most unread bytes: its index in the
+/// table, and the bytes.
 fn unread(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,
@@ -337,7 +339,7 @@ fn unread(
         )
 }
 
-/// Rules out slow readers, as far as the server counts them.
+/// Rules out clients that read too slowly, as far as the server counts them.
 fn no_slow_reader(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_output";
     if !server.was_read("clients") {

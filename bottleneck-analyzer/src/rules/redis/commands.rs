@@ -1,9 +1,9 @@
 //! Rules `redis_command` and `redis_scripts` about commands of other clients.
 //!
-//! `redis_command` fires if calls of the load wait a tenth of their response time behind one command of
+//! `redis_command` fires if calls of the load spend a tenth of their response time waiting for one command of
 //! other clients. Reads the table `commands` (`INFO commandstats`, latency histograms) and the slow log. The
 //! wait follows from the M/G/1 queue in [`crate::redis`]. `redis_scripts` fires if 1,000 scripts or more are
-//! cached and new ones come.
+//! cached and new ones are added.
 
 use bench_report::EvidenceRow;
 
@@ -17,12 +17,12 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_command";
 
-/// Command of other clients.
+/// Command that other clients send.
 struct OtherCommand<'a> {
     place: usize,
     row: &'a EvidenceRow,
     name: &'a str,
-    /// Mean wait of the load's calls behind it, in nanoseconds.
+    /// Mean time that a call of the load waits for this command, in nanoseconds.
     wait_ns: f64,
 }
 
@@ -143,8 +143,8 @@ fn found(
         )
 }
 
-/// Returns the longest call in microseconds: exact from the slow log, else within a factor of two from the
-/// histogram.
+/// Returns the length of the command's longest call, in microseconds: exact from the slow log, else within a
+/// factor of two from the histogram.
 fn longest_us(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f64> {
     let is = |row: &EvidenceRow| row.labels.get("command").is_some_and(|c| c == other.name);
     let logged = server.rows("slow_calls").find(|(_, row)| is(row));
@@ -152,7 +152,7 @@ fn longest_us(server: &RedisEvidence<'_>, other: &OtherCommand<'_>) -> Option<f6
     logged.or(other.row.figures.get("longest_us")).copied()
 }
 
-/// Returns the confidence: high for several calls with a histogram of their lengths.
+/// Returns the confidence: high for several calls whose lengths are in a histogram.
 fn confidence(calls: f64, squares: Option<f64>) -> Confidence {
     if calls >= 2.0 && squares.is_some() {
         Confidence::High
@@ -161,7 +161,7 @@ fn confidence(calls: f64, squares: Option<f64>) -> Confidence {
     }
 }
 
-/// Returns advice about a command, and the reason why it is slow.
+/// Returns advice about a command, and the reason why the command is slow.
 fn advice(command: &str) -> (&'static [&'static str], &'static str) {
     match command {
         "keys" => (
@@ -201,10 +201,11 @@ fn advice(command: &str) -> (&'static [&'static str], &'static str) {
     }
 }
 
-/// Number of cached scripts from which their texts are generated.
+/// Number of cached scripts. From this number on, applications seem to generate the texts of scripts.
 const SCRIPTS_MANY: f64 = 1_000.0;
 
-/// Checks for scripts that have values in their text instead of arguments, and so fill the cache.
+/// Checks for scripts with values in their text instead of arguments. Each value is a new script and fills
+/// the cache.
 fn too_many_scripts(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
     let rule = "redis_scripts";
     let (Some(cached), Some(new)) = (

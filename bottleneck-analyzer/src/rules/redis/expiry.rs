@@ -1,8 +1,8 @@
-//! Rule `redis_expiry`: time of the main thread in the search for expired keys.
+//! Rule `redis_expiry`: time that the main thread spends on searching for expired keys.
 //!
 //! Fires if the search takes a twentieth of the thread's time; a problem if it costs a tenth of the response
 //! time or of the thread. Reads `expire_cycle_cpu_ms` and `expire_cap_reached`. Searches that reached their
-//! limit count as slices of 25 ms in the M/G/1 queue.
+//! time limit count as pieces of 25 ms in the M/G/1 queue.
 
 use super::MATTERS;
 use crate::assessment::{Confidence, FindingKind, ImpactOf};
@@ -14,9 +14,9 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_expiry";
 
-/// Share of the thread's time from which the rule fires.
+/// Share of the thread's time. The rule fires from this share on.
 const TOLD: f64 = 0.05;
-/// The longest slice at ordinary effort, in microseconds: 25 % of a tenth of a second.
+/// Longest piece of the search at the default effort, in microseconds: 25 % of a tenth of a second.
 const SLICE_US: f64 = 25_000.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -46,7 +46,7 @@ fn finding(
     spent_ms: f64,
     ratio: f64,
 ) -> FindingDraft {
-    // Cycles that were cut off at their limit are the long ones; the rest is spread thinly.
+    // Searches that reached their limit count as long pieces; the rest of the time is in many short pieces.
     let capped = server.figure("expire_cap_reached").unwrap_or(0.0);
     let long_us = (capped * SLICE_US).min(spent_ms * 1e3);
     let wait_ns = server.wait_behind(long_us, long_us * SLICE_US);

@@ -1,12 +1,12 @@
-//! Joins the conclusions of all repeats: a finding in one repeat is kept, and a check passes only if it
-//! passed in all.
+//! Joins the conclusions about all repeats. A finding is kept if one repeat has it; a check passes only if it
+//! passed in all repeats.
 
 use std::collections::BTreeMap;
 
 use crate::assessment::{Confidence, Finding};
 use crate::conclusions::Conclusions;
 
-/// Adds the worst version of each finding, with the number of repeats that had it.
+/// Adds each finding once, in its worst version, with the number of repeats that had it.
 pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
     let all = repeats.len();
     let mut found: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
@@ -45,7 +45,8 @@ pub(super) fn join(repeats: Vec<Conclusions>, out: &mut Conclusions) {
     }
 }
 
-/// Notes the number of repeats in a finding, and lowers the confidence if half of them or fewer had it.
+/// Adds the number of repeats to the finding's text. Lowers its confidence if at most half of the repeats had
+/// it.
 fn note_repeats(finding: &mut Finding, seen: usize, all: usize) {
     if all < 2 {
         return;

@@ -1,5 +1,5 @@
-//! Rules about Redis: other work of its main thread, refused clients and waiting. Each checks one repeat of
-//! the operating point.
+//! Rules about Redis: other work of the main thread, refused clients, and waits. Each rule checks one repeat
+//! of the operating point.
 
 mod append_only;
 mod bytes;
@@ -20,7 +20,7 @@ use crate::conclusions::Conclusions;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
 
-/// Share of the mean response time, or of the capacity, from which avoidable time is a problem.
+/// Share of the mean response time or of the capacity. From this share on, avoidable time is a problem.
 const MATTERS: f64 = 0.10;
 
 /// Rule that checks one repeat of a bench.

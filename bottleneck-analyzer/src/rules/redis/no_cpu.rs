@@ -1,7 +1,8 @@
 //! Rule `redis_no_cpu`: the main thread was ready to run and had no CPU.
 //!
-//! Fires if that took a tenth of the time; a problem if an affinity keeps Redis to fewer cores while the
-//! machine has room. Reads `main_thread_ready_s` and `cores_allowed` of the server, and the machine's CPU.
+//! Fires if that took a tenth of the time; a problem if an affinity restricts Redis to fewer cores than the
+//! machine has while the machine has room. Reads `main_thread_ready_s` and `cores_allowed` of the server, and
+//! the machine's CPU.
 
 use super::MATTERS;
 use crate::assessment::{Confidence, FindingKind, ImpactOf};
@@ -12,7 +13,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_no_cpu";
 
-/// Busy share of the machine from which threads wait for a CPU.
+/// Busy share of the machine's CPU. From this share on, threads wait for a CPU because the machine is full.
 const FULL: f64 = 0.70;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -40,7 +41,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         .map(crate::step_cpu_use::StepCpuUse::busy_ratio);
     let has_room = busy.is_some_and(|busy| busy < FULL);
     let confined = confined(bench, server);
-    // On a machine that is full the CPU's own rules say whose it is.
+    // If the machine is full, the rules about the CPU tell which programs use it.
     let kind = if confined.is_some() && has_room {
         FindingKind::Problem
     } else {
@@ -88,7 +89,8 @@ fn reason(confined: Option<&str>, busy: Option<f64>) -> String {
     }
 }
 
-/// Describes an affinity that allows fewer cores than there are: `1 of 2 cores, shared with the load`.
+/// Describes an affinity that allows Redis fewer cores than the machine has: `1 of 2 cores, shared with the
+/// load`. `None` if there is none.
 fn confined(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<String> {
     let cores = bench.source.report.environment.cores? as f64;
     let allowed = server.figure("cores_allowed").filter(|n| *n < cores)?;

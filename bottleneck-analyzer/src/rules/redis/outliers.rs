@@ -1,9 +1,9 @@
 //! Rule `redis_outliers`: a few calls of the load's commands that take far longer than the others, most
-//! likely for large values.
+//! likely because of large values.
 //!
-//! Fires if the longest call takes 1 ms and ten times the mean of the others, and calls wait a tenth of
-//! their response time behind such. Reads the table `commands` (histograms) and the slow log. The wait
-//! follows from the M/G/1 queue in [`crate::redis`].
+//! Fires if the longest call takes 1 ms and ten times the mean of the others, and calls spend a tenth of
+//! their response time waiting for such calls. Reads the table `commands` (histograms) and the slow log. The
+//! wait follows from the M/G/1 queue in [`crate::redis`].
 
 use bench_report::EvidenceRow;
 
@@ -17,15 +17,17 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_outliers";
 
-/// Longest call ÷ mean call from which a call is an outlier.
+/// Longest call ÷ mean call. From this ratio on, the call is an outlier.
 const OTHER_KIND: f64 = 10.0;
-/// Length from which a call can be an outlier, in microseconds; a busy machine delays any call for less.
+/// Length of a call, in microseconds. Shorter calls are no outliers, because a busy machine delays any call
+/// for that long.
 const LEAST_US: f64 = 1_000.0;
 
-/// Share of the slow calls not sent by the load from which they count as other clients'.
+/// Calls beyond those that the load sent ÷ slow calls. From this ratio on, the slow calls count as those of
+/// another client.
 const MOST_OF_THEM: f64 = 0.9;
 
-/// Slow calls of one command.
+/// Slow calls of one command, the others being fast.
 struct SlowCalls {
     place: usize,
     name: String,
@@ -75,7 +77,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     out.add_finding(found(bench, server, &worst).evidence(evidence));
 }
 
-/// Finds the outliers among the calls of a row; `None` if there are none.
+/// Finds the outliers among the calls of the command in `row`; `None` if there are none.
 fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<SlowCalls> {
     let figure = |name: &str| row.figures.get(name).copied();
     let (calls, usec) = (figure("calls")?, figure("usec")?);
@@ -86,7 +88,8 @@ fn slow(server: &RedisEvidence<'_>, place: usize, row: &EvidenceRow) -> Option<S
             let figure = |name: &str| logged.figures.get(name).copied();
             Some((figure("calls")?, figure("usec")?, figure("longest_us")?))
         });
-    // The slow log counts them; the histogram knows of the longest within a factor of two.
+    // The slow log has the number of slow calls. The histogram has only the longest one, within a factor of
+    // two.
     let (slow, taken, longest_us) = if let Some(logged) = logged {
         logged
     } else {
@@ -111,7 +114,7 @@ fn found(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, worst: &SlowCalls) 
     let name = worst.name.to_uppercase();
     let made: f64 = server.calls_of(&worst.name);
     let others = (worst.calls - made).max(0.0);
-    // Calls at the very ends of the step are on one side only.
+    // The counts of server and load differ by the calls under way at both ends of the step.
     let whose = if others >= MOST_OF_THEM * worst.those {
         format!(
             "The server counted {} {name} more than the load sent: they are most likely another \

@@ -1,7 +1,7 @@
 //! Rule `redis_paused`: a client paused all others (CLIENT PAUSE, a failover).
 //!
 //! Fires on such a command in the table `commands`; a problem if calls lost a tenth of their response time.
-//! The loss is the larger one of the wait behind the longest answer to a poll (`answer_most_ns`) and the
+//! The loss is the larger of two times: the wait for the longest answer to a poll (`answer_most_ns`), and the
 //! time lost to stalls of the throughput.
 
 use bench_report::EvidenceRow;
@@ -16,13 +16,15 @@ use crate::rules::stalls;
 
 const RULE: &str = "redis_paused";
 
-/// Length from which the answer to a minimal query was paused, in nanoseconds.
+/// Time of an answer to a minimal query, in nanoseconds. From this time on, the server was paused.
 const LEAST_NS: f64 = 100e6;
 
-/// Commands that pause all clients. Servers count the subcommands of CLIENT and CLUSTER apart since 7.0.
+/// Commands that pause all clients. Since version 7.0 servers count the subcommands of CLIENT and CLUSTER
+/// separately.
 const PAUSING: [&str; 3] = ["client|pause", "failover", "cluster|failover"];
 
-/// Returns the pausing command of a row: `CLIENT PAUSE`. `None` if it is another command.
+/// Returns the name of the pausing command in `row`, as in `CLIENT PAUSE`; `None` if the command does not
+/// pause clients.
 fn pausing(row: &EvidenceRow) -> Option<String> {
     let command = row.labels.get("command").map(String::as_str);
     let command = command.filter(|command| PAUSING.contains(command))?;
@@ -35,7 +37,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
         return none(bench, server, out);
     };
     let calls = row.figures.get("calls").copied().unwrap_or(0.0);
-    // A pause of writes alone does not delay our minimal queries, which only read.
+    // A pause of writes alone does not delay the bench's minimal queries, which only read.
     let longest = server.figure("answer_most_ns").filter(|ns| *ns >= LEAST_NS);
     let asked_ns = longest.map_or(0.0, |ns| server.wait_behind(ns / 1e3, (ns / 1e3).powi(2)));
     let felt_ns = stalls::lost_in(bench, server.index).unwrap_or(0.0);
@@ -97,7 +99,7 @@ fn none(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusion
         )
     });
     let evidence = server.evidence("blocked_clients_max");
-    // Before 7.0 CLIENT's commands are not told apart.
+    // Before version 7.0 all subcommands of CLIENT are counted together.
     let any_client = server
         .rows("commands")
         .any(|(_, row)| row.labels.get("command").is_some_and(|c| c == "client"));

@@ -1,10 +1,10 @@
-//! Rule `redis_saving`: snapshots and rewrites, with the fork that stops the thread and the child process
-//! that works beside it.
+//! Rule `redis_saving`: snapshots and rewrites of the append-only file. The fork stops the main thread, and
+//! the child process competes with it.
 //!
-//! Fires on a fork, or if a child was at work for a fifth of the step; a problem if forks and slower calls
-//! cost a tenth of the response time. Reads `forks`, `latest_fork_us`, `saving_ratio`, the table `saving` and
-//! the series of the latency. The cost is the wait behind forks (M/G/1) plus the rise of the median while a
-//! child was at work × the share of that time.
+//! Fires on a fork, or if a child process was at work for a fifth of the step; a problem if forks and slower
+//! calls cost a tenth of the response time. Reads `forks`, `latest_fork_us`, `saving_ratio`, the table
+//! `saving` and the series of the latency. The cost is the wait for forks (M/G/1) plus the rise of the median
+//! while a child was at work × the share of that time.
 
 use bench_report::{EvidenceRow, Series};
 
@@ -18,9 +18,9 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_saving";
 
-/// Share of the step with a child process from which the rule fires.
+/// Share of the step in which a child process was at work. The rule fires from this share on.
 const TOLD: f64 = 0.2;
-/// Number of intervals with, and without, a child process that a comparison needs.
+/// Smallest number of intervals with a child process, and of intervals without one, for a comparison.
 const LEAST_INTERVALS: usize = 3;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -93,7 +93,7 @@ fn finding(
         )
 }
 
-/// Commands that start a child process; their time is that of the fork.
+/// Commands that start a child process. Nearly all of their time is the fork.
 const STARTERS: [&str; 4] = ["bgsave", "bgrewriteaof", "sync", "psync"];
 
 /// Returns true if the command of `row` starts a child process.
@@ -102,8 +102,8 @@ pub(super) fn starts_child(row: &EvidenceRow) -> bool {
     command.is_some_and(|command| STARTERS.contains(&command.as_str()))
 }
 
-/// Returns the mean wait of a call behind forks in nanoseconds: by the commands that started them, or by the
-/// length of the latest fork.
+/// Returns the mean time that a call waits for forks, in nanoseconds. Takes the larger of two estimates: from
+/// the commands that started the forks, and from the length of the latest fork.
 fn stopped_ns(server: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
     let starters = server
         .rows("commands")
@@ -113,7 +113,7 @@ fn stopped_ns(server: &RedisEvidence<'_>, forks: f64, fork_us: f64) -> f64 {
     starters.sum::<f64>().max(alike)
 }
 
-/// Describes forks and their purposes: `2 fork(s) (snapshot)`.
+/// Describes the forks and their purposes: `2 fork(s) (snapshot)`.
 fn what(server: &RedisEvidence<'_>, forks: f64) -> String {
     let seen = server
         .rows("saving")
@@ -129,19 +129,19 @@ fn what(server: &RedisEvidence<'_>, forks: f64) -> String {
     format!("{} fork(s){seen}", plain(forks))
 }
 
-/// Latency in intervals with a child process at work, and in intervals without.
+/// Latency in intervals with a child process at work, and in intervals without one.
 #[derive(Debug, Clone, Copy)]
 struct Slowdown {
     with_ns: f64,
     without_ns: f64,
     with_p99_ns: f64,
     without_p99_ns: f64,
-    /// Share of the intervals with a child process.
+    /// Share of the intervals in which a child process was at work, from 0 to 1.
     ratio: f64,
 }
 
 impl Slowdown {
-    /// Describes both latencies.
+    /// Describes both latencies in a sentence.
     fn sentence(self) -> String {
         format!(
             " While a child process was at work the median was {} ({} without), and the 99th \
@@ -154,7 +154,7 @@ impl Slowdown {
     }
 }
 
-/// Compares the intervals; `None` if there are too few of one kind.
+/// Compares the intervals with and without a child process; `None` if there are too few of either.
 fn slowdown(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>) -> Option<Slowdown> {
     let times: Vec<(f64, f64)> = server
         .rows("saving")

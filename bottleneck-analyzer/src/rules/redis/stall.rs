@@ -1,8 +1,8 @@
-//! Rule `redis_stall`: the server answered nobody for 100 ms or more.
+//! Rule `redis_stall`: the server answered no client for 100 ms or more.
 //!
-//! Fires if a minimal query took that long (`answer_most_ns`) and the generator's own stall does not explain
-//! it; a symptom if a slow command, a fork or the append-only file took half of the pause. The wait of calls
-//! is that behind one piece of work of this length (M/G/1).
+//! Fires if a minimal query took that long (`answer_most_ns`) and no stall of the generator itself explains
+//! it. It is a symptom if a slow command, a fork or the append-only file took half of the pause. The wait of
+//! calls is the wait for one piece of work of this length (M/G/1).
 
 use super::MATTERS;
 use crate::assessment::{Confidence, FindingKind};
@@ -14,9 +14,9 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_stall";
 
-/// Length from which a pause is a stall, in nanoseconds; a busy machine causes shorter ones.
+/// Length of a pause, in nanoseconds. Shorter pauses are no stalls, because a busy machine causes them.
 const LEAST_NS: f64 = 100e6;
-/// Share of a stall from which an event is its cause.
+/// Share of a stall. An event that took at least this share is the cause of the stall.
 const EXPLAINS: f64 = 0.5;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -58,7 +58,7 @@ fn finding(
     longest: f64,
     mean: f64,
 ) -> FindingDraft {
-    // The wait of all calls that arrived during one stall.
+    // Mean over all calls: most of them did not arrive during the stall.
     let us = longest / 1e3;
     let wait_ns = server.wait_behind(us, us * us);
     let impact = server.share_of_response(wait_ns);
@@ -101,7 +101,7 @@ fn finding(
         )
 }
 
-/// Explains a pause of `longest` nanoseconds: the id of the finding that caused it, and a sentence.
+/// Explains a pause of `longest` nanoseconds: returns the id of the finding that caused it, and a sentence.
 fn cause(
     bench: &BenchFacts<'_>,
     server: &RedisEvidence<'_>,

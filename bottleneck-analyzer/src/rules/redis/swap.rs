@@ -1,7 +1,7 @@
-//! Rule `redis_swap`: memory of the Redis process that is in swap.
+//! Rule `redis_swap`: memory of the Redis process that was moved to swap.
 //!
-//! Fires from 1 MiB on, as information: it costs nothing until it is read, which the rule `swapping` reports
-//! for the machine. Reads `swap_bytes` and `used_memory_bytes`.
+//! Fires from 1 MiB on, as information. Memory in swap costs nothing until it is read; the rule `swapping`
+//! reports that for the machine. Reads `swap_bytes` and `used_memory_bytes`.
 
 use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
@@ -11,7 +11,7 @@ use crate::redis::RedisEvidence;
 
 const RULE: &str = "redis_swap";
 
-/// Bytes in swap from which the rule fires.
+/// Bytes in swap. The rule fires from this number on.
 const TOLD_BYTES: f64 = 1_048_576.0;
 
 pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusions) {
@@ -35,7 +35,7 @@ pub(super) fn check(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mu
     let part = used.map_or(String::new(), |used| {
         format!(", {} of what it uses", share((swapped / used).min(1.0)))
     });
-    // Swapped memory costs nothing until it is read; the rule `swapping` covers that.
+    // Memory in swap costs nothing until it is read; the rule `swapping` reports such reads.
     out.add_finding(
         bench
             .finding(RULE, FindingKind::Information)

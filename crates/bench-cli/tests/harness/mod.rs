@@ -1,4 +1,4 @@
-//! The example binary as the tests see it.
+//! Runs of the example program, as tests see them.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// `examples/a_bench`, which `cargo test -p bench-cli` builds beside the tests; `--test NAME` alone
-/// does not build it anew.
+/// Returns the command of `examples/a_bench`, which `cargo test -p bench-cli` builds beside the
+/// tests; `--test NAME` alone does not rebuild it.
 pub(crate) fn a_bench() -> Command {
     let own = std::env::current_exe().unwrap();
     let beside: PathBuf = own.ancestors().nth(2).unwrap().join("examples/a_bench");
@@ -27,12 +27,12 @@ pub(crate) fn a_bench() -> Command {
     command
 }
 
-/// Runs it to its end.
+/// Runs the example program to its end.
 pub(crate) fn run(words: &[&str]) -> Ran {
     ran(&a_bench().args(words).output().unwrap())
 }
 
-/// Returns its exit code and output as text.
+/// Converts the output of a finished program to text.
 pub(crate) fn ran(output: &Output) -> Ran {
     Ran {
         code: output.status.code(),

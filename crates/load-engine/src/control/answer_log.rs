@@ -5,10 +5,11 @@ use statistics::recovery::{Begun, TOLERANCE};
 use crate::record::cohort_counts::InFlightAges;
 use crate::record::interval::Interval;
 
-/// Answers from the end of a disturbance on, interval by interval, and what was under way at the last.
+/// Answers since the end of a disturbance, by interval, with the requests in flight at the last
+/// interval's end.
 #[derive(Debug)]
 pub(super) struct AnswerLog {
-    /// End of the disturbance.
+    /// End of the disturbance on `CLOCK_MONOTONIC`, in nanoseconds.
     disturbed_until_ns: u64,
     last_ns: u64,
     intervals: Vec<AnsweredInterval>,
@@ -20,7 +21,7 @@ pub(super) struct AnswerLog {
 struct AnsweredInterval {
     from_ns: u64,
     to_ns: u64,
-    /// Durations, each with the number of requests that took it.
+    /// Pairs of a duration in nanoseconds and the number of successful requests that took it.
     durations: Vec<(u64, u64)>,
     failed: u64,
 }
@@ -36,12 +37,13 @@ impl AnswerLog {
         }
     }
 
-    /// Returns the end of the disturbance.
+    /// Returns the end of the disturbance on `CLOCK_MONOTONIC`, in nanoseconds.
     pub(super) fn disturbed_until_ns(&self) -> u64 {
         self.disturbed_until_ns
     }
 
-    /// Adds the interval that ends at `now_ns`; those of before are left out.
+    /// Adds the interval that ends at `now_ns`. Ignores intervals that end before the disturbance
+    /// does.
     pub(super) fn push(&mut self, now_ns: u64, interval: &Interval) {
         let from_ns = std::mem::replace(&mut self.last_ns, now_ns);
         if now_ns <= self.disturbed_until_ns {
@@ -61,12 +63,14 @@ impl AnswerLog {
         self.in_flight.clone_from(&interval.in_flight);
     }
 
-    /// Returns the requests that began after the disturbance and before `until_ns`, in stretches of
-    /// `stretch_ns`: those are late that took longer than 1.1 × `base_ns`, failed, or still waited after
-    /// that time. It stops before the first of which nobody knows.
+    /// Returns the requests that began after the disturbance and before `until_ns`, by stretches of
+    /// `stretch_ns`. A request is late if it took longer than 1.1 × `base_ns`, failed, or is still
+    /// waiting after that time. The result stops before the first stretch with a request that waits
+    /// for a shorter time, because it is unknown whether that request will be late.
     ///
-    /// An answer's request began at the middle of its interval less its duration, to within half an
-    /// interval; a failure is placed at the middle itself, as nobody knows how long it took.
+    /// The beginning of an answered request is estimated, to within half an interval, as the middle
+    /// of the interval in which it finished minus its duration. A failed request has no known
+    /// duration, so its beginning is set to that middle.
     pub(super) fn stretches(&self, base_ns: u64, until_ns: u64, stretch_ns: u64) -> Vec<Begun> {
         let late_from_ns = (base_ns as f64 * TOLERANCE) as u64;
         let (now_ns, from_ns) = (self.last_ns, self.disturbed_until_ns);
@@ -95,7 +99,7 @@ impl AnswerLog {
             }
         };
         for interval in &self.intervals {
-            // Nothing begins after the end, whenever it is answered.
+            // No request begins after the end of the measured part, even if its answer comes later.
             let middle_less = |ns: u64| {
                 let first = interval.from_ns.saturating_sub(ns).min(until_ns);
                 let last = interval.to_ns.saturating_sub(ns).min(until_ns);
@@ -144,14 +148,15 @@ mod tests {
             let outcome = Outcome::success(OperationId::FIRST);
             recorder.record(&timestamps, &outcome, Within::WHOLLY);
         };
-        // Begun before the disturbance ended, and answered after it.
+        // Began before the disturbance ended, and was answered after it.
         ask(99 * S, Some(1_050 * MS));
-        // Two in time and one late in the first second, which is answered in the second one.
+        // Two requests of the first second are in time. One is late, and is answered in the second
+        // second.
         ask(100 * S + 200 * MS, Some(100 * MS));
         ask(100 * S + 300 * MS, Some(105 * MS));
         log.push(101 * S, &recorder.take_interval_at(101 * S));
         ask(100 * S + 400 * MS, Some(1_100 * MS));
-        // One hangs, and of one nobody knows.
+        // One request hangs. Of the other it is unknown whether it will be late.
         ask(101 * S + 500 * MS, None);
         ask(103 * S + 980 * MS, None);
         log.push(102 * S, &recorder.take_interval_at(102 * S));

@@ -1,9 +1,9 @@
-//! Readings of the CPU time at the boundaries of a step's measured spans.
+//! CPU time at the boundaries of a step's measured spans.
 
 use crate::load::cpu_use::{CpuReading, CpuUse};
 use crate::plan::segments::Segments;
 
-/// CPU readings where measuring begins and where each measured span ends.
+/// CPU readings at the start of the measured part and at the end of each measured span.
 #[derive(Debug)]
 pub(super) struct BoundaryReadings {
     boundaries: Vec<u64>,
@@ -11,7 +11,7 @@ pub(super) struct BoundaryReadings {
 }
 
 impl BoundaryReadings {
-    /// Creates the readings of a step, none of them taken yet.
+    /// Creates the readings of a step before any is taken.
     pub(super) fn new(segments: &Segments) -> Self {
         let boundaries = segments.boundaries();
         Self {
@@ -20,26 +20,27 @@ impl BoundaryReadings {
         }
     }
 
-    /// Returns the next boundary; the last one once all have passed.
+    /// Returns the next boundary on `CLOCK_MONOTONIC`, in nanoseconds; the last one once all have
+    /// passed.
     pub(super) fn next_ns(&self) -> u64 {
         let next = self.boundaries.get(self.readings.len());
         next.or(self.boundaries.last()).copied().unwrap_or(0)
     }
 
-    /// Returns true if measuring has begun.
+    /// Returns true if the measured part has begun.
     pub(super) fn has_begun(&self) -> bool {
         !self.readings.is_empty()
     }
 
-    /// Returns the number of measured spans that were begun, ended ones included.
+    /// Returns the number of measured spans that have begun, including those that have ended.
     pub(super) fn spans_begun(&self) -> usize {
         self.readings
             .len()
             .min(self.boundaries.len().saturating_sub(1))
     }
 
-    /// Takes a reading for the boundaries that have passed by `now_ns`, if any: one stands for those
-    /// that the controller was too late for.
+    /// Takes a single reading for all boundaries that have newly passed by `now_ns`; none if there
+    /// are none. Two boundaries share a reading if the controller was late.
     pub(super) fn pass(&mut self, now_ns: u64, mut read: impl FnMut() -> CpuReading) {
         let passed = self.boundaries.partition_point(|at_ns| *at_ns <= now_ns);
         if passed > self.readings.len() {
@@ -47,13 +48,13 @@ impl BoundaryReadings {
         }
     }
 
-    /// Takes `before` as the first reading: of a step whose measured part never began, the preparation
-    /// is all that can be accounted for.
+    /// Uses `before`, taken before the preparation, as the first reading. For a step whose measured
+    /// part never began, the CPU use then covers the preparation.
     pub(super) fn begin_with(&mut self, before: CpuReading) {
         self.readings = vec![before];
     }
 
-    /// Takes the reading of a step that ended before its last boundary, if it did.
+    /// Takes a last reading if the step ended before its last boundary.
     pub(super) fn end(&mut self, mut read: impl FnMut() -> CpuReading) {
         if self.readings.is_empty() {
             self.readings.push(read());
@@ -63,12 +64,13 @@ impl BoundaryReadings {
         }
     }
 
-    /// Returns the instant of the last reading.
+    /// Returns the instant of the last reading on `CLOCK_MONOTONIC`, in nanoseconds; 0 if there is
+    /// none.
     pub(super) fn last_ns(&self) -> u64 {
         self.readings.last().map_or(0, |reading| reading.at_ns)
     }
 
-    /// Returns the CPU time used from the first reading to the last, in nanoseconds.
+    /// Returns the CPU time used from the first reading to the last.
     pub(super) fn whole(&self) -> CpuUse {
         match (self.readings.first(), self.readings.last()) {
             (Some(first), Some(last)) => last.since(first),
@@ -76,7 +78,7 @@ impl BoundaryReadings {
         }
     }
 
-    /// Iterates over the CPU time used in each measured span that was begun.
+    /// Iterates over the CPU time used in each measured span that has begun.
     pub(super) fn spans(&self) -> impl Iterator<Item = CpuUse> {
         self.readings.windows(2).map(|pair| pair[1].since(&pair[0]))
     }

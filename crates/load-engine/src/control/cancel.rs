@@ -1,28 +1,30 @@
-//! One signal for everybody to stop, for threads and for tasks.
+//! Signal to stop, for all threads and tasks of a run.
 
 use tokio_util::sync::CancellationToken;
 
-/// Set once, by a signal or a caller; seen by the controller's thread and by tasks.
+/// Flag that a signal handler or a caller sets once. The controller's thread and all tasks observe
+/// it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(CancellationToken);
 
 impl Cancel {
-    /// Not cancelled.
+    /// Creates a flag that is not set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Cancels; later calls change nothing.
+    /// Sets the flag; further calls change nothing.
     pub fn cancel(&self) {
         self.0.cancel();
     }
 
-    /// Returns true if it was cancelled.
+    /// Returns true if the flag is set.
     pub fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
     }
 
-    /// Returns once it was cancelled. Not for hot paths: each wait registers with a shared list.
+    /// Waits until the flag is set. Not for hot paths, because each wait registers in a shared
+    /// list.
     pub async fn cancelled(&self) {
         self.0.cancelled().await;
     }

@@ -1,5 +1,5 @@
-//! Controller of one step: waits until the load can begin, watches it, drains it, and puts the result
-//! together.
+//! Controller of one step. It waits until the load can begin, starts and watches it, waits for the
+//! last answers, and assembles the result.
 
 use std::time::Duration;
 
@@ -23,29 +23,29 @@ use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
 
-/// Bound of the drain after a signal: the whole run must be over in 3 s.
+/// Longest drain after an interrupt, because the whole run must end within 3 s of it.
 const DRAIN_WHEN_CANCELLED: Duration = Duration::from_millis(200);
-/// Time between two looks at the state of a load that is being prepared.
+/// Time between two reports of the load's state while it is being prepared.
 const GAUGED_EVERY_NS: u64 = 200_000_000;
 
-/// Controller of one run of a load, the same for every kind: of a step, or of a traced run, whose
-/// measured segments are steps of the report each.
+/// Controller of one run of a load of any kind. The run is one step of the report, or a traced run
+/// of which each measured segment is a step of the report.
 pub(crate) struct Controller<'a> {
     plan: &'a StepPlan,
     cancel: &'a Cancel,
     observer: &'a mut dyn Observer,
     source: &'a mut dyn LoadSource,
     heartbeat: Heartbeat,
-    /// Answers after the spike of the load's curve, where it has one.
+    /// Answers since the end of the spike in the load's curve; absent for other loads.
     answers: Option<AnswerLog>,
-    /// Watch of the current step.
+    /// Time chart and stalls of the current step.
     watch: StepWatch,
-    /// Watches of the steps before it.
+    /// Time charts and stalls of the steps before it.
     watched: Vec<StepWatch>,
     /// True if each measured segment is a step of the report.
     tells_segments: bool,
     excused_wait: Duration,
-    /// True if the load could not begin at the instant that its plan gives.
+    /// True if the load could not begin at the start that its plan gives.
     late: bool,
 }
 
@@ -72,15 +72,15 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Makes each measured segment a step of the report, in a run in which requests may wait for
-    /// `excused_wait` by plan.
+    /// Makes each measured segment a step of the report. `excused_wait` is the length of the waits
+    /// that the run causes on purpose.
     pub(super) fn by_segment(mut self, excused_wait: Duration) -> Self {
         self.tells_segments = true;
         self.excused_wait = excused_wait;
         self
     }
 
-    /// Runs the load to its end, and returns the account of it.
+    /// Runs the load to its end, and returns everything measured.
     pub(crate) fn run(mut self) -> RunAccount {
         self.observer.phase(Phase::Connect);
         let before = self.source.read_cpu();
@@ -142,7 +142,7 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Waits until the load can begin; returns how the step ended before, if it did.
+    /// Waits until the load can begin. Returns the end of the step if it ended before that.
     fn prepare(&mut self) -> Option<StepEnd> {
         let mut gauged_ns = 0;
         let deadline_ns = monotonic_ns() + self.plan.connect_timeout.as_nanos() as u64;
@@ -173,8 +173,8 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Fixes when the step begins; a step that ended already, or comes too late, gets segments of no
-    /// length, and sessions that wait for it are not let go.
+    /// Sets the instants of the step and starts the load. If the step has `ended` or is too late,
+    /// it gets segments of length zero, and sessions that wait for the start go on waiting.
     fn begin(&mut self, ended: bool) -> (Segments, Option<StepEnd>) {
         let now_ns = monotonic_ns();
         if ended {
@@ -194,7 +194,8 @@ impl<'a> Controller<'a> {
         (segments, None)
     }
 
-    /// Waits for a start that was planned; returns how the step ended before, if it did.
+    /// Waits until the start, if the plan gives one. Returns the end of the step if it ended before
+    /// that.
     fn await_start(&mut self, segments: &Segments) -> Option<StepEnd> {
         self.plan.starts_at?;
         self.observer.phase(Phase::Wait);
@@ -206,8 +207,8 @@ impl<'a> Controller<'a> {
         None
     }
 
-    /// Watches warm-up and measured part, and reads the CPU time at each boundary; returns how they
-    /// ended early, if they did.
+    /// Watches the load during warm-up and measured part, and reads the CPU time at each boundary.
+    /// Returns the end of the step if it ended early.
     fn hold(&mut self, window: Window, readings: &mut BoundaryReadings) -> Option<StepEnd> {
         let measured = self.plan.measured_time().unwrap_or_default();
         let mut grid = TickGrid::new(window.start_ns, measured);
@@ -226,7 +227,8 @@ impl<'a> Controller<'a> {
             }
             rules.note_absence(self.observer.absence());
             let is_over = now_ns >= window.measure_end_ns;
-            // Requests that were all refused at once must not escape the rules.
+            // Check once more at the end, so that a rule sees requests that were all refused at
+            // once.
             let is_last = self.is_behind(readings) || self.source.finished_ns().is_some();
             let mut end = None;
             if let Some(elapsed) = grid.tick(now_ns, is_last) {
@@ -244,12 +246,13 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Returns true if a segment has begun that is told as a step, and is not watched yet.
+    /// Returns true if a segment has begun that needs a time chart of its own, as a step of the
+    /// report.
     fn is_behind(&self, readings: &BoundaryReadings) -> bool {
         self.tells_segments && self.watched.len() + 1 < readings.spans_begun()
     }
 
-    /// Begins the watch of the next step of the report.
+    /// Begins the time chart of the next segment.
     fn begin_segment(&mut self, now_ns: u64) {
         self.note_stall();
         let ended = std::mem::replace(&mut self.watch, StepWatch::new(now_ns));
@@ -257,7 +260,7 @@ impl<'a> Controller<'a> {
         self.observer.segment_begins();
     }
 
-    /// Notes the longest stall since the current step of the report began.
+    /// Stores the longest stall since the current step of the report began.
     fn note_stall(&mut self) {
         self.watch.worst_stall_ns = self.heartbeat.take_worst_stall_ns();
     }
@@ -296,7 +299,8 @@ impl<'a> Controller<'a> {
         rules.check(now_ns, &interval, self.observer).map(stopped)
     }
 
-    /// Adds what finished until `now_ns` to the timeline, and after a spike to the log of answers.
+    /// Adds the requests that finished until `now_ns` to the time chart and, after a spike, to the
+    /// log of answers.
     fn note_interval(&mut self, now_ns: u64, interval: &Interval) {
         self.watch.timeline.push(now_ns, interval);
         if let Some(answers) = &mut self.answers {
@@ -304,11 +308,11 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Waits for the workers, for at most `bound`, adds what came to the timeline, then cuts off
-    /// what is still under way.
+    /// Waits for the last answers, for at most `bound`, and adds them to the time chart. Then cuts
+    /// off what is still in flight.
     fn drain(&mut self, bound: Duration) {
         let finished = self.await_workers(bound);
-        // Before anything is cut off: who hangs until then must show.
+        // This interval is taken before requests are cut off, so that it includes those that hang.
         let interval = self.source.take_interval();
         self.note_interval(monotonic_ns(), &interval);
         if !finished {
@@ -317,7 +321,7 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Returns true if all workers finished within `bound`.
+    /// Waits until all workers have finished, for at most `bound`. Returns true if they have.
     fn await_workers(&mut self, bound: Duration) -> bool {
         let started_ns = monotonic_ns();
         loop {
@@ -337,7 +341,8 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Waits until the load has verified what it holds; returns how the step ended meanwhile, if it did.
+    /// Waits until the load has verified the connections that it holds. Returns the end of the step
+    /// if it was interrupted meanwhile.
     fn verify(&mut self) -> Option<StepEnd> {
         loop {
             let cancelled = self.cancel.is_cancelled();
@@ -352,7 +357,8 @@ impl<'a> Controller<'a> {
         }
     }
 
-    /// Returns the failure of the load, if it failed; what still runs is cut off.
+    /// Ends the load, cutting off what still runs. Returns the end of a failed step if the load
+    /// failed.
     fn failure(&mut self) -> Option<StepEnd> {
         let reason = self.source.join()?;
         Some(StepEnd::Failed { reason })

@@ -1,21 +1,21 @@
-//! Beats and ticks of a step's controller.
+//! Sleeps of a step's controller, and the instants at which it takes intervals.
 
 use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 
 const HEARTBEAT_NS: u64 = 10_000_000;
-/// Time between two looks at what ends soon.
+/// Time between two checks of a state that is expected to change soon.
 const SHORT_BEAT_NS: u64 = 1_000_000;
 
-/// Sleeps of the controller, and the longest delay with which one ended.
+/// Sleeps of the controller, with the longest delay by which one ended too late.
 #[derive(Debug, Default)]
 pub(super) struct Heartbeat {
     worst_stall_ns: u64,
 }
 
 impl Heartbeat {
-    /// Sleeps for 10 ms, but not past `until_ns`, and returns the instant at which it woke.
+    /// Sleeps for 10 ms, or until `until_ns` if that is earlier. Returns the instant of waking.
     pub(super) fn beat(&mut self, until_ns: u64) -> u64 {
         let now_ns = monotonic_ns();
         let due_ns = (now_ns + HEARTBEAT_NS).min(until_ns.max(now_ns));
@@ -25,19 +25,19 @@ impl Heartbeat {
         woke_ns
     }
 
-    /// Sleeps for 1 ms, and returns the instant at which it woke.
+    /// Sleeps for 1 ms, and returns the instant of waking.
     pub(super) fn short_beat(&mut self) -> u64 {
         self.beat(monotonic_ns() + SHORT_BEAT_NS)
     }
 
-    /// Returns the longest time by which a beat was late since the last call, in nanoseconds.
+    /// Returns the longest delay of a sleep since the last call, in nanoseconds.
     pub(super) fn take_worst_stall_ns(&mut self) -> u64 {
         std::mem::take(&mut self.worst_stall_ns)
     }
 }
 
-/// Ticks on the grid start + k·interval, so that lateness never adds up and several processes tick
-/// at the same instants.
+/// Ticks at start + k·interval. Delays therefore do not add up, and several processes tick at the
+/// same instants.
 #[derive(Debug)]
 pub(super) struct TickGrid {
     start_ns: u64,
@@ -47,9 +47,8 @@ pub(super) struct TickGrid {
 }
 
 impl TickGrid {
-    /// Creates the grid of a step that starts at `start_ns` and is measured for `measure`, which
-    /// is zero where nobody knows: some forty ticks, none closer than a tenth of a second or wider than
-    /// one.
+    /// Creates the ticks of a step that starts at `start_ns` and is measured for `measure`, or zero
+    /// if that is unknown. There are about forty ticks, at least 0.1 s and at most 1 s apart.
     pub(super) fn new(start_ns: u64, measure: Duration) -> Self {
         let interval = Self::interval(measure);
         Self {
@@ -65,8 +64,8 @@ impl TickGrid {
         (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1))
     }
 
-    /// Returns the time since the last tick, if one is due at `now_ns`, or `wanted` then. Ticks that
-    /// were missed are left out: this one stands for them.
+    /// Returns the time since the last tick if a tick is due at `now_ns`, or if `wanted`. Missed
+    /// ticks are not made up for.
     pub(super) fn tick(&mut self, now_ns: u64, wanted: bool) -> Option<Duration> {
         if now_ns < self.next_ns && !wanted {
             return None;
@@ -86,7 +85,8 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// Ticks of a step whose clock is turned by hand, in milliseconds since its start.
+    /// Simulates controller wake-ups at `beats_ms` after the start. Returns the instant of each
+    /// tick and the time since the tick before, in milliseconds.
     fn ticks(beats_ms: impl IntoIterator<Item = u64>) -> Vec<(u64, u64)> {
         let start_ns = 7_000 * MS;
         let mut grid = TickGrid::new(start_ns, Duration::from_secs(4));
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn late_beats_do_not_make_ticks_drift() {
-        // Beats of 13 ms: each tick is up to 12 ms late.
+        // With a wake-up every 13 ms, each tick is up to 12 ms late.
         let ticked = ticks((0..).map(|n| n * 13).take_while(|at| *at < 4_000));
         assert_eq!(ticked.len(), 39, "one each 100 ms");
         for (n, (at_ms, _)) in ticked.iter().enumerate() {

@@ -1,12 +1,12 @@
-//! Doubts about a load of requests that its step left no time for.
+//! Warning about a load of requests that its step was too short to make.
 
 use bench_report::{Step, StepEnd, Warning, WarningCode};
 
 use crate::plan::load_plan::LoadPlan;
 use crate::plan::step_plan::StepPlan;
 
-/// Finds load of `plan` that `step`, as step 0, was too short to make, although it lasted as long as
-/// planned: users whom the spawn rate let come too late, or every request.
+/// Warns if `step`, which is step 0, lasted as long as planned but was too short for its load: no
+/// request began, or some users could not start at the spawn rate.
 pub(super) fn missing_load(plan: &StepPlan, step: &Step) -> Option<Warning> {
     if step.end != StepEnd::Completed {
         return None;
@@ -35,8 +35,8 @@ pub(super) fn missing_load(plan: &StepPlan, step: &Step) -> Option<Warning> {
     Some(warning)
 }
 
-/// Returns the most users whom the spawn rate of `plan` lets be there together, and those that its
-/// load asks for; `None` where all of them come.
+/// Returns the largest number of users that the spawn rate of `plan` allows to be present, and the
+/// number that its load needs. `None` if all of them can start.
 fn late_users(plan: &StepPlan) -> Option<(u64, u64)> {
     let LoadPlan::Closed { users, .. } = plan.load else {
         return None;

@@ -1,4 +1,4 @@
-//! Control of a step: when it begins, what is watched, when it ends, and its result.
+//! Control of a step: its start, what is watched, its end, and its result.
 
 mod answer_log;
 mod boundary_readings;
@@ -15,6 +15,8 @@ pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub(crate) mod run_traced;
 pub mod self_check;
+#[cfg(test)]
+mod self_check_tests;
 mod spike_recovery;
 mod start_time;
 mod step_curve;

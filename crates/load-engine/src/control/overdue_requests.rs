@@ -1,19 +1,20 @@
-//! Requests that have waited for longer than a rule allows.
+//! Requests that have waited longer than a stop rule allows.
 
 use crate::record::cohort_counts::InFlightAges;
 
-/// Requests that have waited for longer than one rule allows.
+/// Numbers of requests that have waited longer than one stop rule allows.
 #[derive(Debug, Default)]
 pub(crate) struct OverdueRequests {
-    /// Number that became overdue since the rules were last judged; each request counts once.
+    /// Number of requests that became overdue since the rule was last judged. Each request counts
+    /// once.
     pub(crate) count: u64,
-    /// Number of all overdue requests, while nothing at all was answered for a second; else 0.
+    /// Number of all overdue requests, if no request was answered for a second; else 0.
     pub(crate) stalled: u64,
-    /// Age from which a request is overdue.
+    /// Age in nanoseconds at which a request becomes overdue.
     pub(crate) overdue_after_ns: u64,
-    /// Instant up to which the begins of requests have been counted.
+    /// Latest beginning of the requests that were already counted, on `CLOCK_MONOTONIC`.
     counted_until_ns: u64,
-    /// Instant from which requests are counted that become overdue.
+    /// Instant after which requests must become overdue to be counted, on `CLOCK_MONOTONIC`.
     watched_from_ns: u64,
 }
 
@@ -26,8 +27,8 @@ impl OverdueRequests {
         }
     }
 
-    /// Counts the requests in flight that `now_ns` finds older than `overdue_after_ns`; `stalled` says
-    /// that nothing was answered for a second.
+    /// Counts the requests in flight that are older than `overdue_after_ns` at `now_ns`. `stalled`
+    /// is true if no request was answered for a second.
     pub(crate) fn update(
         &mut self,
         now_ns: u64,
@@ -67,7 +68,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
 
-    /// A step whose clock is turned by hand; it is looked at each second.
+    /// Step on a simulated clock, whose rule is checked once a second.
     struct Step {
         recorder: Recorder,
         window: RuleWindow,
@@ -86,7 +87,7 @@ mod tests {
             }
         }
 
-        /// A request that begins at `begin_ns`; `Some` with how long it takes, `None` if it hangs.
+        /// Begins a request at `begin_ns`. It finishes after `took_ns`, or hangs if that is `None`.
         fn request(&self, begin_ns: u64, took_ns: Option<u64>) {
             self.recorder.begin(begin_ns);
             if let Some(took_ns) = took_ns {
@@ -103,7 +104,7 @@ mod tests {
             }
         }
 
-        /// The next second, in which requests come each `gap_ns`.
+        /// Runs the next second with a request every `gap_ns`, and returns the broken rule, if any.
         fn second(&mut self, gap_ns: u64, took_ns: Option<u64>) -> Option<BrokenRule> {
             let end_ns = self.now_ns + SECOND;
             while self.now_ns < end_ns {
@@ -118,7 +119,7 @@ mod tests {
             self.window.check(self.now_ns, &interval, &self.rules)
         }
 
-        /// Seconds from now on until the rule breaks, while requests hang; 30 at most.
+        /// Runs seconds until the rule breaks, and returns their number; 30 at most.
         fn seconds_until_broken(&mut self, mut second: impl FnMut(&mut Self)) -> u64 {
             for seconds in 1..30 {
                 second(self);
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_target_that_hangs_breaks_a_rule_within_its_bound_and_two_seconds() {
-        // Arrivals that keep coming at 300 a second, or at 3.
+        // Arrivals that continue at about 300 per second, or at 3.
         for gap_ns in [3 * MS, 300 * MS] {
             for (rule, within_s) in [("p99>500ms", 2), ("p99>3s", 5), ("errors>10%", 7)] {
                 let mut step = Step::new(rule);
@@ -149,7 +150,7 @@ mod tests {
                 assert!(seconds <= within_s, "{rule} at {gap_ns} after {seconds} s");
             }
         }
-        // Four users, each of whom waits for one answer that never comes.
+        // Four users, each of whom waits for an answer that never comes.
         for (rule, within_s) in [("p99>500ms", 2), ("p99>3s", 5), ("errors>10%", 7)] {
             let mut step = Step::new(rule);
             assert_eq!(step.second(MS, Some(MS)), None, "{rule}");
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn hits_that_take_long_and_succeed_are_no_errors() {
         let mut step = Step::new("errors>10%");
-        // Fifty users whose answers each take eight seconds, against a drain of five.
+        // Fifty users whose answers take eight seconds each; the drain takes five.
         for round in 0..4 {
             let begin_ns = step.now_ns;
             (0..50).for_each(|_| step.recorder.begin(begin_ns));

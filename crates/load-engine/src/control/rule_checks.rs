@@ -1,4 +1,4 @@
-//! Checks of the stop rules over a run, which rest while its target is away.
+//! Checks of the stop rules over a run. They are suspended while the target is away.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use super::rule_window::{BrokenRule, RuleWindow};
 use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
 
-/// Time after which a broken rule ends a run whose target may be away: an absence is noticed a moment
-/// after the first failures.
+/// Time after which a broken rule ends a run whose target may be away. An absence is noticed only a
+/// moment after the first failures.
 const ABSENCE_NOTICED_AFTER: Duration = Duration::from_millis(150);
 
 /// Checks of the stop rules of one run.
@@ -17,16 +17,17 @@ pub(super) struct RuleChecks<'a> {
     plan: &'a StepPlan,
     excused_wait: Duration,
     window: RuleWindow,
-    /// Rule that was broken, and the instant from which it ends the run unless the target is away.
+    /// Broken rule that may be due to an absence of the target, with the instant at which it ends
+    /// the run unless an absence is noticed before.
     suspected: Option<(BrokenRule, u64)>,
-    /// True if the target was away since the last interval.
+    /// True if the target was away at any time since the last interval.
     away: bool,
     absence_is_watched: bool,
 }
 
 impl<'a> RuleChecks<'a> {
-    /// Creates the checks of a run that is measured from `now_ns`, in which requests may wait for
-    /// `excused_wait` by plan.
+    /// Creates the checks of a run that is measured from `now_ns`. `excused_wait` is the length of
+    /// the waits that the run causes on purpose.
     pub(super) fn new(plan: &'a StepPlan, excused_wait: Duration, now_ns: u64) -> Self {
         Self {
             plan,
@@ -38,13 +39,13 @@ impl<'a> RuleChecks<'a> {
         }
     }
 
-    /// Takes note of an interval of the warm-up.
+    /// Notes the latencies of an interval of the warm-up, without checking rules.
     pub(super) fn note_latencies(&mut self, interval: &Interval) {
         self.window.note_latencies(interval);
     }
 
-    /// Takes note of whether the target is away, where that is known: what was suspected meanwhile
-    /// says nothing about the load.
+    /// Notes whether the target is away; `None` if that is unknown. If it is away, discards a
+    /// broken rule that was not yet confirmed.
     pub(super) fn note_absence(&mut self, absence: Option<bool>) {
         self.absence_is_watched = absence.is_some();
         if absence == Some(true) {
@@ -53,8 +54,8 @@ impl<'a> RuleChecks<'a> {
         }
     }
 
-    /// Checks an interval that ends at `now_ns`; returns a broken rule that ends the run at once. An
-    /// interval in which the target was away is forgotten with all that came before.
+    /// Checks an interval that ends at `now_ns`. Returns a broken rule that ends the run at once.
+    /// If the target was away, discards the interval and everything before it.
     pub(super) fn check(
         &mut self,
         now_ns: u64,
@@ -78,7 +79,7 @@ impl<'a> RuleChecks<'a> {
         None
     }
 
-    /// Returns the rule that was suspected, once it is certain that the target is not away.
+    /// Returns a broken rule once enough time has passed to know that the target is not away.
     pub(super) fn confirmed(&mut self, now_ns: u64) -> Option<BrokenRule> {
         self.suspected
             .take_if(|(_, from_ns)| now_ns >= *from_ns)
@@ -87,7 +88,8 @@ impl<'a> RuleChecks<'a> {
 }
 
 fn window(plan: &StepPlan, excused_wait: Duration, now_ns: u64) -> RuleWindow {
-    // Where the last answer ends the load, rules are asked as soon as there is enough to tell.
+    // If the last answer ends the load, the length is unknown, and the rules are checked whenever
+    // there are enough requests.
     RuleWindow::new(now_ns, plan.measured_time().unwrap_or_default())
         .with_drain(plan.drain)
         .with_excused_wait(excused_wait)
@@ -108,7 +110,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
 
-    /// A run that ends at 10 % errors or a p99 of 500 ms.
+    /// Plan of a run that ends at 10 % errors or a p99 of 500 ms.
     fn plan() -> StepPlan {
         let load = LoadPlan::Closed {
             users: 4,
@@ -177,7 +179,7 @@ mod tests {
         let plan = plan();
         let recorder = Recorder::new(&["get"], 1).with_excused(Some(is_planned));
         let mut checks = RuleChecks::new(&plan, Duration::from_millis(500), 0);
-        // Four are let in and hang from second 5 on; twelve wait for 500 ms each and give up.
+        // Four requests hang from second 5 on. Twelve wait for 500 ms each and fail.
         (0..4).for_each(|_| recorder.begin(5 * SECOND));
         let broken_ms = (0..20).find_map(|half: u64| {
             let begin_ns = half * 500 * MS;

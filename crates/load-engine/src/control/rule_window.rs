@@ -1,5 +1,5 @@
-//! Watch over a step for rules that end it early, to protect the target or because its limit is
-//! found.
+//! Checks whether a step breaks its stop rules, which protect the target and end a step whose limit
+//! is found.
 
 use std::time::Duration;
 
@@ -7,32 +7,33 @@ use super::overdue_requests::OverdueRequests;
 use crate::plan::stop_rule::StopRule;
 use crate::record::interval::Interval;
 
-/// Requests, finished or overdue, below which an interval says too little to stop for.
+/// Smallest number of finished or overdue requests on which a rule may be judged.
 const FEWEST: u64 = 20;
-/// Interval at which the rules are asked; four times at least in a short step.
+/// Time between two checks of the rules. A short step has at least four checks.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// Watches a step for broken rules: by what finished since they were last asked, and by what is
-/// overdue meanwhile.
+/// Data on which stop rules are judged: the requests that finished since the last check, and the
+/// requests that are overdue.
 #[derive(Debug)]
 pub(crate) struct RuleWindow {
     pending: Interval,
     began_ns: u64,
     asked_every_ns: u64,
-    /// Time that the step waits for answers at its end.
+    /// Length of the step's drain in nanoseconds; absent if late requests do not count as errors.
     drain_ns: Option<u64>,
-    /// Time for which requests may wait by plan, beyond what the rules allow.
+    /// Length, in nanoseconds, of the waits that the run causes on purpose; the rules allow them in
+    /// addition.
     excused_ns: u64,
-    /// The longest success so far.
+    /// Longest successful request so far, in nanoseconds.
     longest_ns: u64,
-    /// Instant at which something was last over.
+    /// Instant at the end of the last interval in which a request finished.
     finished_ns: u64,
-    /// One for each rule.
+    /// Overdue requests of each rule.
     overdue: Vec<OverdueRequests>,
 }
 
 impl RuleWindow {
-    /// From `now_ns` on, over a measured part of this length.
+    /// Creates the data of a step from `now_ns` on, whose measured part has the length `measured`.
     pub(crate) fn new(now_ns: u64, measured: Duration) -> Self {
         Self {
             pending: Interval::new(),
@@ -46,30 +47,30 @@ impl RuleWindow {
         }
     }
 
-    /// Tells it that the step cuts off what is still unanswered `drain` after its end: a request that
-    /// waits for longer counts as an error. Without it only requests that failed do.
+    /// Sets the length of the drain, after which unanswered requests are cut off. A request that
+    /// waits longer counts as an error. Without this, only failed requests do.
     #[must_use]
     pub(crate) fn with_drain(mut self, drain: Duration) -> Self {
         self.drain_ns = Some(drain.as_nanos() as u64);
         self
     }
 
-    /// Allows requests to wait `wait` longer than the rules say before they are overdue, as where a
-    /// wait of that length is planned.
+    /// Allows requests to wait longer, by `wait`, than the rules say. Used for waits that the run
+    /// causes on purpose.
     #[must_use]
     pub(crate) fn with_excused_wait(mut self, wait: Duration) -> Self {
         self.excused_ns = wait.as_nanos() as u64;
         self
     }
 
-    /// Takes note of how long answers take, without judging them, as is due to those of a warm-up: a
-    /// target that is known to answer at once is waited for less long when it hangs.
+    /// Notes the longest latency of an interval without judging it, for the warm-up. The longest
+    /// latency decides how soon a hanging request counts as an error.
     pub(crate) fn note_latencies(&mut self, interval: &Interval) {
         self.longest_ns = self.longest_ns.max(interval.longest_ns);
     }
 
-    /// Adds an interval; what of the rules is broken, where it is time to ask and enough has
-    /// finished or is overdue to tell.
+    /// Adds an interval. Returns a broken rule, if a check is due and enough requests have finished
+    /// or are overdue.
     pub(crate) fn check(
         &mut self,
         now_ns: u64,
@@ -109,9 +110,10 @@ impl RuleWindow {
         broken
     }
 
-    /// The age from which a request is overdue for `rule`. For errors that is the drain's bound, as
-    /// long as requests take far less: where the target takes its time, or has answered nothing yet, a
-    /// request that waits for longer may still succeed.
+    /// Returns the age in nanoseconds at which a request is overdue for `rule`; `None` if there is
+    /// no such age. For the ratio of errors that is the length of the drain, or longer if answers
+    /// take long or none has come yet: a request that waits longer than the drain may then still
+    /// succeed.
     fn overdue_after_ns(&self, rule: StopRule) -> Option<u64> {
         let allowed_ns = match rule {
             StopRule::LatencyP99 { above } => Some(above.as_nanos() as u64),
@@ -124,17 +126,18 @@ impl RuleWindow {
     }
 }
 
-/// A rule was broken.
+/// Broken stop rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenRule {
-    /// The rule as the user would write it.
+    /// Rule as the user would write it.
     pub rule: String,
-    /// Observation that breaks it.
+    /// Observation that breaks the rule.
     pub reason: String,
 }
 
 impl StopRule {
-    /// Returns how `interval` breaks this rule, if it holds enough to tell.
+    /// Returns this rule, with the observation, if `interval` breaks it and has enough requests to
+    /// judge.
     #[cfg(test)]
     pub(crate) fn broken_by(&self, interval: &Interval) -> Option<BrokenRule> {
         self.judge(interval, &OverdueRequests::default())
@@ -181,7 +184,7 @@ fn errors_above(
     })
 }
 
-/// Each request counts once: while it waits for longer than the bound, or when it has.
+/// Counts each request once: when it becomes overdue, or if it finished too late.
 fn p99_above(above: Duration, interval: &Interval, unanswered: u64) -> Option<String> {
     let on_time = interval.latency.count_between(0, above.as_nanos() as u64);
     let answered_late = interval.succeeded() - on_time;

@@ -1,4 +1,4 @@
-//! Account of a run, as its controller saw it, from which the steps of the report are made.
+//! Measurements of a run, from which its controller makes the steps of the report.
 
 use bench_report::{StepEnd, Window};
 
@@ -12,25 +12,25 @@ use crate::load::load_source::{CollectedStep, RawStep};
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
-/// Account of a run from its preparation to the end of its drain.
+/// Measurements of a run from its preparation to the end of its drain.
 #[derive(Debug)]
 pub(crate) struct RunAccount {
     pub(super) segments: Segments,
     pub(super) readings: BoundaryReadings,
-    /// One for the whole run, or one for each measured segment that was begun.
+    /// Time chart and stalls of the whole run, or of each measured segment that began.
     pub(super) watches: Vec<StepWatch>,
-    /// Times of the whole run.
+    /// Time window of the whole run.
     pub(super) window: Window,
-    /// Answers after the spike of the load's curve, where it has one.
+    /// Answers since the end of the spike in the load's curve; absent for other loads.
     pub(super) answers: Option<AnswerLog>,
     pub(super) collected: CollectedStep,
-    /// True if the load could not begin at the instant that its plan gives.
+    /// True if the load could not begin at the start that its plan gives.
     pub(super) late: bool,
     pub(super) end: StepEnd,
 }
 
 impl RunAccount {
-    /// Makes one step of the whole run.
+    /// Converts the whole run into one step of the report.
     pub(crate) fn into_step(mut self, plan: &StepPlan) -> StepResult {
         let answers = self.answers.as_ref();
         let recovery = spike_recovery(plan, self.window, &self.collected, answers);
@@ -66,8 +66,8 @@ impl RunAccount {
         result
     }
 
-    /// Makes a step of each measured segment that was begun, told as in `plans`. All but the last were
-    /// completed.
+    /// Converts each measured segment that began into a step of the report, named and parametrized
+    /// by `plans`. All steps but the last were completed.
     pub(super) fn into_steps(self, plan: &StepPlan, plans: &[StepPlan]) -> Vec<StepResult> {
         let cpu: Vec<CpuUse> = self.readings.spans().collect();
         let (whole, boundaries) = (self.window, self.segments.boundaries());

@@ -1,4 +1,4 @@
-//! Runs one step of held connections.
+//! Run of one step on held connections.
 
 use bench_report::Operation;
 
@@ -12,21 +12,24 @@ use crate::held::held_step::HeldLevel;
 use crate::held::held_step_load::HeldStepLoad;
 use crate::plan::step_plan::StepPlan;
 
-/// Result of a step of held connections.
+/// Result of a step on held connections.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldResult {
-    /// Result as of any step. Its messages and attempts to connect are among the operations.
+    /// Result like that of any step. Its operations include attempts to connect and messages.
     pub result: StepResult,
-    /// One message of every connection at the end of the step; absent where that was not reached.
+    /// Results of one message on every connection at the end of the step; absent if the step ended
+    /// before.
     pub checks: Option<Operation>,
-    /// Number of connections that are open after the step.
+    /// Number of open connections after the step.
     pub open: u64,
-    /// True if more attempts to connect failed than may, so that no connections were held.
+    /// True if more attempts to connect failed than are allowed, so that the step held no
+    /// connections.
     pub connects_broke: bool,
 }
 
-/// Runs one step on the connections of `load`: opens those that are missing, holds them while some
-/// send messages, and checks that each is alive. They stay open.
+/// Runs one step on the connections of `load`. It opens the missing connections, holds all of them
+/// while some exchange messages, and checks that each is alive. The connections stay open
+/// afterwards.
 pub fn run_connections<F: ConnectionFactory>(
     load: &mut HeldLoad<F>,
     plan: &StepPlan,

@@ -1,4 +1,4 @@
-//! Runs one step of requests.
+//! Run of one step of requests.
 
 use std::io;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::record::recorder::Recorder;
 use crate::requests::target::TargetFactory;
 use crate::requests::worker;
 
-/// Reason why a step cannot begin at all.
+/// Reason for which a step cannot begin at all.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The system gave no thread or no runtime.
+    /// The operating system cannot create a thread, or tokio a runtime.
     #[error("cannot start the load generator's threads: {0}")]
     Runtime(#[from] io::Error),
     /// A worker process was lost in an earlier step.
@@ -33,10 +33,11 @@ pub enum StartError {
     },
 }
 
-/// Runs one step of requests to its end: its plan's, a rule's, or `cancel`'s.
+/// Runs one step of requests until its planned end, until a stop rule ends it, or until `cancel` is
+/// set.
 ///
 /// # Errors
-/// Fails only if no load can be made at all; a target that fails is a result.
+/// Fails only if no load can be made at all. Failures of the target are part of the result.
 pub fn run_requests<F: TargetFactory>(
     plan: &StepPlan,
     factory: &Arc<F>,
@@ -52,7 +53,7 @@ pub fn run_requests<F: TargetFactory>(
     Ok(controller.run().into_step(plan).with_missing_load(plan))
 }
 
-/// Starts this process's share of a step of requests, whose sessions open at once.
+/// Starts this process's share of a step of requests; its sessions begin to open at once.
 pub(crate) fn start_requests<F: TargetFactory>(
     plan: &StepPlan,
     factory: &Arc<F>,

@@ -1,4 +1,4 @@
-//! Runs a load that changes and whose requests are followed one by one.
+//! Run of a changing load of which every request is recorded.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,19 +19,22 @@ use crate::traced::traced_plan::TracedPlan;
 /// Result of a traced run.
 #[derive(Debug)]
 pub struct TracedResult {
-    /// One for each segment that was begun. All but the last were completed.
+    /// Result of each segment that began. All segments but the last were completed.
     pub steps: Vec<StepResult>,
-    /// All requests in the order in which they began, those that were cut off among them.
+    /// Records of all requests, in the order in which they began. Those that were cut off are
+    /// included.
     pub trace: Vec<TracedRequest>,
-    /// Planned start of each segment and end of the last one, on `CLOCK_MONOTONIC`, in nanoseconds,
-    /// also where the run ended early; two equal instants where it never began.
+    /// Planned start of each segment and planned end of the last one, on `CLOCK_MONOTONIC` in
+    /// nanoseconds. These are the planned instants even if the run ended early; two equal ones if
+    /// it never began.
     pub boundaries_ns: Vec<u64>,
 }
 
-/// Runs the load of `plan` with `actors` beside it, to its end: its plan's, a rule's, or `cancel`'s.
+/// Runs the load of `plan`, with `actors` beside it, until its planned end, until a stop rule ends
+/// it, or until `cancel` is set.
 ///
 /// # Errors
-/// Fails only if no load can be made at all; a target that fails is a result.
+/// Fails only if no load can be made at all. Failures of the target are part of the result.
 pub fn run_traced<F: TargetFactory, A: Actor<F::Target>>(
     plan: &TracedPlan,
     factory: &Arc<F>,
@@ -45,7 +48,7 @@ pub fn run_traced<F: TargetFactory, A: Actor<F::Target>>(
         .with_excused(excused.failures)
         .with_trace();
     let shared_plan = Arc::new(whole.clone());
-    // There is one worker, which takes them.
+    // A shared runtime has a single worker, which takes all actors.
     let actors = Mutex::new(actors);
     let mut load = LocalLoad::start(whole, recorder, |worker, state| {
         let (plan, factory) = (Arc::clone(&shared_plan), Arc::clone(factory));

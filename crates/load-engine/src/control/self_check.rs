@@ -1,31 +1,31 @@
-//! The generator accuses itself: which figures of a step are doubtful because of how they were
-//! made, and by how much.
+//! Self-check of the generator. It finds the figures of a step that the generator itself may have
+//! distorted, and by how much.
 
 use bench_report::histogram::Percentiles;
 use bench_report::{Generator, Load, Step, Warning, WarningCode};
 
-/// Share of a latency above which our own lateness makes up too much of it.
+/// Largest share of a latency that the generator's own lateness may make up.
 const LAG_BOUND: f64 = 0.3;
-/// Lateness of the heartbeat above which the generator stood still.
+/// Largest delay of the controller's wake-ups, in nanoseconds; above it the generator has stalled.
 const STALL_BOUND_NS: f64 = 100e6;
-/// Share of arrivals that may wait at the cap.
+/// Largest share of arrivals that may wait at the in-flight cap.
 const DELAYED_BOUND: f64 = 0.001;
-/// Seconds below which a step has hardly settled.
+/// Shortest measured time of a step in seconds.
 const SHORTEST_S: f64 = 1.0;
-/// Drift of throughput over a step above which it was not steady.
+/// Largest change of throughput over a step that counts as steady.
 const DRIFT_BOUND: f64 = 0.15;
-/// Share by which a percentile's tail may be larger than it says.
+/// Largest share by which the tail above a percentile may exceed its nominal size.
 const TAIL_BOUND: f64 = 0.1;
-/// Share of arrivals cut off above which means are too low to be used.
+/// Largest share of arrivals cut off at which means may still be used.
 const CENSORED_BOUND: f64 = 0.001;
-/// Figures that few people act on.
+/// Ends of the pointers to figures of the far tail, which few users act on.
 const FAR_TAIL: [&str; 3] = ["/p999", "/p9999", "/max_ns"];
-/// Samples beyond a percentile below which it is chance.
+/// Smallest number of samples beyond a percentile; with fewer, the percentile is largely chance.
 const FEWEST_BEYOND: f64 = 10.0;
 
-/// Finds what is doubtful about `step`, as step 0. `drift_ratio` is the change of its throughput
-/// from its first to its last third.
-pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
+/// Finds the doubtful figures of `step`, and warns of them with pointers to step 0. `drift_ratio`
+/// is the relative change of throughput from the first to the last third of the step.
+pub(crate) fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
     if step.operations.is_empty() {
         return Vec::new();
     }
@@ -46,12 +46,13 @@ pub fn examine(step: &Step, drift_ratio: Option<f64>) -> Vec<Warning> {
             with_censored(warning, phase);
         }
     }
-    // Spoils the figures of those that finished only.
+    // Added last: this warning concerns only percentiles over finished requests.
     warnings.extend(censored(step));
     warnings
 }
 
-/// Adds the percentile that counts the censored: what spoils that of `phase` spoils it too.
+/// Adds to `warning` the percentiles over successful and censored requests: whatever distorts the
+/// percentiles of `phase` distorts these too.
 fn with_censored(warning: &mut Warning, phase: &str) {
     let part = format!("/{phase}/percentiles_ns/");
     let pointers = warning.spoils.iter().filter(|p| p.contains(&part));
@@ -95,15 +96,16 @@ pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
     merged.into_iter().map(tell).collect()
 }
 
-/// Key of a warning by which the worst of its kind is the largest: whether it spoils more than the
-/// far tail, then the ratio by which its figure lies past its bound.
+/// Returns the sort key by which the worst warning of its kind is the largest. The first part is
+/// true if the warning concerns more than the far tail; the second is the ratio of its value to its
+/// bound.
 fn weight(warning: &Warning) -> (bool, f64) {
     let far = |pointer: &String| FAR_TAIL.iter().any(|label| pointer.ends_with(label));
     (!warning.spoils.iter().all(far), warning.excess())
 }
 
-/// Warns where the generator, or one thread of it, may have been the limit in `step`, as step 0.
-pub fn saturation(step: &Step) -> Option<Warning> {
+/// Warns if the generator, or one of its threads, may have limited `step`. Pointers name step 0.
+pub(crate) fn saturation(step: &Step) -> Option<Warning> {
     let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
     if generator.is_saturated(bound) {
         let ratio = generator.cpu_ratio;
@@ -127,20 +129,21 @@ pub fn saturation(step: &Step) -> Option<Warning> {
         ratio * 100.0
     );
     let warning = Warning::new(WarningCode::GeneratorThreadSaturated, message);
-    // What a request took is what its user felt, as with any client that has one thread.
+    // Latencies are not doubted: a client with a single thread would see them too.
     let spoilt = ["operations/*/throughput_per_s"];
     Some(warning.with_figures(ratio, bound).about_step(0, &spoilt))
 }
 
-/// The percentiles that a report spells out.
+/// Iterates over the percentiles that a report has: name, quantile 0..1, and value in nanoseconds.
 fn levels(p: Percentiles) -> impl Iterator<Item = (&'static str, f64, u64)> {
     let levels = Percentiles::LEVELS.into_iter().zip(p.values());
     levels.map(|((name, q), ns)| (name, q, ns))
 }
 
-/// Lateness is judged at each percentile and in the mean apart, because it may spoil one only.
+/// Warns if arrivals were released late. Each percentile and the mean are judged separately,
+/// because lateness may distort only some of them.
 fn late(step: &Step) -> Option<Warning> {
-    // One that people act on is told before one in the far tail.
+    // A percentile that users act on outranks one of the far tail.
     let mut worst: Option<((bool, f64), &str, u64)> = None;
     let mut spoilt = Vec::new();
     for (name, operation) in &step.operations {
@@ -183,7 +186,8 @@ fn stalled(step: &Step) -> Option<Warning> {
             "the generator's heartbeat came up to {:.0} ms late: the host left it no processor",
             stall_ns / 1e6
         );
-        // Whoever was due while it stood still waited for it: so many of all, and the slowest.
+        // Requests that were due during the stall waited for it. They are this share of all, and
+        // the slowest ones.
         let held_up = stall_ns / 1e9 / step.window.measured_s();
         let tail = levels(Percentiles::default());
         let tail = tail.filter(|(_, q, _)| *q > (1.0 - held_up).min(0.99));
@@ -245,7 +249,7 @@ fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
     })
 }
 
-/// Returns true if `count` samples are too few for the percentile that a report calls `label`.
+/// Returns true if `count` samples are too few for the percentile called `label`, such as `p999`.
 pub fn is_thin(label: &str, count: u64) -> bool {
     let named = levels(Percentiles::default());
     let found = named
@@ -254,7 +258,7 @@ pub fn is_thin(label: &str, count: u64) -> bool {
     found.is_some_and(|(_, q)| has_too_few_beyond(q, count))
 }
 
-/// A percentile q needs some samples beyond it: n·(1−q) of them.
+/// Returns true if too few samples, n·(1−q), lie beyond percentile q.
 fn has_too_few_beyond(q: f64, count: u64) -> bool {
     (count as f64) * (1.0 - q) < FEWEST_BEYOND
 }
@@ -278,7 +282,8 @@ fn thin(step: &Step) -> Option<Warning> {
             lowest = lowest.min(q);
             spoilt.push(format!("operations/{name}/{phase}/percentiles_ns/{label}"));
         }
-        // Only the percentiles that people act on are worth a warning; pointers name them all.
+        // Only percentiles that users act on cause a warning; its pointers then name all that have
+        // too few samples.
         if thin(0.999) {
             fewest = Some(fewest.map_or(latency.count, |f| f.min(latency.count)));
         }
@@ -299,8 +304,9 @@ fn thin(step: &Step) -> Option<Warning> {
     )
 }
 
-/// With a share c of arrivals cut off, the percentile q of those that finished is only the
-/// percentile q·(1−c) of all: past it lies q·c more of them than 1−q. Means are too low as well.
+/// Warns if arrivals were cut off. If a share c of all arrivals was, percentile q of the finished
+/// ones is only percentile q·(1−c) of all, and its tail is larger by q·c than the nominal 1−q.
+/// Means are too low.
 fn censored(step: &Step) -> Option<Warning> {
     let cut_off: u64 = step.operations.values().map(|o| o.censored).sum();
     let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();

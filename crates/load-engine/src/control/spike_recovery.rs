@@ -1,4 +1,4 @@
-//! Recovery from the spike of a load curve: its base, and what of it is known.
+//! Recovery from the spike of a load curve.
 
 use bench_report::{Latency, Operation, QuantileKind, SpikeRecovery, Window};
 use statistics::recovery::{FEWEST_BEFORE, Recovery, RecoveryWindows, recovery};
@@ -8,10 +8,10 @@ use super::heartbeat::TickGrid;
 use crate::load::load_source::CollectedStep;
 use crate::plan::step_plan::StepPlan;
 
-/// Largest share of failures before a spike that leaves a base.
+/// Largest share of failed requests before a spike at which their latency can serve as the base.
 const MOST_FAILED: f64 = 0.01;
 
-/// Returns the recovery from the spike of `plan`, whose answers after it are in `log`; `None` where its
+/// Returns the recovery from the spike of `plan`; `log` has the answers after it. `None` if the
 /// curve has no spike.
 pub(super) fn spike_recovery(
     plan: &StepPlan,
@@ -50,7 +50,8 @@ pub(super) fn spike_recovery(
     Some(found)
 }
 
-/// Returns the 99th percentile of the requests before a spike, or the reason why nobody knows it.
+/// Returns the 99th percentile in nanoseconds of the requests before a spike. The error is the
+/// reason for which it is unknown.
 fn base<'a>(operations: impl Iterator<Item = &'a Operation> + Clone) -> Result<u64, String> {
     let attempted: u64 = operations.clone().map(|o| o.attempted).sum();
     let failed: u64 = operations.clone().map(Operation::failures).sum();
@@ -71,7 +72,7 @@ fn base<'a>(operations: impl Iterator<Item = &'a Operation> + Clone) -> Result<u
     }
 }
 
-/// Fills what is known of the recovery to the base.
+/// Fills in `found` what the log shows about the recovery to the base.
 fn judge(found: &mut SpikeRecovery, log: &AnswerLog, base_ns: u64, end_ns: u64) {
     let stretches = log.stretches(base_ns, end_ns, found.resolution_ns);
     let until_ns = log.disturbed_until_ns();
@@ -121,7 +122,7 @@ mod tests {
     const S: u64 = 1_000_000_000;
     const MS: u64 = 1_000_000;
 
-    /// A spike from second 10 to 12 of a step of 32 s: 500 requests a second, of 2 ms each.
+    /// Plan of 32 s at 500 requests per second, with a spike from second 10 to second 12.
     fn plan() -> StepPlan {
         let load = LoadPlan::Open {
             rate_per_s: 500.0,
@@ -171,7 +172,8 @@ mod tests {
         }
     }
 
-    /// The log of answers every 800 ms until `end_s`, each of which took what `takes_ns` gives.
+    /// Log of answers every 800 ms until `end_s`. `takes_ns` gives their duration from the instant
+    /// of the request.
     fn log(end_s: u64, takes_ns: impl Fn(u64) -> u64) -> AnswerLog {
         let mut log = AnswerLog::new(12 * S);
         for end_ns in (1..)
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_planted_slow_spell_is_the_time_until_recovery() {
-        // Answers take 40 ms until second 17, 5 s after the spike.
+        // Answers take 40 ms until second 17, which is 5 s after the spike.
         let slow = log(32, |at_ns| if at_ns < 17 * S { 40 * MS } else { 2 * MS });
         let found = found(32, operation(5_000, 0), Some(&slow));
         assert_eq!((found.unknown.as_deref(), found.relapses), (None, 0));
@@ -245,7 +247,7 @@ mod tests {
         ] {
             assert!(reason(&found).contains(wanted), "{wanted}: {found:?}");
         }
-        // A few that were never answered leave the base where it was.
+        // A few requests that were never answered do not change the base.
         let few = found(32, operation(5_000, 20), Some(&quick));
         assert_eq!((few.after_ns, few.unknown), (Some(0), None));
     }

@@ -1,18 +1,20 @@
-//! Start of a step on the monotonic clock, now or at the instant that several hosts agree on.
+//! Start of a step on the monotonic clock: as soon as possible, or at the instant on which several
+//! hosts agreed.
 
 use bench_report::clock::monotonic_ns;
 
 use crate::plan::step_plan::StepPlan;
 use crate::plan::wall_time::WallTime;
 
-/// Advice to those who are late.
+/// Advice in the error of a worker that is late.
 const REMEDY: &str = "give a later --start-at, or every worker a longer --prepare-time";
 
-/// Returns the instant at which a load that is ready now starts, `head_start_ns` from now at the
-/// earliest. The wall clock is read here, after the preparation, so that what sets it meanwhile counts.
+/// Returns the instant at which a load that is now ready starts: `head_start_ns` from now, or at
+/// the start that the plan gives. The wall clock is read here, after the preparation, so that a
+/// correction of the clock during the preparation is taken into account.
 ///
 /// # Errors
-/// Returns the reason for which it is too late.
+/// Returns a message if the planned start is too close or has passed.
 pub(super) fn of(plan: &StepPlan, head_start_ns: u64) -> Result<u64, String> {
     let (now_ns, now) = (monotonic_ns(), WallTime::now());
     let Some(starts_at) = plan.starts_at else {
@@ -43,8 +45,8 @@ pub(super) fn passed(plan: &StepPlan) -> Option<String> {
     })
 }
 
-/// Returns the reason for which a load is late whose sessions open still, so many of so many; `None`
-/// before the start.
+/// Returns a message if the planned start has passed while sessions are still opening, with
+/// `opened` of `wanted` open. `None` before that start, and if the plan gives none.
 pub(super) fn missed(plan: &StepPlan, (opened, wanted): (usize, usize)) -> Option<String> {
     let starts_at = plan.starts_at?;
     (WallTime::now() >= starts_at).then(|| {

@@ -1,4 +1,4 @@
-//! Curve of a step in its report: what was intended over time, and the results by segment.
+//! Curve of a step in the report: the planned load over time, and the results by segment.
 
 use bench_report::{CurveUnit, Series, SpikeRecovery, StepCurve, StepSegment, Window};
 
@@ -8,7 +8,8 @@ use crate::plan::load_plan::LoadPlan;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
-/// Returns the curve that the load of `plan` was to follow, and the recovery from its spike; `None` where the load does not change.
+/// Returns the curve of the planned load, with the recovery from its spike; `None` if the load is
+/// constant.
 pub(super) fn reported(plan: &StepPlan, recovery: Option<SpikeRecovery>) -> Option<StepCurve> {
     if !plan.changes() {
         return None;
@@ -28,8 +29,8 @@ pub(super) fn reported(plan: &StepPlan, recovery: Option<SpikeRecovery>) -> Opti
     })
 }
 
-/// Returns the results of each segment of the curve of `plan`; those that a step ended before have no
-/// stretch.
+/// Returns the results of each segment of the curve of `plan`. Segments that never began have no
+/// spans.
 pub(super) fn segments(
     plan: &StepPlan,
     segments: &Segments,
@@ -49,8 +50,9 @@ pub(super) fn segments(
         .collect()
 }
 
-/// Returns the series of the load that `plan` intended of this process in the intervals that end at `at_ns`; `None` where
-/// the load does not change. Nothing is intended after the measured part.
+/// Returns the series of the load that `plan` intended for this process, one value for each
+/// interval that ends at `at_ns`. Values outside warm-up and measured part are absent. `None` if
+/// the load is constant.
 pub(super) fn intended_series(plan: &StepPlan, window: Window, at_ns: &[u64]) -> Option<Series> {
     let load = IntendedLoad::new(plan)?;
     let mut series = Series::new(load.series_name());

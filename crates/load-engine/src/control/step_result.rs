@@ -1,4 +1,4 @@
-//! Result of a step: what the report shows of it.
+//! Result of a step, in the form of the report.
 
 use std::collections::BTreeMap;
 
@@ -15,23 +15,25 @@ use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{LostWorker, RawStep};
 use crate::plan::step_plan::StepPlan;
 
-/// Name of a step's figure: share of an open loop's arrivals that was carried.
-pub const CARRIED_RATIO: &str = "carried_ratio";
-/// Name of a step's figure: highest 99th percentile of a single interval.
+/// Name of a step's figure: share of the arrivals of an open loop that succeeded in the measured
+/// part.
+const CARRIED_RATIO: &str = "carried_ratio";
+/// Name of a step's figure: highest 99th percentile of latency of a single interval, in
+/// nanoseconds.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
 /// Result of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepResult {
-    /// For the report.
+    /// Step as the report shows it.
     pub step: Step,
-    /// Its figures over time.
+    /// Series of the step's figures over time.
     pub series: Vec<Series>,
-    /// Warnings of the generator about itself; index 0 stands for this step.
+    /// Warnings of the generator about itself. Their pointers name the step with index 0.
     pub warnings: Vec<Warning>,
 }
 
-/// Figures over time and stalls of one step of the report.
+/// Time chart and stalls of one step of the report.
 #[derive(Debug)]
 pub(super) struct StepWatch {
     pub(super) timeline: Timeline,
@@ -39,7 +41,7 @@ pub(super) struct StepWatch {
 }
 
 impl StepWatch {
-    /// Creates the watch of a step that begins at `begin_ns`.
+    /// Creates the empty time chart of a step that begins at `begin_ns`.
     pub(super) fn new(begin_ns: u64) -> Self {
         Self {
             timeline: Timeline::new(begin_ns),
@@ -48,28 +50,28 @@ impl StepWatch {
     }
 }
 
-/// Account of one step of the report.
+/// Measurements of one step of the report.
 #[derive(Debug)]
 pub(super) struct StepAccount {
     pub(super) window: Window,
     pub(super) raw: RawStep,
-    /// CPU time of the generator over the measured part.
+    /// CPU time that the generator used in the measured part.
     pub(super) cpu: CpuUse,
     pub(super) watch: StepWatch,
-    /// Threads that made the load.
+    /// Number of threads that made the load.
     pub(super) threads: usize,
-    /// True if the load was to stay as it was: throughput that drifts is then a doubt.
+    /// True if the load was meant to be constant, so that a drift of throughput causes a warning.
     pub(super) holds_its_load: bool,
     /// Results by segment of the load's curve.
     pub(super) segments: Vec<StepSegment>,
-    /// Recovery from the spike of that curve.
+    /// Recovery from the spike of the load's curve; absent for other curves.
     pub(super) recovery: Option<SpikeRecovery>,
     pub(super) sessions: Option<SessionUse>,
     pub(super) end: StepEnd,
 }
 
 impl StepResult {
-    /// Puts the result of a step together, and examines it.
+    /// Creates the result of a step from its measurements, with the warnings of the self-check.
     pub(super) fn new(plan: &StepPlan, account: StepAccount) -> Self {
         let (window, raw) = (account.window, account.raw);
         let timeline = account.watch.timeline;
@@ -108,7 +110,7 @@ impl StepResult {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
-        // A load that changes makes throughput change.
+        // Where the load changes, throughput changes with it.
         let is_steady = account.holds_its_load && !plan.changes();
         let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
         let mut warnings = if window.measured_s() > 0.0 {
@@ -117,7 +119,8 @@ impl StepResult {
             Vec::new()
         };
         if plan.measured_time().is_none() {
-            // It took as long as its requests did.
+            // The step lasted until the last of a fixed number of requests, so a short one is no
+            // fault.
             warnings.retain(|warning| warning.code != WarningCode::StepTooShort);
         }
         let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
@@ -139,13 +142,14 @@ impl StepResult {
         result.with_late_start()
     }
 
-    /// Adds a warning where the step was too short for its load of requests.
+    /// Adds a warning if the step was too short for its load of requests.
     pub(crate) fn with_missing_load(mut self, plan: &StepPlan) -> Self {
         self.warnings.extend(missing_load(plan, &self.step));
         self
     }
 
-    /// Adds a warning for each worker process that was lost, and what is known of its load.
+    /// Adds a warning for each worker process that was lost, and the number of arrivals that were
+    /// not made.
     pub(super) fn with_lost_workers(mut self, lost: &[LostWorker]) -> Self {
         let not_made = lost.iter().filter_map(|lost| lost.arrivals_not_made);
         if let Some(count) = not_made.reduce(|a, b| a + b) {
@@ -156,7 +160,7 @@ impl StepResult {
         self
     }
 
-    /// Adds the warning that the load, which others make too, did not begin in time.
+    /// Adds a warning if this worker failed to start in time a load that others make too.
     pub(super) fn with_late_start(mut self) -> Self {
         if let StepEnd::Failed { reason } = &self.step.end {
             let warning = Warning::new(WarningCode::WorkerLate, reason.clone());
@@ -166,10 +170,10 @@ impl StepResult {
     }
 }
 
-/// Figures that lack the load of a worker.
+/// Parts of a step whose figures lack the load of a lost or late worker.
 const MISSED: [&str; 5] = ["operations", "parts", "pool", "generator", "figures"];
 
-/// Warns that the figures of step 0 hold nothing of a worker process.
+/// Creates the warning that the figures of step 0 do not include a worker process.
 fn lost_worker(lost: &LostWorker) -> Warning {
     let mut warning = Warning::new(WarningCode::WorkerLost, &lost.message).about_step(0, &MISSED);
     warning.value = lost.arrivals_not_made.map(|count| count as f64);

@@ -1,11 +1,11 @@
-//! Figures over the time of a step, for charts.
+//! Time charts of a step.
 
 use bench_report::Series;
 
 use crate::record::interval::Interval;
 use crate::record::interval_quantile::IntervalQuantile;
 
-/// Series of what finished in each interval of a step.
+/// Series with one value for each interval of a step.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     last_ns: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Timeline {
     p99: Series,
     longest: Series,
     gauges: Vec<Series>,
-    /// Median, 99th percentile and longest.
+    /// Median, 99th percentile and maximum of latency in each interval.
     felt: [IntervalQuantile; 3],
 }
 
@@ -33,12 +33,12 @@ impl Timeline {
         }
     }
 
-    /// Sets the instant from which what finishes belongs to the first interval.
+    /// Sets the beginning of the first interval.
     pub(crate) fn start_at(&mut self, start_ns: u64) {
         self.last_ns = start_ns;
     }
 
-    /// Adds the state of the load at `now_ns`, by the name of each series.
+    /// Adds values of the load's own state at `now_ns`, each with the name of its series.
     pub(crate) fn push_gauges(&mut self, now_ns: u64, gauges: &[(&'static str, f64)]) {
         for (name, value) in gauges {
             let known = self.gauges.iter().position(|series| series.name == *name);
@@ -50,7 +50,7 @@ impl Timeline {
         }
     }
 
-    /// Adds what finished until `now_ns`, and what was under way then.
+    /// Adds the interval that ends at `now_ns`.
     pub(crate) fn push(&mut self, now_ns: u64, interval: &Interval) {
         let seconds = now_ns.saturating_sub(self.last_ns) as f64 / 1e9;
         self.last_ns = now_ns;
@@ -64,26 +64,26 @@ impl Timeline {
         }
     }
 
-    /// The instants at which its intervals ended.
+    /// Returns the instants at which intervals ended.
     pub(crate) fn ends_ns(&self) -> &[u64] {
         &self.throughput.at_ns
     }
 
-    /// The 99th percentile of the last interval.
+    /// Returns the 99th percentile of the last interval in nanoseconds; `None` if that is unknown.
     pub(crate) fn last_p99_ns(&self) -> Option<f64> {
         self.p99.mean.last().copied().flatten()
     }
 
-    /// The highest 99th percentile of the intervals that end after the given instant; the drain is
-    /// one of them.
+    /// Returns the highest 99th percentile, in nanoseconds, of the intervals that end after
+    /// `from_ns`. The interval of the drain is included.
     pub(crate) fn worst_p99_ns(&self, from_ns: u64) -> Option<f64> {
         let points = self.p99.at_ns.iter().zip(&self.p99.mean);
         let later = points.filter(|(at, _)| **at > from_ns);
         later.filter_map(|(_, ns)| *ns).max_by(f64::total_cmp)
     }
 
-    /// Relative change of throughput from the first to the last third of the points that end
-    /// within the given time; `None` when there are fewer than six.
+    /// Returns the relative change of throughput from the first to the last third of the intervals
+    /// that end between the two instants. `None` if there are fewer than six.
     pub(crate) fn drift_ratio(&self, from_ns: u64, to_ns: u64) -> Option<f64> {
         let points = self.throughput.at_ns.iter().zip(&self.throughput.mean);
         let rates: Vec<f64> = points

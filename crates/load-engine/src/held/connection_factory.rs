@@ -1,5 +1,5 @@
-//! Connections of a held load, as a scenario supplies them: input and output only. Their tasks,
-//! commands, schedules and records are the engine's.
+//! Interface through which a scenario supplies the connections of a held load. It covers
+//! connecting, sending and receiving. Tasks, commands, schedules and records belong to the engine.
 
 use std::time::Duration;
 
@@ -7,30 +7,30 @@ use crate::record::failure::Failure;
 use crate::record::operation_table::OperationSpec;
 use crate::record::timestamps::Timestamps;
 
-/// One connection, from 0 over all workers; a number is never used again.
+/// Number of a connection, counted from 0 over all workers. No number is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionId(pub u64);
 
-/// Operations of a held load.
+/// Operations under which a held load records its requests.
 #[derive(Debug, Clone)]
 pub struct HeldOperations {
     /// Attempts to connect.
     pub connect: OperationSpec,
     /// Messages with their answers, while the connections are held.
     pub message: OperationSpec,
-    /// One message on each connection at the end of a step, which shows that it is alive.
+    /// One message on each connection at the end of a step, as proof that the connection is alive.
     pub check: OperationSpec,
 }
 
-/// Opens the connections of a held load.
+/// Factory that opens the connections of a held load.
 pub trait ConnectionFactory: Send + Sync + 'static {
-    /// Type of the connections that it opens.
+    /// Type of the connections that the factory opens.
     type Connection: HeldConnection;
 
-    /// Returns the operations that the load consists of.
+    /// Returns the operations of the load.
     fn operations(&self) -> HeldOperations;
 
-    /// Opens connection `id`, and stamps the end of each phase that connecting has.
+    /// Opens connection `id`, and stamps the end of each phase of connecting in `timestamps`.
     fn connect(
         &self,
         id: ConnectionId,
@@ -38,34 +38,37 @@ pub trait ConnectionFactory: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Connection, Failure>> + Send;
 }
 
-/// One open connection. At most one of its messages waits for an answer at a time.
+/// Open connection. At most one of its messages waits for an answer at a time.
 pub trait HeldConnection: Send + Sized + 'static {
-    /// Sends the next message. An answer to an earlier one, whose time had run out, is none to this.
+    /// Sends the next message. A late answer to an earlier message, which had timed out, must not
+    /// be taken as the answer to this one.
     fn send(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Waits for what comes next. Called for as long as the connection is open, since many protocols
-    /// answer pings only while they are read. Dropped before it is over, it must lose nothing.
+    /// Waits for the next incoming message. The engine calls this all the time while the connection
+    /// is open, because many protocols answer pings only while a client reads. Dropping the future
+    /// must lose no data.
     ///
     /// # Errors
     /// Fails when the connection has ended.
     fn receive(&mut self) -> impl Future<Output = Result<Incoming, Failure>> + Send;
 
-    /// Makes the failure of a message that was not answered within `timeout`.
+    /// Creates the failure of a message that was not answered within `timeout`.
     fn unanswered(timeout: Duration) -> Failure;
 
-    /// Closes the connection as its protocol has it; cut off after a second.
+    /// Closes the connection as its protocol demands. The engine cuts the closing off after a
+    /// second.
     fn close(self) -> impl Future<Output = ()> + Send {
         async {}
     }
 }
 
-/// Result of one reading from a connection.
+/// Kind of an incoming message.
 #[derive(Debug)]
 pub enum Incoming {
-    /// The answer to the last message.
+    /// Answer to the last message.
     Answer,
-    /// An answer that is wrong; the connection is still good.
+    /// Wrong answer to the last message, after which the connection is still usable.
     Wrong(Failure),
-    /// Anything else: a control frame, or an answer that came too late.
+    /// Any other message, such as a control frame or an answer that came too late.
     Other,
 }

@@ -1,5 +1,5 @@
-//! Handle of one open connection: its worker sends commands through it, and its task stores the
-//! failure by which the connection ended.
+//! Handle of one open connection. Its worker sends commands through the handle, and its task stores
+//! there the failure with which the connection ended.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,20 +13,21 @@ use super::held_step::HeldStep;
 use super::talk_schedule::TalkSchedule;
 use crate::record::failure::Failure;
 
-/// Sender that is dropped when a command has been carried out: the receiver's end of the channel
-/// closes once all clones are gone.
+/// Token that is held until a command has been carried out, and then dropped. The receiver of this
+/// channel sees its end once all clones are dropped.
 pub(crate) type CompletionToken = mpsc::Sender<()>;
 
 /// Command to one connection.
 #[derive(Debug)]
 pub(crate) enum ConnectionCommand {
-    /// Exchange messages until the step is over. Boxed: most connections never talk.
+    /// Exchange messages until the step ends. The schedule is boxed because most connections never
+    /// talk.
     Talk {
         step: Arc<HeldStep>,
         schedule: Box<TalkSchedule>,
         token: CompletionToken,
     },
-    /// Exchange one message, which shows that the connection is alive.
+    /// Exchange one message, as proof that the connection is alive.
     Check {
         step: Arc<HeldStep>,
         token: CompletionToken,
@@ -41,13 +42,14 @@ struct HandleState {
     closed: Option<Arc<Failure>>,
 }
 
-/// Handle of one open connection. Small: there is one for each of up to 100,000 connections.
+/// Handle of one open connection. It must be small, because there may be 100,000 connections.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionHandle {
     state: Mutex<HandleState>,
-    /// True while the last command is to be left unfinished.
+    /// True if the last command is to be abandoned.
     ceased: AtomicBool,
-    /// Waker of the connection's task. It is asked for with each message, so it costs no lock.
+    /// Waker of the connection's task. It is atomic, because each message registers it and a lock
+    /// would be too slow.
     task: AtomicWaker,
 }
 
@@ -59,7 +61,7 @@ impl ConnectionHandle {
     /// Sends `command` to the connection.
     ///
     /// # Errors
-    /// Returns the failure by which the connection ended, if it is not open any more.
+    /// Returns the failure with which the connection ended, if it is no longer open.
     pub(crate) fn send(&self, command: ConnectionCommand) -> Result<(), Arc<Failure>> {
         let mut state = self.state();
         if let Some(failure) = &state.closed {
@@ -82,14 +84,14 @@ impl ConnectionHandle {
         .await
     }
 
-    /// Has the connection leave its last command unfinished and stay open: what waits for an answer is
-    /// recorded as censored.
+    /// Makes the connection abandon its last command but stay open. A message that waits for an
+    /// answer is recorded as censored.
     pub(crate) fn cease(&self) {
         self.ceased.store(true, Ordering::Relaxed);
         self.task.wake();
     }
 
-    /// Returns once the last command is to be left unfinished.
+    /// Waits until the last command is to be abandoned.
     pub(crate) async fn ceased(&self) {
         poll_fn(|context| {
             self.task.register(context.waker());
@@ -102,7 +104,8 @@ impl ConnectionHandle {
         .await;
     }
 
-    /// Stores the failure by which the connection ended; returns the command that it had not begun.
+    /// Stores the failure with which the connection ended. Returns a command that was sent but not
+    /// begun.
     pub(crate) fn mark_closed(&self, failure: Failure) -> Option<ConnectionCommand> {
         let mut state = self.state();
         state.closed = Some(Arc::new(failure));

@@ -1,4 +1,4 @@
-//! Task of one open connection. It reads for as long as it runs, and carries out the commands that come
+//! Task of one open connection. It reads all the time, and carries out the commands that arrive
 //! through the connection's handle.
 
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::record::in_flight_request::{Arrival, InFlightRequest};
 use crate::record::operation_table::OperationId;
 use crate::record::outcome::Outcome;
 
-/// Time that a peer may take to answer our closing.
+/// Longest wait for the peer's answer to the closing of a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Counts an open connection for as long as it exists.
+/// Guard that counts a connection as open until it is dropped.
 #[derive(Debug)]
 struct OpenGuard(Arc<AtomicU64>);
 
@@ -35,7 +35,7 @@ impl Drop for OpenGuard {
 pub(crate) struct ConnectionTask<C> {
     connection: C,
     handle: Arc<ConnectionHandle>,
-    /// Time that an answer may take.
+    /// Longest wait for an answer.
     timeout: Duration,
     guard: OpenGuard,
 }
@@ -44,7 +44,7 @@ pub(crate) struct ConnectionTask<C> {
 enum TaskEnd {
     /// The connection was lost.
     Lost(Failure),
-    /// It is to be closed.
+    /// The worker closed the connection.
     Closed,
 }
 
@@ -57,16 +57,16 @@ impl From<Failure> for TaskEnd {
 /// Result of one message.
 enum Exchange {
     Answered,
-    /// No answer came in time, or a wrong one; the connection is still open.
+    /// No answer came in time, or a wrong one. The connection is still open.
     Unanswered(Failure),
     /// The connection was lost.
     Lost(Failure),
-    /// The answer is not waited for any longer.
+    /// The wait for the answer was abandoned.
     Ceased,
 }
 
 impl<C: HeldConnection> ConnectionTask<C> {
-    /// Takes over a connection that has just been opened, and counts it in `open`.
+    /// Creates the task of a connection that was just opened, and counts the connection in `open`.
     pub(crate) fn new(
         connection: C,
         handle: Arc<ConnectionHandle>,
@@ -88,7 +88,7 @@ impl<C: HeldConnection> ConnectionTask<C> {
         let failure = match end {
             TaskEnd::Lost(failure) => failure,
             TaskEnd::Closed => {
-                // Either way it is over.
+                // The connection has ended, whether or not its closing succeeded.
                 let _ = timeout(CLOSE_TIMEOUT, self.connection.close()).await;
                 Failure::new("left", "closed by the bench")
             }
@@ -97,7 +97,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
         if let Some(ConnectionCommand::Check { step, .. }) = &not_begun {
             record_lost(step, failure);
         }
-        // Whoever waits for the token may count the open connections.
+        // The guard is dropped first: the holder of the token may next read the count of open
+        // connections.
         drop(self.guard);
         drop((token, not_begun));
     }
@@ -145,7 +146,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Closed loop: sends a message, waits for its answer, pauses, until measuring ends.
+    /// Runs a closed loop until the measured part ends: sends a message, waits for its answer,
+    /// pauses. The first message is sent `offset` after the start.
     async fn talk_with_pauses(
         &mut self,
         step: &HeldStep,
@@ -176,13 +178,14 @@ impl<C: HeldConnection> ConnectionTask<C> {
                 Exchange::Lost(failure) => return Err(failure),
                 Exchange::Ceased => return Ok(()),
             }
-            // Without think time a message does not touch the memory of its talker's schedule.
+            // Without think time, `pauses` is left alone, which saves a cache miss per message.
             let pause = (!pauses_never).then(|| pauses.next_pause()).flatten();
             next_ns = pause.map_or(0, |pause| monotonic_ns() + pause.as_nanos() as u64);
         }
     }
 
-    /// Open loop: sends a message for each arrival, one at a time, until no more can come.
+    /// Runs an open loop: sends a message for each arrival, one at a time, until the queue has
+    /// ended.
     async fn talk_on_arrivals(
         &mut self,
         step: &HeldStep,
@@ -204,7 +207,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
         Ok(())
     }
 
-    /// Reads until an arrival comes; `None` when no more can, or nothing more is to be sent.
+    /// Waits for the next arrival, and reads meanwhile. `None` when the queue has ended, or the
+    /// command is abandoned.
     async fn await_arrival(&mut self, queue: &mut TalkerQueue) -> Result<Option<Arrival>, Failure> {
         loop {
             tokio::select! {
@@ -216,7 +220,7 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Reads for the length of `pause`; returns true if nothing more is to be sent.
+    /// Reads for the length of `pause`. Returns true if the command was abandoned meanwhile.
     async fn read_for(&mut self, pause: Duration) -> Result<bool, Failure> {
         let pause = sleep(pause);
         tokio::pin!(pause);
@@ -230,7 +234,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Exchanges one message. A connection that does not answer in time counts as lost and is closed.
+    /// Exchanges one message. If no answer comes in time, the connection counts as lost and is
+    /// closed.
     async fn check(&mut self, step: &HeldStep) -> Result<(), Failure> {
         let request = InFlightRequest::for_user(&step.checks, monotonic_ns());
         match self.exchange(request).await {
@@ -239,13 +244,13 @@ impl<C: HeldConnection> ConnectionTask<C> {
         }
     }
 
-    /// Sends a message, waits for its answer, and records it.
+    /// Sends a message, waits for its answer, and records the result.
     async fn exchange(&mut self, request: InFlightRequest<'_>) -> Exchange {
         let (connection, bound) = (&mut self.connection, self.timeout);
         let exchanged = tokio::select! {
             biased;
             exchanged = timeout(bound, send_and_receive(connection)) => exchanged,
-            // Dropping the request records it as censored.
+            // Leaving here drops the request, which records it as censored.
             () = self.handle.ceased() => return Exchange::Ceased,
         };
         let exchange = match exchanged {
@@ -265,7 +270,8 @@ impl<C: HeldConnection> ConnectionTask<C> {
     }
 }
 
-/// Sends a message and waits for its answer; returns the failure of a wrong one.
+/// Sends a message and waits for its answer. Returns the failure of a wrong answer, or `None` for a
+/// right one.
 async fn send_and_receive(
     connection: &mut impl HeldConnection,
 ) -> Result<Option<Failure>, Failure> {
@@ -279,7 +285,7 @@ async fn send_and_receive(
     }
 }
 
-/// Records the check of a connection that was lost before.
+/// Records the check of a connection that was lost before, as failed.
 pub(crate) fn record_lost(step: &HeldStep, failure: Failure) {
     let request = InFlightRequest::for_user(&step.checks, monotonic_ns());
     request.finish(&Outcome::failed(OperationId::FIRST, failure), &[]);
@@ -305,7 +311,7 @@ mod tests {
         }
     }
 
-    /// There are up to 100,000 tasks: what the engine adds to a connection must stay small.
+    /// The engine's memory per connection must stay small, because there may be 100,000 tasks.
     #[test]
     fn a_task_is_small() {
         let (handle, open) = (Arc::default(), Arc::default());

@@ -1,4 +1,4 @@
-//! Connections that stay open from step to step, and the load that each step makes on them.
+//! Connections that stay open from step to step, and the workers that own them.
 
 use std::io;
 use std::sync::Arc;
@@ -16,60 +16,61 @@ use crate::plan::step_plan::{RuntimeKind, WaitStrategy};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 
-/// Bound on the end of all workers.
+/// Longest wait for the end of all workers.
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(800);
-/// Time between two looks at the workers.
+/// Time between two checks whether the workers have finished.
 const LOOKED_EVERY: Duration = Duration::from_millis(1);
 
 /// Settings of a load of held connections.
 #[derive(Debug, Clone, Copy)]
 pub struct HeldSettings {
-    /// New connections per second.
+    /// Number of new connections per second, over all workers.
     pub connects_per_s: f64,
-    /// Time that each answer may take.
+    /// Longest wait for each answer.
     pub timeout: Duration,
-    /// Kind of runtime.
+    /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
-    /// Threads that make the load.
+    /// Number of threads that make the load.
     pub threads: usize,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
 }
 
-/// A worker has ended before its time.
+/// Error of a worker that ended too early.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a worker thread ended before its time{0}")]
 pub struct WorkerGone(String);
 
-/// Command to one worker, and its end.
+/// Command to one worker, with the means to cut it off and to report its end.
 struct WorkerOrder {
     command: WorkerCommand,
     cut_off: CancellationToken,
-    /// Dropped when the command has been carried out.
+    /// Clone of the load's `pending`, dropped when the command has been carried out.
     pending: Arc<()>,
 }
 
-/// Connections that stay open from step to step, owned by worker threads. Dropping it closes them
-/// without a word, and ends the threads.
+/// Connections that stay open from step to step, owned by worker threads. Dropping the load drops
+/// the connections without closing them by their protocol, and ends the threads.
 #[derive(Debug)]
 pub struct HeldLoad<F: ConnectionFactory> {
     state: Arc<HeldState<F>>,
     workers: WorkerPool,
     orders: Vec<mpsc::UnboundedSender<WorkerOrder>>,
     threads: LoadThreads,
-    /// Token that cuts off what the last command has under way.
+    /// Token that cuts off the last command.
     cut_off: CancellationToken,
-    /// Shared with every worker that has not carried out the last command.
+    /// Value of which each worker holds a clone until it has carried out the last command.
     pending: Arc<()>,
     shutdown: CancellationToken,
     gone: Option<WorkerGone>,
 }
 
 impl<F: ConnectionFactory> HeldLoad<F> {
-    /// Starts the workers: one for each thread, or a single one whose runtime has all threads.
+    /// Starts the workers: one for each thread, or, on a shared runtime, a single one with all
+    /// threads.
     ///
     /// # Errors
-    /// Fails when the system gives no thread or no runtime.
+    /// Fails if the operating system cannot create a thread, or tokio a runtime.
     pub fn start(factory: Arc<F>, settings: HeldSettings) -> io::Result<Self> {
         let threads = settings.threads.max(1);
         let workers = match settings.runtime {
@@ -111,17 +112,17 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         })
     }
 
-    /// Returns the number of connections that are open.
+    /// Returns the number of open connections.
     pub fn open(&self) -> u64 {
         self.state.open.load(Ordering::Relaxed)
     }
 
-    /// Closes the connections beyond `most`, and forgets those that were lost: a step is charged with
-    /// its own losses only. Each connection has a second to be closed. Nobody waits for that once
+    /// Closes open connections until `most` are left, and forgets lost ones, so that a step counts
+    /// only its own losses. Waits for the closing, at most a second per connection, unless
     /// `cancelled` returns true.
     ///
     /// # Errors
-    /// Fails when a worker is gone.
+    /// Fails if a worker has ended.
     pub fn close_beyond(
         &mut self,
         most: u64,
@@ -141,7 +142,7 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         connections.map(|n| n.load(Ordering::Relaxed)).collect()
     }
 
-    /// Returns the operations that the load consists of.
+    /// Returns the operations of the load.
     pub(super) fn operations(&self) -> HeldOperations {
         self.state.factory.operations()
     }
@@ -151,12 +152,12 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         CpuReading::read(&self.threads)
     }
 
-    /// Cuts off what the last command has under way.
+    /// Cuts off the last command.
     pub(super) fn cut_off(&self) {
         self.cut_off.cancel();
     }
 
-    /// Waits for at most `bound` until all workers have carried out the last command.
+    /// Waits until all workers have carried out the last command, for at most `bound`.
     pub(super) fn wait_until_idle(&self, bound: Duration) {
         let started = Instant::now();
         while !self.is_idle() && started.elapsed() < bound {
@@ -164,12 +165,12 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         }
     }
 
-    /// Gives all workers a command.
+    /// Sends a command to all workers.
     pub(super) fn order(&mut self, command: &WorkerCommand) {
         self.cut_off = CancellationToken::new();
         self.pending = Arc::new(());
         for worker in &self.orders {
-            // A worker that is gone is found by whoever waits for the command.
+            // If a worker has ended, the wait for the command will notice it.
             let _ = worker.send(WorkerOrder {
                 command: command.clone(),
                 cut_off: self.cut_off.clone(),
@@ -178,12 +179,13 @@ impl<F: ConnectionFactory> HeldLoad<F> {
         }
     }
 
-    /// Returns true if all workers have carried out the last command, or one never will.
+    /// Returns true if all workers have carried out the last command, or if a worker has ended.
     pub(super) fn is_idle(&self) -> bool {
         Arc::strong_count(&self.pending) == 1 || self.gone.is_some() || self.workers.any_finished()
     }
 
-    /// Returns the error of a worker that has ended, if one has: all others are ended then.
+    /// Returns the error of a worker that has ended, and then ends all others; `None` if all are
+    /// running.
     pub(super) fn gone(&mut self) -> Option<WorkerGone> {
         if self.workers.any_finished() {
             self.shutdown.cancel();

@@ -1,4 +1,4 @@
-//! State of one step of held connections.
+//! State of one step on held connections.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,10 +14,10 @@ use crate::record::step_recorder::StepRecorder;
 /// Number of connections that a step holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeldLevel {
-    /// Connections to have open.
+    /// Number of connections that shall be open.
     pub connections: u64,
-    /// Attempts to connect that may fail; after more of them no further ones are made, and the step
-    /// fails.
+    /// Number of attempts to connect that may fail. After more failures no further attempts are
+    /// made, and the step fails.
     pub allowed_failures: u64,
 }
 
@@ -26,14 +26,14 @@ pub struct HeldLevel {
 pub(crate) struct HeldStep {
     pub(crate) plan: StepPlan,
     pub(crate) level: HeldLevel,
-    /// Recorder of attempts to connect, which all count.
+    /// Recorder of attempts to connect, all of which count.
     pub(crate) connects: StepRecorder,
     /// Recorder of messages while the connections are held.
     pub(crate) messages: StepRecorder,
-    /// Recorder of the last message on each connection, which all count.
+    /// Recorder of the last message on each connection, all of which count.
     pub(crate) checks: StepRecorder,
     failed_connects: AtomicU64,
-    /// Number of arrivals that found their connection still waiting for an earlier answer.
+    /// Number of arrivals that were due while their connection still waited for an earlier answer.
     pub(crate) delayed: AtomicU64,
     halt: CancellationToken,
 }
@@ -58,12 +58,12 @@ impl HeldStep {
         }
     }
 
-    /// Returns the instants of the step, which are fixed before anybody talks.
+    /// Returns the segments of the step; `None` until the controller has set them.
     pub(crate) fn segments(&self) -> Option<&Segments> {
         self.messages.segments.get()
     }
 
-    /// Number of connections that send messages.
+    /// Returns the number of connections that send messages.
     pub(crate) fn talkers(&self) -> u64 {
         self.plan.load.sessions().min(self.level.connections)
     }
@@ -73,23 +73,23 @@ impl HeldStep {
         self.failed_connects.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns true if more attempts failed than are allowed.
+    /// Returns true if more attempts to connect failed than are allowed.
     pub(crate) fn has_broken(&self) -> bool {
         self.failed_connects.load(Ordering::Relaxed) > self.level.allowed_failures
     }
 
-    /// Lets nothing more begin.
+    /// Stops the start of further attempts to connect and messages.
     pub(crate) fn halt(&self) {
         self.messages.halt();
         self.halt.cancel();
     }
 
-    /// Returns true if nothing more is to begin.
+    /// Returns true if no further attempt or message may start.
     pub(crate) fn is_halted(&self) -> bool {
         self.halt.is_cancelled()
     }
 
-    /// Returns once nothing more is to begin.
+    /// Waits until no further attempt or message may start.
     pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
         self.halt.cancelled()
     }

@@ -1,4 +1,4 @@
-//! Load of one step on held connections, as the controller of the step sees it.
+//! Load of one step on held connections, as a source of load for the step's controller.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,31 +18,33 @@ use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
 
-/// Attempts to reach the number of connections of a step: a server that accepts connections only to
-/// drop them would otherwise be asked for ever.
+/// Number of times that missing connections are opened before the step goes on without them.
+/// Without this limit, a server that accepts connections only to drop them would be connected to
+/// forever.
 const MOST_FILLS: usize = 3;
-/// Bound on recording what was cut off: some for all, and a little for each connection.
+/// Longest wait for the recording of requests that were cut off. The second value is added for each
+/// connection.
 const RECORDING_BOUND: Duration = Duration::from_millis(500);
 const RECORDING_BOUND_PER_CONNECTION: Duration = Duration::from_micros(50);
-/// Stage of a step of held connections.
+/// Stage of a step on held connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Connections are being opened, so many times over.
+    /// Opening connections; the number counts the rounds of opening so far.
     Fill(usize),
-    /// Connections are held, and some talk.
+    /// Holding the connections while some of them exchange messages.
     Hold,
-    /// Each connection shows that it is alive.
+    /// Exchanging one message on each connection, as proof that it is alive.
     Check,
 }
 
-/// Load of one step on the connections that are open, and on those that it opens.
+/// Load of one step on the connections that are already open, and on those that the step opens.
 #[derive(Debug)]
 pub(crate) struct HeldStepLoad<'a, F: ConnectionFactory> {
     load: &'a mut HeldLoad<F>,
     step: Arc<HeldStep>,
     stage: Stage,
     began: Instant,
-    /// Time that opening the connections took.
+    /// Time that opening the connections took, in seconds; absent until all are open.
     connect_s: Option<f64>,
 }
 
@@ -58,13 +60,13 @@ impl<'a, F: ConnectionFactory> HeldStepLoad<'a, F> {
         }
     }
 
-    /// Returns the figures of the messages that showed at the end that connections are alive.
+    /// Returns the results of the last message on each connection; `None` if there were none.
     pub(crate) fn checks(&self) -> Option<Operation> {
         let (operations, _) = self.step.checks.recorder.collect(1.0);
         operations.into_values().next()
     }
 
-    /// Returns true if more attempts to connect failed than may.
+    /// Returns true if more attempts to connect failed than are allowed.
     pub(crate) fn has_broken(&self) -> bool {
         self.step.has_broken()
     }
@@ -146,7 +148,7 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
             let reason = gone.to_string();
             return Some(StepEnd::Failed { reason });
         }
-        // The check tells how they were lost.
+        // The load ends because all connections are lost; the check will record how.
         (self.load.open() == 0).then_some(StepEnd::Completed)
     }
 
@@ -195,7 +197,7 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
     }
 }
 
-/// Splits the numbers of `talkers` into one range for each worker, in proportion to its connections.
+/// Divides the numbers 0..`talkers` into one range per worker, in proportion to its connections.
 fn shares(connections: &[u64], talkers: u64) -> Arc<[Range<u64>]> {
     let all: u64 = connections.iter().sum();
     let talkers = talkers.min(all);

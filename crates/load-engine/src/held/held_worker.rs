@@ -1,5 +1,5 @@
-//! One worker with its share of the connections: opens them, has them send messages, checks and closes
-//! them.
+//! Worker with its share of the held connections. It opens the connections, makes them send
+//! messages, checks and closes them.
 
 use std::iter::Peekable;
 use std::ops::Range;
@@ -27,30 +27,31 @@ use crate::record::in_flight_request::{Arrival, InFlightRequest};
 use crate::record::operation_table::OperationId;
 use crate::record::outcome::Outcome;
 
-/// Attempts to connect under way at once, all workers together: below the length of the accept queue
-/// of common servers (`somaxconn`), which would otherwise be measured.
+/// Largest number of attempts to connect at a time, over all workers. It is below the usual length
+/// of servers' accept queues (`somaxconn`), so that the test does not measure that queue.
 const ATTEMPTS_AT_ONCE: u64 = 128;
-/// Most by which a late pacer may catch up.
+/// Longest delay that the pacer of new connections may make up for by connecting faster.
 const CATCH_UP_NS: u64 = 10_000_000;
-/// Commands sent, or arrivals released, before other tasks of the thread get a turn.
+/// Number of commands sent, or arrivals released, before other tasks of the thread get a turn.
 const BATCH: usize = 32;
-/// Time in which messages may still be answered once a step was ended early.
+/// Time for which messages may still be answered after a step was ended early.
 const HALTED_GRACE: Duration = Duration::from_millis(200);
 
 /// Command to all workers at once.
 #[derive(Debug, Clone)]
 pub(crate) enum WorkerCommand {
-    /// Open `missing` further connections over all workers, or fewer when the step breaks.
+    /// Open `missing` further connections over all workers. Fewer are opened if too many attempts
+    /// fail.
     Fill { step: Arc<HeldStep>, missing: u64 },
-    /// Have connections send messages; `talkers` has a range of talker numbers for each worker.
+    /// Make connections send messages. `talkers` has the range of talkers' numbers of each worker.
     Talk {
         step: Arc<HeldStep>,
         talkers: Arc<[Range<u64>]>,
     },
     /// Exchange one message on every connection.
     Check(Arc<HeldStep>),
-    /// Forget connections that were lost, and close as many others as this count says, which all
-    /// workers share and count down.
+    /// Forget lost connections, and close others. The count is the number still to be closed, which
+    /// all workers share and decrement.
     Close(Arc<AtomicU64>),
 }
 
@@ -58,12 +59,12 @@ pub(crate) enum WorkerCommand {
 #[derive(Debug)]
 pub(crate) struct HeldState<F> {
     pub(crate) factory: Arc<F>,
-    /// New connections per second, all workers together.
+    /// Number of new connections per second, over all workers.
     pub(crate) connects_per_s: f64,
-    /// Time that each answer may take.
+    /// Longest wait for each answer.
     pub(crate) timeout: Duration,
     pub(crate) waiting: WaitStrategy,
-    /// Number of connections that are open.
+    /// Number of open connections.
     pub(crate) open: Arc<AtomicU64>,
     /// Number of connections of each worker after its last command.
     pub(crate) connections: Vec<AtomicU64>,
@@ -78,14 +79,14 @@ pub(crate) struct HeldWorker<F: ConnectionFactory> {
     opened: u64,
 }
 
-/// Result of an attempt to connect, whose failure is recorded.
+/// Result of an attempt to connect; `Ok(None)` for a failure, which is recorded already.
 type Attempted<C> = Result<Option<C>, JoinError>;
 
 impl<F: ConnectionFactory> HeldWorker<F> {
     /// Creates a worker without connections.
     ///
     /// # Errors
-    /// Fails when the system gives no timer.
+    /// Fails if the operating system provides no timer.
     pub(crate) fn new(worker: WorkerShare, state: Arc<HeldState<F>>) -> Result<Self, Failure> {
         let pacer =
             Pacer::new(state.waiting).map_err(|error| Failure::new("timer", &error.to_string()))?;
@@ -98,7 +99,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         })
     }
 
-    /// Carries out one command, of which `cut_off` cuts off what is under way.
+    /// Carries out one command, unless `cut_off` is cancelled before it ends.
     ///
     /// # Errors
     /// Fails if the system's timer fails.
@@ -188,7 +189,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
                     let talker = own.start + u64::from(n);
                     let pauses = Pauses::new(think_time, step.plan.seed, talker);
                     let schedule = TalkSchedule::Paused { pauses, offset };
-                    // One that is lost is found by the check.
+                    // If the connection is lost, the check at the end of the step will record it.
                     let _ = connection.send(talk(step, schedule, &token));
                 }
             }
@@ -216,7 +217,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         released
     }
 
-    /// Releases the arrivals of an open loop until measuring ends or the step is halted.
+    /// Releases the arrivals of an open loop until the measured part ends or the step is halted.
     async fn release(
         &mut self,
         step: &HeldStep,
@@ -242,7 +243,8 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         };
         let ended_ns = monotonic_ns();
         for (_, due_ns) in due.take_while(|(_, due_ns)| *due_ns < ended_ns) {
-            // Due, and never let go: as censored as what is cut off.
+            // Arrivals that were due but not released count as censored, like requests that are cut
+            // off.
             let arrival = Arrival {
                 due_ns,
                 released_ns: ended_ns,
@@ -272,7 +274,8 @@ impl<F: ConnectionFactory> HeldWorker<F> {
             deliver(step, queues, turn, arrival);
             released += 1;
             if released.is_multiple_of(BATCH) {
-                // A pacer that catches up never has to wait, and would starve its own connections.
+                // A pacer that is late never waits, and would keep its own connections from
+                // running.
                 tokio::task::yield_now().await;
             }
         }
@@ -297,14 +300,15 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         await_completion(completed, &self.connections, cut_off.cancelled()).await;
     }
 
-    /// Closes connections one at a time, so that no worker closes many more than another.
+    /// Closes this worker's connections one at a time while `surplus` is above zero. Going one at a
+    /// time keeps workers from closing very different numbers.
     async fn close(&mut self, surplus: &AtomicU64) {
         self.connections.retain(|connection| connection.is_open());
         let (token, mut completed) = mpsc::channel::<()>(1);
         while !self.connections.is_empty() && take_one(surplus) {
             if let Some(connection) = self.connections.pop() {
                 let token = token.clone();
-                // One that is lost has left already.
+                // A lost connection needs no closing.
                 let _ = connection.send(ConnectionCommand::Close { token });
             }
             tokio::task::yield_now().await;
@@ -314,8 +318,8 @@ impl<F: ConnectionFactory> HeldWorker<F> {
     }
 }
 
-/// Waits until all `connections` have carried out their command; what is under way is left unfinished
-/// once `must_cease` is over.
+/// Waits until all `connections` have carried out their command. Once `must_cease` ends, makes them
+/// abandon it.
 async fn await_completion(
     mut completed: mpsc::Receiver<()>,
     connections: &[Arc<ConnectionHandle>],
@@ -323,7 +327,7 @@ async fn await_completion(
 ) {
     tokio::select! {
         biased;
-        // Ends when the last connection has dropped its token.
+        // The channel ends when the last connection drops its token.
         _ = completed.recv() => return,
         () = must_cease => {}
     }
@@ -371,7 +375,8 @@ async fn attempt<F: ConnectionFactory>(
     }
 }
 
-/// Gives an arrival to the connection of index `turn`, or to the next one that is open.
+/// Sends an arrival to the connection at position `turn`, or to the next open one. If none is open,
+/// the arrival is recorded as censored.
 fn deliver(
     step: &HeldStep,
     queues: &mut Vec<mpsc::UnboundedSender<Arrival>>,
@@ -388,7 +393,7 @@ fn deliver(
     drop(InFlightRequest::never_started(&step.messages, arrival));
 }
 
-/// Picks `wanted` of `connections` at even distances.
+/// Picks `wanted` of `connections`, at even distances.
 fn spread_evenly(
     connections: &[Arc<ConnectionHandle>],
     wanted: usize,

@@ -1,4 +1,4 @@
-//! Load of held connections: many stay open, obey commands, and talk now and then.
+//! Load of held connections: many connections stay open, and exchange messages now and then.
 
 pub(crate) mod connection_factory;
 pub(crate) mod connection_handle;

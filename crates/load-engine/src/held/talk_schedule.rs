@@ -15,14 +15,14 @@ use crate::record::in_flight_request::{Arrival, InFlightRequest};
 /// Schedule of the messages of one connection.
 #[derive(Debug)]
 pub(crate) enum TalkSchedule {
-    /// A pause after each answer; the first message `offset` after the start.
+    /// A message after each answer and a pause; the first message is sent `offset` after the start.
     Paused { pauses: Pauses, offset: Duration },
     /// A message for each arrival in the queue.
     Arrivals(TalkerQueue),
 }
 
-/// Queue of arrivals that wait for one connection. Those left in it when it is dropped are recorded as
-/// censored.
+/// Queue of the arrivals of one connection. When it is dropped, the arrivals left in it are
+/// recorded as censored.
 #[derive(Debug)]
 pub(crate) struct TalkerQueue {
     arrivals: mpsc::UnboundedReceiver<Arrival>,
@@ -30,7 +30,7 @@ pub(crate) struct TalkerQueue {
 }
 
 impl TalkerQueue {
-    /// Creates an empty queue and its sender.
+    /// Creates an empty queue; returns its sender and the queue.
     pub(crate) fn new(step: &Arc<HeldStep>) -> (mpsc::UnboundedSender<Arrival>, Self) {
         let (sender, arrivals) = mpsc::unbounded_channel();
         let queue = Self {
@@ -40,7 +40,7 @@ impl TalkerQueue {
         (sender, queue)
     }
 
-    /// Waits for the next arrival; `None` once no more can come.
+    /// Waits for the next arrival; `None` once all senders are dropped and the queue is empty.
     pub(crate) async fn next(&mut self) -> Option<Arrival> {
         self.arrivals.recv().await
     }
@@ -55,9 +55,9 @@ impl Drop for TalkerQueue {
     }
 }
 
-/// Picks from `arrivals` those of the talkers `own` out of `all`: arrival n belongs to talker n modulo
-/// `all`, however the talkers are shared among workers. Returns the number of the talker and the
-/// instant at which each is due, in nanoseconds since the start.
+/// Selects from `arrivals` those of the talkers `own`, where talkers are numbered from 0 to `all`.
+/// Arrival n belongs to talker n modulo `all`, however talkers are shared among workers. Yields the
+/// talker's number and the instant at which the arrival is due, in nanoseconds since the start.
 pub(crate) fn talker_arrivals(
     mut arrivals: Arrivals,
     own: Range<u64>,

@@ -1,5 +1,5 @@
-//! CPU time of the generator: of the whole process, and of each load thread apart, with the time for
-//! which a load thread was ready to run and had no CPU.
+//! CPU time of the generator: of the whole process and of each load thread. For load threads also
+//! the time that they spent ready to run, waiting for a CPU.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,28 +11,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::worker_share::WorkerShare;
 
-/// The threads that make a step's load. The times of a thread that has ended are those at its end:
-/// it may end before the measured part is read to its end.
+/// Threads that make a step's load, with their CPU times. A thread may end before the measured part
+/// is fully read, so its times at its end are kept.
 ///
-/// Clones share one list.
+/// All clones share one list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LoadThreads(Arc<Mutex<Vec<LoadThread>>>);
 
 /// One load thread.
 #[derive(Debug)]
 enum LoadThread {
-    /// Running, with the file of its counters.
+    /// Running thread, with the open file of its scheduler counters.
     Running(ScheduleFile),
-    /// Ended, with the counters at its end.
+    /// Ended thread, with its counters at its end.
     Ended(ScheduleTimes),
 }
 
 thread_local! {
-    /// Entries of the calling thread.
+    /// Entries of the calling thread in the lists of load threads to which it was added.
     static ENTRIES: RefCell<Vec<ThreadEntry>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Entry of a thread among the load threads of a step; dropped when the thread ends.
+/// Entry of a thread in a step's list of load threads. It is dropped when the thread ends, and then
+/// stores the thread's last counters in the list.
 struct ThreadEntry {
     threads: Weak<Mutex<Vec<LoadThread>>>,
     index: usize,
@@ -53,7 +54,7 @@ impl Drop for ThreadEntry {
 }
 
 impl LoadThread {
-    /// Reads the counters; `None` where the kernel does not tell.
+    /// Reads the thread's counters; `None` where the kernel does not provide them.
     fn times(&self) -> Option<ScheduleTimes> {
         match self {
             Self::Running(file) => file.read().ok(),
@@ -63,7 +64,7 @@ impl LoadThread {
 }
 
 impl LoadThreads {
-    /// Adds the calling thread.
+    /// Adds the calling thread to the list. Does nothing where the kernel provides no counters.
     pub(crate) fn enlist(&self) {
         let Ok(file) = ScheduleFile::of_this_thread() else {
             return;
@@ -93,19 +94,20 @@ impl LoadThreads {
     }
 }
 
-/// Times of one thread since it began, in nanoseconds.
+/// Times of one thread since it started, in nanoseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct ThreadTimes {
-    /// Worker process that it belongs to; 0 where there is one process.
+    /// Number of the worker process to which the thread belongs; 0 where there is only one process.
     process: u64,
-    /// Index among the load threads of its process.
+    /// Position of the thread among the load threads of its process.
     id: usize,
     cpu_ns: u64,
     ready_ns: u64,
 }
 
 impl ThreadTimes {
-    /// Growth since the earlier reading of this thread.
+    /// Returns the times since the reading of the same thread in `earlier`; `None` if that has
+    /// none.
     fn since(&self, earlier: &[Self]) -> Option<Self> {
         let same = |thread: &&Self| (thread.process, thread.id) == (self.process, self.id);
         let before = earlier.iter().find(same)?;
@@ -117,13 +119,13 @@ impl ThreadTimes {
     }
 }
 
-/// CPU time used and the instant at which it was read.
+/// Reading of CPU times, with the instant at which it was taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CpuReading {
     pub(crate) at_ns: u64,
     cpu_ns: u64,
     threads: Vec<ThreadTimes>,
-    /// CPU time of the process that leads the worker processes, where there are any.
+    /// CPU time of the parent process in nanoseconds; absent where there are no worker processes.
     parent_cpu_ns: Option<u64>,
 }
 
@@ -138,7 +140,7 @@ pub(crate) struct CpuUse {
 }
 
 impl CpuReading {
-    /// Reads the clock and the CPU times of this process and of `threads`.
+    /// Reads the clock, the CPU time of this process and the times of `threads`.
     pub(crate) fn read(threads: &LoadThreads) -> Self {
         Self {
             at_ns: monotonic_ns(),
@@ -148,8 +150,8 @@ impl CpuReading {
         }
     }
 
-    /// Adds the readings of worker processes, each the last one of its process; this process, which
-    /// leads them, is told apart.
+    /// Creates the reading of several worker processes: the sum of the last reading of each. The
+    /// CPU time of this process, their parent, is kept separately.
     pub(crate) fn of_processes<'a>(
         readings: impl Iterator<Item = (WorkerShare, &'a Self)>,
     ) -> Self {
@@ -169,7 +171,8 @@ impl CpuReading {
         whole
     }
 
-    /// Use since `earlier`; of single threads those count that were read both times.
+    /// Returns the CPU time used since `earlier`. Of the threads, only those in both readings are
+    /// counted.
     pub(crate) fn since(&self, earlier: &Self) -> CpuUse {
         let wall_ns = self.at_ns.saturating_sub(earlier.at_ns).max(1);
         let read_twice = self.threads.iter();
@@ -192,7 +195,8 @@ impl CpuReading {
 }
 
 impl CpuUse {
-    /// Converts it for the report, of `threads` threads that made `attempted` requests.
+    /// Converts the use to the report's form, for a load of `threads` threads that made `attempted`
+    /// requests.
     pub(crate) fn generator(&self, threads: usize, attempted: u64) -> Generator {
         let threads = threads.max(1) as u64;
         let cpu_ns = self.cpu_ns as f64;

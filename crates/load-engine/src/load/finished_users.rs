@@ -1,8 +1,8 @@
-//! Users of a step who make no further request.
+//! Users of a step who have made their last request.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts the users who make no further request.
+/// Count of the users who have made their last request, with the latest of these requests' ends.
 #[derive(Debug, Default)]
 pub(crate) struct FinishedUsers {
     count: AtomicU64,
@@ -10,13 +10,14 @@ pub(crate) struct FinishedUsers {
 }
 
 impl FinishedUsers {
-    /// Adds a user whose last request was over at `at_ns`.
+    /// Counts a user whose last request finished at `at_ns`.
     pub(crate) fn add(&self, at_ns: u64) {
         self.last_ns.fetch_max(at_ns, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Release);
     }
 
-    /// Returns the instant at which the last request of all `users` was over; `None` before it is.
+    /// Returns the instant at which the last request of all `users` finished; `None` while some
+    /// have not finished.
     pub(crate) fn last_ns(&self, users: u64) -> Option<u64> {
         let all = self.count.load(Ordering::Acquire) >= users;
         all.then(|| self.last_ns.load(Ordering::Relaxed))

@@ -1,4 +1,5 @@
-//! Sources of load, as the controller of a step sees them.
+//! Source of load: the interface through which the controller of a step starts, reads and ends a
+//! load.
 
 use std::collections::BTreeMap;
 
@@ -10,116 +11,124 @@ use super::cpu_use::CpuReading;
 use crate::plan::segments::Segments;
 use crate::record::interval::Interval;
 
-/// Time between the last preparation and the first arrival, within one process.
+/// Time between the end of the preparation and the first arrival, where one process makes the load.
 pub(crate) const HEAD_START_NS: u64 = 2_000_000;
 
-/// Makes the load of one step. The controller decides when, and calls each of these at most once per
-/// beat; users, sessions and connections lie behind it.
+/// Maker of the load of one step. The controller decides the times, and calls each method at most
+/// once in each of its cycles. Users, sessions and connections are details of the implementation.
 pub(crate) trait LoadSource {
-    /// Returns the state of what must be ready before the load begins.
+    /// Returns the state of the preparation that must end before the load begins.
     fn preparation(&mut self) -> Preparation;
 
-    /// Time from `begin` to the first arrival that everybody needs to get ready.
+    /// Returns the time, in nanoseconds, that must lie between `begin` and the first arrival so
+    /// that all threads or processes are ready for it.
     fn head_start_ns(&self) -> u64 {
         HEAD_START_NS
     }
 
-    /// Fixes every instant of the step, and lets everybody go.
+    /// Sets the instants of the step, and lets all threads or processes begin.
     fn begin(&mut self, segments: &Segments);
 
-    /// Takes what finished since the last call, and looks at what is under way.
+    /// Takes the requests that finished since the last call, with those in flight now.
     fn take_interval(&mut self) -> Interval;
 
     /// Reads the CPU time of the process and of each thread that makes load.
     fn read_cpu(&mut self) -> CpuReading;
 
-    /// Returns the reason for which the load ended before its time, if it did; completed where nothing is
-    /// left to be loaded, or to be asked.
+    /// Returns the reason for which the load ended before the planned time; `None` if it has not.
+    /// `Completed` means that no connection is left to load, or no request to make.
     fn early_end(&mut self) -> Option<StepEnd>;
 
-    /// Returns the instant at which the last request of a load that ends with its requests was over;
-    /// `None` before, and for other loads.
+    /// Returns the instant at which the last request finished, for a load that ends with its
+    /// requests. `None` before that, and for other loads.
     fn finished_ns(&self) -> Option<u64> {
         None
     }
 
-    /// Returns the figures of the load's own state by the name of their series, for time charts.
+    /// Returns current values of the load's own state, each with the name of its series in time
+    /// charts.
     fn gauges(&mut self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
 
-    /// Verifies what the load still holds, and returns true once that is over; called after the drain of
-    /// a step that nothing ended early. Begins nothing once the step is `cancelled`.
+    /// Verifies the connections that the load still holds; returns true when that is finished.
+    /// Called after the drain of a step that ran to its planned end. If `cancelled`, starts no
+    /// verification.
     fn verify(&mut self, cancelled: bool) -> bool {
         let _ = cancelled;
         true
     }
 
-    /// Lets nothing more begin.
+    /// Stops the start of further requests and connections.
     fn halt(&mut self);
 
-    /// Lets sessions and pools close: the measured part is over, and what is read of the server while
-    /// they are open has been read.
+    /// Lets sessions and pools close. Called after the measured part, once the server's state that
+    /// depends on open sessions has been read.
     fn release(&mut self) {}
 
-    /// Cuts off what is still under way.
+    /// Cuts off the requests that are in flight.
     fn abort(&mut self);
 
-    /// Returns true once nothing is under way.
+    /// Returns true if no request is in flight.
     fn is_finished(&mut self) -> bool;
 
-    /// Waits, for a bounded time, until what was cut off is recorded.
+    /// Waits, for a bounded time, until the requests that were cut off are recorded.
     fn wait_until_recorded(&mut self);
 
-    /// Waits for the end of the load, which is cut off where it still runs; returns the first error.
+    /// Ends the load, cutting off what still runs, and waits for the end of its threads or
+    /// processes. Returns the first error.
     fn join(&mut self) -> Option<String>;
 
-    /// Merges all that was measured; `segments_s` holds the seconds of each measured segment.
+    /// Returns all measurements of the step. `segments_s` has the length of each measured segment
+    /// in seconds.
     fn collect(&mut self, segments_s: &[f64]) -> CollectedStep;
 }
 
-/// State of what must be ready before a load begins.
+/// State of the preparation that must end before a load begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Preparation {
-    /// Sessions are being opened.
+    /// Sessions are opening.
     Opening {
-        /// Number of those that are open.
+        /// Number of sessions that are open.
         opened: usize,
-        /// Number of those that the load needs.
+        /// Number of sessions that must be open before the load begins.
         wanted: usize,
     },
     /// The load can begin.
     Ready,
-    /// It never can, for this reason.
+    /// The load can never begin; the text is the reason.
     Failed(String),
 }
 
-/// Measurements of one step, of the whole and by segment.
+/// Measurements of one step: of the whole step, and of each segment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct CollectedStep {
     pub(crate) whole: RawStep,
-    /// One for each measured segment; empty where there is a single one, which is the whole.
+    /// Measurements of each measured segment; empty for a single segment, whose measurements are
+    /// `whole`.
     pub(crate) segments: Vec<RawStep>,
     /// Sessions that opened during the step; absent where all were open before it.
     pub(crate) sessions: Option<SessionUse>,
-    /// Those of each measured segment; empty where all were open before, or other processes made the load.
+    /// Sessions of each measured segment; empty where all were open before the step, or where
+    /// worker processes made the load.
     #[serde(skip)]
     pub(crate) sessions_by_segment: Vec<SessionUse>,
-    /// Account of the processes that made the load; absent where it was this one.
+    /// Information about the worker processes that made the load; absent where this process made
+    /// it.
     #[serde(skip)]
     pub(crate) processes: Option<LoadProcesses>,
 }
 
-/// Account of the processes that made a load.
+/// Information about the worker processes that made a load.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct LoadProcesses {
-    /// Number of their threads that made load.
+    /// Total number of threads that made load in these processes.
     pub(crate) threads: Option<usize>,
-    /// Longest stall of any.
+    /// Longest stall of any of the processes, in nanoseconds.
     pub(crate) worst_stall_ns: u64,
-    /// First error of the load of any.
+    /// First error in the load of any of the processes.
     pub(crate) failure: Option<String>,
-    /// Those that were lost, whose measurements are missing.
+    /// Processes that were lost, and whose measurements are therefore missing.
     pub(crate) lost: Vec<LostWorker>,
 }
 
@@ -127,8 +136,8 @@ pub(crate) struct LoadProcesses {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct RawStep {
     pub(crate) operations: BTreeMap<String, Operation>,
-    /// Operations that came before the load began, as connecting does; no CPU time of the measured part
-    /// went into them.
+    /// Operations from before the load began, such as connecting. The CPU time of the measured part
+    /// does not include them.
     pub(crate) prepared: BTreeMap<String, Operation>,
     pub(crate) parts: BTreeMap<String, Operation>,
     pub(crate) failures: Vec<FailureSample>,
@@ -138,7 +147,8 @@ pub(crate) struct RawStep {
 }
 
 impl LoadProcesses {
-    /// Returns the reason for which the figures are not those of the whole load, if they are not.
+    /// Returns the reason for which the measurements do not cover the whole load; `None` if they
+    /// do.
     pub(crate) fn reason(&self) -> Option<String> {
         let lost = self.lost.first().map(|lost| lost.message.clone());
         lost.or_else(|| self.failure.clone())
@@ -146,10 +156,11 @@ impl LoadProcesses {
 }
 
 impl CollectedStep {
-    /// Adds what several processes measured of one step, segment by segment and bucket by bucket.
+    /// Merges the measurements that several processes made of one step: segment by segment,
+    /// histograms bucket by bucket.
     ///
     /// # Errors
-    /// Fails if a histogram is damaged or has other bounds than ours.
+    /// Fails if a histogram is damaged, or its buckets have other bounds.
     pub(crate) fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
         let count = parts.iter().map(|part| part.segments.len()).max();
         let segment = |index: usize| {
@@ -185,8 +196,9 @@ impl RawStep {
 /// Worker process that was lost during a step.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LostWorker {
-    /// Sentence that names it, how it ended, and the load that it did not make.
+    /// Sentence that names the process, how it ended, and the load that it did not make.
     pub(crate) message: String,
-    /// Number of arrivals due after its last interval; absent in a closed loop, where nobody knows.
+    /// Number of arrivals that were due after the last interval that the process reported. Absent
+    /// in a closed loop, where that number is unknown.
     pub(crate) arrivals_not_made: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Load made by worker threads of this process.
+//! Load that worker threads of this process make.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -21,21 +21,23 @@ use crate::record::interval::Interval;
 use crate::record::recorder::Recorder;
 use crate::record::traced_request::TracedRequest;
 
-/// Load of one step by worker threads of this process. Its kind is in the futures that they run.
+/// Load of one step, made by worker threads of this process. The futures that they run determine
+/// the kind of load.
 #[derive(Debug)]
 pub(crate) struct LocalLoad {
     state: Arc<StepState>,
     workers: WorkerPool,
-    /// Number of sessions that must be open before the load begins, or else of workers that must be ready.
+    /// Number that `opened` of the state must reach before the load begins: of sessions, or of
+    /// workers where sessions open during the step.
     wanted: usize,
     opening: SessionOpening,
-    /// Number of users whose last request ends the load; absent where its time does.
+    /// Number of users whose last request ends the load; absent where the planned time ends it.
     counted_users: Option<u64>,
-    /// Name of the series of open sessions.
+    /// Name of the series that shows the number of open sessions.
     sessions_series: &'static str,
 }
 
-/// Returns the name of the series that has the number of open sessions.
+/// Returns the name of the series that shows the number of open sessions.
 pub(crate) fn sessions_series(load: &LoadPlan) -> &'static str {
     match load {
         LoadPlan::Open { .. } => "load.sessions",
@@ -44,11 +46,11 @@ pub(crate) fn sessions_series(load: &LoadPlan) -> &'static str {
 }
 
 impl LocalLoad {
-    /// Starts the workers of a step, each with the future that `work` makes of its share; they open
-    /// their sessions and wait for the step to begin.
+    /// Starts the workers of a step. Each runs the future that `work` creates for its share of the
+    /// load: it opens its sessions, and waits for the step to begin.
     ///
     /// # Errors
-    /// Fails if the system gives no thread or no runtime.
+    /// Fails if the operating system cannot create a thread, or tokio a runtime.
     pub(crate) fn start<W>(
         plan: &StepPlan,
         recorder: Recorder,
@@ -78,12 +80,14 @@ impl LocalLoad {
         })
     }
 
-    /// Takes all requests that were traced, in the order in which they began.
+    /// Takes the records of single requests in the order in which they began; empty if none are
+    /// kept.
     pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
         self.state.step.recorder.take_trace()
     }
 
-    /// Merges what was measured in the `seconds` of one segment, or of all of them.
+    /// Merges the measurements of one segment, or of all segments if `of` is `None`. `seconds` is
+    /// the time measured.
     fn raw_step(&self, of: Option<SegmentIndex>, seconds: f64) -> RawStep {
         let measured = self.state.step.recorder.measurements(of, seconds);
         RawStep {

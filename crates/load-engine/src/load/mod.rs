@@ -1,4 +1,4 @@
-//! Threads and runtimes that make load, and what all kinds of load need of them.
+//! Threads and runtimes that make load, and the parts that all kinds of load share.
 
 pub(crate) mod cpu_use;
 pub(crate) mod finished_users;

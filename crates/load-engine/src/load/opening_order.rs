@@ -1,9 +1,9 @@
-//! Connections that are opened one after another, none held up for long by another.
+//! Order in which connections open: one after another, but no connection waits long for the others.
 //!
-//! Opened all at once, the server's processes of one worker land on any core, and stay there: the
-//! kernel wakes a process on the core of who waits for it only where that core has nothing else to
-//! do. Opened in turn, most of them end up beside the worker that drives them, and the rate no
-//! longer hangs on how they fell.
+//! If a worker opens all its connections at once, the server's processes for them start on
+//! arbitrary cores and stay there, because the kernel wakes a process on the core of its waker only
+//! if that core is otherwise idle. Opened in turn, most of them end up on the core of the worker
+//! that uses them, and the throughput no longer depends on chance.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-/// Bound on what waiting for others may cost, for all openings together: a server that takes a
-/// second for each is still asked for all of them at once.
+/// Longest time that connections wait for each other, over all openings. If a server takes a second
+/// for each, all openings are nevertheless under way after half a second.
 const SPREAD: Duration = Duration::from_millis(500);
 
-/// One connection's place in the order in which several are opened: it begins as soon as those
-/// before have ended, or else when its share of half a second has passed.
+/// Place of one connection in the order in which several open. Its opening begins when the earlier
+/// ones have ended, or at the latest after its share of half a second.
 #[derive(Debug)]
 pub struct OpeningOrder {
     gate: Arc<Semaphore>,
@@ -25,7 +25,7 @@ pub struct OpeningOrder {
 }
 
 impl OpeningOrder {
-    /// Returns a place for each of `count` openings, first to last.
+    /// Returns a place for each of `count` openings, in order.
     pub fn places(count: u64) -> impl Iterator<Item = Self> {
         Self::places_within(SPREAD, count)
     }
@@ -38,7 +38,8 @@ impl OpeningOrder {
         })
     }
 
-    /// Runs `opening` when those before it have ended, or its share of the time has passed.
+    /// Runs `opening` once the earlier openings have ended, or the place's share of the time has
+    /// passed.
     pub async fn open<T>(self, opening: impl Future<Output = T>) -> T {
         let first = timeout_at(self.latest, self.gate.acquire()).await;
         let opened = opening.await;
@@ -84,7 +85,7 @@ mod tests {
         let mut openings = JoinSet::new();
         for place in OpeningOrder::places_within(Duration::from_millis(3), 3) {
             let all = Arc::clone(&all);
-            // None ends before all have begun.
+            // No opening ends before all have begun.
             openings.spawn(place.open(async move { all.wait().await.is_leader() }));
         }
         let mut leaders = 0;

@@ -1,5 +1,6 @@
-//! Waking on time. tokio's timer ticks at 1 ms, which is twenty times what Redis takes to
-//! answer; a timerfd in the runtime's own poll wakes some 40 µs late at the median.
+//! Timer that wakes at exact instants. The timer of tokio ticks at 1 ms, twenty times as long as
+//! Redis takes to answer. A timerfd that the runtime's own poll watches wakes about 40 µs late at
+//! the median.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::plan::step_plan::WaitStrategy;
 
-/// Waits until instants of `CLOCK_MONOTONIC`, inside a tokio runtime.
+/// Timer that waits for instants of `CLOCK_MONOTONIC` inside a tokio runtime.
 #[derive(Debug)]
 pub struct Pacer {
     waiting: WaitStrategy,
@@ -21,10 +22,10 @@ pub struct Pacer {
 const SPUN_NS: u64 = 500_000;
 
 impl Pacer {
-    /// A pacer of the current runtime.
+    /// Creates a pacer in the current runtime.
     ///
     /// # Errors
-    /// Fails if neither a timer nor a thread can be had.
+    /// Fails if the operating system provides neither a timer nor a thread.
     pub fn new(waiting: WaitStrategy) -> io::Result<Self> {
         Ok(Self {
             waiting,
@@ -32,7 +33,7 @@ impl Pacer {
         })
     }
 
-    /// Returns at `instant_ns` or as soon after as can be; at once when it has passed.
+    /// Waits until `instant_ns`, or returns at once if that has passed.
     ///
     /// # Errors
     /// Fails if the system's timer fails.
@@ -99,7 +100,8 @@ mod timer {
         }
     }
 
-    /// A timerfd registered with the runtime's poll: no tick, no timer slack.
+    /// A timerfd registered with the runtime's poll, free of tokio's tick and of the kernel's timer
+    /// slack.
     #[derive(Debug)]
     pub(super) struct Timer(AsyncFd<Descriptor>);
 
@@ -107,8 +109,8 @@ mod timer {
         pub(super) fn new() -> io::Result<Self> {
             let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
             let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
-            // SAFETY: the descriptor is owned by `TimerFd`, which nobody replaces or closes while
-            // it lies in here.
+            // SAFETY: `TimerFd` owns the descriptor, and nothing replaces or closes it while this
+            // value has it.
             let registered =
                 unsafe { AsyncFd::register_with_interest(Descriptor(timer), Interest::READABLE) };
             Ok(Self(registered.map_err(|refused| refused.into_parts().1)?))
@@ -128,7 +130,7 @@ mod timer {
     }
 }
 
-/// A thread that sleeps in the runtime's stead, where there is no timerfd.
+/// Thread that sleeps in place of the runtime, on systems without timerfd.
 #[derive(Debug)]
 struct SleepingThread {
     instants: mpsc::Sender<u64>,

@@ -21,36 +21,35 @@ use crate::record::step_recorder::StepRecorder;
 #[derive(Debug)]
 pub(crate) struct StepState {
     pub(crate) step: StepRecorder,
-    /// Token by which the pacer and users who think learn that nothing more is to begin.
+    /// Token that tells the pacer and pausing users to start no further request.
     halt: CancellationToken,
-    /// Token by which sessions and pools learn that they may close.
+    /// Token that allows sessions and pools to close.
     released: CancellationToken,
-    /// Token that cuts off whatever is still under way.
+    /// Token that cuts off the requests in flight.
     pub(crate) abort: CancellationToken,
-    /// Number of sessions that are open before the step; where they open during it, of workers that are
-    /// ready.
+    /// Number of open sessions, or of ready workers where sessions open during the step.
     pub(crate) opened: AtomicUsize,
-    /// Sessions that open during the step.
+    /// Counts of the sessions that open during the step.
     pub(crate) sessions: SessionTally,
-    /// Users who make no further request.
+    /// Count of the users who have made their last request.
     pub(crate) finished_users: FinishedUsers,
-    /// Number of arrivals that waited because all sessions of their worker were busy, by the segment in
-    /// which they were due; those of the warm-up count for the first.
+    /// Number of arrivals that waited because all sessions of their worker were busy, by the
+    /// segment in which they were due. Those of the warm-up are counted in the first segment.
     delayed_at_cap: [AtomicU64; SegmentIndex::MOST],
-    /// Error that ended the release of arrivals before its time.
+    /// First error that stopped the release of arrivals.
     pub(crate) pacer_error: OnceLock<PacerError>,
-    /// First worker of this process.
+    /// First worker of this process, as a share among the workers of all processes.
     first_worker: WorkerShare,
-    /// By worker, each of which has a pool of its own, and by segment.
+    /// Sums over the samples of each worker's pool, by worker and segment.
     pools: Vec<Mutex<Vec<PoolSums>>>,
-    /// Threads whose CPU time is watched.
+    /// Threads whose CPU time is measured.
     pub(crate) threads: LoadThreads,
-    /// Flags of the workers that have recorded all their requests.
+    /// Flags, by worker of this process: true once all requests of the worker are recorded.
     recorded: Vec<AtomicBool>,
 }
 
 impl StepState {
-    /// Creates the state of `workers` workers in this process, the first of whom is `first`.
+    /// Creates the state of `workers` workers in this process, whose first one is `first`.
     pub(crate) fn new(recorder: Recorder, first: WorkerShare, workers: u64) -> Self {
         Self {
             step: StepRecorder::new(recorder),
@@ -69,18 +68,18 @@ impl StepState {
         }
     }
 
-    /// Tells everybody that nothing more is to begin.
+    /// Tells all workers to start no further request.
     pub(crate) fn halt(&self) {
         self.step.halt();
         self.halt.cancel();
     }
 
-    /// Lets sessions and pools close.
+    /// Allows sessions and pools to close.
     pub(crate) fn release(&self) {
         self.released.cancel();
     }
 
-    /// Returns once sessions and pools may close, or what is under way is cut off.
+    /// Waits until sessions and pools may close, or requests in flight are cut off.
     pub(crate) async fn released(&self) {
         tokio::select! {
             () = self.released.cancelled() => {}
@@ -88,23 +87,24 @@ impl StepState {
         }
     }
 
-    /// Returns once nothing more is to begin.
+    /// Waits until no further request may start.
     pub(crate) fn halted(&self) -> WaitForCancellationFuture<'_> {
         self.halt.cancelled()
     }
 
-    /// Returns a token that is cancelled once nothing more is to begin, or on its own.
+    /// Returns a token that is cancelled once no further request may start; it can also be
+    /// cancelled by itself.
     pub(crate) fn halt_child(&self) -> CancellationToken {
         self.halt.child_token()
     }
 
-    /// Counts a session that is open, and waits for the step to begin.
+    /// Counts a session as open, and waits for the step to begin. Returns the segments of the step.
     pub(crate) async fn count_opened_and_wait(&self) -> &Segments {
         self.opened.fetch_add(1, Ordering::Relaxed);
         self.step.segments.wait().await
     }
 
-    /// Returns at `instant_ns`, or once nothing more is to begin.
+    /// Waits until `instant_ns`, or until no further request may start.
     pub(crate) async fn sleep_until(&self, instant_ns: u64) {
         let left = Duration::from_nanos(instant_ns.saturating_sub(monotonic_ns()));
         tokio::select! {
@@ -113,19 +113,20 @@ impl StepState {
         }
     }
 
-    /// Notes that `worker` has recorded all its requests.
+    /// Notes that all requests of `worker` are recorded.
     pub(crate) fn mark_recorded(&self, worker: WorkerShare) {
         self.recorded[self.local(worker)].store(true, Ordering::Release);
     }
 
-    /// Position of a worker among those of this process.
+    /// Returns the position of a worker among those of this process, from 0.
     fn local(&self, worker: WorkerShare) -> usize {
         let processes = self.first_worker.count / self.recorded.len().max(1) as u64;
         let apart = worker.index.saturating_sub(self.first_worker.index);
         (apart / processes.max(1)) as usize
     }
 
-    /// Returns true if the worker at position `worker` of this process has recorded all its requests.
+    /// Returns true if all requests of the worker at position `worker` of this process are
+    /// recorded.
     pub(crate) fn has_recorded(&self, worker: usize) -> bool {
         self.recorded[worker].load(Ordering::Acquire)
     }
@@ -136,14 +137,15 @@ impl StepState {
         self.delayed_at_cap[segment.index()].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the segment that a session counts for which comes or goes at `instant_ns`: the first one
-    /// in the warm-up, the last one in the drain.
+    /// Returns the segment in which a session that opens or closes at `instant_ns` is counted. That
+    /// is the first one during the warm-up, and the last one during the drain.
     pub(crate) fn session_segment(&self, instant_ns: u64) -> SegmentIndex {
         let segments = self.step.segments.get();
         segments.map_or(SegmentIndex::FIRST, |segments| segments.nearest(instant_ns))
     }
 
-    /// Returns the number of arrivals so delayed in one segment, or in all of them.
+    /// Returns the number of arrivals that waited because all sessions were busy, in one segment
+    /// or, if `of` is `None`, in all.
     pub(crate) fn delayed_at_cap(&self, of: Option<SegmentIndex>) -> u64 {
         let delayed = |count: &AtomicU64| count.load(Ordering::Relaxed);
         match of {
@@ -166,8 +168,8 @@ impl StepState {
         sums[segment.index()].add(sample);
     }
 
-    /// Returns the use of all workers' pools together in one segment, or in all of them; `None` where
-    /// there is no pool. Checkouts are left out.
+    /// Returns the use of all workers' pools together, in one segment or, if `of` is `None`, in
+    /// all. `None` where there is no pool. The parts of checkouts are left out.
     pub(crate) fn pool_usage(&self, of: Option<SegmentIndex>) -> Option<PoolUsage> {
         let sums = |pool: &Mutex<Vec<PoolSums>>| {
             let mut whole = PoolSums::default();
@@ -180,16 +182,16 @@ impl StepState {
         PoolUsage::merged(&self.pools.iter().filter_map(sums).collect::<Vec<_>>())
     }
 
-    /// Notes the error that ended the release of arrivals; the first one stays.
+    /// Stores the error that stopped the release of arrivals, unless one is stored already.
     pub(crate) fn set_pacer_error(&self, error: PacerError) {
         let _ = self.pacer_error.set(error);
     }
 }
 
-/// Reason why arrivals are no longer released.
+/// Error that stopped the release of arrivals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PacerError {
-    /// The arrival queue is full: this many arrivals wait.
+    /// The arrival queue is full: `capacity` arrivals wait.
     QueueFull { capacity: usize },
     /// The system's timer failed.
     Timer(String),

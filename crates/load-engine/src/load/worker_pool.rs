@@ -1,4 +1,4 @@
-//! Worker threads that make a step's load: started together, ended together.
+//! Worker threads that make a step's load. All start together and end together.
 
 use std::future::Future;
 use std::io;
@@ -16,25 +16,25 @@ use crate::record::failure::Failure;
 use crate::record::recorder::claim_shard;
 
 const SHUTDOWN_BOUND: Duration = Duration::from_millis(300);
-/// Bound for recording what was cut off, which waits for nobody.
+/// Bound on recording the requests that were cut off, which takes no network traffic.
 const RECORDING_BOUND: Duration = Duration::from_millis(500);
-/// Bound for each session, idle or not: all are ended one by one.
+/// Addition to that bound for each session, idle or not, because sessions are ended one by one.
 const RECORDING_BOUND_PER_SESSION: Duration = Duration::from_micros(50);
 
-/// Workers of a step, each with a thread and a runtime of its own.
+/// Workers of a step, each with a thread and a tokio runtime of its own.
 #[derive(Debug)]
 pub(crate) struct WorkerPool {
     workers: Vec<JoinHandle<Result<(), Failure>>>,
     recording_bound: Duration,
 }
 
-/// Threads that a pool of workers runs on.
+/// Numbers of threads, workers and sessions of a pool of workers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolThreads {
     pub(crate) runtime: RuntimeKind,
-    /// Number of threads over all workers.
+    /// Number of threads of all workers in this process.
     pub(crate) threads: usize,
-    /// Number of workers in this process, and in each other that makes the load with it.
+    /// Number of workers in this process. Each other process of the load has as many.
     pub(crate) workers: u64,
     /// Number of sessions over all workers of all processes.
     pub(crate) sessions: u64,
@@ -43,7 +43,7 @@ pub(crate) struct PoolThreads {
 }
 
 impl PoolThreads {
-    /// Returns the threads of a step.
+    /// Returns the numbers that the plan of a step needs.
     pub(crate) fn of_plan(plan: &StepPlan) -> Self {
         let sessions = plan.load.sessions();
         let sessions_here = sessions / plan.process.count.max(1);
@@ -52,7 +52,8 @@ impl PoolThreads {
             threads: plan.threads.max(1),
             workers: match plan.runtime {
                 RuntimeKind::Shared => 1,
-                // A worker without a session would release arrivals that nobody takes up.
+                // At most one worker per session: a worker without sessions would release arrivals
+                // that it cannot serve.
                 RuntimeKind::PerCore => (plan.threads as u64).min(sessions_here).max(1),
             },
             sessions,
@@ -60,23 +61,23 @@ impl PoolThreads {
         }
     }
 
-    /// Returns the first worker of this process, of those of all processes.
+    /// Returns the share of the first worker of this process among the workers of all processes.
     pub(crate) fn first_worker(self) -> WorkerShare {
         self.process.of_thread(0, self.workers)
     }
 
-    /// Returns the workers of this process, of those of all processes.
+    /// Returns the share of each worker of this process among the workers of all processes.
     pub(crate) fn shares(self) -> impl Iterator<Item = WorkerShare> {
         (0..self.workers).map(move |thread| self.process.of_thread(thread, self.workers))
     }
 }
 
 impl WorkerPool {
-    /// Starts the workers, each with the future that `work` makes of its share; their threads enlist
-    /// with `load_threads`.
+    /// Starts the workers. Each runs the future that `work` creates for its share. Their threads
+    /// are added to `load_threads`, so that their CPU time is measured.
     ///
     /// # Errors
-    /// Fails if the system gives no thread or no runtime.
+    /// Fails if the operating system cannot create a thread, or tokio a runtime.
     pub(crate) fn start<W>(
         pool: PoolThreads,
         load_threads: &LoadThreads,
@@ -116,7 +117,8 @@ impl WorkerPool {
         self.workers.iter().all(JoinHandle::is_finished)
     }
 
-    /// Returns true if no worker has a request under way: each has recorded all of them, or finished.
+    /// Returns true if no worker has a request in flight: each has recorded all requests, or has
+    /// finished.
     pub(crate) fn all_recorded(&self, shared: &StepState) -> bool {
         let mut workers = self.workers.iter().enumerate();
         workers.all(|(index, worker)| worker.is_finished() || shared.has_recorded(index))
@@ -127,8 +129,9 @@ impl WorkerPool {
         self.workers.iter().any(JoinHandle::is_finished)
     }
 
-    /// Waits until the workers have recorded what was cut off, however the step ended: a request that
-    /// was due counts, and the next step must not share the machine with this one's remains.
+    /// Waits, for a bounded time, until the workers have recorded the requests that were cut off.
+    /// This is needed however the step ended: such requests count, and they must not run on during
+    /// the next step.
     pub(crate) fn wait_until_recorded(&self, shared: &StepState) {
         let started = Instant::now();
         while !self.all_recorded(shared) && started.elapsed() < self.recording_bound {
@@ -136,8 +139,8 @@ impl WorkerPool {
         }
     }
 
-    /// Waits for all workers, who have finished or are about to; returns the error of the first that
-    /// failed.
+    /// Waits for all workers, which have finished or are about to. Returns the first worker's
+    /// error, if any worker failed.
     pub(crate) fn join(&mut self) -> Option<String> {
         let mut reason = None;
         for worker in self.workers.drain(..) {

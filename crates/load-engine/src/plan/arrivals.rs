@@ -1,5 +1,5 @@
-//! Instants at which arrivals are due: a rate curve, drawn evenly or at random, shared among
-//! workers.
+//! Instants at which arrivals are due: spaced along a rate curve evenly or at random, and shared
+//! among workers.
 
 use std::time::Duration;
 
@@ -11,14 +11,16 @@ use rand_distr::{Distribution as _, Exp1};
 use super::rate_curve::RateCurve;
 use super::worker_share::WorkerShare;
 
-/// Due instants in nanoseconds since the start of the curve, rising.
+/// Iterator over the instants at which arrivals are due, rising, in nanoseconds since the start of
+/// the curve.
 ///
-/// Constant pacing: arrival n is due at `curve.inverse(n)`; worker i of k takes every k-th, so
-/// that all workers together are as even as one. Poisson: cumulative exponentials take the place
-/// of n, each worker with a k-th of the rate and a seed of its own, whose union is Poisson again.
+/// Constant pacing: arrival n is due at `curve.inverse(n)`. Worker i of k takes every k-th arrival,
+/// so that all workers together are as evenly spaced as a single one. Poisson pacing: n is replaced
+/// by a sum of exponential draws. Each worker draws with its own seed at 1/k of the rate, and the
+/// union of such streams is a Poisson process again.
 #[derive(Debug, Clone)]
-pub struct Arrivals {
-    /// Time for which the curve's first value is held before it, in seconds.
+pub(crate) struct Arrivals {
+    /// Time before the curve during which its first value applies (a warm-up), in seconds.
     held_s: f64,
     curve: RateCurve,
     position: f64,
@@ -27,13 +29,14 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// The arrivals of `worker` on `curve`.
+    /// Creates the arrivals of `worker` on `curve`.
     #[cfg(test)]
     pub(crate) fn new(curve: RateCurve, pacing: Pacing, worker: WorkerShare, seed: u64) -> Self {
         Self::after(Duration::ZERO, curve, pacing, worker, seed)
     }
 
-    /// The arrivals of `worker` on `curve`, whose first value is held for `held` before it.
+    /// Creates the arrivals of `worker` on `curve` with a warm-up: for the time `held` before the
+    /// curve, its first value applies.
     pub(crate) fn after(
         held: Duration,
         curve: RateCurve,
@@ -83,7 +86,7 @@ impl Iterator for Arrivals {
         self.nth(0)
     }
 
-    /// Passes over `n` arrivals without working out when they are due.
+    /// Skips `n` arrivals without calculating their instants, and returns the next one.
     fn nth(&mut self, n: usize) -> Option<u64> {
         match &mut self.random {
             None => self.position += n as f64 * self.stride,
@@ -149,7 +152,7 @@ mod tests {
             for (from_s, to_s, arrivals) in parts {
                 let part = from_s * 1_000_000_000..to_s * 1_000_000_000_u64;
                 let count = due.iter().filter(|at| part.contains(at)).count();
-                // The one at the boundary may be rounded to either side.
+                // Rounding may put the arrival at the boundary on either side.
                 assert!(count.abs_diff(arrivals) <= 1, "{from_s}..{to_s}: {count}");
             }
         }

@@ -1,4 +1,4 @@
-//! Files of curves: lines of `seconds,value`.
+//! Files that contain a load curve as lines of `seconds,value`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::load_curve::{LoadCurve, value};
 use super::load_curve_error::LoadCurveError;
 
-/// Written at the start of a file by some spreadsheets.
+/// Byte order mark, which some spreadsheets write at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Reads a file of `seconds,value` lines; a heading, blank lines and comments after `#` are passed
-/// over. Two lines with the same time are a jump.
+/// Reads a file of `seconds,value` lines into a curve. Skips a heading, blank lines and comments
+/// after `#`. Two lines with the same time make a jump.
 pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
     let text = std::fs::read_to_string(path).map_err(|error| LoadCurveError::File {
         path: path.to_owned(),
@@ -44,7 +44,7 @@ pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
             }
         }
     }
-    // The value before the first point is the first point's.
+    // Before its first point the curve has the value of that point.
     if let Some((_, first)) = points.first().copied().filter(|(at, _)| !at.is_zero()) {
         points.insert(0, (Duration::ZERO, first));
     }
@@ -58,7 +58,7 @@ pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
     }
 }
 
-/// Returns true for names of two columns.
+/// Returns true for a heading, two column names: both parts of the line begin with a letter.
 fn is_heading(line: &str) -> bool {
     let is_name = |text: &str| text.trim().starts_with(char::is_alphabetic);
     line.split_once(',')

@@ -1,4 +1,4 @@
-//! Named segments of curves: the parts of a step whose results are told apart.
+//! Named segments of curves: parts of a step that have results of their own.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rate_curve::{CurveError, RateCurve};
 
-/// Most segments that a step tells apart; each has histograms of its own.
+/// Largest number of segments of a curve, because each needs histograms of its own.
 pub(super) const MOST_SEGMENTS: usize = 16;
 
 /// Name of the segment before a spike.
@@ -14,16 +14,17 @@ pub(super) const BEFORE_SPIKE: &str = "before";
 /// Name of the segment of a spike.
 pub(super) const SPIKE: &str = "spike";
 
-/// A stretch of a step whose results are told apart, such as the spike of `spike:…`.
+/// Part of a step that has results of its own, such as the spike of `spike:…`. It may consist of
+/// several spans, as the upper halves of a wave do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NamedSegment {
     /// Name, such as `before`, `spike`, `after`.
     pub name: String,
-    /// Times since the start of the measured part, `start..end`, in seconds, rising.
+    /// Spans as `start..end` in seconds since the start of the measured part, rising.
     pub spans: Vec<(f64, f64)>,
 }
 
-/// Curve of a step and its segments.
+/// Curve of a step, and the segments of that curve.
 type Fitted = (RateCurve, Vec<NamedSegment>);
 
 pub(super) fn ramp(
@@ -67,8 +68,8 @@ pub(super) fn stairs(values: &[f64], each: Duration, step: Duration) -> Result<F
     Ok((RateCurve::steps(&stairs)?, segments))
 }
 
-/// A third of the time that the spike leaves comes before it, two thirds after it, in which the
-/// target recovers.
+/// Builds a curve with one spike. A third of the time that remains beside the spike lies before it,
+/// two thirds after it, in which the target recovers.
 pub(super) fn spike(
     base: f64,
     peak: f64,
@@ -122,10 +123,11 @@ pub(super) fn points(points: &[(Duration, f64)], step: Duration) -> Result<Fitte
     Ok((RateCurve::points(&points)?, segments))
 }
 
-/// A segment for each straight line, plateaus merged, where they are few; else for each third of
-/// the range of values.
+/// Makes one segment of each straight line, and one of successive lines with the same constant
+/// value. With [`MOST_SEGMENTS`] lines or more, makes a segment of each third of the range of
+/// values instead.
 fn segments_of_points(points: &[(Duration, f64)]) -> Vec<NamedSegment> {
-    // Start, end, and the value where it does not change.
+    // Start and end in seconds, and the value of a line that is constant.
     let mut lines: Vec<(f64, f64, Option<f64>)> = Vec::new();
     for pair in points.windows(2) {
         let [(start, from), (end, to)] = pair else {
@@ -201,12 +203,13 @@ impl NamedSegment {
         }
     }
 
-    /// The rest of a step after a curve that ended before.
+    /// Creates the segment `held`, the rest of the step after the end of the curve; `None` where
+    /// the curve fills the step.
     fn held(curve: Duration, step: Duration) -> Option<Self> {
         (step > curve).then(|| Self::one("held", curve.as_secs_f64(), step.as_secs_f64()))
     }
 
-    /// Adds a span, or lengthens the last one where they touch.
+    /// Adds a span. Lengthens the last one instead if the new span starts where that one ends.
     fn extend_to(&mut self, start: f64, end: f64) {
         match self.spans.last_mut() {
             Some(last) if last.1 >= start => last.1 = end,

@@ -1,4 +1,4 @@
-//! Load that a step is to make at each instant, for comparison with what came of it.
+//! Load that a step is planned to make at each instant, for comparison with the load that it made.
 
 use super::load_plan::{LoadPlan, SessionOpening};
 use super::rate_curve::RateCurve;
@@ -6,22 +6,22 @@ use super::step_plan::StepPlan;
 use super::user_schedule::UserSchedule;
 use super::worker_share::WorkerShare;
 
-/// Load of a step that changes, over warm-up and measured part.
+/// Planned load of a step over warm-up and measured part, where it changes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum IntendedLoad {
-    /// Arrivals per second, whose first value is held for the warm-up.
+    /// Rate of arrivals per second. The first value of the curve also applies during the warm-up.
     Rate {
         /// Length of the warm-up, in seconds.
         held_s: f64,
         /// Curve of the measured part.
         curve: RateCurve,
     },
-    /// Users, with the rises that the spawn rate allows.
+    /// Number of users, whose rises the spawn rate limits.
     Users(UserSchedule),
 }
 
 impl IntendedLoad {
-    /// Returns the load that `plan` intends; `None` where it does not change.
+    /// Returns the planned load of `plan`; `None` where the load is constant.
     pub(crate) fn new(plan: &StepPlan) -> Option<Self> {
         match (&plan.load, &plan.curve) {
             (LoadPlan::Open { .. }, Some(fitted)) => Some(Self::Rate {
@@ -35,7 +35,7 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the name of its series.
+    /// Returns the name of the report's series that shows this load.
     pub(crate) fn series_name(&self) -> &'static str {
         match self {
             Self::Rate { .. } => "load.intended_rate_per_s",
@@ -43,7 +43,7 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the part of the load `whole` that `process` is to make.
+    /// Returns the part of `whole`, a load of all processes, that `process` is to make.
     pub(crate) fn share(&self, process: WorkerShare, whole: f64) -> f64 {
         match self {
             Self::Rate { .. } => whole / process.count as f64,
@@ -51,8 +51,8 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the mean rate from `from_s` to `to_s`, or the users at the end of it; times are in seconds
-    /// since the step began.
+    /// Returns the mean rate from `from_s` to `to_s`, or the number of users at `to_s`. Both are in
+    /// seconds since the step began.
     pub(crate) fn between(&self, from_s: f64, to_s: f64) -> f64 {
         match self {
             Self::Users(schedule) => schedule.users_at(to_s) as f64,

@@ -1,7 +1,8 @@
 //! Load that changes during a step, as people write it: `ramp:10..200/5m`, `spike:20,200/30s`.
 //!
-//! A written curve ([`LoadCurve`]) has no length of its own in every form. [`LoadCurve::over`] fits
-//! it to the length of a step, and gives the arithmetic curve and its named segments.
+//! Some forms of a written curve ([`LoadCurve`]) have no length of their own. [`LoadCurve::over`]
+//! fits any form to the length of a step, and returns a [`FittedCurve`]: the arithmetic curve and
+//! its named segments.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -15,14 +16,16 @@ use super::load_curve_error::LoadCurveError;
 use super::rate_curve::RateCurve;
 use super::written_time::{LONGEST, written_time};
 
-/// Length of a spike's step, in spikes, where no duration is given: one before, two after.
+/// Length of a spike's step where no duration is given, in lengths of the spike: one before the
+/// spike, the spike, and two after it.
 const SPIKES_IN_A_STEP: u32 = 4;
-/// Length of a wave's step, in periods, where no duration is given.
+/// Length of a wave's step where no duration is given, in periods of the wave.
 const PERIODS_IN_A_STEP: u32 = 2;
-/// Most waves in a step: each is held in memory as straight lines and two spans of its segments.
+/// Largest number of waves in a step. Each wave takes memory: 64 straight lines and two spans of
+/// segments.
 const MOST_WAVES: u128 = 10_000;
 
-/// Load over time, as it is written. Values are arrivals per second or users.
+/// Load over time, as people write it. Values are arrivals per second, or numbers of users.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LoadCurve {
     /// One value for the whole step.
@@ -33,7 +36,7 @@ pub enum LoadCurve {
         from: f64,
         /// Last value.
         to: f64,
-        /// Time that it takes.
+        /// Time from the first value to the last one.
         length: Duration,
     },
     /// One value after another.
@@ -43,7 +46,8 @@ pub enum LoadCurve {
         /// Time that each stair takes.
         each: Duration,
     },
-    /// A base value and a spike after a third of the time that the spike leaves.
+    /// A base value, and one spike. A third of the time that remains beside the spike lies before
+    /// it.
     Spike {
         /// Value before and after the spike.
         base: f64,
@@ -52,7 +56,7 @@ pub enum LoadCurve {
         /// Length of the spike.
         length: Duration,
     },
-    /// A wave that begins at its mean and rises.
+    /// A wave around its mean; it begins at the mean and rises.
     Sine {
         /// Mean value.
         mean: f64,
@@ -61,28 +65,42 @@ pub enum LoadCurve {
         /// Time from peak to peak.
         period: Duration,
     },
-    /// Straight lines between the points of a file.
+    /// Straight lines between points that a file lists.
     Points {
         /// File that the points were read from.
         path: PathBuf,
-        /// Time since the start, and value.
+        /// Points: time since the start of the curve, and value.
         points: Vec<(Duration, f64)>,
     },
 }
 
-/// A curve that is fitted to the measured part of a step.
+/// A curve that was fitted to the length of a measured part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FittedCurve {
     /// Curve as it was written.
-    pub written: String,
+    pub(crate) written: String,
     /// Value at each instant of the measured part.
-    pub curve: RateCurve,
-    /// Segments that cover the measured part; empty for a constant.
-    pub segments: Vec<NamedSegment>,
+    pub(crate) curve: RateCurve,
+    /// Segments that cover the measured part; empty for a constant load.
+    pub(crate) segments: Vec<NamedSegment>,
 }
 
 impl FittedCurve {
-    /// Returns the positions of the segments before a spike and of the spike, where the curve has one.
+    /// Creates a curve of straight lines between points of (time since the start, value), whose
+    /// results are not told apart. `written` stands for it in reports.
+    ///
+    /// # Errors
+    /// Fails if the points make no curve.
+    pub fn through(written: String, points: &[(Duration, f64)]) -> Result<Self, LoadCurveError> {
+        Ok(Self {
+            written,
+            curve: RateCurve::points(points)?,
+            segments: Vec::new(),
+        })
+    }
+
+    /// Returns the positions in `segments` of the segment before a spike and of the spike; `None`
+    /// for a curve without a spike.
     pub(crate) fn spike(&self) -> Option<(usize, usize)> {
         let named = |name: &str| self.segments.iter().position(|s| s.name == name);
         Some((
@@ -93,7 +111,7 @@ impl FittedCurve {
 }
 
 impl LoadCurve {
-    /// The value of a load that does not change.
+    /// Returns the value of a constant load; `None` for one that changes.
     pub fn constant(&self) -> Option<f64> {
         match self {
             Self::Constant(value) => Some(*value),
@@ -101,7 +119,7 @@ impl LoadCurve {
         }
     }
 
-    /// Highest value that the curve reaches.
+    /// Returns the highest value that the curve reaches.
     pub fn peak(&self) -> f64 {
         match self {
             Self::Constant(value) => *value,
@@ -115,8 +133,8 @@ impl LoadCurve {
         }
     }
 
-    /// Length that the curve itself gives, or suggests where it fits any length; `None` for a
-    /// constant.
+    /// Returns the length that the curve states. For a spike or a wave, which fit any length,
+    /// returns a default that shows their form. `None` for a constant.
     pub fn length(&self) -> Option<Duration> {
         match self {
             Self::Constant(_) => None,
@@ -128,11 +146,12 @@ impl LoadCurve {
         }
     }
 
-    /// Fits the curve to a measured part of `length`. A ramp, stairs and a file that end before
-    /// hold their last value, as a segment named `held`.
+    /// Fits the curve to a measured part of `length`. A ramp, stairs or a file that ends earlier
+    /// keeps its last value for the rest, which becomes a segment named `held`.
     ///
     /// # Errors
-    /// Fails if the curve takes longer than `length`, or makes no sense as arithmetic.
+    /// Fails if the curve is longer than `length`, if a spike leaves no time beside it, if a wave
+    /// has too many periods, or if the values make no valid curve.
     pub fn over(&self, length: Duration) -> Result<FittedCurve, LoadCurveError> {
         let own = match self {
             Self::Ramp { .. } | Self::Stairs { .. } | Self::Points { .. } => self.length(),
@@ -258,7 +277,8 @@ impl FromStr for LoadCurve {
 }
 
 impl LoadCurve {
-    /// Refuses what no step can hold: too many stairs, more than a year, arithmetic without sense.
+    /// Returns the curve if a step can use it. Refuses too many stairs, a length above a year, and
+    /// invalid values.
     pub(super) fn checked(self) -> Result<Self, LoadCurveError> {
         if let Self::Stairs { values, .. } = &self
             && values.len() > MOST_SEGMENTS
@@ -275,7 +295,8 @@ impl LoadCurve {
     }
 }
 
-/// Parses a number of zero or more; `10k`, `2M` and `500/s` are understood.
+/// Parses a number of at least zero. Accepts a factor (`10k`, `2M`) and the unit of a rate
+/// (`500/s`).
 pub(super) fn value(text: &str) -> Result<f64, LoadCurveError> {
     let digits = text.trim();
     let digits = digits.strip_suffix("/s").unwrap_or(digits);

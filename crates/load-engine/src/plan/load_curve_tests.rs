@@ -1,4 +1,4 @@
-//! Curves as people write them: what they ask for at each instant, and which parts are told apart.
+//! Tests of curves as people write them: the load at each instant, and the named segments.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn values(fitted: &FittedCurve, times: &[f64]) -> Vec<f64> {
     times.iter().map(rounded).collect()
 }
 
-/// Names and spans, rounded to a millisecond.
+/// Describes each segment by its name and its spans in seconds, rounded to a millisecond.
 fn segments(fitted: &FittedCurve) -> Vec<String> {
     let span = |(start, end): &(f64, f64)| format!("{start:.3}..{end:.3}");
     let segment = |segment: &NamedSegment| {
@@ -33,7 +33,7 @@ fn segments(fitted: &FittedCurve) -> Vec<String> {
     fitted.segments.iter().map(segment).collect()
 }
 
-/// A file of points that is removed at the end of a test.
+/// File of points that is deleted when the value is dropped.
 struct Points(PathBuf);
 
 impl Points {
@@ -346,7 +346,7 @@ fn times_that_no_clock_can_hold_are_refused() {
         let said = text.parse::<ThinkTime>().unwrap_err().to_string();
         assert!(said.contains("a year"), "{text}: {said}");
     }
-    // Clock times instead of times since the start.
+    // Times of day in seconds since 1970, where times since the start of the step are needed.
     let epoch = Points::new("epoch", "1764403200,10\n1764403202,100\n");
     assert!(refusal(&epoch.flag()).contains("from the start of the step"));
 }

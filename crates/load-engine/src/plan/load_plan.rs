@@ -6,24 +6,26 @@ use serde::{Deserialize, Serialize};
 use super::think_time::ThinkTime;
 use super::worker_share::WorkerShare;
 
-/// Load that is to be made on the target.
+/// Load that a step makes on the target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LoadPlan {
-    /// Arrivals come when due, whatever the answers do.
+    /// Open loop: requests arrive at a rate, whether or not earlier ones were answered.
     Open {
-        /// Arrivals per second during the measured part; the warm-up holds its first rate.
+        /// Arrivals per second during the measured part. The warm-up has the first rate of the
+        /// step's curve.
         rate_per_s: f64,
-        /// Distribution of the gaps.
+        /// Distribution of the times between arrivals.
         pacing: Pacing,
-        /// Most requests in flight; far above any pool under test, or the pool's wait would
-        /// hide in the backlog.
+        /// Largest number of requests in flight. It must be far above the size of any pool under
+        /// test: requests beyond the cap wait in the generator's queue, where waiting for the pool
+        /// could not be seen.
         in_flight_cap: u64,
     },
-    /// Users who each wait for their answer.
+    /// Closed loop: users who each wait for their answer before the next request.
     Closed {
-        /// Number of them.
+        /// Number of users.
         users: u64,
-        /// Each user's pauses between answer and next request.
+        /// Pause of a user between an answer and the next request.
         think_time: ThinkTime,
     },
 }
@@ -31,16 +33,17 @@ pub enum LoadPlan {
 /// Instant at which the sessions of a step open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SessionOpening {
-    /// All before the first arrival: a session that cannot open fails the step.
+    /// All sessions open before the first arrival. The step fails if one cannot open.
     #[default]
     Upfront,
-    /// Each when its user comes (closed loop), or when an arrival finds none that is idle (open loop).
-    /// An opening that fails is a result, as with a log-in storm or a cold start.
+    /// Each session opens when it is first needed: when its user comes (closed loop), or when an
+    /// arrival finds no idle session (open loop). A failed opening is a result, as in a login storm
+    /// or a cold start.
     WhenDue,
 }
 
 impl LoadPlan {
-    /// Sessions it takes.
+    /// Returns the largest number of sessions that the load uses.
     pub fn sessions(&self) -> u64 {
         match self {
             Self::Open { in_flight_cap, .. } => *in_flight_cap,
@@ -48,7 +51,7 @@ impl LoadPlan {
         }
     }
 
-    /// Returns the share of `process`, of the processes that make this load together.
+    /// Returns the part of this load that `process` makes. Together the processes make the whole.
     pub(crate) fn share(&self, process: WorkerShare) -> Self {
         let mut share = self.clone();
         match &mut share {
@@ -65,7 +68,8 @@ impl LoadPlan {
         share
     }
 
-    /// Load as a report tells it, where so many arrivals waited at the in-flight cap.
+    /// Returns the load in the form of the report, with the number of arrivals that waited because
+    /// the in-flight cap was reached.
     pub fn reported(&self, delayed_at_cap: u64) -> Load {
         match *self {
             Self::Open {

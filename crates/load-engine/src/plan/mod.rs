@@ -1,9 +1,8 @@
-//! Plan of a step, as arithmetic: no clock, no thread.
+//! Plan of a step: pure arithmetic, without clock or threads.
 
 pub(crate) mod arrivals;
 mod curve_file;
 pub(crate) mod curve_segments;
-pub(crate) mod host_schedule;
 pub(crate) mod intended_load;
 pub(crate) mod load_curve;
 pub(crate) mod load_curve_error;
@@ -12,7 +11,6 @@ mod load_curve_tests;
 pub(crate) mod load_plan;
 pub(crate) mod phase;
 pub(crate) mod rate_curve;
-pub(crate) mod rate_search;
 pub(crate) mod segments;
 pub(crate) mod step_order;
 pub(crate) mod step_plan;

@@ -1,28 +1,28 @@
 //! Phases of a run.
 
-/// Phase of a run, for progress and for people who interrupt.
+/// Phase of a run, shown as progress and when a user interrupts the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Flags are read, outputs claimed, servers found or started.
+    /// Reads flags, creates the output, finds or starts servers.
     Start,
-    /// Sessions are opened.
+    /// Opens sessions.
     Connect,
-    /// Schema and data are made.
+    /// Creates schema and data.
     Prepare,
-    /// The instant at which all hosts start is waited for.
+    /// Waits for the instant at which all hosts start.
     Wait,
-    /// Load that is not measured.
+    /// Makes load that is not measured.
     WarmUp,
-    /// Load that is measured.
+    /// Makes load that is measured.
     Measure,
-    /// Answers are waited for.
+    /// Waits for the last answers.
     Drain,
-    /// The report is written and what was made is removed.
+    /// Writes the report and removes the data that the run created.
     Save,
 }
 
 impl Phase {
-    /// Its name, as shown.
+    /// Returns the phase's name, as shown to users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Start => "start",

@@ -1,7 +1,7 @@
-//! Arrivals per second over the time of a step: arithmetic, no clock.
+//! Curve of arrivals per second over the time of a step: pure arithmetic, without a clock.
 //!
-//! A curve is integrated and the integral inverted: arrival number x is due when the integral
-//! reaches x. That gives exact pacing at any rate, and lets several workers share one curve.
+//! Arrival number x is due at the instant at which the integral of the curve reaches x. Inverting
+//! the integral gives exact pacing at any rate, and lets several workers share one curve.
 
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
@@ -9,29 +9,29 @@ use std::time::Duration;
 
 use super::straight_line::StraightLine;
 
-/// Straight lines that stand for one period of a wave where a curve is needed as lines.
+/// Number of straight lines that replace one period of a wave where a curve is needed as lines.
 const LINES_IN_A_PERIOD: f64 = 64.0;
 
-/// Reason why a curve makes no sense.
+/// Reason for which a curve is invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CurveError {
-    /// A rate below zero, or one that is not a number.
+    /// A rate is below zero, infinite or not a number.
     #[error("a rate must be a number of arrivals per second, zero or more, not {0}")]
     Rate(f64),
-    /// No time in it.
+    /// A length is zero, or there are no points.
     #[error("a rate curve must last longer than zero")]
     Empty,
-    /// Points in disorder.
+    /// Points are not in the order of their times.
     #[error(
         "the points of a rate curve must have times that rise, but {later:?} follows {earlier:?}"
     )]
     Disorder {
-        /// The time before.
+        /// Time of the preceding point.
         earlier: Duration,
-        /// The time that should come later.
+        /// Time of the point after it, which should be later.
         later: Duration,
     },
-    /// A wave that would dip below zero.
+    /// A wave would go below zero, because its amplitude exceeds its mean.
     #[error("a sine of amplitude {amplitude} around {mean} arrivals per second dips below zero")]
     Dips {
         /// Mean rate.
@@ -54,7 +54,7 @@ enum CurveShape {
 
 /// Arrivals per second over the time of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RateCurve {
+pub(crate) struct RateCurve {
     shape: CurveShape,
 }
 
@@ -88,15 +88,15 @@ impl RateCurve {
         })
     }
 
-    /// Makes a curve of one constant rate.
+    /// Creates a curve with one constant rate.
     ///
     /// # Errors
-    /// Fails if the rate is no rate or the length is zero; likewise for all that follow.
+    /// Fails if the rate is negative or not finite, or if the length is zero.
     pub(crate) fn constant(per_s: f64, length: Duration) -> Result<Self, CurveError> {
         Self::ramp(per_s, per_s, length)
     }
 
-    /// From one rate to another in a straight line.
+    /// Creates a straight line from one rate to another.
     ///
     /// # Errors
     /// As [`RateCurve::constant`].
@@ -112,7 +112,7 @@ impl RateCurve {
         }])
     }
 
-    /// One rate after another, each held for its time.
+    /// Creates stairs: pairs of a rate and the time for which it applies.
     ///
     /// # Errors
     /// As [`RateCurve::constant`].
@@ -127,7 +127,8 @@ impl RateCurve {
         Self::of_lines(steps.iter().map(line).collect::<Result<_, CurveError>>()?)
     }
 
-    /// A base rate with a spike of `height_per_s` that begins after `before` and lasts `width`.
+    /// Creates a base rate with one spike to the rate `height_per_s`, which begins after `before`
+    /// and lasts `width`. The base rate applies again for `after`.
     ///
     /// # Errors
     /// As [`RateCurve::constant`].
@@ -145,10 +146,11 @@ impl RateCurve {
         ])
     }
 
-    /// A wave around a mean, beginning at the mean and rising.
+    /// Creates a wave around a mean rate, which begins at the mean and rises.
     ///
     /// # Errors
-    /// As [`RateCurve::constant`], and when the wave would dip below zero.
+    /// As [`RateCurve::constant`], and if the amplitude exceeds the mean, so that rates would be
+    /// negative.
     pub(crate) fn sine(
         mean_per_s: f64,
         amplitude_per_s: f64,
@@ -170,11 +172,12 @@ impl RateCurve {
         })
     }
 
-    /// Straight lines between points of (time since the start, rate).
+    /// Creates straight lines between points, each a time since the start and a rate. Two points
+    /// with the same time make a jump.
     ///
     /// # Errors
-    /// As `RateCurve::constant`, and when times do not rise.
-    pub fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
+    /// As `RateCurve::constant`, and if a point has an earlier time than the one before it.
+    pub(crate) fn points(points: &[(Duration, f64)]) -> Result<Self, CurveError> {
         let mut lines = Vec::new();
         for pair in points.windows(2) {
             let [(earlier, from), (later, to)] = pair else {
@@ -187,7 +190,7 @@ impl RateCurve {
                 });
             }
             if later == earlier {
-                // A jump.
+                // Two points with the same time: the rate jumps, which takes no line.
                 continue;
             }
             lines.push(StraightLine {
@@ -199,7 +202,7 @@ impl RateCurve {
         Self::of_lines(lines)
     }
 
-    /// Its length in seconds.
+    /// Returns the length of the curve in seconds.
     pub(crate) fn seconds(&self) -> f64 {
         match &self.shape {
             CurveShape::Lines(lines) => lines.iter().map(|p| p.seconds).sum(),
@@ -207,7 +210,8 @@ impl RateCurve {
         }
     }
 
-    /// Value at `t` seconds; the first one before the start, the last one after the end.
+    /// Returns the value `t` seconds after the start. Before the start this is the first value,
+    /// after the end the last one.
     pub(crate) fn value(&self, t: f64) -> f64 {
         match &self.shape {
             CurveShape::Lines(lines) => {
@@ -229,7 +233,7 @@ impl RateCurve {
         }
     }
 
-    /// The curve as straight lines; a wave in 64 for each period.
+    /// Returns the curve as straight lines. A wave is approximated by 64 lines per period.
     pub(crate) fn lines(&self) -> Vec<StraightLine> {
         match &self.shape {
             CurveShape::Lines(lines) => lines.clone(),
@@ -248,7 +252,8 @@ impl RateCurve {
         }
     }
 
-    /// Arrivals due in the first `t` seconds.
+    /// Returns the number of arrivals that are due in the first `t` seconds: the integral of the
+    /// rate.
     pub(crate) fn cumulative(&self, t: f64) -> f64 {
         match &self.shape {
             CurveShape::Lines(lines) => {
@@ -274,12 +279,12 @@ impl RateCurve {
         }
     }
 
-    /// Arrivals in all.
+    /// Returns the number of arrivals over the whole curve.
     pub(crate) fn total(&self) -> f64 {
         self.cumulative(self.seconds())
     }
 
-    /// Highest value.
+    /// Returns the highest value.
     pub(crate) fn peak(&self) -> f64 {
         let ends = self
             .lines()
@@ -288,13 +293,13 @@ impl RateCurve {
         ends.fold(0.0, f64::max)
     }
 
-    /// Mean value over the whole curve.
+    /// Returns the mean value over the whole curve.
     pub(crate) fn mean(&self) -> f64 {
         self.total() / self.seconds()
     }
 
-    /// Instant at which arrival number `x` is due, in seconds since the start; `None` when the
-    /// curve ends before. The inverse of [`RateCurve::cumulative`].
+    /// Returns the instant at which arrival number `x` is due, in seconds since the start; `None`
+    /// if the curve has fewer arrivals. Inverse function of [`RateCurve::cumulative`].
     pub(crate) fn inverse(&self, x: f64) -> Option<f64> {
         if !(0.0..self.total()).contains(&x) {
             return None;
@@ -318,7 +323,7 @@ impl RateCurve {
 
     fn bisect(&self, x: f64, end: f64) -> f64 {
         let (mut low, mut high) = (0.0, end);
-        // 60 halvings of an hour leave less than a femtosecond.
+        // 60 halvings narrow an hour down to less than a femtosecond.
         for _ in 0..60 {
             let middle = f64::midpoint(low, high);
             if self.cumulative(middle) < x {

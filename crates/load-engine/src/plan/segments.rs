@@ -1,4 +1,5 @@
-//! Segments of a step: its warm-up and its measured segments, fixed when the step begins.
+//! Segments of a step, its warm-up and its measured segments, at instants fixed when the step
+//! begins.
 
 use std::time::Duration;
 
@@ -7,25 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use super::curve_segments::NamedSegment;
 
-/// Measured segment of a step: its position, from 0.
+/// Position of a measured segment in its step, from 0.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-pub struct SegmentIndex(u8);
+pub(crate) struct SegmentIndex(u8);
 
 impl SegmentIndex {
-    /// First measured segment, and the only one where load does not change.
+    /// First measured segment. A step with constant load has only this one.
     pub(crate) const FIRST: Self = Self(0);
-    /// Number of segments that a step can measure apart.
+    /// Largest number of measured segments of a step.
     pub(crate) const MOST: usize = 32;
 
-    /// Iterates over all that a step can have.
+    /// Iterates over all indices that a step may have.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..Self::MOST).map(|index| Self(index as u8))
     }
 
-    /// Returns its position.
-    pub const fn index(self) -> usize {
+    /// Returns the position, from 0.
+    pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -36,14 +37,15 @@ impl SegmentIndex {
 pub(crate) struct Segments {
     start_ns: u64,
     measure_start_ns: u64,
-    /// End of each span, rising, and the segment that it belongs to.
+    /// End of each span in nanoseconds, rising, and the segment of which the span is a part.
     spans: Vec<(u64, SegmentIndex)>,
 }
 
 impl Segments {
-    /// Creates the segments of a step that starts at `start_ns` and is measured for `measure`: the
-    /// named ones, or a single one where none has a name. Each span lasts until the next one starts;
-    /// segments beyond the 32nd belong to that one.
+    /// Creates the segments of a step that starts at `start_ns`, has a warm-up of `warmup` and is
+    /// measured for `measure`. Uses the `named` segments, or a single one where there are none.
+    /// Each span lasts until the next one starts. Segments after the 32nd are counted as part of
+    /// the 32nd.
     pub(crate) fn new(
         start_ns: u64,
         warmup: Duration,
@@ -83,7 +85,7 @@ impl Segments {
         }
     }
 
-    /// Creates the segments of a step that ended before it began: none of any length.
+    /// Creates the segments of a step that ended before its load began; all have length zero.
     pub(crate) fn empty(now_ns: u64) -> Self {
         Self::new(now_ns, Duration::ZERO, Duration::ZERO, &[])
     }
@@ -100,13 +102,13 @@ impl Segments {
             .map_or(self.measure_start_ns, |(end_ns, _)| *end_ns)
     }
 
-    /// Returns the instants at which measuring begins and each span ends, rising.
+    /// Returns the instants at which the measured part begins and each span ends, rising.
     pub(crate) fn boundaries(&self) -> Vec<u64> {
         let ends = self.spans.iter().map(|(end_ns, _)| *end_ns);
         std::iter::once(self.measure_start_ns).chain(ends).collect()
     }
 
-    /// Returns the stretches of the measured segment at position `index` that lie before `until_ns`.
+    /// Returns the spans of the measured segment at position `index`, cut off at `until_ns`.
     pub(crate) fn spans_until(&self, index: usize, until_ns: u64) -> Vec<StepSpan> {
         let mut start_ns = self.measure_start_ns;
         let mut spans = Vec::new();
@@ -123,7 +125,7 @@ impl Segments {
         spans
     }
 
-    /// Returns the seconds of each measured segment that lie before `until_ns`.
+    /// Returns the length of each measured segment in seconds, cut off at `until_ns`.
     pub(crate) fn lengths_s(&self, until_ns: u64) -> Vec<f64> {
         let count = self.spans.iter().map(|(_, segment)| segment.index() + 1);
         let mut lengths_ns = vec![0; count.max().unwrap_or(0)];
@@ -135,7 +137,8 @@ impl Segments {
         lengths_ns.into_iter().map(|ns| ns as f64 / 1e9).collect()
     }
 
-    /// Returns the measured segment that holds `instant_ns`; `None` in the warm-up and after the end.
+    /// Returns the measured segment that contains `instant_ns`; `None` during the warm-up and after
+    /// the end.
     pub(crate) fn at(&self, instant_ns: u64) -> Option<SegmentIndex> {
         if instant_ns < self.measure_start_ns || instant_ns >= self.measure_end_ns() {
             return None;
@@ -149,15 +152,15 @@ impl Segments {
         self.spans.get(span).map(|(_, segment)| *segment)
     }
 
-    /// Returns the measured segment that holds `instant_ns`; the first one before it, the last one after
-    /// the end.
+    /// Returns the measured segment that contains `instant_ns`. An instant before the measured part
+    /// belongs to the first segment, one after it to the last.
     pub(crate) fn nearest(&self, instant_ns: u64) -> SegmentIndex {
         let last_ns = self.measure_end_ns().saturating_sub(1);
         let within_ns = instant_ns.min(last_ns).max(self.measure_start_ns);
         self.at(within_ns).unwrap_or_default()
     }
 
-    /// Returns the window that a report shows, with no drain yet.
+    /// Returns the time window of the step for the report, where the drain has no length yet.
     pub(crate) fn window(&self) -> Window {
         Window {
             start_ns: self.start_ns,

@@ -1,5 +1,5 @@
-//! The order of steps: each round holds every setting once, in an order of its own, so that a
-//! machine that drifts does not favour a setting (Abedi & Brecht, ICPE 2017).
+//! Order of the steps of a sweep. Each round runs every setting once, in a new random order, so
+//! that a machine whose speed drifts favours no setting (Abedi & Brecht, ICPE 2017).
 
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
@@ -8,13 +8,14 @@ use rand::seq::SliceRandom as _;
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedStep {
-    /// Index of the setting.
+    /// Index of the setting among those of the sweep.
     pub setting: usize,
     /// Number of its repeat, from 0.
     pub repeat: u64,
 }
 
-/// All steps of `settings` settings, each `repeats` times, shuffled within rounds by `seed`.
+/// Returns the steps of `settings` settings, each `repeats` times. Each round holds every setting
+/// once, shuffled by `seed`.
 pub fn shuffled_steps(settings: usize, repeats: u64, seed: u64) -> Vec<PlannedStep> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut steps = Vec::with_capacity(settings * repeats as usize);

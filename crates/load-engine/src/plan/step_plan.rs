@@ -1,4 +1,4 @@
-//! The plan of one step.
+//! Plan of one step.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,79 +17,85 @@ use super::user_schedule::UserSchedule;
 use super::wall_time::WallTime;
 use super::worker_share::WorkerShare;
 
-/// Kind of runtime that the load is made on.
+/// Kind of tokio runtime that makes the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum RuntimeKind {
-    /// One multi-thread runtime: what applications have.
+    /// One multi-thread runtime, as most applications have.
     #[default]
     Shared,
-    /// A single-thread runtime per core: the cheapest.
+    /// One single-thread runtime per thread, which costs the least CPU time per request.
     PerCore,
 }
 
 /// Way in which a pacer waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum WaitStrategy {
-    /// Sleeps, as exactly as the system can.
+    /// Sleeps, as precisely as the operating system can.
     #[default]
     Sleep,
-    /// Sleeps until half a millisecond before, then spins: exact, and takes most of a core.
+    /// Sleeps until half a millisecond before the instant, then spins: precise, but uses most of a
+    /// core.
     Spin,
 }
 
-/// One setting, to be held for a while.
+/// Plan of one step: load, lengths, runtime and rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepPlan {
-    /// For people.
+    /// Name of the step, shown to people.
     pub name: String,
-    /// Settings that tell it from other steps.
+    /// Settings that distinguish the step from others.
     pub parameters: BTreeMap<String, Parameter>,
     /// Number of the repeat, from 0.
     pub repeat: u64,
-    /// Load that is to be made on the target; where it changes, its mean rate or its most users.
+    /// Load on the target. Where the load changes, this has its mean rate or its largest number of
+    /// users.
     pub load: LoadPlan,
-    /// Curve that the load follows over the measured part: arrivals per second of an open loop, users
-    /// of a closed loop. The warm-up holds its first value. Absent where the load does not change.
+    /// Curve of the load over the measured part: arrivals per second in an open loop, users in a
+    /// closed one. The warm-up has the first value of the curve. Absent where the load is constant.
     pub curve: Option<FittedCurve>,
-    /// Most users started per second in a closed loop; absent where all come when they are due.
+    /// Largest number of users that start per second in a closed loop. Absent where each starts as
+    /// soon as the curve has room.
     pub spawn_per_s: Option<f64>,
-    /// Most requests of each user of a closed loop, who makes none after one that failed. The measured
-    /// part then ends with the last answer to anybody, and `measure` bounds it. Absent where users ask
-    /// until its end.
+    /// Largest number of requests per user of a closed loop; a user stops earlier after a failed
+    /// request. The measured part then ends with the last answer to any user, at the latest after
+    /// `measure`. Absent where users send requests until the end of the measured part.
     pub requests_per_user: Option<u64>,
     /// Instant at which sessions open.
     pub opening: SessionOpening,
-    /// Load that is not measured, first.
+    /// Length of the warm-up, whose load is not measured.
     pub warmup: Duration,
-    /// Load that is measured.
+    /// Length of the measured part.
     pub measure: Duration,
-    /// Segments whose results are told apart; empty where the load does not change.
+    /// Segments that have results of their own; empty where the load is constant.
     pub segments: Vec<NamedSegment>,
-    /// Bound on the wait for answers after the last arrival.
+    /// Longest wait for answers after the last arrival.
     pub drain: Duration,
-    /// Bound on the opening of all sessions.
+    /// Longest time for opening all sessions.
     pub connect_timeout: Duration,
-    /// Seed of everything random in the step.
+    /// Seed of all random numbers in the step.
     pub seed: u64,
-    /// Kind of runtime.
+    /// Kind of tokio runtime that makes the load.
     pub runtime: RuntimeKind,
-    /// Threads of this process that make the load.
+    /// Number of worker threads in this process.
     pub threads: usize,
-    /// Share of the load that this process makes; the plan's load is that of all together.
+    /// Share of the load that this process makes. `load` is the total of all processes.
     pub process: WorkerShare,
-    /// Instant at which the step starts on several hosts; absent where it starts as soon as it can.
+    /// Instant at which the step starts on all hosts. Absent where it starts as soon as it is
+    /// ready.
     pub starts_at: Option<WallTime>,
-    /// Way in which the pacer waits.
+    /// Way in which the pacer waits for the next arrival.
     pub waiting: WaitStrategy,
-    /// Least pause of a user after a failure, so that one who is refused at once does not spin.
+    /// Shortest pause of a user after a failure, so that a user whose requests fail at once does
+    /// not spin.
     pub failure_pause: Duration,
-    /// Rules that end the step early; worker processes are not told of them.
+    /// Rules that end the step early. Only the controller applies them: worker processes get none.
     #[serde(skip)]
     pub stop_rules: Vec<StopRule>,
 }
 
 impl StepPlan {
-    /// A plan with the defaults: no warm-up of note, shared runtime on all cores, no rules.
+    /// Creates a plan with the defaults: no warm-up, a drain of 5 s, a shared runtime on all cores,
+    /// no stop rules.
     pub fn new(name: &str, load: LoadPlan, measure: Duration) -> Self {
         Self {
             name: name.to_owned(),
@@ -116,15 +122,15 @@ impl StepPlan {
         }
     }
 
-    /// Adds a parameter.
+    /// Adds a setting to those that distinguish the step.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: impl Into<Parameter>) -> Self {
         self.parameters.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Makes the load follow `curve`, which must be fitted to the measured part. Users of a closed loop
-    /// then open their sessions when they come.
+    /// Makes the load follow `curve`, which must be fitted to the measured part. In a closed loop
+    /// each user then opens its session when it comes.
     #[must_use]
     pub fn following(mut self, curve: FittedCurve) -> Self {
         match &mut self.load {
@@ -139,8 +145,8 @@ impl StepPlan {
         self
     }
 
-    /// Limits the users of a closed loop who are started per second; they open their sessions when they
-    /// come.
+    /// Limits the number of users that start per second in a closed loop. Each user then opens its
+    /// session when it comes. Changes nothing in an open loop.
     #[must_use]
     pub fn spawning(mut self, per_s: f64) -> Self {
         if let LoadPlan::Closed { .. } = self.load {
@@ -150,7 +156,8 @@ impl StepPlan {
         self
     }
 
-    /// Lets each user of a closed loop make at most `requests`; the measured part ends once all are over.
+    /// Limits each user of a closed loop to `requests` requests. The measured part ends when all
+    /// users have finished. Changes nothing in an open loop.
     #[must_use]
     pub fn asking(mut self, requests: u64) -> Self {
         if let LoadPlan::Closed { .. } = self.load {
@@ -187,7 +194,7 @@ impl StepPlan {
         }
     }
 
-    /// Returns the planned time of the measured part; `None` where the last answer ends it.
+    /// Returns the length of the measured part; `None` where the last answer ends it.
     pub fn measured_time(&self) -> Option<Duration> {
         match self.requests_per_user {
             None => Some(self.measure),
@@ -195,12 +202,13 @@ impl StepPlan {
         }
     }
 
-    /// Returns true if the load is not the same over the whole measured part.
+    /// Returns true if the load changes during the measured part.
     pub(crate) fn changes(&self) -> bool {
         self.curve.is_some() || self.spawn_per_s.is_some()
     }
 
-    /// Returns the arrivals of one worker of an open loop, over warm-up and measured part.
+    /// Returns the arrivals of one worker of an open loop over warm-up and measured part; `None`
+    /// for a closed loop.
     pub(crate) fn arrivals(&self, worker: WorkerShare) -> Option<Arrivals> {
         let LoadPlan::Open {
             rate_per_s, pacing, ..
@@ -217,7 +225,8 @@ impl StepPlan {
         Some(Arrivals::after(held, curve, pacing, worker, self.seed))
     }
 
-    /// Returns the coming and going of the users of a closed loop whose sessions open when due.
+    /// Returns the times at which users come and leave, for a closed loop whose sessions open when
+    /// due; `None` for other loads.
     pub(crate) fn user_schedule(&self) -> Option<UserSchedule> {
         let (LoadPlan::Closed { users, .. }, SessionOpening::WhenDue) = (&self.load, self.opening)
         else {
@@ -231,7 +240,7 @@ impl StepPlan {
     }
 }
 
-/// Processors that this process may use.
+/// Returns the number of processors that this process may use.
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

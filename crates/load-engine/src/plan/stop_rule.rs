@@ -1,23 +1,24 @@
-//! Rules that end a step early, as people write them.
+//! Rules that end a step early, as people write them: `errors>10%`, `p99>500ms`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A bound that a step must keep, looked at each second, and once enough requests have finished or are
-/// overdue. Where nothing at all is answered for a second, one that is overdue is enough.
+/// Bound that a step must keep. It is checked once a second, when enough requests have finished or
+/// are overdue. Where no request at all was answered for a second, a single overdue request is
+/// enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopRule {
-    /// Failures and requests that the drain would cut off, divided by those that finished or are so
-    /// overdue.
+    /// Share of failures: failed requests and those so overdue that the drain would cut them off,
+    /// divided by all finished and so overdue requests.
     ErrorRatio {
-        /// Highest that is allowed, 0..1.
+        /// Highest share that is allowed, 0..1.
         above: f64,
     },
-    /// 99th percentile of response time (call time in a closed loop); a request that waits for longer
-    /// counts without being answered.
+    /// 99th percentile of response time (of call time in a closed loop). A request without an
+    /// answer counts too, once it has waited longer than the bound.
     LatencyP99 {
-        /// Highest that is allowed.
+        /// Highest percentile that is allowed.
         above: Duration,
     },
 }

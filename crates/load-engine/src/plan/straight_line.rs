@@ -1,8 +1,8 @@
-//! A straight line of a curve, its integral and the inverse of that.
+//! Straight line of a curve, its integral and the inverse function of the integral.
 
 use serde::{Deserialize, Serialize};
 
-/// A straight line of a curve: from `from` to `to` over `seconds`.
+/// Straight line of a curve: from the value `from` to the value `to` in `seconds`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StraightLine {
     pub(crate) seconds: f64,
@@ -11,12 +11,13 @@ pub(crate) struct StraightLine {
 }
 
 impl StraightLine {
-    /// Value `t` seconds after the line's start.
+    /// Returns the value `t` seconds after the line's start.
     pub(crate) fn value(self, t: f64) -> f64 {
         self.from + (self.to - self.from) * t / self.seconds
     }
 
-    /// Time within the line in which its value is `bound` or more, `start..end`.
+    /// Returns the time within the line in which its value is `bound` or more, `start..end` in
+    /// seconds; `None` where the value stays below.
     pub(crate) fn time_above(self, bound: f64) -> Option<(f64, f64)> {
         let crossing = || (bound - self.from) / (self.to - self.from) * self.seconds;
         match (self.from >= bound, self.to >= bound) {
@@ -27,18 +28,18 @@ impl StraightLine {
         }
     }
 
-    /// Integral over the whole line.
+    /// Returns the integral over the whole line.
     pub(crate) fn total(self) -> f64 {
         f64::midpoint(self.from, self.to) * self.seconds
     }
 
-    /// Integral over the first `t` seconds.
+    /// Returns the integral over the first `t` seconds.
     pub(crate) fn cumulative(self, t: f64) -> f64 {
         self.from * t + (self.to - self.from) * t * t / (2.0 * self.seconds)
     }
 
-    /// Solves `cumulative(t) = x` for t within the line, in the form that does not cancel:
-    /// t = 2x ÷ (from + √(from² + 2·slope·x)).
+    /// Solves `cumulative(t) = x` for t within the line. The form t = 2x ÷ (from + √(from² +
+    /// 2·slope·x)) avoids cancellation.
     pub(crate) fn inverse(self, x: f64) -> f64 {
         let slope = (self.to - self.from) / self.seconds;
         let root = (self.from * self.from + 2.0 * slope * x).max(0.0).sqrt();

@@ -1,4 +1,4 @@
-//! Pauses of users between answer and next request.
+//! Think time: pauses of users between an answer and the next request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,39 +11,40 @@ use serde::{Deserialize, Serialize};
 
 use super::written_time::written_time;
 
-/// Longest pause that a draw gives, in means: one of 10⁹ exponential draws is longer.
+/// Longest exponential pause, as a multiple of the mean. Of 10⁹ draws about two are longer and are
+/// cut.
 const LONGEST_IN_MEANS: f64 = 20.0;
 
 /// Distribution of the pauses that a user makes between an answer and the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThinkTime {
-    /// Every pause has the same length; zero is none.
+    /// Every pause has this length; zero means no pause.
     Constant(Duration),
-    /// All lengths between two are as likely.
+    /// Lengths are spread evenly between two bounds.
     Uniform {
-        /// Shortest.
+        /// Shortest pause.
         low: Duration,
-        /// Longest.
+        /// Longest pause.
         high: Duration,
     },
-    /// Exponential lengths with this mean: mostly short, now and then long, as of independent
+    /// Lengths are exponentially distributed: mostly short, sometimes long, as of independent
     /// users.
     Exponential {
-        /// Mean.
+        /// Mean length of a pause.
         mean: Duration,
     },
 }
 
-/// Pauses of one user, one after the other.
+/// Generator of the successive pauses of one user.
 #[derive(Debug)]
 pub struct Pauses {
     think_time: ThinkTime,
     random: SmallRng,
-    /// Least pause after a failure; `None` where a failure changes nothing.
+    /// Shortest pause after a failure; `None` where the pause after a failure is an ordinary one.
     after_failure: Option<Duration>,
 }
 
-/// Text that is no think time.
+/// Error for a text that is not a think time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no think time: write 2s, 1s..3s (evenly between) or exp:2s (around a mean), a year at \
@@ -55,12 +56,12 @@ impl ThinkTime {
     /// No pause.
     pub const NONE: Self = Self::Constant(Duration::ZERO);
 
-    /// Returns true if there is never a pause.
+    /// Returns true if users never pause.
     pub fn is_none(self) -> bool {
         self.mean().is_zero()
     }
 
-    /// Mean length of a pause.
+    /// Returns the mean length of a pause.
     pub fn mean(self) -> Duration {
         match self {
             Self::Constant(time) => time,
@@ -86,7 +87,8 @@ impl ThinkTime {
 }
 
 impl Pauses {
-    /// The pauses of user number `user`; the same `seed` gives the same ones again.
+    /// Creates the pauses of user number `user`. The same `seed` and user give the same pauses
+    /// again.
     pub(crate) fn new(think_time: ThinkTime, seed: u64, user: u64) -> Self {
         let seed = seed ^ (user + 1).wrapping_mul(0xA24B_AED4_963E_E407);
         Self {
@@ -103,7 +105,8 @@ impl Pauses {
         self
     }
 
-    /// Length of the pause after a request that has `failed` or not; `None` if there is none.
+    /// Returns the length of the pause after a request that `failed` or did not; `None` for no
+    /// pause.
     pub(crate) fn next_after(&mut self, failed: bool) -> Option<Duration> {
         self.next_pause().max(self.after_failure.filter(|_| failed))
     }
@@ -113,7 +116,7 @@ impl Pauses {
         self.think_time.is_none()
     }
 
-    /// Length of the next pause; `None` if users never pause.
+    /// Draws the length of the next pause; `None` if users never pause.
     pub(crate) fn next_pause(&mut self) -> Option<Duration> {
         (!self.think_time.is_none()).then(|| self.think_time.draw(&mut self.random))
     }

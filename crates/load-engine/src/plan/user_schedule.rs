@@ -1,7 +1,8 @@
-//! Times at which each user of a step comes and goes: arithmetic, so that no worker asks another.
+//! Times at which each user of a step comes and leaves. They follow from arithmetic alone, so that
+//! workers need not communicate.
 //!
-//! The number of users follows a curve, its rises limited to the spawn rate. User `i` is present
-//! while that limited curve is at `i + 1` or above.
+//! The number of users follows a curve whose rises the spawn rate limits. User `i` is present while
+//! that limited curve is at `i + 1` or above.
 
 use std::time::Duration;
 
@@ -10,22 +11,24 @@ use super::straight_line::StraightLine;
 
 /// Number of users over the time of a step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct UserSchedule {
+pub(crate) struct UserSchedule {
     lines: Vec<StraightLine>,
 }
 
-/// Time in which a user is present, in seconds since the schedule began.
+/// Period in which a user is present, in seconds since the schedule began.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Presence {
+pub(crate) struct Presence {
     /// Instant at which the user comes.
-    pub from: f64,
-    /// Instant at which the user is to leave: after the answer that is awaited then.
-    pub until: f64,
+    pub(crate) from: f64,
+    /// Instant at which the user leaves. A user who is waiting for an answer then leaves after the
+    /// answer.
+    pub(crate) until: f64,
 }
 
 impl UserSchedule {
-    /// Users of `curve`, whose first value holds for `warmup` before. At most `spawn_per_s` users
-    /// are started per second, from none on; without that limit all come when the curve asks.
+    /// Creates the schedule of the users of `curve`. The curve's first value also applies for
+    /// `warmup` before it. At most `spawn_per_s` users start per second, beginning with none;
+    /// without that limit users start whenever the curve rises.
     pub(crate) fn new(curve: &RateCurve, warmup: Duration, spawn_per_s: Option<f64>) -> Self {
         let mut wanted = Vec::new();
         if !warmup.is_zero() {
@@ -43,7 +46,8 @@ impl UserSchedule {
         Self { lines }
     }
 
-    /// Number of users who are to be present `t` seconds after the schedule began.
+    /// Returns the number of users that are planned to be present `t` seconds after the schedule
+    /// began.
     pub(crate) fn users_at(&self, t: f64) -> u64 {
         let mut left = t.max(0.0);
         for line in &self.lines {
@@ -55,13 +59,13 @@ impl UserSchedule {
         self.lines.last().map_or(0, |line| floor(line.to))
     }
 
-    /// Largest number of users who are ever present together.
+    /// Returns the largest number of users that are present at the same time.
     pub(crate) fn peak(&self) -> u64 {
         let ends = self.lines.iter().flat_map(|line| [line.from, line.to]);
         floor(ends.fold(0.0, f64::max))
     }
 
-    /// Times in which user `i`, counted from 0, is present, in order.
+    /// Returns the periods in which user `i`, counted from 0, is present, in order.
     pub(crate) fn presences(&self, user: u64) -> Vec<Presence> {
         let needed = user as f64 + 1.0 - ROUNDING;
         let mut presences: Vec<Presence> = Vec::new();
@@ -80,22 +84,24 @@ impl UserSchedule {
     }
 }
 
-/// Values that differ by less are the same: a line of 10 users may reach 9.999999999.
+/// Tolerance for rounding errors, because a line that ends at 10 users may reach 9.999999999.
+/// Values that differ by less are treated as equal.
 const ROUNDING: f64 = 1e-9;
 
 fn floor(users: f64) -> u64 {
     (users + ROUNDING).floor() as u64
 }
 
-/// The curve that never rises by more than `slope` per second, begins at zero, and falls at once
-/// where the wanted one falls.
+/// Limits the rises of a curve. The result begins at zero, rises by at most `slope` per second
+/// until it has reached the wanted curve, and falls at once where the wanted curve falls.
 fn limit_rises(wanted: &[StraightLine], slope: f64) -> Vec<StraightLine> {
     let mut limited = Vec::new();
     let mut value: f64 = 0.0;
     for line in wanted {
         value = value.min(line.from);
         let own_slope = (line.to - line.from) / line.seconds;
-        // Time until the limited curve has caught up with this line; never, if it is steeper.
+        // Seconds until the limited curve reaches this line; the whole line, if the line rises
+        // faster.
         let gap = line.from - value;
         let closing = slope - own_slope;
         let catch_up = if gap <= 0.0 && own_slope <= slope {
@@ -133,7 +139,7 @@ mod tests {
 
     const S: fn(f64) -> Duration = Duration::from_secs_f64;
 
-    /// Users present at `t`, counted one by one.
+    /// Counts the users present at `t` seconds from the presences of each user.
     fn counted(schedule: &UserSchedule, t: f64) -> u64 {
         let present = |user: &u64| {
             let presences = schedule.presences(*user);
@@ -185,7 +191,7 @@ mod tests {
         assert_eq!(one.len(), 1);
         assert!((one[0].from - 10.0).abs() < 1e-6 && (one[0].until - 15.0).abs() < 1e-6);
 
-        // The spike asks for six more at once, of whom two a second may start.
+        // The spike needs six more users at once, and two per second may start.
         let limited = UserSchedule::new(&curve, S(0.0), Some(2.0));
         assert_eq!(
             [10.4, 10.6, 12.1, 13.1, 15.1].map(|t| limited.users_at(t)),

@@ -1,4 +1,4 @@
-//! Instants of the wall clock, on which several hosts agree to begin.
+//! Instants of the wall clock, by which several hosts agree on a common start.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct WallTime(u64);
 
 impl WallTime {
-    /// Creates the instant that lies `since_1970` after the start of 1970.
+    /// Creates the instant that lies `since_1970` after the start of 1970 (UTC).
     pub fn since_1970(since_1970: Duration) -> Self {
         Self(u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX))
     }
@@ -24,7 +24,7 @@ impl WallTime {
         )
     }
 
-    /// Returns the instant so much later.
+    /// Returns the instant that is `later` after this one.
     #[must_use]
     pub fn after(self, later: Duration) -> Self {
         Self(
@@ -33,7 +33,7 @@ impl WallTime {
         )
     }
 
-    /// Returns the instant so much earlier.
+    /// Returns the instant that is `earlier` before this one.
     #[must_use]
     pub fn before(self, earlier: Duration) -> Self {
         Self(
@@ -42,18 +42,18 @@ impl WallTime {
         )
     }
 
-    /// Returns the time from `earlier` to this instant; zero where it lies before.
+    /// Returns the time from `earlier` to this instant; zero if `earlier` is in fact later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// Returns the nanoseconds since 1970.
+    /// Returns the nanoseconds since 1970 (UTC).
     pub fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// Returns the instant of the monotonic clock that will be this one, where the clocks show
-    /// `monotonic_ns` and `now`; `None` where it has passed.
+    /// Converts this instant to one of the monotonic clock, given simultaneous readings of both
+    /// clocks: `monotonic_ns` and `now`. `None` if the instant has passed.
     pub(crate) fn on_monotonic_clock(self, monotonic_ns: u64, now: Self) -> Option<u64> {
         let ahead_ns = self.0.checked_sub(now.0)?;
         monotonic_ns.checked_add(ahead_ns)
@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn an_instant_of_the_wall_clock_becomes_one_of_each_hosts_monotonic_clock() {
         let start = WallTime(1_773_479_700 * SECOND);
-        // Two hosts that were booted at different times; one asks a second after the other.
+        // Two hosts that were booted at different times. One reads its clocks a second after the
+        // other.
         let early = start.before(Duration::from_secs(30));
         let later = early.after(Duration::from_secs(1));
         assert_eq!(

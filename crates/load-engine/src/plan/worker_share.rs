@@ -5,26 +5,28 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One worker out of several that share the load of a step.
+/// One of several workers (threads or processes) that share the load of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerShare {
-    /// From 0.
+    /// Number of this worker, from 0.
     pub index: u64,
-    /// Number of them.
+    /// Number of workers.
     pub count: u64,
 }
 
 impl WorkerShare {
-    /// The only one.
+    /// Share of the only worker: the whole load.
     pub const ALONE: Self = Self { index: 0, count: 1 };
 
-    /// This worker's part of `whole`: parts differ by at most one and add up.
+    /// Returns this worker's part of `whole`. The parts of all workers differ by at most one and
+    /// add up to `whole`.
     pub fn share_of(self, whole: u64) -> u64 {
         bench_report::share_of(whole, self.index, self.count)
     }
 
-    /// The share of thread `thread` of the `threads` that this process has. The shares of a process add
-    /// up to its own, so that processes on other hosts may have another number of threads.
+    /// Returns the share of thread number `thread`, of `threads` threads in this process. The
+    /// shares of all threads add up to that of the process, whatever number of threads other
+    /// processes have.
     pub(crate) fn of_thread(self, thread: u64, threads: u64) -> Self {
         Self {
             index: thread * self.count + self.index,
@@ -33,7 +35,7 @@ impl WorkerShare {
     }
 }
 
-/// Text that names no worker.
+/// Error for a text that is not `I/N` with I below N.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no worker: write I/N, of N workers 0/N to N-1/N, as in 0/2")]
 pub struct WorkerShareError(String);

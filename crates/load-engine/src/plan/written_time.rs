@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// Longest time that a plan may hold: a year. Sums and multiples of it fit every clock.
+/// Longest time in a plan: a year. Sums and multiples of such times fit every clock.
 pub(super) const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-/// Parses a length of time, zero included; `None` where it is none, or longer than a year.
+/// Parses a length of time; zero is allowed. `None` if the text is not a time or exceeds a year.
 pub(super) fn written_time(text: &str) -> Option<Duration> {
     let time = humantime::parse_duration(text.trim()).ok()?;
     (time <= LONGEST).then_some(time)

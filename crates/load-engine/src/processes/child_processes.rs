@@ -1,4 +1,4 @@
-//! Load of one step by worker processes, as a load source of the controller.
+//! Load of one step that worker processes make, as a source of load for the controller.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::interval::Interval;
 
-/// Time that every worker needs to hear of the first arrival's instant, beside its ping.
+/// Time, beside the pings, in which every worker must receive the instant of the first arrival.
 const HEAD_START_NS: u64 = 20_000_000;
-/// Longest wait for answers at a tick; what comes later counts at the next one.
+/// Longest wait for answers in one cycle of the controller. Later answers are used in the next one.
 const ANSWER_BOUND: Duration = Duration::from_millis(50);
-/// Time after which a worker that owes an answer is lost.
+/// Time without an answer after which a worker counts as lost.
 const SILENCE_BOUND: Duration = Duration::from_secs(10);
-/// Longest wait for the measurements of a step, and more of it for each session.
+/// Longest wait for the measurements of a step. The second value is added for each session.
 const RAW_BOUND: Duration = Duration::from_secs(2);
 const RAW_BOUND_PER_SESSION: Duration = Duration::from_micros(100);
 
@@ -35,7 +35,7 @@ pub(crate) struct ChildProcesses<'a> {
     segments: Option<Segments>,
 }
 
-/// Returns the plan of one worker process, which gets its share of the threads.
+/// Returns the plan of one worker process, with its part of the threads.
 fn share_of(plan: &StepPlan, process: WorkerShare) -> StepPlan {
     StepPlan {
         process,
@@ -44,8 +44,8 @@ fn share_of(plan: &StepPlan, process: WorkerShare) -> StepPlan {
     }
 }
 
-/// Returns the end of a load whose workers have ended so: completed once all have, and otherwise that of
-/// the first.
+/// Returns the common end of a load whose workers ended early with `ends`: the first that is not
+/// `Completed`, or `Completed` once all workers ended so.
 fn common_end<'a>(ends: impl Iterator<Item = Option<&'a StepEnd>>) -> Option<StepEnd> {
     let mut all_completed = true;
     for end in ends {
@@ -82,7 +82,8 @@ impl<'a> ChildProcesses<'a> {
         share_of(self.plan, worker.share)
     }
 
-    /// Gives an order that is to be answered at once, and waits for the answers for a short time.
+    /// Sends an order that workers answer at once, and waits for the answers for a short time. A
+    /// worker that has not answered for too long counts as lost from then on.
     fn ask(&mut self, order: &Order) {
         let workers = self.processes.workers.iter_mut();
         workers.for_each(|worker| worker.ask(order));
@@ -96,7 +97,7 @@ impl<'a> ChildProcesses<'a> {
         }
     }
 
-    /// Tells of each worker that was lost in this step.
+    /// Describes each worker that was lost in this step.
     fn lost(&self) -> Vec<LostWorker> {
         let workers = self.processes.workers.iter();
         let lost = workers.filter(|worker| worker.lost.is_some());
@@ -132,7 +133,7 @@ impl<'a> ChildProcesses<'a> {
         }
     }
 
-    /// Returns the number of arrivals of `worker` that were due after its last interval, and measured;
+    /// Returns the number of measured arrivals of `worker` that were due after its last interval;
     /// `None` in a closed loop.
     fn arrivals_not_made(&self, worker: &WorkerProcess) -> Option<u64> {
         let window = self.segments.as_ref()?.window();
@@ -147,7 +148,7 @@ impl<'a> ChildProcesses<'a> {
         due.sum()
     }
 
-    /// Adds what the workers measured.
+    /// Merges the measurements of all workers.
     fn merged(&self) -> CollectedStep {
         let workers = &self.processes.workers;
         let collected: Vec<&CollectedStep> = workers
@@ -175,7 +176,8 @@ impl<'a> ChildProcesses<'a> {
         whole
     }
 
-    /// Returns the longest time that an answer was overdue by: 0 where all came in time.
+    /// Returns the longest time for which an answer was missing, in nanoseconds; 0 if all came in
+    /// time.
     fn longest_silence_ns(&self) -> u64 {
         let now_ns = monotonic_ns();
         let workers = self.processes.workers.iter();
@@ -208,7 +210,7 @@ impl LoadSource for ChildProcesses<'_> {
         if are_ready {
             return Preparation::Ready;
         }
-        // Of those that are ready only the number is known that they needed: all of it is open.
+        // Workers that are ready no longer report their sessions: all of them are open.
         let sessions = self.plan.load.sessions() as usize;
         Preparation::Opening {
             opened: sessions.saturating_sub(all_wanted.saturating_sub(all_opened)),
@@ -282,10 +284,10 @@ impl LoadSource for ChildProcesses<'_> {
         workers.all(|worker| worker.lost.is_some() || worker.step.finished)
     }
 
-    /// Each worker waits by itself before it tells what it measured.
+    /// Does nothing: each worker waits by itself before it sends its measurements.
     fn wait_until_recorded(&mut self) {}
 
-    /// The end of each worker's load comes with what it measured.
+    /// Returns nothing: the error of each worker's load arrives with its measurements.
     fn join(&mut self) -> Option<String> {
         None
     }

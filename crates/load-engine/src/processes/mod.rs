@@ -1,4 +1,4 @@
-//! Load made by several processes: a parent that decides and merges, and workers that make its load.
+//! Load that several processes make: a parent that decides and merges, and worker processes.
 
 pub(crate) mod child_processes;
 pub(crate) mod parent_connection;

@@ -1,4 +1,4 @@
-//! Worker's connection to its parent: orders come in, answers go out.
+//! Connection of a worker process to its parent: orders come in, answers go out.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -13,8 +13,8 @@ use crate::plan::worker_share::WorkerShare;
 
 /// Steps of one bench, as a worker process makes them.
 pub trait WorkerScenario {
-    /// Makes the worker's share of a step on `target`, as its parent describes it, with one of the
-    /// methods of `step`.
+    /// Makes the worker's share of a step with one of the methods of `step`. `target` is the
+    /// parent's description of the target.
     ///
     /// # Errors
     /// Returns the reason for which the step could not begin.
@@ -24,13 +24,13 @@ pub trait WorkerScenario {
 /// Reason for which a process cannot be a worker.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// No order came, or one that is none.
+    /// Standard input had no valid first order.
     #[error("this command is for worker processes of --workers, which take orders on stdin")]
     NoOrders,
-    /// The parent is of another version.
+    /// The worker refused the parent, because of its version or the setup.
     #[error("{0}")]
     Refused(String),
-    /// The parent is gone.
+    /// Communication with the parent failed.
     #[error("the parent of this worker cannot be reached: {0}")]
     Io(#[from] std::io::Error),
 }
@@ -42,11 +42,12 @@ pub(super) struct ParentConnection<'a> {
     is_closed: bool,
 }
 
-/// Takes orders from `input` and answers on `output` until the parent closes it: a worker process.
-/// `begin` makes the scenario from what the parent tells every worker.
+/// Runs a worker process: takes orders from `input` and writes answers to `output` until the parent
+/// closes the pipe. `begin` creates the scenario from the setup that the parent sends to every
+/// worker.
 ///
 /// # Errors
-/// Fails if the parent is of another version, or `begin` fails.
+/// Fails if the parent has another version, or if `begin` fails.
 pub fn serve_worker<S: WorkerScenario>(
     input: impl Read + Send + 'static,
     output: &mut dyn Write,
@@ -86,7 +87,7 @@ pub fn serve_worker<S: WorkerScenario>(
     Ok(())
 }
 
-/// Reads orders on a thread of its own, until the parent closes the pipe or sends what is none.
+/// Starts a thread that reads orders until the parent closes the pipe or sends an invalid line.
 fn read_orders(input: impl Read + Send + 'static) -> std::io::Result<Receiver<Order>> {
     let (sender, orders) = mpsc::channel();
     std::thread::Builder::new()
@@ -112,15 +113,15 @@ impl ParentConnection<'_> {
         Err(WorkerError::Refused(reason))
     }
 
-    /// Sends an answer; a parent that is gone is found out when the next order is waited for.
+    /// Sends an answer. If the parent has gone, the next wait for an order fails.
     pub(super) fn send(&mut self, answer: &Answer) {
         self.is_closed |= write_line(self.output, answer).is_err();
     }
 
-    /// Returns the next order that comes within `bound`.
+    /// Returns the next order, if one arrives within `bound`.
     ///
     /// # Errors
-    /// Fails if none comes, or the parent is gone.
+    /// Fails if no order arrives in time, or if the parent has gone.
     pub(super) fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError> {
         if self.is_closed {
             return Err(RecvTimeoutError::Disconnected);
@@ -140,7 +141,7 @@ impl ParentConnection<'_> {
                         self.send(&Answer::CannotBegin { reason });
                     }
                 }
-                // Orders that came too late for the step that they were for.
+                // Ignores orders that arrived after the step to which they belong.
                 _ => {}
             }
             if self.is_closed {

@@ -1,5 +1,5 @@
-//! Messages between a parent and its worker processes: one JSON document per line, histograms as
-//! HdrHistogram V2.
+//! Messages between a parent and its worker processes. Each is a JSON document on one line;
+//! histograms are in the HdrHistogram V2 form.
 
 use std::io::{self, Write};
 
@@ -14,14 +14,15 @@ use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::interval::Interval;
 
-/// Version of these messages. Parent and worker are the same program, and refuse another one.
+/// Version of the protocol. Parent and worker are the same program, and each refuses another
+/// version.
 pub(super) const PROTOCOL: u32 = 1;
 
-/// Order of the parent.
+/// Order from the parent to a worker.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case")]
 pub(super) enum Order {
-    /// First: who the worker is, and what it needs for every step.
+    /// First order: the worker's number, and the setup that it needs for every step.
     Begin {
         protocol: u32,
         version: String,
@@ -34,54 +35,55 @@ pub(super) enum Order {
     Prepare { plan: Box<StepPlan>, target: Value },
     /// Make the load at these instants.
     Start { segments: Segments },
-    /// Tell what finished since the last time.
+    /// Send the requests that finished since the last such order.
     TakeInterval,
-    /// Tell the CPU time used.
+    /// Send the CPU time used.
     ReadCpu,
-    /// Let nothing more begin.
+    /// Start no further request.
     Halt,
     /// Let sessions and pools close.
     Release,
-    /// Cut off what is under way.
+    /// Cut off the requests in flight.
     Abort,
-    /// Tell all that was measured in segments of so many seconds; the step is over.
+    /// End the step and send all measurements. `segments_s` has the length of each segment in
+    /// seconds.
     Finish { segments_s: Vec<f64> },
 }
 
-/// Answer of a worker.
+/// Answer of a worker to its parent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub(super) enum Answer {
-    /// It is ready for steps.
+    /// The worker is ready for steps.
     Hello {
         protocol: u32,
         version: String,
         pid: u32,
     },
-    /// It does not take orders of this parent.
+    /// The worker refuses the parent.
     Refused { reason: String },
-    /// Its clock.
+    /// Instant on the worker's clock.
     Pong { at_ns: u64 },
-    /// It opens sessions.
+    /// The worker is opening sessions: `opened` of the `wanted` ones are open.
     Opening { opened: usize, wanted: usize },
-    /// Its load can begin.
+    /// The worker's load can begin.
     Ready,
-    /// Its load cannot begin; it waits for the end of the step.
+    /// The worker's load cannot begin; the worker waits for the end of the step.
     Failed { reason: String },
-    /// Nothing of the step could be started; it waits for the next one.
+    /// The step could not be started at all; the worker waits for the next one.
     CannotBegin { reason: String },
-    /// What finished, and the number of sessions that are open, where that changes.
+    /// Requests that finished, and the number of open sessions if that changes during the step.
     Interval {
         interval: Box<Interval>,
         sessions_open: Option<f64>,
     },
     /// CPU time used.
     Cpu { reading: CpuReading },
-    /// Its load ended before its time.
+    /// The worker's load ended early.
     EarlyEnd { end: StepEnd },
-    /// Nothing is under way.
+    /// No request is in flight.
     Finished,
-    /// All that it measured, the longest stall of its own, and the first error of its load.
+    /// All measurements of the worker, its longest stall, and the first error of its load.
     Collected {
         collected: Box<CollectedStep>,
         threads: usize,
@@ -93,7 +95,7 @@ pub(super) enum Answer {
 /// Writes one message as a line.
 ///
 /// # Errors
-/// Fails if the other side is gone.
+/// Fails if the other side has closed the pipe.
 pub(super) fn write_line(output: &mut dyn Write, message: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');

@@ -1,4 +1,4 @@
-//! Runs one step on worker processes.
+//! Run of one step on worker processes.
 
 use serde::Serialize;
 
@@ -11,11 +11,12 @@ use crate::control::run_requests::StartError;
 use crate::control::step_result::StepResult;
 use crate::plan::step_plan::StepPlan;
 
-/// Runs one step on worker processes to its end: its plan's, a rule's, or `cancel`'s. `target` is
-/// what they need to make the step's target; it goes through a pipe and may hold secrets.
+/// Runs one step on worker processes until its planned end, until a stop rule ends it, or until
+/// `cancel` is set. `target` is the description from which each worker creates the target. It is
+/// sent through a pipe, so it may contain secrets.
 ///
 /// # Errors
-/// Fails if the load cannot be shared among the workers, or one was lost before.
+/// Fails if the load cannot be shared among the workers, or if a worker was lost before.
 pub fn run_on_workers(
     plan: &StepPlan,
     target: &impl Serialize,

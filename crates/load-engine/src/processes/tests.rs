@@ -1,4 +1,4 @@
-//! Worker processes whose pipes are real and whose processes are threads.
+//! Tests of worker processes. The pipes are real; the processes are threads.
 
 use std::collections::BTreeMap;
 use std::io::{self, PipeReader, Read};
@@ -33,7 +33,7 @@ use crate::requests::target::{Session, Target, TargetFactory, UserId};
 
 const VERSION: &str = "1.2.3";
 
-/// Counts its requests, over all workers.
+/// Target that counts its requests over all workers.
 #[derive(Debug, Clone, Default)]
 struct Counter(Arc<AtomicU64>);
 
@@ -64,7 +64,7 @@ impl Session for Counter {
     }
 }
 
-/// A bench whose every step loads the counter; one on the target "nowhere" cannot begin.
+/// Scenario whose steps load the counter. A step on the target "nowhere" cannot begin.
 struct CounterScenario(Counter);
 
 impl WorkerScenario for CounterScenario {
@@ -76,7 +76,7 @@ impl WorkerScenario for CounterScenario {
     }
 }
 
-/// Orders of a worker that dies: they end after so many questions for an interval.
+/// Orders of a worker that dies: the pipe ends after `questions_left` orders to take an interval.
 struct EndsAfter {
     orders: PipeReader,
     questions_left: usize,
@@ -95,7 +95,8 @@ impl Read for EndsAfter {
     }
 }
 
-/// Starts `count` workers on threads, the last of which dies after `dies_after` intervals.
+/// Starts `count` workers on threads. If `dies_after` is given, the last worker dies after that
+/// many intervals.
 fn start(
     count: u64,
     counter: &Counter,
@@ -236,7 +237,7 @@ fn a_worker_that_dies_is_named_and_the_load_that_it_did_not_make_is_told() {
         (1.0..=100.0).contains(&not_made) && reason.contains(&format!("{not_made} arrivals")),
         "{not_made}: {reason}"
     );
-    // The others go on to the end, and their figures are kept.
+    // The other workers complete the step, and their figures are kept.
     assert_eq!(result.step.operations["hit"].attempted, 200);
     let refused = run(&mut workers, &plan).unwrap_err();
     assert!(matches!(refused, StartError::WorkerLost(_)), "{refused}");
@@ -287,7 +288,8 @@ fn a_worker_of_another_version_is_refused_on_both_sides() {
     );
 }
 
-/// Records these durations of successes, and every seventh as a failure, in a process of its own.
+/// Measurements of a process that recorded successful requests of these durations in nanoseconds,
+/// every seventh of them as a failure.
 fn measured(durations: &[u64]) -> CollectedStep {
     let recorder = Recorder::new(&["get", "set"], 1);
     for (n, took_ns) in durations.iter().enumerate() {
@@ -316,7 +318,7 @@ fn measured(durations: &[u64]) -> CollectedStep {
     }
 }
 
-/// Sends what a worker measured through the form that it has on the pipe.
+/// Writes measurements as a worker's answer, reads them back and returns them.
 fn through_the_pipe(collected: CollectedStep) -> CollectedStep {
     let mut line = Vec::new();
     let answer = Answer::Collected {
@@ -336,7 +338,7 @@ fn through_the_pipe(collected: CollectedStep) -> CollectedStep {
 
 #[test]
 fn the_merge_of_four_workers_equals_one_recorder_of_all_their_requests_bucket_by_bucket() {
-    // From a microsecond to an hour, in a row that does not repeat.
+    // Durations from a microsecond to an hour, without repetition.
     let duration = |n: u64| 1_000 + n.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 3_600_000_000_000;
     let shares: Vec<Vec<u64>> = (0..4)
         .map(|worker| (0..700).map(|n| duration(n * 4 + worker)).collect())

@@ -1,4 +1,4 @@
-//! One worker process, as its parent sees it.
+//! Worker process, as its parent sees it.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt as _;
@@ -17,21 +17,21 @@ use crate::record::interval::Interval;
 /// Longest wait for the exit status of a process that has closed its pipe.
 const EXIT_BOUND: Duration = Duration::from_millis(200);
 
-/// Worker process.
+/// Worker process, its pipe, and its state in the current step.
 pub(super) struct WorkerProcess {
     pub(super) share: WorkerShare,
     pub(super) pid: u32,
     output: Box<dyn Write + Send>,
-    /// Absent in tests, whose workers are threads.
+    /// Child process; absent in tests, where workers are threads.
     process: Option<Child>,
-    /// How it ended, once it is lost.
+    /// Description of how the worker was lost; absent while it is not lost.
     pub(super) lost: Option<String>,
-    /// Instant of the order that it has not answered yet.
+    /// Instant of the last order to which the answer is missing; absent if none is missing.
     pub(super) asked_ns: Option<u64>,
     pub(super) step: StepOnWorker,
 }
 
-/// What a worker has told of the present step.
+/// State of a worker in the current step, from its answers.
 #[derive(Debug, Default)]
 pub(super) struct StepOnWorker {
     pub(super) greeted: bool,
@@ -39,11 +39,11 @@ pub(super) struct StepOnWorker {
     pub(super) preparation: Option<Preparation>,
     /// True if the worker waits for the next step.
     pub(super) is_idle: bool,
-    /// What was not taken into the timeline yet.
+    /// Finished requests that were not yet added to the time chart.
     pub(super) interval: Option<Interval>,
-    /// Number of sessions that were open at its last interval.
+    /// Number of sessions that were open at the worker's last interval.
     pub(super) sessions_open: Option<f64>,
-    /// Instant of its last interval.
+    /// Instant of the worker's last interval.
     pub(super) last_interval_ns: Option<u64>,
     pub(super) cpu: Option<CpuReading>,
     pub(super) early_end: Option<StepEnd>,
@@ -52,7 +52,7 @@ pub(super) struct StepOnWorker {
     pub(super) threads: usize,
     pub(super) worst_stall_ns: u64,
     pub(super) failure: Option<String>,
-    /// Longest time for which an order waited for its answer.
+    /// Longest time for which an order waited for its answer, in nanoseconds.
     pub(super) longest_silence_ns: u64,
 }
 
@@ -74,20 +74,21 @@ impl WorkerProcess {
         }
     }
 
-    /// Returns a sentence that names it and how it was lost.
+    /// Returns a sentence that names the worker and says how it was lost.
     pub(super) fn sentence(&self) -> String {
         let how = self.lost.as_deref().unwrap_or("is at work");
         format!("worker {} (pid {}) {how}", self.share, self.pid)
     }
 
-    /// Gives an order; a worker that is gone is found out by its answers.
+    /// Sends an order. If the worker has gone, the reader of its answers will notice.
     pub(super) fn order(&mut self, order: &Order) {
         if self.lost.is_none() {
             let _ = write_line(&mut self.output, order);
         }
     }
 
-    /// Gives an order that is to be answered at once, unless one of them is not answered yet.
+    /// Sends an order that the worker answers at once. Sends nothing while an earlier answer is
+    /// missing.
     pub(super) fn ask(&mut self, order: &Order) {
         if self.lost.is_none() && self.asked_ns.is_none() {
             self.asked_ns = Some(monotonic_ns());
@@ -95,14 +96,16 @@ impl WorkerProcess {
         }
     }
 
-    /// Returns the time for which it has owed an answer, at `now_ns`.
+    /// Returns the time for which an answer has been missing at `now_ns`, in nanoseconds; 0 if none
+    /// is.
     pub(super) fn silent_ns(&self, now_ns: u64) -> u64 {
         self.asked_ns
             .map_or(0, |asked_ns| now_ns.saturating_sub(asked_ns))
     }
 
-    /// Returns the longest time in this step for which it has owed an answer, at `now_ns`; 0 once it is
-    /// lost: the silence of a process that is gone says nothing about those that made the load.
+    /// Returns the longest time in this step, until `now_ns`, for which an answer was missing, in
+    /// nanoseconds. It is 0 for a lost worker, whose silence says nothing about the workers that
+    /// made the load.
     pub(super) fn longest_silence_ns(&self, now_ns: u64) -> u64 {
         if self.lost.is_some() {
             return 0;
@@ -110,7 +113,7 @@ impl WorkerProcess {
         self.step.longest_silence_ns.max(self.silent_ns(now_ns))
     }
 
-    /// Takes note of an answer.
+    /// Updates the state from an answer.
     pub(super) fn receive(&mut self, answer: Answer) {
         let now_ns = monotonic_ns();
         if matches!(
@@ -167,7 +170,7 @@ impl WorkerProcess {
         }
     }
 
-    /// Notes that it has ended by itself: its pipe is closed, or says what no worker says.
+    /// Marks the worker as lost because its pipe was closed or had an `unreadable` message.
     pub(super) fn note_end(&mut self, unreadable: Option<String>) {
         if self.lost.is_some() {
             return;
@@ -186,8 +189,8 @@ impl WorkerProcess {
         self.lost = Some(how);
     }
 
-    /// Ends a worker that has been waited for as long as `bound`, and tells for how long it has owed an
-    /// answer: longer, where it owed an earlier one.
+    /// Kills a worker that did not answer within `bound`, and marks it as lost. The description has
+    /// the whole time for which an answer was missing, which may be longer than `bound`.
     pub(super) fn give_up(&mut self, bound: Duration) {
         if self.lost.is_none() {
             self.kill();
@@ -204,7 +207,8 @@ impl WorkerProcess {
         }
     }
 
-    /// Returns the exit status of a process that is about to end.
+    /// Waits briefly for the exit status of a process that is about to end; `None` if it does not
+    /// end.
     fn exit_status(&mut self) -> Option<ExitStatus> {
         let process = self.process.as_mut()?;
         let started = Instant::now();
@@ -221,7 +225,7 @@ impl WorkerProcess {
 }
 
 impl Drop for WorkerProcess {
-    /// Closes the pipe, upon which a worker exits by itself; one that does not is killed.
+    /// Closes the pipe, at which a worker exits by itself, and kills the process if it does not.
     fn drop(&mut self) {
         self.output = Box::new(std::io::sink());
         if self.exit_status().is_none() {

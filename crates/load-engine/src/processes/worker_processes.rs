@@ -1,4 +1,4 @@
-//! Worker processes of a run: started together, kept from step to step, ended together.
+//! Worker processes of a run. They start together, are kept from step to step, and end together.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,9 +13,9 @@ use super::protocol::{Answer, Order, PROTOCOL};
 use super::worker_process::{StepOnWorker, WorkerProcess};
 use crate::plan::worker_share::WorkerShare;
 
-/// Longest wait for workers to say hello, all of them together.
+/// Longest wait for the first answers of all workers together.
 const HELLO_BOUND: Duration = Duration::from_secs(10);
-/// Number of pings to each worker, which compare clocks and tell how far away it is.
+/// Number of pings to each worker, which compare the clocks and measure the round-trip time.
 const PINGS: usize = 3;
 /// Longest wait for the answer to a ping.
 const PING_BOUND: Duration = Duration::from_secs(2);
@@ -23,41 +23,41 @@ const PING_BOUND: Duration = Duration::from_secs(2);
 /// Reason for which worker processes cannot make a load.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {
-    /// The system did not start one.
+    /// The operating system did not start a worker.
     #[error("cannot start worker {worker}: {source}")]
     Start {
         /// Number of the worker.
         worker: WorkerShare,
-        /// Error of the system.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// One ended, refused, or did not answer.
+    /// A worker ended, refused its parent, did not answer, or has another clock.
     #[error("worker {worker} (pid {pid}) is of no use: {reason}")]
     Unusable {
         /// Number of the worker.
         worker: WorkerShare,
-        /// Its process.
+        /// Process id of the worker.
         pid: u32,
-        /// Observation.
+        /// Observation that makes the worker unusable.
         reason: String,
     },
 }
 
-/// What the reader of one worker's pipe has found.
+/// Event on the pipe of one worker.
 enum Received {
     Answer(Box<Answer>),
     Unreadable(String),
     Ended,
 }
 
-/// Pipes of a worker, and its process where it is one.
+/// Pipes of a worker, and its process, which is absent in tests.
 pub(super) struct WorkerPipes {
     pub(super) answers: Box<dyn Read + Send>,
     pub(super) orders: Box<dyn Write + Send>,
     pub(super) process: Option<Child>,
 }
 
-/// Worker processes of a run. They end when this is dropped.
+/// Worker processes of a run. Dropping the value ends them.
 pub struct WorkerProcesses {
     pub(super) workers: Vec<WorkerProcess>,
     received: Receiver<(usize, Received)>,
@@ -73,11 +73,12 @@ impl fmt::Debug for WorkerProcesses {
 }
 
 impl WorkerProcesses {
-    /// Starts `count` workers with `spawn`, which gives each a pipe as stdin and stdout, and tells
-    /// them `setup`; `version` is that of this program.
+    /// Starts `count` workers and sends them `setup`. `spawn` must give each pipes as its standard
+    /// input and output. `version` is that of this program.
     ///
     /// # Errors
-    /// Fails if one cannot be started, refuses, does not answer, or has another clock.
+    /// Fails if a worker cannot be started, refuses its parent, does not answer, or has another
+    /// clock.
     pub fn start(
         count: u64,
         version: &str,
@@ -102,7 +103,7 @@ impl WorkerProcesses {
         Self::over(pipes, version, setup)
     }
 
-    /// Leads the workers at the other ends of `pipes`.
+    /// Connects to the workers at the other ends of `pipes`, as [`WorkerProcesses::start`] does.
     pub(super) fn over(
         pipes: Vec<WorkerPipes>,
         version: &str,
@@ -144,7 +145,8 @@ impl WorkerProcesses {
         self.all_usable(|worker| (!worker.step.greeted).then(|| "it did not answer".to_owned()))
     }
 
-    /// Requires that all read one monotonic clock: instants are told as they are.
+    /// Verifies that each worker reads the same monotonic clock as this process, because instants are
+    /// sent without conversion.
     fn compare_clocks(&mut self) -> Result<(), WorkersError> {
         for index in 0..self.workers.len() {
             for _ in 0..PINGS {
@@ -189,19 +191,19 @@ impl WorkerProcesses {
         self.workers.len() as u64
     }
 
-    /// Returns a sentence about the first worker that was lost, if any was: no further step can be
-    /// made.
+    /// Returns a sentence about the first lost worker; `None` if none was lost. After a loss no
+    /// further step can be made.
     pub fn lost(&self) -> Option<String> {
         let lost = self.workers.iter().find(|worker| worker.lost.is_some())?;
         Some(lost.sentence())
     }
 
-    /// Returns the longest time that a worker took to answer.
+    /// Returns the longest round-trip time of a ping to any worker, in nanoseconds.
     pub(super) fn worst_ping_ns(&self) -> u64 {
         self.worst_ping_ns
     }
 
-    /// Forgets what was told of the last step.
+    /// Discards the workers' state in the last step, before a new one.
     pub(super) fn forget_step(&mut self) {
         self.take_answers();
         for worker in &mut self.workers {
@@ -215,7 +217,7 @@ impl WorkerProcesses {
         }
     }
 
-    /// Takes note of what has been answered, without waiting.
+    /// Processes the answers that have arrived, without waiting.
     pub(super) fn take_answers(&mut self) {
         while let Ok((index, received)) = self.received.try_recv() {
             self.receive(index, received);
@@ -258,7 +260,7 @@ impl WorkerProcess {
     }
 }
 
-/// Reads the answers of worker `index` on a thread of its own.
+/// Starts a thread that reads the answers of worker `index`.
 fn read_answers(
     index: usize,
     answers: Box<dyn Read + Send>,

@@ -1,4 +1,4 @@
-//! Worker's side of one step: its share of the load, made as the parent orders.
+//! One step in a worker process, which makes its share of the load as the parent orders.
 
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -14,7 +14,7 @@ use crate::load::local_load::sessions_series;
 use crate::plan::step_plan::StepPlan;
 use crate::requests::target::TargetFactory;
 
-/// Time between two looks at the load while sessions open, and while nothing but load is made.
+/// Time between two checks of the load: while sessions open, and while load is made.
 const BEAT_PREPARING: Duration = Duration::from_millis(1);
 const BEAT: Duration = Duration::from_millis(10);
 
@@ -26,7 +26,7 @@ pub struct WorkerStep<'a> {
     worst_stall_ns: u64,
 }
 
-/// What was told of the step so far, so that each thing is told once.
+/// Events of the step that the parent was already told, so that none is sent twice.
 #[derive(Debug, Default)]
 struct Told {
     preparation: Option<Preparation>,
@@ -35,7 +35,7 @@ struct Told {
     finished: bool,
 }
 
-/// Connection to the parent, whatever it writes to.
+/// Connection to the parent, without the type of its output.
 pub(super) trait Orders {
     fn answer(&mut self, answer: &Answer);
 
@@ -72,7 +72,7 @@ impl<'a> WorkerStep<'a> {
         Ok(())
     }
 
-    /// Obeys the parent until the step is over, or the parent is gone.
+    /// Carries out the parent's orders until the step ends, or the parent has gone.
     fn follow(&mut self, load: &mut dyn LoadSource) {
         loop {
             let is_busy = self.told.started && !self.told.early_end;
@@ -125,7 +125,7 @@ impl<'a> WorkerStep<'a> {
         }
     }
 
-    /// Tells what has changed.
+    /// Sends the parent the events that are new.
     fn tell(&mut self, load: &mut dyn LoadSource) {
         if !self.told.started {
             let preparation = load.preparation();
@@ -155,7 +155,7 @@ impl<'a> WorkerStep<'a> {
         }
     }
 
-    /// Ends the load and tells all that was measured.
+    /// Ends the load and sends all measurements.
     fn finish(&mut self, load: &mut dyn LoadSource, segments_s: &[f64]) {
         load.wait_until_recorded();
         let failure = load.join();

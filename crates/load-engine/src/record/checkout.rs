@@ -1,9 +1,9 @@
-//! The parts of a checkout: waiting for a place in the pool, the driver's check of a kept
-//! connection, and opening one.
+//! Parts of a checkout: the wait for a free place in the pool, the driver's check of a pooled
+//! connection, and the opening of a new one.
 //!
-//! Pools tell of their parts through hooks, which run while the checkout is polled and know
-//! nothing of the request behind it. [`observe`] keeps the timestamps of that request at hand for the
-//! time of each poll, so that no hook allocates or locks.
+//! Pools report these parts through hooks, which run while the checkout is polled and do not know
+//! their request. [`observe`] keeps the request's timestamps in a thread-local variable during each
+//! poll, so that no hook allocates or locks.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -18,7 +18,7 @@ thread_local! {
 }
 
 /// Runs `checkout`, whose pool calls [`checking`], [`connecting`] or [`connected`] from its hooks,
-/// and writes what they tell into `timestamps`.
+/// and writes the instants of these calls into `timestamps`.
 pub async fn observe<T>(timestamps: &mut Timestamps, checkout: impl Future<Output = T>) -> T {
     let mut checkout = pin!(checkout);
     timestamps.checkout.woken_ns = timestamps.started_ns;
@@ -38,7 +38,8 @@ pub async fn observe<T>(timestamps: &mut Timestamps, checkout: impl Future<Outpu
     .await
 }
 
-/// For a pool's hook: the checkout has a place and a kept connection, which is checked now.
+/// Notes that the checkout has a place in the pool, and that its pooled connection is being
+/// checked. To be called from a pool's hook.
 pub fn checking() {
     let mut inside = CURRENT.get();
     if inside.place_ns == 0 {
@@ -48,7 +49,8 @@ pub fn checking() {
     CURRENT.set(inside);
 }
 
-/// For a pool's hook: the checkout has a place and opens a connection for it.
+/// Notes that the checkout has a place in the pool, and begins to open a connection for it. To be
+/// called from a pool's hook.
 pub fn connecting() {
     let mut inside = CURRENT.get();
     inside.connect_ns = monotonic_ns();
@@ -58,8 +60,9 @@ pub fn connecting() {
     CURRENT.set(inside);
 }
 
-/// For a hook of a pool that tells of a connection only once it is open: where nothing was said of
-/// its beginning, it began when the wait for a place ended.
+/// Notes that the checkout has opened a connection. To be called from the hook of a pool that
+/// reports only the end of an opening: its beginning is then set to the end of the wait for a
+/// place.
 pub fn connected() {
     let mut inside = CURRENT.get();
     if inside.connect_ns == 0 {
@@ -77,7 +80,8 @@ mod tests {
 
     use super::*;
 
-    /// A checkout that is pending `waits` times before the pool's hook `tells`.
+    /// Creates a checkout that is pending for `waits` polls; after these the pool calls its hook
+    /// `tells`.
     fn pool(waits: usize, tells: fn()) -> impl Future<Output = ()> {
         let mut polls = 0;
         poll_fn(move |context| {

@@ -1,10 +1,10 @@
-//! Sums over the checkouts of a step.
+//! Sums over the checkouts of one segment on one thread.
 
 use bench_report::CheckoutParts;
 
 use super::timestamps::Timestamps;
 
-/// Sums over checkouts of which the parts are known.
+/// Sums over the checkouts whose pools reported their parts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CheckoutTally {
     count: u64,
@@ -16,7 +16,8 @@ pub(crate) struct CheckoutTally {
 }
 
 impl CheckoutTally {
-    /// Adds the checkout of a request, where its pool told of its parts.
+    /// Adds the checkout of a successful request. Does nothing if the pool did not report its
+    /// parts.
     pub(crate) fn add(&mut self, timestamps: &Timestamps) {
         let inside = &timestamps.checkout;
         if inside.place_ns == 0 || timestamps.acquired_ns == 0 {
@@ -45,7 +46,7 @@ impl CheckoutTally {
         self.connect_ns += other.connect_ns;
     }
 
-    /// The means; `None` without a checkout whose parts are known.
+    /// Returns counts and mean times of the parts; `None` if no pool reported any.
     pub(crate) fn parts(&self) -> Option<CheckoutParts> {
         let mean = |sum_ns: u64| sum_ns as f64 / self.count as f64;
         (self.count > 0).then(|| CheckoutParts {
@@ -94,7 +95,7 @@ mod tests {
         let (mut sum, mut other) = (CheckoutTally::default(), CheckoutTally::default());
         sum.add(&TIMESTAMPS);
         other.add(&opened);
-        // Of a pool that tells nothing.
+        // A checkout of a pool that reports no parts.
         other.add(&Timestamps {
             checkout: CheckoutTimestamps::default(),
             ..TIMESTAMPS

@@ -1,31 +1,35 @@
-//! Requests under way by their age, counted without a lock or an allocation of their own.
+//! Ages of the requests in flight, counted without locks or allocations beyond those of recording.
 //!
-//! Each is counted twice, under the 8 ms in which it began: when it begins (one relaxed addition on
-//! its thread's own line) and when it is over (inside the lock that records it anyway). What a bucket
-//! has begun and not finished is under way, and can only become less: who looks later never sees more
-//! than there was, so that no rule ends a step for requests that were answered.
+//! Each request is counted twice, both times in the bucket of the 8 ms in which it began. The first
+//! count is made when it begins, as one relaxed addition on a cache line of its thread. The second
+//! is made when it finishes, under the lock that its recording needs anyway. The requests of a
+//! bucket that began and have not finished are in flight. A late look at a bucket can only show
+//! fewer than were in flight, so that no rule ends a step because of requests that were answered.
 //!
-//! Counters are never reset. A bucket is used again after 69 s; before that its balance moves to the
-//! `old`, and stays as the level from which the next round counts.
+//! Counters are never reset. A bucket is reused after 69 s. Before that, the number of its requests
+//! that are still in flight is added to `old`, and its counters at that time become the level above
+//! which the next round counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// Both are powers of two, so that no request pays for a division.
+/// Length of the time that one bucket stands for. This and [`BUCKETS`] are powers of two, so that
+/// no request costs a division.
 const BUCKET_NS: u64 = 1 << 23;
 const BUCKETS: usize = 1 << 13;
-/// From this age on a request counts as old when it is over, not under its bucket.
+/// Age at which a request that finishes is counted in `old` instead of its bucket.
 const OLD_NS: u64 = 60_000_000_000;
-/// Age in buckets at which a bucket's balance moves to the old: nothing changes it any more.
+/// Age, in buckets, at which the unfinished requests of a bucket are added to `old`. No request
+/// that finishes later changes the bucket.
 const MOVED_AFTER: u64 = 62_000_000_000 / BUCKET_NS;
 
 fn bucket(instant_ns: u64) -> usize {
     (instant_ns / BUCKET_NS % BUCKETS as u64) as usize
 }
 
-/// Requests that one thread began.
+/// Number of requests that one thread began, by bucket of time.
 #[derive(Debug)]
 pub(crate) struct BegunCounts(Box<[AtomicU32]>);
 
@@ -39,8 +43,8 @@ impl BegunCounts {
     }
 }
 
-/// Finished requests of one shard, successes and failures alike, counted by the 8 ms in which they
-/// began; those that took longer than 60 s are counted together.
+/// Number of finished requests of one shard, successful or failed, by the 8 ms in which they began.
+/// Requests that took longer than 60 s are counted together in `old`.
 #[derive(Debug)]
 pub(crate) struct FinishedCounts {
     buckets: Box<[u32]>,
@@ -65,7 +69,7 @@ impl FinishedCounts {
     }
 }
 
-/// Number of requests begun less those finished, by bucket, over all threads.
+/// Number of requests begun minus those finished, by bucket, over all threads.
 pub(crate) struct InFlightBalance {
     buckets: Box<[u32]>,
     finished_old: u64,
@@ -79,8 +83,8 @@ impl InFlightBalance {
         }
     }
 
-    /// Subtracts what is finished: to be called before [`InFlightBalance::add`], so that a request that
-    /// begins and ends meanwhile never counts as finished alone.
+    /// Subtracts finished requests. Call this before [`InFlightBalance::add`]: a request that
+    /// begins and ends between the two calls is then counted as begun only, never as finished only.
     pub(crate) fn subtract(&mut self, finished: &FinishedCounts) {
         for (balance, count) in self.buckets.iter_mut().zip(&finished.buckets) {
             *balance = balance.wrapping_sub(*count);
@@ -95,13 +99,13 @@ impl InFlightBalance {
     }
 }
 
-/// Counts kept from one interval to the next.
+/// State of the counts, kept from one interval to the next.
 #[derive(Debug)]
 pub(crate) struct CohortHistory {
-    /// The balance of each bucket when its last round was moved to the old.
+    /// Balance of each bucket when its previous round was added to `old`.
     levels: Box<[u32]>,
-    /// The first bucket that was not moved yet, counted from the clock's beginning; none before the
-    /// first look.
+    /// Number of the first bucket that was not yet added to `old`, counted from the clock's zero;
+    /// `None` before the first call.
     next: Option<u64>,
     old: u64,
 }
@@ -115,7 +119,7 @@ impl CohortHistory {
         }
     }
 
-    /// Returns the requests under way at `now_ns`.
+    /// Returns the requests in flight at `now_ns`, by age.
     pub(crate) fn in_flight(&mut self, now_ns: u64, balance: &InFlightBalance) -> InFlightAges {
         let newest = now_ns / BUCKET_NS;
         let oldest = (newest + 1).saturating_sub(MOVED_AFTER);
@@ -136,8 +140,9 @@ impl CohortHistory {
         }
     }
 
-    /// A look that comes too late finds a bucket in use again: its first round is then left out,
-    /// because nobody can tell it from the next.
+    /// Adds the unfinished requests of buckets that are old enough to `old`. If the last call was
+    /// so long ago that a bucket is already in use again, its previous round is left out, because
+    /// the two rounds cannot be separated.
     fn move_to_old(&mut self, newest: u64, oldest: u64, balance: &InFlightBalance) {
         let in_use_from = (newest + 1).saturating_sub(BUCKETS as u64);
         let first = self.next.unwrap_or(in_use_from);
@@ -151,39 +156,40 @@ impl CohortHistory {
         self.next = Some(oldest);
     }
 
-    /// A request that was recorded without being begun makes it negative: none, then.
+    /// Returns the number of unfinished requests in the current round of the bucket `at`. A request
+    /// that was recorded without having begun would make it negative, and then it is 0.
     fn above_level(&self, at: usize, balance: &InFlightBalance) -> u32 {
         let count = balance.buckets[at].wrapping_sub(self.levels[at]);
         u32::try_from(count.cast_signed()).unwrap_or(0)
     }
 }
 
-/// Requests that began within the same bucket and are under way.
+/// Requests in flight that began within the same bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Cohort {
-    /// None of them began later.
+    /// Latest instant at which a request of this bucket can have begun.
     latest_begin_ns: u64,
     count: u64,
 }
 
-/// Requests under way at one instant, by when they began (were due, in an open loop).
+/// Requests in flight at one instant, by the time at which they began (were due, in an open loop).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InFlightAges {
+pub(crate) struct InFlightAges {
     at_ns: u64,
     cohorts: Vec<Cohort>,
-    /// Number of requests under way for a minute or longer.
+    /// Number of requests that have been in flight for a minute or longer.
     old: u64,
 }
 
 impl InFlightAges {
-    /// Returns the number of requests under way.
+    /// Returns the number of requests in flight.
     #[cfg(test)]
     pub(crate) fn count(&self) -> u64 {
         self.old + self.cohorts.iter().map(|c| c.count).sum::<u64>()
     }
 
-    /// Adds those of another process, seen at about the same instant: at the earlier one, so that none
-    /// seems older than it is.
+    /// Adds the requests in flight of another process, taken at about the same instant. The sum has
+    /// the earlier of the two instants, so that no request appears older than it is.
     pub(crate) fn add(&mut self, other: &Self) {
         self.at_ns = match self.at_ns {
             0 => other.at_ns,
@@ -201,13 +207,13 @@ impl InFlightAges {
         self.old += other.old;
     }
 
-    /// Returns the number of requests that have surely lasted `age_ns` or longer.
+    /// Returns the number of requests that have certainly been in flight for `age_ns` or longer.
     pub(crate) fn older_than(&self, age_ns: u64) -> u64 {
         self.old + self.begun_within(0, self.at_ns.saturating_sub(age_ns))
     }
 
-    /// Returns the number of requests under way for less than a minute that began in
-    /// `from_ns..=until_ns`.
+    /// Returns the number of requests that began in `from_ns..=until_ns`; those older than a minute
+    /// are left out.
     pub(crate) fn begun_within(&self, from_ns: u64, until_ns: u64) -> u64 {
         let wanted = from_ns..=until_ns;
         let cohorts = self.cohorts.iter();
@@ -215,7 +221,7 @@ impl InFlightAges {
         cohorts.map(|c| c.count).sum()
     }
 
-    /// The least age of each, with how many have it.
+    /// Returns pairs of a minimum age in nanoseconds and the number of requests with that age.
     pub(crate) fn ages(&self) -> impl Iterator<Item = (u64, u64)> {
         let age = |c: &Cohort| (self.at_ns.saturating_sub(c.latest_begin_ns), c.count);
         let old = (self.old > 0).then_some((OLD_NS, self.old));
@@ -229,7 +235,7 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// One thread that begins requests and one, another, that finishes them.
+    /// Two threads: one begins requests, the other finishes them.
     struct Threads {
         begun: BegunCounts,
         finished: FinishedCounts,
@@ -256,7 +262,7 @@ mod tests {
     #[test]
     fn what_was_begun_and_is_not_over_is_under_way_at_its_age() {
         let mut threads = Threads::new();
-        // Two in each bucket; those of the last thirty hang.
+        // Two requests begin in each bucket; those of the last thirty buckets never finish.
         for number in 1_000..1_100 {
             threads.begun.count(number * BUCKET_NS);
             threads.begun.count((number + 1) * BUCKET_NS - 1);
@@ -285,7 +291,8 @@ mod tests {
     #[test]
     fn buckets_are_used_again_after_a_minute_and_nothing_is_lost() {
         let mut threads = Threads::new();
-        // Ten hang for ever from second 1, one each is begun and over every 10 ms.
+        // Ten requests that begin in second 1 never finish; another begins and finishes every 10
+        // ms.
         (0..10).for_each(|_| threads.begun.count(SECOND));
         for tick in 200..24_000_u64 {
             let now_ns = tick * BUCKET_NS;

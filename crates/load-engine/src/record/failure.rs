@@ -1,28 +1,29 @@
-//! Reasons why requests fail. Their texts come from outside and may hold secrets; masking one takes
-//! microseconds, and most failures are only counted, so a text is masked when it is read.
+//! Failures of requests. Their texts come from other programs and may contain secrets. Most
+//! failures are only counted and masking a text takes microseconds, so a text is masked when it is
+//! read.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use bench_report::redaction;
 
-/// Reason why a request, or the opening of a session, failed.
+/// Reason for which a request, or the opening of a session, failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// Name that errors are counted by: short, stable, as in `timeout.checkout` or
+    /// Name under which errors are counted. It is short and stable, such as `timeout.checkout` or
     /// `sqlstate.53300`.
     pub kind: Cow<'static, str>,
-    /// Message of the driver.
+    /// Error message of the driver.
     pub message: SensitiveText,
-    /// Addition of the server: detail and hint.
+    /// Detail and hint that the server sent with its error.
     pub detail: Option<SensitiveText>,
-    /// Statement or command that failed, without values.
+    /// Statement or command that failed, without the values in it.
     pub statement: Option<String>,
 }
 
-/// Text from outside, kept as it came. It can be read with its secrets masked only: `to_string`,
-/// `{}` and `{:?}` mask them, and nothing else reads it.
+/// Text from another program, kept unmasked. Code can read it only through `to_string`, `{}` and
+/// `{:?}`, which mask its secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SensitiveText(String);
 
@@ -39,7 +40,7 @@ impl fmt::Debug for SensitiveText {
 }
 
 impl Failure {
-    /// Makes a failure of `kind`; `message` may hold secrets.
+    /// Creates a failure of `kind`. `message` may contain secrets.
     pub fn new(kind: impl Into<Cow<'static, str>>, message: &str) -> Self {
         Self {
             kind: kind.into(),
@@ -49,14 +50,14 @@ impl Failure {
         }
     }
 
-    /// Adds what the server said beside its message; `detail` may hold secrets.
+    /// Adds detail that the server sent with its error; `detail` may contain secrets.
     #[must_use]
     pub fn with_detail(mut self, detail: &str) -> Self {
         self.detail = Some(SensitiveText(detail.to_owned()));
         self
     }
 
-    /// Names the statement or command that failed; `statement` must hold no values.
+    /// Adds the statement or command that failed; `statement` must not contain values.
     #[must_use]
     pub fn with_statement(mut self, statement: impl Into<String>) -> Self {
         self.statement = Some(statement.into());
@@ -74,7 +75,8 @@ mod tests {
             let text = format!("postgres://app:{password}@db:5432/shop refused");
             Failure::new("refused", &text).with_detail(&text)
         };
-        // Masked when they are made, both would be equal: masking would be paid for each failure.
+        // The two differ because texts are stored unmasked. Equal ones would mean that each failure
+        // pays for masking.
         assert_ne!(with("hunter2"), with("hunter3"));
         let failure = with("hunter2");
         let detail = failure.detail.as_ref().unwrap();

@@ -1,29 +1,28 @@
-//! Failures of a step that are kept with their messages: the earliest, and of each kind the
-//! first, so that none is counted without an example.
+//! Samples of a step's failures with their messages: the earliest ones, and the first one of each
+//! kind, so that every kind that is counted has an example.
 
 use bench_report::FailureSample;
-pub(crate) use bench_report::merge::FAILURES_KEPT as KEPT;
 
-/// Samples of one shard, in the order in which they came.
+/// Failure samples of one shard, in the order in which they occurred.
 #[derive(Debug)]
 pub(crate) struct FailureSamples(Vec<FailureSample>);
 
 impl Default for FailureSamples {
     fn default() -> Self {
-        Self(Vec::with_capacity(KEPT))
+        Self(Vec::with_capacity(FailureSample::KEPT))
     }
 }
 
 impl FailureSamples {
-    /// Keeps what `sample` makes where there is room, and in any case where it is the first of its
-    /// kind.
+    /// Keeps the failure that `sample` creates, if it is the first of its kind or fewer than
+    /// [`KEPT`] are kept.
     pub(crate) fn offer(&mut self, is_first: bool, sample: impl FnOnce() -> FailureSample) {
-        if is_first || self.0.len() < KEPT {
+        if is_first || self.0.len() < FailureSample::KEPT {
             self.0.push(sample());
         }
     }
 
-    /// Merges the samples of all shards, by time.
+    /// Merges the samples of all shards in the order of time.
     pub(crate) fn merged<'a>(shards: impl Iterator<Item = &'a Self>) -> Vec<FailureSample> {
         FailureSample::merged(shards.flat_map(|shard| &shard.0).cloned().collect())
     }
@@ -55,6 +54,6 @@ mod tests {
         let (last, early) = kept.split_last().unwrap();
         assert_eq!((last.at_ns, last.kind.as_str()), (300, "refused"));
         let times: Vec<u64> = early.iter().map(|failure| failure.at_ns).collect();
-        assert_eq!(times, (0..KEPT as u64).collect::<Vec<_>>());
+        assert_eq!(times, (0..FailureSample::KEPT as u64).collect::<Vec<_>>());
     }
 }

@@ -1,4 +1,4 @@
-//! One request under way: recorded when it finishes, and also when it is cut off.
+//! Request in flight, which is recorded when it finishes or when it is cut off.
 
 use bench_report::clock::monotonic_ns;
 
@@ -6,15 +6,16 @@ use super::outcome::{Outcome, Part};
 use super::step_recorder::StepRecorder;
 use super::timestamps::Timestamps;
 
-/// An arrival on its way from the pacer to a session.
+/// Arrival on its way from the pacer to a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     pub(crate) due_ns: u64,
     pub(crate) released_ns: u64,
 }
 
-/// Owns the timestamps of a request while its session works. Dropped before it finished (the task
-/// was aborted at the drain's bound), it records itself as censored.
+/// Owner of a request's timestamps while its session works. If it is dropped before the request
+/// finished, because the task was aborted at the end of the drain, it records the request as
+/// censored.
 pub(crate) struct InFlightRequest<'a> {
     pub(crate) timestamps: Timestamps,
     step: &'a StepRecorder,
@@ -41,14 +42,16 @@ impl<'a> InFlightRequest<'a> {
         Self::new(step, timestamps)
     }
 
-    /// Creates the request of an arrival that no session took up; dropping it records it.
+    /// Creates the request of an arrival that no session took up. Dropping it records it as
+    /// censored.
     pub(crate) fn never_started(step: &'a StepRecorder, arrival: Arrival) -> Self {
         let mut request = Self::for_arrival(step, arrival);
         request.timestamps.started_ns = 0;
         request
     }
 
-    /// Creates a user's next request, which begins at `started_ns` because its last one ended.
+    /// Creates the next request of a user in a closed loop. It begins at `started_ns`, when the
+    /// user's previous one ended.
     pub(crate) fn for_user(step: &'a StepRecorder, started_ns: u64) -> Self {
         let timestamps = Timestamps {
             started_ns,
@@ -58,8 +61,8 @@ impl<'a> InFlightRequest<'a> {
         Self::new(step, timestamps)
     }
 
-    /// Records the request as over, and returns the instant at which its user's next one may begin:
-    /// a session that stamped the answer itself has cleaned up since, so the clock is read again.
+    /// Records the request as finished with `outcome` and `parts`. Returns the instant at which the
+    /// user's next request may begin: now, because a session may have cleaned up after the answer.
     pub(crate) fn finish(mut self, outcome: &Outcome, parts: &[Part]) -> u64 {
         self.finished = true;
         let now_ns = monotonic_ns();

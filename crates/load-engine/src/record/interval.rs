@@ -1,4 +1,4 @@
-//! Requests that finished between two looks, and those under way at the second.
+//! Requests that finished in an interval of time, and those in flight at its end.
 
 use bench_report::histogram::{HIGHEST_NS, Recording, recording};
 
@@ -7,23 +7,24 @@ use serde::{Deserialize, Serialize};
 use super::cohort_counts::InFlightAges;
 use super::recording_text;
 
-/// All that finished since the last look, measured or not: for time charts and guards.
+/// All requests that finished since the interval before, whether measured or not. Time charts and
+/// stop rules use it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Interval {
-    /// Response times (call times in a closed loop) of successes; one significant digit less
-    /// than a step's, so that taking it is cheap.
+pub(crate) struct Interval {
+    /// Response times (call times in a closed loop) of successful requests, in nanoseconds. It has
+    /// two significant digits, one fewer than a step's histograms, so that merging it is cheap.
     #[serde(with = "recording_text")]
-    pub latency: Recording,
-    /// Longest of these times, exactly; 0 where nothing succeeded.
+    pub(crate) latency: Recording,
+    /// Longest of these times in nanoseconds, exact; 0 if no request succeeded.
     pub(crate) longest_ns: u64,
-    /// Requests that failed.
-    pub failed: u64,
-    /// Requests among them that failed as was planned: stop rules leave them out.
+    /// Number of failed requests.
+    pub(crate) failed: u64,
+    /// Number of failed requests whose failures were planned; stop rules ignore them.
     pub(crate) excused: u64,
-    /// Failures beside the load, which count for stop rules alone.
+    /// Number of failures outside the requests of the load; only stop rules count them.
     pub(crate) beside: u64,
-    /// Requests under way at its end.
-    pub in_flight: InFlightAges,
+    /// Requests in flight at the end of the interval.
+    pub(crate) in_flight: InFlightAges,
 }
 
 impl Interval {
@@ -39,44 +40,47 @@ impl Interval {
         }
     }
 
-    /// Records a success that took `ns`.
+    /// Records a successful request that took `ns` nanoseconds.
     pub(crate) fn record(&mut self, ns: u64) {
         self.latency.saturating_record(ns);
         self.longest_ns = self.longest_ns.max(ns);
     }
 
-    /// Returns a quantile of the successes, never more than the longest of them: the buckets are wider
-    /// than those of a step, and end above it. `None` where nothing succeeded.
-    pub fn quantile(&self, q: f64) -> Option<u64> {
+    /// Returns quantile `q` of the successful requests in nanoseconds; `None` if none succeeded.
+    /// Buckets are wide and their ends lie above the true value, so the result is limited to the
+    /// longest time.
+    pub(crate) fn quantile(&self, q: f64) -> Option<u64> {
         let bucket_end = || self.latency.value_at_quantile(q).min(self.longest_ns);
         (!self.latency.is_empty()).then(bucket_end)
     }
 
-    /// Requests that succeeded.
-    pub fn succeeded(&self) -> u64 {
+    /// Returns the number of successful requests.
+    pub(crate) fn succeeded(&self) -> u64 {
         self.latency.len()
     }
 
-    /// A quantile of the successes and of the requests under way together, each of these at the age
-    /// that it has reached: a lower bound of what they feel. `None` where there is neither.
+    /// Returns quantile `q`, in nanoseconds, over successful requests and requests in flight. The
+    /// latter count with their age so far, so this is a lower bound of the latency. `None` if there
+    /// are neither.
     pub(super) fn felt_at_least(&self, q: f64) -> Option<u64> {
         let mut all = self.latency.clone();
         for (age_ns, count) in self.in_flight.ages() {
             all.saturating_record_n(age_ns.max(1), count);
         }
-        // Rounded down: a bound that is above what was waited for would be no bound.
+        // Takes the lower end of the bucket: its upper end might exceed the true value, and be no
+        // lower bound.
         (!all.is_empty()).then(|| all.lowest_equivalent(all.value_at_quantile(q)))
     }
 
-    /// Adds what finished in another process, and what is under way there.
+    /// Adds the interval of another process: its finished requests and its requests in flight.
     pub(crate) fn add_process(&mut self, other: &Self) {
         self.add(other);
         self.in_flight.add(&other.in_flight);
     }
 
-    /// Adds what finished in another.
+    /// Adds the finished requests of `other`; leaves the requests in flight unchanged.
     pub(crate) fn add(&mut self, other: &Self) {
-        // Equal bounds on both sides: adding cannot fail.
+        // Both have the same bounds, so that adding cannot fail.
         let _ = self.latency.add(&other.latency);
         self.longest_ns = self.longest_ns.max(other.longest_ns);
         self.failed += other.failed;
@@ -84,19 +88,19 @@ impl Interval {
         self.beside += other.beside;
     }
 
-    /// Sets everything but the requests under way to zero.
+    /// Sets everything to zero but the requests in flight.
     pub(crate) fn clear(&mut self) {
         self.latency.reset();
         self.longest_ns = 0;
         (self.failed, self.excused, self.beside) = (0, 0, 0);
     }
 
-    /// Failures that count for stop rules.
+    /// Returns the number of failures that count for stop rules.
     pub(crate) fn judged_failures(&self) -> u64 {
         self.failed - self.excused + self.beside
     }
 
-    /// Successes and failures that count for stop rules.
+    /// Returns the number of successes and failures that count for stop rules.
     pub(crate) fn judged(&self) -> u64 {
         self.succeeded() + self.judged_failures()
     }

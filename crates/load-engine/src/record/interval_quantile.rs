@@ -1,19 +1,20 @@
-//! Quantiles of latency from interval to interval.
+//! Quantile of latency in each interval of a step.
 
 use super::interval::Interval;
 
-/// One quantile of latency from interval to interval, for charts. Requests under way count with the age
-/// that they have reached, where that raises it: a few that were answered say nothing of those that
-/// hang. Where nothing was answered, ages below what the last answers took say nothing either.
+/// One quantile of latency in each interval, for time charts. Requests in flight are included with
+/// their age so far where that raises the quantile: a few quick answers must not hide requests that
+/// hang. While no request is answered, that value is used only once it reaches the last quantile of
+/// answered requests.
 #[derive(Debug, Clone, Copy)]
-pub struct IntervalQuantile {
+pub(crate) struct IntervalQuantile {
     quantile: f64,
-    /// Time that the last answers took.
+    /// Quantile of the last interval in which requests were answered, in nanoseconds.
     answered_ns: Option<u64>,
 }
 
 impl IntervalQuantile {
-    /// The quantile of this share, 0..=1.
+    /// Creates the sequence of the quantile `quantile`, 0..=1.
     pub(crate) fn new(quantile: f64) -> Self {
         Self {
             quantile,
@@ -21,7 +22,7 @@ impl IntervalQuantile {
         }
     }
 
-    /// The quantile of the next interval, in nanoseconds; `None` where nothing is known of it.
+    /// Returns the quantile of the next interval in nanoseconds; `None` where none can be stated.
     pub(crate) fn next(&mut self, interval: &Interval) -> Option<u64> {
         let answered = interval.quantile(self.quantile);
         self.answered_ns = answered.or(self.answered_ns);
@@ -38,7 +39,7 @@ mod tests {
 
     #[test]
     fn no_quantile_is_above_the_longest_request_though_its_bucket_ends_there() {
-        // The bucket of 2.81 ms ends at 2.818 ms.
+        // The histogram bucket that contains 2.81 ms ends at 2.818 ms.
         let mut interval = Interval::new();
         (0..50).for_each(|n| interval.record(2_802_000 + n * 100));
         interval.record(2_810_000);
@@ -46,7 +47,7 @@ mod tests {
         for q in [0.5, 0.99, 1.0] {
             assert!(IntervalQuantile::new(q).next(&interval) <= Some(2_810_000));
         }
-        // Nor where several processes are added.
+        // The same holds where the intervals of several processes are added.
         let mut whole = Interval::new();
         whole.add_process(&interval);
         assert_eq!(whole.quantile(1.0), Some(2_810_000));

@@ -1,15 +1,15 @@
-//! Histograms that take memory only once something is recorded.
+//! Histogram that takes memory only once something is recorded.
 
 use bench_report::Histogram;
 use bench_report::histogram::{Recording, recording};
 
-/// Histogram of durations in nanoseconds, allocated (270 KB) by its first recording. Later recordings
+/// Histogram of durations in nanoseconds. The first recording allocates it (270 KB); later ones
 /// allocate nothing.
 #[derive(Debug, Default)]
 pub(crate) struct LazyHistogram(Option<Recording>);
 
 impl LazyHistogram {
-    /// Records `ns`; durations of more than an hour count as an hour.
+    /// Records a duration of `ns` nanoseconds. One of more than an hour is recorded as an hour.
     pub(crate) fn record(&mut self, ns: u64) {
         match &mut self.0 {
             Some(recorded) => recorded.saturating_record(ns),
@@ -22,25 +22,25 @@ impl LazyHistogram {
         self.0.get_or_insert_with(recording)
     }
 
-    /// Adds all that `other` recorded.
+    /// Adds all durations of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
         if let Some(theirs) = &other.0 {
-            // Equal bounds on both sides: adding cannot fail.
+            // Both have the same bounds, so that adding cannot fail.
             let _ = self.allocate().add(theirs);
         }
     }
 
-    /// Returns the number of durations recorded.
+    /// Returns the number of recorded durations.
     pub(crate) fn len(&self) -> u64 {
         self.recorded().map_or(0, Recording::len)
     }
 
-    /// Returns the recording; `None` where nothing was recorded.
+    /// Returns the recorded durations; `None` if there are none.
     pub(crate) fn recorded(&self) -> Option<&Recording> {
         self.0.as_ref()
     }
 
-    /// Converts it for the report; `None` where nothing was recorded.
+    /// Converts the durations to the report's form; `None` if there are none.
     pub(crate) fn histogram(&self) -> Option<Histogram> {
         self.recorded().and_then(Histogram::from_recording)
     }

@@ -1,4 +1,5 @@
-//! Records of what happened: timestamps, outcomes, histograms and counts, without waiting.
+//! Records of requests: timestamps, outcomes, histograms and counts. Recording never waits for
+//! another thread's work.
 
 pub mod checkout;
 pub(crate) mod checkout_tally;
@@ -9,12 +10,15 @@ pub(crate) mod in_flight_request;
 pub(crate) mod interval;
 pub(crate) mod interval_quantile;
 pub(crate) mod lazy_histogram;
+#[cfg(test)]
+mod memory_tests;
 pub(crate) mod operation_table;
 pub(crate) mod operation_tally;
 pub(crate) mod outcome;
 pub(crate) mod part_tally;
 pub(crate) mod pool_sums;
 pub(crate) mod recorder;
+pub(crate) mod recording_cost;
 mod recording_text;
 pub(crate) mod session_tally;
 mod shard;

@@ -1,25 +1,25 @@
-//! Operations of a step by name. A table only grows, also while the step runs.
+//! Table of the operations of a step, by name. It can grow while the step runs, and never shrinks.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Number of operations that are told apart; names beyond count for [`OTHER`].
+/// Largest number of operations with their own figures; any further name is counted as [`OTHER`].
 const CAPACITY: usize = 1_024;
-/// Name of the operation that stands for all names beyond the capacity.
+/// Name of the operation under which all names beyond the capacity are counted.
 const OTHER: &str = "other";
-/// Number of phases that an operation may have.
+/// Largest number of phases of an operation.
 pub(crate) const MOST_PHASES: usize = 6;
 
-/// Operation of a table: its position, from 0.
+/// Position of an operation in its table, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct OperationId(u16);
 
 impl OperationId {
-    /// First operation of a table: it counts the arrivals that no session took up.
+    /// First operation of a table. Arrivals that no session took up are counted under it.
     pub const FIRST: Self = Self::nth(0);
 
-    /// Returns the id of the operation at `index` of a table.
+    /// Returns the id of the operation at position `index` of a table.
     pub const fn nth(index: usize) -> Self {
         if index > u16::MAX as usize {
             return Self(u16::MAX);
@@ -27,13 +27,13 @@ impl OperationId {
         Self(index as u16)
     }
 
-    /// Returns its position in the table.
+    /// Returns the position in the table.
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// Name of an operation and of the phases that a request of it goes through.
+/// Name of an operation, and names of the phases of its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationSpec {
     name: Cow<'static, str>,
@@ -41,7 +41,7 @@ pub struct OperationSpec {
 }
 
 impl OperationSpec {
-    /// Creates an operation without phases of its own.
+    /// Creates an operation without phases.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             name: name.into(),
@@ -49,8 +49,8 @@ impl OperationSpec {
         }
     }
 
-    /// Names the phases that a request goes through one after another, as in `tcp`, `tls`, `ready`;
-    /// those beyond the sixth are left out.
+    /// Sets the names of the successive phases of a request, such as `tcp`, `tls`, `ready`. Phases
+    /// after the sixth are left out.
     #[must_use]
     pub fn with_phases(mut self, phases: &'static [&'static str]) -> Self {
         self.phases = &phases[..phases.len().min(MOST_PHASES)];
@@ -58,7 +58,7 @@ impl OperationSpec {
     }
 }
 
-/// Operations of a step. Clones share one table.
+/// Operations of a step. All clones share one table.
 #[derive(Debug, Clone, Default)]
 pub struct OperationTable(Arc<Mutex<Operations>>);
 
@@ -69,7 +69,7 @@ struct Operations {
 }
 
 impl Operations {
-    /// Adds `spec`, or returns the operation that stands for all beyond the capacity.
+    /// Adds `spec` and returns its id. Once the table is full, returns the id of `other` instead.
     fn add(&mut self, spec: OperationSpec) -> OperationId {
         if self.specs.len() < CAPACITY {
             return self.push(spec);
@@ -89,14 +89,15 @@ impl Operations {
 }
 
 impl OperationTable {
-    /// Adds an operation at the end, before the step begins, and returns its id. A name beyond the
-    /// 1,024th counts for `other`.
+    /// Adds an operation at the end and returns its id. Once the table holds 1,024, returns the id
+    /// of `other` instead. To be called before the step begins.
     pub(crate) fn add(&self, spec: OperationSpec) -> OperationId {
         self.lock().add(spec)
     }
 
-    /// Returns the id of the operation called `name`, which is added where it is new. It takes a
-    /// lock: a session keeps the ids that it uses. A name beyond the 1,024th counts for `other`.
+    /// Returns the id of the operation `name`, and adds it if it is new. Once the table holds
+    /// 1,024, a new name gets the id of `other`. Takes a lock, so a session should keep the ids
+    /// that it uses.
     pub fn intern(&self, name: &str) -> OperationId {
         let mut operations = self.lock();
         match operations.ids.get(name) {
@@ -105,13 +106,13 @@ impl OperationTable {
         }
     }
 
-    /// Returns the name of `id`.
+    /// Returns the name of operation `id`; `None` if the table has no such operation.
     pub(crate) fn name(&self, id: OperationId) -> Option<Cow<'static, str>> {
         let operations = self.lock();
         operations.specs.get(id.index()).map(|s| s.name.clone())
     }
 
-    /// Returns the phases of `id`; `None` where the table has no such operation.
+    /// Returns the phase names of operation `id`; `None` if the table has no such operation.
     pub(crate) fn phases(&self, id: OperationId) -> Option<&'static [&'static str]> {
         let operations = self.lock();
         operations.specs.get(id.index()).map(|spec| spec.phases)

@@ -8,11 +8,12 @@ use bench_report::{CensoredPercentiles, Histogram, Operation};
 use super::lazy_histogram::LazyHistogram;
 use super::timestamps::Timestamps;
 
-/// Counts and distributions of one operation in one shard.
+/// Counts and histograms of one operation in one segment on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct OperationTally {
     pub(crate) succeeded: u64,
-    /// Successes that were done in the measured part, whenever they were due.
+    /// Number of successful requests that finished in the segment, whenever they were due.
+    /// Throughput is calculated from it.
     pub(crate) carried: u64,
     pub(crate) retries: u64,
     pub(crate) censored: u64,
@@ -28,7 +29,7 @@ pub(crate) struct OperationTally {
     pub(crate) unfinished: LazyHistogram,
     /// Names of the operation's phases.
     phase_names: &'static [&'static str],
-    /// Durations of each phase, of successes.
+    /// Durations of each phase in successful requests.
     phases: Vec<LazyHistogram>,
 }
 
@@ -66,7 +67,8 @@ impl OperationTally {
         }
     }
 
-    /// Counts a failure of `kind` after `felt_ns`; returns true if it is the first of its kind.
+    /// Counts a failure of `kind` after `felt_ns` nanoseconds. Returns true if it is the first of
+    /// its kind.
     pub(crate) fn failure(&mut self, kind: &str, felt_ns: u64) -> bool {
         self.failed.record(felt_ns);
         let known = self.errors.get_mut(kind);
@@ -78,8 +80,8 @@ impl OperationTally {
         is_first
     }
 
-    /// Records the phases of a success: each lasts from the end of the one before, the last one until
-    /// the request is done.
+    /// Records the phases of a successful request. Each lasts from the end of the phase before. The
+    /// last one lasts until the end of the request if the session did not stamp its end.
     fn record_phases(&mut self, timestamps: &Timestamps) {
         let stamped = timestamps.phases.ends_ns();
         let is_last_open = stamped.len() + 1 == self.phases.len();
@@ -95,7 +97,9 @@ impl OperationTally {
         }
     }
 
-    /// Returns the phase in which a request failed: the first of its operation's that had not ended.
+    /// Returns the name of the phase in which a request failed: the first one without an end. For
+    /// an operation without phases that is `service` if the request had its connection, else
+    /// `call`.
     pub(crate) fn failed_phase(&self, timestamps: &Timestamps) -> &'static str {
         let ended = timestamps.phases.ends_ns().len();
         let held = timestamps.acquired_ns > 0;
@@ -157,7 +161,8 @@ impl OperationTally {
             },
             response: self.response.histogram(),
             call: self.call.histogram(),
-            // Without a checkout the whole call is service, and is recorded once.
+            // Without a checkout the service time equals the call time, which is recorded only
+            // once.
             service: self.service.histogram().or_else(|| self.call.histogram()),
             checkout: self.checkout.histogram(),
             backlog: self.backlog.histogram(),
@@ -176,7 +181,8 @@ impl OperationTally {
             .collect()
     }
 
-    /// Returns the percentiles of what users felt with the censored; `None` where there are none.
+    /// Returns percentiles over successful and censored requests; `None` if there are no censored
+    /// ones.
     fn with_censored(&self) -> Option<CensoredPercentiles> {
         let unfinished = self.unfinished.recorded()?;
         match self.response.recorded().or(self.call.recorded()) {
@@ -186,7 +192,8 @@ impl OperationTally {
     }
 }
 
-/// At least 1 ns: the histogram's lowest value, below what any clock here resolves.
+/// Returns the time between two instants, at least 1 ns: the lowest value of the histograms,
+/// shorter than any clock here can resolve.
 pub(crate) fn gap(from_ns: u64, to_ns: u64) -> u64 {
     to_ns.saturating_sub(from_ns).max(1)
 }

@@ -5,19 +5,19 @@ use std::borrow::Cow;
 use super::failure::Failure;
 use super::operation_table::OperationId;
 
-/// Outcome of one arrival.
+/// Outcome of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Operation of the target's table.
+    /// Operation of the request, by its position in the target's table.
     pub operation: OperationId,
-    /// Attempts beyond the first.
+    /// Number of attempts after the first one.
     pub retries: u64,
-    /// Absent on success; boxed, so that success stays small.
+    /// Reason of the failure; absent on success. Boxed to keep the outcome of a success small.
     pub failure: Option<Box<Failure>>,
 }
 
 impl Outcome {
-    /// It did what it should.
+    /// Creates the outcome of a successful request.
     pub fn success(operation: OperationId) -> Self {
         Self {
             operation,
@@ -26,7 +26,7 @@ impl Outcome {
         }
     }
 
-    /// It failed.
+    /// Creates the outcome of a failed request.
     pub fn failed(operation: OperationId, failure: Failure) -> Self {
         Self {
             operation,
@@ -36,16 +36,16 @@ impl Outcome {
     }
 }
 
-/// A part of one arrival, as a statement of a transaction is; recorded beside its operation, of
-/// which it is a share: parts add nothing to throughput.
+/// One part of a request, such as a statement of a transaction. It has its own figures beside those
+/// of the request's operation. Parts do not count as requests, so they add nothing to throughput.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Index into the names of the target's parts.
+    /// Position of the part's name in the target's list of parts.
     pub part: usize,
-    /// Instant at which it began, on `CLOCK_MONOTONIC`, in nanoseconds.
+    /// Instant at which the part began, on `CLOCK_MONOTONIC`, in nanoseconds.
     pub began_ns: u64,
-    /// Instant at which it was over.
+    /// Instant at which the part ended, on `CLOCK_MONOTONIC`, in nanoseconds.
     pub ended_ns: u64,
-    /// Kind of its failure; absent on success.
+    /// Kind of the part's failure; absent on success.
     pub failure: Option<Cow<'static, str>>,
 }

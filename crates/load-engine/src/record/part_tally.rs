@@ -1,4 +1,4 @@
-//! Counts and histograms of one part of requests, as of one statement of a transaction.
+//! Counts and histograms of one part of requests, such as one statement of a transaction.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::lazy_histogram::LazyHistogram;
 use super::operation_tally::gap;
 use super::outcome::Part;
 
-/// Counts and distributions of one part in one shard.
+/// Counts and histograms of one part in one segment on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct PartTally {
-    /// Successes whose request was done in this segment, whenever it was due.
+    /// Number of successful parts whose requests finished in the segment, whenever they were due.
     pub(crate) carried: u64,
     errors: BTreeMap<String, u64>,
     call: LazyHistogram,
@@ -19,7 +19,7 @@ pub(crate) struct PartTally {
 }
 
 impl PartTally {
-    /// Records a part of a request that was due in this segment.
+    /// Records a part of a request that was due in the segment.
     pub(crate) fn record(&mut self, part: &Part) {
         let took = gap(part.began_ns, part.ended_ns);
         let Some(kind) = &part.failure else {

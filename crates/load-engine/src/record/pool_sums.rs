@@ -1,21 +1,21 @@
-//! Samples of a pool and their sums.
+//! Samples of a connection pool and their sums.
 
 use bench_report::PoolUsage;
 
-/// A pool at one instant.
+/// State of a connection pool at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PoolSample {
-    /// Most connections it may hold.
+    /// Largest number of connections that the pool may hold.
     pub max_size: u64,
-    /// Connections it holds.
+    /// Number of connections that the pool holds.
     pub size: u64,
-    /// Connections checked out.
+    /// Number of connections that are checked out.
     pub in_use: u64,
-    /// Tasks that wait; absent where the pool does not tell.
+    /// Number of tasks that wait for a connection; absent where the pool does not report it.
     pub waiting: Option<u64>,
 }
 
-/// Sums of one pool's samples.
+/// Sums over the samples of one pool.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PoolSums {
     max_size: u64,

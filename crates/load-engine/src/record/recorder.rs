@@ -1,7 +1,8 @@
-//! Recording without waiting: a shard for each thread, merged off the hot path.
+//! Recorder of requests. Each thread records into a shard of its own; the shards are merged only
+//! when results are read.
 //!
-//! Tasks migrate between threads, so a task records into the shard of the thread it is on when
-//! its request is over. The shard's mutex is then uncontended and never held across an await.
+//! Tasks move between threads, so a task records into the shard of the thread on which its request
+//! finishes. The shard's mutex is then uncontended, and never held across an await.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -30,40 +31,41 @@ thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Gives the calling thread a shard of its own; threads that never call this share shard 0.
-pub fn claim_shard(index: usize) {
+/// Assigns shard `index` to the calling thread. Threads that never call this share shard 0.
+pub(crate) fn claim_shard(index: usize) {
     SHARD.set(index);
 }
 
 /// Measurements of a step or of one of its segments, merged over all threads.
 #[derive(Debug)]
 pub(crate) struct Measurements {
-    /// By operation, those without an arrival left out.
+    /// Results by operation; operations without requests are left out.
     pub(crate) operations: BTreeMap<String, Operation>,
-    /// By part, those that never came left out.
+    /// Results by part; parts that never ran are left out.
     pub(crate) parts: BTreeMap<String, Operation>,
-    /// Parts of the checkouts behind what succeeded.
+    /// Parts of the checkouts of successful requests; absent where pools report none.
     pub(crate) checkout: Option<CheckoutParts>,
-    /// Bounded sample of failures, with one of each kind, in the order in which they happened.
+    /// Bounded sample of failures in the order of time, with at least one of each kind.
     pub(crate) failures: Vec<FailureSample>,
 }
 
-/// Recorder of one step, for all threads.
+/// Recorder of the requests of one step, shared by all threads.
 #[derive(Debug)]
-pub struct Recorder {
+pub(crate) struct Recorder {
     operations: OperationTable,
     parts: Vec<String>,
     shards: Vec<CachePadded<Mutex<Shard>>>,
-    /// Requests that each thread began: one entry for each shard.
+    /// Number of requests that each thread began, by the time of their beginning; one entry per
+    /// shard.
     begun: Vec<BegunCounts>,
-    /// History of the requests under way, kept from one interval to the next.
+    /// State of the counts of requests in flight, kept from one interval to the next.
     memory: Mutex<CohortHistory>,
 }
 
 impl Recorder {
-    /// A recorder for requests on `operations` by `threads` threads that claim shards 1..=threads;
-    /// shard 0 is everybody else's.
-    pub fn new(operations: impl Into<OperationTable>, threads: usize) -> Self {
+    /// Creates a recorder of requests on `operations` for `threads` threads, which claim the shards
+    /// 1..=threads. All other threads use shard 0.
+    pub(crate) fn new(operations: impl Into<OperationTable>, threads: usize) -> Self {
         let shards = (0..=threads)
             .map(|_| CachePadded::new(Mutex::new(Shard::new())))
             .collect();
@@ -76,7 +78,7 @@ impl Recorder {
         }
     }
 
-    /// Sets the names of the parts that requests consist of.
+    /// Sets the names of the parts of requests.
     #[must_use]
     pub(crate) fn with_parts(mut self, parts: impl IntoIterator<Item: AsRef<str>>) -> Self {
         self.parts = parts.into_iter().map(|n| n.as_ref().to_owned()).collect();
@@ -87,7 +89,7 @@ impl Recorder {
         self
     }
 
-    /// Leaves failures of the kinds for which `excused` returns true out of what stop rules see.
+    /// Makes stop rules ignore the failures for whose kinds `excused` returns true.
     #[must_use]
     pub(crate) fn with_excused(mut self, excused: Option<fn(&str) -> bool>) -> Self {
         for shard in &mut self.shards {
@@ -97,7 +99,7 @@ impl Recorder {
         self
     }
 
-    /// Keeps each request apart, for [`Recorder::take_trace`].
+    /// Keeps a record of every single request, for [`Recorder::take_trace`].
     #[must_use]
     pub(crate) fn with_trace(mut self) -> Self {
         for shard in &mut self.shards {
@@ -107,7 +109,8 @@ impl Recorder {
         self
     }
 
-    /// Takes all requests that were traced, in the order in which they began.
+    /// Takes the records of all single requests, in the order in which they began. Empty unless the
+    /// recorder keeps them.
     pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {
         let shards = self.shards.iter();
         let traces = shards.filter_map(|shard| lock(shard).trace.as_mut().map(std::mem::take));
@@ -124,26 +127,27 @@ impl Recorder {
         lock(&self.shards[self.index()])
     }
 
-    /// Counts a request as under way from `begin_ns` (when it was due, or else started) until it is
-    /// recorded.
-    pub fn begin(&self, begin_ns: u64) {
+    /// Counts a request as in flight from `begin_ns` until it is recorded. `begin_ns` is the
+    /// instant at which the request was due, or at which it started in a closed loop.
+    pub(crate) fn begin(&self, begin_ns: u64) {
         self.begun[self.index()].count(begin_ns);
     }
 
-    /// Records one finished request. `within` says what it counts for beside the time chart, which
-    /// shows warm-up and drain too.
-    pub fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
+    /// Records one finished request. `within` names the segments in whose results it counts. The
+    /// intervals of the time chart count every request, also those of warm-up and drain.
+    pub(crate) fn record(&self, timestamps: &Timestamps, outcome: &Outcome, within: Within) {
         let mut shard = self.shard();
         shard.record(&self.operations, timestamps, outcome, within);
     }
 
-    /// Records the parts of one finished request; `within` says what they count for.
+    /// Records the parts of one finished request. `within` names the segments in whose results they
+    /// count.
     pub(crate) fn record_parts(&self, parts: &[Part], within: Within) {
         self.shard().record_parts(parts, within);
     }
 
-    /// Records an arrival that was not over when the drain ended, or was never taken up (its start
-    /// is 0). It counts for the operation that its timestamps name.
+    /// Records a request that was unfinished when the drain ended, or an arrival that no session
+    /// took up (whose start is 0). It counts for the operation in its timestamps.
     pub(crate) fn record_censored(
         &self,
         timestamps: &Timestamps,
@@ -154,13 +158,13 @@ impl Recorder {
             .record_censored(&self.operations, timestamps, segment, now_ns);
     }
 
-    /// Counts a failure beside the load: stop rules see it, the result does not.
+    /// Counts a failure outside the requests of the load. Stop rules see it; the results do not.
     pub(crate) fn note_failure(&self, failure: &Failure) {
         self.shard().note_failure(failure);
     }
 
-    /// Takes what finished since the last call, and looks at what is under way.
-    pub fn take_interval(&self) -> Interval {
+    /// Takes the requests that finished since the last call, with those in flight now.
+    pub(crate) fn take_interval(&self) -> Interval {
         self.take_interval_at(monotonic_ns())
     }
 
@@ -178,14 +182,19 @@ impl Recorder {
         whole
     }
 
-    /// Merges all shards and segments: what came out by operation (those without an arrival left out),
-    /// and a bounded sample of failures, with one of each kind, in the order in which they happened.
-    pub fn collect(&self, measured_s: f64) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
+    /// Merges all shards and segments. Returns the results by operation (operations without
+    /// requests are left out), and a bounded sample of failures in the order of time, with at least
+    /// one of each kind.
+    pub(crate) fn collect(
+        &self,
+        measured_s: f64,
+    ) -> (BTreeMap<String, Operation>, Vec<FailureSample>) {
         let whole = self.measurements(None, measured_s);
         (whole.operations, whole.failures)
     }
 
-    /// Merges all shards: what was measured in the `seconds` of one segment, or of all of them.
+    /// Merges the shards into the measurements of one segment, or of all if `of` is `None`.
+    /// `seconds` is the time measured, from which throughput is calculated.
     pub(crate) fn measurements(&self, of: Option<SegmentIndex>, seconds: f64) -> Measurements {
         let shards: Vec<_> = self.shards.iter().map(|shard| lock(shard)).collect();
         let tallies = || {
@@ -228,7 +237,7 @@ impl Recorder {
         named.filter(|(_, sum)| sum.attempted > 0).collect()
     }
 
-    /// Merges the parts of requests; those that never came are left out.
+    /// Merges the results by part; parts that never ran are left out.
     fn parts<'a>(
         &self,
         segments: impl Iterator<Item = &'a SegmentTally>,

@@ -1,9 +1,10 @@
-//! Recordings as text: all buckets, as HdrHistogram V2 + DEFLATE in base64.
+//! Text form of histograms for the worker processes' protocol: HdrHistogram V2, deflated, in
+//! base64.
 
 use bench_report::histogram::{Recording, decode, encode};
 use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
 
-/// Writes a recording as text.
+/// Serializes a histogram with all its buckets as text.
 pub(super) fn serialize<S: Serializer>(
     recording: &Recording,
     serializer: S,
@@ -12,7 +13,7 @@ pub(super) fn serialize<S: Serializer>(
     serializer.serialize_str(&text)
 }
 
-/// Reads a recording from its text.
+/// Deserializes a histogram from its text.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Recording, D::Error> {

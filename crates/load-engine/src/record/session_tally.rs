@@ -1,4 +1,5 @@
-//! Sessions that open during a step, by segment: counts, times, and how many are open at once.
+//! Sessions that open during a step, by segment: counts, opening times, and the number open at
+//! once.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,19 +10,19 @@ use super::failure::Failure;
 use super::lazy_histogram::LazyHistogram;
 use crate::plan::segments::SegmentIndex;
 
-/// Sessions that opened during a step, over all workers. Opening one is rare beside requests, so one
-/// lock is enough.
+/// Counts of the sessions that opened during a step, over all workers. One lock suffices, because
+/// sessions open rarely compared with requests.
 #[derive(Debug, Default)]
 pub(crate) struct SessionTally(Mutex<SessionCounts>);
 
 #[derive(Debug, Default)]
 struct SessionCounts {
     present: u64,
-    /// By segment, the last of which is the latest in which a session came or went.
+    /// Counts of each segment, up to the last one in which a session opened or closed.
     segments: Vec<SegmentSessions>,
 }
 
-/// Sessions of one segment.
+/// Counts of the sessions of one segment.
 #[derive(Debug, Default)]
 struct SegmentSessions {
     opened: u64,
@@ -31,7 +32,8 @@ struct SegmentSessions {
 }
 
 impl SessionTally {
-    /// Counts a session that opened in `took_ns`, in `segment`, and is open from now on.
+    /// Counts a session that opened in `segment` after `took_ns` nanoseconds, and that is open from
+    /// now on.
     pub(crate) fn opened(&self, segment: SegmentIndex, took_ns: u64) {
         let mut counts = self.lock();
         let present = counts.present + 1;
@@ -42,14 +44,14 @@ impl SessionTally {
         counts.present = present;
     }
 
-    /// Counts an attempt that failed in `segment`.
+    /// Counts an attempt to open a session that failed in `segment`.
     pub(crate) fn failed(&self, segment: SegmentIndex, failure: &Failure) {
         let mut counts = self.lock();
         let errors = &mut counts.segment(segment).errors;
         *errors.entry(failure.kind.to_string()).or_default() += 1;
     }
 
-    /// Counts a session that is open no longer, from `segment` on.
+    /// Counts a session that was open and closed in `segment`.
     pub(crate) fn closed(&self, segment: SegmentIndex) {
         let mut counts = self.lock();
         counts.segment(segment);
@@ -61,7 +63,7 @@ impl SessionTally {
         self.lock().present
     }
 
-    /// Converts those of all segments for the report.
+    /// Converts the counts of all segments together for the report.
     pub(crate) fn session_use(&self) -> SessionUse {
         let counts = self.lock();
         let mut whole = SegmentSessions::default();
@@ -76,7 +78,7 @@ impl SessionTally {
         whole.session_use()
     }
 
-    /// Converts those of one segment for the report.
+    /// Converts the counts of one segment for the report.
     pub(crate) fn session_use_in(&self, segment: SegmentIndex) -> SessionUse {
         let counts = self.lock();
         let of = counts.segments.get(segment.index());
@@ -95,8 +97,8 @@ impl SessionTally {
 }
 
 impl SessionCounts {
-    /// Returns the counts of `segment`. Those who are open are so in it, and were in each segment before
-    /// it in which nobody came or went.
+    /// Returns the counts of `segment`, created if needed. A new entry, also that of a skipped
+    /// segment, has the number of sessions open now as its maximum.
     fn segment(&mut self, segment: SegmentIndex) -> &mut SegmentSessions {
         let present_max = self.present;
         if self.segments.len() <= segment.index() {
@@ -132,7 +134,8 @@ mod tests {
         let tally = SessionTally::default();
         (1..=3).for_each(|ns| tally.opened(segments[0], ns));
         tally.failed(segments[0], &Failure::new("refused", "no"));
-        // Nobody comes or goes in the second segment; in the third two leave before one comes.
+        // No session opens or closes in the second segment. In the third two close before one
+        // opens.
         tally.closed(segments[2]);
         tally.closed(segments[2]);
         tally.opened(segments[2], 5);

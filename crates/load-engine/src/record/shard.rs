@@ -19,25 +19,25 @@ use crate::plan::segments::SegmentIndex;
 /// Measurements of one segment on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentTally {
-    /// Tally of each operation of the table; `None` where nothing was recorded.
+    /// Counts of each operation of the table; `None` where nothing was recorded.
     pub(crate) operations: Vec<Option<Box<OperationTally>>>,
     pub(crate) parts: Vec<PartTally>,
     pub(crate) checkout: CheckoutTally,
     pub(crate) failures: FailureSamples,
 }
 
-/// Records of one thread.
+/// Measurements of one thread.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    /// Tally of each measured segment, up to the last one in which something was recorded.
+    /// Measurements of each segment, up to the last one in which something was recorded.
     pub(crate) segments: Vec<SegmentTally>,
     /// Number of parts that requests can have.
     pub(crate) parts: usize,
     pub(crate) interval: Interval,
     pub(crate) finished: FinishedCounts,
-    /// Kinds of failures that stop rules leave out.
+    /// Returns true for kinds of failures that stop rules ignore; absent where they ignore none.
     pub(crate) excused: Option<fn(&str) -> bool>,
-    /// Requests one by one, where they are traced.
+    /// Records of single requests; absent where none are kept.
     pub(crate) trace: Option<Vec<TracedRequest>>,
 }
 
@@ -71,7 +71,7 @@ impl Shard {
         }
         if let Some(trace) = &mut self.trace {
             trace.push(TracedRequest {
-                segment: within.due,
+                segment: within.due.map(SegmentIndex::index),
                 timestamps: *timestamps,
                 retries: outcome.retries,
                 failure: outcome.failure.as_deref().cloned(),
@@ -126,7 +126,7 @@ impl Shard {
         self.finished.count(timestamps.begin_ns(), age_ns);
         if let Some(trace) = &mut self.trace {
             trace.push(TracedRequest {
-                segment: Some(segment),
+                segment: Some(segment.index()),
                 timestamps: Timestamps {
                     done_ns: now_ns,
                     ..*timestamps
@@ -145,7 +145,7 @@ impl Shard {
         }
     }
 
-    /// Counts a failure beside the load, for stop rules alone.
+    /// Counts a failure outside the requests of the load, which only stop rules see.
     pub(crate) fn note_failure(&mut self, failure: &Failure) {
         self.interval.beside += u64::from(!self.is_excused(failure));
     }
@@ -155,7 +155,7 @@ impl Shard {
             .is_some_and(|is_excused| is_excused(&failure.kind))
     }
 
-    /// Returns the tally of `segment`, created where it is the first record.
+    /// Returns the measurements of `segment`, and creates them on first use.
     fn segment(&mut self, segment: SegmentIndex) -> &mut SegmentTally {
         if self.segments.len() <= segment.index() {
             self.add_segments(segment);
@@ -171,8 +171,8 @@ impl Shard {
 }
 
 impl SegmentTally {
-    /// Returns the tally of `id`, created where it is the first record; `None` where the table has no
-    /// such operation.
+    /// Returns the counts of operation `id`, and creates them on first use; `None` if the table has
+    /// no such operation.
     fn operation(
         &mut self,
         operations: &OperationTable,
@@ -195,7 +195,7 @@ impl SegmentTally {
         Some(())
     }
 
-    /// Returns the tally of the part at `index`, created where it is the first record.
+    /// Returns the counts of the part at `index`, and creates them on first use.
     fn part(&mut self, index: usize) -> &mut PartTally {
         if self.parts.len() <= index {
             self.parts.resize_with(index + 1, PartTally::default);
@@ -204,7 +204,8 @@ impl SegmentTally {
     }
 }
 
-/// Masks the secrets of the texts: only what is kept pays for it.
+/// Creates a failure sample with masked texts. Masking is slow, and so done only for samples that
+/// are kept.
 fn sample(operation: &str, phase: &str, at_ns: u64, failure: &Failure) -> FailureSample {
     FailureSample {
         at_ns,

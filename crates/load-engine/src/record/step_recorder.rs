@@ -1,4 +1,4 @@
-//! Recorder of one step, with the segments that say what counts.
+//! Recorder of one step together with its segments, which decide where a request counts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,11 +10,11 @@ use super::timestamps::Timestamps;
 use super::within::Within;
 use crate::plan::segments::{SegmentIndex, Segments};
 
-/// Recorder of one step, its segments and its halt.
+/// Recorder of one step, with its segments and whether its measured part was halted.
 #[derive(Debug)]
 pub(crate) struct StepRecorder {
     pub(crate) recorder: Recorder,
-    /// Set by the controller once the load is ready to begin.
+    /// Segments of the step, set by the controller once the load is ready to begin.
     pub(crate) segments: SetOnce<Segments>,
     halted: AtomicBool,
 }
@@ -28,7 +28,7 @@ impl StepRecorder {
         }
     }
 
-    /// Creates a recorder for which all counts, whenever it comes.
+    /// Creates a recorder with one segment that never ends, so that every request counts.
     pub(crate) fn of_all(recorder: Recorder) -> Self {
         let always = Duration::from_nanos(u64::MAX);
         let segments = Segments::new(0, Duration::ZERO, always, &[]);
@@ -38,23 +38,24 @@ impl StepRecorder {
         }
     }
 
-    /// Ends the measured part: answers that come later do not count for throughput.
+    /// Ends the measured part early. Later answers do not count for throughput.
     pub(crate) fn halt(&self) {
         self.halted.store(true, Ordering::Relaxed);
     }
 
-    /// Returns true if the measured part was halted.
+    /// Returns true if the measured part was ended early.
     pub(crate) fn is_halted(&self) -> bool {
         self.halted.load(Ordering::Relaxed)
     }
 
-    /// Returns the measured segment that holds `instant_ns`, as it was planned.
+    /// Returns the measured segment that contains `instant_ns` by plan; `None` outside the measured
+    /// part.
     pub(crate) fn segment_at(&self, instant_ns: u64) -> Option<SegmentIndex> {
         self.segments.get()?.at(instant_ns)
     }
 
-    /// Returns the position in the measured segments of a request that is over; a halt may have cut
-    /// them short.
+    /// Returns the segments in which a finished request was due and done. A request that finishes
+    /// after the measured part was halted was done in none.
     pub(crate) fn within(&self, timestamps: &Timestamps) -> Within {
         let done = self.segment_at(timestamps.done_ns);
         Within {

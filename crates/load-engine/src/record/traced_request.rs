@@ -1,27 +1,27 @@
-//! Records of single requests, for runs that follow each of them.
+//! Record of a single request, for runs that keep every request.
 
 use super::failure::Failure;
 use super::timestamps::Timestamps;
-use crate::plan::segments::SegmentIndex;
 
-/// One request of a traced run.
+/// Record of one request of a traced run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TracedRequest {
-    /// Segment in which it was due (began, in a closed loop); `None` outside the measured part.
-    pub segment: Option<SegmentIndex>,
-    /// Instants of the request; it was done when it was cut off, where it was.
+    /// Number, from 0, of the segment in which the request was due (began, in a closed loop); `None`
+    /// outside the measured part.
+    pub segment: Option<usize>,
+    /// Timestamps of the request. If it was cut off, `done_ns` is the instant of that.
     pub timestamps: Timestamps,
-    /// Attempts beyond the first.
+    /// Number of attempts after the first one; 0 if the request was cut off.
     pub retries: u64,
-    /// Absent on success, and where it was cut off.
+    /// Reason of the failure; absent on success and if the request was cut off.
     pub failure: Option<Failure>,
-    /// True if it was not over when the drain ended: it counts as censored.
+    /// True if the request was unfinished when the drain ended, so that it counts as censored.
     pub cut_off: bool,
 }
 
 impl TracedRequest {
-    /// Returns the time that it waited for a connection, successful or not, in nanoseconds; a lower
-    /// bound where it was cut off.
+    /// Returns the time that the request waited for a connection, in nanoseconds, whether or not it
+    /// got one. A lower bound if the request was cut off.
     pub fn waited_ns(&self) -> u64 {
         let Timestamps {
             started_ns,
@@ -37,13 +37,14 @@ impl TracedRequest {
         until_ns.saturating_sub(started_ns)
     }
 
-    /// Returns the time that its user felt, in nanoseconds; a lower bound where it was cut off.
+    /// Returns the latency of the request in nanoseconds, from when it was due (or began, in a
+    /// closed loop). A lower bound if it was cut off.
     pub fn felt_ns(&self) -> u64 {
         let timestamps = &self.timestamps;
         timestamps.done_ns.saturating_sub(timestamps.begin_ns())
     }
 
-    /// Returns true if it failed before it had a connection.
+    /// Returns true if the request ended before it had a connection, and was not cut off.
     pub fn gave_up(&self) -> bool {
         self.timestamps.acquired_ns == 0 && !self.cut_off
     }

@@ -2,25 +2,28 @@
 
 use crate::plan::segments::SegmentIndex;
 
-/// Position of a request in its step's measured segments.
+/// Measured segments of a step in whose results a request counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Within {
-    /// Segment in which it was due (began, in a closed loop): its outcome and its phases count there.
-    pub due: Option<SegmentIndex>,
-    /// Segment in which it was done: it counts for the throughput of that one. Answers during the drain
-    /// count for none, as an overloaded target did not carry them.
-    pub done: Option<SegmentIndex>,
+pub(crate) struct Within {
+    /// Segment in which the request was due (began, in a closed loop). Its outcome and times count
+    /// there.
+    pub(crate) due: Option<SegmentIndex>,
+    /// Segment in which the request finished, for whose throughput it counts. `None` for answers
+    /// during the drain, which an overloaded target did not deliver in time.
+    pub(crate) done: Option<SegmentIndex>,
 }
 
 impl Within {
-    /// Due and done in the first measured segment.
-    pub const WHOLLY: Self = Self {
+    /// Value of a request that was due and finished in the first measured segment.
+    pub(crate) const WHOLLY: Self = Self {
         due: Some(SegmentIndex::FIRST),
         done: Some(SegmentIndex::FIRST),
     };
 
-    /// Creates the position in a step with one measured segment.
-    pub fn measured(due: bool, done: bool) -> Self {
+    /// Creates the position of a request in a step with a single measured segment, given whether it
+    /// was due and finished within that segment.
+    #[cfg(test)]
+    pub(crate) fn measured(due: bool, done: bool) -> Self {
         Self {
             due: due.then_some(SegmentIndex::FIRST),
             done: done.then_some(SegmentIndex::FIRST),

@@ -1,15 +1,17 @@
-//! Arrivals that were released and not yet taken up.
+//! Queue of arrivals that were released and that no session has taken up yet.
 
 use crossbeam_queue::ArrayQueue;
 use tokio::sync::Semaphore;
 
 use crate::record::in_flight_request::Arrival;
 
-/// Arrivals that may wait; a step in which more wait has lost its target and is stopped.
+/// Largest number of waiting arrivals. If more wait, the target cannot keep up at all, and the step
+/// is stopped.
 pub(crate) const ARRIVAL_QUEUE_CAPACITY: usize = 1 << 18;
 
-/// A bounded queue that sessions wait at in the order in which they came. Neither side
-/// allocates: the ring is made once, and a waiter's place lies in its own future.
+/// Bounded queue of arrivals. Waiting sessions are served in the order in which they came. Neither
+/// pushing nor taking allocates: the ring buffer is allocated once, and a waiter is stored in its
+/// own future.
 #[derive(Debug)]
 pub(crate) struct ArrivalQueue {
     ring: ArrayQueue<Arrival>,
@@ -24,7 +26,7 @@ impl ArrivalQueue {
         }
     }
 
-    /// Lets an arrival go; `false` when the bound is reached and it was not taken in.
+    /// Adds an arrival. Returns false, without adding it, if the queue is full.
     pub(crate) fn push(&self, arrival: Arrival) -> bool {
         let taken_in = self.ring.push(arrival).is_ok();
         if taken_in {
@@ -33,10 +35,10 @@ impl ArrivalQueue {
         taken_in
     }
 
-    /// The next arrival, and whether it had to wait because no session was free when it was
-    /// released; `None` once the pacer has ended and nothing waits any more.
+    /// Waits for the next arrival. Returns it with true if it had to wait because no session was
+    /// free when it was released. `None` once the pacer has ended and the queue is empty.
     pub(crate) async fn next(&self) -> Option<(Arrival, bool)> {
-        // A free permit is one that no session waited for.
+        // If a permit is free, no session waited when the arrival was pushed.
         let (permit, waited) = match self.waiting.try_acquire() {
             Ok(permit) => (permit, true),
             Err(_) => (self.waiting.acquire().await.ok()?, false),
@@ -45,12 +47,13 @@ impl ArrivalQueue {
         Some((self.ring.pop()?, waited))
     }
 
-    /// Takes what waits without waiting, for the count of what was never taken up.
+    /// Returns the next arrival if one is in the queue, to count those that no session took up.
     pub(crate) fn try_next(&self) -> Option<Arrival> {
         self.ring.pop()
     }
 
-    /// Nothing more will be released: each of `sessions` sessions finds the end once.
+    /// Ends the queue: nothing more will be released. Each of `sessions` sessions sees the end
+    /// once.
     pub(crate) fn close(&self, sessions: usize) {
         self.waiting.add_permits(sessions);
     }
@@ -69,7 +72,8 @@ mod tests {
         released_ns: 2,
     };
 
-    /// Polls once: a session that finds nothing waits from then on.
+    /// Polls the session's future once and returns true if it is pending. A session that finds no
+    /// arrival waits in the queue from then on.
     async fn starts_to_wait<F: Future>(session: &mut Pin<&mut F>) -> bool {
         poll_fn(|context| Poll::Ready(session.as_mut().poll(context).is_pending())).await
     }

@@ -1,4 +1,5 @@
-//! Takers of an open loop's arrivals: each takes one up, has it answered, and takes up the next.
+//! Servers of an open loop's arrivals. Each takes up an arrival, makes its request, waits for the
+//! answer, and takes up the next.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use crate::record::in_flight_request::{Arrival, InFlightRequest};
 use crate::record::operation_table::OperationId;
 use crate::record::outcome::Outcome;
 
-/// Serves arrivals with a session of its own that was opened before the step.
+/// Serves arrivals with one session, which is opened before the step.
 ///
 /// # Errors
 /// Fails if the session cannot be opened.
@@ -37,8 +38,8 @@ pub(super) async fn serve<T: Target>(
     Ok(())
 }
 
-/// Serves arrivals with the worker's idle sessions, of which another one opens where none is idle. An
-/// opening that fails is a failure of its arrival.
+/// Serves arrivals with idle sessions of the worker. Opens a new session if none is idle; if that
+/// fails, its arrival has failed.
 pub(super) async fn serve_when_due<T: Target>(
     target: Arc<T>,
     idle: Arc<IdleSessions<T::Session>>,
@@ -61,7 +62,8 @@ pub(super) async fn serve_when_due<T: Target>(
     Ok(())
 }
 
-/// Returns the next arrival, counted where it waited because no session was free.
+/// Waits for the next arrival, and counts it as delayed if it had to wait because no session was
+/// free.
 async fn next(queue: &ArrivalQueue, shared: &StepState) -> Option<Arrival> {
     let (arrival, waited) = queue.next().await?;
     if waited {
@@ -70,8 +72,8 @@ async fn next(queue: &ArrivalQueue, shared: &StepState) -> Option<Arrival> {
     Some(arrival)
 }
 
-/// Idle sessions of one worker. The one that was used last is used next, so that no more open than are
-/// needed at once.
+/// Idle sessions of one worker. The session that was used last is used next, so that no more
+/// sessions open than are needed at the same time.
 pub(super) struct IdleSessions<S> {
     worker: WorkerShare,
     idle: Mutex<Vec<OpenSession<S>>>,
@@ -79,7 +81,7 @@ pub(super) struct IdleSessions<S> {
 }
 
 impl<S: Session> IdleSessions<S> {
-    /// None, of at most `most` sessions.
+    /// Creates the empty list of a worker that opens at most `most` sessions.
     pub(super) fn new(worker: WorkerShare, most: u64) -> Self {
         Self {
             worker,
@@ -106,7 +108,7 @@ impl<S: Session> IdleSessions<S> {
         self.lock().push(session);
     }
 
-    /// Closes all of them.
+    /// Closes all idle sessions.
     pub(super) async fn close(&self) {
         let idle = std::mem::take(&mut *self.lock());
         for session in idle {

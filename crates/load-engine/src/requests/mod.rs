@@ -1,4 +1,4 @@
-//! Load of requests: users who ask and wait, or arrivals that come when due.
+//! Load of requests: by users who wait for their answers, or by arrivals at a rate.
 
 pub(crate) mod arrival_queue;
 mod arrival_server;

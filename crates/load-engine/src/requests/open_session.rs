@@ -1,4 +1,4 @@
-//! Sessions that open during a step, and count as open until they are dropped.
+//! Sessions that open during a step. Each counts as open until it is dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::target::{Session, Target, UserId};
 use crate::load::step_state::StepState;
 use crate::record::failure::Failure;
 
-/// Pause after the first opening that fails; each further one waits twice as long as the one before.
+/// Pause after the first failed attempt to open a session. It doubles after each further one.
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 /// Longest pause between two attempts.
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ pub(super) struct OpenSession<S> {
     open: OpenCount,
 }
 
-/// Counts one session as open until it is dropped.
+/// Guard that counts one session as open until it is dropped.
 struct OpenCount(Arc<StepState>);
 
 impl Drop for OpenCount {
@@ -31,10 +31,10 @@ impl Drop for OpenCount {
 }
 
 impl<S: Session> OpenSession<S> {
-    /// Opens the session of `user`, and counts what became of it.
+    /// Opens the session of `user`, and counts its success or failure.
     ///
     /// # Errors
-    /// Fails if the target refuses it.
+    /// Fails if the target does not open the session.
     pub(super) async fn open<T: Target<Session = S>>(
         target: &T,
         user: UserId,
@@ -57,8 +57,8 @@ impl<S: Session> OpenSession<S> {
         }
     }
 
-    /// Opens the session of `user`, as often as it takes; `None` where `until_ns` or the end of the load
-    /// comes first.
+    /// Opens the session of `user`, and repeats failed attempts. `None` if `until_ns` passes, or
+    /// the step is halted, before an attempt succeeds.
     pub(super) async fn open_until<T: Target<Session = S>>(
         target: &T,
         user: UserId,
@@ -85,7 +85,7 @@ impl<S: Session> OpenSession<S> {
     }
 }
 
-/// Returns the pause after attempt number `attempt`, from 0, has failed.
+/// Returns the pause after attempt number `attempt` (from 0) has failed.
 fn retry_pause(attempt: u32) -> Duration {
     FIRST_RETRY
         .saturating_mul(1 << attempt.min(16))

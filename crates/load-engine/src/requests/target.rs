@@ -1,4 +1,4 @@
-//! The target of a load, the sessions that users have on it, and the outcome of each request.
+//! Interface to the target of a load, and to the sessions that users have on it.
 
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
@@ -7,40 +7,42 @@ use crate::record::outcome::{Outcome, Part};
 use crate::record::pool_sums::PoolSample;
 use crate::record::timestamps::Timestamps;
 
-/// One user (closed loop) or one place among the requests in flight (open loop), from 0 over all workers.
+/// Number of a user (closed loop) or of a session for requests in flight (open loop), counted from
+/// 0 over all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserId(pub u64);
 
-/// Target of the load, as one worker's runtime sees it.
+/// Target of the load, such as a pool of connections. Each worker has one of its own.
 pub trait Target: Send + Sync + 'static {
-    /// One user's state on it.
+    /// Session of one user on the target.
     type Session: Session;
 
-    /// Opens a session: connects, where each user has a connection of its own.
+    /// Opens a session. Connects to the server if each user has a connection of its own.
     fn open(&self, user: UserId) -> impl Future<Output = Result<Self::Session, Failure>> + Send;
 
-    /// Its pool as it is now; `None` where there is none.
+    /// Samples the target's pool; `None` if it has no pool.
     fn pool(&self) -> Option<PoolSample> {
         None
     }
 
-    /// Gives back what it holds.
+    /// Releases the resources of the target.
     fn close(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
 }
 
-/// One user's state on a target.
+/// Session of one user on a target.
 pub trait Session: Send + 'static {
-    /// One arrival, from taking it up to having its answer.
+    /// Makes one request and waits for its answer. Stamps the phases that it knows in `timestamps`.
     fn request(&mut self, timestamps: &mut Timestamps) -> impl Future<Output = Outcome> + Send;
 
-    /// The parts of the last request, where they are told apart.
+    /// Returns the parts of the last request; empty where requests have none.
     fn parts(&self) -> &[Part] {
         &[]
     }
 
-    /// Gives back what it holds; not called when the drain's bound cuts it off.
+    /// Releases the resources of the session. Not called if the session is cut off at the end of
+    /// the drain.
     fn close(self) -> impl Future<Output = ()> + Send
     where
         Self: Sized,
@@ -49,21 +51,23 @@ pub trait Session: Send + 'static {
     }
 }
 
-/// Makes the target of each worker inside that worker's runtime, because pools and sockets
-/// belong to the runtime that made them.
+/// Factory that creates the target of each worker. It does so inside that worker's runtime, because
+/// pools and sockets belong to the runtime that created them.
 pub trait TargetFactory: Send + Sync + 'static {
-    /// Type of the targets that it makes.
+    /// Type of the targets that the factory creates.
     type Target: Target;
 
-    /// Returns the operations of its requests; the same table each time, where sessions add to it.
+    /// Returns the operations of the target's requests. If sessions add operations, every call must
+    /// return the same table.
     fn operations(&self) -> OperationTable;
 
-    /// Returns the names that [`Part::part`] indexes.
+    /// Returns the names of the parts of requests, in the order of [`Part::part`].
     fn parts(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Makes the target of `worker`: on a shared runtime there is one, per core there are several.
+    /// Creates the target of `worker`. A shared runtime is a single worker; with a runtime per core
+    /// there are several.
     fn build(
         &self,
         worker: WorkerShare,

@@ -1,4 +1,4 @@
-//! Users of a closed loop: each asks, waits for the answer, pauses, and asks again.
+//! Users of a closed loop. Each makes a request, waits for the answer, pauses, and repeats.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::plan::user_schedule::Presence;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 
-/// Runs a user who is there from the start of the step to its end.
+/// Runs a user who is present for the whole step.
 ///
 /// # Errors
 /// Fails if the session cannot be opened.
@@ -36,8 +36,8 @@ pub(super) async fn stay<T: Target>(
     Ok(())
 }
 
-/// Runs a user who comes and goes: each time with a session of its own, which opens when the user comes.
-/// One who is to leave has its answer first.
+/// Runs a user who is present at certain times. Each time, the user opens a new session. A user
+/// whose time is over waits for the current answer before leaving.
 pub(super) async fn come_and_go<T: Target>(
     target: Arc<T>,
     user: UserId,
@@ -63,8 +63,8 @@ pub(super) async fn come_and_go<T: Target>(
     Ok(())
 }
 
-/// Makes one request after the other, and returns the instant at which the last one was over; none
-/// begins from `until_ns` on.
+/// Makes requests one after the other; none begins at or after `until_ns`. Returns the instant at
+/// which the last one finished.
 async fn ask_until<S: Session>(
     session: &mut S,
     until_ns: u64,

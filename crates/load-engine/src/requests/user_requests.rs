@@ -1,4 +1,4 @@
-//! Requests of one user: their number, and the pauses between them.
+//! Requests of one user: the number still to be made, and the pauses between them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::plan::think_time::{Pauses, ThinkTime};
 /// Requests that one user of a closed loop makes.
 #[derive(Debug)]
 pub(super) struct UserRequests {
-    /// Number of requests that are left; absent where there is no limit.
+    /// Number of requests still to be made; absent where there is no limit.
     left: Option<u64>,
     pauses: Pauses,
 }
@@ -24,13 +24,13 @@ impl UserRequests {
         }
     }
 
-    /// Returns true if the user makes no further one.
+    /// Returns true if the user makes no further request.
     pub(super) fn are_over(&self) -> bool {
         self.left == Some(0)
     }
 
-    /// Counts a request, and returns the pause after it. One that `failed` is the last one of a limited
-    /// number.
+    /// Counts a request, and returns the pause after it. If the number of requests is limited, a
+    /// request that `failed` is the user's last.
     pub(super) fn pause_after(&mut self, failed: bool) -> Option<Duration> {
         let left = self.left.map(|left| left.saturating_sub(1));
         self.left = left.map(|left| if failed { 0 } else { left });

@@ -1,4 +1,4 @@
-//! Work inside one runtime: the pacer, the sessions, and the watch over the pool.
+//! Work of one worker, inside its runtime: the pacer, the sessions, and the sampling of the pool.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,26 +26,26 @@ const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const RELEASED_AT_A_STRETCH: usize = 32;
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 
-/// Work beside the load of one worker, on its target.
+/// Work that a worker does on its target beside the load.
 pub(crate) trait BesideLoad<T>: Send {
     /// Begins the work, before any session is open.
     fn begin(&mut self, target: &Arc<T>, state: &Arc<StepState>);
 
-    /// Ends the work, within a bound, once all requests are recorded.
+    /// Ends the work, within a bounded time, once all requests are recorded.
     fn end(self, target: &Arc<T>) -> impl Future<Output = ()> + Send;
 }
 
-/// Does nothing beside the load.
+/// Implementation for loads without such work.
 impl<T: Send + Sync> BesideLoad<T> for () {
     fn begin(&mut self, _: &Arc<T>, _: &Arc<StepState>) {}
 
     async fn end(self, _: &Arc<T>) {}
 }
 
-/// Runs one worker's share of a step to its end.
+/// Makes one worker's share of a step's load.
 ///
 /// # Errors
-/// Fails if its target or a session cannot be opened.
+/// Fails if the target cannot be created, or a session cannot be opened.
 pub(crate) async fn work<F: TargetFactory>(
     worker: WorkerShare,
     plan: Arc<StepPlan>,
@@ -78,8 +78,8 @@ pub(crate) async fn work<F: TargetFactory>(
     result
 }
 
-/// Opens this worker's sessions, makes its load until the step ends, and records what was never
-/// taken up.
+/// Opens this worker's sessions and makes its load until the step ends. Records arrivals that no
+/// session took up as censored.
 async fn make_load<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
@@ -115,7 +115,7 @@ async fn make_load<T: Target>(
         let _ = pacer.await;
     }
     while let Some(arrival) = queue.try_next() {
-        // Released and never taken up: as censored as what was cut off.
+        // Arrivals that no session took up count as censored, like requests that are cut off.
         shared.count_delayed(arrival.due_ns);
         drop(InFlightRequest::never_started(&shared.step, arrival));
     }
@@ -155,7 +155,7 @@ fn open_upfront<T: Target>(
     tasks
 }
 
-/// Starts the tasks of users who come and go.
+/// Starts the tasks of users who come and leave during the step.
 fn expect_users<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
@@ -177,7 +177,7 @@ fn expect_users<T: Target>(
     tasks
 }
 
-/// Starts the tasks that take up arrivals with sessions that open when they are needed.
+/// Starts the tasks that serve arrivals with sessions that open when they are needed.
 fn expect_arrivals<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
@@ -194,7 +194,7 @@ fn expect_arrivals<T: Target>(
     tasks
 }
 
-/// Waits for all sessions, or cuts them off when told to.
+/// Waits for all sessions; cuts them off once the state's abort token is cancelled.
 async fn finish(tasks: &mut SessionTasks, shared: &StepState) -> Result<(), Failure> {
     let mut first_failure = None;
     loop {
@@ -218,7 +218,7 @@ async fn finish(tasks: &mut SessionTasks, shared: &StepState) -> Result<(), Fail
     }
 }
 
-/// Releases each arrival when it is due, until the curve or the step ends.
+/// Releases each arrival when it is due, until the curve ends or the step is halted.
 async fn pace(
     worker: WorkerShare,
     plan: StepPlan,
@@ -237,7 +237,8 @@ async fn pace(
     }
     let ended_ns = monotonic_ns();
     for due_ns in due.take_while(|due_ns| *due_ns < segments.measure_end_ns().min(ended_ns)) {
-        // Due, and never let go: as censored as what is cut off.
+        // Arrivals that were due but not released count as censored, like requests that are cut
+        // off.
         let arrival = Arrival {
             due_ns,
             released_ns: ended_ns,
@@ -277,7 +278,7 @@ async fn release_all(
             });
         }
         if n % RELEASED_AT_A_STRETCH == 0 {
-            // A pacer that catches up never has to wait, and would starve its own sessions.
+            // A pacer that is late never waits, and would keep its own sessions from running.
             tokio::task::yield_now().await;
         }
     }

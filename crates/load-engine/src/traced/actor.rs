@@ -1,4 +1,4 @@
-//! Actors of a traced run, and their view of it.
+//! Actors of a traced run, and their view of the run.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 use crate::load::step_state::StepState;
 use crate::record::failure::Failure;
 
-/// Task beside the requests of a traced run, on the same target: it holds connections, plants a fault,
-/// or tends a pool.
+/// Task that runs beside the requests of a traced run, on the same target. It holds connections,
+/// injects a fault, or reconfigures a pool.
 pub trait Actor<T>: Send + 'static {
-    /// Acts until the run ends. What it still does half a second later is cut off.
+    /// Acts until the run ends. Half a second after the end it is cut off.
     fn act(&mut self, target: &Arc<T>, run: &RunView) -> impl Future<Output = ()> + Send;
 
-    /// Examines the target once all requests are over and no actor acts, before it is closed; for at
-    /// most ten seconds, and not after a run that ended early.
+    /// Examines the target once all requests and all actors have ended, before the target is
+    /// closed. Takes ten seconds at most, and is not called if the run ended early.
     fn examine(self, target: &Arc<T>) -> impl Future<Output = ()> + Send
     where
         Self: Sized,
@@ -27,7 +27,7 @@ pub trait Actor<T>: Send + 'static {
     }
 }
 
-/// Acts in no way, in a run that is nothing but its load.
+/// Actor that does nothing.
 impl<T: Send + Sync> Actor<T> for () {
     async fn act(&mut self, _: &Arc<T>, _: &RunView) {}
 }
@@ -36,7 +36,7 @@ impl<T: Send + Sync> Actor<T> for () {
 #[derive(Debug, Clone)]
 pub struct RunView {
     state: Arc<StepState>,
-    /// Cancelled when the run ends, early or not.
+    /// Token that is cancelled when the run ends, early or not.
     over: CancellationToken,
     boundaries: Vec<u64>,
 }
@@ -52,14 +52,14 @@ impl RunView {
         }
     }
 
-    /// Returns the planned start of the measured segment at `index`, on `CLOCK_MONOTONIC`, in
-    /// nanoseconds; the end of the last one behind it.
+    /// Returns the planned start of the measured segment at position `index`, on `CLOCK_MONOTONIC`
+    /// in nanoseconds. For larger positions this is the end of the last segment.
     pub fn segment_start_ns(&self, index: usize) -> u64 {
         let start = self.boundaries.get(index).or(self.boundaries.last());
         start.copied().unwrap_or(0)
     }
 
-    /// Waits until `instant_ns`, or until the run ends; returns true if it ended before.
+    /// Waits until `instant_ns`, or until the run ends. Returns true if the run ended first.
     pub async fn ends_before(&self, instant_ns: u64) -> bool {
         let left_ns = instant_ns.saturating_sub(monotonic_ns());
         tokio::select! {
@@ -69,7 +69,7 @@ impl RunView {
         }
     }
 
-    /// Returns once the run has ended, early or not.
+    /// Waits until the run has ended, early or not.
     pub async fn ended(&self) {
         self.over.cancelled().await;
     }
@@ -79,7 +79,8 @@ impl RunView {
         self.over.is_cancelled()
     }
 
-    /// Reports a failure of the actor's own to the stop rules; the load's results do not count it.
+    /// Reports a failure of the actor to the stop rules. It does not count in the results of the
+    /// load.
     pub fn note_failure(&self, failure: &Failure) {
         self.state.step.recorder.note_failure(failure);
     }

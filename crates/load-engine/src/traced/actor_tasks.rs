@@ -11,12 +11,12 @@ use super::actor::{Actor, RunView};
 use crate::load::step_state::StepState;
 use crate::requests::worker::BesideLoad;
 
-/// Time that actors have to notice the end of the run.
+/// Time that actors have to react to the end of the run.
 const ENDING_BOUND: Duration = Duration::from_millis(500);
-/// Bound on the examination of the target after a run.
+/// Longest time for the examination of the target after a run.
 const EXAMINING_BOUND: Duration = Duration::from_secs(10);
 
-/// Actors of a run, each on a task of its own while it acts.
+/// Actors of a run, each with its own task.
 #[derive(Debug)]
 pub(crate) struct ActorTasks<A> {
     waiting: Vec<A>,

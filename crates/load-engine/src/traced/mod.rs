@@ -1,4 +1,4 @@
-//! Traced runs: a load that changes and whose requests are followed one by one, with actors beside it.
+//! Traced runs: a changing load of which every request is recorded, with actors that run beside it.
 
 pub(crate) mod actor;
 pub(crate) mod actor_tasks;

@@ -1,11 +1,11 @@
-//! The plan of a traced run.
+//! Plan of a traced run.
 
 use std::time::Duration;
 
 use crate::plan::curve_segments::NamedSegment;
 use crate::plan::step_plan::{RuntimeKind, StepPlan};
 
-/// Plan of a traced run: its load, and the segments that are told as steps of the report.
+/// Plan of a traced run: its load, and its segments, each of which becomes a step of the report.
 #[derive(Debug, Clone)]
 pub struct TracedPlan {
     whole: StepPlan,
@@ -13,19 +13,20 @@ pub struct TracedPlan {
     excused: Excused,
 }
 
-/// Failures and waits that a run plants itself: stop rules leave them out, the report does not.
+/// Failures and waits that a run causes on purpose. Stop rules ignore them; the report includes
+/// them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Excused {
-    /// Function that returns true for the kinds of these failures.
+    /// Function that returns true for the kinds of failures that are caused on purpose.
     pub failures: Option<fn(&str) -> bool>,
-    /// Time for which a request may wait because of what was planted.
+    /// Length of a wait that is caused on purpose, by which a request may be slower.
     pub wait: Duration,
 }
 
 impl TracedPlan {
-    /// Creates the plan of a run with the load, drain, rules and seed of `whole`. Each of `segments`
-    /// is told as a step with its own name, parameters and load, and measured for its own time, one
-    /// after the other. Requests come from one shared runtime.
+    /// Creates the plan of a run with the load, drain, rules and seed of `whole`. Each of
+    /// `segments` becomes a step of the report with its own name, parameters and load; it is
+    /// measured for its own time, after the one before. One shared runtime makes the requests.
     pub fn new(whole: StepPlan, segments: Vec<StepPlan>) -> Self {
         let mut start_s = 0.0;
         let named = segments.iter().map(|segment| {
@@ -49,7 +50,7 @@ impl TracedPlan {
         }
     }
 
-    /// Leaves what the run plants itself out of what stop rules see.
+    /// Makes stop rules ignore the failures and waits that the run causes on purpose.
     #[must_use]
     pub fn excusing(mut self, excused: Excused) -> Self {
         self.excused = excused;

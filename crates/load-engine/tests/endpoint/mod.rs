@@ -1,4 +1,4 @@
-//! An endpoint of held connections whose answers are known, and steps against it.
+//! Endpoint of held connections that behaves as a test commands, and steps against it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use tokio::sync::Notify;
 /// Behaviour of the endpoint, which may change while connections are open.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// Connections that it takes; further ones are refused.
+    /// Largest number of connections that the endpoint accepts; it refuses further ones.
     pub(crate) most: AtomicU64,
     taken: AtomicU64,
-    /// True while it answers nothing.
+    /// True while the endpoint answers nothing.
     pub(crate) hangs: AtomicBool,
-    /// True while its answers are wrong.
+    /// True while the endpoint's answers are wrong.
     pub(crate) is_wrong: AtomicBool,
-    /// Connections with numbers below this one are lost as soon as they are told.
+    /// Number below which connections break when `lose` is notified.
     lost_below: AtomicU64,
     lose: Notify,
-    /// Messages that it got.
+    /// Number of messages that the endpoint received.
     pub(crate) messages: AtomicU64,
     pub(crate) closed: AtomicU64,
 }
@@ -45,14 +45,14 @@ impl Endpoint {
         })
     }
 
-    /// Loses the connections with numbers below `id`.
+    /// Breaks the connections with numbers below `id`.
     pub(crate) fn lose_below(&self, id: u64) {
         self.lost_below.store(id, Ordering::SeqCst);
         self.lose.notify_waiters();
     }
 }
 
-/// Opens connections to an [`Endpoint`].
+/// Factory of connections to an [`Endpoint`].
 pub(crate) struct EndpointFactory(pub(crate) Arc<Endpoint>);
 
 pub(crate) struct EndpointConnection {
@@ -144,7 +144,7 @@ pub(crate) fn start_with(
     HeldLoad::start(Arc::new(EndpointFactory(Arc::clone(endpoint))), settings).unwrap()
 }
 
-/// A step in which `talkers` connections share 500 messages per second.
+/// Plan of a step in which `talkers` connections together send 500 messages per second.
 pub(crate) fn open_loop(talkers: u64, measure: Duration) -> StepPlan {
     let load = LoadPlan::Open {
         rate_per_s: 500.0,
@@ -154,7 +154,7 @@ pub(crate) fn open_loop(talkers: u64, measure: Duration) -> StepPlan {
     plan(load, measure)
 }
 
-/// A step in which `talkers` connections talk without a pause.
+/// Plan of a step in which `talkers` connections exchange messages without pauses.
 pub(crate) fn closed_loop(talkers: u64, measure: Duration) -> StepPlan {
     let load = LoadPlan::Closed {
         users: talkers,

@@ -1,4 +1,4 @@
-//! A target whose behaviour is known, and steps against it.
+//! Target of known behaviour, and steps against it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use load_engine::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Serves `at_once` hits at once, each in `takes`; between `stalls` (of the monotonic clock) it
-/// answers nobody; every `fails_every`-th hit fails.
+/// Behaviour of the target. It serves `at_once` requests at a time, each in `takes`. While the
+/// monotonic clock is within `stall`, it answers nothing. Every `fails_every`-th request fails.
 pub(crate) struct Known {
     pub(crate) at_once: usize,
     pub(crate) takes: Duration,
     pub(crate) stall: Option<(u64, u64)>,
     pub(crate) fails_every: u64,
     pub(crate) opens: bool,
-    /// So many openings are refused, the first ones.
+    /// Number of openings that are refused, the first ones.
     pub(crate) refuses: u64,
     pub(crate) hangs: bool,
-    /// Counts sessions and targets that were closed.
+    /// Number of sessions and targets that were closed.
     pub(crate) closed: AtomicU64,
 }
 
@@ -76,16 +76,16 @@ impl TargetFactory for KnownFactory {
     }
 }
 
-/// The factory of a known target.
+/// Factory of the known target.
 pub(crate) struct KnownFactory(pub(crate) Arc<Known>);
 
 impl KnownTarget {
-    /// Takes one of its places, as a request does.
+    /// Takes one of the target's places, as a request does.
     pub(crate) async fn place(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.places).acquire_owned().await.unwrap()
     }
 
-    /// Returns the number of places that nobody has.
+    /// Returns the number of free places.
     pub(crate) fn free(&self) -> usize {
         self.places.available_permits()
     }

@@ -4,8 +4,8 @@
 use bench_report::{EvidenceRow, ServerEvidence};
 
 use super::message;
-use crate::client::Client;
-use crate::foreign_text::text;
+use crate::server::client::Client;
+use crate::server::foreign_text::text;
 
 const TRIGGERS: &str = "SELECT /* plimsoll evidence */ t.tgrelid::regclass::text, t.tgname::text,
            t.tgfoid::regproc::text

@@ -1,7 +1,7 @@
 //! Kinds of objects with counters, and the columns that are read.
 
 use super::message;
-use crate::client::Client;
+use crate::server::client::Client;
 
 /// Name of the kind that foreign keys and triggers belong to.
 pub(super) const TABLES: &str = "tables";

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::Row;
 
-use crate::client::Client;
 use crate::failure::from_postgres;
-use crate::foreign_text::text;
+use crate::server::client::Client;
+use crate::server::foreign_text::text;
 use kinds::{KINDS, ObjectColumn, ObjectKind};
 
 /// Objects of a kind beyond which their counters are not read: that would take seconds.

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Error, Row};
 
-use crate::client::Client;
 use crate::failure::from_postgres;
 use crate::fingerprint;
-use crate::foreign_text::text;
+use crate::server::client::Client;
+use crate::server::foreign_text::text;
 use columns::{CALLS, COLUMNS, EXEC_NS};
 
 /// Most statements of a table of the evidence.

@@ -1,5 +1,5 @@
-//! Context that every part of the overview is drawn with: state, size, and the common shape of its
-//! lines (a label, a share, a bar, and the last minutes on the right).
+//! Context for drawing each part of the overview: state, size, and the common form of its lines (a label, a
+//! share, a bar, and the last minutes on the right).
 
 use bench_cli::table::ratio;
 use ratatui::style::Style;
@@ -12,41 +12,41 @@ use crate::watch::latest::LatestFigures;
 use crate::watch::model::Model;
 use bench_cli::terminal_text::{columns, figure, fitted, right};
 
-/// Columns of a line's label.
+/// Width of a line's label, in columns.
 pub(super) const LABEL: usize = 9;
-/// Columns of a share, as in `100.0 %`.
+/// Width of a share such as `100.0 %`, in columns.
 const SHARE: usize = 7;
-/// Columns of the words behind a bar.
+/// Width of the words after a bar, in columns.
 const WORDS: usize = 21;
-/// Least columns of a sparkline.
+/// Smallest width of a sparkline, in columns.
 pub(super) const LEAST_SPARK: usize = 4;
-/// Least time that a sparkline shows, in nanoseconds.
+/// Shortest time that a sparkline shows, in nanoseconds.
 const SPARK_NS: u64 = 120_000_000_000;
 
-/// Line of the overview with its rank: where there is too little room the line with the highest
-/// rank is left out first, with all of its block that has the same rank or a higher one.
+/// Line of the overview with its rank. If there is too little room, the line with the highest rank is left
+/// out first, together with the lines of its block that have the same rank or a higher one.
 #[derive(Debug)]
 pub(super) struct OverviewLine {
     /// Content.
     pub(super) line: Line<'static>,
-    /// Rank; a line of rank 0 is never left out.
+    /// Rank of the line; rank 0 is never left out.
     pub(super) rank: u8,
-    /// Name of the block of lines that it belongs to.
+    /// Name of the block that the line belongs to.
     pub(super) block: &'static str,
 }
 
-/// State and size that the overview is drawn with.
+/// State and size for drawing the overview.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DrawContext<'a> {
     /// State of the view.
     pub(super) model: &'a Model,
-    /// Newest figures of that state.
+    /// Newest figures of the state that is shown.
     pub(super) machine: &'a LatestFigures,
     /// Styles.
     pub(super) palette: Palette,
-    /// Columns of the terminal.
+    /// Width of the terminal, in columns.
     pub(super) width: usize,
-    /// Lines of the terminal.
+    /// Height of the terminal, in lines.
     pub(super) height: usize,
 }
 
@@ -62,7 +62,8 @@ impl<'a> DrawContext<'a> {
         }
     }
 
-    /// Draws `label share bar words spark`; without `words` the bar has their room too.
+    /// Draws a line with label, share, bar, words and sparkline. Without `words` the bar uses their room,
+    /// too.
     pub(super) fn gauge(
         &self,
         label: &str,
@@ -101,7 +102,8 @@ impl<'a> DrawContext<'a> {
         Span::styled(fitted(text, LABEL), self.palette.label())
     }
 
-    /// Draws a sparkline of the last two minutes or more, scaled to `top` or to its own peak.
+    /// Draws a sparkline of the last two minutes or more. Its full height is `top`, or its own peak without
+    /// `top`.
     pub(super) fn spark(&self, trace: &Trend, width: usize, top: Option<f64>) -> Span<'static> {
         let history = &self.model.shown().history;
         let slots = SPARK_NS.div_ceil(history.slot_ns()) as usize;
@@ -111,7 +113,7 @@ impl<'a> DrawContext<'a> {
         Span::styled(shape, self.palette.spark())
     }
 
-    /// Draws `first` and as many of the items after it as fit.
+    /// Draws `first` and as many of the items as fit after it.
     pub(super) fn items(&self, first: Span<'static>, items: Vec<Item>) -> Line<'static> {
         self.spaced(first, items, "  ")
     }
@@ -139,10 +141,10 @@ impl<'a> DrawContext<'a> {
     }
 }
 
-/// Part of a line that is shown or left out as a whole.
+/// Part of a line that is either shown completely or left out.
 pub(super) type Item = Vec<Span<'static>>;
 
-/// Draws `title figure`.
+/// Draws an item with a title and a figure.
 pub(super) fn item(title: &str, value: Option<f64>, unit: fn(f64) -> String) -> Item {
     vec![Span::raw(format!("{title} {}", figure(value, unit)))]
 }
@@ -152,7 +154,7 @@ pub(super) fn row(block: &'static str, rank: u8, line: Line<'static>) -> Overvie
     OverviewLine { line, rank, block }
 }
 
-/// One solid part of a bar.
+/// Returns a bar with one solid part.
 pub(super) fn solid(ratio: Option<f64>, style: Style) -> [BarPart; 1] {
     [BarPart {
         ratio: ratio.unwrap_or(0.0),
@@ -161,7 +163,7 @@ pub(super) fn solid(ratio: Option<f64>, style: Style) -> [BarPart; 1] {
     }]
 }
 
-/// Removes lines in order of their ranks until at most `most` are left.
+/// Removes lines, those with the highest rank first, until at most `most` are left.
 pub(super) fn fit(mut rows: Vec<OverviewLine>, most: usize) -> Vec<OverviewLine> {
     while rows.len() > most {
         let last = rows
@@ -174,7 +176,8 @@ pub(super) fn fit(mut rows: Vec<OverviewLine>, most: usize) -> Vec<OverviewLine>
         if rank == 0 {
             break;
         }
-        // A row that may be removed alone is: only those of its rank or a higher one go with it.
+        // Removes the lines of the same block with this rank or a higher one. A line that can be removed
+        // alone has a rank above the rest of its block.
         rows.retain(|row| row.block != block || row.rank < rank);
     }
     rows

@@ -1,4 +1,4 @@
-//! Lines on CPU time: of the limit or the machine, by state, and of each core.
+//! Lines about CPU time: of the limit or of the machine, by state, and of each core.
 
 use bench_cli::table::{rate, ratio};
 use host_metrics::metric::{cgroup, cpu, host};
@@ -10,12 +10,12 @@ use super::glyph::{self, BarPart};
 use crate::watch::history::Trend;
 use bench_cli::terminal_text::{columns, figure, fitted, right};
 
-/// Least columns of a core's number, bar and share.
+/// Smallest width of a core's number, bar and share, in columns.
 const CORE: usize = 20;
-/// Share from which a core is shown as waiting or stolen where there is no room for a bar.
+/// Share of a core's time. Without room for bars, a core is marked as waiting or stolen from this share on.
 const MOSTLY: f64 = 0.5;
 
-/// State of CPU time, or several: title, short title, shape, colour and series.
+/// State of CPU time, or several states together: title, short title, shape, colour and series.
 struct CpuState {
     title: &'static str,
     short: &'static str,
@@ -24,7 +24,7 @@ struct CpuState {
     series: &'static [&'static str],
 }
 
-/// States in the order of the bar; the first four are busy, the others are not.
+/// States in the order of the bar. The first four count as busy, the others do not.
 const STATES: [CpuState; 6] = [
     CpuState {
         title: "user",
@@ -70,7 +70,7 @@ const STATES: [CpuState; 6] = [
     },
 ];
 
-/// Shares that are listed where there is room.
+/// States whose shares are listed if there is room: title and series.
 const OTHERS: [(&str, &str); 4] = [
     ("irq", cpu::IRQ.name()),
     ("softirq", cpu::SOFTIRQ.name()),
@@ -78,7 +78,7 @@ const OTHERS: [(&str, &str); 4] = [
     ("idle", cpu::IDLE.name()),
 ];
 
-/// Lines on CPU time.
+/// Returns the lines about CPU time.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let used = cx.machine.cpu(cx.model.about.cores);
     let mut rows = Vec::new();
@@ -114,7 +114,7 @@ fn sum(cx: &DrawContext, core: Option<&str>, state: &CpuState) -> Option<f64> {
         .reduce(|a, b| a + b)
 }
 
-/// Parts of a bar by state; only the busy share where the states are unknown.
+/// Returns the parts of a bar, one for each state; only the busy share if the states are not known.
 fn parts(cx: &DrawContext, core: Option<&str>) -> Vec<BarPart> {
     let part = |state: &CpuState| {
         Some(BarPart {
@@ -131,7 +131,7 @@ fn parts(cx: &DrawContext, core: Option<&str>) -> Vec<BarPart> {
     solid(share(cx, core, cpu::BUSY.name()), style).to_vec()
 }
 
-/// Line on a container's limit: throttled periods and use of the whole machine.
+/// Returns a line about a container's limit: throttled periods, and use of the whole machine.
 fn throttling(cx: &DrawContext) -> Line<'static> {
     let machine = cx.machine;
     let throttled = machine.own_group(cgroup::THROTTLED_PERIODS.name());
@@ -146,7 +146,7 @@ fn throttling(cx: &DrawContext) -> Line<'static> {
     )
 }
 
-/// Line with the share of each state; it is the legend of the bars as well.
+/// Returns a line with the share of each state, which is also the legend of the bars.
 fn states(cx: &DrawContext) -> Line<'static> {
     let roomy = cx.width >= 80;
     let state = |state: &CpuState| {
@@ -171,7 +171,7 @@ fn states(cx: &DrawContext) -> Line<'static> {
     cx.spaced(first, items, space)
 }
 
-/// Formats a share in four columns, without the percent sign, which stands in the line above.
+/// Formats a share in four columns, without the percent sign that the line above has.
 fn percent(value: Option<f64>) -> String {
     match figure(value, ratio).trim_end_matches(" %") {
         "100.0" => "100".to_owned(),
@@ -220,7 +220,7 @@ pub(super) fn count(value: f64) -> String {
     format!("{value:.0}")
 }
 
-/// Lines on the cores: bars where there is room, a character for each core elsewhere.
+/// Returns the lines about the cores: a bar for each core if there is room, otherwise a character for each.
 fn cores(cx: &DrawContext) -> Vec<OverviewLine> {
     let cores = cx.machine.cores();
     let most_rows = (cx.height / 12).max(1);

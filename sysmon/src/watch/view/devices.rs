@@ -1,4 +1,4 @@
-//! Lines on disks and interfaces, side by side, and on GPUs.
+//! Lines about disks and interfaces, side by side, and about GPUs.
 
 use bench_cli::table::{duration_ns, ratio};
 use host_metrics::metric::{disk, gpu, network};
@@ -11,22 +11,22 @@ use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
 use bench_cli::terminal_text::{figure, fitted, right, shortened};
 
-/// Columns between the two halves.
+/// Number of columns between the two halves.
 const GAP: usize = 2;
 /// Column of a table of devices.
 struct DeviceColumn {
     heading: &'static str,
     width: usize,
     series: &'static str,
-    /// Another series; the larger of both is shown.
+    /// Second series; the larger value of both is shown.
     other: Option<&'static str>,
     text: fn(f64) -> String,
 }
 
-/// One half: title, devices and columns.
+/// One half of the lines: title, devices and columns.
 struct Panel<'a> {
     title: &'static str,
-    /// Title where there are more devices than room.
+    /// Title if there are more devices than room.
     short: &'static str,
     names: Vec<&'a str>,
     columns: &'static [DeviceColumn],
@@ -76,7 +76,7 @@ fn few(value: f64) -> String {
     }
 }
 
-/// Lines on disks and interfaces.
+/// Returns the lines about disks and interfaces.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let half = cx.width.saturating_sub(GAP) / 2;
     let disks = Panel {
@@ -123,7 +123,7 @@ impl DeviceColumn {
 }
 
 impl Panel<'_> {
-    /// Heading and a line for each of the busiest devices, in order of their names.
+    /// Returns a heading and a line for each of the busiest devices, in order of their names.
     fn lines(&self, cx: &DrawContext, width: usize) -> Vec<Vec<Span<'static>>> {
         let most = (cx.height / 10).clamp(1, 12);
         let name_width = match width {
@@ -191,7 +191,7 @@ impl Panel<'_> {
     }
 }
 
-/// Two lines for each GPU: use, and further figures.
+/// Returns two lines for each GPU: its use, and further figures.
 pub(super) fn gpus(cx: &DrawContext) -> Vec<OverviewLine> {
     let machine = cx.machine;
     let mut rows = Vec::new();
@@ -229,7 +229,7 @@ pub(super) fn gpus(cx: &DrawContext) -> Vec<OverviewLine> {
     rows
 }
 
-/// Indices of all GPUs with a figure, in order.
+/// Returns the numbers of all GPUs with a figure, in order.
 fn gpu_indices(machine: &LatestFigures) -> Vec<&str> {
     let told = [
         gpu::UTILISATION.name(),

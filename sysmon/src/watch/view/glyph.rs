@@ -10,7 +10,7 @@ const TROUGH: char = '·';
 /// Part of a bar.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BarPart {
-    /// Share of the whole bar, 0 to 1.
+    /// Share of the whole bar, from 0 to 1.
     pub(super) ratio: f64,
     /// Character of the part, which distinguishes it without colours.
     pub(super) glyph: char,
@@ -18,7 +18,7 @@ pub(super) struct BarPart {
     pub(super) style: Style,
 }
 
-/// Block character for the height of `value` under `top`.
+/// Returns the block character whose height is `value` ÷ `top`.
 pub(super) fn level(value: f64, top: f64) -> char {
     if top <= 0.0 {
         return LEVELS[0];
@@ -27,14 +27,14 @@ pub(super) fn level(value: f64, top: f64) -> char {
     LEVELS[eighths.clamp(1, 8) - 1]
 }
 
-/// Sparkline with a character for each column; a space where nothing was read.
+/// Returns a sparkline with a character for each column; a space where nothing was read.
 pub(super) fn spark(columns: &[Option<f64>], top: f64) -> String {
     let shape = |column: &Option<f64>| column.map_or(' ', |value| level(value, top));
     columns.iter().map(shape).collect()
 }
 
-/// Draws parts one after the other over `width` columns. Each ends at the rounded sum so far, so
-/// that their lengths add up.
+/// Draws parts one after another over `width` columns. Each part ends at the rounded sum of the shares so
+/// far, so that the widths add up.
 pub(super) fn bar(width: usize, parts: &[BarPart], trough: Style) -> Vec<Span<'static>> {
     let (mut spans, mut sum, mut drawn) = (Vec::new(), 0.0, 0);
     for part in parts {

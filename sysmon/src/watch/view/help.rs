@@ -1,4 +1,4 @@
-//! Help: keys, shapes, and figures that could not be read.
+//! Help: keys, meaning of the shapes, and figures that could not be read.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::watch::keys;
 use crate::watch::model::Model;
 use bench_cli::terminal_text::{fitted, printable};
 
-/// Columns of a key.
+/// Width of a key's name, in columns.
 const KEY: usize = 24;
 
 const SHAPES: [(&str, &str); 6] = [
@@ -24,7 +24,7 @@ const SHAPES: [(&str, &str); 6] = [
     ("–", "absent: it could not be read"),
 ];
 
-/// Lines of the help, wrapped to `width`.
+/// Returns the lines of the help, wrapped to `width`.
 pub(super) fn lines(model: &Model, palette: Palette, width: usize) -> Vec<Line<'static>> {
     let pair = |key: &str, means: &str| {
         Line::from(vec![
@@ -46,7 +46,7 @@ pub(super) fn lines(model: &Model, palette: Palette, width: usize) -> Vec<Line<'
     lines
 }
 
-/// Wraps `text` into lines of at most `width` characters, at words where there are any.
+/// Wraps `text` into lines of at most `width` characters, between words if possible.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let options = textwrap::Options::new(width).subsequent_indent("  ");
     let lines = textwrap::wrap(text, options);

@@ -1,4 +1,4 @@
-//! Lines on memory and pressure (PSI).
+//! Lines about memory and pressure (PSI).
 
 use bench_cli::table::{bytes, rate, ratio};
 use host_metrics::metric::{cgroup, memory};
@@ -9,10 +9,10 @@ use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, s
 use crate::watch::history::{STALLED, Trend};
 use bench_cli::terminal_text::{columns, figure, fitted};
 
-/// Columns of `memory 100.0 %`.
+/// Width of `memory 100.0 %`, in columns.
 const STALL: usize = 14;
 
-/// Lines on memory and pressure.
+/// Returns the lines about memory and pressure.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let used = cx.machine.memory();
     let of_all = || {
@@ -37,7 +37,7 @@ pub(super) fn size(value: f64) -> String {
     bytes(value as u64)
 }
 
-/// Formats bytes a second with their unit.
+/// Formats bytes per second with their unit.
 fn flow(value: f64) -> String {
     format!("{}/s", size(value))
 }
@@ -75,8 +75,8 @@ fn more(cx: &DrawContext) -> Line<'static> {
     cx.items(Span::raw(" ".repeat(LABEL)), items)
 }
 
-/// Line on pressure: resources side by side, each with its last minutes; where there is room also
-/// the share of time in which all tasks waited.
+/// Returns a line about pressure: resources side by side, each with a sparkline. If there is room, it also
+/// shows the share of time in which all tasks waited.
 fn pressure(cx: &DrawContext) -> Line<'static> {
     let third = cx.width.saturating_sub(LABEL) / STALLED.len();
     let mut spans = vec![cx.label("Pressure")];

@@ -1,7 +1,7 @@
-//! Draws the state of the view into a frame of any size. Samples nothing and keeps nothing.
+//! Drawing of the state into a frame of any size. It takes no samples and keeps no state.
 //!
-//! Lines above the processes are ranked, and the least important are left out on a terminal of few
-//! lines; columns likewise on a narrow one.
+//! Lines above the processes have ranks: the least important ones are left out on a terminal with few lines.
+//! Columns are left out in the same way on a narrow one.
 
 mod context;
 mod cpu;
@@ -27,10 +27,10 @@ use self::palette::Palette;
 use super::model::Model;
 use bench_cli::terminal_text::{ABSENT, columns, fitted, printable, shortened};
 
-/// Least columns and lines of a usable terminal.
+/// Smallest number of columns and lines of a terminal that can be used.
 pub(crate) const LEAST: (u16, u16) = (60, 16);
 
-/// Draws the state, and returns the number of processes that there is room for.
+/// Draws the state. Returns the number of processes for which there is room.
 pub(crate) fn draw(frame: &mut Frame, model: &Model, palette: Palette) -> usize {
     let area = frame.area();
     if area.width < LEAST.0 || area.height < LEAST.1 {
@@ -74,14 +74,14 @@ fn split(area: Rect, lines: u16) -> [Rect; 2] {
     [above, below]
 }
 
-/// Draws lines from the top; those for which there is no room are left out.
+/// Draws lines from the top. Lines for which there is no room are left out.
 fn put(buffer: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'static>>) {
     for (line, y) in lines.into_iter().zip(area.top()..area.bottom()) {
         buffer.set_line(area.left(), y, &line, area.width);
     }
 }
 
-/// Lines above the processes, as many as leave a third of the screen's height to them.
+/// Returns the lines above the processes. They leave a third of the screen's height to the processes.
 fn overview(cx: &DrawContext) -> Vec<OverviewLine> {
     let mut rows = vec![row("title", 0, title(cx))];
     rows.extend(cpu::rows(cx));
@@ -89,7 +89,7 @@ fn overview(cx: &DrawContext) -> Vec<OverviewLine> {
     rows.extend(devices::gpus(cx));
     rows.extend(devices::rows(cx));
     rows.extend(trees::rows(cx));
-    // Less the line at the bottom, and caption and heading of the table.
+    // Subtracts the line at the bottom, and caption and heading of the table.
     let left = cx.height.saturating_sub(3);
     let processes = (left / 3).max(4);
     fit(rows, left.saturating_sub(processes))

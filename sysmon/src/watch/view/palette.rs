@@ -1,5 +1,4 @@
-//! Colours, which only repeat the information of words, figures and shapes: without them nothing is
-//! lost.
+//! Colours. They only repeat what words, figures and shapes also show, so nothing is lost without them.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -14,7 +13,7 @@ pub(crate) struct Palette {
 
 #[expect(clippy::unused_self, reason = "all styles are read from a palette")]
 impl Palette {
-    /// Creates styles with the terminal's sixteen colours, or without colours.
+    /// Creates styles with the terminal's sixteen colours if `coloured`, otherwise without colours.
     pub(crate) fn new(coloured: bool) -> Self {
         Self { coloured }
     }
@@ -25,27 +24,27 @@ impl Palette {
         Self::new(!refused)
     }
 
-    /// Style of a line's label.
+    /// Returns the style of a line's label.
     pub(crate) fn label(self) -> Style {
         self.colour(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    /// Style of column headings.
+    /// Returns the style of column headings.
     pub(crate) fn heading(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// Style of notices.
+    /// Returns the style of notices.
     pub(crate) fn notice(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)
     }
 
-    /// Style of less important text.
+    /// Returns the style of less important text.
     pub(crate) fn quiet(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// Style of a share: highlighted from nine tenths on.
+    /// Returns the style of a share; a share of nine tenths or more is highlighted.
     pub(crate) fn share(self, ratio: Option<f64>) -> Style {
         if ratio.is_some_and(|ratio| ratio >= HIGH_RATIO) {
             self.colour(Color::Red).add_modifier(Modifier::BOLD)
@@ -54,12 +53,12 @@ impl Palette {
         }
     }
 
-    /// Style of a sparkline.
+    /// Returns the style of a sparkline.
     pub(crate) fn spark(self) -> Style {
         self.colour(Color::Green)
     }
 
-    /// Style of one of several parts, by colour.
+    /// Returns the style of a part of a bar, by its colour.
     pub(crate) fn colour(self, colour: Color) -> Style {
         if self.coloured {
             Style::new().fg(colour)

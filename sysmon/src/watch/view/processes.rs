@@ -1,4 +1,4 @@
-//! Table of processes: as many rows and columns as there is room for.
+//! Table of processes, with as many rows and columns as there is room for.
 
 use bench_cli::table::{bytes, rate};
 use host_metrics::metric::process;
@@ -13,13 +13,14 @@ use crate::watch::model::Model;
 use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, ProcessView, Sort};
 use bench_cli::terminal_text::{columns, figure, fitted, right, shortened};
 
-/// Columns of a process id and a name.
+/// Width of a process id, in columns.
 const PID: usize = 7;
+/// Width of a process's name, in columns.
 const NAME: usize = 17;
-/// Least columns of a command line.
+/// Smallest width of a command line, in columns.
 const LEAST_COMMAND: usize = 12;
 
-/// Column of the table: heading, width, series, format, and the order that it belongs to.
+/// Column of the table: heading, width, series, format, and the order of processes that it belongs to.
 struct ProcessColumn {
     heading: &'static str,
     width: usize,
@@ -27,7 +28,7 @@ struct ProcessColumn {
     unit: fn(f64) -> String,
     sort: Option<Sort>,
     asked: fn(ProcessFields) -> bool,
-    /// Least width of a terminal that shows it.
+    /// Smallest width of a terminal that shows the column.
     least: usize,
 }
 
@@ -116,7 +117,7 @@ fn two_digits(value: f64) -> String {
     format!("{value:.2}")
 }
 
-/// Number of processes that fit into so many lines: caption and heading take two.
+/// Returns the number of processes that fit into `lines` lines; caption and heading take two of them.
 pub(super) fn page(lines: u16) -> usize {
     usize::from(lines.saturating_sub(2))
 }
@@ -144,7 +145,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, palette: Pale
     }
 }
 
-/// Chooses the columns that fit; returns them, the number of those that do not, and the columns
+/// Chooses the columns that fit. Returns them, the number of columns that do not fit, and the width that is
 /// left for the command line.
 fn chosen(model: &Model, width: usize) -> (Vec<&'static ProcessColumn>, usize, usize) {
     let fields = model.fields();
@@ -248,7 +249,7 @@ fn row(process: &ProcessView, shown: &[&ProcessColumn], command: usize) -> Line<
     Line::raw(text)
 }
 
-/// Message in place of an empty list of processes.
+/// Returns the message that is shown instead of an empty list of processes.
 fn nobody(model: &Model) -> &'static str {
     if model.shown().processes.is_empty() {
         "        no process could be read; ? says why"

@@ -1,5 +1,4 @@
-//! Table of the followed targets: a line for each, with the sums over its processes and their
-//! descendants.
+//! Table of the followed targets: a line for each, with the sums over its processes and their descendants.
 
 use host_metrics::metric::process;
 use ratatui::text::{Line, Span};
@@ -23,7 +22,7 @@ const COLUMNS: [TreeColumn; 6] = [
     ("pss", 11, process::TREE_PSS.name(), size),
 ];
 
-/// Heading and a line for each followed target.
+/// Returns a heading and a line for each followed target.
 pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
     let machine = cx.machine;
     let targets: Vec<&str> = machine
@@ -34,7 +33,7 @@ pub(super) fn rows(cx: &DrawContext) -> Vec<OverviewLine> {
         return Vec::new();
     }
     let mut columns: Vec<&TreeColumn> = COLUMNS.iter().collect();
-    // Columns of threads, descriptors and PSS are shown where they were requested.
+    // Columns of threads, descriptors and PSS are shown only if they were requested.
     columns.retain(|(.., series, _)| {
         ![
             process::TREE_DESCRIPTORS.name(),

@@ -1,4 +1,4 @@
-//! Pauses of the client between two statements of a transaction.
+//! Pauses that the client makes between two statements of a transaction.
 
 use bench_report::Step;
 
@@ -7,22 +7,24 @@ use crate::cost::{CheckResult, RepeatFacts};
 use crate::figures::duration_ns;
 use crate::rules::postgres::round_trips;
 
-/// Length from which a pause between two statements keeps a transaction open, in nanoseconds.
+/// Length of a pause between two statements, in nanoseconds. From this length on, the pause needlessly keeps
+/// a transaction open.
 pub(super) const SHORT_PAUSE_NS: f64 = 1e6;
 
-/// Share of the idle transactions from which busy or waiting client threads explain them.
+/// Share of the sessions that are idle in transaction. If at least this share waits for busy or waiting
+/// threads of the client, those threads explain the pauses.
 const EXPLAINED: f64 = 0.5;
 
-/// Length up to which a pause can come from a missing CPU, in nanoseconds: for reports without the client's
-/// waiting time, on a machine that was not recorded.
+/// Length of a pause, in nanoseconds. If the machine was not recorded and the report lacks the client's
+/// waiting time, shorter pauses may come from a missing CPU.
 const UNCLEAR_PAUSE_NS: f64 = 5e6;
 
-/// Length up to which a pause can come from a missing CPU on a crowded machine, in nanoseconds: some time
-/// slices of the scheduler.
+/// Length of a pause, in nanoseconds: some time slices of the scheduler. On a machine whose CPU has no room,
+/// shorter pauses may come from a missing CPU.
 const CROWDED_PAUSE_NS: f64 = 5e7;
 
-/// Rules out `kept_transactions` for short pauses, and asks an open question for pauses that a missing CPU
-/// can explain. `None` if the pauses are the client's own.
+/// Returns a passed check of `kept_transactions` if pauses are short, and an open question if a missing CPU
+/// can explain them. `None` if the client itself makes the pauses.
 pub(super) fn short_pauses(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CheckResult> {
     const RULE: &str = "kept_transactions";
     if !group.has("client.idle_in_transaction") {
@@ -47,8 +49,8 @@ pub(super) fn short_pauses(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> O
     })
 }
 
-/// Returns the length up to which pauses can come from a missing CPU, in nanoseconds, with the reason.
-/// `None` if the client had a CPU.
+/// Returns the length, in nanoseconds, below which a missing CPU can explain pauses, with the reason. `None`
+/// if the client had a CPU.
 fn want_of_cpu(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, &'static str)> {
     if let Some(sessions) = sessions_before_the_client(repeat.server.step) {
         let reason = "its threads work or wait for a CPU for as long";
@@ -62,9 +64,9 @@ fn want_of_cpu(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<(f64, 
     }
 }
 
-/// Returns the mean number of answers that wait for the client's threads: ρ ÷ (1 − ρ) per thread that is
-/// busy or waits for a CPU for the share ρ of the time (M/M/1). `None` if the report does not have the
-/// waiting time of threads.
+/// Returns the mean number of answers that wait for the client's threads, from a queue for each thread
+/// (M/M/1): ρ ÷ (1 − ρ), where ρ is the share of the time in which the thread is busy or waits for a CPU.
+/// `None` if the report does not have the threads' waiting time.
 fn sessions_before_the_client(step: &Step) -> Option<f64> {
     let generator = &step.generator;
     let taken_ns = (generator.cpu_ns + generator.ready_ns?) as f64;
@@ -73,14 +75,14 @@ fn sessions_before_the_client(step: &Step) -> Option<f64> {
     Some(threads * busy / (1.0 - busy.min(0.999)))
 }
 
-/// Returns the mean pause of the client, in nanoseconds, between two statements of a transaction; the
-/// round trip is left out.
+/// Returns the mean pause that the client makes between two statements of a transaction, in nanoseconds,
+/// without the round trip.
 pub(super) fn pause_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     kept_ns(repeat) / round_trips::gaps(repeat).max(1.0)
 }
 
-/// Returns the time of each call, in nanoseconds, for which its client keeps a transaction open without
-/// a statement; round trips are left out.
+/// Returns the time of a call, in nanoseconds, in which the client keeps a transaction open and the server
+/// has no statement to execute, without the round trips.
 pub(super) fn kept_ns(repeat: &RepeatFacts<'_, '_>) -> f64 {
     let open = repeat
         .model

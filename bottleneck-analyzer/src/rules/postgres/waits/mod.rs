@@ -2,9 +2,9 @@
 //! `sync_replica`, `client_waits`, `kept_transactions`, `sleeps`, `parallel_queries`, `other_waits`.
 //!
 //! The catalogue `wait-events.toml` assigns each event to a rule and a kind. A rule fires if its events take
-//! the share of the service time that `thresholds.waits` sets for the kind. Reads sampled sessions
-//! (`waits.*`), lock holders, waiting statements and counters. The cost is sessions ÷ calls per second by
-//! Little's law, as in the time model.
+//! at least the share of the service time that `thresholds.waits` sets for the kind. Reads sampled sessions
+//! (`waits.*`), lock holders, waiting statements and counters. The cost is the mean number of waiting
+//! sessions ÷ calls per second (Little's law), as in the time model.
 
 mod client_pauses;
 mod wait_group;
@@ -20,17 +20,18 @@ use crate::cost::{CauseCost, CheckResult, RepeatFacts};
 use crate::postgres::waits::{self, Wait};
 use crate::postgres::{LockHolders, PostgresEvidence};
 
-/// Rules that are ruled out if no session waited, with the statement.
+/// Rules that count as passed if no session waited, each with its statement.
 const MAIN: [(&str, &str); 3] = [
     ("lock_waits", "no session waited for a lock"),
     ("lwlock_waits", "no session waited for an internal lock"),
     ("io_waits", "no session waited for a file"),
 ];
 
-/// Mean number of sessions in an event from which it can be a finding. Wasted time has no such bound.
+/// Mean number of sessions that wait for an event. Below it, the event is no finding unless the time is
+/// wasted.
 const LEAST_SESSIONS: f64 = 0.2;
 
-/// Rules of the catalogue that have a file of their own with more evidence.
+/// Rules of the catalogue that have a file of their own, because they read more evidence.
 const ELSEWHERE: [&str; 2] = ["temp_files", "connection_storm"];
 
 pub(super) fn check(repeat: &RepeatFacts<'_, '_>) -> Vec<CheckResult> {
@@ -102,7 +103,7 @@ fn cost(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> Option<CauseCost> {
     })
 }
 
-/// Returns the names of counters that are evidence of a rule.
+/// Returns the names of the server's counters that are evidence for `rule`.
 fn counters(rule: &str) -> &'static [&'static str] {
     match rule {
         "commit_waits" => &["wal.syncs", "wal.sync_ns", "database.commits"],
@@ -116,7 +117,7 @@ fn counters(rule: &str) -> &'static [&'static str] {
     }
 }
 
-/// Returns the use of the caches of transaction states (SLRU) that the events are about.
+/// Returns figures about those caches of transaction states (SLRU) that the group's events belong to.
 fn caches(server: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Item = EvidenceItem> {
     let names = group.event.map_or(&[][..], |event| &event.slru);
     let rows = server.rows("slru").into_iter();
@@ -130,7 +131,7 @@ fn caches(server: &PostgresEvidence<'_>, group: &WaitGroup) -> impl Iterator<Ite
     })
 }
 
-/// Returns the mean time of a call in the events of a group, in nanoseconds.
+/// Returns the mean time that a call waits for events of the group, in nanoseconds.
 fn time_in(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     let title = group.main().map(Wait::part);
     let part = repeat
@@ -140,7 +141,7 @@ fn time_in(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
         .find(|p| Some(&p.title) == title.as_ref());
     part.map_or_else(
         || {
-            // The time model joins small waits, so compute it by Little's law.
+            // The time model merges small waits into one part, so their time is computed by Little's law.
             let calls = Some(repeat.server.calls_per_s()).filter(|x| *x > 0.0);
             group.sessions() / calls.unwrap_or(1.0) * 1e9
         },
@@ -148,7 +149,7 @@ fn time_in(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     )
 }
 
-/// Returns the statement that waits most; empty if not known.
+/// Returns the statement whose sessions wait most for events of the group; empty if it is not known.
 fn statement(
     server: &PostgresEvidence<'_>,
     group: &WaitGroup,
@@ -175,7 +176,7 @@ fn statement(
     }
 }
 
-/// Returns the statement that takes more than half of the time of all statements; empty if there is none.
+/// Returns the statement that takes more than half of the time of all statements; empty if none does.
 fn longest(server: &PostgresEvidence<'_>) -> String {
     let all = statements::of_load(server).unwrap_or_default();
     let most = all.first().filter(|statement| statement.share > 0.5);
@@ -192,8 +193,8 @@ fn thing(group: &WaitGroup, holders: Option<&LockHolders>) -> String {
     parts.join(", ")
 }
 
-/// Returns the share of the service time from which a group is a finding; infinite if too few sessions were
-/// sampled in it.
+/// Returns the smallest share of the service time at which the group is a finding; infinite if too few
+/// sessions were sampled waiting.
 fn least(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     let limits = &repeat.facts.thresholds.waits;
     if group.kind() != WaitKind::Wasted && group.sessions() < LEAST_SESSIONS {
@@ -206,9 +207,10 @@ fn least(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup) -> f64 {
     }
 }
 
-/// Returns true if the time of a group is avoidable. Waiting for parallel workers is not. A commit is if it
-/// waits for others' flushes, for a replica, or longer than `waits.slow_commit_ms`. A client is if its
-/// pauses are long and the generator is not saturated.
+/// Returns true if the time of a group is avoidable. Waiting for parallel workers is not avoidable. A commit
+/// is avoidable if it waits for the flushes of others, for a replica, or longer than `waits.slow_commit_ms`.
+/// A pause of the client is avoidable if it is long; another wait for the client if the generator is not
+/// saturated.
 fn avoidable(repeat: &RepeatFacts<'_, '_>, group: &WaitGroup, own_ns: f64) -> bool {
     match group.kind() {
         WaitKind::Queue | WaitKind::Wasted | WaitKind::Read => true,

@@ -1,4 +1,4 @@
-//! Wait events that are counted together.
+//! Group of wait events that are counted together.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,11 @@ use crate::catalogue::events::{WaitEvent, WaitKind};
 use crate::postgres::waits::Wait;
 use crate::postgres::{CitedRow, PostgresEvidence};
 
-/// Mean number of other sessions in the same event from which they are named.
+/// Mean number of sessions outside the load that wait for the same event. From this number on, the finding
+/// names them.
 const LEAST_BESIDE: f64 = 0.1;
 
-/// Kinds of lock, where the report does not name events.
+/// Kinds of lock that a session may have waited for if the report does not name events.
 const LOCK_KINDS: [&str; 6] = [
     "transactionid",
     "tuple",
@@ -19,13 +20,13 @@ const LOCK_KINDS: [&str; 6] = [
     "extend",
 ];
 
-/// Waits of one entry of the catalogue, or of one event that is not in it.
+/// Waits for the events of one entry of the catalogue, or for one event that the catalogue does not have.
 pub(super) struct WaitGroup {
     pub(super) event: Option<&'static WaitEvent>,
     pub(super) waits: Vec<Wait>,
 }
 
-/// Groups waits by entry of the catalogue.
+/// Groups waits by the entry of the catalogue that they belong to.
 pub(super) fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
     let mut groups: BTreeMap<String, WaitGroup> = BTreeMap::new();
     for wait in waits {
@@ -41,12 +42,12 @@ pub(super) fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
 }
 
 impl WaitGroup {
-    /// Returns the mean number of sessions in the group.
+    /// Returns the mean number of sessions that wait for events of the group.
     pub(super) fn sessions(&self) -> f64 {
         self.waits.iter().map(|wait| wait.sessions).sum()
     }
 
-    /// Returns the event with the most sessions.
+    /// Returns the wait with the most sessions.
     pub(super) fn main(&self) -> Option<&Wait> {
         let all = self.waits.iter();
         all.max_by(|a, b| a.sessions.total_cmp(&b.sessions))
@@ -60,30 +61,30 @@ impl WaitGroup {
         names.join(", ")
     }
 
-    /// Returns true if the group has the event `key`.
+    /// Returns true if the group contains the event `key`, as in `lock.tuple`.
     pub(super) fn has(&self, key: &str) -> bool {
         self.waits.iter().any(|wait| wait.key == key)
     }
 
-    /// Returns the kind of waiting time; an unknown event counts as a queue.
+    /// Returns the kind of waiting time; events that the catalogue does not have count as a queue.
     pub(super) fn kind(&self) -> WaitKind {
         self.event.map_or(WaitKind::Queue, |event| event.kind)
     }
 
-    /// Key that tells the group from others of its rule. A class that was not divided into events
-    /// shares the name of the catalogue's entry with them.
+    /// Returns the key that distinguishes the group from other causes of its rule. It is the name of the
+    /// catalogue's entry, so a whole class and its single events have the same key.
     pub(super) fn cause_key(&self, main: &Wait) -> String {
         let event = self.event.map(|event| event.part.clone());
         event.unwrap_or_else(|| main.key.clone())
     }
 
-    /// Rule that tells of the group.
+    /// Returns the rule that reports the group.
     pub(super) fn rule(&self) -> &'static str {
         self.event
             .map_or("other_waits", |event| event.rule.as_str())
     }
 
-    /// Kinds of lock in the group, as the tables of locks name them: `transactionid`, `tuple`.
+    /// Returns the kinds of lock in the group, spelled as in the tables of locks: `transactionid`, `tuple`.
     pub(super) fn lock_kinds(&self) -> Vec<&str> {
         let named = self.waits.iter();
         let mut kinds: Vec<&str> = named
@@ -95,14 +96,15 @@ impl WaitGroup {
         kinds
     }
 
-    /// Returns true if commits queue behind the flushes of others, not only for their own.
+    /// Returns true if at least one session, on average, waits for the log flush of another session.
     pub(super) fn is_behind_other_flushes(&self) -> bool {
         let queue = self.waits.iter();
         let queue = queue.filter(|wait| wait.key == "lwlock.walwrite");
         queue.map(|wait| wait.sessions).sum::<f64>() >= 1.0
     }
 
-    /// Rows of background processes and of other applications that wait for one of these events too.
+    /// Iterates over rows of background processes and other applications that wait for an event of the group,
+    /// too.
     pub(super) fn beside_load<'a>(
         &self,
         server: &PostgresEvidence<'a>,

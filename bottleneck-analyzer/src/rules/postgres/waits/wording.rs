@@ -79,7 +79,7 @@ pub(super) fn detail(
     text
 }
 
-/// Describes background processes and other applications in the same wait.
+/// Describes background processes and other applications that wait for the same events as the load.
 fn beside_the_load(server: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     let told: Vec<String> = group
         .beside_load(server)
@@ -94,7 +94,7 @@ fn beside_the_load(server: &PostgresEvidence<'_>, group: &WaitGroup) -> String {
     )
 }
 
-/// Returns the application, or the kind of process if it has no name.
+/// Returns the name of the application in `row`, or the kind of process if it has no name.
 pub(super) fn who(row: &CitedRow<'_>) -> String {
     let names = [row.label("application"), row.label("backend_type")];
     let first = names.into_iter().find(|name| !name.is_empty());
@@ -119,7 +119,7 @@ fn what_workers_do(server: &PostgresEvidence<'_>) -> String {
     )
 }
 
-/// Describes triggers and functions that can be the ones that sleep.
+/// Describes triggers and functions of the database that may contain the sleep.
 fn who_sleeps(server: &PostgresEvidence<'_>) -> String {
     let slow = server.rows("functions").into_iter();
     let slow = slow.filter(|f| !f.label("function").contains("pg_stat_"));

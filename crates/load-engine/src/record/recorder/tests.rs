@@ -6,7 +6,6 @@ use super::*;
 use crate::plan::curve_segments::NamedSegment;
 use crate::plan::segments::Segments;
 use crate::record::failure::Failure;
-use crate::record::failure_samples;
 use crate::record::operation_table::OperationSpec;
 use crate::record::timestamps::CheckoutTimestamps;
 use crate::record::timestamps::PhaseEnds;
@@ -77,7 +76,7 @@ fn failures_are_counted_by_kind_and_only_sampled_in_full() {
     assert!(!operations.contains_key("get"));
     assert_eq!(operations["set"].errors["refused"], 100);
     assert_eq!(operations["set"].failed.as_ref().unwrap().count, 100);
-    assert_eq!(failures.len(), failure_samples::KEPT);
+    assert_eq!(failures.len(), FailureSample::KEPT);
     assert!(failures.iter().all(|f| !f.message.contains("hunter2")));
 }
 
@@ -106,7 +105,7 @@ fn phases_add_up_to_the_call_and_name_where_it_failed() {
     assert_eq!(phases, ["tls", "service"]);
 }
 
-/// A step of five seconds in three segments, one of which comes back.
+/// Segments of a step of five seconds; the first of the three has two spans.
 fn three_segments() -> Segments {
     let spans: [&[(f64, f64)]; 3] = [&[(0.0, 1.0), (3.0, 4.0)], &[(1.0, 3.0)], &[(4.0, 5.0)]];
     let named = spans.map(|spans| NamedSegment {
@@ -117,7 +116,7 @@ fn three_segments() -> Segments {
     Segments::new(2_000_000_000, second, 5 * second, &named)
 }
 
-/// Records requests with random times, ends and kinds, some of them in the warm-up.
+/// Records requests with random times, outcomes and operations; some are due in the warm-up.
 fn record_at_random(recorder: &Recorder, segments: &Segments, random: &mut SmallRng) {
     for _ in 0..20_000 {
         let begin_ns = random.random_range(2_000_000_000..8_500_000_000);
@@ -157,7 +156,8 @@ fn record_at_random(recorder: &Recorder, segments: &Segments, random: &mut Small
     }
 }
 
-/// Asserts that the `parts` of an operation add up to the `whole`, value by value.
+/// Asserts that `parts`, pairs of an operation's result and its seconds, add up to `whole` in every
+/// count, throughput and histogram.
 fn assert_adds_up(whole: &Operation, parts: &[(&Operation, f64)], seconds: f64) {
     let sum = |of: fn(&Operation) -> u64| parts.iter().map(|(part, _)| of(part)).sum::<u64>();
     for of in [

@@ -1,0 +1,196 @@
+//! Search for the highest rate of arrivals that keeps its bounds, one step of a bench after the
+//! other.
+
+use std::time::Duration;
+
+use bench_report::{FoundRate, Recommendation, Step, StepEnd, TriedRate};
+use load_engine::StepPlan;
+
+use crate::bench::Bench;
+use crate::load::{Defaults, StepFlags};
+use crate::rates::objective::Objective;
+use crate::rates::rate_search::RateSearch;
+use crate::rates::rate_text;
+use crate::rates::rate_verdict::{judge, requests_needed};
+
+/// Arrivals per second at which a search begins, if a step at that rate makes enough requests.
+const START_PER_S: f64 = 100.0;
+/// Lowest and highest rate of a search, in arrivals per second.
+const LOWEST_PER_S: f64 = 1.0;
+const HIGHEST_PER_S: f64 = 1e7;
+/// Longest step, where no duration is given and a low rate needs a longer step for enough requests.
+const LONGEST: Duration = Duration::from_secs(30);
+/// Number of consecutive steps that could not run, after which the search is given up.
+const FAILURES: usize = 2;
+
+/// Step that a search needs next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateStep {
+    /// Arrivals per second.
+    pub rate_per_s: f64,
+    /// Number of the step among those at this rate, from 0.
+    pub repeat: u64,
+    /// Number of the step in the search, from 0.
+    pub number: u64,
+    /// Length of the measured part.
+    pub measure: Duration,
+}
+
+impl RateStep {
+    /// Sets in `plan` the length and the repeat of the step.
+    #[must_use]
+    pub fn shape(self, mut plan: StepPlan) -> StepPlan {
+        plan.measure = self.measure;
+        plan.repeat = self.repeat;
+        plan
+    }
+
+    /// Returns the name of the step, such as `pool of 8 at 1,600/s`.
+    pub fn name(self, setting: &str) -> String {
+        format!("{setting} at {}/s", rate_text::per_s(self.rate_per_s))
+    }
+}
+
+/// Search under one setting. To use it, run the step that [`RateFinder::next_step`] returns, pass
+/// its position in the report to [`RateFinder::record`], and repeat until no step is returned.
+#[derive(Debug)]
+pub struct RateFinder {
+    objectives: Vec<Objective>,
+    repeats: u64,
+    warmup: Duration,
+    /// Length of a step's measured part, unless a low rate needs a longer one.
+    measure: Duration,
+    longest: Duration,
+    /// Number of requests that a step must make so that every bound can be judged.
+    needed: f64,
+    search: RateSearch,
+    /// Number of the last consecutive steps that could not run.
+    failures: usize,
+    /// Position of the result in the report's list of found rates.
+    place: usize,
+}
+
+impl RateFinder {
+    /// Begins a search under the setting `subject`, and adds its result, still empty, to the report
+    /// of `bench`.
+    pub fn begin(
+        bench: &mut Bench,
+        subject: &str,
+        objectives: &[Objective],
+        (flags, defaults): (&StepFlags, Defaults),
+    ) -> Self {
+        let measure = flags.measure(defaults);
+        let longest = flags.duration.unwrap_or(LONGEST.max(measure));
+        let needed = objectives.iter().map(requests_needed);
+        let needed = needed.max_by(f64::total_cmp).unwrap_or_default();
+        let enough = |measure: Duration| (needed / measure.as_secs_f64()).ceil();
+        let lowest = LOWEST_PER_S.max(enough(longest));
+        let start = START_PER_S.max(enough(measure));
+        let repeats = flags.repeats(defaults);
+        let finder = Self {
+            objectives: objectives.to_vec(),
+            repeats,
+            warmup: flags.warmup(defaults),
+            measure,
+            longest,
+            needed,
+            search: RateSearch::new(start, (lowest, HIGHEST_PER_S), repeats),
+            failures: 0,
+            place: bench.report.summary.found_rates.len(),
+        };
+        let found = finder.found(subject);
+        bench.report.summary.found_rates.push(found);
+        finder
+    }
+
+    /// Returns the step to run next, and sets the remaining time in `bench`. `None` if the search
+    /// has ended, or if the run was interrupted.
+    pub fn next_step(&self, bench: &mut Bench, searches_after: usize) -> Option<RateStep> {
+        let rate_per_s = self.search.next_rate()?;
+        if bench.interrupted() || self.failures >= FAILURES {
+            return None;
+        }
+        let enough = Duration::from_secs_f64(self.needed / rate_per_s);
+        let measure = enough.clamp(self.measure, self.longest);
+        let left = self.search.steps_left() as usize;
+        // Assumes that each of the later searches takes as long as this one.
+        let steps = left + searches_after * (left + self.search.tried().len());
+        bench.expect((self.warmup + measure) * steps as u32, steps);
+        Some(RateStep {
+            rate_per_s,
+            repeat: self.search.steps_at(rate_per_s),
+            number: self.search.tried().len() as u64,
+            measure,
+        })
+    }
+
+    /// Judges the step at position `index` of the report, which must be that of
+    /// [`RateFinder::next_step`]. Saves the result so far.
+    pub fn record(&mut self, bench: &mut Bench, index: usize) {
+        let Some(rate_per_s) = self.search.next_rate() else {
+            return;
+        };
+        let is_known = self.search.tried().iter().any(|tried| tried.step == index);
+        let Some(step) = bench.report.steps.get(index).filter(|_| !is_known) else {
+            return;
+        };
+        let warnings: Vec<_> = bench.warnings_about(index).collect();
+        let judged = judge(&self.objectives, (index, step), &warnings);
+        let has_failed = matches!(step.end, StepEnd::Failed { .. });
+        self.failures = if has_failed { self.failures + 1 } else { 0 };
+        self.search.record(TriedRate {
+            step: index,
+            rate_per_s,
+            verdict: judged.verdict,
+            reason: judged.reason,
+        });
+        let summary = &mut bench.report.summary;
+        if let Some(place) = summary.found_rates.get_mut(self.place) {
+            *place = self.found(&place.subject);
+        }
+        summary.headline = rate_text::headline(&summary.found_rates);
+        let steps = &bench.report.steps;
+        let rates = summary.found_rates.iter();
+        summary.recommendations = rates.map(|found| recommendation(found, steps)).collect();
+        bench.save();
+    }
+
+    fn found(&self, subject: &str) -> FoundRate {
+        let search = &self.search;
+        let mut found = FoundRate {
+            subject: subject.to_owned(),
+            objectives: self.objectives.iter().map(ToString::to_string).collect(),
+            repeats: self.repeats,
+            held_per_s: search.held(),
+            broken_per_s: search.broken().map(|tried| tried.rate_per_s),
+            end: search.end(),
+            reason: String::new(),
+            steps: search.tried().to_vec(),
+        };
+        found.reason = rate_text::reason(search);
+        found
+    }
+}
+
+/// Returns the found rate as a recommendation, with the interval from the highest rate that held to
+/// the lowest that broke.
+fn recommendation(found: &FoundRate, steps: &[Step]) -> Recommendation {
+    let held = found.held_per_s;
+    let tried = found.steps.iter();
+    let at_held = tried.filter(|tried| Some(tried.rate_per_s) == held);
+    let at_held: Vec<usize> = at_held.map(|tried| tried.step).collect();
+    let throughputs = at_held.iter().filter_map(|index| steps.get(*index));
+    let throughputs: Vec<f64> = throughputs.map(Step::throughput_per_s).collect();
+    Recommendation {
+        subject: found.subject.clone(),
+        parameter: "rate_per_s".to_owned(),
+        value: held,
+        low: held,
+        high: found.broken_per_s.filter(|_| held.is_some()),
+        throughput_per_s: (!throughputs.is_empty())
+            .then(|| throughputs.iter().sum::<f64>() / throughputs.len() as f64),
+        detectable_difference_ratio: None,
+        reason: found.reason.clone(),
+        steps: at_held,
+    }
+}

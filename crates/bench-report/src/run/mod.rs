@@ -1,0 +1,8 @@
+//! What a report says of the whole run.
+
+pub(crate) mod environment;
+pub(crate) mod found_rate;
+pub(crate) mod mark;
+pub(crate) mod series;
+pub(crate) mod summary;
+pub(crate) mod warning;

@@ -1,0 +1,181 @@
+//! Collector of the evidence of one run. A thread with its own connection reads it, so that a server
+//! that stops answering blocks nothing here, and an exhausted pool under test does not hide the
+//! evidence.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use bench_cli::bench::EvidenceSource;
+use bench_report::ServerEvidence;
+use load_engine::{BrokenRule, Cancel, Failure};
+use pg_connect::Address;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::collection::command::{EvidenceCommand, SharedProcesses};
+use crate::collection::sampler::EvidenceSampler;
+use crate::processes::ServerProcesses;
+use crate::server::capacity::Capacity;
+use crate::sessions::scope::Scope;
+
+/// Longest wait for an answer of the thread; longer than all its own time-outs together.
+const ANSWER_BOUND: Duration = Duration::from_secs(8);
+/// Longest wait once a signal has come.
+const ANSWER_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(150);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Collects evidence of the server for one run.
+#[derive(Debug)]
+pub struct EvidenceCollector {
+    commands: UnboundedSender<EvidenceCommand>,
+    cancel: Cancel,
+    /// Connections of the server at the last sample; 0 = not sampled.
+    used: Arc<AtomicU64>,
+    /// Processes of the observed server, while they are visible.
+    processes: SharedProcesses,
+    /// `max_connections`; 0 = not known.
+    limit: AtomicU64,
+    /// Share of `limit` that may be in use, 0..1.
+    bound: Option<f64>,
+}
+
+impl EvidenceCollector {
+    /// Starts the sampling thread, which ends when this value is dropped and connects when the
+    /// first step begins. `application` is the name of the observed connections; its own connection
+    /// adds `.watch`.
+    ///
+    /// # Errors
+    /// Fails when the system starts no thread.
+    pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
+        let scope = Scope::Application(application.to_owned());
+        Self::over(scope, address, application, cancel)
+    }
+
+    /// Starts the thread for the sessions in `scope`, as a part of the run `name`.
+    ///
+    /// # Errors
+    /// Fails when the system starts no thread.
+    pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
+        let (commands, inbox) = unbounded_channel();
+        let (used, processes) = (Arc::default(), SharedProcesses::default());
+        let shared = (Arc::clone(&used), processes.clone());
+        let mut sampler = EvidenceSampler::new(address, name, scope, shared);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name("evidence".to_owned())
+            .spawn(move || runtime.block_on(sampler.serve(inbox)))?;
+        Ok(Self {
+            commands,
+            cancel,
+            used,
+            processes,
+            limit: AtomicU64::new(0),
+            bound: None,
+        })
+    }
+
+    /// Sets the share of `max_connections`, 0..1, above which a step is ended.
+    pub fn limit_connections(&mut self, bound: Option<f64>) {
+        self.bound = bound;
+    }
+
+    /// Begins a step: reads the counters and how many connections the server has left. Connects
+    /// where there is no connection. Returns `None` when a signal came.
+    pub fn begin_step(&self) -> Option<Result<Capacity, Failure>> {
+        let (reply, answer) = sync_channel(1);
+        self.used.store(0, Relaxed);
+        // A thread that is gone never answers, which is seen below.
+        let _ = self.commands.send(EvidenceCommand::StepBegins(reply));
+        match self.wait(&answer) {
+            Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => None,
+            Err(_) => Some(Err(Failure::new(
+                "timeout.connect",
+                "the server did not answer",
+            ))),
+            Ok(result) => {
+                let limit = result
+                    .as_ref()
+                    .map_or(0, |capacity| capacity.limit.unsigned_abs());
+                self.limit.store(limit, Relaxed);
+                Some(result)
+            }
+        }
+    }
+
+    /// Returns the activity of the sessions since the last call, while a step is measured.
+    pub fn recent_activity(&self) -> ServerEvidence {
+        self.ask(EvidenceCommand::RecentActivity)
+            .unwrap_or_else(silent)
+    }
+
+    /// Ends a step and returns its evidence.
+    pub fn end_step(&self) -> ServerEvidence {
+        self.end_step_parts().pop().unwrap_or_default()
+    }
+
+    /// Ends a step that was measured in several parts and returns the evidence of each. Counters
+    /// cover all parts together and stand with the last. Never empty.
+    pub fn end_step_parts(&self) -> Vec<ServerEvidence> {
+        let seen = self.ask(EvidenceCommand::StepEnds);
+        seen.unwrap_or_else(|| vec![silent()])
+    }
+
+    /// Sends a command and waits for its answer; `None` when it does not come in time.
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> EvidenceCommand) -> Option<T> {
+        let (reply, answer) = sync_channel(1);
+        let _ = self.commands.send(command(reply));
+        self.wait(&answer).ok()
+    }
+
+    fn wait<T>(&self, answer: &Receiver<T>) -> Result<T, RecvTimeoutError> {
+        let asked = Instant::now();
+        let mut cancelled = None;
+        loop {
+            match answer.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                result => return result,
+            }
+            if self.cancel.is_cancelled() {
+                cancelled.get_or_insert_with(Instant::now);
+            }
+            let late = |since: Instant| since.elapsed() > ANSWER_BOUND_WHEN_CANCELLED;
+            if asked.elapsed() > ANSWER_BOUND || cancelled.is_some_and(late) {
+                return Err(RecvTimeoutError::Timeout);
+            }
+        }
+    }
+}
+
+fn silent() -> ServerEvidence {
+    ServerEvidence::unavailable("server", "the server did not answer in time")
+}
+
+/// The figures come after the step, from [`EvidenceCollector::end_step`]: backends report their
+/// counts when they have time, and at the latest when they exit.
+impl EvidenceSource for EvidenceCollector {
+    fn measure_begins(&mut self) {
+        let _ = self.commands.send(EvidenceCommand::MeasureBegins);
+    }
+
+    fn measure_ends(&mut self) -> Option<ServerEvidence> {
+        // Read here: the load's sessions may be gone before the thread comes to it.
+        let snapshot = self.processes.get().map(ServerProcesses::snapshot);
+        let _ = self.commands.send(EvidenceCommand::MeasureEnds(snapshot));
+        None
+    }
+
+    fn broken_rule(&mut self) -> Option<BrokenRule> {
+        let (used, limit) = (self.used.load(Relaxed), self.limit.load(Relaxed));
+        let bound = self
+            .bound
+            .filter(|bound| used as f64 > bound * limit as f64)?;
+        Some(BrokenRule {
+            rule: format!("connections>{:.0}%", bound * 100.0),
+            reason: format!("{used} of the server's {limit} connections were in use"),
+        })
+    }
+}

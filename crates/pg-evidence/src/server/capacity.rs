@@ -1,0 +1,176 @@
+//! Free connections of the server, read before each step: a pool that does not fit fails
+//! differently in each driver, and would lock others out of the user's server.
+
+use tokio_postgres::Error;
+
+use crate::server::client::Client;
+
+/// Connections that a run needs beside those under test: evidence and clean-up.
+const OURS: i64 = 2;
+
+/// Reserved connections matter only for roles without access to them, and so do the limits of role
+/// and database. The `backend_type` of other roles' sessions may be hidden; sessions with a
+/// database then count, parallel workers included, which may overestimate.
+const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
+        SELECT usesysid, datid FROM pg_stat_activity
+         WHERE NOT coalesce(starts_with(application_name, $1), false)
+           AND (backend_type = 'client backend' OR backend_type IS NULL AND datid IS NOT NULL))
+    SELECT current_setting('max_connections')::int8,
+           current_setting('superuser_reserved_connections')::int8
+             + coalesce(current_setting('reserved_connections', true), '0')::int8,
+           r.rolsuper,
+           (SELECT count(*) FROM others),
+           r.rolconnlimit::int8,
+           (SELECT count(*) FROM others WHERE usesysid = r.oid),
+           d.datconnlimit::int8,
+           (SELECT count(*) FROM others WHERE datid = d.oid)
+      FROM pg_roles r, pg_database d
+     WHERE r.rolname = session_user AND d.datname = current_database()";
+
+/// Connections that a server has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// `max_connections`.
+    pub(crate) limit: i64,
+    /// Connections reserved for superusers and `pg_use_reserved_connections`.
+    pub(crate) reserved: i64,
+    /// True if this role may use the reserve and is bound by no limit of role or database.
+    pub(crate) superuser: bool,
+    /// Connections of others.
+    pub(crate) used: i64,
+    /// The role's limit and the connections of others by it.
+    pub(crate) role: ConnectionLimit,
+    /// The database's limit and the connections of others to it.
+    pub(crate) database: ConnectionLimit,
+}
+
+/// A limit within the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConnectionLimit {
+    /// Negative = none.
+    pub(crate) limit: i64,
+    /// Connections of others that count.
+    pub(crate) used: i64,
+}
+
+impl Capacity {
+    pub(crate) async fn read(client: &Client, application: &str) -> Result<Self, Error> {
+        let row = client.query_one(QUERY, &[&application]).await?;
+        let share = |at: usize| -> Result<ConnectionLimit, Error> {
+            Ok(ConnectionLimit {
+                limit: row.try_get(at)?,
+                used: row.try_get(at + 1)?,
+            })
+        };
+        Ok(Self {
+            limit: row.try_get(0)?,
+            reserved: row.try_get(1)?,
+            superuser: row.try_get(2)?,
+            used: row.try_get(3)?,
+            role: share(4)?,
+            database: share(6)?,
+        })
+    }
+
+    /// Returns why `wanted` connections do not fit; `None` if they fit. `bound` is the share of
+    /// `max_connections`, 0..1, that may be in use on a server with other users.
+    pub fn refusal(&self, wanted: u64, bound: Option<f64>) -> Option<String> {
+        let Self { limit, used, .. } = *self;
+        let reserved = if self.superuser { 0 } else { self.reserved };
+        let mut rooms = vec![(
+            limit - reserved - used,
+            format!(
+                "max_connections is {limit}, of which {reserved} are reserved, {used} are in use"
+            ),
+        )];
+        for (whose, share) in [("role", self.role), ("database", self.database)] {
+            if share.limit >= 0 && !self.superuser {
+                let ConnectionLimit { limit, used } = share;
+                rooms.push((
+                    limit - used,
+                    format!(
+                        "the {whose} is allowed {limit} connections, of which {used} are in use"
+                    ),
+                ));
+            }
+        }
+        if let Some(bound) = bound {
+            let most = (limit as f64 * bound) as i64;
+            rooms.push((
+                most - used,
+                format!(
+                    "{:.0} % of max_connections, the most that may be taken of this server, is {most}, \
+                     of which {used} are in use",
+                    bound * 100.0
+                ),
+            ));
+        }
+        let (room, why) = rooms.into_iter().min_by_key(|(room, _)| *room)?;
+        let free = room - OURS;
+        (i64::try_from(wanted).unwrap_or(i64::MAX) > free).then(|| {
+            format!(
+                "{wanted} connections do not fit: {why} and {OURS} are needed to watch and clean up; \
+                 use at most {}",
+                free.max(0)
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: ConnectionLimit = ConnectionLimit { limit: -1, used: 0 };
+    const CAPACITY: Capacity = Capacity {
+        limit: 20,
+        reserved: 3,
+        superuser: false,
+        used: 5,
+        role: NONE,
+        database: NONE,
+    };
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_the_largest_that_does() {
+        assert_eq!(CAPACITY.refusal(10, None), None);
+        let refusal = CAPACITY.refusal(11, None).unwrap();
+        assert!(
+            refusal.contains("max_connections is 20") && refusal.ends_with("at most 10"),
+            "{refusal}"
+        );
+        let superuser = Capacity {
+            superuser: true,
+            ..CAPACITY
+        };
+        assert_eq!(superuser.refusal(13, None), None);
+        assert!(superuser.refusal(u64::MAX, None).is_some());
+    }
+
+    #[test]
+    fn the_narrowest_limit_is_the_one_that_is_named() {
+        let role = Capacity {
+            role: ConnectionLimit { limit: 8, used: 1 },
+            ..CAPACITY
+        };
+        let refusal = role.refusal(6, Some(0.9)).unwrap();
+        assert!(
+            refusal.contains("role is allowed 8") && refusal.ends_with("at most 5"),
+            "{refusal}"
+        );
+        let bound = CAPACITY.refusal(10, Some(0.8)).unwrap();
+        assert!(
+            bound.contains("80 %") && bound.ends_with("at most 9"),
+            "{bound}"
+        );
+        let superuser = Capacity {
+            superuser: true,
+            ..role
+        };
+        assert_eq!(
+            superuser.refusal(13, None),
+            None,
+            "no limit of a role holds for it"
+        );
+    }
+}

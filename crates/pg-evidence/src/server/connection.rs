@@ -1,0 +1,136 @@
+//! Connection on which the evidence is read.
+
+use std::time::Duration;
+
+use bench_report::ServerEvidence;
+use rand::RngExt as _;
+use tokio::time::sleep;
+use tokio_postgres::Error;
+
+use crate::objects::Objects;
+use crate::processes::ServerProcesses;
+use crate::server::client::Client;
+use crate::server::counters::Counters;
+use crate::sessions::scope::Scope;
+use crate::sessions::session::{self, SessionGroup};
+use crate::statements::StatementCounters;
+use pg_connect::Address;
+use pg_connect::ConnectError;
+
+/// Time between two samples in milliseconds, drawn at random: a fixed interval could synchronize
+/// with a periodic load.
+const SAMPLED_EVERY_MS: std::ops::RangeInclusive<u64> = 50..=100;
+/// Checks for the step's own connections to be gone.
+const LEAVING_LOOKS: usize = 30;
+const LEAVING_LOOK: Duration = Duration::from_millis(10);
+/// Time to wait until version 14, whose counters come from a file that may be half a second old.
+const SETTLING: Duration = Duration::from_millis(600);
+const FIRST_WITHOUT_FILE: i32 = 150_000;
+
+/// Connection to the server, with its version and processes.
+#[derive(Debug)]
+pub(crate) struct EvidenceConnection {
+    pub(crate) client: Client,
+    version: i32,
+    pub(crate) processes: Result<ServerProcesses, String>,
+}
+
+/// Counters before a step.
+#[derive(Debug)]
+pub(crate) struct CountersBefore {
+    counters: Counters,
+    statements: Result<StatementCounters, String>,
+    objects: Objects,
+}
+
+impl EvidenceConnection {
+    /// Connects for the run `name`.
+    pub(crate) async fn open(address: &Address, name: &str) -> Result<Self, ConnectError> {
+        let client = Client::open(address, &format!("{name}.watch")).await?;
+        let version = client.query_one(
+            "SELECT /* plimsoll */ current_setting('server_version_num')::int4",
+            &[],
+        );
+        let version = version.await?.try_get(0)?;
+        let processes = ServerProcesses::of(&client).await;
+        Ok(Self {
+            client,
+            version,
+            processes,
+        })
+    }
+
+    /// Reads the counters before a step.
+    pub(crate) async fn read_before(&self) -> CountersBefore {
+        CountersBefore {
+            counters: Counters::read(&self.client, self.version).await,
+            statements: StatementCounters::read(&self.client).await,
+            objects: Objects::read(&self.client).await,
+        }
+    }
+
+    /// Reads the counters once the step's backends have exited, and writes the differences into
+    /// `evidence`.
+    pub(crate) async fn report_after(
+        &self,
+        scope: &Scope,
+        before: &CountersBefore,
+        evidence: &mut ServerEvidence,
+    ) -> Result<(), Error> {
+        if let Scope::Application(name) = scope {
+            self.await_leaving(name).await?;
+            if self.version < FIRST_WITHOUT_FILE {
+                sleep(SETTLING).await;
+            }
+        }
+        let counters = Counters::read(&self.client, self.version).await;
+        if self.client.is_closed() {
+            // Another statement returns the reason.
+            self.client.batch_execute("").await?;
+        }
+        counters.report_since(&before.counters, evidence);
+        let statements = match (
+            &before.statements,
+            StatementCounters::read(&self.client).await,
+        ) {
+            (Ok(before), Ok(after)) => after.report_since(before, &self.client, evidence).await,
+            (Err(reason), _) => Err(reason.clone()),
+            (_, Err(reason)) => Err(reason),
+        };
+        if let Err(reason) = statements {
+            evidence.unavailable.insert("statements".to_owned(), reason);
+        }
+        let objects = Objects::read(&self.client).await;
+        objects
+            .report_since(&before.objects, &self.client, evidence)
+            .await;
+        Ok(())
+    }
+
+    async fn await_leaving(&self, name: &str) -> Result<(), Error> {
+        let query = "SELECT /* plimsoll evidence */ count(*) FROM pg_stat_activity WHERE application_name = $1";
+        for _ in 0..LEAVING_LOOKS {
+            let row = self.client.query_one(query, &[&name]).await?;
+            if row.try_get::<_, i64>(0)? == 0 {
+                break;
+            }
+            sleep(LEAVING_LOOK).await;
+        }
+        Ok(())
+    }
+}
+
+/// Samples the sessions in `scope` after a random interval, or after `pause` if that is longer;
+/// never returns without a connection.
+pub(crate) async fn sample(
+    connection: Option<&EvidenceConnection>,
+    scope: &Scope,
+    pause: Duration,
+) -> Result<Vec<SessionGroup>, Error> {
+    let drawn = Duration::from_millis(rand::rng().random_range(SAMPLED_EVERY_MS));
+    sleep(drawn.max(pause)).await;
+    match connection {
+        Some(connection) => session::sample(&connection.client, scope).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,190 @@
+//! Cumulative counters of the server, read before a step's connections open and after they have
+//! closed: a backend reports its counts at most once a second, and always when it exits.
+
+use std::collections::BTreeMap;
+
+use bench_report::ServerEvidence;
+use bench_report::clock::monotonic_ns;
+
+use crate::failure::from_postgres;
+use crate::server::client::Client;
+use crate::server::views::{Counter, StatisticsView, VIEWS};
+
+/// Counters at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Counters {
+    at_ns: u64,
+    /// Values by name; absent where the server has none.
+    values: BTreeMap<&'static str, f64>,
+    /// Names of views and counters that cannot be read, with the reason.
+    unavailable: BTreeMap<&'static str, String>,
+}
+
+impl Counters {
+    /// Reads every view that a server of this version has; a view that cannot be read is recorded
+    /// with the reason.
+    pub(crate) async fn read(client: &Client, version: i32) -> Self {
+        let mut counters = Self {
+            at_ns: 0,
+            values: BTreeMap::new(),
+            unavailable: BTreeMap::new(),
+        };
+        for view in &VIEWS {
+            if view.versions.contains(&version) {
+                if let Err(reason) = counters.add(client, view, version).await {
+                    counters.unavailable.insert(view.name, reason);
+                }
+            } else if !VIEWS.iter().any(|other| other.tells_of(view, version)) {
+                let reason = format!(
+                    "a PostgreSQL of version {} has no such view",
+                    version / 10_000
+                );
+                counters.unavailable.insert(view.name, reason);
+            }
+        }
+        counters.at_ns = monotonic_ns();
+        counters
+    }
+
+    async fn add(
+        &mut self,
+        client: &Client,
+        view: &StatisticsView,
+        version: i32,
+    ) -> Result<(), String> {
+        let counters: Vec<&Counter> = view.counters.iter().filter(|c| c.is_in(version)).collect();
+        let columns: Vec<String> = counters.iter().map(|c| column(c)).collect();
+        let query = format!(
+            "SELECT /* plimsoll evidence */ {} FROM {}",
+            columns.join(", "),
+            view.source
+        );
+        let row = client
+            .query_one(&query, &[])
+            .await
+            .map_err(|error| from_postgres(&error).to_string())?;
+        for (i, counter) in counters.into_iter().enumerate() {
+            let value: Option<f64> = row.try_get(i).map_err(|error| error.to_string())?;
+            if let Some(value) = value {
+                self.values.insert(counter.name, value);
+            } else {
+                let off = |needs| format!("{needs} is off");
+                let reason = counter
+                    .needs
+                    .map_or("the server has no value".to_owned(), off);
+                self.unavailable.insert(counter.name, reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the differences since `before` into `evidence`. `deltas.span_s` is the time between
+    /// both, in seconds: the whole step, its warm-up included.
+    pub(crate) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
+        evidence.figure(
+            "deltas.span_s",
+            self.at_ns.saturating_sub(before.at_ns) as f64 / 1e9,
+        );
+        for (name, reason) in self.unavailable.iter().chain(&before.unavailable) {
+            evidence
+                .unavailable
+                .insert((*name).to_owned(), reason.clone());
+        }
+        for (name, now) in &self.values {
+            match before.values.get(name) {
+                Some(then) if now >= then => evidence.figure(*name, now - then),
+                Some(_) => {
+                    let reason = "the counters were reset during the step".to_owned();
+                    evidence.unavailable.insert((*name).to_owned(), reason);
+                }
+                None => {}
+            }
+        }
+        let figure = |name: &str| evidence.figures.get(name).copied();
+        let (hit, read) = (
+            figure("database.blocks_hit"),
+            figure("database.blocks_read"),
+        );
+        if let (Some(hit), Some(read)) = (hit, read) {
+            // Not finite where no block was asked for, and then absent.
+            evidence.figure("database.cache_hit_ratio", hit / (hit + read));
+        }
+    }
+}
+
+/// Returns the SQL of a counter, NULL where the server does not measure it.
+fn column(counter: &Counter) -> String {
+    let Counter { sql, needs, .. } = counter;
+    match needs {
+        None => format!("({sql})::float8"),
+        Some(needs) => {
+            format!("CASE WHEN current_setting('{needs}')::bool THEN ({sql})::float8 END")
+        }
+    }
+}
+
+impl StatisticsView {
+    /// Returns true if a server of this version reports in this view what `missing` is about.
+    fn tells_of(&self, missing: &StatisticsView, version: i32) -> bool {
+        let about = |c: &Counter| c.is_in(version) && c.name.starts_with(missing.name);
+        self.name != missing.name
+            && self.versions.contains(&version)
+            && self.counters.iter().any(about)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(at_ns: u64, commits: f64, missing: Option<(&'static str, &str)>) -> Counters {
+        Counters {
+            at_ns,
+            values: BTreeMap::from([
+                ("database.commits", commits),
+                ("database.blocks_hit", 30.0 * commits),
+                ("database.blocks_read", 10.0 * commits),
+            ]),
+            unavailable: missing
+                .into_iter()
+                .map(|(what, why)| (what, why.to_owned()))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn deltas_are_what_was_counted_between() {
+        let mut evidence = ServerEvidence::default();
+        at(3_000_000_000, 110.0, None).report_since(&at(1_000_000_000, 10.0, None), &mut evidence);
+        assert_eq!(evidence.figures["database.commits"], 100.0);
+        assert_eq!(evidence.figures["database.cache_hit_ratio"], 0.75);
+        assert_eq!(evidence.figures["deltas.span_s"], 2.0);
+        assert!(evidence.unavailable.is_empty());
+    }
+
+    #[test]
+    fn counters_that_were_reset_or_do_not_exist_are_absent_with_their_reason() {
+        let mut evidence = ServerEvidence::default();
+        at(3, 1.0, Some(("wal", "none here"))).report_since(&at(1, 10.0, None), &mut evidence);
+        assert!(!evidence.figures.contains_key("database.commits"));
+        assert!(evidence.unavailable["database.commits"].contains("reset"));
+        assert_eq!(evidence.unavailable["wal"], "none here");
+    }
+
+    #[test]
+    fn no_counter_has_two_names_in_one_version_and_none_lacks_a_view_in_all() {
+        for version in [130_000, 140_000, 150_000, 160_000, 170_000, 180_000] {
+            let mut names: Vec<&str> = VIEWS
+                .iter()
+                .filter(|view| view.versions.contains(&version))
+                .flat_map(|view| view.counters.iter().filter(|c| c.is_in(version)))
+                .map(|counter| counter.name)
+                .collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), all, "{version}");
+            assert!(names.contains(&"checkpointer.requested"), "{version}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Causes outside the load's sessions that delay commits and vacuum: standbys, and abandoned
+//! prepared transactions.
+
+use bench_report::ServerEvidence;
+
+use crate::failure::from_postgres;
+use crate::server::client::Client;
+
+const REPLICATION: &str = "SELECT /* plimsoll evidence */
+           count(*) FILTER (WHERE sync_state IN ('sync', 'quorum'))::float8,
+           (max(extract(epoch FROM flush_lag)) * 1e9)::float8,
+           (max(extract(epoch FROM replay_lag)) * 1e9)::float8,
+           count(*) FILTER (WHERE state IS NULL)
+      FROM pg_stat_replication";
+const PREPARED: &str = "SELECT /* plimsoll evidence */ count(*)::float8,
+           max(extract(epoch FROM clock_timestamp() - prepared))::float8 FROM pg_prepared_xacts";
+
+/// Reads both into `evidence`.
+pub(crate) async fn report(client: &Client, evidence: &mut ServerEvidence) {
+    if let Err(reason) = replication(client, evidence).await {
+        evidence
+            .unavailable
+            .insert("replication".to_owned(), reason);
+    }
+    if let Err(reason) = prepared(client, evidence).await {
+        let name = "transactions.prepared".to_owned();
+        evidence.unavailable.insert(name, reason);
+    }
+}
+
+async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(), String> {
+    let row = client.query_one(REPLICATION, &[]).await.map_err(message)?;
+    let hidden: i64 = row.try_get(3).map_err(message)?;
+    if hidden > 0 {
+        let reason = "this role may not see what the standbys do; grant it pg_read_all_stats";
+        return Err(reason.to_owned());
+    }
+    let columns = [
+        "replication.synchronous_standbys",
+        "replication.flush_lag_ns_max",
+        "replication.replay_lag_ns_max",
+    ];
+    for (at, name) in columns.into_iter().enumerate() {
+        if let Some(value) = row.try_get::<_, Option<f64>>(at).map_err(message)? {
+            evidence.figure(name, value);
+        }
+    }
+    Ok(())
+}
+
+/// Reads prepared transactions, which have no session: their age counts beside those of sessions.
+async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), String> {
+    let row = client.query_one(PREPARED, &[]).await.map_err(message)?;
+    evidence.figure("transactions.prepared", row.try_get(0).map_err(message)?);
+    let oldest: Option<f64> = row.try_get(1).map_err(message)?;
+    let seen = evidence.figures.get("transactions.oldest_age_s").copied();
+    if let Some(oldest) = oldest {
+        evidence.figure("transactions.oldest_age_s", oldest.max(seen.unwrap_or(0.0)));
+    }
+    Ok(())
+}
+
+#[allow(clippy::needless_pass_by_value)] // For map_err.
+fn message(error: tokio_postgres::Error) -> String {
+    from_postgres(&error).to_string()
+}

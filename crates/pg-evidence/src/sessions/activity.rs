@@ -1,0 +1,360 @@
+//! Sums over samples of sessions. Each sample stands for the time since the one before, so that a
+//! late one is not underweighted.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bench_report::{EvidenceRow, ServerEvidence};
+
+use crate::fingerprint;
+use crate::sessions::backends::OtherBackends;
+use crate::sessions::scope::Scope;
+use crate::sessions::session::{CLASSES, SessionGroup};
+use crate::sessions::session_seconds::SessionSeconds;
+
+/// Most rows of a table of the evidence.
+const MOST_ROWS: usize = 20;
+/// Most fingerprints of statements that are cached.
+const MOST_SHAPES: usize = 300;
+
+/// Sums over the samples of a step.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    scope: Scope,
+    samples: u64,
+    /// Time that the samples cover, in seconds.
+    seconds: f64,
+    /// Session-seconds by class.
+    classes: [f64; CLASSES.len()],
+    /// Session-seconds by wait event.
+    waits: SessionSeconds<String>,
+    /// Session-seconds by fingerprint and wait event.
+    statements: SessionSeconds<[String; 2]>,
+    others: OtherBackends,
+    /// Session-seconds, and most sessions at once, by application and state.
+    connections: BTreeMap<(String, String), ConnectionUsage>,
+    hidden: f64,
+    /// Session-seconds in which the server did not track what its sessions do.
+    untracked: f64,
+    used_max: u64,
+    /// Age of the oldest transaction in scope, and of any client.
+    oldest_s: f64,
+    oldest_of_all_s: f64,
+    fingerprints: HashMap<String, String>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct ConnectionUsage {
+    seconds: f64,
+    most: u64,
+}
+
+/// Facts of one sample that decide about the next.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SampleFacts {
+    /// Client connections of the server, this tool's included.
+    pub(crate) used: u64,
+    /// True if any session in scope waits for a lock.
+    pub(crate) lock_wait: bool,
+}
+
+impl Activity {
+    /// Creates empty sums over the sessions in `scope`, for the run `name`.
+    pub(crate) fn new(scope: Scope, name: &str) -> Self {
+        Self {
+            others: OtherBackends::new(scope.clone(), name),
+            scope,
+            samples: 0,
+            seconds: 0.0,
+            classes: [0.0; CLASSES.len()],
+            waits: SessionSeconds::default(),
+            statements: SessionSeconds::default(),
+            connections: BTreeMap::new(),
+            hidden: 0.0,
+            untracked: 0.0,
+            used_max: 0,
+            oldest_s: 0.0,
+            oldest_of_all_s: 0.0,
+            fingerprints: HashMap::new(),
+        }
+    }
+
+    /// Returns the number of samples added.
+    pub(crate) fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    /// Adds one sample, which stands for `seconds`.
+    pub(crate) fn add(&mut self, look: &[SessionGroup], seconds: f64) -> SampleFacts {
+        // The sampling connection counts too.
+        let mut facts = SampleFacts {
+            used: 1,
+            lock_wait: false,
+        };
+        let mut now: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for group in look {
+            let weight = group.count as f64 * seconds;
+            let in_scope = self.scope.contains(&group.application);
+            if group.is_of_clients() {
+                facts.used += group.count;
+                self.oldest_of_all_s = self.oldest_of_all_s.max(group.oldest_s);
+            }
+            if !(group.is_of_clients() && in_scope) {
+                self.others.add(group, weight);
+                continue;
+            }
+            let state = group.state.clone().unwrap_or_else(|| "hidden".to_owned());
+            *now.entry((group.application.clone(), state)).or_default() += group.count;
+            facts.lock_wait |= group.waits_for_lock();
+            self.oldest_s = self.oldest_s.max(group.oldest_s);
+            self.add_client(group, weight);
+        }
+        for (key, count) in now {
+            let usage = self.connections.entry(key).or_default();
+            usage.seconds += count as f64 * seconds;
+            usage.most = usage.most.max(count);
+        }
+        self.used_max = self.used_max.max(facts.used);
+        self.samples += 1;
+        self.seconds += seconds;
+        facts
+    }
+
+    fn add_client(&mut self, group: &SessionGroup, weight: f64) {
+        let Some(class) = group.class() else {
+            self.hidden += weight;
+            if group.state.is_some() {
+                self.untracked += weight;
+            }
+            return;
+        };
+        self.classes[class] += weight;
+        if group.is_idle() {
+            return;
+        }
+        let event = group.event_name();
+        if !event.is_empty() {
+            self.waits.add(event, weight);
+        }
+        if let Some(statement) = &group.statement {
+            let key = [self.fingerprint(statement), group.doing()];
+            self.statements.add(key, weight);
+        }
+    }
+
+    /// Returns the fingerprint of a statement, from the cache where it can.
+    fn fingerprint(&mut self, statement: &str) -> String {
+        if let Some(known) = self.fingerprints.get(statement) {
+            return known.clone();
+        }
+        if self.fingerprints.len() >= MOST_SHAPES {
+            self.fingerprints.clear();
+        }
+        let fingerprint = fingerprint::fingerprint(statement);
+        self.fingerprints
+            .insert(statement.to_owned(), fingerprint.clone());
+        fingerprint
+    }
+
+    /// Writes means and extremes into `evidence`.
+    pub(crate) fn report(&self, evidence: &mut ServerEvidence) {
+        if self.samples == 0 || self.seconds <= 0.0 {
+            missing(evidence, "no sample was taken in the measured part");
+            return;
+        }
+        evidence.figure("connections.used_max", self.used_max as f64);
+        evidence.figure("sessions.samples", self.samples as f64);
+        evidence.figure("sessions.samples_per_s", self.samples as f64 / self.seconds);
+        self.report_connections(evidence);
+        self.others.report(self.seconds, evidence);
+        if self.hidden > 0.0 {
+            missing(evidence, &self.reason_of_hidden());
+            // Of other applications partial figures are useful; of the load itself none may be
+            // missing.
+            if matches!(self.scope, Scope::Application(_)) {
+                return;
+            }
+        }
+        for (class, sum) in CLASSES.iter().zip(self.classes) {
+            evidence.figure(format!("sessions.{class}_mean"), sum / self.seconds);
+        }
+        for (event, mean) in self.waits.means(self.seconds) {
+            evidence.figure(format!("waits.{event}_mean"), mean);
+        }
+        evidence.figure("transactions.oldest_s", self.oldest_s);
+        evidence.figure("transactions.oldest_age_s", self.oldest_of_all_s);
+        let labels = ["statement", "event"];
+        let rows = self.statements.rows(labels, self.seconds);
+        evidence
+            .tables
+            .insert("waiting_statements".to_owned(), rows);
+    }
+
+    fn reason_of_hidden(&self) -> String {
+        let hidden = self.hidden / self.seconds;
+        if self.untracked > 0.0 {
+            return format!(
+                "the server does not track what {hidden:.1} of the sessions do: track_activities is off"
+            );
+        }
+        format!(
+            "this role may not see what {hidden:.1} of the sessions do; grant it pg_read_all_stats"
+        )
+    }
+
+    fn report_connections(&self, evidence: &mut ServerEvidence) {
+        if self.scope != Scope::Everyone {
+            return;
+        }
+        let mut usages: Vec<_> = self.connections.iter().collect();
+        usages.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds));
+        let row = |((application, state), usage): (&(String, String), &ConnectionUsage)| {
+            EvidenceRow::new(
+                [
+                    ("application", application.clone()),
+                    ("state", state.clone()),
+                ],
+                [
+                    ("sessions_mean", usage.seconds / self.seconds),
+                    ("sessions_max", usage.most as f64),
+                ],
+            )
+        };
+        let rows = usages.into_iter().take(MOST_ROWS).map(row).collect();
+        evidence.tables.insert("connections".to_owned(), rows);
+    }
+}
+
+fn missing(evidence: &mut ServerEvidence, reason: &str) {
+    // A reason noted earlier, such as a lost connection, is the better one.
+    let entry = evidence.unavailable.entry("sessions".to_owned());
+    entry.or_insert_with(|| reason.to_owned());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sessions::session::tests::session;
+
+    fn load() -> Activity {
+        Activity::new(Scope::Application("load".to_owned()), "load")
+    }
+
+    type Doing<'a> = (&'a str, Option<(&'a str, &'a str)>, u64, &'a str);
+
+    /// One look at sessions of the load.
+    fn sessions(of: &[Doing<'_>]) -> Vec<SessionGroup> {
+        let group = |&(state, event, count, statement): &Doing<'_>| SessionGroup {
+            application: "load".to_owned(),
+            statement: (!statement.is_empty()).then(|| statement.to_owned()),
+            count,
+            ..session(Some(state), event)
+        };
+        of.iter().map(group).collect()
+    }
+
+    #[test]
+    fn a_sample_counts_for_the_time_that_it_stands_for() {
+        let mut activity = load();
+        // Four sessions on a CPU for a tenth of a second, two for the other nine tenths.
+        activity.add(&sessions(&[("active", None, 4, "")]), 0.1);
+        let idle = ("idle", Some(("Client", "ClientRead")), 10, "");
+        let locked = ("active", Some(("Lock", "tuple")), 1, "");
+        let facts = activity.add(&sessions(&[("active", None, 2, ""), idle, locked]), 0.9);
+        assert!(facts.lock_wait);
+        assert_eq!(facts.used, 14);
+        let mut evidence = ServerEvidence::default();
+        activity.report(&mut evidence);
+        let figures = &evidence.figures;
+        assert!((figures["sessions.cpu_mean"] - 2.2).abs() < 1e-9);
+        assert_eq!(figures["waits.Lock.tuple_mean"], 0.9);
+        assert!(!figures.contains_key("waits.Client.ClientRead_mean"));
+    }
+
+    #[test]
+    fn samples_are_told_by_statement_and_event_without_values() {
+        let mut activity = load();
+        let pay = "UPDATE accounts SET n = 7 WHERE id = 4711";
+        let again = "UPDATE accounts SET n = 8 WHERE id = 12";
+        activity.add(
+            &sessions(&[
+                ("active", Some(("Lock", "transactionid")), 3, pay),
+                ("active", Some(("Lock", "transactionid")), 1, again),
+                ("active", None, 1, pay),
+                (
+                    "idle in transaction",
+                    Some(("Client", "ClientRead")),
+                    2,
+                    pay,
+                ),
+            ]),
+            1.0,
+        );
+        let mut evidence = ServerEvidence::default();
+        activity.report(&mut evidence);
+        let table = &evidence.tables["waiting_statements"];
+        let seen: Vec<(&str, f64)> = table
+            .iter()
+            .map(|row| (row.labels["event"].as_str(), row.figures["sessions_mean"]))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("Lock.transactionid", 4.0),
+                ("idle in transaction", 2.0),
+                ("", 1.0)
+            ]
+        );
+        let fingerprint = "UPDATE accounts SET n = ? WHERE id = ?";
+        assert!(
+            table
+                .iter()
+                .all(|row| row.labels["statement"] == fingerprint)
+        );
+    }
+
+    #[test]
+    fn the_oldest_transaction_of_all_is_told_beside_that_of_the_load() {
+        let mut activity = load();
+        let report = SessionGroup {
+            application: "report".to_owned(),
+            oldest_s: 60.0,
+            ..session(Some("active"), None)
+        };
+        activity.add(&[report], 1.0);
+        let mut evidence = ServerEvidence::default();
+        activity.report(&mut evidence);
+        assert_eq!(evidence.figures["sessions.cpu_mean"], 0.0);
+        assert_eq!(evidence.figures["transactions.oldest_s"], 0.0);
+        assert_eq!(evidence.figures["transactions.oldest_age_s"], 60.0);
+    }
+
+    #[test]
+    fn sessions_that_are_hidden_or_not_tracked_are_no_figure() {
+        for (state, reason) in [
+            (None, "pg_read_all_stats"),
+            (Some("disabled"), "track_activities"),
+        ] {
+            let mut activity = load();
+            let group = SessionGroup {
+                application: "load".to_owned(),
+                ..session(state, None)
+            };
+            activity.add(&[group], 1.0);
+            let mut evidence = ServerEvidence::default();
+            activity.report(&mut evidence);
+            assert!(
+                evidence.unavailable["sessions"].contains(reason),
+                "{evidence:?}"
+            );
+            assert!(!evidence.figures.contains_key("sessions.cpu_mean"));
+        }
+    }
+
+    #[test]
+    fn what_was_never_sampled_is_absent_with_its_reason() {
+        let mut evidence = ServerEvidence::default();
+        load().report(&mut evidence);
+        assert!(evidence.figures.is_empty());
+        assert!(evidence.unavailable["sessions"].contains("no sample"));
+    }
+}

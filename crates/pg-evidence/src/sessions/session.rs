@@ -1,0 +1,198 @@
+//! One sample of `pg_stat_activity`, as groups of sessions in the same state.
+//!
+//! An active session without a wait event runs on a CPU or waits for one. A session with a hidden
+//! state counts as unknown.
+
+use tokio_postgres::{Error, Row};
+
+use crate::server::client::Client;
+use crate::server::foreign_text::{optional, text};
+use crate::sessions::scope::Scope;
+
+/// Calls the function under `pg_stat_activity`: planning the view's joins, which add the names of
+/// database and role, costs more than the sample. Processes in their main loop (`Activity`) are
+/// left out. `$1` is the application whose statements are wanted, NULL for all.
+const QUERY: &str = "SELECT /* plimsoll evidence */
+           coalesce(backend_type, CASE WHEN datid IS NOT NULL THEN 'client backend' END),
+           application_name, state, wait_event_type, wait_event,
+           CASE WHEN state <> 'idle' AND ($1::text IS NULL OR application_name = $1) THEN query END,
+           count(*), max(extract(epoch FROM clock_timestamp() - xact_start))::float8
+      FROM pg_stat_get_activity(NULL)
+     WHERE pid <> pg_backend_pid() AND wait_event_type IS DISTINCT FROM 'Activity'
+     GROUP BY 1, 2, 3, 4, 5, 6";
+
+/// Classes of session activity, as named in reports.
+pub(crate) const CLASSES: [&str; 8] = [
+    "cpu",
+    "lock",
+    "lwlock",
+    "io",
+    "client",
+    "other_wait",
+    "idle",
+    "idle_in_transaction",
+];
+/// Activity of a session that is idle in its transaction.
+const KEPT: &str = "idle in transaction";
+/// Index of `lock` in [`CLASSES`].
+const LOCK: usize = 1;
+
+/// Sessions in the same state in one sample.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct SessionGroup {
+    /// `None` = a background process that this role may not see.
+    pub(crate) backend_type: Option<String>,
+    pub(crate) application: String,
+    /// `None` = hidden from this role, or of a background process.
+    pub(crate) state: Option<String>,
+    /// `None` = no wait.
+    pub(crate) event: Option<(String, String)>,
+    /// The statement as it was sent, or the last one of a session idle in its transaction.
+    pub(crate) statement: Option<String>,
+    pub(crate) count: u64,
+    /// Age of the oldest transaction among them.
+    pub(crate) oldest_s: f64,
+}
+
+/// Samples the sessions in `scope`.
+pub(crate) async fn sample(client: &Client, scope: &Scope) -> Result<Vec<SessionGroup>, Error> {
+    let rows = client.query(QUERY, &[&scope.application()]).await?;
+    rows.iter().map(SessionGroup::from_row).collect()
+}
+
+impl SessionGroup {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            backend_type: row.try_get(0)?,
+            application: text(row, 1)?,
+            state: row.try_get(2)?,
+            event: Option::zip(row.try_get(3)?, row.try_get(4)?),
+            statement: optional(row, 5)?,
+            count: row.try_get::<_, i64>(6)?.unsigned_abs(),
+            oldest_s: row.try_get::<_, Option<f64>>(7)?.unwrap_or(0.0),
+        })
+    }
+
+    /// Returns true if these are client sessions.
+    pub(crate) fn is_of_clients(&self) -> bool {
+        self.backend_type.as_deref() == Some("client backend")
+    }
+
+    /// Returns true if these are parallel workers.
+    pub(crate) fn is_of_workers(&self) -> bool {
+        self.backend_type.as_deref() == Some("parallel worker")
+    }
+
+    /// Returns true if they wait for their client's next request.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.as_deref() == Some("idle")
+    }
+
+    /// Returns true if they are idle in a transaction.
+    fn is_idle_in_transaction(&self) -> bool {
+        let state = self.state.as_deref().unwrap_or_default();
+        state.starts_with(KEPT)
+    }
+
+    /// Returns true if they wait for a lock.
+    pub(crate) fn waits_for_lock(&self) -> bool {
+        self.class() == Some(LOCK)
+    }
+
+    /// Returns the index into [`CLASSES`]; `None` = not known. A wait for the WAL write lock counts
+    /// as IO, since its holder waits for the disk.
+    pub(crate) fn class(&self) -> Option<usize> {
+        let event = self
+            .event
+            .as_ref()
+            .map(|(of, name)| (of.as_str(), name.as_str()));
+        let name = match (self.state.as_deref()?, event) {
+            // The server does not track what its sessions do.
+            ("disabled", _) => return None,
+            ("idle", _) => "idle",
+            (state, _) if state.starts_with(KEPT) => "idle_in_transaction",
+            (_, None) => "cpu",
+            (_, Some(("Lock", _))) => "lock",
+            (_, Some(("IO", _) | ("LWLock", "WALWrite"))) => "io",
+            (_, Some(("LWLock", _))) => "lwlock",
+            (_, Some(("Client", _))) => "client",
+            _ => "other_wait",
+        };
+        CLASSES.iter().position(|class| *class == name)
+    }
+
+    /// Returns the wait event, or `idle in transaction`.
+    pub(crate) fn doing(&self) -> String {
+        if self.is_idle_in_transaction() {
+            KEPT.to_owned()
+        } else {
+            self.event_name()
+        }
+    }
+
+    /// Returns the wait event as in `Lock.transactionid`; empty where there is none.
+    pub(crate) fn event_name(&self) -> String {
+        let event = self.event.as_ref();
+        event.map_or_else(String::new, |(of, name)| format!("{of}.{name}"))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Creates one client session in this state and wait.
+    pub(crate) fn session(state: Option<&str>, event: Option<(&str, &str)>) -> SessionGroup {
+        SessionGroup {
+            backend_type: Some("client backend".to_owned()),
+            state: state.map(str::to_owned),
+            event: event.map(|(of, name)| (of.to_owned(), name.to_owned())),
+            count: 1,
+            ..SessionGroup::default()
+        }
+    }
+
+    #[test]
+    fn each_state_has_its_class_and_a_hidden_one_has_none() {
+        for (state, event, name) in [
+            (Some("active"), None, Some("cpu")),
+            (Some("fastpath function call"), None, Some("cpu")),
+            (Some("active"), Some(("Lock", "tuple")), Some("lock")),
+            (
+                Some("active"),
+                Some(("LWLock", "WALInsert")),
+                Some("lwlock"),
+            ),
+            (Some("active"), Some(("LWLock", "WALWrite")), Some("io")),
+            (Some("active"), Some(("IO", "WALSync")), Some("io")),
+            (Some("active"), Some(("IPC", "SyncRep")), Some("other_wait")),
+            (
+                Some("active"),
+                Some(("Timeout", "PgSleep")),
+                Some("other_wait"),
+            ),
+            (
+                Some("active"),
+                Some(("Client", "ClientRead")),
+                Some("client"),
+            ),
+            (
+                Some("starting"),
+                Some(("Client", "SslOpenServer")),
+                Some("client"),
+            ),
+            (Some("idle"), Some(("Client", "ClientRead")), Some("idle")),
+            (
+                Some("idle in transaction (aborted)"),
+                Some(("Client", "ClientRead")),
+                Some("idle_in_transaction"),
+            ),
+            (None, None, None),
+            (Some("disabled"), None, None),
+        ] {
+            let found = session(state, event).class().map(|class| CLASSES[class]);
+            assert_eq!(found, name, "{state:?} {event:?}");
+        }
+        assert!(session(Some("active"), Some(("Lock", "tuple"))).waits_for_lock());
+    }
+}

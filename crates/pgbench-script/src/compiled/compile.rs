@@ -1,0 +1,59 @@
+//! Compilation of the scripts of a mix.
+
+use crate::compiled::program::Program;
+use crate::language::diagnostic::ScriptError;
+use crate::language::meta_command;
+use crate::language::scanner::split_commands;
+use crate::language::source::{ScriptSource, ValueMode};
+use crate::values::value::ScriptValue;
+use crate::values::variable_table::VariableTable;
+
+/// Compiled scripts of one mix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompiledScripts {
+    /// One program for each source, in the same order.
+    pub programs: Vec<Program>,
+    /// Variables of all programs.
+    pub variables: VariableTable,
+}
+
+/// Compiles scripts that one client executes in turn: a variable set by one script is visible to
+/// the others. `constants` are set before the first script begins, as with `pgbench --define`;
+/// `seed` becomes `:random_seed` and `:default_seed`, of which the lowest 53 bits count.
+///
+/// # Errors
+/// Fails at the first mistake in any of the scripts, with file, line and column.
+pub fn compile(
+    sources: &[ScriptSource],
+    constants: &[(String, ScriptValue)],
+    seed: u64,
+    mode: ValueMode,
+) -> Result<CompiledScripts, ScriptError> {
+    let mut variables = VariableTable::new(constants, seed);
+    let mut scanned = Vec::with_capacity(sources.len());
+    for source in sources {
+        let commands =
+            split_commands(&source.text).map_err(|diagnostic| diagnostic.in_file(&source.file))?;
+        meta_command::declare_assigned(&commands, &mut variables);
+        scanned.push((source, commands));
+    }
+    if scanned
+        .iter()
+        .any(|(_, commands)| meta_command::has_capture(commands))
+    {
+        // The columns of a result are known only when the query answers: any variable that is
+        // read may be set by one.
+        for (_, commands) in &scanned {
+            meta_command::declare_read(commands, &mut variables);
+        }
+    }
+    let compiled = scanned.iter().map(|(source, commands)| {
+        Program::compile(commands, &variables, mode)
+            .map_err(|diagnostic| diagnostic.in_file(&source.file))
+    });
+    let programs = compiled.collect::<Result<_, _>>()?;
+    Ok(CompiledScripts {
+        programs,
+        variables,
+    })
+}

@@ -1,0 +1,12 @@
+//! Bind parameters of statements.
+
+use crate::language::diagnostic::Position;
+
+/// Bind parameter of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScriptParameter {
+    /// Slot of the variable in [`Variables`](crate::Variables).
+    pub slot: usize,
+    /// Position in the script.
+    pub position: Position,
+}

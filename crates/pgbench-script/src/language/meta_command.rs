@@ -1,0 +1,135 @@
+//! Backslash commands as they stand in a script: their name and the rest of their line.
+
+use crate::compiled::statement::variable_at;
+use crate::language::diagnostic::{Diagnostic, Position};
+use crate::language::expression::Expression;
+use crate::language::scanner::{RawCommand, SourceChar, is_name_part};
+use crate::values::variable_table::VariableTable;
+
+/// Commands that set variables from the result of the query before them.
+const CAPTURING: [&str; 2] = ["gset", "aset"];
+
+/// A backslash command.
+pub(crate) struct MetaCommand<'a> {
+    /// Name in lower case, without the backslash.
+    pub(crate) name: String,
+    /// Characters behind the name.
+    pub(crate) rest: &'a [SourceChar],
+    /// Position of the backslash.
+    pub(crate) position: Position,
+    /// Position behind the last character, where something is missing.
+    pub(crate) end: Position,
+}
+
+impl<'a> MetaCommand<'a> {
+    /// Parses `chars`, a command without its backslash. Names are case-insensitive, as with
+    /// pgbench.
+    pub(crate) fn parse(chars: &'a [SourceChar]) -> Self {
+        let length = chars.iter().take_while(|l| is_name_part(l.c)).count();
+        let begin = chars
+            .first()
+            .map_or(Position { line: 1, column: 1 }, |l| l.position);
+        let last = chars.iter().rev().find(|l| !l.c.is_whitespace());
+        Self {
+            name: chars[..length]
+                .iter()
+                .map(|l| l.c.to_ascii_lowercase())
+                .collect(),
+            rest: &chars[length..],
+            position: Position {
+                column: begin.column.saturating_sub(1).max(1),
+                ..begin
+            },
+            end: last.map_or(begin, |l| Position {
+                column: l.position.column.saturating_add(1),
+                ..l.position
+            }),
+        }
+    }
+
+    /// Returns true for `\gset` and `\aset`.
+    pub(crate) fn captures(&self) -> bool {
+        CAPTURING.contains(&self.name.as_str())
+    }
+
+    /// Returns the rest of the line as text.
+    pub(crate) fn text(&self) -> String {
+        self.rest.iter().map(|l| l.c).collect()
+    }
+
+    /// Parses the rest of the line as an expression.
+    pub(crate) fn expression(&self, variables: &VariableTable) -> Result<Expression, Diagnostic> {
+        Expression::parse(self.rest, self.end, variables)
+    }
+
+    /// Returns the position of its argument.
+    pub(crate) fn argument(&self) -> Position {
+        let first = self.rest.iter().find(|l| !l.c.is_whitespace());
+        first.map_or(self.end, |l| l.position)
+    }
+
+    /// Refuses an argument.
+    pub(crate) fn expect_no_argument(&self) -> Result<(), Diagnostic> {
+        match self.rest.iter().find(|l| !l.c.is_whitespace()) {
+            None => Ok(()),
+            Some(character) => Err(Diagnostic::new(
+                character.position,
+                format!("\\{} takes nothing", self.name),
+            )),
+        }
+    }
+
+    /// Creates the error of a branch outside of a block.
+    pub(crate) fn without_if(&self) -> Diagnostic {
+        Diagnostic::new(self.position, format!("\\{} without \\if", self.name))
+    }
+
+    /// Splits the argument of `\set` into the name and the characters of the expression; the name
+    /// is empty where it is not well-formed.
+    pub(crate) fn assignment(&self) -> (String, &'a [SourceChar]) {
+        let begin = self.rest.iter().take_while(|l| l.c.is_whitespace()).count();
+        let part = |l: &&SourceChar| is_name_part(l.c) && l.c != '$';
+        let length = self.rest[begin..].iter().take_while(part).count();
+        let (name, rest) = self.rest[begin..].split_at(length);
+        let separated = rest.first().is_none_or(|l| l.c.is_whitespace());
+        let name: String = name.iter().map(|l| l.c).collect();
+        let valid = separated && !name.starts_with(|c: char| c.is_ascii_digit());
+        (if valid { name } else { String::new() }, rest)
+    }
+}
+
+/// Declares all variables that the `\set` commands of `commands` set.
+pub(crate) fn declare_assigned(commands: &[RawCommand], variables: &mut VariableTable) {
+    for command in commands {
+        if let RawCommand::Meta(chars) = command {
+            let meta = MetaCommand::parse(chars);
+            if meta.name == "set" {
+                let name = meta.assignment().0;
+                if !name.is_empty() {
+                    variables.declare(&name);
+                }
+            }
+        }
+    }
+}
+
+/// Returns true if one of `commands` sets variables from the result of a query.
+pub(crate) fn has_capture(commands: &[RawCommand]) -> bool {
+    commands.iter().any(|command| match command {
+        RawCommand::Meta(chars) => MetaCommand::parse(chars).captures(),
+        RawCommand::Sql(_) => false,
+    })
+}
+
+/// Declares all variables that `commands` read.
+pub(crate) fn declare_read(commands: &[RawCommand], variables: &mut VariableTable) {
+    for command in commands {
+        let (RawCommand::Sql(chars) | RawCommand::Meta(chars)) = command;
+        for at in 0..chars.len() {
+            let after_colon = at > 0 && chars[at - 1].c == ':';
+            if let Some(name) = variable_at(chars, at).filter(|_| !after_colon) {
+                variables.declare(&name);
+            }
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Splits a script into its commands: SQL statements and backslash commands.
+//!
+//! A statement ends at a `;` outside of quotes, comments and parentheses, at a backslash command,
+//! or with the file; a backslash command ends with its line, unless a backslash stands last there.
+
+use crate::language::diagnostic::{Diagnostic, Position};
+
+/// Part of a statement that a character belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CharContext {
+    /// Code of the language itself.
+    Code,
+    /// Quoted text, quotes included.
+    Quoted,
+    /// A comment.
+    Comment,
+    /// The semicolon of a `\;`, between statements that are sent together.
+    Separator,
+}
+
+/// A character with its position in the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SourceChar {
+    pub(crate) c: char,
+    pub(crate) position: Position,
+    pub(crate) context: CharContext,
+}
+
+/// A command as it stands in the script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RawCommand {
+    /// A statement without its `;` and its `--` comments.
+    Sql(Vec<SourceChar>),
+    /// A backslash command without its backslash.
+    Meta(Vec<SourceChar>),
+}
+
+/// Splits `source` into its commands.
+///
+/// # Errors
+/// Fails at a quote, comment or parenthesis that is not closed.
+pub(crate) fn split_commands(source: &str) -> Result<Vec<RawCommand>, Diagnostic> {
+    let mut scanner = Scanner::new(source);
+    scanner.scan()?;
+    Ok(scanner.commands)
+}
+
+/// Returns true if `text` is one SQL statement and nothing else, besides white space, comments and
+/// a final semicolon.
+pub fn is_single_statement(text: &str) -> bool {
+    split_commands(text).is_ok_and(|found| matches!(found.as_slice(), [RawCommand::Sql(_)]))
+}
+
+struct Scanner {
+    chars: Vec<SourceChar>,
+    at: usize,
+    commands: Vec<RawCommand>,
+    /// Characters of the statement being read.
+    statement: Vec<SourceChar>,
+    /// Positions of its parentheses that are not closed yet.
+    open: Vec<Position>,
+}
+
+impl Scanner {
+    fn new(source: &str) -> Self {
+        let mut position = Position { line: 1, column: 1 };
+        let chars = source.chars().map(|c| {
+            let here = position;
+            if c == '\n' {
+                position = Position {
+                    line: position.line.saturating_add(1),
+                    column: 1,
+                };
+            } else {
+                position.column = position.column.saturating_add(1);
+            }
+            SourceChar {
+                c,
+                position: here,
+                context: CharContext::Code,
+            }
+        });
+        Self {
+            chars: chars.collect(),
+            at: 0,
+            commands: Vec::new(),
+            statement: Vec::new(),
+            open: Vec::new(),
+        }
+    }
+
+    fn scan(&mut self) -> Result<(), Diagnostic> {
+        while let Some(character) = self.chars.get(self.at).copied() {
+            match character.c {
+                '\\' if self.peek(1) == Some(';') => {
+                    self.at += 1;
+                    self.push(CharContext::Separator);
+                }
+                '\\' => self.meta(),
+                ';' if self.open.is_empty() => {
+                    self.at += 1;
+                    self.end_statement();
+                }
+                '-' if self.peek(1) == Some('-') => self.skip_line(),
+                '/' if self.peek(1) == Some('*') => self.comment(character.position)?,
+                '\'' => {
+                    let escapes = self.is_escape_string();
+                    self.quoted(character.position, '\'', escapes)?;
+                }
+                '"' => self.quoted(character.position, '"', false)?,
+                '$' => self.dollar(character.position)?,
+                c => {
+                    match c {
+                        '(' => self.open.push(character.position),
+                        ')' => drop(self.open.pop()),
+                        _ => {}
+                    }
+                    self.push(CharContext::Code);
+                }
+            }
+        }
+        if let Some(position) = self.open.pop() {
+            return Err(Diagnostic::new(position, "this parenthesis is not closed"));
+        }
+        self.end_statement();
+        Ok(())
+    }
+
+    fn peek(&self, ahead: usize) -> Option<char> {
+        self.chars.get(self.at + ahead).map(|character| character.c)
+    }
+
+    fn push(&mut self, context: CharContext) {
+        if let Some(character) = self.chars.get(self.at) {
+            self.statement.push(SourceChar {
+                context,
+                ..*character
+            });
+            self.at += 1;
+        }
+    }
+
+    fn end_statement(&mut self) {
+        self.open.clear();
+        let mut statement = std::mem::take(&mut self.statement);
+        let is_space = |character: &SourceChar| character.c.is_whitespace();
+        while statement.last().is_some_and(is_space) {
+            statement.pop();
+        }
+        let begin = statement.iter().take_while(|l| is_space(l)).count();
+        statement.drain(..begin);
+        let is_content = |l: &SourceChar| l.context != CharContext::Comment && !is_space(l);
+        if statement.iter().any(is_content) {
+            self.commands.push(RawCommand::Sql(statement));
+        }
+    }
+
+    fn meta(&mut self) {
+        self.end_statement();
+        self.at += 1;
+        let mut line = Vec::new();
+        while let Some(character) = self.chars.get(self.at).copied() {
+            self.at += 1;
+            let continues = character.c == '\\'
+                && (self.peek(0) == Some('\n')
+                    || (self.peek(0) == Some('\r') && self.peek(1) == Some('\n')));
+            if continues {
+                self.at += if self.peek(0) == Some('\r') { 2 } else { 1 };
+                line.push(SourceChar {
+                    c: ' ',
+                    ..character
+                });
+            } else if character.c == '\n' {
+                break;
+            } else {
+                line.push(character);
+            }
+        }
+        self.commands.push(RawCommand::Meta(line));
+    }
+
+    fn skip_line(&mut self) {
+        while self.peek(0).is_some_and(|c| c != '\n') {
+            self.at += 1;
+        }
+    }
+
+    /// Reads a comment, which may hold others, as in the SQL standard.
+    fn comment(&mut self, begin: Position) -> Result<(), Diagnostic> {
+        let mut depth = 0_usize;
+        loop {
+            match (self.peek(0), self.peek(1)) {
+                (Some('/'), Some('*')) => depth += 1,
+                (Some('*'), Some('/')) => depth -= 1,
+                (Some(_), _) => {
+                    self.push(CharContext::Comment);
+                    continue;
+                }
+                (None, _) => return Err(Diagnostic::new(begin, "this comment is not closed")),
+            }
+            self.push(CharContext::Comment);
+            self.push(CharContext::Comment);
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns true if the quote ahead belongs to an `E'…'`, in which a backslash escapes.
+    fn is_escape_string(&self) -> bool {
+        let mut before = self.statement.iter().rev();
+        before.next().is_some_and(|l| matches!(l.c, 'e' | 'E'))
+            && !before.next().is_some_and(|l| is_name_part(l.c))
+    }
+
+    /// Reads quoted text, in which a doubled quote stands for one.
+    fn quoted(&mut self, begin: Position, quote: char, escapes: bool) -> Result<(), Diagnostic> {
+        self.push(CharContext::Quoted);
+        loop {
+            match self.peek(0) {
+                None => {
+                    return Err(Diagnostic::new(
+                        begin,
+                        format!("this {quote} is not closed"),
+                    ));
+                }
+                Some('\\') if escapes => {
+                    self.push(CharContext::Quoted);
+                    self.push(CharContext::Quoted);
+                }
+                Some(c) => {
+                    self.push(CharContext::Quoted);
+                    if c == quote {
+                        if self.peek(0) != Some(quote) {
+                            return Ok(());
+                        }
+                        self.push(CharContext::Quoted);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads `$$…$$` or `$tag$…$tag$`; any other dollar is a plain character.
+    fn dollar(&mut self, begin: Position) -> Result<(), Diagnostic> {
+        let in_name = self.statement.last().is_some_and(|l| is_name_part(l.c));
+        let tag = self.chars[self.at + 1..]
+            .iter()
+            .take_while(|l| is_name_part(l.c) && l.c != '$')
+            .count();
+        let numbered = self.peek(1).is_some_and(|c| c.is_ascii_digit());
+        if in_name || numbered || self.peek(tag + 1) != Some('$') {
+            self.push(CharContext::Code);
+            return Ok(());
+        }
+        let fence: Vec<char> = self.chars[self.at..self.at + tag + 2]
+            .iter()
+            .map(|l| l.c)
+            .collect();
+        let mut passed = 0;
+        loop {
+            let rest = &self.chars[self.at..];
+            if rest.len() < fence.len() {
+                return Err(Diagnostic::new(begin, "this dollar quote is not closed"));
+            }
+            if rest.iter().zip(&fence).all(|(l, c)| l.c == *c) {
+                for _ in 0..fence.len() {
+                    self.push(CharContext::Quoted);
+                }
+                passed += 1;
+                if passed == 2 {
+                    return Ok(());
+                }
+            } else {
+                self.push(CharContext::Quoted);
+            }
+        }
+    }
+}
+
+/// Returns true if `c` may stand in a name.
+pub(crate) fn is_name_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+/// Returns true if a name may begin with `c`.
+pub(crate) fn begins_name(c: char) -> bool {
+    c.is_alphabetic() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(source: &str) -> Vec<String> {
+        let text = |chars: &[SourceChar]| chars.iter().map(|l| l.c).collect::<String>();
+        split_commands(source)
+            .unwrap()
+            .iter()
+            .map(|piece| match piece {
+                RawCommand::Sql(chars) => text(chars),
+                RawCommand::Meta(chars) => format!("\\{}", text(chars)),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_semicolon_ends_a_statement_only_where_it_is_one() {
+        for whole in [
+            "SELECT ';'",
+            "SELECT 'it''s;'",
+            r"SELECT E'\';'",
+            r"SELECT E'it''s \';'",
+            "SELECT \";\"",
+            "SELECT $$;$$",
+            "SELECT $a$;$$;$a$",
+            "SELECT (1;2)",
+            "SELECT /* ; /* ; */ ; */ 1",
+            "SELECT a$b$c FROM t",
+            "SELECT $1",
+        ] {
+            assert_eq!(shown(&format!("{whole}; SELECT 2")), [whole, "SELECT 2"]);
+        }
+        assert_eq!(
+            shown("SELECT 1 -- ;\n, 2;\n;\n-- nothing\n"),
+            ["SELECT 1 \n, 2"]
+        );
+    }
+
+    #[test]
+    fn a_backslash_command_ends_with_its_line_and_ends_the_statement_before_it() {
+        assert_eq!(
+            shown("SELECT 1\n\\set a 1 \\\n  + 2\nSELECT 2"),
+            ["SELECT 1", "\\set a 1    + 2", "SELECT 2"]
+        );
+        assert_eq!(shown("  \\sleep 1 ms\r\n"), ["\\sleep 1 ms\r"]);
+    }
+
+    #[test]
+    fn what_is_not_closed_is_named_with_its_place() {
+        for (source, line, column) in [
+            ("SELECT 'a", 1, 8),
+            ("SELECT 1;\n  SELECT \"a", 2, 10),
+            ("\n/* /* */", 2, 1),
+            ("SELECT $a$ $b$", 1, 8),
+            ("SELECT (1", 1, 8),
+        ] {
+            let fault = split_commands(source).unwrap_err();
+            assert_eq!(
+                fault.position,
+                Position { line, column },
+                "{source}: {fault}"
+            );
+        }
+    }
+}

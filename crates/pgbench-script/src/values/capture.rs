@@ -1,0 +1,77 @@
+//! `\gset` and `\aset`: variables set from the result of a query.
+//!
+//! Source: PostgreSQL manual, *pgbench*, section *Meta Commands*.
+
+use crate::language::diagnostic::{Diagnostic, Position};
+use crate::values::variable_table::VariableTable;
+use crate::values::variables::Variables;
+
+/// Result of one statement, as the simple query protocol gives it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StatementResult {
+    /// Names of the columns; empty for a statement without rows.
+    pub columns: Vec<String>,
+    /// Number of rows.
+    pub rows: u64,
+    /// Last row, as text; NULL is `None`.
+    pub last_row: Vec<Option<String>>,
+}
+
+/// Variables that the result of a query sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capture {
+    position: Position,
+    /// True for `\aset`: results of all statements that are sent together count, not only the
+    /// last one's.
+    all: bool,
+    /// Names of columns, with the slot of the variable that each sets.
+    columns: Vec<(String, usize)>,
+}
+
+impl Capture {
+    /// Captures into the variables named `prefix` plus the name of a column. Only variables that a
+    /// script reads have a slot.
+    pub(crate) fn new(
+        position: Position,
+        all: bool,
+        prefix: &str,
+        variables: &VariableTable,
+    ) -> Self {
+        let columns = variables.iter().filter_map(|(name, slot)| {
+            let column = name.strip_prefix(prefix)?;
+            Some((column.to_owned(), slot))
+        });
+        Self {
+            position,
+            all,
+            columns: columns.collect(),
+        }
+    }
+
+    /// Sets the captured variables from `results`, one for each statement that was sent; NULL
+    /// becomes an empty text.
+    ///
+    /// # Errors
+    /// Fails when `\gset` gets another number of rows than one.
+    pub fn store(
+        &self,
+        results: &[StatementResult],
+        variables: &mut Variables,
+    ) -> Result<(), Diagnostic> {
+        let rows = results.last().map_or(0, |result| result.rows);
+        if !self.all && rows != 1 {
+            let message = format!("\\gset takes one row, and the query gave {rows}");
+            return Err(Diagnostic::new(self.position, message));
+        }
+        let first = if self.all { 0 } else { results.len() - 1 };
+        for result in results[first..].iter().filter(|result| result.rows > 0) {
+            for (column, value) in result.columns.iter().zip(&result.last_row) {
+                let known = self.columns.iter().find(|(name, _)| name == column);
+                if let Some((_, slot)) = known {
+                    variables.set_text(*slot, value.as_deref().unwrap_or_default());
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Values of one client's variables: numbers for expressions and parameters, text where a query set
+//! them.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use crate::language::diagnostic::{Diagnostic, Position};
+use crate::values::value::ScriptValue;
+
+/// Values of one client's variables, by the slots of a [`VariableTable`](crate::VariableTable).
+#[derive(Debug, Clone)]
+pub struct Variables {
+    /// Values as expressions see them; absent where nothing is set, and where the text is no
+    /// number.
+    values: Vec<Option<ScriptValue>>,
+    /// Text that a query gave, unchanged.
+    texts: Vec<Option<String>>,
+}
+
+impl Variables {
+    /// Creates variables of which `values` are set.
+    pub(crate) fn new(values: Vec<Option<ScriptValue>>) -> Self {
+        let texts = vec![None; values.len()];
+        Self { values, texts }
+    }
+
+    /// Returns the value in `slot`; `None` where the variable is not set or is no constant.
+    pub(crate) fn get(&self, slot: usize) -> Option<ScriptValue> {
+        self.values.get(slot).copied().flatten()
+    }
+
+    /// Returns the value in `slot`, which is read at `position`.
+    ///
+    /// # Errors
+    /// Fails when the variable is not set.
+    pub fn require(&self, slot: usize, position: Position) -> Result<ScriptValue, Diagnostic> {
+        self.get(slot)
+            .ok_or_else(|| Diagnostic::new(position, "this variable has not been set yet"))
+    }
+
+    /// Sets the variable in `slot`.
+    pub(crate) fn set(&mut self, slot: usize, value: ScriptValue) {
+        self.values[slot] = Some(value);
+        self.texts[slot] = None;
+    }
+
+    /// Sets the variable in `slot` to text that a query gave; expressions see it where it is a
+    /// constant.
+    pub(crate) fn set_text(&mut self, slot: usize, text: &str) {
+        self.values[slot] = ScriptValue::parse(text);
+        let kept = self.texts[slot].get_or_insert_default();
+        kept.clear();
+        kept.push_str(text);
+    }
+
+    /// Writes `sql` to `out`, replacing each byte range of `substitutions` by the value in its
+    /// slot. A variable that is not set stays as it is written, as with pgbench.
+    pub fn substitute(&self, sql: &str, substitutions: &[(Range<usize>, usize)], out: &mut String) {
+        out.clear();
+        let mut behind = 0;
+        for (range, slot) in substitutions {
+            out.push_str(&sql[behind..range.start]);
+            match (&self.texts[*slot], self.values[*slot]) {
+                (Some(text), _) => out.push_str(text),
+                // Writing to a string cannot fail.
+                (None, Some(value)) => {
+                    let _ = write!(out, "{value}");
+                }
+                (None, None) => out.push_str(&sql[range.clone()]),
+            }
+            behind = range.end;
+        }
+        out.push_str(&sql[behind..]);
+    }
+
+    /// Copies the values of `other` into the memory that is already allocated.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.values.clone_from(&other.values);
+        self.texts.clone_from(&other.texts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_put_where_their_names_stand_quoted_or_not() {
+        let mut variables = Variables::new(vec![Some(ScriptValue::Integer(-3)), None, None]);
+        variables.set_text(1, "007");
+        let sql = "SELECT :a, ':b', t_:b, :c";
+        let at = |name: &str| {
+            let begin = sql.find(name).unwrap();
+            begin..begin + 2
+        };
+        let last = sql.rfind(":b").unwrap();
+        let position = [
+            (at(":a"), 0),
+            (at(":b"), 1),
+            (last..last + 2, 1),
+            (at(":c"), 2),
+        ];
+        let mut out = "before".to_owned();
+        variables.substitute(sql, &position, &mut out);
+        assert_eq!(out, "SELECT -3, '007', t_007, :c");
+        assert_eq!(variables.get(1), Some(ScriptValue::Integer(7)));
+        variables.set(1, ScriptValue::Double(0.5));
+        variables.substitute(sql, &position, &mut out);
+        assert_eq!(out, "SELECT -3, '0.5', t_0.5, :c");
+    }
+}

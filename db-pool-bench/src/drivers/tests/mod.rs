@@ -1,0 +1,15 @@
+//! Drivers on real servers: what each asks and what it says is what the others say.
+
+#[allow(clippy::print_stdout)]
+#[path = "../../../tests/common/bouncer.rs"]
+mod bouncer;
+#[path = "../../../tests/common/certificates.rs"]
+mod certificates;
+
+mod allocations;
+mod full_server;
+mod pgbouncer;
+mod round_trips;
+mod tls;
+mod variants;
+mod wire;

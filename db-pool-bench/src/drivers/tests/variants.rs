@@ -1,0 +1,107 @@
+//! The four variants without the rest of the bench: one user of each, and what came of its requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use load_engine::{
+    Failure, Session as _, Target as _, TargetFactory, ThinkTime, Timestamps, UserId, WorkerShare,
+};
+use pg_connect::Address;
+use tokio::runtime::Runtime;
+
+use crate::drivers::{Deadpool, Direct, DriverSetup, PoolOptions, Sqlx, Wire};
+use crate::protocol::Protocol;
+use crate::workloads::{Builtin, SqlWorkload, Tables};
+
+/// Requests that ask for nothing but an answer.
+pub(crate) fn ask_nothing() -> Arc<SqlWorkload> {
+    let draft = Builtin::CheckoutOnly.draft(&Tables::at_scale(1), 0, Protocol::Prepared);
+    Arc::new(draft.unwrap().without_parameters())
+}
+
+pub(crate) fn setup(address: Address, workload: Arc<SqlWorkload>) -> DriverSetup {
+    DriverSetup {
+        address,
+        application: "a_test_of_drivers".to_owned(),
+        pool_size: 1,
+        pool: PoolOptions::default(),
+        checkout_timeout: Duration::from_secs(5),
+        workload,
+        seed: 7,
+        hold: ThinkTime::NONE,
+        opened: Arc::default(),
+    }
+}
+
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// All variants, set up alike.
+pub(crate) struct Variants {
+    setup: DriverSetup,
+    runtime: Runtime,
+}
+
+impl Variants {
+    pub(crate) fn of(setup: DriverSetup) -> Self {
+        Self {
+            setup,
+            runtime: runtime(),
+        }
+    }
+
+    /// Returns what failed of each request of one user of `wire`, `direct`, `deadpool` and `sqlx`,
+    /// one variant after the other; where no request came about, why.
+    pub(crate) fn each(&self, requests: usize) -> [Vec<Option<Failure>>; 4] {
+        self.each_between(requests, |_| ())
+    }
+
+    /// Returns the same with what is done on the server before a user's requests, told the variant's
+    /// number.
+    pub(crate) fn each_between(
+        &self,
+        requests: usize,
+        mut before: impl FnMut(usize),
+    ) -> [Vec<Option<Failure>>; 4] {
+        let setup = || self.setup.clone();
+        [
+            self.run(&Wire(setup()), requests, || before(0)),
+            self.run(&Direct(setup()), requests, || before(1)),
+            self.run(&Deadpool(setup()), requests, || before(2)),
+            self.run(&Sqlx(setup()), requests, || before(3)),
+        ]
+    }
+
+    fn run<F: TargetFactory>(
+        &self,
+        factory: &F,
+        requests: usize,
+        before: impl FnOnce(),
+    ) -> Vec<Option<Failure>> {
+        let opening = async {
+            let target = factory.build(WorkerShare::ALONE).await?;
+            let session = target.open(UserId(0)).await?;
+            Ok((target, session))
+        };
+        let (target, mut session) = match self.runtime.block_on(opening) {
+            Ok(opened) => opened,
+            Err(failure) => return vec![Some(failure)],
+        };
+        before();
+        self.runtime.block_on(async {
+            let mut failures = Vec::new();
+            for _ in 0..requests {
+                let outcome = session.request(&mut Timestamps::default()).await;
+                failures.push(outcome.failure.map(|failure| *failure));
+            }
+            session.close().await;
+            target.close().await;
+            failures
+        })
+    }
+}

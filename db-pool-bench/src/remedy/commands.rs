@@ -1,0 +1,35 @@
+//! Shell commands for a server, as remedies name them.
+
+use pg_connect::Address;
+
+/// Returns the command that asks whether the server accepts connections.
+pub(crate) fn is_ready(address: &Address) -> String {
+    let (host, port) = address.host_and_port();
+    format!("pg_isready -h {host} -p {port}")
+}
+
+/// Returns the command that lists the databases of the server.
+pub(crate) fn list(address: &Address) -> String {
+    let (host, port) = address.host_and_port();
+    format!("psql -h {host} -p {port} --list")
+}
+
+/// Returns the command that runs `sql` there; it asks for the password.
+pub(crate) fn psql(address: &Address, sql: &str) -> String {
+    let sql = sql.replace('\'', "'\\''");
+    format!("psql '{}' -c '{sql}'", address.redacted())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_removes_a_schema_survives_the_shell() {
+        let address = Address::parse("postgres://app@db/shop").unwrap();
+        assert_eq!(
+            psql(&address, "DROP SCHEMA \"plimsoll_1\" CASCADE"),
+            "psql 'postgres://app@db:5432/shop' -c 'DROP SCHEMA \"plimsoll_1\" CASCADE'"
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! A real server, and a connection beside what is tested.
+#![allow(dead_code)] // Each test file uses its part.
+
+use pg_connect::Address;
+use pg_evidence::Client;
+use test_support::eventually;
+use testbed::{Postgres, PostgresOptions};
+
+/// Nobody would write this by chance.
+pub(crate) const PASSWORD: &str = "Zq7hunter2qZ";
+
+pub(crate) fn postgres(settings: &[(&str, &str)]) -> Postgres {
+    let settings = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Postgres::start(&PostgresOptions {
+        fsync: false,
+        password: Some(PASSWORD.to_owned()),
+        settings: settings.collect(),
+        ..PostgresOptions::default()
+    })
+    .unwrap()
+}
+
+/// Talks to the server beside the bench.
+pub(crate) struct Talk {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+}
+
+impl Talk {
+    pub(crate) fn to(url: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let client = runtime
+            .block_on(Client::open(&Address::parse(url).unwrap(), "a_test"))
+            .unwrap();
+        Self { runtime, client }
+    }
+
+    pub(crate) fn execute(&self, sql: &str) {
+        self.runtime
+            .block_on(self.client.batch_execute(sql))
+            .unwrap();
+    }
+
+    /// Runs `sql`, which the server must refuse; returns its message.
+    pub(crate) fn refusal(&self, sql: &str) -> String {
+        let refused = self.runtime.block_on(self.client.batch_execute(sql));
+        let error = refused.expect_err("the server refuses it");
+        error
+            .as_db_error()
+            .expect("the server's own error")
+            .to_string()
+    }
+
+    pub(crate) fn names(&self, sql: &str) -> Vec<String> {
+        let rows = self.runtime.block_on(self.client.query(sql, &[])).unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Schemas of runs that are there.
+    pub(crate) fn schemas(&self) -> Vec<String> {
+        self.names("SELECT nspname::text FROM pg_namespace WHERE nspname LIKE 'plimsoll%'")
+    }
+
+    /// Connections of runs that are there.
+    pub(crate) fn connections(&self) -> Vec<String> {
+        self.names(
+            "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'plimsoll%'",
+        )
+    }
+
+    /// Asserts that nothing of a run is left; backends that were just told to end may take a moment.
+    pub(crate) fn assert_nothing_is_left(&self) {
+        assert_eq!(self.schemas(), [""; 0]);
+        eventually("its connections are gone", || self.connections().is_empty());
+    }
+}
