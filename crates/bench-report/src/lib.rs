@@ -19,6 +19,7 @@ pub mod report;
 mod run;
 mod steps;
 pub mod store;
+mod store_error;
 
 pub use histogram::Histogram;
 pub use load_share::{ARRIVALS_NOT_MADE, share_of};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::store::StoreError;
+use crate::store_error::StoreError;
 use crate::{Report, SCHEMA};
 
 /// Reads a report of any schema version that this version knows.

@@ -35,6 +35,12 @@ pub fn from_connect(error: &ConnectError) -> Failure {
     }
 }
 
+/// Returns what an error of tokio-postgres says, with its kind, for the report.
+#[allow(clippy::needless_pass_by_value)] // For map_err.
+pub(crate) fn message(error: tokio_postgres::Error) -> String {
+    from_postgres(&error).to_string()
+}
+
 /// Converts an error of tokio-postgres, from connecting or from a statement.
 pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     if let Some(told) = error.as_db_error() {

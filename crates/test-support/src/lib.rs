@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod contention;
+mod empty_step;
 mod running_program;
 mod test_directory;
 
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use bench_report::{Report, WarningCode};
 
 pub use contention::{contention, ending_bound};
+pub use empty_step::empty_step;
 pub use running_program::{Ended, RunningProgram};
 pub use test_directory::TestDirectory;
 

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::names::{self, Naming};
 use super::options;
-use super::pattern;
+use super::pattern::pattern;
 use super::shell::blank_separated;
 use super::spans::Spans;
 use super::token;

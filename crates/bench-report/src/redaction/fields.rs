@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::names::{self, Naming};
-use super::pattern;
+use super::pattern::pattern;
 use super::spans::Spans;
 
 /// `CREATE ROLE app PASSWORD '…'`, `IDENTIFIED BY '…'`.

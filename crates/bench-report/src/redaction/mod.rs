@@ -12,27 +12,20 @@ mod fields;
 mod names;
 mod nested;
 mod options;
+mod pattern;
 mod programs;
 mod shell;
 mod spans;
 mod token;
 mod word_list;
 
-use regex::Regex;
-
 use arguments::{CommandReader, ReadMode};
+use nested::Context;
+pub use spans::MASK;
 use spans::Spans;
-
-/// Mask that stands where a secret was.
-pub const MASK: &str = "***";
 
 /// Times that a text is gone through until nothing more is found.
 const MOST_PASSES: usize = 8;
-
-#[expect(clippy::expect_used, reason = "constant patterns, compiled by tests")]
-fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("constant pattern")
-}
 
 /// Masks every secret in free text: an error, a log line, a message of a server.
 pub fn text(input: &str) -> String {
@@ -114,25 +107,13 @@ fn arguments_once(words: &[String]) -> Vec<String> {
     masked
 }
 
-/// Surroundings of a text.
-#[derive(Debug, Clone, Copy, Default)]
-struct Context {
-    /// It is one argument of a command line.
-    argument: bool,
-    /// A command line in it is meant to be run.
-    commands: bool,
-    /// It may be a digest.
-    digest: bool,
-    depth: usize,
-}
-
 /// Marks the secrets of a text, and of the command lines in it.
 fn mark(text: &str, context: Context, out: &mut Spans) {
     fields::mark(text, context.argument, out);
     address::mark(text, context.argument, out);
     token::mark(text, context.digest, out);
     if text.contains(char::is_whitespace) {
-        nested::mark(text, context, out);
+        nested::mark(text, context, out, mark);
     }
 }
 

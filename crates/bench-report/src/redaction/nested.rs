@@ -1,10 +1,10 @@
 //! Command lines within a text: `sh -c "…"`, a process's title, a command that a message quotes.
 
 use super::arguments::{CommandReader, ReadMode};
+use super::programs;
 use super::shell::{self, ShellPiece};
 use super::spans::Spans;
 use super::word_list::contains;
-use super::{Context, programs};
 
 /// Command lines within command lines are read to this depth; what is deeper is masked.
 const DEEPEST: usize = 5;
@@ -13,8 +13,25 @@ const DEEPEST: usize = 5;
 const READERS: &str = "--password-stdin --passphrase-fd --stdin --with-token --pass-stdin -S \
     --stdin-password --token-stdin --password-fd stdin chpasswd cryptsetup smbpasswd passwd pdbedit";
 
-/// Reads a text as a shell does, and as words between blanks, where its quotes may be none.
-pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
+/// Surroundings of a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Context {
+    /// It is one argument of a command line.
+    pub(super) argument: bool,
+    /// A command line in it is meant to be run.
+    pub(super) commands: bool,
+    /// It may be a digest.
+    pub(super) digest: bool,
+    /// Number of command lines around it.
+    pub(super) depth: usize,
+}
+
+/// Marks the secrets of a text, given its surroundings.
+pub(super) type Mark = fn(&str, Context, &mut Spans);
+
+/// Reads a text as a shell does, and as words between blanks, where its quotes may be none. Quoted
+/// words are texts in turn, which `mark_text` reads.
+pub(super) fn mark(text: &str, context: Context, out: &mut Spans, mark_text: Mark) {
     if context.depth == DEEPEST {
         return out.add(0..text.len());
     }
@@ -31,7 +48,7 @@ pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
         text,
         &pieces,
         CommandReader::new(mode),
-        context.depth,
+        (context.depth, mark_text),
         &mut found,
     );
     as_words(text, CommandReader::new(mode), &mut found);
@@ -62,7 +79,7 @@ fn as_a_shell(
     text: &str,
     pieces: &[ShellPiece],
     mut reader: CommandReader,
-    depth: usize,
+    (depth, mark_text): (usize, Mark),
     out: &mut Spans,
 ) {
     for piece in pieces {
@@ -79,7 +96,7 @@ fn as_a_shell(
         };
         // What stands as it reads has been looked at already.
         if word.is_quoted(text) {
-            super::mark(&word.text, inner, &mut found);
+            mark_text(&word.text, inner, &mut found);
         }
         reader.read(&word.text, &mut found);
         for part in found.iter() {

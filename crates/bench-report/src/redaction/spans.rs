@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::MASK;
+/// Mask that stands where a secret was.
+pub const MASK: &str = "***";
 
 /// Byte ranges of a text, in any order; they may overlap.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::pattern;
+use super::pattern::pattern;
 use super::spans::Spans;
 use super::word_list::{contains, words};
 

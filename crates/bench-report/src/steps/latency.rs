@@ -158,6 +158,14 @@ fn union(finished: &Recording, unfinished: &Recording) -> Vec<DurationCount> {
     all
 }
 
+impl Operation {
+    /// Estimates the quantile `q` (0..=1) of latency over successful and censored arrivals; `None`
+    /// where there are neither, or a histogram is damaged.
+    pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
+        Latency::from_operations([self]).ok()?.quantile(q)
+    }
+}
+
 impl CensoredPercentiles {
     /// The percentiles over `finished` and `unfinished` requests; `None` where none is unfinished.
     pub fn from_recordings(finished: &Recording, unfinished: &Recording) -> Option<Self> {

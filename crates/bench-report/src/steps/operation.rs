@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Histogram;
 use crate::histogram::Percentiles;
-use crate::steps::latency::{Latency, QuantileEstimate};
 
 /// Outcomes and latencies of the arrivals of one operation that were due in the measured part.
 ///
@@ -107,12 +106,6 @@ impl Operation {
                 at_least: Vec::new(),
             })
         })
-    }
-
-    /// Estimates the quantile `q` (0..=1) of latency over successful and censored arrivals; `None`
-    /// where there are neither, or a histogram is damaged.
-    pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
-        Latency::from_operations([self]).ok()?.quantile(q)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{PressureBaselines, RateWindow};
+use super::RateWindow;
+use super::pressure_baselines::PressureBaselines;
 use crate::derive::rate_window::Baseline;
 use crate::figure::{FigureValue, Figures};
 use crate::metric::{cgroup as metric, pressure, put_gauges, put_rates};

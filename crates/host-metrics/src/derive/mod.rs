@@ -9,6 +9,7 @@
 
 mod cgroup;
 mod cpu;
+mod pressure_baselines;
 pub(crate) mod rate_window;
 #[cfg(test)]
 mod tests;
@@ -24,11 +25,11 @@ use crate::source::disk::DiskSample;
 use crate::source::gpu::GpuSample;
 use crate::source::memory::PagingSample;
 use crate::source::network::NetworkSample;
-use crate::source::pressure::{PressureSample, PressureStall};
 use crate::source::tcp::{ListenSample, TcpSample};
 use crate::source::{HostSample, KernelUnits};
 
 use cgroup::CgroupDerivation;
+use pressure_baselines::PressureBaselines;
 pub(crate) use rate_window::Baseline;
 pub use rate_window::{RateWindow, tick_window_ns};
 
@@ -164,42 +165,5 @@ pub fn gpu_figures(gpus: &[GpuSample], out: &mut Figures) {
         let index = sample.index.to_string();
         let labels = [("gpu", index.as_str()), ("name", &*sample.name)];
         put_gauges(gpu::ALL, sample, &labels, out);
-    }
-}
-
-/// Last readings of the pressure counters of the host or of one control group.
-#[derive(Debug)]
-struct PressureBaselines {
-    cpu: Baseline<PressureStall>,
-    memory: Baseline<PressureStall>,
-    io: Baseline<PressureStall>,
-}
-
-impl Default for PressureBaselines {
-    fn default() -> Self {
-        let [cpu, memory, io] = [(); 3].map(|()| Baseline::with_least_window(0));
-        Self { cpu, memory, io }
-    }
-}
-
-impl PressureBaselines {
-    /// Adds the shares of time in which tasks waited since the last sample.
-    fn advance(
-        &mut self,
-        sample: PressureSample,
-        tables: &pressure::PressureTables,
-        labels: &[(&'static str, &str)],
-        out: &mut Figures,
-    ) {
-        let resources = [
-            (&mut self.cpu, sample.cpu),
-            (&mut self.memory, sample.memory),
-            (&mut self.io, sample.io),
-        ];
-        for ((baseline, stall), (_, table)) in resources.into_iter().zip(tables) {
-            baseline.advance(stall, |old, new, window| {
-                put_rates(table, (old, new), window, labels, out);
-            });
-        }
     }
 }

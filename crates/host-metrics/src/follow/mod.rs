@@ -17,13 +17,14 @@ mod target_matcher;
 mod target_trees;
 #[cfg(test)]
 mod tests;
+mod tree_totals;
 
 pub use followed_process::FollowedProcess;
 pub use follower::{Follower, MOST_MEMBERS};
 pub use lookup::ProcessLookup;
 pub use options::FollowOptions;
 pub use process_recorder::ProcessRecorder;
-pub use process_tree::TreeTotals;
 pub use selection::{ProcessUse, StartTracker, select_top};
 pub use target::ProcessTarget;
 pub use target_trees::TargetTrees;
+pub use tree_totals::TreeTotals;

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::lookup::ProcessLookup;
-use super::process_tree::{ProcessTree, TreeTotals};
+use super::process_tree::ProcessTree;
 use super::selection::StartTracker;
 use super::target::ProcessTarget;
 use super::target_matcher::TargetMatcher;
+use super::tree_totals::TreeTotals;
 use crate::derive::tick_window_ns;
 use crate::figure::Figures;
 use crate::source::process::{ProcessDetail, ProcessId, ProcessSample};

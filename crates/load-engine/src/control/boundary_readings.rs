@@ -27,6 +27,12 @@ impl BoundaryReadings {
         next.or(self.boundaries.last()).copied().unwrap_or(0)
     }
 
+    /// Returns the last boundary that has passed.
+    pub(super) fn passed_ns(&self) -> Option<u64> {
+        let last = self.readings.len().checked_sub(1)?;
+        self.boundaries.get(last).copied()
+    }
+
     /// Returns true if the measured part has begun.
     pub(super) fn has_begun(&self) -> bool {
         !self.readings.is_empty()

@@ -20,32 +20,29 @@ pub(super) fn spike_recovery(
     log: Option<&AnswerLog>,
 ) -> Option<SpikeRecovery> {
     let (before, _) = plan.curve.as_ref()?.spike()?;
-    let (mut found, unknown) = (SpikeRecovery::default(), |reason: &str| {
-        Some(reason.to_owned())
-    });
+    let mut found = SpikeRecovery::default();
     let Some(log) = log else {
-        found.unknown = unknown("the step ended before it began");
+        found.unknown = Some("the step ended before it began".to_owned());
         return Some(found);
     };
     let end_ns = window.measure_end_ns;
     found.measured_ns = end_ns.saturating_sub(log.disturbed_until_ns());
     found.resolution_ns = TickGrid::interval(plan.measure).as_nanos() as u64;
+    let base = match collected.segments.get(before) {
+        Some(segment) => base(segment.operations.values()),
+        None => Err("nothing was measured before the spike".to_owned()),
+    };
+    found.base_p99_ns = base.as_ref().ok().copied();
     let processes = collected.processes.as_ref();
-    let segment = collected.segments.get(before);
-    let base = segment.map(|raw| base(raw.operations.values()));
-    found.base_p99_ns = base.as_ref().and_then(|base| base.as_ref().ok()).copied();
     if processes.is_some_and(|processes| processes.reason().is_some()) {
-        found.unknown = unknown("the load of a worker process is missing");
-        return Some(found);
-    }
-    if found.measured_ns == 0 {
-        found.unknown = unknown("the step ended before the spike was over");
-        return Some(found);
-    }
-    match base {
-        None => found.unknown = unknown("nothing was measured before the spike"),
-        Some(Err(reason)) => found.unknown = Some(reason),
-        Some(Ok(base_ns)) => judge(&mut found, log, base_ns, end_ns),
+        found.unknown = Some("the load of a worker process is missing".to_owned());
+    } else if found.measured_ns == 0 {
+        found.unknown = Some("the step ended before the spike was over".to_owned());
+    } else {
+        match base {
+            Ok(base_ns) => judge(&mut found, log, base_ns, end_ns),
+            Err(reason) => found.unknown = Some(reason),
+        }
     }
     Some(found)
 }

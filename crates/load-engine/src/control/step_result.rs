@@ -19,7 +19,7 @@ use crate::plan::step_plan::StepPlan;
 /// part.
 const CARRIED_RATIO: &str = "carried_ratio";
 /// Name of a step's figure: highest 99th percentile of latency of a single interval, in
-/// nanoseconds.
+/// nanoseconds, over the requests that began in the measured part.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
 /// Result of a step.
@@ -105,7 +105,7 @@ impl StepResult {
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
             (CARRIED_RATIO, step.carried_ratio()),
-            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns(measured.0)),
+            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns()),
         ] {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));

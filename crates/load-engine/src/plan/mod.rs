@@ -21,3 +21,4 @@ pub(crate) mod user_schedule;
 pub(crate) mod wall_time;
 pub(crate) mod worker_share;
 mod written_time;
+mod written_value;

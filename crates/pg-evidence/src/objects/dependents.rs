@@ -3,7 +3,7 @@
 
 use bench_report::{EvidenceRow, ServerEvidence};
 
-use super::message;
+use crate::failure::message;
 use crate::server::client::Client;
 use crate::server::foreign_text::text;
 

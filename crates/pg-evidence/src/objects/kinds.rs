@@ -1,6 +1,6 @@
 //! Kinds of objects with counters, and the columns that are read.
 
-use super::message;
+use crate::failure::message;
 use crate::server::client::Client;
 
 /// Name of the kind that foreign keys and triggers belong to.

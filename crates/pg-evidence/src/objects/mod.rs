@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::Row;
 
-use crate::failure::from_postgres;
+use crate::failure::message;
 use crate::server::client::Client;
 use crate::server::foreign_text::text;
 use kinds::{KINDS, ObjectColumn, ObjectKind};
@@ -146,11 +146,6 @@ impl ObjectCounters {
         }
         row
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // For map_err.
-fn message(error: tokio_postgres::Error) -> String {
-    from_postgres(&error).to_string()
 }
 
 #[cfg(test)]

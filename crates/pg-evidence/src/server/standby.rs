@@ -3,7 +3,7 @@
 
 use bench_report::ServerEvidence;
 
-use crate::failure::from_postgres;
+use crate::failure::message;
 use crate::server::client::Client;
 
 const REPLICATION: &str = "SELECT /* plimsoll evidence */
@@ -58,9 +58,4 @@ async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), 
         evidence.figure("transactions.oldest_age_s", oldest.max(seen.unwrap_or(0.0)));
     }
     Ok(())
-}
-
-#[allow(clippy::needless_pass_by_value)] // For map_err.
-fn message(error: tokio_postgres::Error) -> String {
-    from_postgres(&error).to_string()
 }

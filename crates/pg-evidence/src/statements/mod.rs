@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Error, Row};
 
-use crate::failure::from_postgres;
+use crate::failure::message;
 use crate::fingerprint;
 use crate::server::client::Client;
 use crate::server::foreign_text::text;
@@ -246,11 +246,6 @@ impl StatementFigures {
         }
         row
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // For map_err.
-fn message(error: Error) -> String {
-    from_postgres(&error).to_string()
 }
 
 #[cfg(test)]

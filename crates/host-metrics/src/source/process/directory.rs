@@ -6,10 +6,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::ProcessSample;
 use super::schedule::{ScheduleFile, ScheduleTimes};
 use super::stat;
 use super::status::ProcessStatus;
-use super::{ProcessId, ProcessSample};
 use crate::source::{KernelUnits, SourceError, Timed};
 use crate::{CommandLine, Masking};
 
@@ -56,23 +56,10 @@ impl ProcessDirectory {
         let bytes = &read.value;
         let pid = bytes.split(|byte| *byte == b' ').next();
         let pid = pid.and_then(super::words::number);
-        let sample = stat::parse(bytes, units)
-            .zip(pid)
-            .map(|(stat, pid)| ProcessSample {
-                id: ProcessId {
-                    pid: pid as u32,
-                    started: stat.started,
-                },
-                parent: stat.parent,
-                name: Arc::from((masking.text)(&String::from_utf8_lossy(stat.name))),
-                cpu_ns: stat.cpu_ns,
-                children_cpu_ns: stat.children_cpu_ns,
-                rss_bytes: stat.rss_bytes,
-                threads: Some(stat.threads),
-                minor_faults: Some(stat.minor_faults),
-                major_faults: Some(stat.major_faults),
-                span: read.span,
-            });
+        let sample = stat::parse(bytes, units).zip(pid).map(|(stat, pid)| {
+            let name = (masking.text)(&String::from_utf8_lossy(stat.name));
+            stat.sample(pid as u32, Arc::from(name), read.span)
+        });
         sample.ok_or_else(|| self.malformed("stat"))
     }
 

@@ -4,10 +4,10 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 
-/// Check that refuses `--rate` together with `--users`, and either together with `--find-rate`. It
-/// adds no flag.
+/// Load flags that exclude each other: `--rate` and `--users`, and `--find-rate` and each flag that
+/// sets a load. Flattened into a command, it refuses them together, with the reason. It adds no flag.
 #[derive(Debug, Clone, Copy)]
-pub struct RateOrUsers;
+pub struct LoadConflicts;
 
 /// Flags that cannot be combined with `--find-rate`: their ids, names and reasons.
 const LOADS: [(&str, &str, &str); 5] = [
@@ -34,7 +34,7 @@ const LOADS: [(&str, &str, &str); 5] = [
     ),
 ];
 
-impl Args for RateOrUsers {
+impl Args for LoadConflicts {
     fn augment_args(command: clap::Command) -> clap::Command {
         command
     }
@@ -44,7 +44,7 @@ impl Args for RateOrUsers {
     }
 }
 
-impl FromArgMatches for RateOrUsers {
+impl FromArgMatches for LoadConflicts {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let given = |name| {
             let known = matches.try_contains_id(name).unwrap_or(false);
