@@ -118,7 +118,8 @@ impl CurveLoadFlags {
                 think_time: self.step.think_time,
             },
         };
-        let mut plan = self.step.plan(name, load, seed, defaults);
+        let plan = self.step.plan(name, load, seed, defaults);
+        let mut plan = plan.taking_changes();
         plan.measure = self.measure(defaults);
         if let Some(curve) = self.curve() {
             let fitted = curve.over(plan.measure);

@@ -35,7 +35,7 @@ pub use run::{
     warning::{Warning, WarningCode},
 };
 pub use steps::{
-    changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
+    changing_load::{CurveChange, CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
     failure::FailureSample,
     latency::{Latency, QuantileEstimate, QuantileKind},
     operation::{CensoredPercentiles, Operation},

@@ -28,14 +28,27 @@ pub struct StepCurve {
     pub written: String,
     /// Value at the start of the measured part, which the warm-up holds.
     pub first: f64,
-    /// Highest value.
+    /// Highest value, that of changes included.
     pub peak: f64,
     /// Most users started per second, where that was limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spawn_per_s: Option<f64>,
+    /// Changes that were made while the step ran, in order: each took the place of what was to come. From
+    /// the first one on segments are those of changes, named `change_1`, `change_2` …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<CurveChange>,
     /// Recovery from the spike; absent from curves without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<SpikeRecovery>,
+}
+
+/// Change of a load's curve while its step ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CurveChange {
+    /// Instant from which the load followed the new curve, on the host's monotonic clock, in nanoseconds.
+    pub at_ns: u64,
+    /// New curve, over the rest of the measured part; its values have the unit of the old one.
+    pub curve: String,
 }
 
 /// Stretch of time on the host's monotonic clock, in nanoseconds.

@@ -211,6 +211,12 @@ impl LoadCurve {
     }
 }
 
+impl From<f64> for LoadCurve {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
 impl fmt::Display for LoadCurve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = |time: &Duration| humantime::format_duration(*time);

@@ -96,6 +96,8 @@ impl<'a> WorkerStep<'a> {
                 self.measured_from_ns = segments.window().measure_start_ns;
                 self.told.started = true;
             }
+            // The parent has refused what its workers cannot make.
+            Order::Change { change } => drop(load.change(&change)),
             Order::TakeInterval => {
                 let interval = Box::new(load.take_interval());
                 let mut gauges = load.gauges().into_iter();
