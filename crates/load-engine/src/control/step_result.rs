@@ -13,6 +13,7 @@ use super::step_load::StepLoad;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{LostWorker, RawStep};
+use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of the arrivals of an open loop that succeeded in the measured
 /// part.
