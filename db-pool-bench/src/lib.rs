@@ -32,6 +32,7 @@ mod load_sharing;
 mod observe;
 mod one_pool;
 mod protocol;
+mod queue;
 mod recommendation;
 mod remedy;
 mod results;
