@@ -30,6 +30,10 @@
 mod blocks;
 mod options;
 mod reason;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 
 use blocks::Blocks;
 pub use options::KneeOptions;
