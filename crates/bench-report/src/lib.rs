@@ -10,6 +10,7 @@
 pub mod clock;
 pub mod histogram;
 mod json;
+mod load_share;
 pub mod manifest;
 pub mod redaction;
 mod run;
@@ -18,6 +19,7 @@ mod steps;
 pub mod store;
 
 pub use histogram::Histogram;
+pub use load_share::{ARRIVALS_NOT_MADE, share_of};
 pub(crate) use run::report::SCHEMA;
 pub use run::{
     environment::{Cgroup, Environment},

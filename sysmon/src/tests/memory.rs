@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use bench_report::report::run_id;
+use bench_report::run_id::run_id;
 use bench_report::run_id::run_id;
 use bench_report::store::{ReportFile, load};
 use bench_report::{Report, Series, Tool};
