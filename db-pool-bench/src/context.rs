@@ -7,16 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bench_cli::Remedy as _;
 use bench_cli::bench::Bench;
-use bench_cli::load::StepFlags;
-use bench_cli::{FindRateFlags, RateFinder, Remedy as _};
 use bench_report::clock::monotonic_ns;
 use bench_report::{Generator, Step, StepEnd, Warning, WarningCode, Window};
 use load_engine::{StepPlan, StopRule};
 use testbed::{Faults, Proxy};
 
 use crate::conditions::Conditions;
-use crate::defaults::DEFAULTS;
 use crate::drivers::{Deadpool, Direct, Driver, DriverSetup, Sqlx, Wire};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
@@ -123,35 +121,6 @@ impl<'a> ScenarioContext<'a> {
         Ok(Some(index))
     }
 
-    /// Begins a search for the highest rate of arrivals under `setting`.
-    pub(crate) fn search(
-        &mut self,
-        setting: &str,
-        search: &FindRateFlags,
-        step: &StepFlags,
-    ) -> RateFinder {
-        RateFinder::begin(self.bench, setting, &search.find_rate, (step, DEFAULTS))
-    }
-
-    /// Runs one step of a search on `variant` and passes its result to the search. Returns the step's index
-    /// in the report, as [`ScenarioContext::step`] does.
-    ///
-    /// # Errors
-    /// As [`ScenarioContext::step`].
-    pub(crate) fn step_of_search(
-        &mut self,
-        search: &mut RateFinder,
-        step: &StepPlan,
-        variant: Variant,
-    ) -> anyhow::Result<Option<usize>> {
-        let index = self.step(step, variant)?;
-        // A step that could not run is the last one in the report, too: as a failed step.
-        if let Some(last) = self.bench.report.steps.len().checked_sub(1) {
-            search.record(self.bench, index.unwrap_or(last));
-        }
-        Ok(index)
-    }
-
     /// Returns true if the server has room for `connections`. If it returns false (too few connections are
     /// left, or a signal was received), the caller must not run `step`.
     pub(crate) fn has_room(&mut self, step: &StepPlan, connections: u64) -> bool {
@@ -208,6 +177,12 @@ impl<'a> ScenarioContext<'a> {
             Entry::Vacant(entry) => entry.insert(proxy(address, delay)?),
         };
         Ok(address.through(proxy.address()))
+    }
+}
+
+impl AsMut<Bench> for ScenarioContext<'_> {
+    fn as_mut(&mut self) -> &mut Bench {
+        self.bench
     }
 }
 

@@ -31,6 +31,7 @@ mod lifecycle;
 mod observe;
 mod one_pool;
 mod protocol;
+mod queue;
 mod recommendation;
 mod remedy;
 mod results;

@@ -1,5 +1,6 @@
 use bench_report::histogram::recording;
 use bench_report::{Histogram, Pacing, StepSpan, Tool, WarningCode, Window};
+use test_support::empty_step;
 
 use super::*;
 
@@ -50,9 +51,6 @@ fn report(i: u64) -> (PathBuf, Report) {
         .insert("url".to_owned(), format!("redis://host-{i}/").into());
     let start_ns = report.clock.monotonic_ns + 5 * SECOND;
     report.steps.push(Step {
-        name: "pool of 8".to_owned(),
-        parameters: BTreeMap::new(),
-        repeat: 0,
         window: Window {
             start_ns,
             measure_start_ns: start_ns,
@@ -64,20 +62,12 @@ fn report(i: u64) -> (PathBuf, Report) {
             think_time_ns: 0,
         },
         operations: BTreeMap::from([("get".to_owned(), operation(durations(i)))]),
-        parts: BTreeMap::new(),
-        failures: Vec::new(),
-        pool: None,
-        server: None,
         generator: Generator {
             threads: 2,
             cpu_ns: 100,
             ..Generator::default()
         },
-        curve: None,
-        segments: Vec::new(),
-        sessions: None,
-        figures: BTreeMap::new(),
-        end: StepEnd::Completed,
+        ..empty_step("pool of 8")
     });
     (PathBuf::from(format!("{i}.json")), report)
 }

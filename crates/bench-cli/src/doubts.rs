@@ -114,13 +114,9 @@ fn finished(step: &Step) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
-
     use bench_report::histogram::{self, Histogram};
-    use bench_report::{
-        FoundRate, Generator, Load, Operation, RateSearchEnd, RateVerdict, StepEnd, TriedRate,
-        Window,
-    };
+    use bench_report::{FoundRate, Operation, RateSearchEnd, RateVerdict, TriedRate};
+    use test_support::empty_step;
 
     fn step(samples: u64) -> Step {
         let mut recording = histogram::recording();
@@ -130,25 +126,9 @@ mod tests {
             ..Operation::default()
         };
         Step {
-            name: "pool of 8".to_owned(),
             parameters: [("pool_size".to_owned(), 8.into())].into(),
-            repeat: 0,
-            window: Window::default(),
-            load: Load::Closed {
-                users: 8,
-                think_time_ns: 0,
-            },
             operations: [("read".to_owned(), operation)].into(),
-            parts: BTreeMap::new(),
-            failures: Vec::new(),
-            pool: None,
-            server: None,
-            generator: Generator::default(),
-            curve: None,
-            segments: Vec::new(),
-            sessions: None,
-            figures: BTreeMap::new(),
-            end: StepEnd::Completed,
+            ..empty_step("pool of 8")
         }
     }
 

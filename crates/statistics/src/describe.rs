@@ -32,7 +32,7 @@ pub(crate) fn variance(samples: &[f64]) -> Option<f64> {
 }
 
 /// The sample standard deviation (divisor n − 1); `None` below two samples.
-pub fn stdev(samples: &[f64]) -> Option<f64> {
+pub(crate) fn stdev(samples: &[f64]) -> Option<f64> {
     variance(samples).map(f64::sqrt)
 }
 
@@ -45,7 +45,7 @@ pub fn median(samples: &[f64]) -> Option<f64> {
 ///
 /// Source: Hyndman & Fan, *Sample Quantiles in Statistical Packages*, The American Statistician
 /// 50(4), 1996, definition 7.
-pub fn percentile(samples: &[f64], q: f64) -> Option<f64> {
+pub(crate) fn percentile(samples: &[f64], q: f64) -> Option<f64> {
     percentile_sorted(&sorted(usable(samples, 1)?), q)
 }
 

@@ -32,13 +32,7 @@ pub fn minimum_detectable_difference(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn close(found: f64, expected: f64, within: f64) {
-        assert!(
-            (found - expected).abs() <= within,
-            "{found} is not {expected}"
-        );
-    }
+    use crate::close::close;
 
     /// t(0.975; 18) = 2.10092 and t(0.8; 18) = 0.86205: with s = 2, n = 10 and a mean of 100 the
     /// difference is 2.96297 · 2 · √0.2 ÷ 100.

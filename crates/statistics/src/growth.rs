@@ -5,6 +5,9 @@
 //! (a collector's sawtooth) is told from growth that stays by its *floor*: the least that is still to
 //! come. A cache that fills slows down; what leaks does not.
 
+#[cfg(test)]
+mod tests;
+
 use crate::describe::median;
 use crate::trend::{mann_kendall, theil_sen};
 

@@ -93,13 +93,7 @@ pub fn ratio_interval(pairs: &[(f64, f64)], confidence: f64) -> Option<Estimate>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn close(found: f64, expected: f64, within: f64) {
-        assert!(
-            (found - expected).abs() <= within,
-            "{found} is not {expected}"
-        );
-    }
+    use crate::close::close;
 
     #[test]
     fn a_mean_reaches_t_standard_errors_to_each_side() {

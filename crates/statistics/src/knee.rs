@@ -28,9 +28,15 @@
 //! never larger ones: where `low` to `high` is wide, more rounds are the remedy.
 
 mod blocks;
+mod options;
 mod reason;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 
 use blocks::Blocks;
+pub use options::KneeOptions;
 pub(crate) use reason::Values;
 pub use reason::{Edge, Reason};
 
@@ -46,24 +52,6 @@ pub struct KneeSetting<'a> {
     pub repeats: &'a [f64],
     /// True if it kept the objectives, that of errors included.
     pub admissible: bool,
-}
-
-/// Bounds of what counts as worse.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct KneeOptions {
-    /// The loss of throughput, as a ratio, below which one more of the parameter is not worth it.
-    pub tolerance: f64,
-    /// Share of settings as good as the best that may be taken for worse by chance.
-    pub alpha: f64,
-}
-
-impl Default for KneeOptions {
-    fn default() -> Self {
-        Self {
-            tolerance: 0.03,
-            alpha: 0.05,
-        }
-    }
 }
 
 /// Place of the knee. All indices are into the settings given, and

@@ -210,6 +210,7 @@ fn explained(points: &[(f64, f64)], usl: &Usl) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::close::close;
     use rand::rngs::Xoshiro256PlusPlus;
     use rand::{RngExt, SeedableRng};
 
@@ -232,13 +233,6 @@ mod tests {
             .iter()
             .map(|&n| (n, law.throughput_at(n) * off()))
             .collect()
-    }
-
-    fn close(found: f64, expected: f64, within: f64) {
-        assert!(
-            (found - expected).abs() <= within,
-            "{found} is not {expected}"
-        );
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn one(
     repeat: u64,
 ) -> anyhow::Result<()> {
     let pool = &plan.flags.pool;
-    let refused = plan.step(setting, repeat, steps::HELD);
+    let refused = plan.step(setting, repeat, plan::HELD);
     if !context.has_room(&refused, pool.size) {
         return Ok(());
     }

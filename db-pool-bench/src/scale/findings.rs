@@ -4,9 +4,9 @@
 use bench_cli::Objective;
 use bench_cli::table;
 use bench_report::{Load, Operation, Recommendation, Report, Step, Summary};
-use statistics::queue::little_concurrency;
 
 use super::plan::ScalePlan;
+use crate::queue::little_concurrency;
 use crate::results::SettingResults;
 use crate::text::headline;
 

@@ -3,7 +3,7 @@
 use bench_cli::curve_values;
 use bench_cli::flags::Counts;
 use bench_cli::load::StepFlags;
-use bench_cli::{FindRateFlags, Objective, RateOrUsers};
+use bench_cli::{FindRateFlags, LoadConflicts, Objective};
 use clap::Args;
 
 use crate::defaults::DEFAULTS;
@@ -32,7 +32,7 @@ throwaway PostgreSQL is started and removed again.";
 pub(crate) struct ScaleFlags {
     // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users, from few to many
     #[arg(long, value_parser = curve_values::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]

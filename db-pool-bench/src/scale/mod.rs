@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bench_cli::bench::Bench;
-use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario};
+use bench_cli::{Exit, RateFinder, Scenario, ScenarioName, found_rates, run_scenario};
 use bench_report::{Report, Summary};
 use load_engine::shuffled_steps;
 use serde_json::Value;
@@ -20,6 +20,7 @@ pub(crate) use flags::ScaleFlags;
 use plan::ScalePlan;
 
 use crate::context::ScenarioContext;
+use crate::defaults::DEFAULTS;
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
@@ -112,14 +113,14 @@ impl ScalePlan<'_> {
     /// Searches for the highest rate of each driver's pool.
     fn find_rates(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
         let flags = self.flags;
+        let (sought, held) = (&flags.search.find_rate, (&flags.step, DEFAULTS));
         for (done, &driver) in self.drivers.iter().enumerate() {
             let variant = flags.pool.variant(driver);
             let name = self.setting_name(driver);
-            let mut search = context.search(&name, &flags.search, &flags.step);
-            while let Some(step) = search.next_step(context.bench, self.drivers.len() - done - 1) {
-                let plan = self.step_at(driver, step);
-                context.step_of_search(&mut search, &plan, variant)?;
-            }
+            let finder = RateFinder::begin(context.bench, &name, sought, held);
+            finder.search(context, self.drivers.len() - done - 1, |context, step| {
+                context.step(&self.step_at(driver, step), variant)
+            })?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
-use bench_cli::{Objective, RateOrUsers};
+use bench_cli::{LoadConflicts, Objective};
 use clap::Args;
 use load_engine::ThinkTime;
 
@@ -53,7 +53,7 @@ const USERS: &str = "Users who each wait for their answer (closed loop) [default
 pub(crate) struct SweepFlags {
     // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Connections in the pool (users, for a driver without one)
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2,4,8,16")]

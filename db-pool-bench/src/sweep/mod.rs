@@ -18,11 +18,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bench_cli::bench::Bench;
-use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario};
+use bench_cli::{Exit, RateFinder, Scenario, ScenarioName, found_rates, run_scenario};
 use bench_report::{Report, Summary, Warning, WarningCode};
 use load_engine::shuffled_steps;
 use serde_json::Value;
 
+use cost::EXTRA_ROUND_TRIPS;
 pub(crate) use flags::SweepFlags;
 use group::SettingGroup;
 pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting, in_flight_cap};
@@ -30,12 +31,10 @@ pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting, in_flight_cap};
 use crate::conditions::Conditions;
 use crate::context::{ScenarioContext, Variant};
 use crate::control::ControlRuntime;
+use crate::defaults::DEFAULTS;
 use crate::drivers::{Driver, round_trips};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
-
-/// Name of a step's figure: round trips of the driver for each request, beyond those of the statement.
-const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 
 /// Runs a sweep from flags to exit code.
 ///
@@ -132,17 +131,19 @@ impl PoolSweepPlan<'_> {
         round_trips: &BTreeMap<Driver, f64>,
     ) -> anyhow::Result<()> {
         let load = &self.flags.load;
+        let (sought, held) = (&load.search.find_rate, (&load.step, DEFAULTS));
         let order = shuffled_steps(self.settings.len(), 1, self.seed);
         for (done, planned) in order.iter().enumerate() {
             let setting = self.settings[planned.setting];
             let variant = setting.variant();
-            let mut search = context.search(&setting.name(), &load.search, &load.step);
-            while let Some(step) = search.next_step(context.bench, order.len() - done - 1) {
-                let plan = self.step_at(setting, step);
-                if let Some(index) = context.step_of_search(&mut search, &plan, variant)? {
+            let finder = RateFinder::begin(context.bench, &setting.name(), sought, held);
+            finder.search(context, order.len() - done - 1, |context, step| {
+                let index = context.step(&self.step_at(setting, step), variant)?;
+                if let Some(index) = index {
                     add_round_trips(context.bench, index, round_trips.get(&variant.driver));
                 }
-            }
+                Ok(index)
+            })?;
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ impl Gaps {
     }
 
     /// Notes that `what` is absent for this reason.
-    pub(crate) fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
+    pub fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
         self.reasons
             .entry(what.into())
             .or_insert_with(|| reason.to_string());

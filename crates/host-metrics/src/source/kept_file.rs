@@ -21,7 +21,7 @@ const LARGEST_FILE_BYTES: usize = 16 * 1024 * 1024;
 
 /// A file that is opened at its first read and stays open.
 #[derive(Debug)]
-pub struct KeptFile {
+pub(crate) struct KeptFile {
     path: PathBuf,
     file: Option<File>,
     buffer: Vec<u8>,
@@ -29,7 +29,7 @@ pub struct KeptFile {
 
 impl KeptFile {
     /// Names the file; opens nothing yet.
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
             file: None,
@@ -43,7 +43,7 @@ impl KeptFile {
     ///
     /// # Errors
     /// Fails if it cannot be read, or if `parse` finds no `wanted` in it.
-    pub fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         wanted: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,

@@ -29,16 +29,6 @@ pub(super) fn raise_and_halve() -> usize {
     (if raised { wanted } else { soft } / 2) as usize
 }
 
-/// Raises the soft limit of open files to the hard one and returns the limit that holds now; `None`
-/// where the system does not tell.
-pub fn raise_limit() -> Option<u64> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        return Some(hard);
-    }
-    Some(soft)
-}
-
 /// Restores the limit for a child program, which may rely on a low one. Makes one system call and
 /// nothing else, so it can be called between fork and exec.
 ///

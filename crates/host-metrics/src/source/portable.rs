@@ -25,7 +25,7 @@ use super::{Gaps, HostSample, KernelUnits, ReadSpan, Roots, SourceError, SourceO
 
 /// Reads this host by way of sysinfo.
 #[derive(Debug)]
-pub struct PortableSource {
+pub(super) struct PortableSource {
     system: Result<System, sysinfo::Error>,
     disks: Result<Disks, sysinfo::Error>,
     networks: Result<Networks, sysinfo::Error>,
@@ -36,7 +36,7 @@ pub struct PortableSource {
 impl PortableSource {
     /// Creates a source of this host's figures. `_roots` and `_units` are used on Linux. Notes control
     /// groups and sockets by state in `gaps` if they were asked for.
-    pub fn new(
+    pub(super) fn new(
         _roots: &Roots,
         _units: KernelUnits,
         selection: &SourceOptions,
@@ -60,7 +60,7 @@ impl PortableSource {
     }
 
     /// Reads everything once; a figure that this system does not have is absent and noted in `gaps`.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
+    pub(super) fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         for what in [
             "pressure.cpu",
@@ -100,7 +100,7 @@ impl PortableSource {
 
 impl PortableSource {
     /// Returns no detail, which is read on Linux only.
-    pub fn detail(
+    pub(super) fn detail(
         &mut self,
         _id: ProcessId,
         fields: ProcessFields,
@@ -114,15 +114,15 @@ impl PortableSource {
     }
 
     /// Does nothing: there are no control groups.
-    pub fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
+    pub(super) fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
 
     /// Returns `None`: command lines are read on Linux only.
-    pub fn command_line(&self, _pid: u32) -> Option<CommandLine> {
+    pub(super) fn command_line(&self, _pid: u32) -> Option<CommandLine> {
         None
     }
 
     /// Returns no process: listeners are found on Linux only.
-    pub fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+    pub(super) fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         BTreeMap::new()
     }
 }
@@ -133,7 +133,7 @@ fn timed<T>(read: impl FnOnce() -> T) -> Timed<T> {
 }
 
 /// Reads one process by way of sysinfo: its sample, and the number of files that it has open.
-pub fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option<u64>)> {
+pub(super) fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option<u64>)> {
     let mut system = System::new().ok()?;
     let number = sysinfo::Pid::from_u32(pid);
     let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();

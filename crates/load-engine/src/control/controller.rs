@@ -10,6 +10,7 @@ use super::answer_log::AnswerLog;
 use super::boundary_readings::BoundaryReadings;
 use super::cancel::Cancel;
 use super::heartbeat::{Boundaries, Heartbeat, TickGrid};
+use super::load_control::ChangeRequests;
 use super::observer::{Observer, Tick};
 use super::rule_checks::RuleChecks;
 use super::rule_window::BrokenRule;
@@ -90,11 +91,12 @@ impl<'a> Controller<'a> {
         end = end.or(late).or_else(|| self.await_start(&segments));
         let window = segments.window();
         let mut readings = BoundaryReadings::new(&segments);
+        let mut changes = ChangeRequests::new(self.plan, &segments, self.tells_segments);
         let timeline = &mut self.watch.timeline;
         timeline.start_at(window.start_ns, window.measure_start_ns);
         if end.is_none() {
             self.heartbeat = Heartbeat::default();
-            end = self.hold(window, &mut readings);
+            end = self.hold(window, &mut readings, &mut changes);
         } else {
             readings.begin_with(before);
         }
@@ -102,6 +104,7 @@ impl<'a> Controller<'a> {
         if end.is_some() {
             self.source.halt();
         }
+        let changes = changes.close();
         let halted_ns = readings.last_ns();
         let finished_ns = self.source.finished_ns().unwrap_or(halted_ns);
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
@@ -135,6 +138,7 @@ impl<'a> Controller<'a> {
             collected: self.source.collect(&lengths_s),
             answers: self.answers,
             segments,
+            changes,
             readings,
             watches: self.watched.into_iter().chain([self.watch]).collect(),
             window,
@@ -208,9 +212,14 @@ impl<'a> Controller<'a> {
         None
     }
 
-    /// Watches the load during warm-up and measured part, and reads the CPU time at each boundary.
-    /// Returns the end of the step if it ended early.
-    fn hold(&mut self, window: Window, readings: &mut BoundaryReadings) -> Option<StepEnd> {
+    /// Watches the load during warm-up and measured part, reads the CPU time at each boundary, and
+    /// answers requests for changes of the load. Returns the end of the step if it ended early.
+    fn hold(
+        &mut self,
+        window: Window,
+        readings: &mut BoundaryReadings,
+        changes: &mut ChangeRequests,
+    ) -> Option<StepEnd> {
         let measured = self.plan.measured_time().unwrap_or_default();
         let mut grid = TickGrid::new(window.start_ns, measured);
         let mut rules = RuleChecks::new(self.plan, self.excused_wait, window.measure_start_ns);
@@ -219,6 +228,7 @@ impl<'a> Controller<'a> {
         } else {
             Phase::WarmUp
         });
+        self.observer.load_control(changes.control());
         loop {
             let now_ns = self.heartbeat.beat(readings.next_ns());
             let had_begun = readings.has_begun();
@@ -249,6 +259,7 @@ impl<'a> Controller<'a> {
             if end.is_some() || is_over {
                 return end;
             }
+            changes.answer(&grid, self.source, readings);
         }
     }
 

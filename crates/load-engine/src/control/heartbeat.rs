@@ -73,6 +73,13 @@ impl TickGrid {
         (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1))
     }
 
+    /// Returns the first instant of the grid at `instant_ns` or after.
+    pub(super) fn next_from(&self, instant_ns: u64) -> u64 {
+        let interval_ns = self.interval.as_nanos() as u64;
+        let passed_ns = instant_ns.saturating_sub(self.start_ns);
+        self.start_ns + passed_ns.div_ceil(interval_ns) * interval_ns
+    }
+
     /// Returns the time since the last tick if a tick is due at `now_ns`, or if `wanted`. Missed
     /// ticks are not made up for.
     pub(super) fn tick(

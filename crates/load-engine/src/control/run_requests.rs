@@ -45,7 +45,7 @@ pub fn run_requests<F: TargetFactory>(
 ) -> Result<StepResult, StartError> {
     let mut load = start_requests(plan, factory)?;
     let controller = Controller::new(plan, cancel, observer, &mut load);
-    Ok(controller.run().into_step(plan).with_missing_load(plan))
+    Ok(controller.run().into_step_of_requests(plan))
 }
 
 /// Starts this process's share of a step of requests; its sessions begin to open at once.

@@ -9,11 +9,10 @@ use bench_report::{
 
 use super::missing_load::missing_load;
 use super::self_check;
-use super::step_curve;
+use super::step_load::StepLoad;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{LostWorker, RawStep};
-use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of the arrivals of an open loop that succeeded in the measured
 /// part.
@@ -74,7 +73,8 @@ pub(super) struct StepAccount {
 
 impl StepResult {
     /// Creates the result of a step from its measurements, with the warnings of the self-check.
-    pub(super) fn new(plan: &StepPlan, account: StepAccount) -> Self {
+    pub(super) fn new(load: &StepLoad<'_>, account: StepAccount) -> Self {
+        let plan = load.plan;
         let (window, raw) = (account.window, account.raw);
         let timeline = account.watch.timeline;
         let loaded = if raw.operations.is_empty() {
@@ -88,7 +88,10 @@ impl StepResult {
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
-            load: plan.load.share(plan.process).reported(raw.delayed_at_cap),
+            load: load
+                .reported()
+                .share(plan.process)
+                .reported(raw.delayed_at_cap),
             operations: raw.operations.into_iter().chain(raw.prepared).collect(),
             parts: raw.parts,
             failures: raw.failures,
@@ -98,7 +101,7 @@ impl StepResult {
                 worst_stall_ns: account.watch.worst_stall_ns,
                 ..account.cpu.generator(account.threads, attempted)
             },
-            curve: step_curve::reported(plan, account.recovery),
+            curve: load.curve(account.recovery),
             segments: account.segments,
             sessions: account.sessions,
             figures: BTreeMap::new(),
@@ -113,7 +116,7 @@ impl StepResult {
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
         // Where the load changes, throughput changes with it.
-        let is_steady = account.holds_its_load && !plan.changes();
+        let is_steady = account.holds_its_load && !load.has_changed();
         let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
         let mut warnings = if window.measured_s() > 0.0 {
             self_check::examine(&step, drift.flatten())
@@ -125,7 +128,7 @@ impl StepResult {
             // fault.
             warnings.retain(|warning| warning.code != WarningCode::StepTooShort);
         }
-        let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
+        let intended = load.intended_series(window, timeline.ends_ns());
         let series = timeline.into_series().into_iter().chain(intended);
         Self {
             step,
@@ -135,8 +138,8 @@ impl StepResult {
     }
 
     /// Adds a warning if the step was too short for its load of requests.
-    pub(crate) fn with_missing_load(mut self, plan: &StepPlan) -> Self {
-        self.warnings.extend(missing_load(plan, &self.step));
+    pub(super) fn with_missing_load(mut self, load: &StepLoad<'_>) -> Self {
+        self.warnings.extend(missing_load(load, &self.step));
         self
     }
 

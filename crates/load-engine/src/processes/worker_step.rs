@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 
-use super::parent_connection::ParentConnection;
 use super::protocol::{Answer, Order};
 use crate::control::run_requests::start_requests;
 use crate::load::load_source::{LoadSource, Preparation};
@@ -42,16 +41,6 @@ pub(super) trait Orders {
     fn answer(&mut self, answer: &Answer);
 
     fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError>;
-}
-
-impl Orders for ParentConnection<'_> {
-    fn answer(&mut self, answer: &Answer) {
-        self.send(answer);
-    }
-
-    fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError> {
-        ParentConnection::next_within(self, bound)
-    }
 }
 
 impl<'a> WorkerStep<'a> {
@@ -107,6 +96,8 @@ impl<'a> WorkerStep<'a> {
                 self.measured_from_ns = segments.window().measure_start_ns;
                 self.told.started = true;
             }
+            // The parent has refused what its workers cannot make.
+            Order::Change { change } => drop(load.change(&change)),
             Order::TakeInterval => {
                 let interval = Box::new(load.take_interval());
                 let mut gauges = load.gauges().into_iter();

@@ -1,15 +1,15 @@
 //! Files of one process, read when somebody asks.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::ProcessSample;
 use super::schedule::{ScheduleFile, ScheduleTimes};
 use super::stat;
 use super::status::ProcessStatus;
-use super::{ProcessId, ProcessSample};
 use crate::source::{KernelUnits, SourceError, Timed};
 use crate::{CommandLine, Masking};
 
@@ -56,23 +56,10 @@ impl ProcessDirectory {
         let bytes = &read.value;
         let pid = bytes.split(|byte| *byte == b' ').next();
         let pid = pid.and_then(super::words::number);
-        let sample = stat::parse(bytes, units)
-            .zip(pid)
-            .map(|(stat, pid)| ProcessSample {
-                id: ProcessId {
-                    pid: pid as u32,
-                    started: stat.started,
-                },
-                parent: stat.parent,
-                name: Arc::from((masking.text)(&String::from_utf8_lossy(stat.name))),
-                cpu_ns: stat.cpu_ns,
-                children_cpu_ns: stat.children_cpu_ns,
-                rss_bytes: stat.rss_bytes,
-                threads: Some(stat.threads),
-                minor_faults: Some(stat.minor_faults),
-                major_faults: Some(stat.major_faults),
-                span: read.span,
-            });
+        let sample = stat::parse(bytes, units).zip(pid).map(|(stat, pid)| {
+            let name = (masking.text)(&String::from_utf8_lossy(stat.name));
+            stat.sample(pid as u32, Arc::from(name), read.span)
+        });
         sample.ok_or_else(|| self.malformed("stat"))
     }
 
@@ -157,37 +144,21 @@ impl ProcessDirectory {
 ///
 /// # Errors
 /// Fails if the process is gone or hidden.
-#[cfg(target_os = "linux")]
 pub fn read_process(
     pid: u32,
     masking: Masking,
 ) -> Result<(ProcessSample, Option<u64>), SourceError> {
-    let directory = ProcessDirectory::new(pid);
-    let sample = directory.sample(KernelUnits::host(), masking)?;
-    Ok((sample, directory.open_files().ok()))
-}
-
-/// Reads process `pid` by way of sysinfo: its sample, and the number of files that it has open.
-///
-/// # Errors
-/// Fails if the process is gone or hidden.
-#[cfg(not(target_os = "linux"))]
-pub fn read_process(
-    pid: u32,
-    masking: Masking,
-) -> Result<(ProcessSample, Option<u64>), SourceError> {
-    let read = crate::source::portable::read_process(pid, masking);
-    read.ok_or_else(|| SourceError::Unserved(format!("process {pid}")))
-}
-
-/// Returns the number of files that this process has open.
-///
-/// # Errors
-/// Fails where the system has neither `/proc/self/fd` nor `/dev/fd`.
-pub fn own_open_files() -> io::Result<u64> {
-    let list = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"))?;
-    // The directory itself is open while it is read.
-    Ok((list.count() as u64).saturating_sub(1))
+    #[cfg(target_os = "linux")]
+    {
+        let directory = ProcessDirectory::new(pid);
+        let sample = directory.sample(KernelUnits::host(), masking)?;
+        Ok((sample, directory.open_files().ok()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let read = crate::source::portable::read_process(pid, masking);
+        read.ok_or_else(|| SourceError::Unserved(format!("process {pid}")))
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +182,7 @@ mod tests {
         assert_eq!(words, std::env::args().collect::<Vec<_>>());
         let (same, files) = read_process(std::process::id(), Masking::NONE).unwrap();
         assert_eq!((same.id, files.is_some()), (sample.id, true));
-        assert!(own.open_files().unwrap() > 2 && own_open_files().unwrap() > 2);
+        assert!(own.open_files().unwrap() > 2);
     }
 
     #[test]

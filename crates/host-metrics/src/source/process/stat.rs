@@ -1,7 +1,10 @@
 //! `/proc/PID/stat`: one line, most of what a tick needs to know of a process.
 
+use std::sync::Arc;
+
 use super::words::WordReader;
-use crate::source::KernelUnits;
+use super::{ProcessId, ProcessSample};
+use crate::source::{KernelUnits, ReadSpan};
 
 /// Fields of a line; the name is borrowed until it is known to be new.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +18,27 @@ pub(super) struct StatLine<'a> {
     pub(super) threads: u64,
     pub(super) started: u64,
     pub(super) rss_bytes: u64,
+}
+
+impl StatLine<'_> {
+    /// Returns the sample of process `pid`, read during `span`, under a name that was masked.
+    pub(super) fn sample(&self, pid: u32, name: Arc<str>, span: ReadSpan) -> ProcessSample {
+        ProcessSample {
+            id: ProcessId {
+                pid,
+                started: self.started,
+            },
+            parent: self.parent,
+            name,
+            cpu_ns: self.cpu_ns,
+            children_cpu_ns: self.children_cpu_ns,
+            rss_bytes: self.rss_bytes,
+            threads: Some(self.threads),
+            minor_faults: Some(self.minor_faults),
+            major_faults: Some(self.major_faults),
+            span,
+        }
+    }
 }
 
 /// `pid (name) state …`: the name may hold anything, brackets too, so the last `)` ends it. Fields

@@ -154,18 +154,7 @@ impl TableEntry {
             // Some programs write their command line there.
             self.name = Arc::from((masking.text)(&String::from_utf8_lossy(stat.name)));
         }
-        let sample = ProcessSample {
-            id: self.id,
-            parent: stat.parent,
-            name: Arc::clone(&self.name),
-            cpu_ns: stat.cpu_ns,
-            children_cpu_ns: stat.children_cpu_ns,
-            rss_bytes: stat.rss_bytes,
-            threads: Some(stat.threads),
-            minor_faults: Some(stat.minor_faults),
-            major_faults: Some(stat.major_faults),
-            span: read.span,
-        };
+        let sample = stat.sample(self.id.pid, Arc::clone(&self.name), read.span);
         self.sample = Some(sample.clone());
         sample
     }

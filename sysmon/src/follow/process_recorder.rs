@@ -1,0 +1,21 @@
+//! History of a followed process.
+
+use host_metrics::rate_window::FigureValue;
+
+/// Receives the figures of one process, tick by tick.
+pub(crate) trait ProcessRecorder: Default {
+    /// Sets a label of the process: `pid`, `name`, `command` (masked) or `follow` (its target). A
+    /// process that runs another program in its place changes its name and command.
+    fn label(&mut self, key: &'static str, value: &str);
+
+    /// Takes in a figure of the tick that ended at `at_ns`; without a `reading` it could not be
+    /// read or derived.
+    fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<FigureValue>);
+}
+
+/// Keeps nothing.
+impl ProcessRecorder for () {
+    fn label(&mut self, _key: &'static str, _value: &str) {}
+
+    fn put(&mut self, _at_ns: u64, _name: &'static str, _reading: Option<FigureValue>) {}
+}
