@@ -167,6 +167,17 @@ impl Address {
         found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// Returns the number of the way to the server that all connections take, once the first one has
+    /// settled it: a host out of several, with TLS or without.
+    pub fn settled_way(&self) -> Option<usize> {
+        self.route.settled()
+    }
+
+    /// Settles the way that another process takes, which has read the same address.
+    pub fn settle_way(&self, number: usize) {
+        self.route.settle(number);
+    }
+
     /// Returns an address with the same login that leads to `proxy`. With TLS the name in the
     /// certificate is no longer checked: the host is the proxy.
     #[must_use]
@@ -349,5 +360,25 @@ mod tests {
             let error = alone(url).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_way_that_another_process_has_settled_is_taken() {
+        let url = "postgres://app@first,second:6000/shop?sslmode=disable";
+        let read = || alone(url).unwrap();
+        let (first, second) = (read(), read());
+        assert_eq!(
+            (first.settled_way(), &*first.endpoint().host),
+            (None, "first")
+        );
+        second.settle_way(1);
+        assert_eq!(
+            (second.settled_way(), second.endpoint().port),
+            (Some(1), 6_000)
+        );
+        second.settle_way(0);
+        assert_eq!(second.settled_way(), Some(1), "it is settled once");
+        first.settle_way(7);
+        assert_eq!(first.settled_way(), None, "there is no such way");
     }
 }

@@ -34,6 +34,18 @@ impl Route {
         &self.candidates[self.settled.get().copied().unwrap_or(0)]
     }
 
+    /// Returns the number of the candidate that was settled.
+    pub(crate) fn settled(&self) -> Option<usize> {
+        self.settled.get().copied()
+    }
+
+    /// Settles the candidate of this number, unless one is settled or there is none.
+    pub(crate) fn settle(&self, number: usize) {
+        if number < self.candidates.len() {
+            let _ = self.settled.set(number);
+        }
+    }
+
     /// Opens a connection with the settings that `config` gives for a candidate, and leaves its
     /// input and output to a task on the current runtime.
     ///
