@@ -21,6 +21,7 @@ use load_engine::{
     run_traced,
 };
 
+use self::doubts::merge_warnings;
 use self::follower::{RunProgress, StepFollower};
 use crate::exit::{Exit, Remedy as _};
 use crate::flags::OutputFlags;
@@ -271,7 +272,7 @@ impl Bench {
         // Each save includes the warnings, so that a run that is killed later does not leave
         // figures without them.
         let certain = self.report.warnings.len();
-        let doubts = merged_warnings::merge(self.warnings.clone());
+        let doubts = merge_warnings(&self.report.summary, self.warnings.clone());
         self.report.warnings.extend(doubts);
         self.output.save(&self.report);
         self.report.warnings.truncate(certain);
@@ -309,8 +310,8 @@ impl Bench {
 
     fn conclude(&mut self, status: Status) {
         self.ended = true;
-        let warnings = merged_warnings::merge(std::mem::take(&mut self.warnings));
-        self.report.warnings.extend(warnings);
+        let doubts = merge_warnings(&self.report.summary, std::mem::take(&mut self.warnings));
+        self.report.warnings.extend(doubts);
         self.report.status = status;
         self.write();
         self.progress.finish();
