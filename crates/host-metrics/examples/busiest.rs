@@ -17,7 +17,7 @@ const SHOWN: usize = 5;
 fn main() {
     let units = KernelUnits::host();
     let selection = SourceOptions {
-        // Nobody but the user sees the output, so names are shown as they are.
+        // Only the user sees the output, so names are shown unmasked.
         processes: Some(Masking::NONE),
         ..SourceOptions::default()
     };
@@ -43,7 +43,7 @@ fn main() {
     }
 }
 
-/// Prints the figures of one second, and of each process the CPU time that it used in it.
+/// Prints the figures of one second, and the CPU time that each process used in it.
 fn show(figures: &Figures, processes: &[ProcessSample], before: &BTreeMap<ProcessId, u64>) {
     let percent = |name: &str| {
         let mut all = figures.iter();

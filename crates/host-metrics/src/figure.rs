@@ -1,19 +1,19 @@
-//! Derived figures of one tick.
+//! Figures that are read or derived at one tick.
 
 use std::sync::Arc;
 
-/// Key and value that distinguish a figure from others of its name, as in `device = vda`.
+/// Key and value that distinguish a figure from others with its name, such as `device = vda`.
 pub type Label = (&'static str, String);
 
-/// All labels of a figure, shared by the figures of one device at one tick.
+/// All labels of a figure. The figures of one device at one tick share them.
 pub type Labels = Arc<[Label]>;
 
 /// Interval on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
-    /// Begin of the interval.
+    /// Beginning of the interval, in nanoseconds.
     pub from_ns: u64,
-    /// End of the interval.
+    /// End of the interval, in nanoseconds.
     pub to_ns: u64,
 }
 
@@ -24,20 +24,21 @@ impl Period {
     }
 }
 
-/// A value with its error: counters move in ticks, and reading them takes time.
+/// Value with its largest error, which comes from counters that grow in ticks and from the time
+/// that reading takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FigureValue {
     /// Best estimate.
     pub value: f64,
-    /// Greatest difference between the true value and the estimate; zero for a gauge.
+    /// Largest difference between the true value and the estimate; zero for a gauge.
     pub error: f64,
-    /// Interval over which it is a mean, from one read of its counter to the next; absent for a
+    /// Interval over which the value is a mean, between two reads of its counter; absent for a
     /// gauge.
     pub over: Option<Period>,
 }
 
 impl FigureValue {
-    /// Returns `None` if the value is above `most` by more than its error.
+    /// Returns the value; `None` if it exceeds `most` by more than its error, which is impossible.
     pub(crate) fn at_most(self, most: Option<f64>) -> Option<Self> {
         let possible = most.is_none_or(|most| self.value <= most + self.error);
         possible.then_some(self)
@@ -60,28 +61,30 @@ impl From<u64> for FigureValue {
     }
 }
 
-/// A figure that was read or derived. One that could not be is left out.
+/// Figure that was read or derived. Figures that could not be are left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// Name of its series.
     pub name: &'static str,
-    /// Labels, the one that numbers or names the device first; empty for a figure of the whole host.
+    /// Labels; the first one has the number or name of the device. Empty for a figure of the whole
+    /// host.
     pub labels: Labels,
     /// Value at this tick.
     pub reading: FigureValue,
 }
 
-/// The figures of one tick.
+/// Figures of one tick.
 #[derive(Debug, Default)]
 pub struct Figures(Vec<Figure>);
 
 impl Figures {
-    /// Adds a figure of the whole host, unless it is absent or not finite.
+    /// Adds a figure of the whole host. Does nothing if the value is absent or not finite.
     pub fn put(&mut self, name: &'static str, value: Option<impl Into<FigureValue>>) {
         self.put_labelled(name, &[], value);
     }
 
-    /// Adds a figure of a core, a device, an interface, unless it is absent or not finite.
+    /// Adds a figure of a core, a device or an interface. Does nothing if the value is absent or
+    /// not finite.
     pub fn put_labelled(
         &mut self,
         name: &'static str,
@@ -102,8 +105,8 @@ impl Figures {
         }
     }
 
-    /// Returns the labels of the figure before if they are the same, since figures of one device come
-    /// one after the other.
+    /// Returns the labels of the previous figure if they are equal, because the figures of one
+    /// device are added in sequence.
     fn labels(&self, labels: &[(&'static str, &str)]) -> Labels {
         if labels.is_empty() {
             return Labels::default();
@@ -121,7 +124,7 @@ impl Figures {
         }
     }
 
-    /// Returns the figures that were added so far.
+    /// Iterates over the figures added so far.
     pub fn iter(&self) -> impl Iterator<Item = &Figure> {
         self.0.iter()
     }

@@ -1,12 +1,11 @@
 //! Metrics of a host and of its processes.
 //!
 //! [`source`] reads counters and gauges from `/proc`, `/sys` and control groups. [`mod@derive`]
-//! turns two readings of a counter into a rate with its error. [`metric`] is the table of all
-//! metrics. [`follow`] picks the processes that
-//! matter and follows them, with their descendants, over time.
+//! converts two readings of a counter to a rate with its error. [`metric`] is the table of all
+//! metrics. [`follow`] selects processes and follows them, with their descendants, over time.
 //!
-//! Names and command lines of processes may hold secrets, so whoever reads processes says how
-//! secrets are masked: see [`Masking`].
+//! Names and command lines of processes may contain secrets. Callers that read processes must
+//! therefore choose how secrets are masked: see [`Masking`].
 #![cfg_attr(
     test,
     allow(

@@ -1,8 +1,8 @@
-//! The table of metrics: each is one row with its names, description and way of reading it.
+//! Table of metrics: each row has a metric's names, its description, and the way to read it.
 //!
-//! A recorder, an exporter and displays all read these rows. A row is recorded as a series under
-//! `name`, and exported as a Prometheus family under `exported`: what the kernel counts is a rate
-//! over time in a recording, and the counter itself in an export.
+//! A recorder, an exporter and displays all use these rows. A row is recorded as a series called
+//! `name`, and exported as a Prometheus family called `exported`. A counter of the kernel is
+//! recorded as a rate over time, and exported unchanged.
 //!
 //! To add a metric, read it in [`source`](crate::source) and add a row to the table of its sample.
 
@@ -26,7 +26,7 @@ fn infos<S>(metrics: &'static [&'static Metric<S>]) -> impl Iterator<Item = &'st
     metrics.iter().map(|metric| &metric.info)
 }
 
-/// Every metric, in the order in which one looks for a cause.
+/// Iterates over every metric, in the order in which one looks for the cause of a problem.
 pub fn all() -> impl Iterator<Item = &'static MetricInfo> {
     let machine = infos(cpu::BUSY_TIME)
         .chain(infos(cpu::BUSY_STATES))
@@ -66,7 +66,7 @@ pub fn all() -> impl Iterator<Item = &'static MetricInfo> {
     machine.chain(devices).chain(groups).chain(rest)
 }
 
-/// Finds the metric that is recorded under `name`.
+/// Returns the metric that is recorded as `name`.
 pub fn find(name: &str) -> Option<&'static MetricInfo> {
     all().find(|info| info.name == name)
 }
