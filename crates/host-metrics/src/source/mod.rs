@@ -1,10 +1,10 @@
-//! Raw readings, as the system gives them: counters and gauges, never a rate.
+//! Raw readings as the system provides them: counters and gauges, never rates.
 //!
-//! On Linux every figure is read directly from `/proc` and `/sys`, through file handles that stay
-//! open, because opening is the expensive part. The kernel generates the content anew on each read at
-//! offset 0. The parsers give up one figure where a file is cut short or odd, and keep the rest. The
-//! roots of `/proc` and `/sys` are parameters, so tests run on a made-up tree. On other systems
-//! sysinfo serves what it can.
+//! On Linux every figure is read directly from `/proc` and `/sys`, through files that stay open,
+//! because opening is the expensive part. The kernel generates the content anew at each read from
+//! offset 0. If a file is truncated or malformed, parsers leave out the affected figure and keep
+//! the rest. The roots of `/proc` and `/sys` are parameters, so tests can use a made-up file tree.
+//! On other systems readings come from the library sysinfo.
 //!
 //! A reading that failed is `None` in the [`HostSample`], with its reason in [`Gaps`].
 

@@ -1,17 +1,18 @@
 //! GPUs: load, memory, power, temperature and clock, as the driver reports them.
 //!
-//! A host without a GPU is the normal case and no gap. A figure that a GPU does not report is absent
-//! and noted once, as any other; of a GPU that stops answering (it may fall off the bus) all figures
-//! are absent from then on.
+//! A host without a GPU is the normal case and no gap. A figure that a GPU does not report is
+//! absent, and recorded once as a gap. If a GPU stops answering, for example because it fell off
+//! the bus, all of its figures are absent from then on.
 //!
-//! The figures are gauges, some of them smoothed by the driver: the shares are of its last sampling
-//! period, a sixth of a second to a second long, in whole percent, and the power of recent GPUs is a
-//! mean over about a second. Reading twice a second ([`watch`]) loses little of that. A read takes
-//! some milliseconds, and seconds while a GPU wakes, so it has a thread of its own.
+//! The figures are gauges, some of which the driver smooths. Shares cover the driver's last
+//! sampling period, which lasts from a sixth of a second to a second, and are whole percentages.
+//! The power of recent GPUs is a mean over about a second. Reading twice a second ([`watch`])
+//! therefore loses little. A read takes some milliseconds, or seconds while a GPU wakes, so it is
+//! done on a separate thread.
 //!
-//! Module `nvml` (feature `gpu`) asks NVIDIA's driver; tests put a made-up [`GpuDriver`] in its place. None of
-//! this has met a real GPU yet, so how long its reads take there is not known: a report has it as
-//! `own.gpu_read_ns_mean` and `own.gpu_read_ns_max`.
+//! The module `nvml` (feature `gpu`) reads NVIDIA's driver; tests use a made-up [`GpuDriver`]. This
+//! code has not run on a real GPU yet, so the duration of its reads is unknown; a report includes
+//! it as `own.gpu_read_ns_mean` and `own.gpu_read_ns_max`.
 
 #[cfg(feature = "gpu")]
 pub mod nvml;
@@ -21,13 +22,13 @@ use std::sync::Arc;
 
 use super::Gaps;
 
-/// Reason for which a GPU, or a figure of one, is absent.
+/// Reason for which a GPU, or a figure of a GPU, is absent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GpuError {
     /// The host has no GPU that can be read.
     #[error("{0}")]
     Absent(&'static str),
-    /// The driver refused or failed, in its own words.
+    /// The driver refused or failed; the text is its message.
     #[error("{0}")]
     Driver(String),
 }
@@ -35,15 +36,15 @@ pub enum GpuError {
 /// Readings of one GPU; each may fail on its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GpuSample {
-    /// Number in the driver's order, which is that of the bus.
+    /// Number of the GPU in the driver's order, which is that of the bus.
     pub index: u32,
-    /// The product's name.
+    /// Name of the product.
     pub name: Arc<str>,
-    /// Shares of the driver's last sampling period in which it was busy.
+    /// Shares of the driver's last sampling period in which the GPU was busy.
     pub busy: Result<GpuBusy, GpuError>,
-    /// Its memory.
+    /// Device memory.
     pub memory: Result<GpuMemory, GpuError>,
-    /// Power drawn by the whole board, in watts.
+    /// Power of the whole board, in watts.
     pub power_watts: Result<f64, GpuError>,
     /// Temperature of the chip, in degrees Celsius.
     pub temperature_celsius: Result<f64, GpuError>,
@@ -54,18 +55,18 @@ pub struct GpuSample {
 /// Shares of the driver's last sampling period, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GpuBusy {
-    /// Share in which at least one kernel ran, on however small a part of the chip.
+    /// Share of time in which at least one kernel ran, on however small a part of the chip.
     pub utilisation_ratio: f64,
-    /// Share in which device memory was read or written.
+    /// Share of time in which device memory was read or written.
     pub memory_ratio: f64,
 }
 
 /// Device memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GpuMemory {
-    /// Allocated memory, without that of the driver itself.
+    /// Memory in use in bytes, without that of the driver itself.
     pub used_bytes: u64,
-    /// All memory.
+    /// Total memory in bytes.
     pub total_bytes: u64,
 }
 
@@ -76,7 +77,7 @@ pub trait GpuDriver {
 }
 
 impl GpuSample {
-    /// Returns the sample of a GPU of which nothing can be read.
+    /// Creates the sample of a GPU of which nothing can be read.
     pub fn lost(index: u32, name: Arc<str>, why: &GpuError) -> Self {
         Self {
             index,
@@ -89,7 +90,7 @@ impl GpuSample {
         }
     }
 
-    /// Notes the readings that failed: one by one, or the whole GPU if all did.
+    /// Records the readings that failed: individually, or the whole GPU if all failed.
     pub(crate) fn note_gaps(&self, gaps: &mut Gaps) {
         let parts = [
             ("gpu.utilisation", self.busy.as_ref().err()),
