@@ -63,7 +63,7 @@ impl CommandLine {
     }
 
     /// Returns true if `pattern` matches the unmasked words, joined by spaces.
-    pub(crate) fn is_match(&self, pattern: &Regex) -> bool {
+    pub fn is_match(&self, pattern: &Regex) -> bool {
         pattern.is_match(&self.words.join(" "))
     }
 }

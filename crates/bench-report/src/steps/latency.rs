@@ -1,7 +1,6 @@
 //! Latency as users experience it: durations of finished requests, and ages of unfinished ones.
 
-use statistics::survival::{DurationCount, Quantile, quantile};
-
+use super::survival::{DurationCount, Quantile, quantile};
 use crate::histogram::{HistogramError, Percentiles, Recording, recording};
 use crate::{CensoredPercentiles, Operation};
 

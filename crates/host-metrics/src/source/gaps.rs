@@ -32,7 +32,7 @@ impl Gaps {
     }
 
     /// Records that `what` is absent, with the reason. Keeps an earlier reason.
-    pub(crate) fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
+    pub fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
         self.reasons
             .entry(what.into())
             .or_insert_with(|| reason.to_string());

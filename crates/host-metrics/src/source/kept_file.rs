@@ -23,15 +23,15 @@ const LARGEST_FILE_BYTES: usize = 16 * 1024 * 1024;
 
 /// File that is opened at its first read and stays open.
 #[derive(Debug)]
-pub struct KeptFile {
+pub(crate) struct KeptFile {
     path: PathBuf,
     file: Option<File>,
     buffer: Vec<u8>,
 }
 
 impl KeptFile {
-    /// Creates a file without opening it.
-    pub fn new(path: PathBuf) -> Self {
+    /// Names the file; opens nothing yet.
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
             file: None,
@@ -45,7 +45,7 @@ impl KeptFile {
     /// # Errors
     /// Fails if the file cannot be read, or if `parse` returns `None`; `wanted` then names the
     /// missing content.
-    pub fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         wanted: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,

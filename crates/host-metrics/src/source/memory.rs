@@ -1,5 +1,9 @@
 //! `/proc/meminfo` and `/proc/vmstat`: memory and swap in use, and counters of paging.
 
+use std::path::Path;
+
+use super::SourceError;
+use super::kept_file::KeptFile;
 use super::text::pairs;
 
 /// Memory and swap, in bytes. Figures that the kernel does not report are absent.
@@ -40,8 +44,18 @@ pub struct PagingSample {
     pub oom_kills: Option<u64>,
 }
 
+/// Reads `meminfo` below `proc` once.
+///
+/// # Errors
+/// Fails if it cannot be read or has no total.
+pub fn read_memory(proc: &Path) -> Result<MemorySample, SourceError> {
+    let mut meminfo = KeptFile::new(proc.join("meminfo"));
+    let read = meminfo.read("MemTotal", parse_meminfo)?;
+    Ok(read.value)
+}
+
 /// Parses `/proc/meminfo`; `None` if it has no total.
-pub fn parse_meminfo(text: &str) -> Option<MemorySample> {
+pub(crate) fn parse_meminfo(text: &str) -> Option<MemorySample> {
     let mut memory = MemorySample::default();
     let (mut swap_total, mut swap_free) = (None, None);
     let (mut cached, mut buffers) = (None, None);

@@ -29,16 +29,6 @@ pub(super) fn raise_and_halve() -> usize {
     (if raised { wanted } else { soft } / 2) as usize
 }
 
-/// Raises the soft limit of open files to the hard one. Returns the limit that applies now; `None`
-/// if it is unknown.
-pub fn raise_limit() -> Option<u64> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        return Some(hard);
-    }
-    Some(soft)
-}
-
 /// Restores the original limit for a child program, which may rely on a low one. Makes only one
 /// system call, so it can be called between fork and exec.
 ///

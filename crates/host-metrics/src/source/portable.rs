@@ -25,7 +25,7 @@ use super::{Gaps, HostSample, KernelUnits, ReadSpan, Roots, SourceError, SourceO
 
 /// Source that reads this host through sysinfo.
 #[derive(Debug)]
-pub struct PortableSource {
+pub(super) struct PortableSource {
     system: Result<System, sysinfo::Error>,
     disks: Result<Disks, sysinfo::Error>,
     networks: Result<Networks, sysinfo::Error>,
@@ -36,7 +36,7 @@ pub struct PortableSource {
 impl PortableSource {
     /// Creates a source of this host's figures. `_roots` and `_units` are used only on Linux.
     /// Control groups and sockets by state are recorded in `gaps` if they were requested.
-    pub fn new(
+    pub(super) fn new(
         _roots: &Roots,
         _units: KernelUnits,
         selection: &SourceOptions,
@@ -61,7 +61,7 @@ impl PortableSource {
 
     /// Reads everything once. A figure that this system does not have is absent, and recorded in
     /// `gaps`.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
+    pub(super) fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         for what in [
             "pressure.cpu",
@@ -101,7 +101,7 @@ impl PortableSource {
 
 impl PortableSource {
     /// Returns no figures, because they are read only on Linux.
-    pub fn detail(
+    pub(super) fn detail(
         &mut self,
         _id: ProcessId,
         fields: ProcessFields,
@@ -115,15 +115,15 @@ impl PortableSource {
     }
 
     /// Does nothing, because there are no control groups.
-    pub fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
+    pub(super) fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
 
     /// Returns `None`, because command lines are read only on Linux.
-    pub fn command_line(&self, _pid: u32) -> Option<CommandLine> {
+    pub(super) fn command_line(&self, _pid: u32) -> Option<CommandLine> {
         None
     }
 
     /// Returns no processes, because listeners are found only on Linux.
-    pub fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+    pub(super) fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         BTreeMap::new()
     }
 }
@@ -134,7 +134,7 @@ fn timed<T>(read: impl FnOnce() -> T) -> Timed<T> {
 }
 
 /// Reads one process through sysinfo: its sample, and the number of its open files.
-pub fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option<u64>)> {
+pub(super) fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option<u64>)> {
     let mut system = System::new().ok()?;
     let number = sysinfo::Pid::from_u32(pid);
     let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();

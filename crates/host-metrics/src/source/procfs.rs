@@ -20,7 +20,7 @@ use super::{
 
 /// Source that reads this host, or a made-up file tree in tests.
 #[derive(Debug)]
-pub struct ProcSource {
+pub(super) struct ProcSource {
     proc: PathBuf,
     units: KernelUnits,
     stat: KeptFile,
@@ -49,7 +49,7 @@ struct NetworkFiles {
 impl ProcSource {
     /// Creates a source without opening files. Files that are missing are recorded at each sample.
     /// `_gaps` is used on other systems.
-    pub fn new(
+    pub(super) fn new(
         roots: &Roots,
         units: KernelUnits,
         selection: &SourceOptions,
@@ -90,8 +90,8 @@ impl ProcSource {
         }
     }
 
-    /// Reads everything once. A reading that fails is absent, and recorded in `gaps`.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
+    /// Reads everything once; a reading that fails is absent and noted in `gaps`.
+    pub(super) fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         let mut sample = HostSample::default();
         self.sample_host(&mut sample, gaps);
@@ -111,7 +111,7 @@ impl ProcSource {
     }
 
     /// Reads the figures `fields` of a process in the last sample.
-    pub fn detail(
+    pub(super) fn detail(
         &mut self,
         id: ProcessId,
         fields: ProcessFields,
@@ -123,19 +123,19 @@ impl ProcSource {
         })
     }
 
-    /// Also reads the control groups of these processes, from the next time on at which memberships
-    /// are read.
-    pub fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
+    /// Reads the control groups of these processes too, from the next time on that memberships are
+    /// read.
+    pub(super) fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
         self.cgroups.follow(processes);
     }
 
     /// Reads the command line of a process; `None` if it has none or processes are not read.
-    pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
+    pub(super) fn command_line(&self, pid: u32) -> Option<CommandLine> {
         self.processes.as_ref()?.command_line(pid)
     }
 
     /// Finds the processes that listen on each of these TCP ports.
-    pub fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+    pub(super) fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         listeners(&self.proc, ports)
     }
 

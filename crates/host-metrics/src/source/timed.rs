@@ -14,12 +14,12 @@ pub struct ReadSpan {
 impl ReadSpan {
     /// Returns the best estimate of the instant at which the kernel took the figures, in
     /// nanoseconds.
-    pub(crate) fn midpoint_ns(&self) -> u64 {
+    pub fn midpoint_ns(&self) -> u64 {
         u64::midpoint(self.begin_ns, self.end_ns)
     }
 
     /// Returns the largest distance of that instant from the midpoint, in nanoseconds.
-    pub(crate) fn slack_ns(&self) -> u64 {
+    pub fn slack_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.begin_ns).div_ceil(2)
     }
 }

@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use super::{ReadSpan, Timed};
 
-pub use directory::{ProcessDirectory, own_open_files, read_process};
+pub use directory::{ProcessDirectory, read_process};
 #[cfg(target_os = "linux")]
 pub use port::listeners;
 pub use schedule::{ScheduleFile, ScheduleTimes};
@@ -137,25 +137,6 @@ pub struct ProcessIo {
     pub read_bytes: u64,
     /// Bytes written by write(2) and similar calls; send(2) does not count.
     pub written_bytes: u64,
-}
-
-/// Page faults since the process started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FaultCounters {
-    /// Number of faults that needed no disk.
-    pub minor: Option<u64>,
-    /// Number of faults that waited for a disk.
-    pub major: Option<u64>,
-}
-
-impl FaultCounters {
-    /// Returns the counters in a sample.
-    pub fn of(sample: &ProcessSample) -> Self {
-        Self {
-            minor: sample.minor_faults,
-            major: sample.major_faults,
-        }
-    }
 }
 
 /// Counters of the scheduler over all threads, since they were first read.
