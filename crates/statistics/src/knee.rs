@@ -37,8 +37,8 @@ mod tests;
 
 use blocks::Blocks;
 pub use options::KneeOptions;
-pub(crate) use reason::Values;
-pub use reason::{Edge, Reason};
+pub use reason::Edge;
+use reason::{Reason, Values};
 
 use crate::student;
 
@@ -56,7 +56,7 @@ pub struct KneeSetting<'a> {
 
 /// Place of the knee. All indices are into the settings given, and
 /// `low ≤ chosen ≤ high`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Knee {
     /// The admissible setting with the highest throughput.
     pub best: usize,
@@ -66,8 +66,8 @@ pub struct Knee {
     pub low: usize,
     /// The largest setting that could be the smallest within tolerance of the best.
     pub high: usize,
-    /// Reason why it was chosen, with the figures; its `Display` is a sentence.
-    pub reason: Reason,
+    /// Reason why it was chosen, with the figures, as a clause.
+    pub reason: String,
     /// Set where the chosen setting is at an end of the sweep: the knee is not bracketed.
     pub edge: Option<Edge>,
 }
@@ -152,7 +152,7 @@ pub fn find(settings: &[KneeSetting], options: KneeOptions) -> Result<Knee, Knee
         chosen,
         low,
         high,
-        reason,
+        reason: reason.to_string(),
         edge: edge(settings, chosen),
     })
 }

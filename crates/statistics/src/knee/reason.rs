@@ -1,4 +1,4 @@
-//! Reason why a setting was chosen, as data and as a sentence.
+//! Reason why a setting was chosen, as a clause.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -7,8 +7,7 @@ use super::blocks::{Blocks, KneeRange};
 
 /// Reason why a setting was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum Reason {
+pub(super) enum Reason {
     /// Repeats allowed a test.
     Tested {
         /// The values of the parameter that the knee names.
@@ -40,7 +39,7 @@ pub enum Reason {
 
 /// The values of the parameter at the settings that a knee names.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Values {
+pub(super) struct Values {
     /// At the chosen setting.
     pub chosen: f64,
     /// At the best.
