@@ -28,6 +28,7 @@ mod failure;
 #[cfg(test)]
 mod golden;
 mod lifecycle;
+mod load_sharing;
 mod observe;
 mod one_pool;
 mod protocol;
@@ -43,6 +44,7 @@ mod target;
 mod text;
 mod time_shares;
 mod wire;
+mod worker;
 mod workload_commands;
 mod workloads;
 

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod histogram;
 pub mod json;
 mod load;
+mod load_share;
 pub mod manifest;
 mod place;
 pub mod redaction;
@@ -21,6 +22,7 @@ pub mod store;
 mod store_error;
 
 pub use histogram::Histogram;
+pub use load_share::{ARRIVALS_NOT_MADE, share_of};
 pub use place::{ReportPlace, Unsaved};
 pub(crate) use report::SCHEMA;
 pub use report::{Report, Status, Tool};
