@@ -1,6 +1,7 @@
 //! Connections held by worker processes whose pipes are real and whose processes are threads.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -28,11 +29,11 @@ use crate::record::timestamps::Timestamps;
 const VERSION: &str = "1.2.3";
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Server of all workers: takes so many connections, and counts what reaches it.
+/// Server of all workers: refuses some attempts by their number, and counts what reaches it.
 #[derive(Debug)]
 struct Place {
-    most: u64,
-    taken: AtomicU64,
+    refused: Range<u64>,
+    attempts: AtomicU64,
     open: AtomicU64,
     messages: AtomicU64,
     /// True once a connection has had a number that another one has.
@@ -41,10 +42,10 @@ struct Place {
 }
 
 impl Place {
-    fn taking(most: u64) -> Arc<Self> {
+    fn refusing(refused: Range<u64>) -> Arc<Self> {
         Arc::new(Self {
-            most,
-            taken: AtomicU64::new(0),
+            refused,
+            attempts: AtomicU64::new(0),
             open: AtomicU64::new(0),
             messages: AtomicU64::new(0),
             repeats: AtomicBool::new(false),
@@ -87,7 +88,8 @@ impl ConnectionFactory for PlaceFactory {
         if !place.numbers.lock().unwrap().insert(id.0) {
             place.repeats.store(true, Ordering::SeqCst);
         }
-        if place.taken.fetch_add(1, Ordering::SeqCst) >= place.most {
+        let attempt = place.attempts.fetch_add(1, Ordering::SeqCst);
+        if place.refused.contains(&attempt) {
             return Err(Failure::new("full", "no place is left"));
         }
         place.open.fetch_add(1, Ordering::SeqCst);
@@ -199,7 +201,7 @@ fn all_of(connections: u64) -> HeldLevel {
 
 #[test]
 fn workers_hold_the_connections_of_each_step_and_send_what_one_process_would() {
-    let place = Place::taking(u64::MAX);
+    let place = Place::refusing(0..0);
     let mut workers = start(3, &place);
     for (connections, before) in [(7, 0), (20, 7), (20, 20)] {
         let sent = place.messages.load(Ordering::SeqCst);
@@ -245,24 +247,27 @@ fn workers_hold_the_connections_of_each_step_and_send_what_one_process_would() {
 
 #[test]
 fn attempts_that_fail_are_counted_over_all_workers() {
-    // Of 30 attempts 10 fail; each of 3 workers sees some of them, and no more than 8 may.
-    for (allowed_failures, breaks) in [(8, true), (40, false)] {
-        let place = Place::taking(20);
+    let level = HeldLevel {
+        connections: 30,
+        allowed_failures: 8,
+    };
+    // Nobody is taken after the twentieth; 5 of the first are refused.
+    for (refused, open) in [(20..u64::MAX, 20), (0..5, 30)] {
+        let breaks = open < level.connections;
+        let place = Place::refusing(refused);
         let mut workers = start(3, &place);
-        let level = HeldLevel {
-            connections: 30,
-            allowed_failures,
-        };
         let held = hold(&mut workers, &plan(3), level);
         let step = &held.result.step;
         let connect = &step.operations["connect"];
-        assert_eq!((held.open, connect.succeeded), (20, 20));
+        assert_eq!((held.open, connect.succeeded), (open, open));
         assert_eq!(held.connects_broke, breaks, "{:?}", connect.errors);
-        assert!(connect.errors["full"] > 8);
-        match &step.end {
-            StepEnd::Failed { reason } => assert!(breaks, "{reason}"),
-            end => assert!(!breaks, "{end:?}"),
-        }
+        assert_eq!(connect.errors["full"] > level.allowed_failures, breaks);
+        assert_eq!(
+            matches!(step.end, StepEnd::Failed { .. }),
+            breaks,
+            "{:?}",
+            step.end
+        );
         let failure = step.failures.iter().find(|one| one.kind == "full").unwrap();
         assert!(failure.message.starts_with("worker "), "{failure:?}");
         assert!(workers.lost().is_none());
