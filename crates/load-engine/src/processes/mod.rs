@@ -10,6 +10,8 @@ pub(crate) mod worker_processes;
 pub(crate) mod worker_step;
 
 #[cfg(test)]
+mod change_tests;
+#[cfg(test)]
 mod held_tests;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,8 @@ fn found(settings: &[KneeSetting]) -> Knee {
     find(settings, KneeOptions::default()).unwrap()
 }
 
-/// Three rounds of a server that works on four at once; the second round lost a fifth as a whole.
+/// Three rounds of a server that works on four requests at once. The whole second round lost a
+/// fifth.
 const SWEEP: [(f64, [f64; 3]); 5] = [
     (1.0, [100.0, 80.0, 101.0]),
     (2.0, [201.0, 161.0, 199.0]),
