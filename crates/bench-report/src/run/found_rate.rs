@@ -72,3 +72,40 @@ pub enum RateVerdict {
     /// requests.
     Doubtful,
 }
+
+impl FoundRate {
+    /// Returns true if a step of this search stands for its result: a step at the highest rate that held,
+    /// which is not spoilt. Where no rate held, steps at the lowest rate do, because they overload nothing
+    /// on purpose.
+    pub fn stands_for_result(&self, tried: &TriedRate) -> bool {
+        match self.highest_held() {
+            Some(held) => tried.is_at(held) && tried.verdict == RateVerdict::Held,
+            None => self.lowest().is_some_and(|lowest| tried.is_at(lowest)),
+        }
+    }
+
+    /// Returns the highest rate that held: the result, or where the search did not come to its end the
+    /// highest of those at which no step broke a bound.
+    fn highest_held(&self) -> Option<f64> {
+        let has_broken = |rate: f64| {
+            let mut steps = self.steps.iter();
+            steps.any(|tried| tried.is_at(rate) && tried.verdict == RateVerdict::Broken)
+        };
+        let held = self.steps.iter();
+        let held = held.filter(|tried| tried.verdict == RateVerdict::Held);
+        let held = held.map(|tried| tried.rate_per_s);
+        let so_far = held.filter(|rate| !has_broken(*rate));
+        self.held_per_s.or(so_far.max_by(f64::total_cmp))
+    }
+
+    fn lowest(&self) -> Option<f64> {
+        let rates = self.steps.iter().map(|tried| tried.rate_per_s);
+        rates.min_by(f64::total_cmp)
+    }
+}
+
+impl TriedRate {
+    fn is_at(&self, rate: f64) -> bool {
+        self.rate_per_s.total_cmp(&rate).is_eq()
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::FoundRate;
+use crate::{FoundRate, TriedRate};
 
 /// Conclusions of a program.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -66,6 +66,23 @@ impl Summary {
         if value.is_finite() {
             self.figures.insert(name.to_owned(), value);
         }
+    }
+
+    /// Returns the search that made step `index`, with its place among the searches and what it found in
+    /// the step. `None` for a step of no search.
+    pub fn search_of_step(&self, index: usize) -> Option<(usize, &FoundRate, &TriedRate)> {
+        let mut searches = self.found_rates.iter().enumerate();
+        searches.find_map(|(place, search)| {
+            let tried = search.steps.iter().find(|tried| tried.step == index)?;
+            Some((place, search, tried))
+        })
+    }
+
+    /// Returns true if a search made step `index` on the way to its result. Such a step may have been
+    /// overloaded on purpose.
+    pub fn is_on_the_way(&self, index: usize) -> bool {
+        self.search_of_step(index)
+            .is_some_and(|(_, search, tried)| !search.stands_for_result(tried))
     }
 }
 
