@@ -23,8 +23,9 @@ use child_process::spawn;
 /// within it, and the name of the signal that ends the server.
 ///
 /// It ignores SIGPIPE, because this process may die before the guardian reports that it is ready.
-/// Each process is stopped while its shared memory is recorded (as `shared_memory` does), because
-/// it may not release it. It receives the signal when it is continued.
+/// Each process is stopped before its shared memory is recorded (as `shared_memory` does), because
+/// a process that dies by the signal may not release that memory. The process receives the signal
+/// once it is continued.
 #[cfg(target_os = "linux")]
 const SCRIPT: &str = r#"directory=$1 work=$2 signal=$3 files= segments=
 trap '' PIPE

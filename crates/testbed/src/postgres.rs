@@ -87,11 +87,11 @@ impl Postgres {
         })
     }
 
-    /// Ends it as a service manager does (all sessions at once, what was committed is kept) and
-    /// starts it anew at the same address; connections are refused meanwhile.
+    /// Stops the server as a service manager does (it ends all sessions at once, and keeps
+    /// committed data), and starts it again at the same address. Connections are refused meanwhile.
     ///
     /// # Errors
-    /// As [`Postgres::start`]; the server is gone then.
+    /// Fails as [`Postgres::start`] does. The server can then no longer be used.
     pub fn restart(&mut self) -> Result<(), TestbedError> {
         let port = self.port();
         let Self {
@@ -103,7 +103,8 @@ impl Postgres {
         )
     }
 
-    /// The directory of its programs: `pgbench` and `psql` are there where they are installed.
+    /// Returns the directory of PostgreSQL's programs. It contains `pgbench` and `psql` if they are
+    /// installed.
     pub fn bin_dir(&self) -> &Path {
         &self.bin_dir
     }
@@ -129,7 +130,8 @@ fn start(
     })
 }
 
-/// Makes the data directory. A crash before the start loses nothing, so nothing is synced.
+/// Creates the data directory with `initdb`. Nothing is flushed to disk, because a crash before the
+/// start loses nothing of value.
 fn initialise(
     directory: &ServerDirectory,
     bin_dir: &Path,
