@@ -19,7 +19,8 @@ pub use self::{
     store_error::StoreError,
 };
 
-/// File of a report, which was written once before any load is made.
+/// File of a report. It is created before any load is made, to find out early whether it can be
+/// written.
 #[derive(Debug, Clone)]
 pub struct ReportFile {
     path: PathBuf,

@@ -60,7 +60,8 @@ fn with_censored(warning: &mut Warning, phase: &str) {
     warning.spoils.extend(further);
 }
 
-/// Warns if the generator, or one of its threads, may have limited `step`. Pointers name step 0.
+/// Returns a warning if the generator, or one of its threads, may have limited `step`. The JSON
+/// pointers of the warning name step 0, which the caller replaces.
 pub(crate) fn saturation(step: &Step) -> Option<Warning> {
     let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
     if generator.is_saturated(bound) {
