@@ -1,6 +1,7 @@
 //! Little's law.
 
-/// Number of requests in the system: L = X · R. Finite arguments never give NaN.
+/// Calculates the mean number of requests in the system by Little's law, L = X · R. Finite
+/// arguments never give NaN.
 ///
 /// Source: Little, *A Proof for the Queuing Formula L = λW*, Operations Research 9(3), 1961.
 pub(crate) fn little_concurrency(throughput_per_s: f64, residence_ns: f64) -> f64 {

@@ -1,32 +1,40 @@
-//! Derived figures of one tick.
+//! Figures that are read or derived at one tick.
 
 use std::sync::Arc;
 
 use host_metrics::rate_window::FigureValue;
 
-/// Key and value that distinguish a figure from others of its name, as in `device = vda`.
+/// Key and value that distinguish a figure from others with its name, such as `device = vda`.
 pub(crate) type Label = (&'static str, String);
 
-/// All labels of a figure, shared by the figures of one device at one tick.
+/// All labels of a figure. The figures of one device at one tick share them.
 pub(crate) type Labels = Arc<[Label]>;
 
-/// A figure that was read or derived. One that could not be is left out.
+/// Returns the value; `None` if it exceeds `most` by more than its error, which is impossible.
+pub(crate) fn at_most(reading: FigureValue, most: Option<f64>) -> Option<FigureValue> {
+    let possible = most.is_none_or(|most| reading.value <= most + reading.error);
+    possible.then_some(reading)
+}
+
+/// Figure that was read or derived. Figures that could not be are left out.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Figure {
     /// Name of its series.
     pub name: &'static str,
-    /// Labels, the one that numbers or names the device first; empty for a figure of the whole host.
+    /// Labels; the first one has the number or name of the device. Empty for a figure of the whole
+    /// host.
     pub labels: Labels,
     /// Value at this tick.
     pub reading: FigureValue,
 }
 
-/// The figures of one tick.
+/// Figures of one tick.
 #[derive(Debug, Default)]
 pub(crate) struct Figures(Vec<Figure>);
 
 impl Figures {
-    /// Adds a figure of the whole host (without labels), a core, a device or an interface, unless it is absent or not finite.
+    /// Adds a figure of the whole host (without labels), of a core, a device or an interface, unless it
+    /// is absent or not finite.
     pub(crate) fn put_labelled(
         &mut self,
         name: &'static str,
@@ -47,8 +55,8 @@ impl Figures {
         }
     }
 
-    /// Returns the labels of the figure before if they are the same, since figures of one device come
-    /// one after the other.
+    /// Returns the labels of the previous figure if they are equal, because the figures of one
+    /// device are added in sequence.
     fn labels(&self, labels: &[(&'static str, &str)]) -> Labels {
         if labels.is_empty() {
             return Labels::default();
@@ -66,7 +74,7 @@ impl Figures {
         }
     }
 
-    /// Returns the figures that were added so far.
+    /// Iterates over the figures added so far.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Figure> {
         self.0.iter()
     }

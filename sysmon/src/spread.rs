@@ -1,6 +1,6 @@
 //! Mean and extremes of readings.
 
-/// Mean, lowest and highest of the readings so far.
+/// Mean, lowest and highest value of the readings so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Spread {
     weight: f64,
@@ -15,7 +15,7 @@ impl Spread {
         self.add_weighted(value, 1.0);
     }
 
-    /// Adds a reading that has this weight in the mean.
+    /// Adds a reading that has `weight` in the mean.
     pub(crate) fn add_weighted(&mut self, value: f64, weight: f64) {
         (self.lowest, self.highest) = if self.weight > 0.0 {
             (self.lowest.min(value), self.highest.max(value))
@@ -28,7 +28,7 @@ impl Spread {
 
     /// Returns the weighted mean; `None` before the first reading.
     pub(crate) fn mean(&self) -> Option<f64> {
-        // Weighting rounds: without this the mean of one reading could differ from it.
+        // Rounding of the weights could make the mean of one reading differ from the reading.
         let mean = self.sum / self.weight;
         self.read(mean.max(self.lowest).min(self.highest))
     }

@@ -1,6 +1,7 @@
-//! Ticks at multiples of the interval, counted from the start, so that lateness never adds up.
+//! Schedule of ticks at multiples of the interval, counted from the start, so that delays do not
+//! add up.
 
-/// Due time of the next sample, and number of samples missed.
+/// Time at which the next sample is due, and number of missed samples.
 #[derive(Debug, Clone)]
 pub(crate) struct TickSchedule {
     origin_ns: u64,
@@ -10,8 +11,8 @@ pub(crate) struct TickSchedule {
 }
 
 impl TickSchedule {
-    /// Creates a schedule with a tick every `interval_ns` after `origin_ns`, when the first sample is
-    /// taken.
+    /// Creates a schedule with a tick every `interval_ns` after `origin_ns`, the time of the first
+    /// sample.
     pub(crate) fn new(origin_ns: u64, interval_ns: u64) -> Self {
         Self {
             origin_ns,
@@ -26,14 +27,14 @@ impl TickSchedule {
         self.origin_ns + self.next * self.interval_ns
     }
 
-    /// Notes that a sample began at `now_ns`; ticks before it that had no sample are missed.
+    /// Notes that a sample began at `now_ns`. Earlier ticks without a sample count as missed.
     pub(crate) fn sampled(&mut self, now_ns: u64) {
         let passed = now_ns.saturating_sub(self.origin_ns) / self.interval_ns;
         self.missed += passed.saturating_sub(self.next);
         self.next = passed.max(self.next) + 1;
     }
 
-    /// Returns the number of samples that were due and never taken.
+    /// Returns the number of samples that were due but not taken.
     pub(crate) fn missed(&self) -> u64 {
         self.missed
     }

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-/// Returns the highest limit of open files that the kernel allows to be set for a process; `None`
-/// where it does not tell.
+/// Returns the highest limit of open files that can be set for a process; `None` if the kernel does
+/// not report it.
 pub(crate) fn open_files_most(proc: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(proc.join("sys/fs/nr_open")).ok()?;
     text.trim().parse().ok()
 }
 
-/// Returns the first and the last port that outgoing connections get; `None` where the kernel does
-/// not tell.
+/// Returns the first and the last local port for outgoing connections; `None` if the kernel does
+/// not report them.
 pub(crate) fn local_ports(proc: &Path) -> Option<(u64, u64)> {
     let text = std::fs::read_to_string(proc.join("sys/net/ipv4/ip_local_port_range"));
     parse_ports(&text.ok()?)

@@ -25,8 +25,8 @@ impl ReservedFiles {
     }
 }
 
-/// Raises the soft limit of open files to the hard one and returns the limit that holds now; `None`
-/// where the system does not tell.
+/// Raises the soft limit of open files to the hard one. Returns the limit that applies now; `None`
+/// if it is unknown.
 pub(crate) fn raise_limit() -> Option<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
@@ -35,10 +35,10 @@ pub(crate) fn raise_limit() -> Option<u64> {
     Some(soft)
 }
 
-/// Returns the number of files that this process has open.
+/// Returns the number of open files of this process.
 ///
 /// # Errors
-/// Fails where the system has neither `/proc/self/fd` nor `/dev/fd`.
+/// Fails if the system has neither `/proc/self/fd` nor `/dev/fd`.
 pub(crate) fn opened_files() -> io::Result<u64> {
     let list = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"))?;
     // The directory itself is open while it is read.

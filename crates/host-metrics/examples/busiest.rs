@@ -16,7 +16,7 @@ const SHOWN: usize = 5;
 fn main() {
     let units = KernelUnits::host();
     let options = SourceOptions {
-        // Nobody but the user sees the output, so names are shown as they are.
+        // Only the user sees the output, so names are shown unmasked.
         processes: Some(Masking::NONE),
         ..SourceOptions::default()
     };

@@ -3,17 +3,17 @@
 use crate::source::Timed;
 
 const NS_PER_S: f64 = 1e9;
-/// Window over which the error of a counter of clock ticks is 10 %.
+/// Window over which the error of a counter of clock ticks is 10 %, in nanoseconds.
 const TICK_WINDOW_NS: u64 = 100_000_000;
-/// Difference to that by which an interval may be shorter.
+/// Time by which an interval may be shorter than that, in nanoseconds.
 const TOLERANCE_NS: u64 = TICK_WINDOW_NS / 20;
 
 /// Interval on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Period {
-    /// Begin of the interval.
+    /// Beginning of the interval, in nanoseconds.
     pub from_ns: u64,
-    /// End of the interval.
+    /// End of the interval, in nanoseconds.
     pub to_ns: u64,
 }
 
@@ -24,24 +24,17 @@ impl Period {
     }
 }
 
-/// A value with its error: counters move in ticks, and reading them takes time.
+/// Value with its largest error, which comes from counters that grow in ticks and from the time
+/// that reading takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FigureValue {
     /// Best estimate.
     pub value: f64,
-    /// Greatest difference between the true value and the estimate; zero for a gauge.
+    /// Largest difference between the true value and the estimate; zero for a gauge.
     pub error: f64,
-    /// Interval over which it is a mean, from one read of its counter to the next; absent for a
+    /// Interval over which the value is a mean, between two reads of its counter; absent for a
     /// gauge.
     pub over: Option<Period>,
-}
-
-impl FigureValue {
-    /// Returns `None` if the value is above `most` by more than its error.
-    pub fn at_most(self, most: Option<f64>) -> Option<Self> {
-        let possible = most.is_none_or(|most| self.value <= most + self.error);
-        possible.then_some(self)
-    }
 }
 
 impl From<f64> for FigureValue {
@@ -60,13 +53,13 @@ impl From<u64> for FigureValue {
     }
 }
 
-/// Returns the shortest window, in nanoseconds, over which a counter of clock ticks gives a rate if it
-/// is read every `interval_ns`.
+/// Returns the shortest window, in nanoseconds, over which a counter of clock ticks gives a rate if
+/// it is read every `interval_ns`.
 ///
-/// The window should last the fewest whole intervals that are long enough together. Half an interval
-/// less is accepted, because a read may come late and the next one on time: a bound at a multiple of
-/// the interval would reject every second rate. More than 100 ms is required only if one interval is
-/// too short.
+/// The window should last the smallest number of whole intervals that reaches 100 ms. Half an
+/// interval less is accepted, because one read may be late and the next one on time: if the bound
+/// were a multiple of the interval, every second rate would be rejected. If one interval is long
+/// enough, the bound is at most 100 ms.
 pub fn tick_window_ns(interval_ns: u64) -> u64 {
     let interval_ns = interval_ns.max(1);
     let fewest = (TICK_WINDOW_NS - TOLERANCE_NS).div_ceil(interval_ns);
@@ -76,23 +69,23 @@ pub fn tick_window_ns(interval_ns: u64) -> u64 {
     }
 }
 
-/// Time from the middle of one read to the middle of the next.
+/// Time from the middle of one read to the middle of the next one.
 #[derive(Debug, Clone, Copy)]
 pub struct RateWindow {
-    /// Begin and end.
+    /// Beginning and end of the window.
     pub period: Period,
-    /// Greatest error of its length, in nanoseconds: the kernel took the counters at some instant
-    /// within each read.
+    /// Largest error of the window's length, in nanoseconds. The kernel may have taken the counters
+    /// at any instant within each read.
     pub slack_ns: u64,
 }
 
 impl RateWindow {
     /// Returns the length, in nanoseconds.
-    pub fn ns(&self) -> u64 {
+    fn ns(&self) -> u64 {
         self.period.ns()
     }
 
-    /// Returns the growth per second of an exact counter; `None` if the counter fell.
+    /// Returns the growth of an exact counter per second; `None` if the counter fell.
     pub fn per_s(&self, old: Option<u64>, new: Option<u64>) -> Option<FigureValue> {
         let grown = new?.checked_sub(old?)? as f64;
         let value = grown * NS_PER_S / self.ns() as f64;
@@ -103,8 +96,8 @@ impl RateWindow {
         })
     }
 
-    /// Returns the growth of a counter of nanoseconds, which moves in steps of `quantum_ns`, per time
-    /// passed; `None` if the counter fell.
+    /// Returns the growth of a counter of nanoseconds per time passed, for example the cores used.
+    /// The counter grows in steps of `quantum_ns`. `None` if the counter fell.
     pub fn mean(&self, old: Option<u64>, new: Option<u64>, quantum_ns: u64) -> Option<FigureValue> {
         let spent = new?.checked_sub(old?)? as f64 / self.ns() as f64;
         Some(FigureValue {
@@ -114,9 +107,9 @@ impl RateWindow {
         })
     }
 
-    /// Returns the same for a time that cannot pass faster than the clock. Counter and clock are not
-    /// read at the same instant, so a little more than one is one; `None` if the counter fell, or grew
-    /// by more than twice the window.
+    /// Returns the growth of a counter of nanoseconds as a share of the time passed, at most 1.
+    /// Counter and clock are not read at the same instant, so slightly more than 1 is taken as 1.
+    /// `None` if the counter fell, or grew by more than twice the window.
     pub fn share(
         &self,
         old: Option<u64>,
@@ -147,8 +140,8 @@ impl<T> Baseline<T> {
         }
     }
 
-    /// Calls `derive` with the previous reading, `current` and the window between them, once that is
-    /// long enough. After a failed reading the window includes the time of it.
+    /// Calls `derive` with the previous reading, `current` and the window between them, if that is
+    /// long enough. If a reading failed, the window includes its time.
     pub fn advance(&mut self, current: Option<Timed<T>>, derive: impl FnOnce(&T, &T, RateWindow)) {
         let Some(current) = current else { return };
         if let Some(previous) = &self.previous {

@@ -1,4 +1,4 @@
-//! Invariants that hold for any input, however senseless.
+//! Tests of invariants that hold for any input, however absurd.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,12 +9,12 @@ use crate::interval::{mean_interval, ratio_interval};
 use crate::knee::{KneeOptions, KneeSetting, find};
 use crate::usl;
 
-/// Any float at all: NaN, infinities, subnormals.
+/// Any floats: NaN, infinities, subnormals.
 fn anything() -> impl Strategy<Value = Vec<f64>> {
     vec(any::<f64>(), 0..24)
 }
 
-/// Numbers as they are measured, with ties.
+/// Numbers as measurements give them, with ties.
 fn measured() -> impl Strategy<Value = Vec<f64>> {
     vec(
         prop_oneof![0.001..1e9_f64, (1..5_u32).prop_map(f64::from)],

@@ -6,10 +6,10 @@ use host_metrics::rate_window::{Baseline, FigureValue, RateWindow};
 use host_metrics::source::cgroup::{CgroupCpu, CgroupIo, CgroupSample, MemoryEvents, Throttling};
 
 use super::pressure_baselines::PressureBaselines;
-use crate::figure::Figures;
+use crate::figure::{Figures, at_most};
 use crate::metric::{cgroup as metric, pressure, put_gauges, put_rates};
 
-/// Last readings of each control group, by its name.
+/// Last readings of each control group, by the group's name.
 #[derive(Debug)]
 pub(super) struct CgroupDerivation {
     tick_ns: u64,
@@ -29,7 +29,8 @@ struct CgroupBaselines {
 }
 
 impl CgroupDerivation {
-    /// Creates a derivation without a reading. The host's `cores` limit groups without a quota.
+    /// Creates a derivation without readings. For groups without a quota, the host's `cores` are
+    /// the limit.
     pub(super) fn new(tick_ns: u64, cores: Option<u64>, least_window_ns: u64) -> Self {
         Self {
             tick_ns,
@@ -50,7 +51,7 @@ impl CgroupDerivation {
             let new = || CgroupBaselines::new(self.least_window_ns, sample.identity);
             let group = group.or_insert_with(new);
             if group.identity != sample.identity {
-                // Another group has this name now, with counters of its own.
+                // A new group has this name now, and its counters begin anew.
                 *group = new();
             }
             group.figures(sample, (self.tick_ns, self.cores), machine_bytes, out);
@@ -84,12 +85,12 @@ impl CgroupBaselines {
         let quota = sample.quota_cores;
         put_gauges(metric::LIMITS, &sample, &labels, out);
         self.cpu.advance(sample.cpu, |old, new, w| {
-            // The kernel adds running tasks up at every tick of each core.
+            // The kernel adds the time of running tasks at every tick of each core.
             let quantum_ns = tick_ns * cores.unwrap_or(1.0) as u64;
             let used = w.mean(Some(old.used_ns), Some(new.used_ns), quantum_ns);
-            let used = used.and_then(|used| used.at_most(cores));
+            let used = used.and_then(|used| at_most(used, cores));
             out.put_labelled(metric::CPU_CORES.name(), &labels, used);
-            // A group may exceed its quota briefly and pays in the next period.
+            // A group may exceed its quota briefly, and is throttled for it in the next period.
             let of_limit = |used: FigureValue, limit: f64| FigureValue {
                 value: used.value / limit,
                 error: used.error / limit,
@@ -147,7 +148,7 @@ fn throttling(
         .map(|(t, p)| t / p);
     out.put_labelled(metric::THROTTLED_PERIODS.name(), labels, ratio);
     let throttled = window.mean(Some(old.throttled_ns), Some(new.throttled_ns), 0);
-    // Time throttled before the window is added up once the group runs again.
+    // The kernel adds throttled time once the group runs again, even time from before the window.
     let throttled =
         throttled.filter(|throttled| cores.is_none_or(|cores| throttled.value <= 2.0 * cores));
     out.put_labelled(metric::THROTTLED_CORES.name(), labels, throttled);

@@ -25,7 +25,7 @@ pub(super) fn rates(
     put_rates(metric::TASKS, (old, new), window, &[], out);
 }
 
-/// Adds the shares of the CPU time that passed, which needs no clock but the kernel's own.
+/// Adds the shares of the CPU time that passed. Only the kernel's counters are needed, no clock.
 fn shares(
     old: &CpuTimes,
     new: &CpuTimes,
@@ -38,7 +38,7 @@ fn shares(
     };
     let share = |old: Option<u64>, new: Option<u64>, counters: usize| {
         let spent = new?.checked_sub(old?)?;
-        // `iowait` may fall and then is left out of the total, so a state may exceed it.
+        // `iowait` may fall. The total then lacks it, and is too small.
         let value = (spent as f64 / total_ns as f64).min(1.0);
         let error = (counters as u64 * tick_ns) as f64 / total_ns as f64;
         Some(FigureValue {
@@ -57,8 +57,8 @@ fn shares(
     }
 }
 
-/// Returns the CPU time that passed in all states; `None` if none did or a counter fell. `iowait` may
-/// fall, as the kernel documents, and then counts as zero.
+/// Returns the CPU time in all states together; `None` if none passed or a counter fell. `iowait`
+/// may fall, as the kernel documents, and then counts as zero.
 fn elapsed(old: &CpuTimes, new: &CpuTimes) -> Option<u64> {
     let iowait_ns = new
         .iowait_ns

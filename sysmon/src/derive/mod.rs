@@ -1,11 +1,11 @@
-//! From counters to rates, over the real time between two reads.
+//! Conversion of counters to rates, over the real time between two reads.
 //!
-//! A counter that fell, because it wrapped, was reset or its CPU went offline, has no rate: the
-//! figure is absent for that tick. CPU time is counted in clock ticks, so over a few milliseconds its
-//! rate would be mostly rounding: such a window stays open until it is ten ticks of 10 ms long.
-//! Sampling faster than that gives the figure about ten times a second and leaves it absent in
-//! between. Samples come a little early or late, so the shortest window accepted is never a multiple
-//! of the interval: see [`tick_window_ns`].
+//! If a counter falls, because it wrapped, was reset or its CPU went offline, it has no rate: the
+//! figure is absent for that tick. CPU time is counted in clock ticks, so over a few milliseconds
+//! its rate would be mostly a rounding error. A window of such a counter therefore lasts at least
+//! ten ticks of 10 ms. If samples are taken more often, the figure appears about ten times a second
+//! and is absent in between. Samples are slightly early or late, so the shortest window is never a
+//! multiple of the interval: see [`tick_window_ns`].
 
 mod cgroup;
 mod cpu;
@@ -32,7 +32,7 @@ use crate::metric::{
 use cgroup::CgroupDerivation;
 use pressure_baselines::PressureBaselines;
 
-/// Turns the samples of one recording into figures; keeps the last reading of each source.
+/// Converter of the samples of one recording to figures. It keeps the last reading of each source.
 #[derive(Debug)]
 pub(crate) struct Derivation {
     tick_ns: u64,
@@ -47,8 +47,8 @@ pub(crate) struct Derivation {
 }
 
 impl Derivation {
-    /// Creates a derivation without a reading, for a host that counts in these units, has this number
-    /// of `cores` and is read every `interval_ns`.
+    /// Creates a derivation without readings. `units` are those of the host's counters, `cores` is
+    /// its number of cores, and samples are taken every `interval_ns`.
     pub(crate) fn new(units: KernelUnits, cores: Option<u64>, interval_ns: u64) -> Self {
         let least_ns = tick_window_ns(interval_ns);
         Self {
@@ -64,8 +64,9 @@ impl Derivation {
         }
     }
 
-    /// Returns the figures of the host and of control groups at this tick, and takes what it needs out
-    /// of `sample`. Rates need an earlier sample; processes are left to [`follow`](crate::follow).
+    /// Returns the figures of the host and of control groups at this tick. Takes the readings that
+    /// it needs out of `sample`. Rates need an earlier sample; [`follow`](crate::follow) handles
+    /// processes.
     pub(crate) fn figures(&mut self, sample: &mut HostSample) -> Figures {
         let mut out = Figures::default();
         let Self {
@@ -109,7 +110,7 @@ impl Derivation {
     }
 }
 
-/// Adds the figures of each device that both samples have, with its name as label `key`.
+/// Adds the figures of each device that both samples have. Label `key` has the device's name.
 fn put_rates_of_each<S>(
     metrics: &[&Metric<S>],
     key: &'static str,
@@ -158,7 +159,7 @@ fn gauges(sample: &HostSample, out: &mut Figures) {
     }
 }
 
-/// Adds the figures of GPUs: gauges, which need no earlier sample.
+/// Adds the figures of GPUs, which are gauges and need no earlier sample.
 pub(crate) fn gpu_figures(gpus: &[GpuSample], out: &mut Figures) {
     for sample in gpus {
         let index = sample.index.to_string();

@@ -22,7 +22,7 @@ impl Default for PressureBaselines {
 }
 
 impl PressureBaselines {
-    /// Adds the shares of time in which tasks waited since the last sample.
+    /// Adds the share of time that tasks waited for each resource since the last sample.
     pub(super) fn advance(
         &mut self,
         sample: PressureSample,

@@ -6,14 +6,16 @@ use host_metrics::rate_window::{FigureValue, Period, RateWindow, tick_window_ns}
 use host_metrics::source::process::{ProcessId, ProcessSample};
 
 use super::selection::StartTracker;
+use crate::figure::at_most;
 
-/// CPU time that each live process used since it was first seen, in a few numbers for each.
+/// CPU time that each live process has used since it was first seen. Only a few numbers are kept
+/// per process.
 #[derive(Debug)]
 pub(super) struct CpuTracker {
     cores: Option<f64>,
     tick_ns: u64,
     least_window_ns: u64,
-    /// In the order in which samples come, so that neighbours are met one after the other.
+    /// State of each process, sorted as samples are, so that processes are found in sequence.
     processes: BTreeMap<ProcessId, TrackedCpu>,
     starts: StartTracker,
     last_ns: u64,
@@ -22,19 +24,19 @@ pub(super) struct CpuTracker {
 #[derive(Debug)]
 #[expect(clippy::struct_field_names, reason = "each is a time in nanoseconds")]
 struct TrackedCpu {
-    /// Time of the last reading, and the error of that time.
+    /// Time of the last reading, and the largest error of that time, in nanoseconds.
     at_ns: u64,
     slack_ns: u64,
-    /// Counter at that time.
+    /// Counter at that time, in nanoseconds.
     cpu_ns: u64,
     used_ns: u64,
-    /// End of the last tick at which it was there.
+    /// End of the last tick at which the process existed.
     seen_ns: u64,
 }
 
 impl CpuTracker {
-    /// Creates a tracker without a process. No process can use more than all `cores`; a figure that
-    /// says so is absent.
+    /// Creates a tracker without processes. A process cannot use more than all `cores`; a figure
+    /// above that is absent.
     pub(super) fn new(cores: Option<f64>, tick_ns: u64, interval_ns: u64) -> Self {
         Self {
             cores,
@@ -46,8 +48,8 @@ impl CpuTracker {
         }
     }
 
-    /// Returns the CPU time that the process used during the recording, in nanoseconds, as far as it
-    /// is known, and the number of cores that it used since its reading before.
+    /// Returns the CPU time that the process has used during the recording so far, in nanoseconds,
+    /// and the number of cores that it used since its previous reading.
     pub(super) fn update(
         &mut self,
         at_ns: u64,
@@ -72,15 +74,16 @@ impl CpuTracker {
             },
             slack_ns: tracked.slack_ns + sample.span.slack_ns(),
         };
-        if window.ns() < self.least_window_ns {
+        if window.period.ns() < self.least_window_ns {
             return (tracked.used_ns, None);
         }
         let used_ns = sample.cpu_ns.checked_sub(tracked.cpu_ns);
-        // User and system are each rounded to a tick, and what runs is added up at every tick.
+        // User and system time are each rounded to a tick, and the time of running threads is added
+        // at every tick.
         let running = sample.threads.unwrap_or(1);
         let running = self.cores.map_or(running, |most| running.min(most as u64));
         let cores = window.mean(Some(0), used_ns, (2 + running) * self.tick_ns);
-        let cores = cores.and_then(|used| used.at_most(self.cores));
+        let cores = cores.and_then(|used| at_most(used, self.cores));
         if cores.is_some() {
             tracked.used_ns += used_ns.unwrap_or(0);
         }
@@ -89,7 +92,7 @@ impl CpuTracker {
         (tracked.used_ns, cores)
     }
 
-    /// Forgets the processes that are not in a sample, all of which was taken in.
+    /// Forgets the processes that are not in `samples`, a complete sample.
     pub(super) fn retain(&mut self, at_ns: u64, samples: &[ProcessSample]) {
         if self.processes.len() > samples.len() {
             self.processes.retain(|_, tracked| tracked.seen_ns == at_ns);
@@ -107,7 +110,7 @@ impl CpuTracker {
         self.processes.contains_key(&id)
     }
 
-    /// Tells which processes started after the last sample.
+    /// Returns the tracker of the processes that started after the last sample.
     pub(super) fn starts(&self) -> StartTracker {
         self.starts
     }

@@ -2,7 +2,7 @@
 
 use host_metrics::source::process::ProcessSample;
 
-/// Page faults since the process began.
+/// Page faults since the process started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct FaultCounters {
     /// Faults without a disk.

@@ -1,4 +1,4 @@
-//! One followed process.
+//! Process that is followed.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use super::fault_counters::FaultCounters;
 use super::process_recorder::ProcessRecorder;
 use crate::metric::{Metric, process as metric};
 
-/// Number of characters that are kept of a command line.
+/// Largest number of characters that are kept of a command line.
 const COMMAND_CHARS: usize = 200;
 
-/// A followed process, with its latest figures and its history `H`.
+/// Process that is followed, with its latest figures and its history `H`.
 #[derive(Debug)]
 pub(crate) struct FollowedProcess<H = ()> {
-    /// Name when it was last seen.
+    /// Name of the process in the last sample.
     pub name: Arc<str>,
-    /// CPU time that it used during the recording, in nanoseconds.
+    /// CPU time that the process has used during the recording, in nanoseconds.
     pub used_ns: u64,
-    /// Most resident memory that it held at a sample.
+    /// Largest resident memory in any sample, in bytes.
     pub rss_max_bytes: u64,
     command: Option<Arc<str>>,
     target: Option<Arc<str>>,
@@ -57,22 +57,22 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    /// Returns its figures of the last sample that it was in, by name.
+    /// Iterates over the figures in the last sample of the process, by name.
     pub(crate) fn latest(&self) -> impl Iterator<Item = (&'static str, FigureValue)> {
         self.latest.iter().copied()
     }
 
-    /// Returns its command line with secrets masked, where command lines are recorded.
+    /// Returns the command line with secrets masked; `None` if command lines are not recorded.
     pub(crate) fn command(&self) -> Option<&str> {
         self.command.as_deref()
     }
 
-    /// Returns the label of the target to whose tree it belongs.
+    /// Returns the label of the target to whose tree the process belongs.
     pub(crate) fn target(&self) -> Option<&str> {
         self.target.as_deref()
     }
 
-    /// Returns its history; absent in a live view.
+    /// Returns the history; `None` in a live view.
     pub(crate) fn history(&self) -> Option<&H> {
         self.history.as_ref()
     }
@@ -81,7 +81,8 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.history.as_mut()
     }
 
-    /// Returns true if it still has this name; it changes when another program runs in its place.
+    /// Returns true if the process still has this name. The name changes if the process executes
+    /// another program.
     pub(super) fn is_named(&self, name: &Arc<str>) -> bool {
         self.name == *name
     }
@@ -91,14 +92,14 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         self.label("name", name);
     }
 
-    /// Keeps the first `COMMAND_CHARS` characters of its masked command line.
+    /// Keeps the first `COMMAND_CHARS` characters of the masked command line.
     pub(super) fn set_command(&mut self, line: &CommandLine) {
         let shown: String = line.to_string().chars().take(COMMAND_CHARS).collect();
         self.label("command", &shown);
         self.command = Some(shown.into());
     }
 
-    /// Notes to which target it belongs.
+    /// Sets the label of the target to which the process belongs.
     pub(super) fn set_target(&mut self, label: &str) {
         self.label("follow", label);
         self.target = Some(label.into());
@@ -110,7 +111,7 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
         }
     }
 
-    /// Takes in the tick that ended at `at_ns`.
+    /// Adds the tick that ended at `at_ns`.
     pub(super) fn record(
         &mut self,
         at_ns: u64,
@@ -190,7 +191,7 @@ impl<H: ProcessRecorder> FollowedProcess<H> {
     }
 }
 
-/// Derives the figures of these metrics from the baseline's sample to `sample`.
+/// Derives the figures of `metrics` from the baseline's sample to `sample`.
 fn rates<S>(
     baseline: &mut Baseline<S>,
     metrics: &[&Metric<S>],

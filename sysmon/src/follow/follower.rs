@@ -1,11 +1,11 @@
-//! Processes followed over one recording.
+//! Processes that are followed during one recording.
 
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_metrics::rate_window::{FigureValue, tick_window_ns};
-use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
+use host_metrics::source::process::{ProcessFields, ProcessId, ProcessSample};
 
 use super::cpu_tracker::CpuTracker;
 use super::followed_process::FollowedProcess;
@@ -16,16 +16,17 @@ use super::selection::{ProcessUse, select_top};
 use super::target_trees::TargetTrees;
 use crate::figure::Figures;
 
-/// Followed processes per selected one, above which those that used the least are forgotten.
+/// Largest number of followed processes, as a multiple of those selected. Beyond it, the ones that
+/// used the least are forgotten.
 pub(super) const SLACK: usize = 4;
-/// Number of members of all trees that are kept by CPU time, and as many by memory.
+/// Number of processes in all trees that are kept by CPU time; as many are kept by memory.
 pub(crate) const MOST_MEMBERS: usize = 128;
 
-/// Follows the processes of one recording, and keeps a history `H` of each.
+/// Follower of the processes of one recording, with a history `H` of each.
 ///
-/// A few numbers are kept of every live process. A history is kept only of those that were asked for
-/// and those that at some tick were among the first by CPU time or by memory, and of these only of a
-/// bounded number: the ones that fall far behind are forgotten.
+/// A few numbers are kept of every live process. A history is kept only of processes that were
+/// asked for, and of those that ranked among the first by CPU time or memory at some tick. The
+/// number of histories is bounded: processes that fall far behind are forgotten.
 #[derive(Debug)]
 pub(crate) struct Follower<H = ()> {
     options: FollowOptions,
@@ -39,8 +40,9 @@ pub(crate) struct Follower<H = ()> {
 }
 
 impl<H: ProcessRecorder> Follower<H> {
-    /// Creates a follower without a process. No process can use more than all `cores`; a figure that
-    /// says so is absent. CPU time is counted in ticks of `tick_ns`, and read every `interval_ns`.
+    /// Creates a follower without processes. A process cannot use more than all `cores`; a figure
+    /// above that is absent. CPU time is counted in ticks of `tick_ns`, and read every
+    /// `interval_ns`.
     pub(crate) fn new(
         options: &FollowOptions,
         cores: Option<u64>,
@@ -60,18 +62,18 @@ impl<H: ProcessRecorder> Follower<H> {
         }
     }
 
-    /// Reads these figures from the next tick on.
+    /// Sets the figures that are read from the next tick on.
     pub(crate) fn set_fields(&mut self, fields: ProcessFields) {
         self.options.fields = fields;
     }
 
-    /// Follows process `pid` whatever it uses.
+    /// Follows process `pid` in any case.
     pub(crate) fn pin(&mut self, pid: u32) {
         self.pinned = Some(pid);
     }
 
-    /// Takes in every process of the tick that ended at `at_ns`, reads more of the selected ones
-    /// through `lookup`, and adds the figures of the targets' trees to `out`.
+    /// Adds all processes of the tick that ended at `at_ns`. Reads further figures of selected
+    /// processes through `lookup`, and adds the figures of the targets' trees to `out`.
     pub(crate) fn observe(
         &mut self,
         at_ns: u64,
@@ -116,21 +118,21 @@ impl<H: ProcessRecorder> Follower<H> {
         self.cpu.finish_tick(at_ns, samples);
     }
 
-    /// Returns the followed processes, most CPU time first.
+    /// Returns the followed processes, in descending order of CPU time.
     pub(crate) fn ranked(&self) -> Vec<(ProcessId, &FollowedProcess<H>)> {
         let mut all: Vec<_> = self.followed.iter().map(|(id, f)| (*id, f)).collect();
         all.sort_by_key(|(_, f)| Reverse((f.used_ns, f.rss_max_bytes)));
         all
     }
 
-    /// Returns the followed processes that were in the last sample, in order of their numbers.
+    /// Iterates over the followed processes in the last sample, in the order of their process ids.
     pub(crate) fn live(&self) -> impl Iterator<Item = (ProcessId, &FollowedProcess<H>)> {
         let all = self.followed.iter().map(|(id, f)| (*id, f));
         all.filter(|(id, _)| self.cpu.is_live(*id))
     }
 
-    /// Returns the histories of the processes that are among the first over the whole recording, most
-    /// CPU time first; none in a live view.
+    /// Iterates over the histories of the processes that rank first over the whole recording, in
+    /// descending order of CPU time. Empty in a live view.
     pub(crate) fn ranked_histories(&self) -> impl Iterator<Item = &H> {
         let kept = self.first_followed(self.most_kept());
         self.ranked()
@@ -139,31 +141,31 @@ impl<H: ProcessRecorder> Follower<H> {
             .filter_map(|(_, followed)| followed.history())
     }
 
-    /// Returns the histories of all followed processes.
+    /// Iterates over the histories of all followed processes.
     pub(crate) fn histories(&self) -> impl Iterator<Item = &H> {
         self.followed.values().filter_map(FollowedProcess::history)
     }
 
-    /// Returns the histories of all followed processes, to change them.
+    /// Iterates mutably over the histories of all followed processes.
     pub(crate) fn histories_mut(&mut self) -> impl Iterator<Item = &mut H> {
         let all = self.followed.values_mut();
         all.filter_map(FollowedProcess::history_mut)
     }
 
-    /// Returns the labels of the targets of which no process was seen yet.
+    /// Iterates over the labels of the targets of which no process was seen yet.
     pub(crate) fn unfound(&self) -> impl Iterator<Item = &str> {
         self.trees.unfound().map(|target| target.label.as_str())
     }
 
-    /// Returns the greatest number of processes at once that were asked for and are not told apart,
-    /// as there were too many, and the number that is kept by CPU time and by memory each.
+    /// Returns the largest number of processes that were asked for but left out at one tick, with
+    /// the number of processes kept by CPU time and by memory. `None` if none was left out.
     pub(crate) fn left_out(&self) -> Option<(usize, usize)> {
         let is_any = self.options.all && self.left_out > 0;
         is_any.then_some((self.left_out, self.options.most))
     }
 
-    /// Returns the pinned process and the first process of each target: those whose control groups
-    /// limit the others too.
+    /// Iterates over the pinned process and the first process of each target. Their control groups
+    /// limit their descendants too.
     pub(crate) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.pinned.into_iter().chain(self.trees.root_pids())
     }
@@ -177,11 +179,7 @@ impl<H: ProcessRecorder> Follower<H> {
         lookup: &mut dyn ProcessLookup,
     ) {
         let fields = self.options.fields;
-        let detail = if fields.need_detail() {
-            lookup.detail(sample.id, fields)
-        } else {
-            ProcessDetail::default()
-        };
+        let detail = lookup.detail(sample.id, fields);
         if let Some(target) = target {
             self.trees.add(target, sample, &detail);
         }
@@ -243,7 +241,7 @@ impl<H: ProcessRecorder> Follower<H> {
         kept.map(|(used, _)| used.id).collect()
     }
 
-    /// Selects the first `most` of `all` by CPU time and by memory, and the pinned one.
+    /// Selects the first `most` of `all` by CPU time and by memory, and the pinned process.
     fn select(&self, most: usize, all: &[ProcessUse]) -> Vec<bool> {
         let mut selected = select_top(all, most);
         for (selected, used) in selected.iter_mut().zip(all) {

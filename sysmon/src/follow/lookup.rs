@@ -1,16 +1,16 @@
-//! Answers about single processes of a sample.
+//! Lookup of data of single processes of a sample.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_metrics::CommandLine;
 use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId};
 
-/// Reads more of single processes, where that is too expensive to read of all.
+/// Reader of data that are too expensive to read of all processes.
 pub(crate) trait ProcessLookup {
-    /// Reads the figures that are not in every sample.
+    /// Reads the figures `fields`, which samples do not contain.
     fn detail(&mut self, id: ProcessId, fields: ProcessFields) -> ProcessDetail;
 
-    /// Reads the command line.
+    /// Reads the command line; `None` if it cannot be read.
     fn command_line(&mut self, pid: u32) -> Option<CommandLine>;
 
     /// Finds the processes that listen on each of these TCP ports.

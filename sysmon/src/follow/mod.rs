@@ -1,8 +1,8 @@
-//! Processes followed over time: those that were asked for with their descendants, and those that
-//! use the most CPU time and hold the most memory.
+//! Processes followed over time: those asked for, with their descendants, and those that use the
+//! most CPU time and memory.
 //!
-//! A process that started after the last sample used all that it shows since then; one that is
-//! merely seen for the first time has no rate yet.
+//! All CPU time of a process that started after the last sample was used since then. A process that
+//! is seen for the first time but started earlier has no rate yet.
 
 mod cpu_tracker;
 mod fault_counters;

@@ -1,19 +1,19 @@
-//! History of a followed process.
+//! Recorder of the history of a followed process.
 
 use host_metrics::rate_window::FigureValue;
 
-/// Receives the figures of one process, tick by tick.
+/// Recorder of the figures of one process, tick by tick.
 pub(crate) trait ProcessRecorder: Default {
-    /// Sets a label of the process: `pid`, `name`, `command` (masked) or `follow` (its target). A
-    /// process that runs another program in its place changes its name and command.
+    /// Sets a label of the process: `pid`, `name`, `command` (masked) or `follow` (its target).
+    /// Name and command change if the process executes another program.
     fn label(&mut self, key: &'static str, value: &str);
 
-    /// Takes in a figure of the tick that ended at `at_ns`; without a `reading` it could not be
-    /// read or derived.
+    /// Adds a figure of the tick that ended at `at_ns`; `reading` is `None` if it could not be read
+    /// or derived.
     fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<FigureValue>);
 }
 
-/// Keeps nothing.
+/// Recorder that keeps nothing.
 impl ProcessRecorder for () {
     fn label(&mut self, _key: &'static str, _value: &str) {}
 

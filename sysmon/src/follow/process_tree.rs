@@ -1,13 +1,13 @@
-//! A target and all its descendants together.
+//! Sums over a process and all its descendants.
 //!
-//! The kernel adds the CPU time of a child that ended to its parent's counter of children once the
-//! parent has waited for it. So the CPU time of a tree is what its members used, plus what their
-//! ended children used, minus what was already counted of those while they ran. Children that start
-//! and end between two samples count too.
+//! When a child has ended and its parent has waited for it, the kernel adds the child's CPU time to
+//! the parent's counter of children. The CPU time of a tree is therefore the time that its members
+//! used, plus that of their ended children, minus what was counted of these children while they
+//! ran. Children that start and end between two samples are included.
 //!
-//! Reading all processes takes a while. A child that ended after its parent was read, and before it
-//! was read itself, is in neither: what was counted of it is carried over to the next sample, by when
-//! the parent's counter includes it.
+//! Reading all processes takes time. If a child ends after its parent was read and before it is
+//! read itself, this sample has its time in neither. What was counted of the child is then carried
+//! over to the next sample, in which the parent's counter includes it.
 
 use std::collections::HashMap;
 
@@ -16,17 +16,18 @@ use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, Pro
 
 use super::selection::StartTracker;
 use super::tree_totals::TreeTotals;
-use crate::figure::Figures;
+use crate::figure::{Figures, at_most};
 use crate::metric::{process as metric, put_gauges};
 
-/// CPU time of a tree, and the members at the last sample.
+/// CPU time of a tree, and its members in the last sample.
 #[derive(Debug, Default)]
 pub(super) struct ProcessTree {
     used_ns: u64,
     cores: Option<f64>,
     least_window_ns: u64,
     last: HashMap<ProcessId, MemberCpu>,
-    /// CPU time already counted of ended children, by the parent whose counter does not include it yet.
+    /// CPU time of ended children that was counted already, by the parent whose counter does not
+    /// include it yet.
     carried_ns: HashMap<ProcessId, u64>,
     at_ns: Option<u64>,
     slack_ns: u64,
@@ -41,7 +42,7 @@ struct MemberCpu {
     parent: u32,
 }
 
-/// Sums over the members of the current tick.
+/// Sums over the members at the current tick.
 #[derive(Debug, Default)]
 struct TreeSum {
     now: HashMap<ProcessId, MemberCpu>,
@@ -49,7 +50,7 @@ struct TreeSum {
     threads: Option<u64>,
     descriptors: Option<u64>,
     pss_bytes: Option<u64>,
-    /// Figures that could not be read of some member, so that there is no sum of them.
+    /// Figures that could not be read of some member, and therefore have no sum.
     unread: ProcessFields,
     span: Option<(u64, u64)>,
 }
@@ -68,7 +69,7 @@ impl TreeSum {
 }
 
 impl ProcessTree {
-    /// Creates a tree without a member. It cannot use more than all `cores`; a figure that says so is
+    /// Creates a tree without members. It cannot use more than all `cores`; a figure above that is
     /// absent. CPU time is derived over windows of at least `least_window_ns`.
     pub(super) fn new(cores: Option<f64>, least_window_ns: u64) -> Self {
         Self {
@@ -78,7 +79,7 @@ impl ProcessTree {
         }
     }
 
-    /// Adds a member of this tick.
+    /// Adds a member of the current tick.
     pub(super) fn add(&mut self, sample: &ProcessSample, detail: &ProcessDetail) {
         let sum = &mut self.sum;
         let used = MemberCpu {
@@ -103,7 +104,7 @@ impl ProcessTree {
         sum.span = Some((first.min(begin), last.max(end)));
     }
 
-    /// Returns the sums of the last tick. The CPU time in them never falls.
+    /// Returns the sums of the last tick. Their CPU time never falls.
     pub(super) fn totals(&self) -> TreeTotals {
         TreeTotals {
             used_ns: self.used_ns,
@@ -111,8 +112,8 @@ impl ProcessTree {
         }
     }
 
-    /// Ends the tick and adds the sums over its members to `out`. A process that is new by `starts`
-    /// used all that it shows since the last sample.
+    /// Ends the tick and adds the sums over its members to `out`. `starts` tells which processes
+    /// started since the last sample; all of their CPU time is counted.
     pub(super) fn finish_tick(
         &mut self,
         label: &str,
@@ -139,7 +140,7 @@ impl ProcessTree {
                 },
                 slack_ns: slack_ns + self.slack_ns,
             };
-            if window.ns() < self.least_window_ns {
+            if window.period.ns() < self.least_window_ns {
                 return;
             }
             let used_ns = used_between(
@@ -150,7 +151,7 @@ impl ProcessTree {
             );
             let quantum_ns = 2 * tick_ns * rounded_counters(&self.last, &sum.now);
             let used = window.mean(Some(0), used_ns, quantum_ns);
-            let used = used.and_then(|used| used.at_most(self.cores));
+            let used = used.and_then(|used| at_most(used, self.cores));
             if used.is_some() {
                 self.used_ns += used_ns.unwrap_or(0);
             }
@@ -160,8 +161,9 @@ impl ProcessTree {
     }
 }
 
-/// Returns the number of pairs of counters, of user and of system time, that were each rounded to a
-/// tick: those of every process now or before, and of the children of those that waited for one.
+/// Returns the number of pairs of counters (user and system time) that were each rounded to a tick:
+/// one of every process in either sample, and one of the children of each process that waited for a
+/// child.
 fn rounded_counters(
     last: &HashMap<ProcessId, MemberCpu>,
     now: &HashMap<ProcessId, MemberCpu>,
@@ -174,8 +176,9 @@ fn rounded_counters(
     (now.len() + gone + now.iter().filter(waited).count()) as u64
 }
 
-/// Returns the CPU time used between two samples; `None` if a counter fell. Subtracts what is carried
-/// over from the sample before, and puts what is carried over to the next one in its place.
+/// Returns the CPU time used between two samples; `None` if a counter fell. Subtracts the time that
+/// was carried over from the sample before, and replaces it by the time to be carried over to the
+/// next one.
 fn used_between(
     last: &HashMap<ProcessId, MemberCpu>,
     now: &HashMap<ProcessId, MemberCpu>,
@@ -209,8 +212,8 @@ fn used_between(
     Some(used_ns)
 }
 
-/// Returns the CPU time that was counted of members that ended, by the nearest ancestor that is still
-/// there.
+/// Returns the CPU time that was counted of ended members, by their nearest ancestor that still
+/// exists.
 fn counted_of_ended(
     last: &HashMap<ProcessId, MemberCpu>,
     now: &HashMap<ProcessId, MemberCpu>,
@@ -235,7 +238,7 @@ mod tests {
     const CHILD: ProcessId = ProcessId { pid: 2, started: 9 };
     const GRANDCHILD: ProcessId = ProcessId { pid: 3, started: 9 };
 
-    /// Each the child of the one before it by number.
+    /// Creates a sample in which each process is the child of the process before.
     fn sample(members: &[(ProcessId, u64, u64)]) -> HashMap<ProcessId, MemberCpu> {
         let used = |id: ProcessId, own_ns, children_ns| MemberCpu {
             own_ns,
@@ -248,7 +251,7 @@ mod tests {
             .collect()
     }
 
-    /// Returns the CPU time used from sample to sample.
+    /// Returns the CPU time used between consecutive samples.
     fn used(samples: &[HashMap<ProcessId, MemberCpu>]) -> Vec<Option<u64>> {
         let mut carried_ns = HashMap::new();
         let pairs = samples.windows(2);
@@ -283,7 +286,7 @@ mod tests {
             used(&[seen.clone(), in_between.clone(), then, later.clone()]),
             [Some(10), Some(50), Some(100)]
         );
-        // Children for which nobody waited are not carried over for ever.
+        // The time of children that no process waited for is not carried over forever.
         let never = sample(&[(PARENT, 110, 0)]);
         assert_eq!(
             used(&[seen, in_between, never, later]),

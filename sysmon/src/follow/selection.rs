@@ -4,19 +4,20 @@ use std::cmp::Reverse;
 
 use host_metrics::source::process::{ProcessId, ProcessSample};
 
-/// Use of one process, by which it is selected.
+/// CPU time and memory of one process, by which it is selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProcessUse {
-    /// The process.
+    /// Identity of the process.
     pub id: ProcessId,
-    /// CPU time, in nanoseconds; the caller decides over which time.
+    /// CPU time in nanoseconds, over a period that the caller chooses.
     pub cpu_ns: u64,
-    /// Memory.
+    /// Resident memory in bytes.
     pub rss_bytes: u64,
 }
 
 /// Selects the first `most` of `all` by CPU time, of those that used any, and the first `most` by
-/// memory; of equals the earlier. Returns true at the index of each that is selected.
+/// memory. Among equal ones the earlier is preferred. The result is true at the index of each
+/// selected process.
 pub(crate) fn select_top(all: &[ProcessUse], most: usize) -> Vec<bool> {
     let mut selected = vec![false; all.len()];
     let mut indices: Vec<usize> = (0..all.len()).collect();
@@ -29,7 +30,8 @@ pub(crate) fn select_top(all: &[ProcessUse], most: usize) -> Vec<bool> {
     selected
 }
 
-/// Returns the `most` indices with the greatest values, in no order; of equals the smaller index.
+/// Returns the `most` indices with the largest values, in no order. Among equal values the smaller
+/// index is preferred.
 fn greatest(indices: &mut [usize], most: usize, value: impl Fn(usize) -> u64) -> &[usize] {
     if (1..indices.len()).contains(&most) {
         indices.select_nth_unstable_by_key(most - 1, |index| (Reverse(value(*index)), *index));
@@ -37,20 +39,21 @@ fn greatest(indices: &mut [usize], most: usize, value: impl Fn(usize) -> u64) ->
     &indices[..most.min(indices.len())]
 }
 
-/// Tells processes that started after the last sample, which used all that they show since then,
-/// from those that are merely seen for the first time.
+/// Detector of processes that started after the last sample. All their CPU time was used since
+/// then, unlike that of processes that are only seen for the first time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StartTracker {
     latest_start: Option<u64>,
 }
 
 impl StartTracker {
-    /// Returns true if the process started after the last sample; false before there is one.
+    /// Returns true if the process started after the last sample. Returns false before the first
+    /// sample.
     pub(crate) fn is_new(self, id: ProcessId) -> bool {
         self.latest_start.is_some_and(|latest| id.started >= latest)
     }
 
-    /// Takes in a sample, once all its processes were asked about.
+    /// Ends a sample, once [`StartTracker::is_new`] was called for all of its processes.
     pub(crate) fn finish_sample(&mut self, samples: &[ProcessSample]) {
         let latest = samples.iter().map(|sample| sample.id.started).max();
         self.latest_start = latest.max(self.latest_start);

@@ -1,4 +1,4 @@
-//! Processes that are asked for.
+//! Targets: processes that the user asked for.
 
 use host_metrics::Masking;
 use regex::Regex;
@@ -12,10 +12,10 @@ pub(super) enum TargetKind {
     Command(Regex),
 }
 
-/// Processes that are asked for, with all their descendants.
+/// Processes that the user asked for, with all their descendants.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessTarget {
-    /// The target as it was written, secrets masked; the label of its series.
+    /// The target as the user wrote it, with secrets masked; the label of its series.
     pub(crate) label: String,
     pub(super) kind: TargetKind,
 }
@@ -32,7 +32,7 @@ impl ProcessTarget {
     /// Parses `postgres`, `pid:4711`, `port:5432` or `command:REGEX`.
     ///
     /// # Errors
-    /// Fails with a sentence that says which forms there are.
+    /// Fails with a message that lists the forms.
     pub(crate) fn parse(text: &str, masking: Masking) -> Result<Self, String> {
         let form = "write a name, pid:NUMBER, port:NUMBER or command:REGEX";
         let kind = match text.split_once(':') {

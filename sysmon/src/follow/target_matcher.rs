@@ -8,17 +8,18 @@ use host_metrics::source::process::{ProcessId, ProcessSample};
 use super::lookup::ProcessLookup;
 use super::target::{ProcessTarget, TargetKind};
 
-/// Time after which the listeners of ports are looked up again, which reads all descriptors.
+/// Time after which the listeners of ports are looked up again. This reads the descriptors of all
+/// processes.
 const LISTENERS_EVERY_NS: u64 = 2_000_000_000;
-/// Time after which command lines of processes without a target are read again: a program that starts
-/// another in its place may keep its name and change only those.
+/// Time after which command lines of processes without a target are read again. A program that
+/// executes another one may keep its name and change only its command line.
 const COMMANDS_EVERY_NS: u64 = 2_000_000_000;
-/// Depth above which a tree of processes is taken to have a loop in it.
+/// Depth above which a tree of processes is assumed to contain a cycle.
 const DEEPEST: usize = 1000;
-/// Bytes that the kernel keeps of a name.
+/// Number of bytes that the kernel keeps of a name.
 const NAME_BYTES: usize = 15;
 
-/// Assigns the processes of one recording to its targets.
+/// Matcher that assigns the processes of one recording to targets.
 #[derive(Debug)]
 pub(super) struct TargetMatcher {
     targets: Vec<ProcessTarget>,
@@ -27,7 +28,7 @@ pub(super) struct TargetMatcher {
     listeners: BTreeMap<u16, BTreeSet<u32>>,
     listeners_ns: Option<u64>,
     commands_ns: u64,
-    /// True if command lines are read again at this tick.
+    /// True if command lines are read again at the current tick.
     rereads_commands: bool,
     /// True for each target of which a process was seen.
     found: Vec<bool>,
@@ -36,7 +37,7 @@ pub(super) struct TargetMatcher {
 }
 
 impl TargetMatcher {
-    /// Creates a matcher of targets of which no process was seen yet.
+    /// Creates a matcher for targets of which no process was seen yet.
     pub(super) fn new(targets: &[ProcessTarget]) -> Self {
         Self {
             targets: targets.to_vec(),
@@ -50,23 +51,24 @@ impl TargetMatcher {
         }
     }
 
-    /// Returns the targets of which no process was seen yet.
+    /// Iterates over the targets of which no process was seen yet.
     pub(super) fn unfound(&self) -> impl Iterator<Item = &ProcessTarget> {
         let all = self.targets.iter().zip(&self.found);
         all.filter(|(_, found)| !**found).map(|(target, _)| target)
     }
 
-    /// Returns the outermost process of each target that is in the last sample.
+    /// Iterates over the outermost process of each target that is in the last sample.
     pub(super) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.roots.iter().flatten().copied()
     }
 
-    /// Returns the targets in the order in which they were asked for.
+    /// Returns the targets in the order in which they were given.
     pub(super) fn targets(&self) -> &[ProcessTarget] {
         &self.targets
     }
 
-    /// Returns the index of the target of each process that is one or descends from one.
+    /// Returns the index of the target of each process that matches a target or descends from one
+    /// that does.
     pub(super) fn members(
         &mut self,
         at_ns: u64,
@@ -87,7 +89,7 @@ impl TargetMatcher {
         self.roots.fill(None);
         for (i, sample) in samples.iter().enumerate() {
             let ancestors = std::iter::successors(Some(i), |i| parent(*i)).take(DEEPEST);
-            // The outermost names it: a server's workers belong to the server.
+            // The outermost match decides: a server's workers belong to the server.
             let outermost = ancestors.filter_map(|i| Some((i, own[i]?))).last();
             if let Some((root, target)) = outermost {
                 members.insert(sample.id, target);
@@ -116,7 +118,7 @@ impl TargetMatcher {
         }
     }
 
-    /// Decides if command lines are read again at this tick.
+    /// Decides whether command lines are read again at this tick.
     fn schedule_commands(&mut self, at_ns: u64) {
         let by_command = |target: &ProcessTarget| matches!(target.kind, TargetKind::Command(_));
         let since_ns = at_ns.saturating_sub(self.commands_ns);
@@ -153,7 +155,7 @@ impl TargetMatcher {
             TargetKind::Name(name) => is_name(name, &sample.name),
             TargetKind::Pid(pid) => sample.id.pid == *pid,
             TargetKind::Port(_) => false,
-            // Our own command line has the pattern in it.
+            // The command line of this program contains the pattern itself.
             TargetKind::Command(_) if sample.id.pid == std::process::id() => false,
             TargetKind::Command(pattern) => {
                 let line = line.get_or_insert_with(|| lookup.command_line(sample.id.pid));
@@ -168,7 +170,7 @@ impl TargetMatcher {
     }
 }
 
-/// Returns true if `name` is what the kernel keeps of `wanted`.
+/// Returns true if `name` is `wanted` as the kernel keeps it, cut to 15 bytes.
 fn is_name(wanted: &str, name: &str) -> bool {
     wanted == name || (name.len() == NAME_BYTES && wanted.starts_with(name))
 }

@@ -1,4 +1,4 @@
-//! The trees of all targets.
+//! Trees of processes of all targets.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::target_matcher::TargetMatcher;
 use super::tree_totals::TreeTotals;
 use crate::figure::Figures;
 
-/// The processes of each target with their descendants, and the sum of what they use.
+/// Processes of each target with their descendants, and the sums of their use.
 #[derive(Debug)]
 pub(crate) struct TargetTrees {
     matcher: TargetMatcher,
@@ -22,9 +22,9 @@ pub(crate) struct TargetTrees {
 }
 
 impl TargetTrees {
-    /// Creates the trees of `targets`, without a process yet. No tree can use more than all
-    /// `cores`; a figure that says so is absent. CPU time is counted in ticks of `tick_ns` and read
-    /// every `interval_ns`.
+    /// Creates the trees of `targets` without processes. A tree cannot use more than all `cores`; a
+    /// figure above that is absent. CPU time is counted in ticks of `tick_ns`, and read every
+    /// `interval_ns`.
     pub(crate) fn new(
         targets: &[ProcessTarget],
         cores: Option<f64>,
@@ -39,12 +39,13 @@ impl TargetTrees {
         }
     }
 
-    /// Returns true if there is no target.
+    /// Returns true if there are no targets.
     pub(crate) fn is_empty(&self) -> bool {
         self.trees.is_empty()
     }
 
-    /// Finds the index of the target of each process that is one or descends from one.
+    /// Returns the index of the target of each process that matches a target or descends from one
+    /// that does.
     pub(crate) fn members(
         &mut self,
         at_ns: u64,
@@ -60,14 +61,15 @@ impl TargetTrees {
         target.map(|target| target.label.as_str())
     }
 
-    /// Adds a process of this tick to the tree of its target.
+    /// Adds a process of the current tick to the tree of its target.
     pub(crate) fn add(&mut self, target: usize, sample: &ProcessSample, detail: &ProcessDetail) {
         if let Some(tree) = self.trees.get_mut(target) {
             tree.add(sample, detail);
         }
     }
 
-    /// Ends the tick: calls `each` with the label of each tree, its figures of this tick and its sums.
+    /// Ends the tick. Calls `each` with the label of each tree, its figures of this tick and its
+    /// sums.
     pub(crate) fn finish_tick(
         &mut self,
         starts: StartTracker,
@@ -80,12 +82,12 @@ impl TargetTrees {
         }
     }
 
-    /// Returns the first process of each target that is there: the outermost of several.
+    /// Iterates over the outermost process of each target that exists.
     pub(crate) fn root_pids(&self) -> impl Iterator<Item = u32> {
         self.matcher.root_pids()
     }
 
-    /// Returns the targets of which no process was seen yet.
+    /// Iterates over the targets of which no process was seen yet.
     pub(crate) fn unfound(&self) -> impl Iterator<Item = &ProcessTarget> {
         self.matcher.unfound()
     }

@@ -1,4 +1,4 @@
-//! Followed processes on made-up samples at made-up times.
+//! Tests of followed processes on made-up samples at made-up times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn process(pid: u32, started: u64, cpu_ms: u64, rss_bytes: u64, at_ms: u64) -> P
     }
 }
 
-/// Keeps every figure.
+/// Recorder that keeps every figure.
 #[derive(Debug, Default)]
 struct KeptFigures {
     labels: BTreeMap<&'static str, String>,
@@ -47,7 +47,7 @@ impl ProcessRecorder for KeptFigures {
     fn put(&mut self, _: u64, name: &'static str, reading: Option<FigureValue>) {
         let figures = self.figures.entry(name).or_default();
         if figures.is_empty() {
-            // A rate is absent where its first window begins.
+            // A rate is absent at the beginning of its first window.
             let is_rate = reading.is_some_and(|reading| reading.over.is_some());
             figures.extend(is_rate.then_some(None));
         }
@@ -62,7 +62,7 @@ fn observe(follower: &mut Follower<KeptFigures>, at_ms: u64, samples: &[ProcessS
     follower.observe(at_ms * 1_000_000, samples, &mut NoDetails, &mut out);
 }
 
-/// Knows nothing more of any process.
+/// Lookup that knows no further data of any process.
 struct NoDetails;
 
 impl ProcessLookup for NoDetails {
@@ -176,7 +176,7 @@ fn ten_milliseconds_are_too_short_for_a_share() {
     let mut follower = follower_every(10, 3, Some(2));
     for tick in 0..=20u64 {
         let at_ms = 1000 + 10 * tick;
-        // One core burnt, and seen a tick late every other time.
+        // One core is fully used, but every second tick is seen one tick late.
         let cpu_ms = 10 * (tick + tick % 2);
         observe(&mut follower, at_ms, &[process(7, 1, cpu_ms, 1, at_ms)]);
     }
@@ -195,7 +195,8 @@ fn ten_milliseconds_are_too_short_for_a_share() {
 fn at_ten_samples_a_second_none_is_lost_however_late_the_reads() {
     let mut follower = follower_every(100, 3, Some(2));
     for tick in 0..=100u64 {
-        // Late by up to 49 ms, in an order that makes many a window shorter than the interval.
+        // Samples are up to 49 ms late, in an order that makes many windows shorter than the
+        // interval.
         let at_ms = 1000 + 100 * tick + 7 * (5 * tick % 8);
         let mut burner = process(7, 1, at_ms, 1, at_ms);
         burner.children_cpu_ns = Some(at_ms * 1_000_000);
@@ -228,7 +229,7 @@ fn a_thousand_passers_by_leave_the_bound_and_the_heavy_one() {
     assert_eq!(means(&follower, "process.cpu_cores", 1).len(), 500);
 }
 
-/// Tells one command line, whoever is asked.
+/// Lookup with the same command line for all processes.
 struct OneCommandLine(&'static str);
 
 impl ProcessLookup for OneCommandLine {

@@ -20,13 +20,13 @@ use std::sync::Arc;
 
 use host_metrics::source::Gaps;
 
-/// Reason for which a GPU, or a figure of one, is absent.
+/// Reason for which a GPU, or a figure of a GPU, is absent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GpuError {
     /// The host has no GPU that can be read.
     #[error("{0}")]
     Absent(&'static str),
-    /// The driver refused or failed, in its own words.
+    /// The driver refused or failed; the text is its message.
     #[error("{0}")]
     Driver(String),
 }
@@ -34,15 +34,15 @@ pub(crate) enum GpuError {
 /// Readings of one GPU; each may fail on its own.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct GpuSample {
-    /// Number in the driver's order, which is that of the bus.
+    /// Number of the GPU in the driver's order, which is that of the bus.
     pub index: u32,
-    /// The product's name.
+    /// Name of the product.
     pub name: Arc<str>,
-    /// Shares of the driver's last sampling period in which it was busy.
+    /// Shares of the driver's last sampling period in which the GPU was busy.
     pub busy: Result<GpuBusy, GpuError>,
-    /// Its memory.
+    /// Device memory.
     pub memory: Result<GpuMemory, GpuError>,
-    /// Power drawn by the whole board, in watts.
+    /// Power of the whole board, in watts.
     pub power_watts: Result<f64, GpuError>,
     /// Temperature of the chip, in degrees Celsius.
     pub temperature_celsius: Result<f64, GpuError>,
@@ -53,18 +53,18 @@ pub(crate) struct GpuSample {
 /// Shares of the driver's last sampling period, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct GpuBusy {
-    /// Share in which at least one kernel ran, on however small a part of the chip.
+    /// Share of time in which at least one kernel ran, on however small a part of the chip.
     pub utilisation_ratio: f64,
-    /// Share in which device memory was read or written.
+    /// Share of time in which device memory was read or written.
     pub memory_ratio: f64,
 }
 
 /// Device memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GpuMemory {
-    /// Allocated memory, without that of the driver itself.
+    /// Memory in use in bytes, without that of the driver itself.
     pub used_bytes: u64,
-    /// All memory.
+    /// Total memory in bytes.
     pub total_bytes: u64,
 }
 
@@ -75,7 +75,7 @@ pub(crate) trait GpuDriver {
 }
 
 impl GpuSample {
-    /// Returns the sample of a GPU of which nothing can be read.
+    /// Creates the sample of a GPU of which nothing can be read.
     pub(crate) fn lost(index: u32, name: Arc<str>, why: &GpuError) -> Self {
         Self {
             index,
@@ -88,7 +88,7 @@ impl GpuSample {
         }
     }
 
-    /// Notes the readings that failed: one by one, or the whole GPU if all did.
+    /// Records the readings that failed: individually, or the whole GPU if all failed.
     pub(crate) fn note_gaps(&self, gaps: &mut Gaps) {
         let parts = [
             ("gpu.utilisation", self.busy.as_ref().err()),

@@ -1,4 +1,5 @@
-//! NVIDIA's management library, loaded at run time: programs are built and start without it.
+//! NVIDIA's management library. It is loaded at run time, so that programs can be built and started
+//! without it.
 
 use std::sync::Arc;
 
@@ -19,11 +20,11 @@ pub(crate) struct NvmlDriver {
 }
 
 impl NvmlDriver {
-    /// Loads the library and counts the GPUs. Takes seconds while a GPU wakes.
+    /// Loads the library and counts the GPUs. This takes seconds while a GPU wakes.
     ///
     /// # Errors
-    /// Fails with [`GpuError::Absent`] if there is no driver or no GPU, and with [`GpuError::Driver`]
-    /// if the driver refuses.
+    /// Fails with [`GpuError::Absent`] if there is no driver or no GPU, and with
+    /// [`GpuError::Driver`] if the driver refuses.
     pub(crate) fn open() -> Result<Self, GpuError> {
         let nvml = Nvml::init().map_err(|e| reason(&e))?;
         let count = nvml.device_count().map_err(|e| reason(&e))?;
@@ -72,7 +73,7 @@ fn read_device(device: &Device<'_>, index: u32, name: Arc<str>) -> GpuSample {
     }
 }
 
-/// Converts a percentage; fails if it is above 100.
+/// Converts a percentage to a share. Fails if it is above 100.
 fn ratio(percent: u32) -> Result<f64, GpuError> {
     if percent > 100 {
         return Err(GpuError::Driver(format!("it tells of {percent} %")));

@@ -1,4 +1,4 @@
-//! Reads GPUs on a thread of their own, so that a slow driver delays no sample.
+//! Reader of GPUs on a separate thread, so that a slow driver does not delay samples.
 
 use std::convert::Infallible;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
@@ -11,20 +11,21 @@ use super::{GpuDriver, GpuError, GpuSample};
 use crate::spread::Spread;
 use crate::tick_schedule::TickSchedule;
 
-/// Age that the driver's own figures have anyway.
+/// Shortest time between reads; the driver's own figures are up to this old in any case.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(500);
-/// Silence after which a driver is noted as a gap; some take seconds to start.
+/// Time without an answer after which the driver is recorded as a gap. It is long because some
+/// drivers take seconds to start.
 const SILENCE_NS: u64 = 30_000_000_000;
-/// Time for which dropping waits for a read under way.
+/// Longest time for which dropping waits for a read in progress.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(1);
 
 type GpuMessage = Result<Timed<Vec<GpuSample>>, GpuError>;
 
-/// Thread that reads the GPUs of this host, and its newest reading.
+/// Thread that reads the GPUs of this host, with its latest reading.
 #[derive(Debug)]
 pub(crate) struct GpuWatch {
     readings: Receiver<GpuMessage>,
-    /// Ends the thread when dropped; nothing is sent.
+    /// Channel whose closing ends the thread; nothing is sent on it.
     stop: Option<Sender<Infallible>>,
     found: Result<Vec<String>, String>,
     ended: bool,
@@ -34,15 +35,15 @@ pub(crate) struct GpuWatch {
 
 impl GpuWatch {
     /// Returns the time between reads for samples every `interval`: half of it, but at least half a
-    /// second. A sample finds no older reading than this.
+    /// second. A sample then finds a reading that is no older than this.
     pub(crate) fn period(interval: Duration) -> Duration {
         (interval / 2).max(SHORTEST_PERIOD)
     }
 
-    /// Starts the thread; it opens the driver and reads it every `period`.
+    /// Starts the thread, which opens the driver and reads it every `period`.
     ///
     /// # Errors
-    /// Fails if the system has no thread left.
+    /// Fails if the operating system cannot create a thread.
     pub(crate) fn start<D: GpuDriver>(
         period: Duration,
         open: impl FnOnce() -> Result<D, GpuError> + Send + 'static,
@@ -65,8 +66,8 @@ impl GpuWatch {
         })
     }
 
-    /// Returns the newest reading since the last call. Notes in `gaps` the figures that failed, and a
-    /// driver that at `now_ns` has been silent for too long.
+    /// Returns the latest reading since the last call, if there is one. Records in `gaps` the
+    /// figures that failed, and a driver that has not answered for too long at `now_ns`.
     pub(crate) fn newest(&mut self, now_ns: u64, gaps: &mut Gaps) -> Option<Timed<Vec<GpuSample>>> {
         let mut newest = None;
         loop {
@@ -99,7 +100,7 @@ impl GpuWatch {
         }
     }
 
-    /// Notes a driver that failed; having no GPU is no gap.
+    /// Records a driver that failed. The absence of GPUs is no gap.
     fn give_up(&mut self, why: &GpuError, gaps: &mut Gaps) {
         self.ended = true;
         self.found = Err(why.to_string());
@@ -108,8 +109,8 @@ impl GpuWatch {
         }
     }
 
-    /// Returns the GPUs by index and name, as in `0: NVIDIA H200`, or the reason for which there are
-    /// none.
+    /// Returns the GPUs by index and name, such as `0: NVIDIA H200`. The error is the reason for
+    /// which there are none.
     pub(crate) fn found(&self) -> Result<&[String], &str> {
         match &self.found {
             Ok(names) => Ok(names),
@@ -117,7 +118,7 @@ impl GpuWatch {
         }
     }
 
-    /// Returns the durations of the reads, in nanoseconds.
+    /// Returns mean and extremes of the durations of reads, in nanoseconds.
     pub(crate) fn read_ns(&self) -> &Spread {
         &self.read_ns
     }
@@ -131,8 +132,8 @@ impl Drop for GpuWatch {
     }
 }
 
-/// Reads until the receiver is gone. The first read is at once and the next half a period later: reads
-/// then fall between samples, so that each sample finds a reading of the same age.
+/// Reads until the receiver is dropped. The first read is immediate, the next one half a period
+/// later. Reads then fall between samples, so that each sample finds a reading of the same age.
 fn read_periodically(
     mut driver: impl GpuDriver,
     period: Duration,

@@ -16,7 +16,7 @@ metrics! {
 }
 
 metrics! {
-    /// CPU time by the states that make up busy time, each rounded to a tick by itself.
+    /// CPU time in each of the states that make up busy time; each is rounded to a tick separately.
     BUSY_STATES: CpuTimes {
         USER = time_counter("cpu.user_ratio", FAMILY,
             "CPU time by state; guest time is not in user or nice as well.",
@@ -40,7 +40,7 @@ metrics! {
 }
 
 metrics! {
-    /// CPU time by the other states; with the busy ones the shares add up to one.
+    /// CPU time in the other states. The shares of these and of the busy states add up to one.
     OTHER_STATES: CpuTimes {
         IOWAIT = time_counter("cpu.iowait_ratio", FAMILY,
             "CPU time by state; guest time is not in user or nice as well.",
@@ -54,7 +54,7 @@ metrics! {
     }
 }
 
-/// Busy time where the system does not report the states that it is made of.
+/// Returns the busy time if the system does not report the states that make it up.
 fn busy_alone(times: &CpuTimes) -> Option<u64> {
     times.user_ns.is_none().then_some(times.busy_ns)
 }

@@ -1,4 +1,4 @@
-//! Definition of a metric: its names, how it is read from samples, and how it is derived.
+//! Definition of a metric: its names, and how it is read from samples and derived.
 
 use host_metrics::rate_window::{FigureValue, RateWindow};
 
@@ -8,20 +8,20 @@ use crate::figure::Figures;
 /// Names and description of a metric.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MetricInfo {
-    /// Name of the recorded series, with its unit at the end.
+    /// Name of the recorded series; its end states the unit.
     pub name: &'static str,
-    /// Name of the exported family, without `_total`; absent where it is recorded only.
+    /// Name of the exported Prometheus family, without `_total`; absent if the metric is only
+    /// recorded.
     pub exported: Option<&'static str>,
-    /// Label of the exported samples beside those of the sample, where several metrics share a
-    /// family.
+    /// Additional label of the exported samples, if several metrics share a family.
     pub label: Option<(&'static str, &'static str)>,
     /// Description in one sentence.
     pub help: &'static str,
-    /// Title in the table of a recording's result; absent where it is not listed there.
+    /// Title in the result table of a recording; absent if the table does not list the metric.
     pub title: Option<&'static str>,
-    /// True if the result leaves it out where it was always zero.
+    /// True if the result leaves the metric out when it was always zero.
     pub hidden_if_zero: bool,
-    /// True if it should level off, so that a recording reports it where it keeps growing.
+    /// True if the metric should level off, so that a recording warns if it keeps growing.
     pub should_level_off: bool,
 }
 
@@ -35,13 +35,13 @@ impl MetricInfo {
 /// Kind of an exported metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetricKind {
-    /// Only grows, but for restarts.
+    /// Value that only grows, except after restarts.
     Counter,
-    /// Goes up and down.
+    /// Value that rises and falls.
     Gauge,
 }
 
-/// A metric of a sample `S`: its names, and how it is read and derived.
+/// Metric of a sample `S`: its names, and how it is read and derived.
 #[derive(Debug)]
 pub(crate) struct Metric<S: 'static> {
     /// Names and description.
@@ -49,36 +49,36 @@ pub(crate) struct Metric<S: 'static> {
     method: Method<S>,
 }
 
-/// Reads an optional count from a sample.
+/// Function that reads an optional count from a sample.
 type ReadCount<S> = fn(&S) -> Option<u64>;
 
 /// Way in which a metric is read from samples and derived.
 #[derive(Debug)]
 enum Method<S: 'static> {
-    /// A gauge.
+    /// Gauge.
     Gauge(fn(&S) -> Option<f64>),
-    /// A gauge of a whole number.
+    /// Gauge with whole numbers.
     Level(ReadCount<S>),
-    /// A counter of events: its growth per second is recorded.
+    /// Counter of events, whose growth per second is recorded.
     Rate(ReadCount<S>),
-    /// A counter of rare events: its growth since the sample before is recorded.
+    /// Counter of rare events, whose growth since the previous sample is recorded.
     Growth(ReadCount<S>),
-    /// A counter of nanoseconds in steps of `quantum_ns`: its mean growth per time is recorded.
+    /// Counter of nanoseconds in steps of `quantum_ns`, whose mean growth per time is recorded.
     Time {
         ns: ReadCount<S>,
         quantum_ns: u64,
-        /// True if it cannot grow faster than time passes.
+        /// True if the counter cannot grow faster than time passes.
         is_share: bool,
     },
-    /// Nanoseconds per event, of those that ended since the sample before; the time is exported.
+    /// Mean nanoseconds per event that ended since the previous sample. The total time is exported.
     TimePerEvent {
         ns: ReadCount<S>,
         events: ReadCount<S>,
         quantum_ns: u64,
     },
-    /// A counter, of nanoseconds if `is_time`, whose recorded figure has a derivation of its own.
+    /// Counter whose recorded figure has its own derivation. It counts nanoseconds if `is_time`.
     Counter { read: ReadCount<S>, is_time: bool },
-    /// A figure that is computed from others.
+    /// Figure that is calculated from others.
     Computed,
 }
 
@@ -243,7 +243,7 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Reads the counter as the kernel has it; `None` for a gauge.
+    /// Reads the kernel's counter; `None` for a gauge.
     pub(crate) fn count(&self, sample: &S) -> Option<u64> {
         match &self.method {
             Method::Rate(read) | Method::Growth(read) | Method::Counter { read, .. } => {
@@ -254,7 +254,7 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Reads the value that is exported: a gauge, a count, or a time in seconds.
+    /// Reads the value to export: a gauge, a count, or a time in seconds.
     pub(crate) fn exported_value(&self, sample: &S) -> Option<f64> {
         match &self.method {
             Method::Gauge(_) | Method::Level(_) | Method::Computed => self.gauge_value(sample),
@@ -262,7 +262,7 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Converts a counter to the exported unit: nanoseconds to seconds, a count to itself.
+    /// Converts a counter to its exported unit: nanoseconds to seconds; counts are unchanged.
     pub(crate) fn exported_count(&self, count: u64) -> f64 {
         match self.method {
             Method::Time { .. }
@@ -272,7 +272,7 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Reads a gauge; `None` for what needs an earlier sample.
+    /// Reads a gauge; `None` for a metric that needs an earlier sample.
     pub(crate) fn gauge_value(&self, sample: &S) -> Option<f64> {
         match &self.method {
             Method::Gauge(read) => read(sample),
@@ -281,8 +281,8 @@ impl<S> Metric<S> {
         }
     }
 
-    /// Derives the figure of the time between two samples. `None` for a gauge, and where a counter
-    /// fell or is absent.
+    /// Derives the figure of the time between two samples. `None` for a gauge, or if a counter fell
+    /// or is absent.
     pub(crate) fn derive(&self, old: &S, new: &S, window: RateWindow) -> Option<FigureValue> {
         match &self.method {
             Method::Rate(read) => window.per_s(read(old), read(new)),
@@ -318,7 +318,7 @@ impl<S> Metric<S> {
     }
 }
 
-/// Labels of a sample, as in `device = vda`.
+/// Labels of a sample, such as `device = vda`.
 type SampleLabels<'a> = &'a [(&'static str, &'a str)];
 
 /// Adds the gauges of a sample.
@@ -346,8 +346,8 @@ pub(crate) fn put_rates<S>(
     }
 }
 
-/// Defines the table of the metrics of one type of sample: a static for each row, and the list of
-/// all of them.
+/// Defines the table of the metrics of one type of sample: a static for each row, and a list of all
+/// rows.
 macro_rules! metrics {
     (
         $(#[$table_doc:meta])*

@@ -26,7 +26,7 @@ fn infos<S>(metrics: &'static [&'static Metric<S>]) -> impl Iterator<Item = &'st
     metrics.iter().map(|metric| &metric.info)
 }
 
-/// Every metric, in the order in which one looks for a cause.
+/// Iterates over every metric, in the order in which one looks for the cause of a problem.
 pub(crate) fn all() -> impl Iterator<Item = &'static MetricInfo> {
     let machine = infos(cpu::BUSY_TIME)
         .chain(infos(cpu::BUSY_STATES))
@@ -66,7 +66,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static MetricInfo> {
     machine.chain(devices).chain(groups).chain(rest)
 }
 
-/// Finds the metric that is recorded under `name`.
+/// Returns the metric that is recorded as `name`.
 pub(crate) fn find(name: &str) -> Option<&'static MetricInfo> {
     all().find(|info| info.name == name)
 }

@@ -40,7 +40,7 @@ metrics! {
 }
 
 metrics! {
-    /// Connections that listening sockets turned away.
+    /// Connections that listening sockets rejected.
     LISTEN: ListenSample {
         LISTEN_OVERFLOWS = rate("tcp.listen_overflows_per_s", Some("sysmon_tcp_listen_overflows"),
             "Connections refused because a listening socket's queue was full.",

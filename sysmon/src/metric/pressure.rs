@@ -1,10 +1,14 @@
 //! Metrics of pressure (PSI): time in which tasks waited for a resource.
 
+#[cfg(feature = "export")]
+use host_metrics::source::Timed;
+#[cfg(feature = "export")]
+use host_metrics::source::pressure::PressureSample;
 use host_metrics::source::pressure::PressureStall;
 
 use super::definition::{Metric, metrics};
 
-/// Stalled time is counted in microseconds.
+/// Resolution of the kernel's counters of stalled time, in nanoseconds.
 const QUANTUM_NS: u64 = 1000;
 
 const SOME: Option<&str> = Some("sysmon_pressure_some_seconds");
@@ -22,8 +26,8 @@ fn full(stall: &PressureStall) -> Option<u64> {
 }
 
 metrics! {
-    /// Pressure on the machine's CPUs. Not all tasks can wait for them at once, so that share is
-    /// not recorded.
+    /// Pressure on the machine's CPUs. Not all tasks can wait for a CPU at the same time, so the
+    /// share `full` is not recorded.
     CPU: PressureStall {
         CPU_SOME = share("pressure.cpu.some_ratio", SOME,
             "Time in which some task waited for the resource.",
@@ -71,8 +75,8 @@ metrics! {
 }
 
 metrics! {
-    /// Memory pressure (PSI) of a control group: share of the time in which some, and in which all,
-    /// of its tasks waited for memory.
+    /// Pressure on the memory of a control group: share of the time in which some, and in which
+    /// all, of its tasks waited for memory.
     CGROUP_MEMORY: PressureStall {
         CGROUP_MEMORY_SOME = share("cgroup.pressure.memory.some_ratio", GROUP_SOME,
             "Time in which some task of the group waited for the resource.",
@@ -95,8 +99,14 @@ metrics! {
     }
 }
 
-/// Tables of one kind of pressure, by resource.
+/// Tables of the pressure metrics of a machine or group, by resource.
 pub(crate) type PressureTables = [(&'static str, &'static [&'static Metric<PressureStall>]); 3];
+
+/// Returns the resources of a sample in the order of the tables: CPU, memory, I/O.
+#[cfg(feature = "export")]
+pub(crate) fn resources(sample: &PressureSample) -> [Option<&Timed<PressureStall>>; 3] {
+    [&sample.cpu, &sample.memory, &sample.io].map(Option::as_ref)
+}
 
 /// Pressure on the machine.
 pub(crate) static MACHINE: PressureTables = [("cpu", CPU), ("memory", MEMORY), ("io", IO)];

@@ -5,11 +5,11 @@ use host_metrics::source::process::{ProcessDetail, ProcessIo, ProcessSample, Sch
 use super::definition::metrics;
 use crate::follow::{FaultCounters, TreeTotals};
 
-/// Waiting is counted in nanoseconds.
+/// Resolution of the kernel's counter of waiting, in nanoseconds.
 const WAIT_QUANTUM_NS: u64 = 1;
 
 metrics! {
-    /// Metrics that are always recorded of a process.
+    /// Metrics that are recorded of every process.
     ALWAYS: ProcessSample {
         CPU_CORES = time_counter("process.cpu_cores", Some("sysmon_process_cpu_seconds"),
             "CPU time, its threads included.", |p| Some(p.cpu_ns));
@@ -46,7 +46,7 @@ metrics! {
 }
 
 metrics! {
-    /// Transfers.
+    /// Bytes read and written.
     IO: ProcessIo {
         DISK_READ = rate("process.disk_read_bytes_per_s", Some("sysmon_process_disk_read_bytes"),
             "Bytes from disks.", |io| Some(io.disk_read_bytes));
@@ -63,7 +63,7 @@ metrics! {
 }
 
 metrics! {
-    /// Waiting for a CPU, and context switches.
+    /// Time that threads waited for a CPU, and context switches.
     SCHEDULER: SchedulerWait {
         WAITING_THREADS = time("process.waiting_threads", Some("sysmon_process_waiting_seconds"),
             "Time its threads were ready to run and had no CPU, since they were first seen.",
@@ -76,7 +76,7 @@ metrics! {
 }
 
 metrics! {
-    /// Gauges that are read separately.
+    /// Gauges that need additional reads.
     DETAIL: ProcessDetail {
         DESCRIPTORS = level("process.descriptors", Some("sysmon_process_descriptors"),
             "Open file descriptors.", |d| d.descriptors).should_level_off();

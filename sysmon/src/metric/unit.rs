@@ -7,9 +7,9 @@ pub(crate) enum Unit {
     Ratio,
     /// Bytes.
     Bytes,
-    /// Bytes a second.
+    /// Bytes per second.
     BytesPerSecond,
-    /// Events a second.
+    /// Events per second.
     PerSecond,
     /// Nanoseconds.
     Nanoseconds,
@@ -19,9 +19,9 @@ pub(crate) enum Unit {
     Celsius,
     /// Watts.
     Watts,
-    /// Cores' worth of CPU time.
+    /// CPU time per time: the mean number of cores used.
     Cores,
-    /// Things that are counted.
+    /// Number of things.
     Count,
 }
 
@@ -47,7 +47,7 @@ impl Unit {
         found.map_or(Self::Count, |(_, unit)| *unit)
     }
 
-    /// Returns the name without its unit, as in `memory.used`.
+    /// Returns the name without its unit, such as `memory.used`.
     pub(crate) fn stem(name: &str) -> &str {
         let mut endings = ENDINGS.iter();
         endings
@@ -56,7 +56,7 @@ impl Unit {
             .unwrap_or(name)
     }
 
-    /// Symbol of the unit in which figures are recorded.
+    /// Returns the symbol of the unit in which figures are recorded.
     pub(crate) fn symbol(self) -> &'static str {
         match self {
             Self::Ratio => "ratio",
@@ -73,8 +73,8 @@ impl Unit {
     }
 }
 
-/// Returns `name` without `_` and `ending`, or all of it where `ending` is its last dotted part;
-/// `None` if the name does not end in this unit.
+/// Returns `name` without `_` and `ending`, or the whole name if `ending` is its last part after a
+/// dot. `None` if the name does not end in this unit.
 fn split<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     let stem = name.strip_suffix(ending)?;
     match stem.strip_suffix('_') {

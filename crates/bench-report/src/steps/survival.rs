@@ -1,35 +1,36 @@
-//! Quantiles of durations of which some were cut off: an unfinished request has lasted at least as
-//! long as its age says, and how much longer it would have taken nobody knows.
+//! Quantiles of durations of which some were cut off. An unfinished request has lasted at least as
+//! long as its age; its full duration is unknown.
 //!
 //! The estimate is that of Kaplan & Meier, 'Nonparametric Estimation from Incomplete Observations',
-//! JASA 53 (1958). It assumes that what was cut off does not depend on how long it would have taken.
-//! Under overload the arrivals that were due last wait longest and are cut off youngest: the
-//! estimate is then too low. `lower_bound` holds whatever was cut off.
+//! JASA 53 (1958). It assumes that whether a duration is cut off does not depend on its length.
+//! Under overload the arrivals that were due last wait longest and are cut off at the lowest ages,
+//! so the estimate is too low. `lower_bound` is valid in any case.
 
-/// Durations of one length: how many ended after `value`, and how many were cut off at that age.
+/// Number of durations of one length that ended, and number of those that were cut off at that age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DurationCount {
     /// The duration, in any unit.
     pub(crate) value: u64,
     /// Those that ended.
     pub(crate) ended: u64,
-    /// Those that were cut off. At equal values the ended come first.
+    /// Number of durations that were cut off, which counts as later than an end at the same value.
     pub(crate) cut_off: u64,
 }
 
-/// A quantile, and what is known of it.
+/// Quantile, with its certainty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quantile {
-    /// Decided by durations that ended: the Kaplan–Meier estimate.
+    /// The Kaplan–Meier estimate, because the quantile falls among durations that ended.
     Estimate(u64),
-    /// It falls among those that were cut off: the true quantile is this value or more.
+    /// A lower bound, because the quantile falls among durations that were cut off.
     AtLeast(u64),
 }
 
-/// Absorbs rounding where a share of a count is a whole number.
+/// Tolerance for rounding errors where a share of a count is a whole number.
 const ROUNDING: f64 = 1e-9;
 
-/// The quantile `q` (0..=1) of `all`, in ascending order of value; `None` of nothing.
+/// Estimates quantile `q` (0..=1) of `all`, which must be in ascending order of value; `None` if
+/// `all` is empty.
 pub(crate) fn quantile(all: &[DurationCount], q: f64) -> Option<Quantile> {
     let bound = lower_bound(all, q)?;
     let wanted = (1.0 - q) * (1.0 + ROUNDING);
@@ -47,14 +48,14 @@ pub(crate) fn quantile(all: &[DurationCount], q: f64) -> Option<Quantile> {
     Some(Quantile::AtLeast(bound))
 }
 
-/// The lowest that the quantile `q` of `all` can be: as if each that was cut off had ended then;
-/// `None` of nothing.
+/// Returns the lowest possible value of quantile `q` of `all`, as if all durations had ended when
+/// they were cut off; `None` if `all` is empty.
 pub(crate) fn lower_bound(all: &[DurationCount], q: f64) -> Option<u64> {
     let count = all.iter().map(|l| l.ended + l.cut_off).sum();
     at_rank(all, rank(count, q)?, |l| l.ended + l.cut_off)
 }
 
-/// ⌈q·count⌉, 1 at least; `None` of nothing.
+/// Returns the rank ⌈q·count⌉, at least 1; `None` if `count` is 0.
 fn rank(count: u64, q: f64) -> Option<u64> {
     let exact = q.clamp(0.0, 1.0) * count as f64;
     (count > 0).then(|| ((exact * (1.0 - ROUNDING)).ceil() as u64).clamp(1, count))
@@ -79,14 +80,15 @@ mod tests {
     use super::Quantile::{AtLeast, Estimate};
     use super::*;
 
-    /// The highest that the quantile `q` of `all` can be: as if none that was cut off had ever ended;
-    /// `None` where it would then be one of these.
+    /// Returns the highest possible value of quantile `q`, as if no duration that was cut off had
+    /// ever ended. `None` if the quantile would be one of these.
     fn upper_bound(all: &[DurationCount], q: f64) -> Option<u64> {
         let count = all.iter().map(|l| l.ended + l.cut_off).sum();
         at_rank(all, rank(count, q)?, |l| l.ended)
     }
 
-    /// Pairs of (value, count): those that ended, and those that were cut off.
+    /// Creates counts from pairs (value, count): durations that ended, and durations that were cut
+    /// off.
     fn of(ended: &[(u64, u64)], cut_off: &[(u64, u64)]) -> Vec<DurationCount> {
         let mut all: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
         for (value, count) in ended {

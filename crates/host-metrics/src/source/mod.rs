@@ -1,10 +1,10 @@
-//! Raw readings, as the system gives them: counters and gauges, never a rate.
+//! Raw readings as the system provides them: counters and gauges, never rates.
 //!
-//! On Linux every figure is read directly from `/proc` and `/sys`, through file handles that stay
-//! open, because opening is the expensive part. The kernel generates the content anew on each read at
-//! offset 0. The parsers give up one figure where a file is cut short or odd, and keep the rest. The
-//! roots of `/proc` and `/sys` are parameters, so tests run on a made-up tree. On other systems
-//! sysinfo serves what it can.
+//! On Linux every figure is read directly from `/proc` and `/sys`, through files that stay open,
+//! because opening is the expensive part. The kernel generates the content anew at each read from
+//! offset 0. If a file is truncated or malformed, parsers leave out the affected figure and keep
+//! the rest. The roots of `/proc` and `/sys` are parameters, so tests can use a made-up file tree.
+//! On other systems readings come from the library sysinfo.
 //!
 //! A reading that failed is `None` in the [`HostSample`], with its reason in [`Gaps`].
 
@@ -52,17 +52,18 @@ pub use roots::{KernelUnits, Roots};
 pub use sample::HostSample;
 pub use timed::{ReadSpan, Timed};
 
-/// Readings beyond those that every sample has.
+/// Options for readings that not every sample has.
 #[derive(Debug, Clone, Default)]
 pub struct SourceOptions {
-    /// Reads every process, and masks secrets in what it says of itself by this.
+    /// Masking of names and command lines, if all processes are to be read; absent if none are.
     pub processes: Option<Masking>,
-    /// Control groups besides that of this program, as paths below the root of their hierarchy.
+    /// Control groups to read in addition to that of this program, as paths below the root of their
+    /// hierarchy.
     pub cgroups: Vec<String>,
     /// True to count TCP sockets by state, which takes time in proportion to their number.
     pub socket_states: bool,
-    /// Age, in nanoseconds, at which readings that change slowly are read again: load averages, open
-    /// files, sensors, limits of control groups.
+    /// Age in nanoseconds at which slowly changing readings are renewed: load averages, open files,
+    /// sensors, limits of control groups.
     pub slow_max_age_ns: u64,
 }
 
@@ -82,23 +83,27 @@ impl HostSource {
         Self(PlatformSource::new(roots, units, options, gaps))
     }
 
-    /// Reads everything once; a reading that fails is absent and noted in `gaps`.
+    /// Reads everything once. A reading that fails is absent, and recorded in `gaps`.
     pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         self.0.sample(gaps)
     }
 
-    /// Reads more of a process that was in the last sample; on Linux only.
+    /// Reads more of a process that was in the last sample, if `fields` ask for more; on Linux only.
     pub fn detail(
         &mut self,
         id: ProcessId,
         fields: ProcessFields,
         gaps: &mut Gaps,
     ) -> ProcessDetail {
-        self.0.detail(id, fields, gaps)
+        if fields.need_detail() {
+            self.0.detail(id, fields, gaps)
+        } else {
+            ProcessDetail::default()
+        }
     }
 
-    /// Reads the control groups of these processes too, from the next time on that memberships are
-    /// read.
+    /// Also reads the control groups of these processes, from the next time on at which memberships
+    /// are read.
     pub fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
         self.0.follow_groups(processes);
     }

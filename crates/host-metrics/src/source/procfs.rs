@@ -1,4 +1,4 @@
-//! Source on Linux: the files of `/proc` and `/sys` that a sample is read from.
+//! Source on Linux, which reads files of `/proc` and `/sys`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use super::{
     Timed, cpu, disk, load, memory, network, open_file_limit, pressure, tcp,
 };
 
-/// Reads this host, or a made-up tree in its place.
+/// Source that reads this host, or a made-up file tree in tests.
 #[derive(Debug)]
 pub(super) struct ProcSource {
     proc: PathBuf,
@@ -47,8 +47,8 @@ struct NetworkFiles {
 }
 
 impl ProcSource {
-    /// Names the files to read. Missing ones are noted at each sample; `_gaps` is used on other
-    /// systems.
+    /// Creates a source without opening files. Files that are missing are recorded at each sample.
+    /// `_gaps` is used on other systems.
     pub(super) fn new(
         roots: &Roots,
         units: KernelUnits,
@@ -110,7 +110,7 @@ impl ProcSource {
         sample
     }
 
-    /// Reads more of a process that was in the last sample.
+    /// Reads the figures `fields` of a process in the last sample.
     pub(super) fn detail(
         &mut self,
         id: ProcessId,
@@ -180,7 +180,7 @@ impl NetworkFiles {
     }
 }
 
-/// Both families together; a kernel without IPv6 has no sockets of it.
+/// Adds the states of IPv4 and IPv6 sockets. A kernel without IPv6 has only the former.
 fn states([four, six]: &mut [KeptFile; 2]) -> Result<Timed<SocketStateSample>, SourceError> {
     let mut all = four.read("sockets", tcp::parse_states)?;
     if let Ok(six) = six.read("sockets", tcp::parse_states) {
@@ -204,7 +204,7 @@ fn stalls([cpu, memory, io]: &mut [KeptFile; 3], gaps: &mut Gaps) -> PressureSam
     }
 }
 
-/// Notes the figures that are missing in files that could be read.
+/// Records the figures that are missing in files that could be read.
 fn note_missing_parts(sample: &HostSample, gaps: &mut Gaps) {
     let mut note = |missing: bool, what, file: &str| {
         if missing {

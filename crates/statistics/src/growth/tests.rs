@@ -1,4 +1,5 @@
-//! Growth is told from what levels off: sixty series of each kind, and the smallest leak that is found.
+//! Tests that growth is distinguished from levelling off: sixty series of each kind, and the
+//! smallest leak that is found.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
@@ -13,10 +14,10 @@ const RULE: GrowthRule = GrowthRule {
 };
 const SERIES: u64 = 60;
 
-/// A process that holds 200 MB and `more` megabytes, with noise, once a second.
+/// Series of a process that uses 200 MB and `more` megabytes, with noise, once a second.
 fn series(seed: u64, seconds: u32, noise_mb: f64, more: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    // Noise that remembers itself, as that of a process does.
+    // Correlated noise, as a process has.
     let mut drift = 0.0;
     (0..seconds)
         .map(|second| {
@@ -31,7 +32,7 @@ fn judge(points: &[(f64, f64)]) -> Growth {
     growth(points, &RULE).unwrap()
 }
 
-/// Number of sixty series that get this verdict.
+/// Returns the number of the sixty series that get this verdict.
 fn count(verdict: GrowthState, plant: impl Fn(u64) -> Vec<(f64, f64)>) -> usize {
     let seeds = 0..SERIES;
     seeds
@@ -45,7 +46,7 @@ fn share(seed: u64) -> f64 {
 
 #[test]
 fn a_cache_that_levels_off_is_no_leak() {
-    // It takes a twentieth to a half of the run to fill to 63 %.
+    // The cache takes between a twentieth and a half of the run to fill to 63 %.
     let leaks = count(GrowthState::Leak, |seed| {
         let tau_s = 1800.0 * (0.05 + 0.45 * share(seed));
         series(seed, 1800, 3.0, |at| 400.0 * (1.0 - (-at / tau_s).exp()))
@@ -109,7 +110,7 @@ fn growth_that_is_too_small_or_too_short_to_tell_is_steady_or_nothing() {
     assert!(standing_still.is_none_or(|growth| growth.verdict == GrowthState::Steady));
 }
 
-/// The table in the documentation, made anew.
+/// Creates the table in the documentation again.
 fn power_curve() -> String {
     let mut table =
         String::from("| Growth over the run | steady | growing | leak |\n|---|---|---|---|\n");

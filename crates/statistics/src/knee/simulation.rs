@@ -1,5 +1,5 @@
-//! Sweeps with a planted knee, simulated many times: how often the interval holds the knee, and
-//! how wide it is. What no formula promises is shown here.
+//! Simulation of many sweeps with a known knee: how often the interval contains the knee, and how
+//! wide it is. This replaces a proof.
 
 use super::{Edge, Knee, KneeOptions, KneeSetting, find};
 use rand::rngs::Xoshiro256PlusPlus;
@@ -11,12 +11,12 @@ const MIXED: [f64; 13] = [
     1.0, 2.0, 3.0, 4.0, 6.0, 7.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0,
 ];
 
-/// A server that works on `k` at once: throughput rises to there and stays.
+/// Throughput of a server that works on `k` requests at once: it rises up to `k` and stays.
 fn capped(k: f64) -> impl Fn(f64) -> f64 + Copy {
     move |size| size.min(k) / k
 }
 
-/// A server whose throughput turns back past its peak near 24.
+/// Throughput of a server that falls again beyond its peak near 24.
 fn turning(size: f64) -> f64 {
     size / (1.0 + 0.05 * (size - 1.0) + 0.0016 * size * (size - 1.0))
 }
@@ -33,7 +33,8 @@ fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
     (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
 
-/// One sweep: `curve` at each size, each repeat off by `cv`, each round by 10 % as a whole.
+/// Simulates one sweep. The throughput at each size is `curve`; each repeat varies by `cv`, and
+/// each round by 10 % as a whole.
 fn sweep(
     sizes: &[f64],
     curve: impl Fn(f64) -> f64,
@@ -67,7 +68,7 @@ fn knee(sizes: &[f64], repeats: &[Vec<f64>]) -> Knee {
     find(&settings(sizes, repeats), KneeOptions::default()).unwrap()
 }
 
-/// The index of the planted answer: the first size within 3 % of the best there is.
+/// Returns the index of the true knee: the first size within 3 % of the best.
 fn planted(sizes: &[f64], curve: impl Fn(f64) -> f64) -> usize {
     let best = sizes.iter().map(|&size| curve(size)).fold(0.0, f64::max);
     sizes
@@ -79,11 +80,11 @@ fn planted(sizes: &[f64], curve: impl Fn(f64) -> f64) -> usize {
 /// Results of many sweeps of one kind, as shares of the sweeps.
 #[derive(Default)]
 struct Tally {
-    /// The interval held the planted size.
+    /// Share of sweeps whose interval contained the true knee.
     held: f64,
-    /// The chosen size was the planted one.
+    /// Share of sweeps whose chosen size was the true knee.
     hit: f64,
-    /// Not a share: how many sizes the interval named, on average.
+    /// Mean number of sizes in the interval; not a share.
     width: f64,
 }
 

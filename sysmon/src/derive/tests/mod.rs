@@ -1,5 +1,4 @@
-//! From made-up counters at made-up times to figures: what was planted must come out, and what
-//! cannot be known must not.
+//! Tests of figures from made-up counters at made-up times.
 
 mod precision;
 
@@ -20,7 +19,7 @@ const UNITS: KernelUnits = KernelUnits {
 };
 const ALL: &str = "";
 
-/// Content of the kernel's files at one instant; a file that is `None` could not be read.
+/// Content of the kernel's files at one instant; a file that is `None` cannot be read.
 #[derive(Default)]
 struct Files {
     stat: Option<String>,
@@ -42,7 +41,7 @@ fn at<T>(ms: u64, value: T) -> Timed<T> {
 }
 
 fn span(ms: u64) -> ReadSpan {
-    // Reads take a while; their middle is what counts.
+    // A read takes time; its middle is the instant of the reading.
     let ns = ms * 1_000_000;
     ReadSpan {
         begin_ns: ns - 50_000,

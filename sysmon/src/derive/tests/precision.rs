@@ -1,4 +1,4 @@
-//! Rates of counters that move in ticks, are read late, or are read seldom.
+//! Tests of rates of counters that grow in ticks, are read late, or are read rarely.
 
 use super::*;
 
@@ -17,13 +17,13 @@ fn ten_milliseconds_say_nothing_about_a_counter_of_ten_millisecond_ticks() {
         figure(&soon, "network.receive_bytes_per_s", "lo"),
         Some(10_000.0)
     );
-    // The window is held open, not thrown away: what was used at first is part of it.
+    // The window stays open: the CPU time of its first 10 ms is part of it.
     let later = step(&mut derivation, 1100, &files(5, 5, 1100));
     assert_eq!(figure(&later, "cpu.busy_ratio", ALL), Some(0.5));
 }
 
-/// Values of each of these series over ten seconds, whose samples come late by up to nearly half an
-/// interval and by turns.
+/// Returns the number of values of each series in ten seconds. Samples are late by varying times,
+/// up to nearly half an interval.
 fn readings_in_ten_seconds(interval_ms: u64, names: [&'static str; 3]) -> [usize; 3] {
     let mut derivation = derivation_every(interval_ms);
     let ticks = 10_000 / interval_ms;
@@ -76,7 +76,7 @@ fn no_interval_loses_rates_to_reads_that_come_a_little_late() {
     ] {
         let most = 10_000 / interval_ms / intervals_each;
         let read = readings_in_ten_seconds(interval_ms, names);
-        // One window more or less may be open at the end.
+        // One window may still be open at the end.
         assert!(
             read.iter().all(|read| *read as u64 + 1 >= most),
             "{interval_ms} ms: {read:?} of {most}"
@@ -156,7 +156,7 @@ fn waiting_and_queue_of_a_disk_come_from_its_clock() {
 
 #[test]
 fn the_error_of_a_rate_holds_the_truth_whatever_the_tick_hides() {
-    // A core is busy for 333 ms of a second; the counter shows whole ticks only.
+    // A core is busy for 333 ms of a second; the counter shows only whole ticks.
     for begun_at_us in (0..10_000).step_by(700) {
         let ticks = |us: u64| (begun_at_us + us) / 10_000;
         let mut derivation = derivation();
