@@ -239,7 +239,7 @@ mod tests {
             ports: Some((40_000, 40_099)),
             ..machine
         };
-        assert_eq!(shortage(400, &narrow, ELSEWHERE).unwrap().fits, 90);
+        assert_eq!(shortage(400, &narrow, ELSEWHERE, 1).unwrap().fits, 90);
     }
 
     #[test]
