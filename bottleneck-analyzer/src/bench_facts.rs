@@ -7,7 +7,6 @@ use crate::chosen_step::{self, ChosenStep};
 use crate::finding_draft::FindingDraft;
 use crate::json_pointer::escape;
 use crate::machine_recording::MachineRecording;
-use crate::rate_search;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
 use crate::step_cpu_use::StepCpuUse;
@@ -126,7 +125,7 @@ impl<'a> BenchFacts<'a> {
                 Some(point) => *point == step.parameters,
                 None => asked(step),
             };
-            is_judged && !rate_search::is_on_the_way(&self.source.report, *index)
+            is_judged && !self.source.report.summary.is_on_the_way(*index)
         })
     }
 

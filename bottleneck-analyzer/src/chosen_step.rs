@@ -3,7 +3,6 @@
 use bench_report::{Recommendation, Step};
 
 use crate::assessment::ComponentKind;
-use crate::rate_search::{self, is_on_the_way};
 use crate::source_report::SourceReport;
 use crate::sweep::completed;
 
@@ -74,7 +73,7 @@ fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendat
             .filter(|i| subject(&steps[*i]) && at_value(&steps[*i]))
             .collect();
     }
-    repeats.retain(|i| completed(&steps[*i]) && !is_on_the_way(&source.report, *i));
+    repeats.retain(|i| completed(&steps[*i]) && !source.report.summary.is_on_the_way(*i));
     repeats.sort_by(|a, b| {
         let speed = |i: &usize| steps[*i].throughput_per_s();
         speed(a).total_cmp(&speed(b))
@@ -88,13 +87,13 @@ fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     let measured = source.report.steps.iter().enumerate();
     let (step, _) = measured
         .filter(|(i, s)| {
-            completed(s) && s.throughput_per_s() > 0.0 && !is_on_the_way(&source.report, *i)
+            completed(s) && s.throughput_per_s() > 0.0 && !source.report.summary.is_on_the_way(*i)
         })
         .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
     Some(ChosenStep {
         step,
         recommendation: None,
-        reason: rate_search::of_step(&source.report, step).map_or(
+        reason: source.report.summary.search_of_step(step).map_or(
             "the step with the highest throughput; the bench recommends no setting".to_owned(),
             |(_, search, _)| format!("what the search for a rate knows: {}", search.reason),
         ),
@@ -110,7 +109,7 @@ pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     };
     let same = |step: &Step| completed(step) && step.parameters == chosen.parameters;
     (0..steps.len())
-        .filter(|i| *i == index || same(&steps[*i]) && !is_on_the_way(&source.report, *i))
+        .filter(|i| *i == index || same(&steps[*i]) && !source.report.summary.is_on_the_way(*i))
         .collect()
 }
 

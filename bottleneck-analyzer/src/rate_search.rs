@@ -4,63 +4,15 @@
 //! upper end of its interval; it is no setting, and what fails there is no problem by itself.
 
 use bench_report::histogram::Percentiles;
-use bench_report::{FoundRate, RateSearchEnd, RateVerdict, Report, TriedRate};
-
-/// Returns the search that made step `index`, with its place in the report and what it found in the step;
-/// `None` for a step of no search.
-pub(crate) fn of_step(report: &Report, index: usize) -> Option<(usize, &FoundRate, &TriedRate)> {
-    let searches = report.summary.found_rates.iter().enumerate();
-    searches
-        .filter_map(|(place, search)| {
-            let tried = search.steps.iter().find(|tried| tried.step == index)?;
-            Some((place, search, tried))
-        })
-        .next()
-}
-
-/// Returns true if a search made step `index` on the way to its result.
-pub(crate) fn is_on_the_way(report: &Report, index: usize) -> bool {
-    of_step(report, index).is_some_and(|(_, search, tried)| !stands_for(search, tried))
-}
+use bench_report::{FoundRate, RateSearchEnd, RateVerdict, Report};
 
 /// Returns true if step `index` shows a limit: that of its setting, or the rate below the limit that a
 /// search found. A search that found no limit shows none.
 pub(crate) fn shows_limit(report: &Report, index: usize) -> bool {
-    of_step(report, index).is_none_or(|(_, search, tried)| {
-        search.end == RateSearchEnd::Bracketed && stands_for(search, tried)
+    let found = report.summary.search_of_step(index);
+    found.is_none_or(|(_, search, tried)| {
+        search.end == RateSearchEnd::Bracketed && search.stands_for_result(tried)
     })
-}
-
-/// Returns true if a step of a search stands for its result: at the highest rate that held, and not
-/// spoilt. Where no rate held, the steps at the lowest rate do: they overload nothing on purpose.
-fn stands_for(search: &FoundRate, tried: &TriedRate) -> bool {
-    match highest_held(search) {
-        Some(held) => is_at(tried, held) && tried.verdict == RateVerdict::Held,
-        None => lowest(search).is_some_and(|lowest| is_at(tried, lowest)),
-    }
-}
-
-/// Returns the highest rate that held: the result, or where the search did not come to its end the
-/// highest of those at which no step broke a bound.
-fn highest_held(search: &FoundRate) -> Option<f64> {
-    let has_broken = |rate: f64| {
-        let mut steps = search.steps.iter();
-        steps.any(|tried| is_at(tried, rate) && tried.verdict == RateVerdict::Broken)
-    };
-    let held = search.steps.iter();
-    let held = held.filter(|tried| tried.verdict == RateVerdict::Held);
-    let held = held.map(|tried| tried.rate_per_s);
-    let so_far = held.filter(|rate| !has_broken(*rate));
-    search.held_per_s.or(so_far.max_by(f64::total_cmp))
-}
-
-fn lowest(search: &FoundRate) -> Option<f64> {
-    let rates = search.steps.iter().map(|tried| tried.rate_per_s);
-    rates.min_by(f64::total_cmp)
-}
-
-fn is_at(tried: &TriedRate, rate: f64) -> bool {
-    tried.rate_per_s.total_cmp(&rate).is_eq()
 }
 
 /// Returns the bounds of a search in words: `p99<50ms and errors<1%`.
@@ -70,9 +22,9 @@ pub(crate) fn bounds(search: &FoundRate) -> String {
 
 /// Describes what a search found in a step, for labels: `tried by a search: broke a bound`.
 pub(crate) fn verdict(report: &Report, index: usize) -> Option<&'static str> {
-    let (_, search, tried) = of_step(report, index)?;
+    let (_, search, tried) = report.summary.search_of_step(index)?;
     Some(match tried.verdict {
-        RateVerdict::Held if stands_for(search, tried) => "result of the search",
+        RateVerdict::Held if search.stands_for_result(tried) => "result of the search",
         RateVerdict::Held => "tried by the search: held",
         RateVerdict::Broken => "tried by the search: broke a bound",
         RateVerdict::Doubtful => "tried by the search: not judged",
@@ -108,7 +60,7 @@ impl LatencyBound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_report::Tool;
+    use bench_report::{Tool, TriedRate};
 
     fn report(steps: &[(f64, RateVerdict)], held_per_s: Option<f64>) -> Report {
         let tool = Tool {
@@ -139,7 +91,9 @@ mod tests {
 
     fn stand(report: &Report) -> Vec<usize> {
         let count = report.summary.found_rates[0].steps.len();
-        (0..count).filter(|i| !is_on_the_way(report, *i)).collect()
+        (0..count)
+            .filter(|i| !report.summary.is_on_the_way(*i))
+            .collect()
     }
 
     #[test]
@@ -172,7 +126,10 @@ mod tests {
             (10.0, Doubtful),
         ];
         assert_eq!(stand(&report(&broken, None)), [2, 3]);
-        assert!(!is_on_the_way(&report(&found, None), 9), "of no search");
+        assert!(
+            !report(&found, None).summary.is_on_the_way(9),
+            "of no search"
+        );
     }
 
     #[test]

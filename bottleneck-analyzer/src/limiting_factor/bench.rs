@@ -1,6 +1,6 @@
 //! The limiting factor of a bench at its operating point.
 
-use bench_report::{Load, Step, StepEnd};
+use bench_report::{Load, RateSearchEnd, Step, StepEnd};
 
 use super::answer::{cap_confidence, factor, inconclusive};
 use super::websocket::searched_limit;
@@ -180,7 +180,7 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     if carried < CARRIED * rate_per_s {
         return None;
     }
-    let search = rate_search::of_step(&bench.source.report, index);
+    let search = bench.source.report.summary.search_of_step(index);
     let search = search.map(|(_, search, _)| search);
     let limit = search.map_or("the limit was not reached".to_owned(), |found| {
         format!(
@@ -204,6 +204,7 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     answer.would_tell = match search {
         None => Some("a higher --rate".to_owned()),
         // The limit lies above the rate of this step, so only a step at a higher rate would show the cause.
+        Some(found) if found.end == RateSearchEnd::NotMet => None,
         Some(found) if found.broken_per_s.is_some() => {
             Some("a run with --rate above the rate that was held".to_owned())
         }

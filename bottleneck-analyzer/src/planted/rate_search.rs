@@ -1,7 +1,7 @@
 //! Searches for a rate: steps that were overloaded on purpose are evidence for the result, and nothing
 //! else.
 
-use crate::assessment::{Assessment, ComponentKind, FindingKind, GateOutcome};
+use crate::assessment::{Assessment, ComponentKind, Confidence, FindingKind, GateOutcome};
 use crate::render::{html, terminal};
 use bench_report::{
     FailureSample, FoundRate, Load, Pacing, Parameter, RateSearchEnd, RateVerdict, Recommendation,
@@ -251,6 +251,12 @@ fn bounds_that_no_rate_keeps_are_a_problem_at_the_lowest_one() {
     let found = finding(&assessment, "found_rate").unwrap();
     assert_eq!(found.kind, FindingKind::Problem);
     assert_eq!(found.title, "pool of 8 keeps p99<20ms at no rate");
+    let spoilt = found.evidence.iter().any(|e| e.spoiled);
+    assert_eq!(
+        (spoilt, found.confidence),
+        (true, Confidence::Low),
+        "the generator was late"
+    );
     // What the lowest rate shows counts, and nothing of the overload.
     let errors = finding(&assessment, "errors_past_objective").unwrap();
     assert!(errors.detail.contains("in 1 step(s)"), "{}", errors.detail);

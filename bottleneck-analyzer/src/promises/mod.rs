@@ -11,7 +11,6 @@ use crate::assessment::{ComponentKind, EvidenceItem, Promise};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, rate, share};
 use crate::json_pointer::escape;
-use crate::rate_search;
 use crate::requests::{self, OperationPercentile, PercentileFn, slowest};
 use crate::run_facts::RunFacts;
 use crate::thresholds::Sla;
@@ -94,7 +93,7 @@ fn throughputs(bench: &BenchFacts<'_>) -> Vec<EvidenceItem> {
 
 fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
     let point = bench.operating_step().map(|(index, _)| index);
-    let search = point.and_then(|index| rate_search::of_step(&bench.source.report, index));
+    let search = point.and_then(|index| bench.source.report.summary.search_of_step(index));
     match (bench.repeats.len(), search) {
         (0 | 1, None) => "at the operating point",
         (_, None) => "in the worst repeat at the operating point",

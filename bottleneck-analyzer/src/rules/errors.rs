@@ -16,7 +16,6 @@ use crate::conclusions::Conclusions;
 use crate::figures::{percent, plain};
 use crate::finding_draft::{FindingDraft, confidence_past};
 use crate::json_pointer::escape;
-use crate::rate_search;
 use crate::requests;
 use crate::rules::postgres;
 use crate::run_facts::RunFacts;
@@ -222,7 +221,7 @@ fn elsewhere(
     let steps = &bench.source.report.steps;
     let limit = facts.thresholds.objectives.error_ratio;
     let fails = |i: &usize| requests::error_ratio(&steps[*i]).is_some_and(|ratio| ratio > limit);
-    let is_setting = |i: &usize| !rate_search::is_on_the_way(&bench.source.report, *i);
+    let is_setting = |i: &usize| !bench.source.report.summary.is_on_the_way(*i);
     let others = (0..steps.len()).filter(|i| !judged.contains(i) && is_setting(i));
     let others: Vec<usize> = others.filter(fails).collect();
     let Some(failures) = FailureTotals::of_steps(bench, &others) else {

@@ -11,7 +11,8 @@ use crate::assessment::{Confidence, EvidenceItem, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
-use crate::rate_search::bounds;
+use crate::json_pointer::escape;
+use crate::rate_search::{LatencyBound, bounds};
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "found_rate";
@@ -39,11 +40,14 @@ fn judge(bench: &BenchFacts<'_>, (place, search): (usize, &FoundRate), out: &mut
         }
         RateSearchEnd::Unfinished => "a search that comes to its end",
     };
+    let why = match search.end {
+        RateSearchEnd::NotJudgedAbove => "the generator spoilt what is above the rate that held",
+        _ => &search.reason,
+    };
     let question = format!(
-        "the highest rate that keeps {} at {}: {}",
-        bounds(search),
+        "the limit of {} under {}: {why}",
         search.subject,
-        search.reason
+        bounds(search)
     );
     out.cannot_judge(RULE, bench.component, question, would_tell);
 }
@@ -88,6 +92,7 @@ fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingD
     draft(bench, FindingKind::Problem, (place, search))
         .says(title, detail)
         .confidence(Confidence::High)
+        .evidence(at_lowest(bench, search))
         .breaks_objective(true)
         .advice(
             &[
@@ -97,6 +102,29 @@ fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingD
             "a rate that can be promised",
             "at the lowest rate calls hardly queue: it is the service itself that takes longer",
         )
+}
+
+/// Returns the percentiles that broke a bound at the lowest rate as evidence: what spoils them spoils the
+/// conclusion that load is not the cause.
+fn at_lowest(bench: &BenchFacts<'_>, search: &FoundRate) -> Vec<EvidenceItem> {
+    let bounds = search.objectives.iter();
+    let bounds: Vec<LatencyBound> = bounds.filter_map(|b| LatencyBound::parse(b)).collect();
+    let tried = search.steps.iter();
+    let lowest = tried.filter(|tried| search.stands_for_result(tried));
+    let broken = lowest.filter(|tried| tried.verdict == RateVerdict::Broken);
+    let figures = broken.flat_map(|tried| bounds.iter().map(|bound| (tried.step, bound.name)));
+    let evidence = figures.flat_map(|(index, name)| {
+        let step = bench.source.report.steps.get(index);
+        let names = step.into_iter().flat_map(|step| step.operations.keys());
+        names.filter_map(move |operation| {
+            let operation_key = escape(operation);
+            let pointer =
+                format!("/steps/{index}/operations/{operation_key}/response/percentiles_ns/{name}");
+            let label = format!("{name} of {operation} at the lowest rate");
+            bench.source.evidence(label, &pointer)
+        })
+    });
+    evidence.collect()
 }
 
 fn draft(

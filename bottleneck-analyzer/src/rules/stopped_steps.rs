@@ -13,7 +13,6 @@ use crate::assessment::{ComponentKind, Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::finding_draft::FindingDraft;
-use crate::rate_search;
 use crate::run_facts::RunFacts;
 
 const RULE: &str = "stopped_by_rule";
@@ -64,7 +63,7 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let steps = &bench.source.report.steps;
     let mut rules: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
-        let is_of_search = rate_search::of_step(&bench.source.report, index).is_some();
+        let is_of_search = bench.source.report.summary.search_of_step(index).is_some();
         if let StepEnd::Stopped { rule, reason } = &step.end
             && !is_of_search
         {

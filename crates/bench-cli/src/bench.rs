@@ -14,9 +14,10 @@ use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
 use load_engine::{
     Actor, Cancel, ConnectionFactory, HeldLevel, HeldLoad, HeldResult, Phase, StepPlan,
     TargetFactory, TracedPlan, TracedResult, WorkerProcesses, run_connections, run_requests,
-    run_traced, self_check,
+    run_traced,
 };
 
+use crate::doubts::merge_warnings;
 use crate::ending;
 use crate::exit::{Exit, Remedy as _};
 use crate::flags::OutputFlags;
@@ -269,7 +270,7 @@ impl Bench {
         // Each save includes the warnings, so that a run that is killed later does not leave
         // figures without them.
         let certain = self.report.warnings.len();
-        let doubts = self_check::merge(self.warnings.clone());
+        let doubts = merge_warnings(&self.report.summary, self.warnings.clone());
         self.report.warnings.extend(doubts);
         self.output.save(&self.report);
         self.report.warnings.truncate(certain);
@@ -307,8 +308,8 @@ impl Bench {
 
     fn conclude(&mut self, status: Status) {
         self.ended = true;
-        let warnings = self_check::merge(std::mem::take(&mut self.warnings));
-        self.report.warnings.extend(warnings);
+        let doubts = merge_warnings(&self.report.summary, std::mem::take(&mut self.warnings));
+        self.report.warnings.extend(doubts);
         self.report.status = status;
         self.write();
         self.progress.finish();

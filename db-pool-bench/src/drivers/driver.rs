@@ -1,9 +1,11 @@
 //! Drivers by which the bench talks to the server.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 /// Driver by which the bench talks to the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Driver {
     /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
     Wire,

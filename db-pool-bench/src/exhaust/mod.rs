@@ -23,7 +23,7 @@ use holders::{ConnectionHolder, HolderAttempts};
 use log::{Log, PartTimes};
 use plan::{ExhaustPlan, ExhaustSetting};
 
-use crate::context::{self, ScenarioContext};
+use crate::context::ScenarioContext;
 use crate::drivers::{Deadpool, Driver, Sqlx};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
@@ -144,7 +144,7 @@ fn one(
     let mut evidence = match started {
         Ok(evidence) => evidence,
         Err(failure) => {
-            let step = context::not_begun(&refused, failure.to_string());
+            let step = refused.not_begun(failure.to_string());
             bench.push_step(step, Vec::new(), Vec::new());
             return Ok(());
         }

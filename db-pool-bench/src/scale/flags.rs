@@ -7,6 +7,7 @@ use bench_cli::{FindRateFlags, LoadConflicts, Objective};
 use clap::Args;
 
 use crate::defaults::DEFAULTS;
+use crate::load_sharing::SharingFlags;
 use crate::one_pool::OnePoolFlags;
 
 const EXAMPLES: &str = "Examples:
@@ -22,6 +23,8 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench scale --pool-size 10 --find-rate 'p99<50ms' \\
       --find-rate 'errors<1%'
       the highest rate of arrivals that keeps both, instead of users
+  db-pool-bench scale --pool-size 8 --users 8..64*2 --workers 4
+      four processes that share users and connections make the load
 
 Users wait for their answers (closed loop). Without --url and DATABASE_URL a
 throwaway PostgreSQL is started and removed again.";
@@ -53,4 +56,8 @@ pub(crate) struct ScaleFlags {
     /// Step flags.
     #[command(flatten)]
     pub(crate) step: StepFlags,
+
+    /// Processes that make the load.
+    #[command(flatten)]
+    pub(crate) sharing: SharingFlags,
 }

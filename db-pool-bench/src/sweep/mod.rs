@@ -63,7 +63,8 @@ impl Scenario for PoolSweepPlan<'_> {
 
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
         let flags = self.flags;
-        RunServer::open(bench, &flags.target, &flags.driver, self.largest())
+        let server = RunServer::open(bench, &flags.target, &flags.driver, self.largest())?;
+        Ok(server.map(|server| server.among_hosts(bench, self.sharing.host, &self.planned())))
     }
 
     fn prepare(
@@ -80,24 +81,17 @@ impl Scenario for PoolSweepPlan<'_> {
         target: &mut RunServer,
         workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<()> {
+        self.sharing.start_workers(bench)?;
         let context = &mut target.context(bench, &self.flags.target, workload)?;
         let round_trips = round_trips(context, self)?;
         if self.flags.load.search.is_given() {
             return self.find_rates(context, &round_trips);
         }
-        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
-        context.bench.announce(self.total(), order.len());
-        for planned in order {
-            if context.bench.interrupted() {
-                break;
-            }
-            let step = self.step(planned);
-            let variant = self.settings[planned.setting].variant();
-            if let Some(index) = context.step(&step, variant)? {
-                add_round_trips(context.bench, index, round_trips.get(&variant.driver));
-            }
-        }
-        Ok(())
+        let steps = self.planned().steps;
+        context.bench.announce(self.total(), steps.len());
+        context.run_planned(steps, |bench, index, variant| {
+            add_round_trips(bench, index, round_trips.get(&variant.driver));
+        })
     }
 
     fn seeks_limit(&self) -> bool {
@@ -119,7 +113,7 @@ impl Scenario for PoolSweepPlan<'_> {
         if self.flags.load.search.is_given() {
             return found_rates(report);
         }
-        text::render(report, self)
+        text::render(report, self) + &self.sharing.told()
     }
 }
 
@@ -207,7 +201,7 @@ pub(crate) mod tests {
             .parameter("users", 16)
             .parameter("hold", "0")
             .parameter("network_delay", "0s");
-        let mut step = crate::context::not_begun(&plan, String::new());
+        let mut step = plan.not_begun(String::new());
         step.repeat = repeat;
         step.end = StepEnd::Completed;
         step.window.measure_end_ns = step.window.measure_start_ns + 1_000_000_000;

@@ -10,7 +10,7 @@ pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
 
 /// Reason why raw samples could not be written or read.
 #[derive(Debug, thiserror::Error)]
-pub enum StreamError {
+pub(crate) enum StreamError {
     /// The file cannot be created or written.
     #[error("cannot write raw samples to {path}: {source}", path = path.display())]
     Write {

@@ -1,10 +1,11 @@
 //! What grows and what does not, as a recording has it: rolled up to a bounded number of points.
 //! Sixty series of each kind; the rule itself is tested in `statistics`.
 
+use bench_report::{GrowthVerdict, Series};
+use host_metrics::rate_window::FigureValue;
+
 use crate::growth::{GrowthThreshold, growing};
 use crate::rolling::{POINTS, Rolling};
-use bench_report::{GrowthVerdict, Series};
-use host_metrics::figure::FigureValue;
 
 const SECOND_NS: u64 = 1_000_000_000;
 const HALF_AN_HOUR_S: u32 = 1800;

@@ -10,7 +10,7 @@ pub const MASK: &str = "***";
 pub(super) struct Spans(Vec<Range<usize>>);
 
 impl Spans {
-    /// Adds a range; an empty one is left out.
+    /// Adds a range; ignores an empty one.
     pub(super) fn add(&mut self, range: Range<usize>) {
         if !range.is_empty() {
             self.0.push(range);
@@ -21,7 +21,7 @@ impl Spans {
         self.0.iter()
     }
 
-    /// Replaces each range of `text` by the mask; ranges that touch become one mask.
+    /// Replaces each range of `text` by the mask. Ranges that touch become one mask.
     pub(super) fn mask(mut self, text: &str) -> String {
         self.0.sort_by_key(|range| range.start);
         let mut masked = String::with_capacity(text.len());

@@ -134,11 +134,11 @@ impl ChangeRequests {
             return Err(refusal.clone());
         }
         let window = self.segments.window();
-        if now_ns < window.measure_start_ns {
-            return Err(ChangeError::WarmUp);
-        }
         let last_ns = self.accepted.last().map_or(0, |last| last.at_ns);
         let at_ns = grid.next_from((now_ns + lead_ns).max(last_ns + 1));
+        if at_ns <= window.measure_start_ns {
+            return Err(ChangeError::WarmUp);
+        }
         if at_ns >= window.measure_end_ns {
             return Err(ChangeError::StepOver);
         }
@@ -170,5 +170,187 @@ fn refusal(plan: &StepPlan, is_traced: bool) -> Option<ChangeError> {
         Some(ChangeError::SeveralHosts)
     } else {
         (!plan.takes_changes).then_some(ChangeError::HeldSetting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_report::{Pacing, StepEnd};
+
+    use super::*;
+    use crate::load::cpu_use::{CpuReading, LoadThreads};
+    use crate::load::load_source::{CollectedStep, Preparation};
+    use crate::plan::load_plan::LoadPlan;
+    use crate::plan::wall_time::WallTime;
+    use crate::record::interval::Interval;
+
+    const MS: u64 = 1_000_000;
+
+    /// Source of load that notes its changes, of which everybody hears within 20 ms.
+    struct Notes {
+        segments: Segments,
+        changes: Vec<LoadChange>,
+        lead_ns: Option<u64>,
+    }
+
+    impl LoadSource for Notes {
+        fn preparation(&mut self) -> Preparation {
+            Preparation::Ready
+        }
+
+        fn begin(&mut self, _: &Segments) {}
+
+        fn change_lead_ns(&self) -> Option<u64> {
+            self.lead_ns
+        }
+
+        fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
+            self.segments.change_at(change.at_ns);
+            self.changes.push(change.clone());
+            Ok(())
+        }
+
+        fn take_interval(&mut self) -> Interval {
+            Interval::new()
+        }
+
+        fn read_cpu(&mut self) -> CpuReading {
+            CpuReading::read(&LoadThreads::default())
+        }
+
+        fn early_end(&mut self) -> Option<StepEnd> {
+            None
+        }
+
+        fn halt(&mut self) {}
+
+        fn abort(&mut self) {}
+
+        fn is_finished(&mut self) -> bool {
+            true
+        }
+
+        fn wait_until_recorded(&mut self) {}
+
+        fn join(&mut self) -> Option<String> {
+            None
+        }
+
+        fn collect(&mut self, _: &[f64]) -> CollectedStep {
+            CollectedStep::default()
+        }
+    }
+
+    /// Step that starts at second 10, with 1 s of warm-up, 4 s that are measured, and a tick every 100 ms.
+    fn plan() -> StepPlan {
+        let load = LoadPlan::Open {
+            rate_per_s: 100.0,
+            pacing: Pacing::Constant,
+            in_flight_cap: 8,
+        };
+        let mut plan = StepPlan::new("", load, Duration::from_secs(4)).taking_changes();
+        plan.warmup = Duration::from_secs(1);
+        plan
+    }
+
+    /// Answers to requests for 300 arrivals a second at these instants, in milliseconds since the start.
+    fn ask(plan: &StepPlan, lead_ns: Option<u64>, is_traced: bool, at_ms: &[u64]) -> Vec<Asked> {
+        let start_ns = 10_000 * MS;
+        let segments = Segments::new(start_ns, plan.warmup, plan.measure, &plan.segments);
+        let mut requests = ChangeRequests::new(plan, &segments, is_traced);
+        let mut source = Notes {
+            segments,
+            changes: Vec::new(),
+            lead_ns,
+        };
+        let grid = TickGrid::new(start_ns, plan.measure);
+        let load = LoadCurve::Constant(300.0);
+        let mut ask = |at_ms: &u64| {
+            let now_ns = start_ns + at_ms * MS;
+            let applied = requests.change(now_ns, &load, &grid, &mut source)?;
+            Ok(((applied.at_ns - start_ns) / MS, applied.segment))
+        };
+        let answers: Vec<Asked> = at_ms.iter().map(&mut ask).collect();
+        let accepted = answers.iter().flatten().count();
+        assert_eq!(
+            requests.close(),
+            source.changes,
+            "those and no others are made"
+        );
+        assert_eq!(source.changes.len(), accepted);
+        let end_ns = start_ns + 5_000 * MS;
+        for change in &source.changes {
+            let left_s = (end_ns - change.at_ns) as f64 / 1e9;
+            assert!(
+                (change.fitted.curve.seconds() - left_s).abs() < 1e-9,
+                "to the end"
+            );
+        }
+        answers
+    }
+
+    type Asked = Result<(u64, usize), ChangeError>;
+
+    #[test]
+    fn a_change_comes_at_the_next_tick_that_everybody_hears_of_in_time() {
+        let answers = ask(
+            &plan(),
+            Some(20 * MS),
+            false,
+            &[0, 979, 985, 1_070, 2_079, 2_081, 4_879, 4_881],
+        );
+        let (warm_up, over) = (Err(ChangeError::WarmUp), Err(ChangeError::StepOver));
+        assert_eq!(
+            answers,
+            [
+                warm_up.clone(),
+                warm_up,
+                // From the first tick of the measured part on.
+                Ok((1_100, 1)),
+                // One change a tick.
+                Ok((1_200, 2)),
+                Ok((2_100, 3)),
+                Ok((2_200, 4)),
+                Ok((4_900, 5)),
+                over,
+            ]
+        );
+        // A change that is heard of later comes later.
+        assert_eq!(
+            ask(&plan(), Some(90 * MS), false, &[2_020]),
+            [Ok((2_200, 1))]
+        );
+    }
+
+    #[test]
+    fn a_step_has_as_many_changes_as_there_are_segments_for_them() {
+        let at_ms: Vec<u64> = (0..33).map(|n| 1_050 + 100 * n).collect();
+        let answers = ask(&plan(), Some(20 * MS), false, &at_ms);
+        assert!(answers[..31].iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(
+            answers[31..],
+            [(); 2].map(|()| Err(ChangeError::TooManyChanges))
+        );
+    }
+
+    #[test]
+    fn loads_that_follow_no_further_curve_say_why() {
+        let held = StepPlan {
+            takes_changes: false,
+            ..plan()
+        };
+        let mut on_hosts = plan();
+        on_hosts.starts_at = Some(WallTime::now());
+        let mut counted = plan();
+        counted.requests_per_user = Some(3);
+        for (plan, lead_ns, is_traced, refusal) in [
+            (&held, Some(1), false, ChangeError::HeldSetting),
+            (&held, None, false, ChangeError::HeldConnections),
+            (&held, Some(1), true, ChangeError::TracedRun),
+            (&on_hosts, Some(1), false, ChangeError::SeveralHosts),
+            (&counted, Some(1), false, ChangeError::CountedRequests),
+        ] {
+            assert_eq!(ask(plan, lead_ns, is_traced, &[2_000]), [Err(refusal)]);
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bench_report::{
-    Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment, Warning, WarningCode,
-    Window,
+    ARRIVALS_NOT_MADE, Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment,
+    Warning, WarningCode, Window,
 };
 
 use super::missing_load::missing_load;
@@ -13,12 +13,11 @@ use super::step_load::StepLoad;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{LostWorker, RawStep};
+use crate::plan::step_plan::StepPlan;
 
 /// Name of a step's figure: share of the arrivals of an open loop that succeeded in the measured
 /// part.
 const CARRIED_RATIO: &str = "carried_ratio";
-/// Name of a step's figure: number of arrivals that lost worker processes should have made.
-const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 /// Name of a step's figure: highest 99th percentile of latency of a single interval, in
 /// nanoseconds, over the requests that began in the measured part.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
@@ -135,6 +134,16 @@ impl StepResult {
             series: series.collect(),
             warnings,
         }
+    }
+
+    /// Returns the result of a step that others began without this worker.
+    pub(super) fn late(plan: &StepPlan, reason: String) -> Self {
+        let result = Self {
+            step: plan.not_begun(reason),
+            series: Vec::new(),
+            warnings: Vec::new(),
+        };
+        result.with_late_start()
     }
 
     /// Adds a warning if the step was too short for its load of requests.

@@ -150,6 +150,13 @@ impl StepState {
         }
     }
 
+    /// Waits until `instant_ns`, or until no further request may start, whatever changes meanwhile.
+    pub(crate) async fn wait_until(&self, instant_ns: u64) {
+        while monotonic_ns() < instant_ns && !self.step.is_halted() {
+            self.sleep_until(instant_ns, self.changes.count()).await;
+        }
+    }
+
     /// Notes that all requests of `worker` are recorded.
     pub(crate) fn mark_recorded(&self, worker: WorkerShare) {
         self.recorded[self.local(worker)].store(true, Ordering::Release);

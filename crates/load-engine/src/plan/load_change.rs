@@ -36,7 +36,7 @@ pub enum ChangeError {
     /// The step measures one setting, as in a sweep or in a search for a rate.
     #[error("the step holds one setting, which its scenario judges; its load cannot be changed")]
     HeldSetting,
-    /// The measured part has not begun.
+    /// The change would come before the measured part.
     #[error("the load cannot be changed in the warm-up; wait until it is measured")]
     WarmUp,
     /// No tick of the measured part is left at which a change could begin.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_report::Parameter;
+use bench_report::clock::monotonic_ns;
+use bench_report::{Generator, Parameter, Step, StepEnd, Window};
 use serde::{Deserialize, Serialize};
 
 use super::arrivals::Arrivals;
@@ -169,6 +170,34 @@ impl StepPlan {
             self.requests_per_user = Some(requests);
         }
         self
+    }
+
+    /// Returns the record of this step where it could not begin, with the reason.
+    pub fn not_begun(&self, reason: String) -> Step {
+        let now_ns = monotonic_ns();
+        Step {
+            name: self.name.clone(),
+            parameters: self.parameters.clone(),
+            repeat: self.repeat,
+            window: Window {
+                start_ns: now_ns,
+                measure_start_ns: now_ns,
+                measure_end_ns: now_ns,
+                end_ns: now_ns,
+            },
+            load: self.load.share(self.process).reported(0),
+            operations: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            failures: Vec::new(),
+            pool: None,
+            server: None,
+            generator: Generator::default(),
+            curve: None,
+            segments: Vec::new(),
+            sessions: None,
+            figures: BTreeMap::new(),
+            end: StepEnd::Failed { reason },
+        }
     }
 
     /// Lets the load be changed while the step runs, see [`Observer::load_control`](crate::Observer).

@@ -9,6 +9,8 @@ pub(crate) mod worker_processes;
 pub(crate) mod worker_step;
 
 #[cfg(test)]
+mod change_tests;
+#[cfg(test)]
 mod merge_tests;
 #[cfg(test)]
 mod tests;

@@ -47,8 +47,7 @@ impl<T: Target> User<T> {
         let opened = OpenSession::opened_before(session, &self.shared);
         let shared = Arc::clone(&self.shared);
         let segments = shared.count_opened_and_wait().await;
-        let seen = shared.changes.count();
-        shared.sleep_until(segments.start_ns(), seen).await;
+        shared.wait_until(segments.start_ns()).await;
         let left_open = self.come_and_go(segments, Some(opened)).await;
         shared.released().await;
         close(left_open).await;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bench_report::clock::monotonic_ns;
 use tokio::task::JoinSet;
 
 use super::target::{Target, UserId};
@@ -121,8 +120,6 @@ impl<'a, T: Target> UserTasks<'a, T> {
 /// Lasts until the end of the measured part, so that users can be added where there was none.
 async fn last_until_the_end(shared: Arc<StepState>) -> Result<(), Failure> {
     let end_ns = shared.step.segments.wait().await.measure_end_ns();
-    while monotonic_ns() < end_ns && !shared.step.is_halted() {
-        shared.sleep_until(end_ns, shared.changes.count()).await;
-    }
+    shared.wait_until(end_ns).await;
     Ok(())
 }

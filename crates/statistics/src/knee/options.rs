@@ -1,11 +1,11 @@
 //! Options of the search for a knee.
 
-/// Bounds of what counts as worse.
+/// Thresholds of the search for a knee.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KneeOptions {
-    /// The loss of throughput, as a ratio, below which one more of the parameter is not worth it.
+    /// Loss of throughput, as a share, that is negligible.
     pub tolerance: f64,
-    /// Share of settings as good as the best that may be taken for worse by chance.
+    /// Probability with which a setting as good as the best may be taken for worse by chance.
     pub alpha: f64,
 }
 

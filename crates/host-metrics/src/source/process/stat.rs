@@ -1,4 +1,4 @@
-//! `/proc/PID/stat`: one line, most of what a tick needs to know of a process.
+//! File `/proc/PID/stat`: one line with most of the figures that a tick needs of a process.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) struct StatLine<'a> {
 }
 
 impl StatLine<'_> {
-    /// Returns the sample of process `pid`, read during `span`, under a name that was masked.
+    /// Returns the sample of process `pid`, read during `span`, with its masked name.
     pub(super) fn sample(&self, pid: u32, name: Arc<str>, span: ReadSpan) -> ProcessSample {
         ProcessSample {
             id: ProcessId {
@@ -41,8 +41,8 @@ impl StatLine<'_> {
     }
 }
 
-/// `pid (name) state …`: the name may hold anything, brackets too, so the last `)` ends it. Fields
-/// are counted as in proc(5), where the state is field 3.
+/// Parses `pid (name) state …`. The name may contain anything, including brackets, so the last `)`
+/// ends it. Fields are numbered as in proc(5), where the state is field 3.
 pub(super) fn parse(line: &[u8], units: KernelUnits) -> Option<StatLine<'_>> {
     let line = line.strip_suffix(b"\n")?;
     let open = line.iter().position(|b| *b == b'(')?;
@@ -81,7 +81,7 @@ pub(super) mod tests {
         page_bytes: 4096,
     };
 
-    /// A line with the fields that matter and `0` in the others.
+    /// Returns a line with the relevant fields, and `0` in all others.
     pub(in crate::source::process) fn line(
         pid: u32,
         name: &str,
