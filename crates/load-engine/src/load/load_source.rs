@@ -18,11 +18,20 @@ pub(crate) const HEAD_START_NS: u64 = 2_000_000;
 /// Time from a change of the load to its instant that threads of one process need to hear of it.
 pub(crate) const CHANGE_LEAD_NS: u64 = 20_000_000;
 
+/// Reason for which a step does not begin whose connections could be opened in part only.
+pub(crate) const TOO_FEW_OPENED: &str = "too many connections could not be opened";
+
 /// Maker of the load of one step. The controller decides the times, and calls each method at most
 /// once in each of its cycles. Users, sessions and connections are details of the implementation.
 pub(crate) trait LoadSource {
     /// Returns the state of the preparation that must end before the load begins.
     fn preparation(&mut self) -> Preparation;
+
+    /// Returns the number of attempts to connect that failed before the load began; 0 where the first
+    /// failure ends the preparation.
+    fn failed_connects(&self) -> u64 {
+        0
+    }
 
     /// Returns the time, in nanoseconds, that must lie between `begin` and the first arrival so
     /// that all threads or processes are ready for it.
@@ -132,10 +141,23 @@ pub(crate) struct CollectedStep {
     /// worker processes made the load.
     #[serde(skip)]
     pub(crate) sessions_by_segment: Vec<SessionUse>,
+    /// State of a load of held connections; absent for other loads.
+    pub(crate) held: Option<HeldOutcome>,
     /// Information about the worker processes that made the load; absent where this process made
     /// it.
     #[serde(skip)]
     pub(crate) processes: Option<LoadProcesses>,
+}
+
+/// State of a load of held connections at the end of a step.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct HeldOutcome {
+    /// Results of the last message on each connection, under its operation; empty if there were none.
+    pub(crate) checks: BTreeMap<String, Operation>,
+    /// Number of connections that are open.
+    pub(crate) open: u64,
+    /// Number of attempts to connect that failed.
+    pub(crate) failed_connects: u64,
 }
 
 /// Information about the worker processes that made a load.
@@ -193,8 +215,23 @@ impl CollectedStep {
                 .collect::<Result<_, _>>()?,
             sessions: SessionUse::merged(parts.iter().filter_map(|part| part.sessions.as_ref()))?,
             sessions_by_segment: Vec::new(),
+            held: HeldOutcome::merged(parts.iter().filter_map(|part| part.held.as_ref()))?,
             processes: None,
         })
+    }
+}
+
+impl HeldOutcome {
+    fn merged<'a>(parts: impl Iterator<Item = &'a Self>) -> Result<Option<Self>, HistogramError> {
+        let parts: Vec<&Self> = parts.collect();
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            checks: Operation::merged_by_name(parts.iter().map(|part| &part.checks))?,
+            open: parts.iter().map(|part| part.open).sum(),
+            failed_connects: parts.iter().map(|part| part.failed_connects).sum(),
+        }))
     }
 }
 

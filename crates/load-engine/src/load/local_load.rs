@@ -241,6 +241,7 @@ impl LoadSource for LocalLoad {
             } else {
                 Vec::new()
             },
+            held: None,
             processes: None,
         }
     }
