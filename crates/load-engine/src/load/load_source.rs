@@ -15,7 +15,8 @@ use crate::record::interval::Interval;
 /// Time between the end of the preparation and the first arrival, where one process makes the load.
 pub(crate) const HEAD_START_NS: u64 = 2_000_000;
 
-/// Time from a change of the load to its instant that threads of one process need to hear of it.
+/// Time that threads of one process need to notice a change of the load before its instant, in
+/// nanoseconds.
 pub(crate) const CHANGE_LEAD_NS: u64 = 20_000_000;
 
 /// Reason for which a step does not begin whose connections could be opened in part only.
@@ -42,16 +43,16 @@ pub(crate) trait LoadSource {
     /// Sets the instants of the step, and lets all threads or processes begin.
     fn begin(&mut self, segments: &Segments);
 
-    /// Time from a change to its instant that everybody needs to hear of it; `None` where the load follows
-    /// no curve.
+    /// Returns the time, in nanoseconds, that all threads or processes need to receive a change of
+    /// the load before its instant. `None` if the load cannot be changed.
     fn change_lead_ns(&self) -> Option<u64> {
         None
     }
 
-    /// Makes the load follow another curve from an instant on, which begins a segment.
+    /// Makes the load follow another curve from an instant on, at which a new segment begins.
     ///
     /// # Errors
-    /// Fails if it cannot make such a load; nothing changes then.
+    /// Fails if the source cannot make such a load. Nothing changes then.
     fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
         let _ = change;
         Err(ChangeError::HeldConnections)

@@ -23,7 +23,7 @@ struct Echo {
 }
 
 impl Echo {
-    /// Begins to serve, for as long as the process lives.
+    /// Starts the server, which runs until the process ends, and returns its address.
     fn serve(self: Arc<Self>) -> io::Result<std::net::SocketAddr> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
