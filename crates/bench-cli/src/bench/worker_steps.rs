@@ -7,7 +7,7 @@ use load_engine::{
 use serde::Serialize;
 
 use super::Bench;
-use crate::follower::EvidenceSource;
+use super::follower::EvidenceSource;
 
 /// Error for a call that needs worker processes, if none were set.
 const NO_WORKERS: &str = "there are no worker processes";
