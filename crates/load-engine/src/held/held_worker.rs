@@ -69,17 +69,17 @@ pub(crate) struct HeldState<F> {
     pub(crate) waiting: WaitStrategy,
     /// Number of open connections.
     pub(crate) open: Arc<AtomicU64>,
-    /// Number of connections of each worker of this process after its last command.
+    /// Number of connections of each worker of this process, updated after each command.
     pub(crate) connections: Vec<AtomicU64>,
-    /// Share of the load that this process makes.
+    /// Share of this process in the load of all processes.
     pub(crate) process: WorkerShare,
 }
 
 /// State of one worker, owned by the main task of its runtime.
 pub(crate) struct HeldWorker<F: ConnectionFactory> {
-    /// Share of the load of all processes.
+    /// Share of this worker in the load of all processes.
     worker: WorkerShare,
-    /// Share of what this process has.
+    /// Share of this worker in the load of its process.
     thread: WorkerShare,
     state: Arc<HeldState<F>>,
     pacer: Pacer,
@@ -177,7 +177,8 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         }
     }
 
-    /// Forgets connections that were lost; records them as lost in `step`, where it has opened them.
+    /// Forgets lost connections. If `step` is given, which has opened them, records each of them
+    /// there as lost.
     fn forget_lost(&mut self, step: Option<&Arc<HeldStep>>) {
         self.connections.retain(|connection| {
             let lost = connection.failure();

@@ -67,8 +67,8 @@ fn seconds_until(result: &StepResult, applied: AppliedChange) -> f64 {
     (applied.at_ns - result.step.window.measure_start_ns) as f64 / 1e9
 }
 
-/// Asserts that the series of the intended rate has the mean of each interval: of the first rate before
-/// the change, of the second one after it.
+/// Verifies the series of the intended rate: in each interval it must be the mean of the first rate
+/// before the change and the second rate after it, weighted by time.
 fn assert_intended(result: &StepResult, applied: AppliedChange, rates: [f64; 2]) {
     let window = result.step.window;
     let intended = series(result, "load.intended_rate_per_s");
