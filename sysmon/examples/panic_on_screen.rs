@@ -1,4 +1,5 @@
-//! Takes the terminal as `sysmon watch` does, draws, and panics: the tests see what is left of it.
+//! Switches the terminal as `sysmon watch` does, draws, and panics. Tests look at what remains of the
+//! terminal.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use sysmon::watch::screen::Screen;

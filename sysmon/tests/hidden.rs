@@ -1,5 +1,5 @@
-//! A recorder that may not see everything says so: processes that `/proc` hides, files that it may
-//! not read, and a machine that tells nothing at all.
+//! Tests of a recorder that may not see everything and must say so: processes that `/proc` hides, files that
+//! it may not read, and a machine without any figures.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -20,7 +20,8 @@ fn messages(report: &Report) -> Vec<&str> {
     report.warnings.iter().map(|w| w.message.as_str()).collect()
 }
 
-/// What a recorder of user nobody has where a process of root's and one of nobody's sleep.
+/// Returns the report of a recorder of user nobody, on a system where a process of root and one of nobody are
+/// sleeping.
 fn of_nobody(hidepid: &str) -> Option<Report> {
     let home = Home::new();
     let script = format!(
@@ -73,7 +74,7 @@ fn processes_of_which_only_the_number_shows_are_counted() {
     };
     assert_eq!(sleepers(&report), 1, "one of two");
     let told = messages(&report);
-    // The shell, its sleeper and the one that waits for ours are root's.
+    // The shell, its sleeping child and the process that waits for the test's are root's.
     let counted = told
         .iter()
         .any(|m| m.starts_with("processes is absent for ") && m.contains("/stat: "));
@@ -120,14 +121,14 @@ fn a_machine_that_tells_nothing_is_a_failure_and_no_success_without_a_word() {
     }
 }
 
-/// A process of a made-up tree; what it has read and written is told only `if_readable`.
+/// Writes a process into a made-up tree. Its transfers can be read only with `if_readable`.
 fn process(root: &Path, pid: u32, if_readable: bool) {
     let own = root.join(format!("proc/{pid}"));
     fs::create_dir_all(&own).unwrap();
     let line = format!("{pid} (server) S 1 1 1 0 -1 0 0 0 0 0 5 5 0 0 20 0 1 0 {pid} 0 9 ");
     fs::write(own.join("stat"), line + &"0 ".repeat(30) + "\n").unwrap();
     let io = "rchar: 1\nwchar: 1\nread_bytes: 1\nwrite_bytes: 1\n";
-    // Root may read every file, so that one that is a directory stands for one that is denied.
+    // Root may read every file, so a directory stands for a file that cannot be read.
     if if_readable {
         fs::write(own.join("io"), io).unwrap();
     } else {

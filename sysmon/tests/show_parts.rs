@@ -1,4 +1,4 @@
-//! `sysmon show` of a recording whose raw samples were rotated: its parts are one.
+//! Tests of `sysmon show` for a recording whose raw samples were rotated: its parts are shown as one.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
@@ -29,8 +29,8 @@ fn header(run_id: &str) -> RawHeader {
     RawHeader::new(&report, SECOND)
 }
 
-/// Samples of 45 seconds in five files of ten seconds: a load of the second's number, and memory
-/// that was first read in the 15th second.
+/// Writes samples of 45 seconds in five files of ten seconds each: a load whose value is the number of the
+/// second, and memory that was first read in the 15th second.
 fn record(home: &Home, run_id: &str) {
     let rotation = Rotation {
         age_ns: Some(10 * SECOND),
@@ -64,7 +64,7 @@ fn json(home: &Home, args: &[&str]) -> Value {
     serde_json::from_str(&home.show(&args)).unwrap()
 }
 
-/// One series with its figures.
+/// Returns one series with its figures.
 fn series<'a>(json: &'a Value, name: &str) -> &'a Value {
     let mut all = json["series"].as_array().unwrap().iter();
     all.find(|series| series["name"] == name).unwrap()
@@ -112,8 +112,8 @@ fn parts_stand_in_order_of_time_whatever_their_names_and_what_lies_between_is_a_
     let home = Home::new();
     record(&home, "run");
     let path = |number| paths::part(&home.report_path(), number);
-    // The first takes the name behind the last, the second is gone, the third was copied, and the
-    // fourth was never closed.
+    // The first file gets a name after the last, the second is removed, the third is copied, and the fourth
+    // was never closed.
     fs::rename(path(1), path(6)).unwrap();
     fs::remove_file(path(2)).unwrap();
     fs::copy(path(3), path(9)).unwrap();
@@ -159,7 +159,7 @@ fn parts_stand_in_order_of_time_whatever_their_names_and_what_lies_between_is_a_
         "There are no samples of 11.0 s, from 10.0 s to 21.0 s after the start."
     );
 
-    // What --keep has removed is no part of it either.
+    // Files that --keep has removed are no part of it either.
     fs::remove_file(path(6)).unwrap();
     let gone = "There are no samples of 21.0 s, from 0 s to 21.0 s after the start.";
     assert!(notes(&json(&home, &[&part(5)])).contains(&gone));

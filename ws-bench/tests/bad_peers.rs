@@ -1,4 +1,5 @@
-//! Servers that misbehave: each way is an outcome of its own kind, and none a hang or a panic.
+//! Tests with servers that misbehave: each kind of misbehaviour has a result of its own, and none makes the
+//! bench hang or panic.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,10 +22,10 @@ use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::WebSocketServer;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
-/// Treatment of a connection by a peer that no longer behaves.
+/// Misbehaviour of a server on a connection.
 type Manner = fn(TcpStream);
 
-/// A server that echoes on its first `good` connections and misbehaves on all others.
+/// Starts a server that echoes on its first `good` connections and misbehaves on all others.
 fn peer(good: u64, manner: Manner) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -82,7 +83,7 @@ fn wrong_key(stream: TcpStream) {
 
 fn silence(mut stream: TcpStream) {
     let mut rest = Vec::new();
-    // Until the client gives up.
+    // Reads until the client gives up.
     let _ = stream.read_to_end(&mut rest);
 }
 
@@ -101,7 +102,7 @@ fn hangs_up(mut stream: TcpStream) {
     read_request(&mut stream);
 }
 
-/// Two connections behave: the probe's, and one of the first step's two.
+/// The server behaves on two connections: that of the probe, and one of the first step's two.
 fn second_step(manner: Manner) -> (Report, String) {
     let place = TestDirectory::new();
     let url = peer(2, manner);
@@ -158,7 +159,7 @@ fn drops(stream: TcpStream) {
     };
     let mut stream = socket.get_ref();
     stream.shutdown(Shutdown::Write).unwrap();
-    // What the client still sends is read, or the system would reset the connection.
+    // Reads what the client still sends, because the system would otherwise reset the connection.
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
@@ -185,7 +186,7 @@ fn sends_garbage(stream: TcpStream) {
         return;
     };
     thread::sleep(Duration::from_millis(100));
-    // A frame with all reserved bits set.
+    // Frame with all reserved bits set.
     let _ = socket.get_mut().write_all(&[0xF2, 0x01, 0x00]);
     while socket.read().is_ok() {}
 }
@@ -212,7 +213,7 @@ fn each_way_to_fail_an_open_connection_has_its_kind() {
     }
 }
 
-/// Stops or kills the server in the middle of a step that was to take longer than any test.
+/// Stops or kills the server in the middle of a step that would take longer than any test.
 fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
     let mut server = server(&[]);
     let place = TestDirectory::new();

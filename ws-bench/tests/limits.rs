@@ -1,4 +1,4 @@
-//! Servers and machines whose limit is known: the bench must find it, and whose it is.
+//! Tests with servers and machines whose limit is known: the bench must find the limit and its owner.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -59,7 +59,7 @@ fn reaching_max_is_no_limit_of_anybody() {
     assert!(place.left_behind().is_empty(), "{:?}", place.left_behind());
 }
 
-/// A limit of 130 open files leaves room for some 50 connections.
+/// A limit of 130 open files leaves room for about 50 connections.
 #[test]
 fn our_own_limit_of_open_files_is_never_the_servers() {
     let server = server(&[]);
@@ -67,7 +67,7 @@ fn our_own_limit_of_open_files_is_never_the_servers() {
     let mut command = limit_of(&place, SHORT);
     command.args(["--url", server.url(), "--max", "1000"]);
     let few_files = || Ok(setrlimit(Resource::RLIMIT_NOFILE, 130, 130)?);
-    // SAFETY: setrlimit is async-signal-safe and touches nothing of this process.
+    // SAFETY: setrlimit is async-signal-safe and changes nothing in this process.
     unsafe { command.pre_exec(few_files) };
     let output = finish(&mut command);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -85,7 +85,8 @@ fn our_own_limit_of_open_files_is_never_the_servers() {
     assert!(report.steps.iter().all(held), "planned no more than fits");
 }
 
-/// The plan fits, then the limit is lowered behind the bench's back: the system refuses sockets.
+/// The planned connections fit. Then the limit is lowered without the bench's knowledge, so that the system
+/// refuses sockets.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_descriptor_that_the_system_refuses_is_ours_too() {
@@ -260,7 +261,7 @@ fn the_shared_runtime_does_the_same() {
     );
 }
 
-/// An echo server that takes every connection and closes those beyond `limit` a moment later.
+/// Starts an echo server that accepts every connection and closes those beyond `limit` a moment later.
 fn drops_beyond(limit: u64) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -297,7 +298,7 @@ fn serve(stream: TcpStream, stays: bool) {
     }
 }
 
-/// After the step of 100 broke, 50 are open: the next step is those, and none of them is lost.
+/// After the step of 100 broke, 50 connections are open. The next step uses these, and loses none of them.
 #[test]
 fn connections_that_a_step_lost_are_not_charged_to_the_next() {
     let place = TestDirectory::new();
@@ -314,8 +315,8 @@ fn connections_that_a_step_lost_are_not_charged_to_the_next() {
     assert_eq!(key.figures["lost_connections"], 0.0);
 }
 
-/// The bench itself is stopped for longer than its bound: the step is tried again, and nothing is
-/// said against the server.
+/// The bench itself is stopped for longer than its bound. The step must be tried again, and the server must
+/// not be accused.
 #[test]
 fn a_generator_that_stood_still_acquits_the_server() {
     let server = server(&[]);
@@ -374,8 +375,8 @@ fn the_busiest_thread_of_the_generator_is_told() {
     }
 }
 
-/// A generator with one thread that never sleeps is at work, or waits for a CPU, all the time, whatever
-/// the speed of the machine: a bound that no server keeps is then not the server's to answer for.
+/// A generator with one thread that never sleeps is at work, or waits for a CPU, all the time, on a machine
+/// of any speed. If no server can keep the bound, the generator must be named as the owner.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_generator_whose_only_thread_is_full_accuses_itself() {
@@ -385,7 +386,8 @@ fn a_generator_whose_only_thread_is_full_accuses_itself() {
     let mut lines = status.lines();
     let allowed = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     let first = allowed.unwrap().trim().split([',', '-']).next().unwrap();
-    // It spins for half a millisecond before each message, and messages come every quarter of one.
+    // The generator spins for half a millisecond before each message, but a message is due every quarter of a
+    // millisecond.
     let args = [
         "limit",
         "--run-dir",
@@ -420,7 +422,7 @@ fn a_generator_whose_only_thread_is_full_accuses_itself() {
     );
 }
 
-/// A rule that the user set must end a step soon after the server hangs, however long it is.
+/// A rule of the user must end a step soon after the server hangs, however long the step is.
 #[test]
 fn a_stop_rule_ends_a_step_whose_server_hangs() {
     let server = server(&[]);
@@ -446,7 +448,7 @@ fn a_stop_rule_ends_a_step_whose_server_hangs() {
     let hung = Instant::now();
     let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
-    // The bound, 2 s to see it, and as much again for the end of the run.
+    // The bound, 2 s to notice, and 2 s for the end of the run.
     let bound = Duration::from_millis(500) + Duration::from_secs(4);
     assert!(hung.elapsed() < bound, "{:?}: {said}", hung.elapsed());
     assert!(matches!(
