@@ -1,4 +1,4 @@
-//! Common parts of the tests: a real server, the program, and checks of what either left behind.
+//! Common parts of the tests: a real server, the program, and checks that neither has left anything behind.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub(crate) fn sweep(place: &TestDirectory, args: &str) -> Command {
 pub(crate) struct Ran {
     pub(crate) report: Report,
     pub(crate) code: i32,
-    /// All text that the program printed.
+    /// All text that the program printed, on both streams.
     pub(crate) said: String,
 }
 
