@@ -93,7 +93,6 @@ const CASES: &[Case] = &[
 /// Latest instant of the signal, counted from the tool's first line; the longest of these runs last a little
 /// longer.
 const LATEST: Duration = Duration::from_secs(5);
-/// Time-out from the signal to the end.
 
 #[test]
 fn interrupted_at_any_instant_a_tool_saves_its_report_and_leaves_nothing() {
