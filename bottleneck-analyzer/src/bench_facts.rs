@@ -114,14 +114,18 @@ impl<'a> BenchFacts<'a> {
 
     /// Iterates over the steps that gates and errors are judged by, with their indices in the report: all
     /// steps with the setting of the operating point. Incomplete ones are included, because a fault may have
-    /// ended them. Without an operating point: all steps in which a request was made.
+    /// ended them. Without an operating point: all steps in which a request was made. Steps
+    /// that a search tried on the way to its result are not judged.
     pub(crate) fn judged_steps(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         let point = self.operating_step().map(|(_, step)| &step.parameters);
         let asked = |step: &Step| step.operations.values().any(|o| o.attempted > 0);
         let steps = self.source.report.steps.iter().enumerate();
-        steps.filter(move |(_, step)| match point {
-            Some(point) => *point == step.parameters,
-            None => asked(step),
+        steps.filter(move |(index, step)| {
+            let is_judged = match point {
+                Some(point) => *point == step.parameters,
+                None => asked(step),
+            };
+            is_judged && !self.source.report.summary.is_on_the_way(*index)
         })
     }
 

@@ -73,7 +73,7 @@ fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendat
             .filter(|i| subject(&steps[*i]) && at_value(&steps[*i]))
             .collect();
     }
-    repeats.retain(|i| completed(&steps[*i]));
+    repeats.retain(|i| completed(&steps[*i]) && !source.report.summary.is_on_the_way(*i));
     repeats.sort_by(|a, b| {
         let speed = |i: &usize| steps[*i].throughput_per_s();
         speed(a).total_cmp(&speed(b))
@@ -81,20 +81,27 @@ fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendat
     repeats
 }
 
-/// Chooses the completed step with the highest throughput.
+/// Chooses the completed step with the highest throughput; of those that a search tried only one that
+/// stands for its result.
 fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     let measured = source.report.steps.iter().enumerate();
     let (step, _) = measured
-        .filter(|(_, s)| completed(s) && s.throughput_per_s() > 0.0)
+        .filter(|(i, s)| {
+            completed(s) && s.throughput_per_s() > 0.0 && !source.report.summary.is_on_the_way(*i)
+        })
         .max_by(|(_, a), (_, b)| a.throughput_per_s().total_cmp(&b.throughput_per_s()))?;
     Some(ChosenStep {
         step,
         recommendation: None,
-        reason: "the step with the highest throughput; the bench recommends no setting".to_owned(),
+        reason: source.report.summary.search_of_step(step).map_or(
+            "the step with the highest throughput; the bench recommends no setting".to_owned(),
+            |(_, search, _)| format!("what the search for a rate knows: {}", search.reason),
+        ),
     })
 }
 
-/// Returns the completed steps with the setting of step `index`, that step included.
+/// Returns the completed steps with the setting of step `index`, that step included. Those that a search
+/// found spoilt are left out.
 pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     let steps = &source.report.steps;
     let Some(chosen) = steps.get(index) else {
@@ -102,7 +109,7 @@ pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     };
     let same = |step: &Step| completed(step) && step.parameters == chosen.parameters;
     (0..steps.len())
-        .filter(|i| *i == index || same(&steps[*i]))
+        .filter(|i| *i == index || same(&steps[*i]) && !source.report.summary.is_on_the_way(*i))
         .collect()
 }
 

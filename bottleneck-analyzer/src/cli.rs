@@ -123,6 +123,12 @@ impl Merge {
         for warning in merged.warnings.iter().filter(is_grave) {
             bench_cli::show(&format!("warning: {}", warning.message));
         }
+        let is_note = |warning: &&Warning| {
+            warning.code == WarningCode::EvidenceMissing && warning.step.is_none()
+        };
+        for note in merged.warnings.iter().filter(is_note) {
+            bench_cli::show(&format!("note: {}", note.message));
+        }
         bench_cli::show(&format!("Wrote {}", self.output.display()));
         Ok(if merged.status == Status::Complete {
             Exit::Done

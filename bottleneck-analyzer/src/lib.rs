@@ -34,6 +34,7 @@ mod postgres;
 mod promises;
 mod queueing;
 mod ranking;
+mod rate_search;
 mod redis;
 mod render;
 mod requests;

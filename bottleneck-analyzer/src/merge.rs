@@ -3,6 +3,7 @@
 
 mod agreement;
 mod error;
+mod host_differences;
 mod missing_load;
 mod worker_report;
 
@@ -11,15 +12,12 @@ use std::path::PathBuf;
 
 use bench_report::histogram::HistogramError;
 use bench_report::{
-    FailureSample, Generator, Load, Operation, PoolUsage, Report, SessionUse, Status, Step,
-    StepEnd, StepSegment, Summary, Warning,
+    ARRIVALS_NOT_MADE, FailureSample, Generator, Load, Operation, PoolUsage, Report, SessionUse,
+    Status, Step, StepEnd, StepSegment, Summary, Warning, WarningCode,
 };
 
 pub(crate) use error::MergeError;
 use worker_report::WorkerReport;
-
-/// Name of a step's figure: the number of arrivals that were planned and that no worker made.
-const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 
 /// Joins the reports of the workers of one load. If a worker's report is missing, a warning names the worker
 /// and the status of the result is failed.
@@ -50,6 +48,9 @@ pub(crate) fn merge(reports: Vec<(PathBuf, Report)>) -> Result<Report, MergeErro
     report.duration_ns = durations.max().unwrap_or(0);
     report.warnings = warnings(&workers, &report.steps);
     report.warnings.extend(doubts);
+    let unlike = host_differences::sentences(&workers).into_iter();
+    let unlike = unlike.map(|told| Warning::new(WarningCode::EvidenceMissing, told));
+    report.warnings.extend(unlike);
     report.status = status(&workers);
     report.config.remove("worker");
     report
@@ -61,11 +62,16 @@ pub(crate) fn merge(reports: Vec<(PathBuf, Report)>) -> Result<Report, MergeErro
 /// Returns the configuration entry that lists the joined reports.
 fn joined(workers: &[WorkerReport]) -> serde_json::Value {
     let each = workers.iter().map(|worker| {
-        serde_json::json!({
+        let mut told = serde_json::json!({
             "i": worker.worker.i,
             "run_id": worker.report.run_id,
             "clock_error_ns": worker.worker.clock_error_ns,
-        })
+        });
+        let differences = host_differences::differences(&workers[0], worker);
+        if !differences.is_empty() {
+            told["environment_differences"] = differences.into();
+        }
+        told
     });
     let first = &workers[0].worker;
     serde_json::json!({

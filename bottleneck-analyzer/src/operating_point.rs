@@ -6,6 +6,7 @@ use crate::assessment::{EvidenceItem, OperatingPoint, RepeatSpread, WorstInterva
 use crate::bench_facts::BenchFacts;
 use crate::json_pointer::escape;
 use crate::requests::{self, PercentileFn};
+use crate::series_reading::measured_intervals;
 use crate::source_report::SourceReport;
 use crate::sweep::describe_setting;
 
@@ -99,20 +100,15 @@ fn worst_interval(bench: &BenchFacts<'_>) -> Option<WorstInterval> {
     let throughput = of_run("throughput_per_s")?;
     let p99 = of_run("latency.p99_ns");
     let intervals = bench.operating_repeats().flat_map(|(_, step)| {
-        let begins = throughput.at_ns.iter().zip(throughput.at_ns.iter().skip(1));
-        let points = begins.zip(throughput.min.iter().skip(1));
-        let window = step.window;
-        points.filter_map(move |((&from, &until), least)| {
-            let inside = from >= window.measure_start_ns && until <= window.measure_end_ns;
-            let inside = inside && from < until;
-            let least = (*least).filter(|_| inside)?;
+        let measured = measured_intervals(throughput, step.window).into_iter();
+        measured.filter_map(move |(index, span, _)| {
             Some(WorstInterval {
                 repeat: step.repeat,
-                at_ns: from - window.measure_start_ns,
-                length_ns: until - from,
-                throughput_per_s: least,
+                at_ns: span.start.saturating_sub(step.window.measure_start_ns),
+                length_ns: span.end - span.start,
+                throughput_per_s: throughput.min.get(index).copied().flatten()?,
                 p99_ns: p99.and_then(|p99| {
-                    let place = p99.at_ns.iter().position(|at| *at == until)?;
+                    let place = p99.at_ns.iter().position(|at| *at == span.end)?;
                     p99.max.get(place).copied().flatten()
                 }),
             })

@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
-use bench_report::Series;
+use bench_report::{Series, Window};
 
 /// Share of a window. If points cover at least this share, the reading stands for the whole window.
 const COVERED: f64 = 0.5;
+
+/// Part of an interval by which it may lie outside of the measured part: a bench looks a moment late.
+const OUTSIDE: u64 = 50;
 
 /// Point of a series: its index, the time that it covers in nanoseconds, and its mean.
 pub(crate) type PointSpan = (usize, Range<u64>, f64);
@@ -84,6 +87,21 @@ impl SeriesReading {
     }
 }
 
+/// Returns the intervals of a bench's series that lie in the measured part of a step: those on both sides
+/// of its start, and its drain, are left out.
+pub(crate) fn measured_intervals(series: &Series, window: Window) -> Vec<PointSpan> {
+    let measured = |(index, span, mean): PointSpan| {
+        // The first interval of a step begins with it, not at the end of the step before.
+        let start_ns = span.start.max(window.start_ns);
+        let length_ns = span.end.checked_sub(start_ns).filter(|ns| *ns > 0)?;
+        let allowed_ns = length_ns / OUTSIDE;
+        let is_inside = start_ns + allowed_ns >= window.measure_start_ns
+            && span.end <= window.measure_end_ns + allowed_ns;
+        is_inside.then_some((index, start_ns..span.end, mean))
+    };
+    series.spans().filter_map(measured).collect()
+}
+
 /// Returns the length of the overlap of `a` and `b`, in nanoseconds.
 pub(crate) fn overlap(a: &Range<u64>, b: &Range<u64>) -> u64 {
     a.end.min(b.end).saturating_sub(a.start.max(b.start))
@@ -113,6 +131,29 @@ mod tests {
         // Most of the high point lies before the window.
         assert_eq!(read(180..400).peak, 2);
         assert!(SeriesReading::over(0, &busy, &(500..600)).is_none());
+    }
+
+    #[test]
+    fn intervals_across_the_start_of_measuring_and_the_drain_are_not_measured() {
+        let points = [1_000, 1_100, 1_205, 1_300, 1_400, 1_502, 1_900].map(|ms| (ms, Some(9.0)));
+        let throughput = series(&points);
+        let measured = |start_ns, measure_start_ns| {
+            let window = Window {
+                start_ns,
+                measure_start_ns,
+                measure_end_ns: 1_500,
+                end_ns: 1_900,
+            };
+            let intervals = measured_intervals(&throughput, window).into_iter();
+            intervals.map(|(_, span, _)| span).collect::<Vec<_>>()
+        };
+        // Warmed up until 1,205 ms.
+        let rest = [1_205..1_300, 1_300..1_400, 1_400..1_502];
+        assert_eq!(measured(1_000, 1_205), rest);
+        // An old report, whose interval lies on both sides of the start.
+        assert_eq!(measured(1_000, 1_150), rest);
+        // Nothing was warmed up: the point at 1,100 ms is the last of the step before.
+        assert_eq!(measured(1_110, 1_110)[0], 1_110..1_205);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bench_report::{Report, Step, StepEnd};
 
-use crate::requests;
+use crate::{rate_search, requests};
 
 /// Setting of a sweep, with its completed repeats.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,11 +37,13 @@ const SWEPT: [&str; 4] = ["pool_size", "connections", "users", "rate_per_s"];
 const SUBJECTS: [&str; 4] = ["driver", "client", "workload", "value_bytes"];
 
 impl Sweep {
-    /// Groups the completed steps of a report into sweeps, by subject.
+    /// Groups the completed steps of a report into sweeps, by subject. Of a search only the
+    /// steps below the limit that it found count.
     pub(crate) fn from_report(report: &Report) -> Vec<Self> {
         let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (index, step) in report.steps.iter().enumerate() {
-            if completed(step) && !step.operations.is_empty() {
+            let is_setting = completed(step) && rate_search::shows_limit(report, index);
+            if is_setting && !step.operations.is_empty() {
                 groups.entry(key(report, step)).or_default().push(index);
             }
         }

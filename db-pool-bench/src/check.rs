@@ -35,6 +35,7 @@ pub(crate) fn run(flags: &ServerCheckFlags) -> anyhow::Result<Exit> {
             client: &client,
             schema: &schema,
             throwaway: server.throwaway,
+            made_by_other_until: None,
             schema_begun: false,
         };
         workload_setup.check()?;

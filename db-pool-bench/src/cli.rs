@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bench_cli::Exit;
+use bench_cli::{Exit, workers};
 use clap::{Parser, Subcommand};
 
 use crate::check::{self, ServerCheckFlags};
@@ -11,6 +11,7 @@ use crate::lifecycle::{self, LifecycleFlags};
 use crate::observe::{self, ObserveFlags};
 use crate::scale::{self, ScaleFlags};
 use crate::sweep::{self, SweepFlags};
+use crate::worker::PoolWorker;
 use crate::workload_commands::{self, WorkloadCommandFlags};
 
 /// Finds the PostgreSQL connection-pool size to run with, and shows where the time goes.
@@ -50,6 +51,9 @@ pub(crate) enum PoolBenchCommand {
     /// Check that a server allows a run; nothing is left there
     #[command(hide = true)]
     Check(ServerCheckFlags),
+    /// Make a share of the load, as the process that started this one orders on stdin
+    #[command(hide = true)]
+    Worker,
 }
 
 /// Parses the command line and runs the command that it names.
@@ -68,6 +72,7 @@ impl PoolBenchCommand {
             Self::Observe(flags) => observe::run(&flags),
             Self::Workload(flags) => workload_commands::run(&flags),
             Self::Check(flags) => check::run(&flags),
+            Self::Worker => workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(PoolWorker(cli))),
         }
     }
 }
@@ -96,7 +101,7 @@ mod tests {
         let mut all = Vec::new();
         helps(&cli, "", &mut all);
         let scenarios = all.iter().filter(|(name, _)| {
-            let trivial = ["help", "generate", "list", "describe"];
+            let trivial = ["help", "generate", "list", "describe", "worker"];
             !trivial.iter().any(|word| name.contains(word))
         });
         let mut seen = 0;

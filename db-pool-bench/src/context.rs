@@ -7,21 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench_cli::bench::Bench;
-use bench_cli::load::StepFlags;
-use bench_cli::{FindRateFlags, RateFinder, Remedy as _};
-use bench_report::clock::monotonic_ns;
-use bench_report::{Generator, Step, StepEnd, Warning, WarningCode, Window};
+use bench_cli::Remedy as _;
+use bench_cli::bench::{Bench, EvidenceSource};
+use bench_cli::host_worker::HostWorker;
+use bench_report::{StepEnd, Warning, WarningCode};
 use load_engine::{StepPlan, StopRule};
 use testbed::{Faults, Proxy};
 
 use crate::conditions::Conditions;
-use crate::defaults::DEFAULTS;
 use crate::drivers::{Deadpool, Direct, Driver, DriverSetup, Sqlx, Wire};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
 use crate::time_shares::{self, ExtraUsers};
-use crate::workloads::{Schema, SqlWorkload};
+use crate::worker::DriverOrder;
+use crate::workloads::{Schema, SqlWorkload, WorkloadText};
 use pg_connect::Address;
 use pg_evidence::EvidenceCollector;
 
@@ -53,6 +52,8 @@ pub(crate) struct ScenarioContext<'a> {
     flags: &'a TargetFlags,
     workload: Arc<SqlWorkload>,
     proxies: BTreeMap<Duration, Proxy>,
+    /// Share of the run that this process makes beside those on other hosts.
+    host: Option<HostWorker>,
 }
 
 impl<'a> ScenarioContext<'a> {
@@ -78,7 +79,14 @@ impl<'a> ScenarioContext<'a> {
             flags,
             workload,
             proxies: BTreeMap::new(),
+            host: None,
         })
+    }
+
+    /// Makes the steps those of a run that other hosts make too, where there is a `host`.
+    pub(crate) fn among_hosts(mut self, host: Option<HostWorker>) -> Self {
+        self.host = host;
+        self
     }
 
     /// Returns true if guards apply, because the server is not a throwaway one.
@@ -109,47 +117,78 @@ impl<'a> ScenarioContext<'a> {
         let setup = self.setup(variant, step.seed)?;
         let mut step = step.clone();
         step.stop_rules = self.stop_rules(&step.stop_rules);
-        let step = &step;
-        let (bench, collector) = (&mut *self.bench, &mut self.collector);
-        let index = match variant.driver {
-            Driver::Wire => bench.step(step, &Arc::new(Wire(setup)), collector),
-            Driver::Direct => bench.step(step, &Arc::new(Direct(setup)), collector),
-            Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), collector),
-            Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), collector),
-        }?;
-        let seen = collector.end_step();
-        time_shares::record(&mut bench.report.steps[index], seen, ExtraUsers::default());
-        bench.save();
+        let watches = self.host.is_none_or(|host| host.watches_server());
+        let index = if self.bench.has_workers() {
+            let order = self.order(variant, &setup)?;
+            self.bench
+                .step_on_workers(&step, &order, &mut self.collector)?
+        } else {
+            let mut nobody = ();
+            let evidence: &mut dyn EvidenceSource = if watches {
+                &mut self.collector
+            } else {
+                &mut nobody
+            };
+            step_here(self.bench, &step, (variant.driver, setup), evidence)?
+        };
+        if watches {
+            let seen = self.collector.end_step();
+            let step = &mut self.bench.report.steps[index];
+            if self.host.is_none() {
+                time_shares::record(step, seen, ExtraUsers::default());
+            } else {
+                // The sessions are those of all hosts, and the users of this one are a share.
+                step.server = Some(seen);
+            }
+        }
+        self.bench.save();
+        self.bench.check_workers()?;
         Ok(Some(index))
     }
 
-    /// Begins a search for the highest rate of arrivals under `setting`.
-    pub(crate) fn search(
-        &mut self,
-        setting: &str,
-        search: &FindRateFlags,
-        step: &StepFlags,
-    ) -> RateFinder {
-        RateFinder::begin(self.bench, setting, &search.find_rate, (step, DEFAULTS))
-    }
-
-    /// Runs one step of a search on `variant` and passes its result to the search. Returns the step's index
-    /// in the report, as [`ScenarioContext::step`] does.
+    /// Runs `steps`, in their order, until all are done or a signal comes; `after` is told of each that
+    /// ran.
     ///
     /// # Errors
     /// As [`ScenarioContext::step`].
-    pub(crate) fn step_of_search(
+    pub(crate) fn run_planned(
         &mut self,
-        search: &mut RateFinder,
-        step: &StepPlan,
-        variant: Variant,
-    ) -> anyhow::Result<Option<usize>> {
-        let index = self.step(step, variant)?;
-        // A step that could not run is the last one in the report, too: as a failed step.
-        if let Some(last) = self.bench.report.steps.len().checked_sub(1) {
-            search.record(self.bench, index.unwrap_or(last));
+        steps: Vec<(Variant, StepPlan)>,
+        mut after: impl FnMut(&mut Bench, usize, Variant),
+    ) -> anyhow::Result<()> {
+        for (variant, step) in steps {
+            let host = self.host;
+            let is_ready = host.is_none_or(|host| host.await_preparation(self.bench, &step));
+            if !is_ready || self.bench.interrupted() {
+                break;
+            }
+            let Some(index) = self.step(&step, variant)? else {
+                continue;
+            };
+            after(self.bench, index, variant);
+            let end = &self.bench.report.steps[index].end;
+            if let (Some(host), StepEnd::Stopped { .. }) = (host, end) {
+                self.bench.warn(host.stopped_in(index));
+                self.bench.save();
+            }
         }
-        Ok(index)
+        Ok(())
+    }
+
+    /// Returns what worker processes need for a step on `variant`.
+    fn order(&mut self, variant: Variant, setup: &DriverSetup) -> anyhow::Result<DriverOrder> {
+        let delay = variant.conditions.network_delay;
+        Ok(DriverOrder {
+            throwaway_url: self.server.started_url().map(str::to_owned),
+            way: self.server.address.settled_way(),
+            proxy: self.proxy(delay)?.map(Proxy::address),
+            application: setup.application.clone(),
+            driver: variant.driver,
+            connections: variant.connections,
+            hold: setup.hold,
+            workload: WorkloadText::new(&self.workload),
+            seed: setup.seed,
+        })
     }
 
     /// Returns true if the server has room for `connections`. If it returns false (too few connections are
@@ -175,7 +214,7 @@ impl<'a> ScenarioContext<'a> {
         self.bench
             .line(&format!("{} was left out: {reason}", step.name));
         self.bench
-            .push_step(not_begun(step, reason), Vec::new(), warnings);
+            .push_step(step.not_begun(reason), Vec::new(), warnings);
         false
     }
 
@@ -199,15 +238,43 @@ impl<'a> ScenarioContext<'a> {
 
     /// Returns the server's address. With a `delay`, returns the address of a proxy that adds it.
     fn address(&mut self, delay: Duration) -> anyhow::Result<Address> {
-        let address = &self.server.address;
+        let server = self.server;
+        Ok(match self.proxy(delay)? {
+            Some(proxy) => server.address.through(proxy.address()),
+            None => server.address.clone(),
+        })
+    }
+
+    /// Returns the proxy that adds `delay`; `None` where there is nothing to add.
+    fn proxy(&mut self, delay: Duration) -> anyhow::Result<Option<&Proxy>> {
         if delay.is_zero() {
-            return Ok(address.clone());
+            return Ok(None);
         }
-        let proxy = match self.proxies.entry(delay) {
+        Ok(Some(match self.proxies.entry(delay) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(proxy(address, delay)?),
-        };
-        Ok(address.through(proxy.address()))
+            Entry::Vacant(entry) => entry.insert(proxy(&self.server.address, delay)?),
+        }))
+    }
+}
+
+/// Makes the load of a step in this process, without worker processes.
+fn step_here(
+    bench: &mut Bench,
+    step: &StepPlan,
+    (driver, setup): (Driver, DriverSetup),
+    evidence: &mut dyn EvidenceSource,
+) -> anyhow::Result<usize> {
+    match driver {
+        Driver::Wire => bench.step(step, &Arc::new(Wire(setup)), evidence),
+        Driver::Direct => bench.step(step, &Arc::new(Direct(setup)), evidence),
+        Driver::Deadpool => bench.step(step, &Arc::new(Deadpool(setup)), evidence),
+        Driver::Sqlx => bench.step(step, &Arc::new(Sqlx(setup)), evidence),
+    }
+}
+
+impl AsMut<Bench> for ScenarioContext<'_> {
+    fn as_mut(&mut self) -> &mut Bench {
+        self.bench
     }
 }
 
@@ -229,35 +296,6 @@ fn proxy(address: &Address, delay: Duration) -> anyhow::Result<Proxy> {
         ..Faults::default()
     };
     Proxy::start(target, faults).context("cannot start a proxy")
-}
-
-/// Creates the record of a step that could not begin.
-pub(crate) fn not_begun(step: &StepPlan, reason: String) -> Step {
-    let now_ns = monotonic_ns();
-    let load = step.load.reported(0);
-    Step {
-        name: step.name.clone(),
-        parameters: step.parameters.clone(),
-        repeat: step.repeat,
-        window: Window {
-            start_ns: now_ns,
-            measure_start_ns: now_ns,
-            measure_end_ns: now_ns,
-            end_ns: now_ns,
-        },
-        load,
-        operations: BTreeMap::new(),
-        parts: BTreeMap::new(),
-        failures: Vec::new(),
-        pool: None,
-        server: None,
-        generator: Generator::default(),
-        curve: None,
-        segments: Vec::new(),
-        sessions: None,
-        figures: BTreeMap::new(),
-        end: StepEnd::Failed { reason },
-    }
 }
 
 #[cfg(test)]

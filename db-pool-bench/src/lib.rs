@@ -28,9 +28,11 @@ mod failure;
 #[cfg(test)]
 mod golden;
 mod lifecycle;
+mod load_sharing;
 mod observe;
 mod one_pool;
 mod protocol;
+mod queue;
 mod recommendation;
 mod remedy;
 mod results;
@@ -42,6 +44,7 @@ mod target;
 mod text;
 mod time_shares;
 mod wire;
+mod worker;
 mod workload_commands;
 mod workloads;
 

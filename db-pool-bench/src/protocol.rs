@@ -2,9 +2,11 @@
 
 use clap::ValueEnum;
 use pgbench_script::ValueMode;
+use serde::{Deserialize, Serialize};
 
 /// Protocol by which statements are sent to the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Protocol {
     /// Text with the values written into it; nothing is prepared
     Simple,

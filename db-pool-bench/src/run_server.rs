@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bench_cli::ScenarioName;
 use bench_cli::bench::Bench;
+use bench_cli::host_worker::{self, HostWorker};
 use bench_report::report::own_name;
-use load_engine::Phase;
+use load_engine::{Phase, WallTime};
 use pg_evidence::{Client, settings};
 use serde_json::json;
 
@@ -15,6 +16,7 @@ use crate::context::ScenarioContext;
 use crate::control::{ControlRuntime, clean_up};
 use crate::drivers::Driver;
 use crate::failure::from_wire;
+use crate::load_sharing::PlannedRun;
 use crate::remedy::{self, Purpose};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
@@ -29,6 +31,18 @@ pub(crate) struct RunServer {
     pub(crate) schema: Schema,
     /// True as soon as the schema may exist on the server.
     begun: bool,
+    /// Run of several hosts that this one is a part of.
+    hosts: Option<HostsRun>,
+}
+
+/// Run of one load by several hosts, of which this process is one.
+#[derive(Debug, Clone, Copy)]
+struct HostsRun {
+    host: HostWorker,
+    /// Start of its first step.
+    starts: WallTime,
+    /// Instant at which its last step is over on every host.
+    over: WallTime,
 }
 
 /// Returns the program, version and scenario name for a report.
@@ -69,7 +83,24 @@ impl RunServer {
             server,
             schema: Schema::for_run(&own_name(&bench.report.run_id)),
             begun: false,
+            hosts: None,
         }))
+    }
+
+    /// Makes this the server of a run that several hosts make as `planned`, where there is a `host`: the
+    /// schema is one for all, and worker 0 makes and removes it.
+    pub(crate) fn among_hosts(
+        mut self,
+        bench: &Bench,
+        host: Option<HostWorker>,
+        planned: &PlannedRun,
+    ) -> Self {
+        let starts = planned.steps.first().and_then(|(_, plan)| plan.starts_at);
+        if let (Some(host), Some(starts), Some(over)) = (host, starts, planned.over) {
+            self.schema = Schema::for_run(&host_worker::data_name(bench));
+            self.hosts = Some(HostsRun { host, starts, over });
+        }
+        self
     }
 
     /// Creates or finds the tables, and lets the server verify the statements. `None` if a signal is
@@ -100,6 +131,10 @@ impl RunServer {
             client: &client,
             schema: &self.schema,
             throwaway: self.server.throwaway,
+            made_by_other_until: self
+                .hosts
+                .filter(|hosts| !hosts.host.owns_data())
+                .map(|hosts| hosts.starts),
             schema_begun: false,
         };
         let prepared = workload_setup.prepare(selection);
@@ -131,7 +166,8 @@ impl RunServer {
         flags: &'a TargetFlags,
         workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<ScenarioContext<'a>> {
-        ScenarioContext::begin(bench, flags, &self.server, &self.schema, workload)
+        let context = ScenarioContext::begin(bench, flags, &self.server, &self.schema, workload)?;
+        Ok(context.among_hosts(self.hosts.map(|hosts| hosts.host)))
     }
 
     /// Drops the run's schema, unless the run started the server itself: that server is stopped with
@@ -139,6 +175,10 @@ impl RunServer {
     pub(crate) fn clean_up(self, bench: &mut Bench) {
         if !self.begun || self.server.is_started_here() {
             return;
+        }
+        if let Some(hosts) = self.hosts {
+            // Others use the tables until then; who is interrupted must not leave any.
+            HostWorker::await_instant(bench, hosts.over);
         }
         let address = &self.server.address;
         if let Err(reason) = clean_up(address, &self.schema, bench.interrupted()) {

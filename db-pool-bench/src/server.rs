@@ -73,6 +73,11 @@ impl ServerUnderTest {
         }))
     }
 
+    /// Returns the URL of the server that this value started; it holds a password.
+    pub(crate) fn started_url(&self) -> Option<&str> {
+        self.started.as_ref().map(Postgres::url)
+    }
+
     /// Returns true if this value started the server, so that dropping it stops the server and removes its
     /// files.
     pub(crate) fn is_started_here(&self) -> bool {

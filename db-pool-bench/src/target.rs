@@ -31,7 +31,7 @@ pub(crate) struct TargetFlags {
     #[arg(long, value_parser = flags::percent, value_name = "PERCENT")]
     pub(crate) most_connections: Option<f64>,
 
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     #[command(flatten)]
     pub(crate) workload: WorkloadFlags,
 

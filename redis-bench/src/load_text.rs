@@ -22,32 +22,40 @@ pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
 }
 
 /// Returns a description of a load that changes within a step: `arrivals per second as in ramp:10..200/5m`.
-fn curve_sentence(curve: &StepCurve) -> String {
+/// `is_changed` is true if that was changed while a step ran.
+fn curve_sentence(curve: &StepCurve, is_changed: bool) -> String {
+    let changed = if is_changed {
+        ", changed while a step ran"
+    } else {
+        ""
+    };
     let spawned = curve.spawn_per_s.map_or_else(String::new, |per_s| {
         format!(", at most {} started a second", table::three_digits(per_s))
     });
-    match curve.unit {
-        CurveUnit::RatePerS => format!(
-            "arrivals per second as in {}, latency from the instant each was due",
-            curve.written
+    // With a spawn rate, or a change while a step ran, the load changes although a number was given.
+    let is_number = curve.written.parse::<f64>().is_ok();
+    let written = &curve.written;
+    match (curve.unit, is_number) {
+        (CurveUnit::RatePerS, true) => {
+            format!("{written} arrivals per second{changed}, latency from the instant each was due")
+        }
+        (CurveUnit::RatePerS, false) => format!(
+            "arrivals per second as in {written}{changed}, latency from the instant each was due"
         ),
-        // With a spawn rate the load changes although the number of users is fixed.
-        CurveUnit::Users if curve.written.parse::<f64>().is_ok() => format!(
-            "{} users{spawned}, who wait for their answers, latency of calls",
-            curve.written
+        (CurveUnit::Users, true) => format!(
+            "{written} users{spawned}{changed}, who wait for their answers, latency of calls"
         ),
-        CurveUnit::Users => format!(
-            "users as in {}{spawned}, who wait for their answers, latency of calls",
-            curve.written
+        (CurveUnit::Users, false) => format!(
+            "users as in {written}{spawned}{changed}, who wait for their answers, latency of calls"
         ),
     }
 }
 
 /// Returns a description of the load of a run, for the beginning of its text.
 pub(crate) fn load_sentence(report: &Report) -> String {
-    let curve = report.steps.iter().find_map(|step| step.curve.as_ref());
-    if let Some(curve) = curve {
-        return curve_sentence(curve);
+    let mut curves = report.steps.iter().filter_map(|step| step.curve.as_ref());
+    if let Some(curve) = curves.clone().next() {
+        return curve_sentence(curve, curves.any(|curve| !curve.changes.is_empty()));
     }
     match report.steps.first().map(|step| &step.load) {
         Some(Load::Open { rate_per_s, .. }) => format!(

@@ -24,15 +24,11 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
             let client = self.clients[next.setting];
             let setting = group::setting(client, self.connections(client));
             let held = (&load.step, self.defaults);
-            let mut finder = RateFinder::begin(bench, &setting, &load.search.find_rate, held);
-            while let Some(step) = finder.next_step(bench, order.len() - done - 1) {
+            let finder = RateFinder::begin(bench, &setting, &load.search.find_rate, held);
+            finder.search(bench, order.len() - done - 1, |bench, step| {
                 let plan = self.plan_at(client, step);
-                let ran = self.run_step(bench, target, (client, plan), evidence.as_deref_mut())?;
-                let Some(index) = ran else {
-                    return Ok(());
-                };
-                finder.record(bench, index);
-            }
+                self.run_step(bench, target, (client, plan), evidence.as_deref_mut())
+            })?;
         }
         Ok(())
     }

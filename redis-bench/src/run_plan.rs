@@ -112,15 +112,7 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         let (Some(host), Some(client)) = (self.host, self.clients.first()) else {
             return Ok(());
         };
-        if self.flags.load.search.is_given() {
-            return Err(UsageError(
-                "--find-rate decides on each step by the results of the last one, and with --worker the \
-                 steps are fixed before all hosts start; search from one host (--workers makes the load \
-                 with several processes), or give --rate"
-                    .to_owned(),
-            )
-            .into());
-        }
+        host.check_search(&self.flags.load.search)?;
         let sessions = self.plan(*client, 0)?.load.sessions();
         Ok(host.check_share("users", sessions, "--users")?)
     }

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource, ShownFigures};
-use bench_cli::host_worker::HostWorker;
+use bench_cli::host_worker::{self, HostWorker};
 use bench_cli::load::{Defaults, seed_or_drawn};
 use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario, workers};
-use bench_report::report::own_name;
 use bench_report::{Report, Step, StepEnd, Summary, Warning, WarningCode, redaction};
 use load_engine::{LoadCurve, Phase, StepPlan, StopRule};
 use serde_json::json;
@@ -144,7 +143,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunTarget>> {
         Ok(Some(RunTarget {
             server: RedisServer::open(self.flags.url.as_deref())?,
-            prefix: run_keys::prefix(&keys_name(bench)),
+            prefix: run_keys::prefix(&host_worker::data_name(bench)),
             over: None,
             begun: false,
             writer: None,
@@ -366,15 +365,4 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
 
 fn stopped(step: &Step) -> bool {
     matches!(step.end, StepEnd::Stopped { .. })
-}
-
-/// Returns the name under which the run's keys are stored. It is the same on all hosts that make the load
-/// together.
-fn keys_name(bench: &Bench) -> String {
-    let worker = bench.report.config.get("worker");
-    let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
-    hash.map_or_else(
-        || own_name(&bench.report.run_id),
-        |hash| format!("hosts-{hash}"),
-    )
 }

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Latency, Operation, Step, StepSegment};
+use bench_report::{CurveUnit, Latency, Operation, Step, StepCurve, StepSegment};
 
 use bench_cli::table::{self, Table};
 
-/// Returns a table of results by segment, over all repeats of a step, and sentences about the
-/// recovery from a spike. Empty if the load is constant.
+/// Returns a table of results by segment, over all repeats of a step, and sentences about changes of
+/// the load and the recovery from a spike. Empty if the load is constant.
 pub(crate) fn segment_table(repeats: &[&Step]) -> String {
-    let Some(first) = repeats.iter().find(|step| !step.segments.is_empty()) else {
+    let segments = || repeats.iter().flat_map(|step| &step.segments);
+    let mut names: Vec<&str> = Vec::new();
+    for segment in segments() {
+        if !names.contains(&segment.name.as_str()) {
+            names.push(&segment.name);
+        }
+    }
+    if names.is_empty() {
         return String::new();
-    };
+    }
     let mut table = Table::new(&[
         "segment",
         "arrivals",
@@ -21,13 +28,40 @@ pub(crate) fn segment_table(repeats: &[&Step]) -> String {
         "errors",
         "unanswered",
     ]);
-    for segment in &first.segments {
-        let name = &segment.name;
-        let same = repeats.iter().flat_map(|step| &step.segments);
-        let same: Vec<&StepSegment> = same.filter(|other| other.name == *name).collect();
+    for name in names {
+        let same: Vec<&StepSegment> = segments().filter(|other| other.name == name).collect();
         table.row(&row(name, &same));
     }
-    table.to_string() + &recoveries(repeats)
+    table.to_string() + &changes(repeats) + &recoveries(repeats)
+}
+
+/// Returns a paragraph for each repeat whose load was changed while it ran.
+fn changes(repeats: &[&Step]) -> String {
+    let changed = repeats.iter().filter_map(|step| {
+        let told = change_sentence(step.curve.as_ref()?, step.window.measure_start_ns)?;
+        let repeat = match repeats.len() {
+            1 => String::new(),
+            _ => format!("repeat {}: ", step.repeat + 1),
+        };
+        Some(table::paragraph(&format!("{repeat}{told}"), 2))
+    });
+    changed.collect()
+}
+
+/// Returns a sentence about the changes of a load while it ran: `the load was changed to 500/s after
+/// 12.0 s (change 1)`. `None` if there were none.
+fn change_sentence(curve: &StepCurve, measure_start_ns: u64) -> Option<String> {
+    let changes = curve.changes.iter().enumerate().map(|(n, change)| {
+        let load = match (change.curve.parse::<f64>(), curve.unit) {
+            (Ok(per_s), CurveUnit::RatePerS) => table::rate(per_s),
+            (Ok(_), CurveUnit::Users) => format!("{} users", change.curve),
+            (Err(_), _) => change.curve.clone(),
+        };
+        let after = table::duration_ns(change.at_ns.saturating_sub(measure_start_ns));
+        format!("to {load} after {after} (change {})", n + 1)
+    });
+    let changes: Vec<String> = changes.collect();
+    (!changes.is_empty()).then(|| format!("the load was changed {}", changes.join(", ")))
 }
 
 /// Returns a paragraph for each recovery from a spike; equal ones of several repeats are merged.
@@ -81,4 +115,43 @@ fn row(name: &str, repeats: &[&StepSegment]) -> [String; 7] {
             .to_string(),
         operations().map(|o| o.censored).sum::<u64>().to_string(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_report::CurveChange;
+
+    use super::*;
+
+    #[test]
+    fn a_load_that_was_changed_tells_to_what_and_when() {
+        let changed = |unit, changes: &[(u64, &str)]| {
+            let changes = changes.iter().map(|(after_s, curve)| CurveChange {
+                at_ns: (100 + after_s) * 1_000_000_000,
+                curve: (*curve).to_owned(),
+            });
+            let curve = StepCurve {
+                unit,
+                written: "200".to_owned(),
+                first: 200.0,
+                peak: 500.0,
+                spawn_per_s: None,
+                changes: changes.collect(),
+                recovery: None,
+            };
+            change_sentence(&curve, 100_000_000_000)
+        };
+        let told = changed(CurveUnit::RatePerS, &[(12, "500"), (20, "ramp:10..20/5s")]);
+        assert_eq!(
+            told.unwrap(),
+            "the load was changed to 500/s after 12.0 s (change 1), to ramp:10..20/5s after 20.0 s \
+             (change 2)"
+        );
+        let told = changed(CurveUnit::Users, &[(1, "50")]);
+        assert_eq!(
+            told.unwrap(),
+            "the load was changed to 50 users after 1.00 s (change 1)"
+        );
+        assert_eq!(changed(CurveUnit::Users, &[]), None);
+    }
 }

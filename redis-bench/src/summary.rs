@@ -238,7 +238,8 @@ fn wrapped(text: &str) -> String {
 pub(crate) mod tests {
     use super::*;
     use bench_report::histogram::recording;
-    use bench_report::{Generator, Histogram, Load, Operation, Tool, Window};
+    use bench_report::{Histogram, Operation, Tool};
+    use test_support::empty_step;
 
     /// Creates the report of a closed loop in which repeat i of each client had the i-th throughput.
     pub(crate) fn report(pooled: &[f64], shared: &[f64]) -> Report {
@@ -277,28 +278,14 @@ pub(crate) mod tests {
             ..Operation::default()
         };
         Step {
-            name: client.to_owned(),
             parameters: BTreeMap::from([
                 ("client".to_owned(), client.into()),
                 (parameter.to_owned(), count.into()),
             ]),
             repeat,
-            window: Window::default(),
-            load: Load::Closed {
-                users: 50,
-                think_time_ns: 0,
-            },
             operations: BTreeMap::from([("get".to_owned(), get)]),
-            parts: BTreeMap::new(),
-            failures: Vec::new(),
-            pool: None,
-            server: None,
-            generator: Generator::default(),
-            curve: None,
-            segments: Vec::new(),
-            sessions: None,
             figures: BTreeMap::from([("hit_ratio".to_owned(), 0.9)]),
-            end: StepEnd::Completed,
+            ..empty_step(client)
         }
     }
 

@@ -20,7 +20,7 @@ use testbed::Redis;
 /// Lock that makes the tests run one at a time, because each needs the machine for itself.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// What comes due during the stop is less than may be in flight at once.
+/// Rate of the open loop. The requests that come due during the stop are fewer than may be in flight at once.
 const RATE_PER_S: f64 = 800.0;
 const MEASURED: Duration = Duration::from_secs(10);
 const STOP: Duration = Duration::from_secs(1);

@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use bench_cli::flags;
 use bench_report::{Growing, GrowthVerdict, Series};
-use host_metrics::metric::{self, Unit};
 use statistics::growth::{GrowthRule, GrowthState, growth};
 use statistics::median;
+
+use crate::metric::{self, Unit};
 
 /// Smallest growth of a count that is reported.
 const LEAST_COUNT: f64 = 100.0;
@@ -18,7 +19,7 @@ const NS_PER_S: f64 = 1e9;
 
 /// Smallest growth over the recording that is reported.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum GrowthThreshold {
+pub(crate) enum GrowthThreshold {
     /// Growth in bytes. For counts the threshold is 100.
     Bytes(u64),
     /// Growth as a share of the first values, for bytes and counts.

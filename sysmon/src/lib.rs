@@ -1,9 +1,10 @@
 //! `sysmon` records the machine while something else is measured. This library contains its commands, and the
 //! recording of figures over time.
 //!
-//! The crate `host-metrics` reads the machine and derives figures. A [`recording`] keeps them in bounded
-//! memory and writes them into a report, which `show` reads. `marks` are named instants that another process
-//! adds to a recording.
+//! The crate `host-metrics` reads the machine. Module `derive` turns counters into figures by the
+//! table in `metric`, and `follow` follows the processes that matter. A [`recording`] keeps figures
+//! in bounded memory and writes them into a report, which `show` reads. `marks` are named instants
+//! that another process adds to a recording.
 #![cfg_attr(
     test,
     allow(
@@ -16,30 +17,37 @@
 
 pub mod cli;
 mod command;
+mod derive;
 #[cfg(feature = "export")]
-pub(crate) mod export;
-pub(crate) mod growth;
-pub mod label_text;
+mod export;
+mod figure;
+mod follow;
+mod gpu;
+mod growth;
+mod label_text;
 mod mark;
 mod marks;
-pub mod masking;
-pub(crate) mod own_cost;
+mod masking;
+mod metric;
+mod own_cost;
 mod points;
-pub(crate) mod process_history;
+mod process_history;
 mod record;
 pub mod recording;
-pub(crate) mod render;
-pub(crate) mod rolling;
-pub(crate) mod sampler;
+mod render;
+mod rolling;
+mod sampler;
 mod sampling_flags;
 mod saver;
-pub(crate) mod series_store;
+mod series_store;
 pub mod settings;
 mod show;
 mod signals;
-pub mod stream;
+mod spread;
+mod stream;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
+mod tick_schedule;
 mod wall_clock;
 #[cfg(feature = "watch")]
-pub mod watch;
+mod watch;

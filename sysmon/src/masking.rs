@@ -2,7 +2,8 @@
 
 use bench_report::redaction;
 use host_metrics::Masking;
-use host_metrics::follow::ProcessTarget;
+
+use crate::follow::ProcessTarget;
 
 /// Masking that is used for every report.
 pub(crate) const MASKING: Masking = Masking {
@@ -14,6 +15,6 @@ pub(crate) const MASKING: Masking = Masking {
 ///
 /// # Errors
 /// A sentence that lists the valid forms.
-pub fn target(text: &str) -> Result<ProcessTarget, String> {
+pub(crate) fn target(text: &str) -> Result<ProcessTarget, String> {
     ProcessTarget::parse(text, MASKING)
 }

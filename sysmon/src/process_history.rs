@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bench_report::Series;
-use host_metrics::figure::FigureValue;
-use host_metrics::follow::{Follower, ProcessRecorder};
-use host_metrics::metric::process;
-use host_metrics::spread::Spread;
+use host_metrics::rate_window::FigureValue;
 
+use crate::follow::{Follower, ProcessRecorder};
 use crate::label_text::label_text;
+use crate::metric::process;
 use crate::rolling::Rolling;
+use crate::spread::Spread;
 
 /// Follower of processes that stores the series of each.
 pub(crate) type ProcessFollower = Follower<ProcessHistory>;

@@ -2,11 +2,10 @@
 
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
 use bench_report::{Report, Warning, WarningCode};
-use host_metrics::derive::tick_window_ns;
-use host_metrics::follow::Follower;
-use host_metrics::source::gpu::watch::GpuWatch;
-use host_metrics::tick_schedule::TickSchedule;
+use host_metrics::rate_window::tick_window_ns;
 
+use crate::follow::Follower;
+use crate::gpu::watch::GpuWatch;
 use crate::growth::{GrowthThreshold, growing};
 use crate::marks::{MOST_MARKS, MarksFile, MarksFileError};
 use crate::own_cost::OwnCost;
@@ -17,6 +16,7 @@ use crate::series_store::SeriesStore;
 use crate::settings::SamplingSettings;
 use crate::stream::RawWriter;
 use crate::stream::sample::RowBuilder;
+use crate::tick_schedule::TickSchedule;
 use crate::wall_clock::WallClock;
 
 /// Headline of a report that is saved while the recording is still running.

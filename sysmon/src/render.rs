@@ -4,14 +4,13 @@ use std::fmt::Write as _;
 
 use bench_cli::table::{Table, bytes, duration_ns, paragraph, ratio};
 use bench_report::{Growing, GrowthVerdict, Report};
-use host_metrics::figure::Label;
-use host_metrics::spread::Spread;
 
-use host_metrics::metric::{self, Unit, cgroup, cpu, memory};
-
+use crate::figure::Label;
+use crate::metric::{self, Unit, cgroup, cpu, memory};
 use crate::process_history::{ProcessFollower, ProcessHistory, has_series};
 use crate::recording::LiveRecording;
 use crate::series_store::SeriesStore;
+use crate::spread::Spread;
 
 /// Largest number of processes in a table.
 const PROCESSES_SHOWN: usize = 8;

@@ -12,11 +12,10 @@
 //! the memory and the length of the report.
 
 use bench_report::Series;
-
-use host_metrics::figure::FigureValue;
-use host_metrics::spread::Spread;
+use host_metrics::rate_window::FigureValue;
 
 use crate::points::Points;
+use crate::spread::Spread;
 
 /// Smallest number of points of each series in a long recording with few series.
 pub(crate) const POINTS: usize = 600;
@@ -173,7 +172,7 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_metrics::figure::Period;
+    use host_metrics::rate_window::Period;
 
     #[test]
     fn an_hour_at_ten_a_second_stays_bounded_and_keeps_its_peak() {

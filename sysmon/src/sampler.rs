@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_metrics::CommandLine;
-use host_metrics::derive::{self, Derivation};
-use host_metrics::figure::Figures;
-use host_metrics::follow::{Follower, ProcessLookup};
-use host_metrics::source::gpu::watch::GpuWatch;
 use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId};
 use host_metrics::source::{Gaps, HostSource, SourceOptions};
 
+use crate::derive::{self, Derivation};
+use crate::figure::Figures;
+use crate::follow::{Follower, ProcessLookup};
+use crate::gpu::watch::GpuWatch;
 use crate::masking::MASKING;
 use crate::process_history::ProcessFollower;
 use crate::settings::SamplingSettings;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bench_cli::flags;
 use clap::{Args, ValueEnum};
-use host_metrics::follow::{FollowOptions, ProcessTarget};
 use host_metrics::source::process::ProcessFields;
 
+use crate::follow::{FollowOptions, ProcessTarget};
 use crate::masking;
 
 /// Shortest interval: faster sampling would mostly measure itself.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use bench_report::Series;
-use host_metrics::figure::{Figure, Figures, Label, Labels};
-use host_metrics::spread::Spread;
 
+use crate::figure::{Figure, Figures, Label, Labels};
 use crate::rolling::Rolling;
+use crate::spread::Spread;
 
 /// Largest number of series. On a host with thousands of virtual interfaces, only the first ones are kept.
 const MOST_SERIES: usize = 1024;

@@ -1,9 +1,14 @@
 //! Settings of sampling.
 
-use host_metrics::follow::FollowOptions;
-use host_metrics::source::{KernelUnits, Roots, SLOW_MAX_AGE_NS};
+use host_metrics::source::process::ProcessFields;
+use host_metrics::source::{KernelUnits, Roots};
 
+use crate::follow::{FollowOptions, ProcessTarget};
 use crate::growth::GrowthThreshold;
+
+/// Age, in nanoseconds, at which readings that change slowly are read again: about once a second, with
+/// room for samples that come a little early.
+const SLOW_MAX_AGE_NS: u64 = 900_000_000;
 
 /// Settings of a recording.
 #[derive(Debug, Clone)]
@@ -17,7 +22,7 @@ pub struct SamplingSettings {
     /// Number of cores, which bounds the CPU use of a process.
     pub cores: Option<u64>,
     /// Processes that are recorded individually; absent for none.
-    pub follow: Option<FollowOptions>,
+    pub(crate) follow: Option<FollowOptions>,
     /// Control groups to read in addition to that of this program.
     pub cgroups: Vec<String>,
     /// True to count TCP sockets by state.
@@ -26,7 +31,7 @@ pub struct SamplingSettings {
     /// [`SourceOptions`](host_metrics::source::SourceOptions).
     pub slow_max_age_ns: u64,
     /// Smallest growth that is reported.
-    pub growth: GrowthThreshold,
+    pub(crate) growth: GrowthThreshold,
 }
 
 impl SamplingSettings {
@@ -42,6 +47,20 @@ impl SamplingSettings {
             socket_states: false,
             slow_max_age_ns: SLOW_MAX_AGE_NS,
             growth: GrowthThreshold::default(),
+        }
+    }
+
+    /// Returns those of this host, and of these processes with their descendants, of which `fields`
+    /// are read.
+    pub fn following(pids: &[u32], fields: ProcessFields) -> Self {
+        let targets = pids.iter().copied().map(ProcessTarget::of_pid).collect();
+        Self {
+            follow: Some(FollowOptions {
+                targets,
+                fields,
+                ..FollowOptions::default()
+            }),
+            ..Self::host()
         }
     }
 }

@@ -10,12 +10,12 @@ use std::process::{Command, Stdio};
 
 use bench_report::clock::monotonic_ns;
 use bench_report::{Report, WarningCode};
+use common::arrows::{self, RawFile};
 use common::beside::total;
 use common::counters::number_after;
 use common::{Home, series};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use sysmon::stream::{RawRecording, paths, read};
 use test_support::{RunningProgram, eventually};
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -68,9 +68,10 @@ impl Faked {
         Self { home, recorder }
     }
 
-    fn raw(&self) -> Vec<RawRecording> {
-        let files = paths::files(&self.home.report_path()).unwrap();
-        files.iter().filter_map(|file| read(file).ok()).collect()
+    fn raw(&self) -> Vec<RawFile> {
+        let files = arrows::files(&self.home.report_path());
+        let read = files.iter().filter_map(|file| RawFile::read(file).ok());
+        read.collect()
     }
 
     /// Lets the recorder continue until some more samples are on disk.
@@ -90,9 +91,8 @@ impl Faked {
 }
 
 /// Returns the time of the last reading in all parts.
-fn last_ns(parts: &[RawRecording]) -> Option<u64> {
-    let series = parts.iter().flat_map(|part| &part.series);
-    series.filter_map(|s| Some(s.points.last()?.at_ns)).max()
+fn last_ns(parts: &[RawFile]) -> Option<u64> {
+    parts.iter().filter_map(RawFile::last_ns).max()
 }
 
 #[test]
@@ -171,13 +171,13 @@ fn every_sample_is_there(report: &Report) {
 }
 
 fn files_turn_by_their_age(home: &Home, took_ns: u64) {
-    let files = paths::files(&home.report_path()).unwrap();
+    let files = arrows::files(&home.report_path());
     let most = took_ns.div_ceil(SECOND_NS) as usize + 1;
     assert!((2..=most).contains(&files.len()), "{files:?}");
     for file in files {
-        let part = read(&file).unwrap();
-        for series in part.series {
-            assert!(series.points.is_sorted_by(|a, b| a.at_ns < b.at_ns));
+        let part = RawFile::read(&file).unwrap();
+        for points in part.series.values() {
+            assert!(points.is_sorted_by(|(a, _), (b, _)| a < b));
         }
     }
 }

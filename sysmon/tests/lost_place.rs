@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use bench_report::{Report, Status, store};
+use common::arrows::RawFile;
 use common::{Home, alone, series};
 use nix::sys::signal::Signal;
-use sysmon::stream::{Ending, read};
 use test_support::{RunningProgram, eventually};
 
 /// Starts a recorder into the directory `run`, and waits until it has saved its first samples.
@@ -64,9 +64,9 @@ fn a_directory_that_is_removed_is_made_again_with_report_and_raw_samples() {
     }
     let report = store::load(&run.join("r.json")).unwrap();
     assert!(samples(&report) > before);
-    let raw = read(&run.join("r.arrows")).unwrap();
-    assert_eq!(raw.ending, Ending::Closed);
-    let ticks = raw.series.iter().map(|series| series.points.len()).max();
+    let raw = RawFile::read(&run.join("r.arrows")).unwrap();
+    assert!(raw.is_closed);
+    let ticks = raw.series.values().map(Vec::len).max();
     assert!(
         ticks.unwrap() as f64 >= samples(&report) - 1.0,
         "{ticks:?} of {}, from the first on",
@@ -86,13 +86,13 @@ fn a_directory_that_is_renamed_is_made_again_with_report_and_raw_samples() {
     recorder.signal(Signal::SIGINT);
     assert_eq!(recorder.end().code, Some(0));
     let ticks = |directory: &Path| {
-        let raw = read(&directory.join("r.arrows")).unwrap();
-        let ticks = raw.series.iter().map(|series| series.points.len()).max();
-        (raw.ending, ticks.unwrap())
+        let raw = RawFile::read(&directory.join("r.arrows")).unwrap();
+        let ticks = raw.series.values().map(Vec::len).max();
+        (raw.is_closed, ticks.unwrap())
     };
-    let (ending, whole) = ticks(&run);
+    let (is_closed, whole) = ticks(&run);
     let report = store::load(&run.join("r.json")).unwrap();
-    assert_eq!((ending, report.status), (Ending::Closed, Status::Complete));
+    assert_eq!((is_closed, report.status), (true, Status::Complete));
     assert!(whole as f64 >= samples(&report) - 1.0, "from the first on");
     // The directory that was moved away has not changed since.
     assert!(ticks(&renamed).1 < whole);
@@ -188,8 +188,8 @@ fn a_second_recorder_into_the_same_report_is_refused() {
     first.signal(Signal::SIGINT);
     assert_eq!(first.end().code, Some(0));
     assert_eq!(home.report().status, Status::Complete);
-    let raw = read(&home.path().join("sysmon.record.arrows")).unwrap();
-    assert_eq!(raw.ending, Ending::Closed);
+    let raw = RawFile::read(&home.path().join("sysmon.record.arrows")).unwrap();
+    assert!(raw.is_closed);
 }
 
 #[test]

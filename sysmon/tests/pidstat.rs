@@ -8,11 +8,12 @@ mod common;
 use std::collections::HashMap;
 use std::process::Command;
 
-use common::beside::{Beside, agrees, following, total};
+use common::beside::{Beside, agrees, total};
 use common::counters::wall_s;
 use common::load::Load;
 use common::series;
 use host_metrics::source::process::ProcessFields;
+use sysmon::settings::SamplingSettings;
 
 /// Returns true if pidstat is installed; otherwise `make test` reports that.
 fn is_installed() -> bool {
@@ -68,7 +69,7 @@ fn pidstat_says_the_same_of_a_process_that_burns_and_one_that_writes() {
         io: true,
         ..ProcessFields::default()
     };
-    let mut beside = Beside::begin(&following(&pids, fields), vec![wall_s()]);
+    let mut beside = Beside::begin(&SamplingSettings::following(&pids, fields), vec![wall_s()]);
     let watched = pidstat(&pids, SECONDS);
     beside.sample();
     assert_eq!(watched.len(), 2 * SECONDS as usize, "{watched:?}");

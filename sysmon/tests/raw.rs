@@ -11,20 +11,12 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 use common::Home;
+use common::arrows::{self, RawFile};
 use nix::sys::signal::Signal;
-use sysmon::stream::{Ending, RawRecording, paths, read};
 use test_support::{RunningProgram, contention, eventually};
 
 fn file(home: &Home) -> PathBuf {
-    paths::single(&home.report_path())
-}
-
-fn last_ns(recording: &RawRecording) -> u64 {
-    let last = recording
-        .series
-        .iter()
-        .filter_map(|series| series.points.last());
-    last.map(|point| point.at_ns).max().unwrap()
+    arrows::single(&home.report_path())
 }
 
 #[test]
@@ -38,21 +30,19 @@ fn raw_samples_hold_every_reading_of_the_report_and_the_file_is_closed() {
         "{}",
         String::from_utf8_lossy(&out.stderr)
     );
-    let (report, raw) = (home.report(), read(&file(&home)).unwrap());
-    assert_eq!(raw.ending, Ending::Closed);
-    assert_eq!(raw.header.run_id, report.run_id);
-    assert_eq!(raw.header.clock, report.clock);
-    assert_eq!(raw.header.started_at, report.started_at);
-    assert_eq!(raw.header.interval_ns, 50_000_000);
+    let (report, raw) = (home.report(), RawFile::read(&file(&home)).unwrap());
+    assert!(raw.is_closed);
+    assert_eq!(raw.header["run_id"], report.run_id);
+    assert_eq!(raw.header.get("boot_id"), report.clock.boot_id.as_ref());
+    let monotonic_ns = report.clock.monotonic_ns.to_string();
+    assert_eq!(raw.header["monotonic_ns"], monotonic_ns);
+    assert_eq!(raw.header["started_at"], report.started_at);
+    assert_eq!(raw.header["interval_ns"], "50000000");
     assert_eq!(report.config["raw"], "sysmon.record.arrows");
 
     let mut found: BTreeMap<_, BTreeMap<u64, f64>> = BTreeMap::new();
-    for series in raw.series {
-        let points = series.points.iter().map(|point| (point.at_ns, point.value));
-        found
-            .entry((series.name, series.labels))
-            .or_default()
-            .extend(points);
+    for (series, points) in raw.series {
+        found.entry(series).or_default().extend(points);
     }
     // A process that changes its name keeps the old one in what was written before. This process does not
     // change its name, but the recorders that it starts do.
@@ -86,8 +76,8 @@ fn a_kill_loses_at_most_a_second_and_an_interval() {
         let home = Home::new();
         let recorder = RunningProgram::start(&mut home.command(&["--interval", interval]));
         eventually("some is on disk", || {
-            let recording = read(&file(&home)).ok();
-            recording.is_some_and(|r| r.series.iter().any(|s| s.points.len() >= ticks))
+            let recording = RawFile::read(&file(&home)).ok();
+            recording.is_some_and(|r| r.series.values().any(|points| points.len() >= ticks))
         });
         // Waits for an arbitrary time.
         std::thread::sleep(Duration::from_millis(u64::from(recorder.id() % 500)));
@@ -95,9 +85,9 @@ fn a_kill_loses_at_most_a_second_and_an_interval() {
         let killed_ns = monotonic_ns();
         recorder.signal(Signal::SIGKILL);
         assert_eq!(recorder.end().code, None);
-        let recording = read(&file(&home)).unwrap();
-        assert!(matches!(recording.ending, Ending::Open | Ending::Torn));
-        let lost_ns = killed_ns.saturating_sub(last_ns(&recording));
+        let recording = RawFile::read(&file(&home)).unwrap();
+        assert!(!recording.is_closed);
+        let lost_ns = killed_ns.saturating_sub(recording.last_ns().unwrap());
         let most_ns = f64::from(1_000_000_000 + interval_ns) * slower;
         assert!(
             (lost_ns as f64) < most_ns,
@@ -109,7 +99,7 @@ fn a_kill_loses_at_most_a_second_and_an_interval() {
 #[test]
 fn a_recording_without_end_turns_its_files_and_removes_its_own_only() {
     let home = Home::new();
-    let earlier = paths::part(&home.report_path(), 1);
+    let earlier = arrows::part(&home.report_path(), 1);
     fs::write(&earlier, "of an earlier recording").unwrap();
     let args = [
         "--interval",
@@ -120,9 +110,9 @@ fn a_recording_without_end_turns_its_files_and_removes_its_own_only() {
         "2",
     ];
     let recorder = RunningProgram::start(&mut home.command(&args));
-    let files = || paths::files(&home.report_path()).unwrap();
+    let files = || arrows::files(&home.report_path());
     eventually("it turned its files", || {
-        files().contains(&paths::part(&home.report_path(), 5))
+        files().contains(&arrows::part(&home.report_path(), 5))
     });
     recorder.signal(Signal::SIGTERM);
     assert_eq!(recorder.end().code, Some(0));
@@ -133,11 +123,12 @@ fn a_recording_without_end_turns_its_files_and_removes_its_own_only() {
         "of an earlier recording"
     );
     assert_eq!(ours.len(), 2, "{ours:?}");
-    let parts = ours.iter().map(|file| read(file).unwrap());
-    let parts: Vec<RawRecording> = parts.collect();
-    assert!(parts.iter().all(|part| part.ending == Ending::Closed));
-    assert_eq!(parts[0].header.part + 1, parts[1].header.part);
-    assert!(last_ns(&parts[0]) < last_ns(&parts[1]));
+    let parts = ours.iter().map(|file| RawFile::read(file).unwrap());
+    let parts: Vec<RawFile> = parts.collect();
+    assert!(parts.iter().all(|part| part.is_closed));
+    let number = |part: &RawFile| part.header["part"].parse::<u64>().unwrap();
+    assert_eq!(number(&parts[0]) + 1, number(&parts[1]));
+    assert!(parts[0].last_ns() < parts[1].last_ns());
     assert_eq!(home.report().config["raw"], "sysmon.record.*.arrows");
 }
 
@@ -146,10 +137,7 @@ fn no_raw_samples_are_kept_where_none_are_wanted() {
     let home = Home::new();
     let out = home.run(&["--duration", "100ms", "--no-raw", "--processes", "none"]);
     assert!(out.status.success());
-    assert_eq!(
-        paths::files(&home.report_path()).unwrap(),
-        Vec::<PathBuf>::new()
-    );
+    assert_eq!(arrows::files(&home.report_path()), Vec::<PathBuf>::new());
     let report = home.report();
     assert!(!report.config.contains_key("raw"));
     assert!(!report.summary.figures.contains_key("raw.rows"));

@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use bench_report::{Report, Series, WarningCode};
-use common::beside::{Beside, Counter, agrees, following, total};
+use common::beside::{Beside, Counter, agrees, total};
 use common::counters::{
     bytes_written_to_disks, cpu_clock_s, file, number_after, stalled_s, ticks, wall_s,
 };
@@ -47,10 +47,9 @@ fn a_burnt_core_is_a_core_and_is_put_on_the_process_that_burnt_it() {
         ticks(is_busy),
         ticks(|_| true),
     ];
-    let settings = SamplingSettings {
-        cores: Some(4096),
-        ..following(&[burner.pid(), idle.pid()], ProcessFields::default())
-    };
+    let mut settings =
+        SamplingSettings::following(&[burner.pid(), idle.pid()], ProcessFields::default());
+    settings.cores = Some(4096);
     let mut beside = Beside::begin(&settings, counters);
     burner.go();
     let told = beside.until(|| burner.done());
@@ -103,7 +102,10 @@ fn megabytes_written_are_seen_by_the_process_and_by_the_disk() {
         io: true,
         ..ProcessFields::default()
     };
-    let mut beside = Beside::begin(&following(&[writer.pid()], fields), counters);
+    let mut beside = Beside::begin(
+        &SamplingSettings::following(&[writer.pid()], fields),
+        counters,
+    );
     writer.go();
     let told = beside.until(|| writer.done());
     let [bytes, waited_ns] = told[..] else {
@@ -211,7 +213,7 @@ fn allocated_memory_is_seen_by_the_process_and_by_the_machine() {
         let pages: f64 = text.split_whitespace().nth(1).unwrap().parse().unwrap();
         pages * page_bytes
     });
-    let settings = following(&[load.pid()], ProcessFields::default());
+    let settings = SamplingSettings::following(&[load.pid()], ProcessFields::default());
     let mut beside = Beside::begin(&settings, vec![resident, used]);
     load.go();
     assert_eq!(beside.until(|| load.done()), [SIZE]);
@@ -241,10 +243,8 @@ fn short_lived_children_are_counted_with_their_parent() {
         children: true,
         ..ProcessFields::default()
     };
-    let settings = SamplingSettings {
-        cores: Some(4096),
-        ..following(&[parent.pid()], fields)
-    };
+    let mut settings = SamplingSettings::following(&[parent.pid()], fields);
+    settings.cores = Some(4096);
     let forks = number_after("/proc/stat", "\nprocesses ");
     let mut beside = Beside::begin(&settings, vec![forks, cpu_clock_s(&parent)]);
     parent.go();
@@ -310,7 +310,10 @@ fn every_time_is_of_the_monotonic_clock_so_that_a_stepped_wall_clock_changes_non
         children: true,
         ..ProcessFields::default()
     };
-    let mut beside = Beside::begin(&following(&[load.pid()], fields), Vec::new());
+    let mut beside = Beside::begin(
+        &SamplingSettings::following(&[load.pid()], fields),
+        Vec::new(),
+    );
     let begun_ns = monotonic_ns();
     beside.sample();
     let report = beside.report();

@@ -14,7 +14,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use common::Home;
-use common::load::example;
 use nix::libc;
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
@@ -314,24 +313,6 @@ fn where_there_is_no_terminal_it_says_what_to_do() {
     assert_eq!(desk.end(), Some(2));
     let said = desk.seen.screen().contents();
     assert!(said.contains("less than 200ms"), "{said}");
-    desk.is_as_it_was();
-}
-
-#[test]
-fn a_panic_is_said_on_the_terminal_as_it_was() {
-    let home = Home::new();
-    let mut command = Command::new(example("panic_on_screen"));
-    command.current_dir(home.path());
-    let mut desk = Desk::with(home, &mut command);
-    let code = desk.end();
-    assert_eq!(code, Some(101));
-    let at = |what: &str| {
-        let mut places = desk.raw.windows(what.len());
-        let place = places.position(|bytes| bytes == what.as_bytes());
-        place.unwrap_or_else(|| panic!("no {what:?}"))
-    };
-    let (taken, back) = (at("\x1b[?1049h"), at("\x1b[?1049l"));
-    assert!(taken < back && back < at("planned"));
     desk.is_as_it_was();
 }
 

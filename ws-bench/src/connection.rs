@@ -33,6 +33,8 @@ pub(crate) struct WsConnector {
 pub(crate) struct WsConnection {
     socket: WsSocket,
     messages: MessageSource,
+    /// True if something else than an echo has come since the last message was sent.
+    has_foreign: bool,
 }
 
 impl ConnectionFactory for WsConnector {
@@ -71,6 +73,7 @@ impl ConnectionFactory for WsConnector {
         Ok(WsConnection {
             socket,
             messages: MessageSource::new(id.0, self.message_bytes),
+            has_foreign: false,
         })
     }
 }
@@ -89,6 +92,7 @@ async fn connect_tcp(address: SocketAddr, source: Option<IpAddr>) -> std::io::Re
 
 impl HeldConnection for WsConnection {
     async fn send(&mut self) -> Result<(), Failure> {
+        self.has_foreign = false;
         let message = Message::Binary(self.messages.next());
         let sent = self.socket.send(message).await;
         sent.map_err(|error| failure::from_session(&error))
@@ -102,8 +106,12 @@ impl HeldConnection for WsConnection {
         }
     }
 
-    fn unanswered(timeout: Duration) -> Failure {
+    fn unanswered(&self, timeout: Duration) -> Failure {
         let bound = humantime::format_duration(timeout);
+        if self.has_foreign {
+            let text = format!("no echo within {bound}, but something that had not been sent");
+            return Failure::new(failure::WRONG_ECHO, &text);
+        }
         Failure::new(failure::ECHO_TIMEOUT, &format!("no echo within {bound}"))
     }
 
@@ -117,7 +125,7 @@ impl HeldConnection for WsConnection {
 }
 
 impl WsConnection {
-    fn received(&self, message: Message) -> Result<Incoming, Failure> {
+    fn received(&mut self, message: Message) -> Result<Incoming, Failure> {
         match message {
             Message::Close(frame) => Err(failure::from_close(frame.as_ref())),
             // The library answers pings by itself.
@@ -127,7 +135,11 @@ impl WsConnection {
                 Ok(match self.messages.kind(&echo) {
                     EchoKind::Last => Incoming::Answer,
                     EchoKind::Earlier => Incoming::Other,
-                    EchoKind::Unknown => {
+                    EchoKind::Foreign => {
+                        self.has_foreign = true;
+                        Incoming::Other
+                    }
+                    EchoKind::Changed => {
                         let text = "the answer was not what had been sent";
                         Incoming::Wrong(Failure::new(failure::WRONG_ECHO, text))
                     }

@@ -22,8 +22,10 @@ pub(crate) enum EchoKind {
     Last,
     /// An earlier message, whose time-out has expired.
     Earlier,
-    /// No message that was sent.
-    Unknown,
+    /// One of this connection that was changed on its way.
+    Changed,
+    /// None of this connection: what a server sends by itself, or to all its connections.
+    Foreign,
 }
 
 impl MessageSource {
@@ -53,13 +55,15 @@ impl MessageSource {
             let bytes = echo.get(at..at + 8)?;
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
-        let is_ours = echo.len() == self.size
-            && number(0) == Some(self.connection)
-            && echo.iter().skip(SMALLEST_BYTES).all(|byte| *byte == 0);
-        match number(8).filter(|_| is_ours) {
+        if number(0) != Some(self.connection) {
+            return EchoKind::Foreign;
+        }
+        let is_whole =
+            echo.len() == self.size && echo.iter().skip(SMALLEST_BYTES).all(|byte| *byte == 0);
+        match number(8).filter(|_| is_whole) {
             Some(sequence) if sequence == self.sequence => EchoKind::Last,
             Some(sequence) if sequence < self.sequence => EchoKind::Earlier,
-            _ => EchoKind::Unknown,
+            _ => EchoKind::Changed,
         }
     }
 }
@@ -85,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_answer_is_told_from_a_wrong_one() {
+    fn a_late_answer_is_told_from_a_changed_one_and_from_what_others_are_sent() {
         let mut messages = MessageSource::new(7, 20);
         let first = messages.next();
         let second = messages.next();
@@ -93,9 +97,15 @@ mod tests {
         assert_eq!(messages.kind(&second), EchoKind::Last);
         let mut changed = second.to_vec();
         changed[19] = 1;
-        let (other, shorter) = (MessageSource::new(8, 20).next(), &second[..19]);
-        for wrong in [&changed[..], &other, shorter, b"something else"] {
-            assert_eq!(messages.kind(wrong), EchoKind::Unknown, "{wrong:?}");
+        for changed in [&changed[..], &second[..19]] {
+            assert_eq!(messages.kind(changed), EchoKind::Changed, "{changed:?}");
+        }
+        for foreign in [
+            &MessageSource::new(8, 20).next()[..],
+            b"something else",
+            b"",
+        ] {
+            assert_eq!(messages.kind(foreign), EchoKind::Foreign, "{foreign:?}");
         }
     }
 }

@@ -20,6 +20,7 @@ mod echo;
 pub(crate) mod endpoint;
 mod evidence;
 mod failure;
+mod kernel_limits;
 pub(crate) mod limit;
 mod machine_limits;
 mod open_files;

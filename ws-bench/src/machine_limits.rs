@@ -5,8 +5,10 @@ use std::path::Path;
 
 use bench_report::Cgroup;
 use bench_report::{LimitOwner, Warning, WarningCode};
-use host_metrics::source::process::own_open_files;
-use host_metrics::source::{KeptFile, kernel_limits, memory, open_file_limit};
+use host_metrics::source::memory::read_memory;
+
+use crate::kernel_limits;
+use crate::open_files::{opened_files, raise_limit};
 
 /// Number of file descriptors kept free for runtimes, timers and the report.
 const SPARE_FILES: u64 = 64;
@@ -40,8 +42,8 @@ impl MachineLimits {
         let proc = Path::new("/proc");
         let allowed = cgroup.and_then(|group| group.memory_limit_bytes);
         Self {
-            nofile: open_file_limit::raise_limit(),
-            open_files: own_open_files().unwrap_or(0),
+            nofile: raise_limit(),
+            open_files: opened_files().unwrap_or(0),
             nr_open: kernel_limits::open_files_most(proc),
             ports: kernel_limits::local_ports(proc),
             available_bytes: match (available, allowed) {
@@ -53,9 +55,7 @@ impl MachineLimits {
 }
 
 fn available_bytes() -> Option<u64> {
-    let mut meminfo = KeptFile::new("/proc/meminfo".into());
-    let memory = meminfo.read("MemTotal", memory::parse_meminfo).ok()?;
-    memory.value.available_bytes
+    read_memory(Path::new("/proc")).ok()?.available_bytes
 }
 
 /// Location of the server, as far as it matters for the limits of this machine.

@@ -1,6 +1,9 @@
-//! Reserve of open files. Each connection takes one file descriptor.
+//! Open files: their limit, their number, and a reserve. Each connection takes one file descriptor.
 
 use std::fs::File;
+use std::io;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// File descriptors kept in reserve, so that the report can still be written if connections have used up all
 /// others.
@@ -19,5 +22,35 @@ impl ReservedFiles {
         Self {
             _held: files.collect(),
         }
+    }
+}
+
+/// Raises the soft limit of open files to the hard one. Returns the limit that applies now; `None`
+/// if it is unknown.
+pub(crate) fn raise_limit() -> Option<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
+        return Some(hard);
+    }
+    Some(soft)
+}
+
+/// Returns the number of open files of this process.
+///
+/// # Errors
+/// Fails if the system has neither `/proc/self/fd` nor `/dev/fd`.
+pub(crate) fn opened_files() -> io::Result<u64> {
+    let list = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"))?;
+    // The directory itself is open while it is read.
+    Ok((list.count() as u64).saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_this_process_are_counted() {
+        assert!(opened_files().unwrap() > 2);
     }
 }

@@ -9,7 +9,7 @@ use load_engine::{
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::connection::{WsConnection, WsConnector, exchange_echo};
+use crate::connection::{WsConnector, exchange_echo};
 use crate::endpoint::{TargetUrl, WsEndpoint};
 
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
@@ -63,7 +63,7 @@ async fn echo_once(target: &TargetUrl, bound: Duration) -> Result<WsEndpoint, Fa
     };
     let mut connection = connector.connect(PROBE, &mut Timestamps::default()).await?;
     let echoed = timeout(bound, exchange_echo(&mut connection)).await;
-    echoed.map_err(|_| WsConnection::unanswered(bound))??;
+    echoed.map_err(|_| connection.unanswered(bound))??;
     // The result of the probe does not change if closing is not answered.
     let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
     Ok(connector.endpoint)

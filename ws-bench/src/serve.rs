@@ -15,6 +15,7 @@ use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
+use crate::open_files::raise_limit;
 use crate::socket::{self, WsSocket};
 
 /// Number of connections that the kernel completes while the server is busy. The kernel cuts it to
@@ -59,7 +60,7 @@ pub(crate) enum ServeError {
 /// # Errors
 /// Fails if the server cannot start.
 pub(crate) fn run(options: &ServeOptions) -> Result<(), ServeError> {
-    host_metrics::source::open_file_limit::raise_limit();
+    raise_limit();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()

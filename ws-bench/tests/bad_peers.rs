@@ -318,3 +318,182 @@ fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
         assert!(!said.contains("nc -vz"), "{kind}: {said}");
     }
 }
+
+/// Greets, and then says something every few milliseconds whatever it is sent, echoes in between.
+fn chatters(stream: TcpStream) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    let _ = socket.send(Message::text("welcome"));
+    let soon = Some(Duration::from_millis(2));
+    socket.get_ref().set_read_timeout(soon).unwrap();
+    let others = vec![7; 64];
+    loop {
+        let chatted = socket
+            .send(Message::text("{\"type\":\"heartbeat\"}"))
+            .and_then(|()| socket.send(Message::binary(others.clone())));
+        let echoed = match socket.read() {
+            Ok(message) if message.is_binary() => socket.send(message),
+            Ok(_) => Ok(()),
+            Err(tokio_tungstenite::tungstenite::Error::Io(error))
+                if error.kind() == std::io::ErrorKind::WouldBlock =>
+            {
+                Ok(())
+            }
+            Err(_) => return,
+        };
+        if chatted.and(echoed).is_err() {
+            return;
+        }
+    }
+}
+
+/// What a server sends by itself is no echo, and no wrong one.
+#[test]
+fn a_server_that_says_more_than_it_is_asked_is_measured_by_its_echoes() {
+    let place = TestDirectory::new();
+    let args = ["--max", "8", "--start", "8", "--duration", "500ms"];
+    let url = peer(0, chatters);
+    let output = finish(limit_of(&place, &args).args(["--url", &url]));
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let report = report(&place);
+    let (value, owner, reason) = limit(&report);
+    assert_eq!((value, owner), (8, LimitOwner::Bound), "{reason}: {said}");
+    let echo = &report.steps[0].operations["echo"];
+    assert!(echo.succeeded > 0 && echo.errors.is_empty(), "{echo:?}");
+}
+
+/// A server that takes every connection and ends every fourth one a moment later.
+fn ends_every_fourth() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for (n, stream) in listener.incoming().flatten().enumerate() {
+            thread::spawn(move || {
+                if n > 0 && n.is_multiple_of(4) {
+                    closes_at_once(stream, 1012);
+                } else {
+                    echo(stream);
+                }
+            });
+        }
+    });
+    url
+}
+
+/// Connections that are opened in place of those that the server ended do not hide these.
+#[test]
+fn connections_that_end_while_others_are_opened_are_lost_ones() {
+    let place = TestDirectory::new();
+    let args = ["--max", "40", "--start", "40", "--duration", "300ms"];
+    let output = finish(limit_of(&place, &args).args(["--url", &ends_every_fourth()]));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = report(&place);
+    let step = &report.steps[0];
+    let opened = step.operations["connect"].succeeded;
+    let lost = step.figures["lost_connections.closed.1012"];
+    assert!(opened > 40, "some were opened again: {step:?}");
+    let ended = (opened / 4) as f64;
+    assert!(lost >= ended - 1.0, "{lost} of {opened}: {step:?}");
+    let (_, owner, reason) = limit(&report);
+    assert_eq!(owner, LimitOwner::Target, "{reason}");
+    assert!(reason.contains("closed.1012"), "{reason}");
+}
+
+/// A burst of pings, and the end of the connection before any of them can be answered.
+fn pings_and_drops(stream: TcpStream) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    for n in 0..20 {
+        let _ = socket.write(Message::Ping(vec![n].into()));
+    }
+    let _ = socket.flush();
+    let _ = socket.get_ref().shutdown(Shutdown::Both);
+}
+
+/// Takes no notice of a close frame, and leaves the TCP connection open.
+fn never_says_goodbye(stream: TcpStream) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    while let Ok(message) = socket.read() {
+        if message.is_close() {
+            thread::sleep(common::HANG);
+        }
+        if message.is_binary() && socket.send(message).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn no_peer_keeps_the_bench_from_its_end() {
+    let (report, said) = second_step(pings_and_drops);
+    let figures = report.steps.iter().flat_map(|step| &step.figures);
+    let lost = figures.filter(|(name, _)| {
+        let kind = name.strip_prefix("lost_connections.");
+        kind.is_some_and(|kind| ["closed.1006", "reset"].contains(&kind))
+    });
+    assert!(lost.map(|(_, count)| count).sum::<f64>() > 0.0, "{said}");
+
+    let place = TestDirectory::new();
+    let args = ["--max", "20", "--start", "20", "--duration", "200ms"];
+    let url = peer(0, never_says_goodbye);
+    let running = RunningProgram::start(limit_of(&place, &args).args(["--url", &url]));
+    let Ended { code, took, said } = running.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(took < common::HANG, "{said}");
+    let (value, owner, _) = limit(&common::report(&place));
+    assert_eq!((value, owner), (20, LimitOwner::Bound), "{said}");
+}
+
+/// Pings idle connections, and counts those that answer.
+fn counts_pongs(pongs: &Arc<AtomicU64>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let pongs = Arc::clone(pongs);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let pongs = Arc::clone(&pongs);
+            thread::spawn(move || {
+                let Ok(mut socket) = accept(stream) else {
+                    return;
+                };
+                let _ = socket.send(Message::Ping(b"alive"[..].into()));
+                while let Ok(message) = socket.read() {
+                    if message.is_pong() {
+                        pongs.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if message.is_binary() && socket.send(message).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+/// One connection talks; the others have nothing to do but to answer pings, all of them.
+#[test]
+fn connections_that_are_silent_answer_the_pings_of_their_server() {
+    let pongs = Arc::new(AtomicU64::new(0));
+    let place = TestDirectory::new();
+    let args = [
+        "--max",
+        "30",
+        "--start",
+        "30",
+        "--duration",
+        "300ms",
+        "--talkers",
+        "1",
+    ];
+    let output = finish(limit_of(&place, &args).args(["--url", &counts_pongs(&pongs)]));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let (value, ..) = limit(&report(&place));
+    assert_eq!(value, 30, "{}", said(&output));
+    assert!(pongs.load(Ordering::Relaxed) >= 30, "{pongs:?}");
+}

@@ -3,46 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Confidence, EvidenceItem, OperatingPoint, TimeModel};
-
-/// Component that was loaded, or the machine that all of them run on.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Component")]
-pub(crate) enum ComponentKind {
-    /// PostgreSQL behind a connection pool, or without one.
-    Postgres,
-    /// Redis.
-    Redis,
-    /// A WebSocket server.
-    Websocket,
-    /// Machine that the other components run on.
-    Machine,
-}
-
-impl ComponentKind {
-    /// Name shown to people: `PostgreSQL`.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Postgres => "PostgreSQL",
-            Self::Redis => "Redis",
-            Self::Websocket => "WebSocket",
-            Self::Machine => "Machine",
-        }
-    }
-
-    /// Name in files and in the ids of findings: `postgres`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Redis => "redis",
-            Self::Websocket => "websocket",
-            Self::Machine => "machine",
-        }
-    }
-}
+use super::{ComponentKind, Confidence, EvidenceItem, OperatingPoint, TimeModel};
 
 /// Result for one component under one scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

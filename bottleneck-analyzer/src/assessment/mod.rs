@@ -4,13 +4,15 @@
 //! one report, so that a reader can check each conclusion.
 
 mod component;
+mod component_kind;
 mod evidence;
 mod finding;
 mod operating_point;
 mod time_model;
 mod verdict;
 
-pub(crate) use component::{ComponentAssessment, ComponentKind, LimitingFactor};
+pub(crate) use component::{ComponentAssessment, LimitingFactor};
+pub(crate) use component_kind::ComponentKind;
 pub(crate) use evidence::{EvidenceItem, Spoiled};
 pub(crate) use finding::{
     Confidence, Finding, FindingAdvice, FindingKind, Impact, ImpactOf, RuledOut, Unknown,

@@ -1,6 +1,7 @@
 //! Throughput bound of a lock that all calls take: one transaction holds it at a time.
 
-use super::{ResourceBound, cpu_ns};
+use super::ResourceBound;
+use super::call_time::cpu_ns;
 use crate::assessment::{Confidence, TimeModel, TimePart};
 use crate::bench_facts::BenchFacts;
 use crate::figures::{duration_ns, plain, share};

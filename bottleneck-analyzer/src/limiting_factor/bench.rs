@@ -1,6 +1,6 @@
 //! The limiting factor of a bench at its operating point.
 
-use bench_report::{Load, Step, StepEnd};
+use bench_report::{Load, RateSearchEnd, Step, StepEnd};
 
 use super::answer::{cap_confidence, factor, inconclusive};
 use super::websocket::searched_limit;
@@ -9,6 +9,7 @@ use crate::bench_facts::BenchFacts;
 use crate::demand::{self, EXPLAINS, ResourceBound};
 use crate::figures::{duration_ns, plain, rate, share};
 use crate::postgres::PostgresEvidence;
+use crate::rate_search;
 use crate::run_facts::RunFacts;
 
 /// Carried rate ÷ offered rate. From this ratio on, the load of an open loop counts as carried completely.
@@ -119,6 +120,15 @@ fn from_bound(bound: &ResourceBound) -> LimitingFactor {
 
 /// Creates the answer for a bench without an operating point: tells how its steps ended.
 fn nothing_to_judge(bench: &BenchFacts<'_>) -> LimitingFactor {
+    if let Some(search) = bench.source.report.summary.found_rates.first() {
+        return inconclusive(
+            &format!(
+                "the search for a rate found none to judge: {}",
+                search.reason
+            ),
+            "a search in which the lowest rate runs to its end",
+        );
+    }
     let steps = &bench.source.report.steps;
     let stopped = steps.iter().filter_map(|step| match &step.end {
         StepEnd::Stopped { rule, reason } => Some((rule, reason)),
@@ -170,14 +180,12 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     if carried < CARRIED * rate_per_s {
         return None;
     }
-    let searches = &bench.source.report.summary.found_rates;
-    let search = searches
-        .iter()
-        .find(|found| found.steps.iter().any(|tried| tried.step == index));
+    let search = bench.source.report.summary.search_of_step(index);
+    let search = search.map(|(_, search, _)| search);
     let limit = search.map_or("the limit was not reached".to_owned(), |found| {
         format!(
             "the search for the rate that keeps {} ended so: {}",
-            found.objectives.join(" and "),
+            rate_search::bounds(found),
             found.reason
         )
     });
@@ -196,6 +204,7 @@ fn offered_rate(bench: &BenchFacts<'_>) -> Option<LimitingFactor> {
     answer.would_tell = match search {
         None => Some("a higher --rate".to_owned()),
         // The limit lies above the rate of this step, so only a step at a higher rate would show the cause.
+        Some(found) if found.end == RateSearchEnd::NotMet => None,
         Some(found) if found.broken_per_s.is_some() => {
             Some("a run with --rate above the rate that was held".to_owned())
         }

@@ -1,8 +1,8 @@
 //! Load that workers were planned to make and that is missing in the joined report.
 
-use bench_report::{Load, Step, Warning, WarningCode};
+use bench_report::{Load, Step, Warning, WarningCode, share_of};
 
-use super::worker_report::{ReportedWorker, WorkerReport};
+use super::worker_report::WorkerReport;
 
 /// Number of missing reports that are named, each in a warning; further ones are counted.
 const NAMED: u64 = 32;
@@ -54,7 +54,7 @@ fn share(steps: &[Step], n: u64, i: u64) -> String {
     match users {
         Some(users) => format!(
             " ({} of {users} users in each of {} steps)",
-            ReportedWorker::share_of(n, i, users as u64),
+            share_of(users as u64, i, n),
             steps.len()
         ),
         None => String::new(),

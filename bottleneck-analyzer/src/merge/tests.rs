@@ -1,5 +1,6 @@
 use bench_report::histogram::recording;
-use bench_report::{Histogram, Pacing, StepSpan, Tool, WarningCode, Window};
+use bench_report::{Histogram, Pacing, StepSpan, Tool, Window};
+use test_support::empty_step;
 
 use super::*;
 
@@ -50,9 +51,6 @@ fn report(i: u64) -> (PathBuf, Report) {
         .insert("url".to_owned(), format!("redis://host-{i}/").into());
     let start_ns = report.clock.monotonic_ns + 5 * SECOND;
     report.steps.push(Step {
-        name: "pool of 8".to_owned(),
-        parameters: BTreeMap::new(),
-        repeat: 0,
         window: Window {
             start_ns,
             measure_start_ns: start_ns,
@@ -64,20 +62,12 @@ fn report(i: u64) -> (PathBuf, Report) {
             think_time_ns: 0,
         },
         operations: BTreeMap::from([("get".to_owned(), operation(durations(i)))]),
-        parts: BTreeMap::new(),
-        failures: Vec::new(),
-        pool: None,
-        server: None,
         generator: Generator {
             threads: 2,
             cpu_ns: 100,
             ..Generator::default()
         },
-        curve: None,
-        segments: Vec::new(),
-        sessions: None,
-        figures: BTreeMap::new(),
-        end: StepEnd::Completed,
+        ..empty_step("pool of 8")
     });
     (PathBuf::from(format!("{i}.json")), report)
 }
@@ -171,6 +161,38 @@ fn reports_of_other_loads_or_times_and_the_same_one_twice_are_refused() {
         let said = with(change);
         assert!(said.contains(told), "{told}: {said}");
     }
+}
+
+#[test]
+fn hosts_that_are_not_like_the_first_one_are_named_with_what_differs() {
+    let on_hosts = |i| {
+        let (path, mut report) = report(i);
+        report.environment.cores = Some(4);
+        report.environment.kernel = Some("6.1".to_owned());
+        if i == 2 {
+            report.environment.cores = Some(16);
+            report.environment.kernel = None;
+        }
+        (path, report)
+    };
+    let merged = merge((0..4).map(on_hosts).collect()).unwrap();
+    assert_eq!(merged.environment.cores, Some(4), "of worker 0");
+    let told: Vec<&str> = merged.warnings.iter().map(|w| &*w.message).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    for part in [
+        "worker 2/4",
+        "cores is 16, not 4",
+        "kernel is null, not \"6.1\"",
+    ] {
+        assert!(told[0].contains(part), "{told:?}");
+    }
+    let reports = &merged.config["workers_joined"]["reports"];
+    let differences = &reports[2]["environment_differences"];
+    assert_eq!(
+        differences,
+        &serde_json::json!({"cores": 16, "kernel": null})
+    );
+    assert_eq!(reports[1].get("environment_differences"), None);
 }
 
 /// Returns the report of worker `i` of 4 in an open loop of 100 arrivals per second. The worker has made its

@@ -24,14 +24,6 @@ pub(super) struct ReportedWorker {
     pub(super) clock_error_ns: Option<u64>,
 }
 
-impl ReportedWorker {
-    /// Returns the part of `whole` that worker `i` of `n` makes. The remainder of the division goes to the
-    /// first workers, as in the load generator.
-    pub(super) fn share_of(n: u64, i: u64, whole: u64) -> u64 {
-        whole / n + u64::from(i < whole % n)
-    }
-}
-
 /// Report of one worker.
 pub(super) struct WorkerReport {
     pub(super) path: PathBuf,

@@ -1,15 +1,15 @@
-//! Tests of Redis's main thread and its clients: each cause is planted, then planted below its bound, then
-//! planted without the figure that it is judged by.
+//! Tests of Redis's main thread: each cause is planted, then planted below its bound, then planted
+//! without the figure that it is judged by.
 
 use crate::assessment::Assessment;
 use crate::assessment::{ComponentKind, Confidence, FindingKind};
-use bench_report::{CheckoutParts, EvidenceRow, PoolUsage, Report, ServerEvidence, Step};
+use bench_report::{EvidenceRow, Report, ServerEvidence, Step};
 
-use super::common::{Plant, SECOND, command, hist};
+use super::common::{Plant, SECOND, command};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
 /// Assesses a healthy run after `plant` changed its steps.
-fn run(plant: impl Fn(&mut Step)) -> Assessment {
+pub(super) fn run(plant: impl Fn(&mut Step)) -> Assessment {
     let mut report = Plant::default().redis();
     for step in &mut report.steps {
         plant(step);
@@ -18,7 +18,7 @@ fn run(plant: impl Fn(&mut Step)) -> Assessment {
 }
 
 /// Assesses a healthy run after `plant` changed the server's evidence in its steps.
-fn server(plant: impl Fn(&mut ServerEvidence)) -> Assessment {
+pub(super) fn server(plant: impl Fn(&mut ServerEvidence)) -> Assessment {
     run(|step| plant(step.server.as_mut().unwrap()))
 }
 
@@ -26,7 +26,8 @@ fn is_ruled_out(assessment: &Assessment, rule: &str) -> bool {
     assessment.ruled_out.iter().any(|r| r.rule == rule)
 }
 
-fn rows<'a>(server: &'a mut ServerEvidence, table: &str) -> &'a mut Vec<EvidenceRow> {
+/// Rows of a table of the evidence.
+pub(super) fn rows<'a>(server: &'a mut ServerEvidence, table: &str) -> &'a mut Vec<EvidenceRow> {
     server.tables.entry(table.to_owned()).or_default()
 }
 
@@ -219,96 +220,6 @@ fn keys_that_expire_together_are_told() {
 }
 
 #[test]
-fn clients_that_are_turned_away_are_told_with_the_limit() {
-    let assessment = server(|s| {
-        s.figure("rejected_connections", 31.0);
-        s.figure("maxclients", 20.0);
-    });
-    assert_eq!(named(&assessment), ["redis_maxclients"]);
-    let found = finding(&assessment, "redis_maxclients").unwrap();
-    assert!(
-        found.title.contains("31") && found.title.contains("20"),
-        "{}",
-        found.title
-    );
-    let near = server(|s| s.figure("connected_clients_max", 9_500.0));
-    assert_eq!(
-        finding(&near, "redis_maxclients").unwrap().kind,
-        FindingKind::Information
-    );
-}
-
-#[test]
-fn connections_that_the_load_opens_anew_are_a_problem_and_those_of_others_are_not() {
-    let churning = |connect_mean_ns: f64| {
-        run(move |step| {
-            step.server
-                .as_mut()
-                .unwrap()
-                .figure("connections_received", 9_000.0);
-            step.pool = Some(PoolUsage {
-                max_size: 8,
-                size_mean: 8.0,
-                in_use_mean: 3.0,
-                checkout: Some(CheckoutParts {
-                    count: 20_000,
-                    opened: 9_000,
-                    connect_mean_ns,
-                    ..CheckoutParts::default()
-                }),
-                ..PoolUsage::default()
-            });
-        })
-    };
-    assert!(named(&churning(90_000.0)).contains(&"redis_churn"));
-    let others = churning(0.0);
-    assert!(named(&others).is_empty());
-    assert_eq!(
-        finding(&others, "redis_churn").unwrap().kind,
-        FindingKind::Information
-    );
-}
-
-fn client(kind: &str, output_bytes: f64) -> EvidenceRow {
-    let labels = [
-        ("kind", kind),
-        ("name", "ops"),
-        ("address", "10.0.0.7"),
-        ("command", "x"),
-    ];
-    EvidenceRow::new(
-        labels.map(|(name, value)| (name, value.to_owned())),
-        [("clients", 1.0), ("output_bytes", output_bytes)],
-    )
-}
-
-#[test]
-fn a_monitor_is_named_and_a_problem_only_on_a_busy_thread() {
-    let watched = |busy_s: f64| {
-        server(move |s| {
-            s.figure("cpu_main_thread_s", busy_s);
-            rows(s, "clients").push(client("monitor", 0.0));
-        })
-    };
-    let quiet = watched(0.3);
-    let found = finding(&quiet, "redis_monitor").unwrap();
-    assert!(found.title.contains("ops at 10.0.0.7"), "{}", found.title);
-    assert!(named(&quiet).is_empty());
-    assert_eq!(named(&watched(0.8)), ["redis_monitor"]);
-    let unread = server(|s| drop(s.unavailable.insert("clients".into(), "NOPERM".into())));
-    assert!(is_unknown(&unread, "redis_monitor"));
-}
-
-#[test]
-fn clients_that_do_not_take_their_answers_are_named() {
-    let slow = server(|s| rows(s, "clients").push(client("slow reader", 9e6)));
-    let found = finding(&slow, "redis_output").unwrap();
-    assert!(found.title.contains("ops") && found.kind == FindingKind::Information);
-    let cut = server(|s| s.figure("evicted_clients", 2.0));
-    assert_eq!(named(&cut), ["redis_output"]);
-}
-
-#[test]
 fn a_server_that_stood_still_is_told_unless_the_generator_did() {
     let stalled = |own_ns: u64, logged: bool| {
         run(move |step| {
@@ -425,67 +336,4 @@ fn what_happened_in_one_repeat_only_is_told_with_that() {
         assert!(found.confidence < Confidence::High, "an episode");
         assert!(!is_ruled_out(&assessment, "redis_command"));
     }
-}
-
-#[test]
-fn a_pool_that_users_queue_for_is_too_small_and_one_that_only_checks_is_not() {
-    let pooled = |in_use_mean: f64, service_ns: f64, parts: CheckoutParts| {
-        let plant = Plant {
-            cpu: (0.35, 0.1, 0.2),
-            ..Plant::default()
-        };
-        let mut report = plant.redis();
-        // Only the pool at its operating point, without other settings to compare with.
-        report
-            .steps
-            .retain(|step| step.parameter("pool_size") == Some(8.0));
-        for step in &mut report.steps {
-            step.pool = Some(PoolUsage {
-                max_size: 8,
-                size_mean: 8.0,
-                in_use_mean,
-                in_use_max: 8,
-                samples: 50,
-                checkout: Some(parts),
-                ..PoolUsage::default()
-            });
-            for operation in step.operations.values_mut() {
-                let (count, whole) = (operation.succeeded, parts.mean_ns());
-                operation.checkout = hist(whole, count);
-                operation.service = hist(service_ns, count);
-                operation.call = hist(whole + service_ns, count);
-            }
-        }
-        assess_reports(&[report, plant.sysmon()])
-    };
-    let checked = pooled(
-        0.37,
-        100_000.0,
-        CheckoutParts {
-            count: 20_000,
-            wait_mean_ns: 1_000.0,
-            check_mean_ns: 80_000.0,
-            ..CheckoutParts::default()
-        },
-    );
-    assert_eq!(named(&checked), Vec::<&str>::new());
-    // 20,000 calls per second, each of which holds its connection for 0.39 ms.
-    let queued = pooled(
-        7.8,
-        310_000.0,
-        CheckoutParts {
-            count: 20_000,
-            waited: 19_000,
-            wait_mean_ns: 900_000.0,
-            check_mean_ns: 80_000.0,
-            ..CheckoutParts::default()
-        },
-    );
-    assert_eq!(
-        named(&queued),
-        ["pool_too_small"],
-        "{:?} {:?}",
-        queued.ruled_out,
-        queued.unknown
-    );
 }

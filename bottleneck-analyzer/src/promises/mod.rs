@@ -3,8 +3,9 @@
 //! load, or on a figure that a warning spoils.
 
 mod availability;
+mod promise_draft;
 
-use bench_report::{Step, StepEnd, Warning};
+use bench_report::Step;
 
 use crate::assessment::{ComponentKind, EvidenceItem, Promise};
 use crate::bench_facts::BenchFacts;
@@ -12,8 +13,8 @@ use crate::figures::{duration_ns, plain, rate, share};
 use crate::json_pointer::escape;
 use crate::requests::{self, OperationPercentile, PercentileFn, slowest};
 use crate::run_facts::RunFacts;
-use crate::source_report::{SourceReport, code_name};
 use crate::thresholds::Sla;
+use promise_draft::PromiseDraft;
 
 /// Recommends promises for every loaded component with an operating point.
 pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
@@ -45,77 +46,6 @@ pub(crate) fn recommend(facts: &RunFacts<'_>) -> Vec<Promise> {
         all.extend(availability::of_connections(bench));
     }
     all
-}
-
-/// Promise under construction; it may still turn out that nothing can be promised.
-struct PromiseDraft<'a> {
-    indicator: &'a str,
-    /// Name shown to people.
-    title: &'a str,
-    unit: &'a str,
-    /// Value with its wording, or the reason why there is none.
-    value: Result<(f64, String), String>,
-    basis: String,
-    evidence: Vec<EvidenceItem>,
-}
-
-impl PromiseDraft<'_> {
-    /// Replaces the value by a reason if the load at the operating point lasted less than `least_s` seconds.
-    fn on_load_of(self, least_s: f64, bench: &BenchFacts<'_>) -> Self {
-        let load_s = bench.load_s();
-        if load_s >= least_s {
-            return self;
-        }
-        let (seen, needed) = (duration_ns(load_s * 1e9), duration_ns(least_s * 1e9));
-        Self {
-            value: Err(format!("{seen} of load, {needed} are needed")),
-            // Without a value there is no figure that a warning could spoil.
-            evidence: Vec::new(),
-            ..self
-        }
-    }
-
-    /// Returns the finished promise. It has no value if a warning spoils its evidence or if a repeat ended
-    /// early.
-    fn into_promise(self, bench: &BenchFacts<'_>) -> Promise {
-        let spoiling = self.evidence.iter().find_map(|e| spoiling(bench.source, e));
-        let not_told = |why: &str| (None, format!("{} not told: {why}", self.title));
-        let value = ended_early(bench).map_or(self.value, Err);
-        let ((value, shown), basis) = match (spoiling, value) {
-            (Some(warning), _) => {
-                let code = code_name(warning.code).replace('_', " ");
-                (not_told(&code), warning.message.clone())
-            }
-            (None, Err(why)) => (not_told(&why), self.basis),
-            (None, Ok((value, shown))) => ((Some(value), shown), self.basis),
-        };
-        Promise {
-            component: bench.component,
-            scenario: bench.source.report.scenario.clone(),
-            file: bench.distinguishing_file().map(str::to_owned),
-            indicator: self.indicator.to_owned(),
-            value,
-            unit: self.unit.to_owned(),
-            shown,
-            provisional: true,
-            basis,
-            evidence: self.evidence,
-        }
-    }
-}
-
-/// Describes repeats that a stop rule or a fault ended early; `None` if there are none.
-fn ended_early(bench: &BenchFacts<'_>) -> Option<String> {
-    let all: Vec<&Step> = bench.judged_steps().map(|(_, step)| step).collect();
-    let early =
-        |step: &&&Step| matches!(step.end, StepEnd::Stopped { .. } | StepEnd::Failed { .. });
-    let early = all.iter().filter(early).count();
-    (early > 0).then(|| format!("{early} of {} repeats ended before their time", all.len()))
-}
-
-fn spoiling<'s>(source: &'s SourceReport, evidence: &EvidenceItem) -> Option<&'s Warning> {
-    let mut warnings = source.report.warnings.iter();
-    warnings.find(|warning| warning.spoils(&evidence.pointer))
 }
 
 /// Recommends the throughput of the slowest repeat, less the headroom that `sla` asks for.
@@ -162,9 +92,13 @@ fn throughputs(bench: &BenchFacts<'_>) -> Vec<EvidenceItem> {
 }
 
 fn where_measured(bench: &BenchFacts<'_>) -> &'static str {
-    match bench.repeats.len() {
-        0 | 1 => "at the operating point",
-        _ => "in the worst repeat at the operating point",
+    let point = bench.operating_step().map(|(index, _)| index);
+    let search = point.and_then(|index| bench.source.report.summary.search_of_step(index));
+    match (bench.repeats.len(), search) {
+        (0 | 1, None) => "at the operating point",
+        (_, None) => "in the worst repeat at the operating point",
+        (0 | 1, Some(_)) => "at the rate that the search found",
+        (_, Some(_)) => "in the worst repeat at the rate that the search found",
     }
 }
 

@@ -22,16 +22,7 @@ pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
 
 fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     let (Some(pooled), Some(shared)) = (best(bench, "pooled"), best(bench, "multiplexed")) else {
-        let clients = bench.sweeps.iter().any(|s| !s.subject.is_empty());
-        if clients {
-            out.cannot_judge(
-                RULE,
-                bench.component,
-                "what the pool costs: pooled and multiplexed were not both measured",
-                "the same scenario with both clients",
-            );
-        }
-        return;
+        return not_compared(bench, out);
     };
     let gain = shared.1 / pooled.1 - 1.0;
     let limit = facts.thresholds.pool.checkout_cost_ratio;
@@ -63,6 +54,25 @@ fn judge(bench: &BenchFacts<'_>, facts: &RunFacts<'_>, out: &mut Conclusions) {
     out.add_finding(finding(bench, gain, limit, &figures).evidence(evidence));
 }
 
+/// Adds the question of a bench that did not measure both clients.
+fn not_compared(bench: &BenchFacts<'_>, out: &mut Conclusions) {
+    let (why, would_tell) = if !bench.source.report.summary.found_rates.is_empty() {
+        (
+            "the limits of pooled and multiplexed were not both found",
+            "searches of both clients that come to a limit",
+        )
+    } else if bench.sweeps.iter().any(|s| !s.subject.is_empty()) {
+        (
+            "pooled and multiplexed were not both measured",
+            "the same scenario with both clients",
+        )
+    } else {
+        return;
+    };
+    let question = format!("what the pool costs: {why}");
+    out.cannot_judge(RULE, bench.component, question, would_tell);
+}
+
 /// Builds the finding about a pool that carries less throughput than one multiplexed connection.
 fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> FindingDraft {
     bench
@@ -89,20 +99,8 @@ fn finding(bench: &BenchFacts<'_>, gain: f64, limit: f64, figures: &str) -> Find
 }
 
 /// Returns the index of a step at the best setting of `client`, and the throughput of that setting. If the
-/// run searched for rates, that is the highest rate that the client held; the search also tried others.
+/// run searched for rates, that is the highest rate below the limit that was found.
 fn best(bench: &BenchFacts<'_>, client: &str) -> Option<(usize, f64)> {
-    let report = &bench.source.report;
-    if !report.summary.found_rates.is_empty() {
-        return report.summary.found_rates.iter().find_map(|found| {
-            let held = found.held_per_s?;
-            let mut tried = found.steps.iter();
-            let step = tried
-                .find(|tried| tried.rate_per_s.total_cmp(&held).is_eq())?
-                .step;
-            let is_of_client = report.steps.get(step)?.is_with(&[("client", client)]);
-            is_of_client.then_some((step, held))
-        });
-    }
     let of_client = |sweep: &&Sweep| sweep.subject.split(", ").any(|part| part == client);
     let settings = bench
         .sweeps

@@ -2,7 +2,7 @@
 //!
 //! `errors_past_objective` fires for each kind if more than `objectives.error_ratio` of the requests failed
 //! or stayed unanswered; below that bound `errors` names the kinds as information. `errors_elsewhere` fires
-//! for other settings past the bound. They read the error counts, the unanswered requests and the samples
+//! for other settings past the bound, not for steps that a search for a rate tried. They read the error counts, the unanswered requests and the samples
 //! of failures in the steps, and take meaning and actions from `error-codes.toml`.
 
 use std::collections::BTreeMap;
@@ -211,6 +211,7 @@ fn judge(
 }
 
 /// Adds a finding about the settings outside the operating point in which failures exceeded the objective.
+/// What fails in a step that a search tried is part of its result.
 fn elsewhere(
     bench: &BenchFacts<'_>,
     judged: &[usize],
@@ -220,7 +221,8 @@ fn elsewhere(
     let steps = &bench.source.report.steps;
     let limit = facts.thresholds.objectives.error_ratio;
     let fails = |i: &usize| requests::error_ratio(&steps[*i]).is_some_and(|ratio| ratio > limit);
-    let others = (0..steps.len()).filter(|i| !judged.contains(i));
+    let is_setting = |i: &usize| !bench.source.report.summary.is_on_the_way(*i);
+    let others = (0..steps.len()).filter(|i| !judged.contains(i) && is_setting(i));
     let others: Vec<usize> = others.filter(fails).collect();
     let Some(failures) = FailureTotals::of_steps(bench, &others) else {
         return;

@@ -19,6 +19,7 @@ mod memory;
 mod pool_too_large;
 mod pool_too_small;
 mod postgres;
+mod rate_search;
 mod redis;
 mod stalls;
 mod steal;
@@ -34,9 +35,10 @@ use crate::run_facts::RunFacts;
 type RunRule = fn(&RunFacts<'_>, &mut Conclusions);
 
 /// All rules. Rules that find causes come before those that find their symptoms.
-const ALL: [RunRule; 22] = [
+const ALL: [RunRule; 23] = [
     errors::check,
     stopped_steps::check,
+    rate_search::check,
     kept_connections::check,
     postgres::check,
     throttled::check,

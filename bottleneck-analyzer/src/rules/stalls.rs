@@ -18,12 +18,16 @@ use crate::figures::{duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::requests;
 use crate::run_facts::RunFacts;
+use crate::series_reading::{PointSpan, measured_intervals};
 
 const RULE: &str = "stalls";
 /// Throughput of an interval ÷ median of its step. Below this ratio the target is stalled.
 const STILL_RATIO: f64 = 0.20;
 /// Calls in a median interval. If there are fewer, an interval without calls may be a coincidence.
 const LEAST_CALLS: f64 = 10.0;
+/// Intervals of a step below which its median tells nothing. A step of a second has ten, of which one may
+/// lie across an end of the measured part.
+const FEWEST: usize = 9;
 /// Length of a stall, in nanoseconds. Shorter ones do not count, because they are common.
 const SHORTEST_NS: u64 = 200_000_000;
 /// Longest stall of the generator ÷ longest stall of the calls. From this ratio on, the generator is the
@@ -237,23 +241,14 @@ fn stalls_of<'a>(
     index: usize,
 ) -> Option<StepStalls<'a>> {
     let step = bench.source.report.steps.get(index)?;
-    let window = step.window;
-    let inside = |at: &u64| (window.measure_start_ns..=window.measure_end_ns).contains(at);
-    let points: Vec<(usize, u64, f64)> = series
-        .at_ns
-        .iter()
-        .zip(&series.mean)
-        .enumerate()
-        .filter(|(_, (at, _))| inside(at))
-        .filter_map(|(i, (at, mean))| Some((i, *at, (*mean)?)))
-        .collect();
+    let points = measured_intervals(series, step.window);
     let rates: Vec<f64> = points.iter().map(|(_, _, rate)| *rate).collect();
     let median = statistics::median(&rates)?;
-    let span_s = window.measured_s() / points.len() as f64;
-    if points.len() < 10 || median * span_s < LEAST_CALLS {
+    let span_s = step.window.measured_s() / points.len() as f64;
+    if points.len() < FEWEST || median * span_s < LEAST_CALLS {
         return None;
     }
-    let (lengths, longest) = stalled(&points, window.measure_start_ns, STILL_RATIO * median)?;
+    let (lengths, longest) = stalled(&points, STILL_RATIO * median)?;
     let pointer = format!("/series/{place}/mean/{longest}");
     let label = if lengths.is_empty() {
         "lowest throughput"
@@ -277,19 +272,20 @@ fn stalls_of<'a>(
 
 /// Returns the lengths of the stalls, in nanoseconds, and the index of the last point of the longest one. A
 /// stall is a run of points whose rate is below `least`.
-fn stalled(points: &[(usize, u64, f64)], start_ns: u64, least: f64) -> Option<(Vec<u64>, usize)> {
+fn stalled(points: &[PointSpan], least: f64) -> Option<(Vec<u64>, usize)> {
+    let (first, span, _) = points.first()?;
     let mut lengths = Vec::new();
-    let mut longest = (0, points.first()?.0);
+    let mut longest = (0, *first);
     let mut since: Option<u64> = None;
-    let mut before = start_ns;
-    for (i, at, rate) in points {
+    let mut before = span.start;
+    for (i, span, rate) in points {
         if *rate < least {
-            let length = at - *since.get_or_insert(before);
+            let length = span.end - *since.get_or_insert(before);
             longest = longest.max((length, *i));
         } else if let Some(start) = since.take() {
             lengths.push(before - start);
         }
-        before = *at;
+        before = span.end;
     }
     lengths.extend(since.map(|start| before - start));
     lengths.retain(|length| *length >= SHORTEST_NS);

@@ -2,8 +2,8 @@
 //! run.
 //!
 //! Both read the `end` of the steps. `stopped_by_rule` is a problem if no step was completed, a symptom of
-//! `errors_past_objective` if errors made the stop rule fire, and information otherwise. WebSocket searches
-//! are left out, because they are meant to end by a stop rule.
+//! `errors_past_objective` if errors made the stop rule fire, and information otherwise. WebSocket searches,
+//! and steps of a search for a rate, are left out, because they are meant to end by a stop rule.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,10 @@ fn judge(bench: &BenchFacts<'_>, out: &mut Conclusions) {
     let steps = &bench.source.report.steps;
     let mut rules: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
-        if let StepEnd::Stopped { rule, reason } = &step.end {
+        let is_of_search = bench.source.report.summary.search_of_step(index).is_some();
+        if let StepEnd::Stopped { rule, reason } = &step.end
+            && !is_of_search
+        {
             rules.entry(rule).or_default().push((index, reason));
         }
     }

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 mod machine;
-mod parts;
+pub(crate) mod parts;
 mod postgres;
 mod redis;
 pub(crate) mod server;

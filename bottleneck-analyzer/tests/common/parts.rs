@@ -1,9 +1,8 @@
 //! Parts of reports, made up for tests.
 
 use bench_report::histogram::{self, Histogram};
-use bench_report::{
-    Environment, Generator, Load, Operation, Report, Status, Step, StepEnd, Tool, Window,
-};
+use bench_report::{Environment, Generator, Load, Operation, Report, Status, Step, Tool, Window};
+use test_support::empty_step;
 
 use super::{CORES, RUN};
 
@@ -32,9 +31,6 @@ pub(crate) fn begin(tool: &str, scenario: &str, at_ns: u64) -> Report {
 
 pub(crate) fn step(name: &str, start_ns: u64) -> Step {
     Step {
-        name: name.into(),
-        parameters: std::collections::BTreeMap::new(),
-        repeat: 0,
         window: Window {
             start_ns,
             measure_start_ns: start_ns + SECOND / 2,
@@ -45,17 +41,7 @@ pub(crate) fn step(name: &str, start_ns: u64) -> Step {
             users: 8,
             think_time_ns: 0,
         },
-        operations: std::collections::BTreeMap::new(),
-        parts: std::collections::BTreeMap::new(),
-        failures: vec![],
-        pool: None,
-        server: None,
-        generator: Generator::default(),
-        curve: None,
-        segments: Vec::new(),
-        sessions: None,
-        figures: std::collections::BTreeMap::new(),
-        end: StepEnd::Completed,
+        ..empty_step(name)
     }
 }
 

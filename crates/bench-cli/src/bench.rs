@@ -1,6 +1,8 @@
 //! Run of a bench around its own load. It claims the report's file, follows signals, shows
 //! progress, saves the report after each step, and returns the exit code.
 
+mod worker_steps;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +13,13 @@ use bench_report::report::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
 use load_engine::{
     Actor, Cancel, ConnectionFactory, HeldLevel, HeldLoad, HeldResult, Phase, StepPlan,
-    TargetFactory, TracedPlan, TracedResult, WorkerProcesses, run_connections, run_on_workers,
-    run_requests, run_traced, self_check,
+    TargetFactory, TracedPlan, TracedResult, WorkerProcesses, run_connections, run_requests,
+    run_traced,
 };
 
-use serde::Serialize;
-
-use crate::Exit;
+use crate::doubts::merge_warnings;
 use crate::ending;
+use crate::exit::{Exit, Remedy as _};
 use crate::flags::OutputFlags;
 use crate::follower::{RunProgress, StepFollower};
 use crate::output::{self, Output};
@@ -153,55 +154,6 @@ impl Bench {
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
-    /// Sets the worker processes that make the load of all steps run by
-    /// [`step_on_workers`](Self::step_on_workers).
-    pub fn lead(&mut self, workers: WorkerProcesses) {
-        self.workers = Some(workers);
-    }
-
-    /// Returns true if worker processes make the load.
-    pub fn has_workers(&self) -> bool {
-        self.workers.is_some()
-    }
-
-    /// Verifies that no worker process was lost. After a loss no further step can be made.
-    ///
-    /// # Errors
-    /// Returns a sentence that names the lost worker.
-    pub fn check_workers(&self) -> anyhow::Result<()> {
-        match self.workers.as_ref().and_then(WorkerProcesses::lost) {
-            Some(lost) => Err(anyhow::anyhow!("{lost}; what was measured is kept")),
-            None => Ok(()),
-        }
-    }
-
-    /// Runs one step on the worker processes and adds its result to the report. Returns the
-    /// position of the step in the report. `target` is the description from which each worker
-    /// creates the step's target.
-    ///
-    /// # Errors
-    /// Fails if no load can be made at all.
-    pub fn step_on_workers(
-        &mut self,
-        plan: &StepPlan,
-        target: &impl Serialize,
-        evidence: &mut dyn EvidenceSource,
-    ) -> anyhow::Result<usize> {
-        let mut workers = self
-            .workers
-            .take()
-            .context("there are no worker processes")?;
-        let cancel = self.cancel.clone();
-        let mut follower = self.follower(&plan.name, evidence);
-        let ran = run_on_workers(plan, target, &mut workers, &cancel, &mut follower);
-        let server = follower.server;
-        self.workers = Some(workers);
-        let mut result = ran?;
-        result.step.server = server;
-        self.plan.done += plan.warmup + plan.measure;
-        Ok(self.push_step(result.step, result.series, result.warnings))
-    }
-
     /// Runs a changing load, with `actors` beside it. Does not add its steps to the report: the
     /// scenario adds its own figures to each step, and then calls [`push_step`](Self::push_step).
     ///
@@ -318,7 +270,7 @@ impl Bench {
         // Each save includes the warnings, so that a run that is killed later does not leave
         // figures without them.
         let certain = self.report.warnings.len();
-        let doubts = self_check::merge(self.warnings.clone());
+        let doubts = merge_warnings(&self.report.summary, self.warnings.clone());
         self.report.warnings.extend(doubts);
         self.output.save(&self.report);
         self.report.warnings.truncate(certain);
@@ -329,7 +281,8 @@ impl Bench {
     ///
     /// # Errors
     /// Fails if the result cannot be shown, or if the report could not be saved to its file. Also
-    /// fails if there is no result, because no request succeeded or no step could begin.
+    /// fails if there is no result, because no request was made, none succeeded, or no step could
+    /// begin.
     pub fn finish(mut self, text: &str) -> anyhow::Result<Exit> {
         self.phase(Phase::Save);
         let told = [&*self.warnings, &*self.report.warnings].concat();
@@ -344,13 +297,19 @@ impl Bench {
             Status::Failed => (Exit::Code(1), ending::no_result(&self.report)),
         };
         self.output.ended(exit.code());
-        none.map_or(Ok(exit), |none| Err(none.into()))
+        let Some(none) = none else {
+            return Ok(exit);
+        };
+        match none.remedy() {
+            Some(what_to_do) => Err(none).remedy(what_to_do),
+            None => Err(none.into()),
+        }
     }
 
     fn conclude(&mut self, status: Status) {
         self.ended = true;
-        let warnings = self_check::merge(std::mem::take(&mut self.warnings));
-        self.report.warnings.extend(warnings);
+        let doubts = merge_warnings(&self.report.summary, std::mem::take(&mut self.warnings));
+        self.report.warnings.extend(doubts);
         self.report.status = status;
         self.write();
         self.progress.finish();
@@ -369,6 +328,12 @@ impl Bench {
                 status => status,
             }
         }
+    }
+}
+
+impl AsMut<Bench> for Bench {
+    fn as_mut(&mut self) -> &mut Bench {
+        self
     }
 }
 

@@ -11,7 +11,7 @@ use crate::curve_values;
 use crate::exit::UsageError;
 use crate::flags;
 use crate::load::{Defaults, PacingFlag, StepFlags};
-use crate::rate_or_users::RateOrUsers;
+use crate::load_conflicts::LoadConflicts;
 use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
 use crate::rates::rate_finder::RateStep;
 
@@ -32,7 +32,7 @@ pub struct CurveLoadFlags {
     // Must be the first field, because the fields after it remove their values from the parsed
     // arguments.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users who each wait for their answer (closed loop): a number, or a curve (see below)
     #[arg(long, value_parser = curve_values::users_or_curve, value_name = "N|CURVE")]
@@ -118,7 +118,8 @@ impl CurveLoadFlags {
                 think_time: self.step.think_time,
             },
         };
-        let mut plan = self.step.plan(name, load, seed, defaults);
+        let plan = self.step.plan(name, load, seed, defaults);
+        let mut plan = plan.taking_changes();
         plan.measure = self.measure(defaults);
         if let Some(curve) = self.curve() {
             let fitted = curve.over(plan.measure);

@@ -2,7 +2,7 @@
 //! be distorted. The text output repeats only warnings about figures in its own table, so that they
 //! are noticed.
 
-use bench_report::{Report, Step, Warning, WarningCode};
+use bench_report::{Report, Step, Summary, Warning, WarningCode};
 use load_engine::self_check;
 
 /// Latency figures that a bench's table shows.
@@ -26,8 +26,13 @@ impl Default for ShownFigures {
 impl ShownFigures {
     /// Returns the warnings about figures in the table as text, with their steps, the gravest
     /// first. `warnings` concern single steps; the same warning about several steps is merged into
-    /// one.
+    /// one. Steps that a search tried on the way to its result are left out: its table has a verdict
+    /// on each of them.
     pub(crate) fn doubts(&self, report: &Report, warnings: &[Warning]) -> String {
+        let is_on_the_way = |warning: &Warning| {
+            let step = warning.step;
+            step.is_some_and(|index| report.summary.is_on_the_way(index))
+        };
         let about = |warning: &Warning| {
             let mut warning = warning.clone();
             let is_shown = |pointer: &String| self.has(report, warning.code, pointer);
@@ -40,7 +45,8 @@ impl ShownFigures {
             warning.spoils = spoils;
             (!warning.spoils.is_empty()).then_some(warning)
         };
-        let mut doubts = self_check::merge(warnings.iter().filter_map(about).collect());
+        let warnings = warnings.iter().filter(|warning| !is_on_the_way(warning));
+        let mut doubts = self_check::merge(warnings.filter_map(about).collect());
         doubts.sort_by_key(|warning| warning.code.gravity());
         let lines: Vec<String> = doubts
             .iter()
@@ -73,6 +79,20 @@ impl ShownFigures {
     }
 }
 
+/// Merges the warnings of each kind, those about steps that a search tried on the way to its result apart
+/// from the others: an overloaded step is not to speak for the result.
+pub(crate) fn merge_warnings(summary: &Summary, warnings: Vec<Warning>) -> Vec<Warning> {
+    let is_on_the_way = |warning: &Warning| {
+        warning
+            .step
+            .is_some_and(|index| summary.is_on_the_way(index))
+    };
+    let (tried, others): (Vec<_>, Vec<_>) = warnings.into_iter().partition(is_on_the_way);
+    let mut merged = self_check::merge(others);
+    merged.extend(self_check::merge(tried));
+    merged
+}
+
 /// Returns the number of samples of all repeats of the setting to which the step in `pointer`
 /// belongs.
 fn samples(report: &Report, pointer: &str) -> Option<u64> {
@@ -94,10 +114,9 @@ fn finished(step: &Step) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
-
     use bench_report::histogram::{self, Histogram};
-    use bench_report::{Generator, Load, Operation, StepEnd, Window};
+    use bench_report::{FoundRate, Operation, RateSearchEnd, RateVerdict, TriedRate};
+    use test_support::empty_step;
 
     fn step(samples: u64) -> Step {
         let mut recording = histogram::recording();
@@ -107,25 +126,9 @@ mod tests {
             ..Operation::default()
         };
         Step {
-            name: "pool of 8".to_owned(),
             parameters: [("pool_size".to_owned(), 8.into())].into(),
-            repeat: 0,
-            window: Window::default(),
-            load: Load::Closed {
-                users: 8,
-                think_time_ns: 0,
-            },
             operations: [("read".to_owned(), operation)].into(),
-            parts: BTreeMap::new(),
-            failures: Vec::new(),
-            pool: None,
-            server: None,
-            generator: Generator::default(),
-            curve: None,
-            segments: Vec::new(),
-            sessions: None,
-            figures: BTreeMap::new(),
-            end: StepEnd::Completed,
+            ..empty_step("pool of 8")
         }
     }
 
@@ -228,5 +231,40 @@ mod tests {
         assert!(place("NotSteady") < place("TooFew"), "{doubts}");
         assert_eq!(doubts.matches("Stalled").count(), 1, "{doubts}");
         assert!(doubts.contains("(the worst of 2 steps)"), "{doubts}");
+    }
+
+    #[test]
+    fn a_step_that_a_search_overloaded_does_not_speak_for_its_result() {
+        let tried = |step, rate_per_s, verdict| TriedRate {
+            step,
+            rate_per_s,
+            verdict,
+            reason: None,
+        };
+        let mut report = report(vec![step(100), step(100)]);
+        report.summary.found_rates.push(FoundRate {
+            subject: "pool of 8".to_owned(),
+            objectives: vec!["p99<5ms".to_owned()],
+            repeats: 1,
+            held_per_s: Some(100.0),
+            broken_per_s: Some(105.0),
+            end: RateSearchEnd::Bracketed,
+            reason: String::new(),
+            steps: vec![
+                tried(0, 100.0, RateVerdict::Held),
+                tried(1, 105.0, RateVerdict::Broken),
+            ],
+        });
+        let late = |step: usize, ratio: f64| {
+            let warning = Warning::new(WarningCode::PacingLag, format!("late by {ratio}"));
+            let spoilt = ["operations/read/call/percentiles_ns/p99"];
+            warning.with_figures(ratio, 0.3).about_step(step, &spoilt)
+        };
+        let warnings = vec![late(0, 0.4), late(1, 0.9)];
+        let doubts = ShownFigures::default().doubts(&report, &warnings);
+        assert_eq!(doubts, "\nDoubtful:\n  late by 0.4 [pool of 8]\n");
+        let merged = merge_warnings(&report.summary, warnings);
+        let steps: Vec<_> = merged.iter().map(|warning| warning.step).collect();
+        assert_eq!(steps, [Some(0), Some(1)], "each speaks for itself");
     }
 }

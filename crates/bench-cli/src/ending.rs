@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bench_report::{Report, Status, Step, StepEnd};
+use bench_report::{Load, Report, Status, Step, StepEnd};
 
 /// Error of a run without any result; the exit code is 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,26 @@ pub(crate) enum NoResult {
     },
     #[error("no step could begin: {reason}")]
     NothingBegan { reason: String },
+    #[error("no step was run, so that nothing was measured")]
+    NoStep,
+    #[error("no request was made while a step was measured{}", sessions.as_ref().map_or_else(
+        String::new,
+        |worst| format!("; of the sessions that requests need, {worst}")
+    ))]
+    NothingAttempted {
+        /// Most frequent failure to open a session; absent where none failed.
+        sessions: Option<Worst>,
+    },
+}
+
+impl NoResult {
+    /// Returns what to do about it, where that is known.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        let Self::NothingAttempted { sessions: None } = self else {
+            return None;
+        };
+        Some("a higher rate, more users or a shorter pause, or a longer --duration")
+    }
 }
 
 /// Most frequent kind of failure.
@@ -67,30 +87,42 @@ pub(crate) fn no_result(report: &Report) -> Option<NoResult> {
         })?;
         return Some(NoResult::NothingBegan { reason });
     }
-    let operations = || {
-        report
-            .steps
-            .iter()
-            .flat_map(|step| step.operations.values())
-    };
+    let loaded: Vec<&Step> = report.steps.iter().filter(|step| is_loaded(step)).collect();
+    if loaded.is_empty() {
+        return report.steps.is_empty().then_some(NoResult::NoStep);
+    }
+    let operations = || loaded.iter().flat_map(|step| step.operations.values());
     let attempted: u64 = operations().map(|o| o.attempted).sum();
     let succeeded: u64 = operations().map(|o| o.succeeded).sum();
-    (attempted > 0 && succeeded == 0).then(|| NoResult::NothingSucceeded {
-        attempted,
-        worst: worst(report),
-    })
+    match (attempted, succeeded) {
+        (0, _) => {
+            let sessions = loaded.iter().filter_map(|step| step.sessions.as_ref());
+            Some(NoResult::NothingAttempted {
+                sessions: worst(report, sessions.map(|sessions| &sessions.errors)),
+            })
+        }
+        (_, 0) => Some(NoResult::NothingSucceeded {
+            attempted,
+            worst: worst(report, operations().map(|operation| &operation.errors)),
+        }),
+        _ => None,
+    }
 }
 
-fn worst(report: &Report) -> Option<Worst> {
+/// Returns true if this program made the load of `step`. A server that is only watched has a load of
+/// its own, and none of it is a result of ours.
+fn is_loaded(step: &Step) -> bool {
+    !matches!(step.load, Load::Closed { users: 0, .. })
+}
+
+/// Returns the most frequent failure among counts by kind.
+fn worst<'a>(
+    report: &Report,
+    errors: impl Iterator<Item = &'a BTreeMap<String, u64>>,
+) -> Option<Worst> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for operation in report
-        .steps
-        .iter()
-        .flat_map(|step| step.operations.values())
-    {
-        for (kind, count) in &operation.errors {
-            *counts.entry(kind).or_default() += count;
-        }
+    for (kind, count) in errors.flatten() {
+        *counts.entry(kind).or_default() += count;
     }
     let (kind, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
     let mut said = report.steps.iter().flat_map(|step| &step.failures);
@@ -104,7 +136,8 @@ fn worst(report: &Report) -> Option<Worst> {
 
 #[cfg(test)]
 mod tests {
-    use bench_report::{FailureSample, Generator, Load, Operation, Tool, Window};
+    use bench_report::{FailureSample, Operation, SessionUse, Tool};
+    use test_support::empty_step;
 
     use super::*;
 
@@ -131,25 +164,10 @@ mod tests {
         };
         let mut report = Report::begin(tool, "run".to_owned(), "sweep");
         report.steps.push(Step {
-            name: "a step".to_owned(),
-            parameters: BTreeMap::new(),
-            repeat: 0,
-            window: Window::default(),
-            load: Load::Closed {
-                users: 1,
-                think_time_ns: 0,
-            },
             operations: BTreeMap::from([("read".to_owned(), operation)]),
-            parts: BTreeMap::new(),
             failures,
-            pool: None,
-            server: None,
-            generator: Generator::default(),
-            curve: None,
-            segments: Vec::new(),
-            sessions: None,
-            figures: BTreeMap::new(),
             end,
+            ..empty_step("a step")
         });
         report
     }
@@ -204,18 +222,56 @@ mod tests {
     }
 
     #[test]
-    fn a_single_success_is_a_result_and_an_idle_run_is_none_that_failed() {
+    fn a_single_success_is_a_result_and_a_step_that_could_not_begin_is_none() {
         let report = run(StepEnd::Completed, 1, &[("timeout", 999)], 0);
         assert_eq!(status(&report, false), Status::Complete);
         let mut idle = run(StepEnd::Completed, 0, &[], 0);
-        assert_eq!(status(&idle, false), Status::Complete);
         idle.steps[0].end = StepEnd::Failed {
             reason: "the server has no room".to_owned(),
         };
         assert_eq!(status(&idle, false), Status::Failed);
         let said = no_result(&idle).unwrap().to_string();
         assert_eq!(said, "no step could begin: the server has no room");
+    }
+
+    #[test]
+    fn a_run_that_asked_for_nothing_has_failed_and_the_reason_is_told() {
+        let mut idle = run(StepEnd::Completed, 0, &[], 0);
+        for seeks_limit in [false, true] {
+            assert_eq!(status(&idle, seeks_limit), Status::Failed);
+        }
+        let none = no_result(&idle).unwrap();
+        assert_eq!(
+            none.to_string(),
+            "no request was made while a step was measured"
+        );
+        assert!(none.remedy().unwrap().contains("a higher rate"));
+        idle.steps[0].sessions = Some(SessionUse {
+            failed: 9,
+            errors: BTreeMap::from([("refused".to_owned(), 9)]),
+            ..SessionUse::default()
+        });
+        idle.steps[0].failures = vec![failure("refused")];
+        let none = no_result(&idle).unwrap();
+        assert!(
+            none.to_string()
+                .ends_with("9 failed with refused: what the server said of refused"),
+            "{none}"
+        );
+        assert_eq!(none.remedy(), None, "a higher rate would not help");
         idle.steps.clear();
-        assert_eq!(status(&idle, false), Status::Complete);
+        assert_eq!(status(&idle, false), Status::Failed);
+        assert_eq!(no_result(&idle), Some(NoResult::NoStep));
+    }
+
+    #[test]
+    fn an_idle_server_that_was_watched_is_a_result() {
+        let mut watched = run(StepEnd::Completed, 0, &[], 0);
+        watched.steps[0].load = Load::Closed {
+            users: 0,
+            think_time_ns: 0,
+        };
+        assert_eq!(status(&watched, false), Status::Complete);
+        assert_eq!(no_result(&watched), None);
     }
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::count::{is_negative, scaled};
+
+pub use crate::count::count;
 pub use crate::counts::{Counts, list_of_counts};
 
 /// Flags that set the place and the form of the result.
@@ -40,7 +43,6 @@ pub enum Format {
 
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 const LARGEST_BYTES: u64 = 1 << 50;
-const LARGEST_COUNT: u64 = 1_000_000_000;
 /// Allowed rates, from one arrival in about a quarter of an hour to more than any machine can make.
 /// Within these bounds the instants of arrivals fit a clock.
 const RATES_PER_S: std::ops::RangeInclusive<f64> = 1e-3..=1e8;
@@ -104,30 +106,6 @@ pub fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Parses a count of at least one. Accepts factors: `10k`, `2M`.
-///
-/// # Errors
-/// Returns a message if the text is not a count, or is zero, negative, or more than a thousand
-/// million.
-pub fn count(text: &str) -> Result<u64, String> {
-    let form = "write a whole number of 1 or more, such as 8 or 10k";
-    let text = text.trim();
-    if is_negative(text) {
-        return Err(format!("it must be 1 or more, not {text}; {form}"));
-    }
-    let (digits, factor) = scaled(text);
-    let parsed = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor));
-    match parsed {
-        Some(0) => Err(format!("it must be 1 or more, not 0; {form}")),
-        Some(n) if n > LARGEST_COUNT => Err(format!("{text} is more than 1000M; {form}")),
-        Some(n) => Ok(n),
-        None => Err(format!("{text:?} is not a count; {form}")),
-    }
-}
-
 /// Parses arrivals per second. Accepts factors and the unit: `10k`, `2M`, `500/s`.
 ///
 /// # Errors
@@ -160,23 +138,6 @@ pub fn percent(text: &str) -> Result<f64, String> {
     number
         .map(|n| n / 100.0)
         .ok_or_else(|| format!("{text:?} is no share; write 80%"))
-}
-
-/// Splits a number into its digits and its factor: `10k` has the factor 1,000, `2M` the factor
-/// 1,000,000.
-fn scaled(text: &str) -> (&str, u64) {
-    if let Some(digits) = text.strip_suffix(['k', 'K']) {
-        (digits, 1_000)
-    } else if let Some(digits) = text.strip_suffix('M') {
-        (digits, 1_000_000)
-    } else {
-        (text, 1)
-    }
-}
-
-fn is_negative(text: &str) -> bool {
-    text.strip_prefix(['-', '\u{2212}'])
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::bench::Bench;
 use crate::exit::UsageError;
 use crate::flags;
 use crate::host_schedule::HostSchedule;
+use crate::rates::find_rate::FindRateFlags;
 use crate::scenario::ScenarioName;
 use crate::workers::WorkerFlags;
 
@@ -179,6 +180,22 @@ impl HostWorker {
         )))
     }
 
+    /// Refuses a search for a rate, whose steps are not known before it.
+    ///
+    /// # Errors
+    /// Fails with a remedy where `search` asks for one.
+    pub fn check_search(&self, search: &FindRateFlags) -> Result<(), UsageError> {
+        if !search.is_given() {
+            return Ok(());
+        }
+        Err(UsageError(
+            "--find-rate decides on each step by the results of the last one, and with --worker the \
+             steps are fixed before all hosts start; search from one host (--workers makes the load \
+             with several processes), or give --rate"
+                .to_owned(),
+        ))
+    }
+
     /// Returns the entry `worker` of the report's configuration. Its hash covers `plans`, the steps
     /// in order, and `config`, the other entries. Workers with the same hash make one load.
     pub fn config(
@@ -235,8 +252,16 @@ impl HostWorker {
              its share of the load",
             self.share()
         );
-        let spoilt = ["operations", "parts", "pool", "generator", "figures"];
-        Warning::new(WarningCode::WorkerLost, message).about_step(index, &spoilt)
+        share_lost(message, index)
+    }
+
+    /// Warns that a rule ended this worker's share of step `index`, and of no other.
+    pub fn stopped_in(&self, index: usize) -> Warning {
+        let message = format!(
+            "a rule ended the share of worker {} in this step: the others went on without it",
+            self.share()
+        );
+        share_lost(message, index)
     }
 
     /// Waits until all workers have ended the step before `plan`. Returns false if a signal came.
@@ -258,6 +283,21 @@ impl HostWorker {
             std::thread::sleep(left.min(WAIT_BEAT));
         }
     }
+}
+
+/// Returns the name of what a run makes on its server, which all workers of a load share on several
+/// hosts. The report's configuration must be known.
+pub fn data_name(bench: &Bench) -> String {
+    let worker = bench.report.config.get("worker");
+    let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
+    let own = || bench_report::report::own_name(&bench.report.run_id);
+    hash.map_or_else(own, |hash| format!("hosts-{hash}"))
+}
+
+/// Warns that the figures of step `index` lack a share of the load.
+fn share_lost(message: String, index: usize) -> Warning {
+    let spoilt = ["operations", "parts", "pool", "generator", "figures"];
+    Warning::new(WarningCode::WorkerLost, message).about_step(index, &spoilt)
 }
 
 /// Parses the common start of several hosts.

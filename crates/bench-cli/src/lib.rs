@@ -29,6 +29,7 @@ pub mod bench;
 #[cfg(feature = "load")]
 pub mod blocking;
 mod command_line;
+mod count;
 mod counts;
 #[cfg(feature = "load")]
 pub mod curve_flags;
@@ -49,11 +50,11 @@ mod host_schedule;
 pub mod host_worker;
 #[cfg(feature = "load")]
 pub mod load;
+#[cfg(feature = "load")]
+mod load_conflicts;
 mod logging;
 pub mod output;
 pub mod progress;
-#[cfg(feature = "load")]
-mod rate_or_users;
 #[cfg(feature = "load")]
 mod rates;
 #[cfg(feature = "load")]
@@ -68,9 +69,9 @@ pub mod workers;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, explain, run};
-pub use logging::verbose_flag;
 #[cfg(feature = "load")]
-pub use rate_or_users::RateOrUsers;
+pub use load_conflicts::LoadConflicts;
+pub use logging::verbose_flag;
 #[cfg(feature = "load")]
 pub use rates::{
     find_rate::FindRateFlags,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::curve_values;
 use crate::flags;
-use crate::rate_or_users::RateOrUsers;
+use crate::load_conflicts::LoadConflicts;
 use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
 
 /// Flags that define the load.
@@ -20,7 +20,7 @@ pub struct LoadFlags {
     // Must be the first field, because the fields after it remove their values from the parsed
     // arguments.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users who each wait for their answer (closed loop)
     #[arg(long, value_parser = curve_values::held_count, value_name = "N")]

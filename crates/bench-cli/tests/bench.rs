@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use bench_cli::Exit;
 use bench_cli::bench::Bench;
+use bench_cli::explain;
 use bench_cli::flags::OutputFlags;
 use bench_report::manifest::PartStatus;
-use bench_report::{Generator, Load, Status, Step, StepEnd, Warning, WarningCode, Window, store};
+use bench_report::{Operation, Status, Step, Warning, WarningCode, store};
+use test_support::empty_step;
 
 fn begin(home: &tempfile::TempDir) -> (Bench, PathBuf) {
     let flags = OutputFlags {
@@ -41,36 +43,42 @@ fn an_error_after_a_signal_leaves_a_report_marked_interrupted() {
     assert_eq!(store::load(&path).unwrap().status, Status::Interrupted);
 }
 
+/// Step in which one request was made and answered.
+fn answered(name: &str) -> Step {
+    let operation = Operation {
+        attempted: 1,
+        succeeded: 1,
+        ..Operation::default()
+    };
+    Step {
+        operations: BTreeMap::from([("get".to_owned(), operation)]),
+        ..empty_step(name)
+    }
+}
+
 #[test]
 fn what_was_finished_stays_as_it_was_saved() {
     let home = tempfile::tempdir().unwrap();
-    let (bench, path) = begin(&home);
+    let (mut bench, path) = begin(&home);
+    bench.push_step(answered("only"), Vec::new(), Vec::new());
     assert_eq!(bench.finish("").unwrap(), Exit::Done);
     assert_eq!(store::load(&path).unwrap().status, Status::Complete);
 }
 
-fn step(name: &str) -> Step {
-    Step {
-        name: name.to_owned(),
-        parameters: BTreeMap::new(),
-        repeat: 0,
-        window: Window::default(),
-        load: Load::Closed {
-            users: 1,
-            think_time_ns: 0,
-        },
-        operations: BTreeMap::new(),
-        parts: BTreeMap::new(),
-        failures: Vec::new(),
-        pool: None,
-        server: None,
-        generator: Generator::default(),
-        curve: None,
-        segments: Vec::new(),
-        sessions: None,
-        figures: BTreeMap::new(),
-        end: StepEnd::default(),
-    }
+#[test]
+fn a_run_that_made_no_request_has_failed_and_says_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut bench, path) = begin(&home);
+    bench.push_step(empty_step("too short"), Vec::new(), Vec::new());
+    let error = explain(&bench.finish("").unwrap_err());
+    assert!(
+        error.starts_with("no request was made") && error.contains("\nTry: a higher rate"),
+        "{error}"
+    );
+    let report = store::load(&path).unwrap();
+    assert_eq!((report.status, report.steps.len()), (Status::Failed, 1));
+    let parts = bench_report::manifest::read(path.parent().unwrap()).unwrap();
+    assert_eq!(parts[0].status, PartStatus::Done { exit_code: 1 });
 }
 
 #[test]
@@ -86,7 +94,7 @@ fn a_run_whose_directory_is_lost_goes_on_and_fails_only_once_its_result_is_shown
     std::fs::remove_dir_all(&run).unwrap();
     std::fs::write(&run, "in its place").unwrap();
     for name in ["first", "second"] {
-        bench.push_step(step(name), Vec::new(), Vec::new());
+        bench.push_step(answered(name), Vec::new(), Vec::new());
     }
     let error = format!("{:#}", bench.finish("").unwrap_err());
     let spare = error.split("it is in ").nth(1).unwrap();
@@ -101,7 +109,7 @@ fn a_directory_that_is_removed_meanwhile_is_made_again() {
     let home = tempfile::tempdir().unwrap();
     let (mut bench, path) = begin(&home);
     std::fs::remove_dir_all(home.path()).unwrap();
-    bench.push_step(step("only"), Vec::new(), Vec::new());
+    bench.push_step(answered("only"), Vec::new(), Vec::new());
     assert_eq!(bench.finish("").unwrap(), Exit::Done);
     assert_eq!(store::load(&path).unwrap().steps.len(), 1);
     let parts = bench_report::manifest::read(path.parent().unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! Clocks. Reports of one host are aligned by boot id and `CLOCK_MONOTONIC`, because
-//! wall clocks step.
+//! Clocks. Reports of one host are aligned by boot id and `CLOCK_MONOTONIC`, because wall clocks
+//! may jump.
 
 use nix::time::{ClockId, clock_gettime};
 use schemars::JsonSchema;
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 /// Position of a report on its host's monotonic clock.
 ///
-/// Two reports whose `boot_id` is equal share one time axis: every `_ns` instant in them is
+/// Two reports with equal `boot_id` share one time axis: every `_ns` instant in them is in
 /// nanoseconds of `CLOCK_MONOTONIC` on that host since that boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClockAnchor {
-    /// `/proc/sys/kernel/random/boot_id`; absent where the system has none.
+    /// Content of `/proc/sys/kernel/random/boot_id`; absent where the system has no such file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
-    /// Monotonic clock at the instant that `started_at` names, in nanoseconds.
+    /// Reading of the monotonic clock at `started_at` of the report, in nanoseconds.
     pub monotonic_ns: u64,
 }
 
 impl ClockAnchor {
-    /// Reads the anchor of this instant on this host.
+    /// Reads the clocks of this host now.
     pub(crate) fn now() -> Self {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .ok()
@@ -30,29 +30,32 @@ impl ClockAnchor {
         }
     }
 
-    /// Returns true if instants of both anchors lie on one time axis.
+    /// Returns true if instants of both reports are on the same time axis.
     pub fn comparable_with(&self, other: &Self) -> bool {
         self.boot_id.is_some() && self.boot_id == other.boot_id
     }
 }
 
-/// Reads `CLOCK_MONOTONIC` in nanoseconds. Costs a vDSO call, no system call, on common Linux hosts.
+/// Reads `CLOCK_MONOTONIC` in nanoseconds. On common Linux hosts this costs a vDSO call, no system
+/// call.
 pub fn monotonic_ns() -> u64 {
     nanoseconds(ClockId::CLOCK_MONOTONIC)
 }
 
-/// Reads the CPU time that this process has used so far, user and system, all threads, in nanoseconds.
+/// Reads the CPU time that this process has used so far, user and system, over all threads, in
+/// nanoseconds.
 pub fn process_cpu_ns() -> u64 {
     nanoseconds(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
-/// Reads the largest error of this host's wall clock, in nanoseconds; `None` where the system does not
-/// tell, or where nobody keeps the clock right, so that the error is not known.
+/// Reads the largest error of this host's wall clock, in nanoseconds. `None` where the system does
+/// not report it, or where the clock is not synchronized, so that its error is unknown.
 pub fn wall_clock_error_ns() -> Option<u64> {
     #[cfg(target_os = "linux")]
     {
         let mut clock = std::mem::MaybeUninit::<nix::libc::timex>::zeroed();
-        // SAFETY: all of its fields are numbers, so zero is valid; without a mode it is only read into.
+        // SAFETY: all fields are numbers, so zero is a valid value; without a mode, the call only
+        // writes the struct.
         let (state, clock) =
             unsafe { (nix::libc::adjtimex(clock.as_mut_ptr()), clock.assume_init()) };
         let is_kept = state >= 0
@@ -66,8 +69,8 @@ pub fn wall_clock_error_ns() -> Option<u64> {
 }
 
 fn nanoseconds(clock: ClockId) -> u64 {
-    // Both clocks exist on every system we build for; a kernel without them answers 0 here and
-    // the report then shows a step of no length, which the self-check names.
+    // Both clocks exist on every system that we build for. If a kernel had none, the step would
+    // have length zero, which the self-check reports.
     clock_gettime(clock).map_or(0, |t| {
         t.tv_sec() as u64 * 1_000_000_000 + t.tv_nsec() as u64
     })

@@ -1,4 +1,4 @@
-//! Latency distributions: a summary that people read, and the buckets that tools merge.
+//! Distributions of latency: a summary for people, and the buckets that tools merge.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,13 +8,14 @@ use hdrhistogram::serialization::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The in-memory histogram everything records into: nanoseconds, `u64` counts.
+/// In-memory histogram of durations in nanoseconds, with `u64` counts.
 pub type Recording = hdrhistogram::Histogram<u64>;
 
-/// Longest duration a histogram holds: one hour. Longer ones are recorded as one hour.
+/// Longest duration in a histogram: one hour. Longer ones are recorded as one hour.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 
-/// An empty recording of 1 ns to [`HIGHEST_NS`] with three significant digits (0.1 % error).
+/// Creates an empty histogram for 1 ns to [`HIGHEST_NS`] with three significant digits (an error of
+/// 0.1 %).
 ///
 /// The bounds are fixed, so recording never allocates.
 #[expect(
@@ -25,7 +26,7 @@ pub fn recording() -> Recording {
     Recording::new_with_bounds(1, HIGHEST_NS, 3).expect("constant bounds")
 }
 
-/// Reason why a histogram of a report cannot be read.
+/// Reason for which a histogram of a report cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HistogramError {
     /// `hdr` is not base64.
@@ -34,19 +35,19 @@ pub enum HistogramError {
     /// `hdr` is not an HdrHistogram V2 payload.
     #[error("the histogram's `hdr` is not an HdrHistogram V2 payload: {0}")]
     Payload(#[from] hdrhistogram::serialization::DeserializeError),
-    /// It has other bounds than those of this schema.
+    /// The histogram has other bounds than those of this schema.
     #[error(
         "the histogram's bounds are not this schema's: up to {high_ns} ns with {digits} digits"
     )]
     Bounds {
-        /// Longest duration that it holds.
+        /// Longest duration in the histogram, in nanoseconds.
         high_ns: u64,
-        /// Significant digits.
+        /// Number of significant digits.
         digits: u8,
     },
 }
 
-/// The percentiles a report spells out, in nanoseconds.
+/// Percentiles that a report lists, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "each field is the percentile its name says")]
 pub struct Percentiles {
@@ -60,7 +61,7 @@ pub struct Percentiles {
 }
 
 impl Percentiles {
-    /// The names and shares of all of them.
+    /// Names of all percentiles, with their quantiles.
     pub const LEVELS: [(&str, f64); 7] = [
         ("p50", 0.5),
         ("p75", 0.75),
@@ -71,7 +72,8 @@ impl Percentiles {
         ("p9999", 0.9999),
     ];
 
-    /// Each as `at` gives it for its name and share; `None` as soon as one is.
+    /// Creates the percentiles from `at`, which returns the value for a name and its quantile.
+    /// `None` as soon as `at` returns `None`.
     pub(crate) fn of(mut at: impl FnMut(&'static str, f64) -> Option<u64>) -> Option<Self> {
         let mut values = [0; 7];
         for (value, (name, q)) in values.iter_mut().zip(Self::LEVELS) {
@@ -89,7 +91,7 @@ impl Percentiles {
         })
     }
 
-    /// The values in the order of [`Self::LEVELS`].
+    /// Returns the values in the order of [`Self::LEVELS`].
     pub fn values(self) -> [u64; 7] {
         [
             self.p50, self.p75, self.p90, self.p95, self.p99, self.p999, self.p9999,
@@ -97,10 +99,10 @@ impl Percentiles {
     }
 }
 
-/// A distribution of durations in nanoseconds.
+/// Distribution of durations in nanoseconds.
 ///
-/// `hdr` is HdrHistogram V2 + DEFLATE in base64 and holds every bucket, so that any HdrHistogram
-/// library can merge and re-read it; the other fields are derived from it for people.
+/// `hdr` has every bucket as HdrHistogram V2, deflated, in base64, so that any HdrHistogram library
+/// can read and merge it. The other fields are derived from it for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Histogram {
     /// Number of recorded durations.
@@ -113,15 +115,15 @@ pub struct Histogram {
     pub mean_ns: f64,
     /// Standard deviation.
     pub stdev_ns: f64,
-    /// Percentiles, each within 0.1 % of the true one.
+    /// Percentiles, each within 0.1 % of the true value.
     pub percentiles_ns: Percentiles,
-    /// All buckets: HdrHistogram V2 + DEFLATE, base64.
+    /// All buckets: HdrHistogram V2, deflated, in base64.
     pub hdr: String,
 }
 
 impl Histogram {
-    /// The report's form of a recording; `None` when nothing was recorded, because a
-    /// distribution of nothing has no percentiles.
+    /// Converts a histogram to the report's form; `None` if it is empty, because it then has no
+    /// percentiles.
     pub fn from_recording(recording: &Recording) -> Option<Self> {
         if recording.is_empty() {
             return None;
@@ -137,16 +139,16 @@ impl Histogram {
         })
     }
 
-    /// All buckets again, for merging and for other percentiles.
+    /// Decodes all buckets, for merging and for other percentiles.
     ///
     /// # Errors
-    /// When `hdr` is damaged.
+    /// Fails if `hdr` is damaged.
     pub fn decode(&self) -> Result<Recording, HistogramError> {
         decode(&self.hdr)
     }
 }
 
-/// Encodes all buckets as HdrHistogram V2 + DEFLATE in base64; `None` where the encoder fails.
+/// Encodes all buckets as HdrHistogram V2, deflated, in base64; `None` if the encoder fails.
 pub fn encode(recording: &Recording) -> Option<String> {
     let mut bytes = Vec::new();
     let mut encoder = V2DeflateSerializer::new();
@@ -154,10 +156,10 @@ pub fn encode(recording: &Recording) -> Option<String> {
     Some(BASE64.encode(bytes))
 }
 
-/// Decodes what [`encode`] made.
+/// Decodes a text that [`encode`] returned.
 ///
 /// # Errors
-/// When `hdr` is damaged.
+/// Fails if `hdr` is damaged.
 pub fn decode(hdr: &str) -> Result<Recording, HistogramError> {
     let bytes = BASE64.decode(hdr)?;
     Ok(HdrDeserializer::new().deserialize(&mut bytes.as_slice())?)

@@ -1,40 +1,42 @@
-//! Reports as JSON for people and programs: a member to a line, and the numbers of a column in one.
+//! JSON form of reports, for people and programs: one member per line, but arrays of plain values
+//! on a single line.
 //!
-//! A recording has a hundred thousand numbers. With a line for each, most of its report would be
-//! spaces, and writing it would cost twice the time.
+//! A recording has a hundred thousand numbers. With one per line, most of the report would be
+//! spaces, and writing it would take twice as long.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-/// Writes a document, and no end of line behind it.
+/// Writes a document, without a line end after it.
 ///
 /// # Errors
-/// When it cannot be written, or is no JSON.
+/// Fails if the document cannot be written, or has no JSON form.
 pub(crate) fn write(to: impl Write, document: &impl Serialize) -> serde_json::Result<()> {
     document.serialize(&mut Serializer::with_formatter(to, Lines::default()))
 }
 
-/// Returns it as a text.
+/// Returns a document as text.
 ///
 /// # Errors
-/// When it is no JSON.
+/// Fails if the document has no JSON form.
 pub fn text(document: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
     write(&mut bytes, document)?;
     String::from_utf8(bytes).map_err(|e| serde::ser::Error::custom(e.utf8_error()))
 }
 
-/// Two spaces for each level; arrays of nothing but numbers, truth values and nulls in one line.
+/// Formatter that indents by two spaces per level, and puts arrays of numbers, booleans and nulls
+/// on one line.
 #[derive(Debug, Default)]
 struct Lines {
     depth: usize,
     has_members: bool,
     /// True for each enclosing array that takes several lines, the outermost first.
     arrays: Vec<bool>,
-    /// Set before an element of an array, true for the first: its kind decides what divides it from the
-    /// one before.
+    /// Set before an element of an array; true for the first element. Whether a line break follows
+    /// the comma is decided once the kind of the element is known.
     element: Option<bool>,
 }
 
@@ -44,7 +46,7 @@ impl Lines {
         (0..self.depth).try_for_each(|_| to.write_all(b"  "))
     }
 
-    /// Keeps what comes in the line.
+    /// Writes the comma before a value that stays on the line.
     fn in_line(&mut self, to: &mut (impl Write + ?Sized)) -> io::Result<()> {
         match self.element.take() {
             Some(false) => to.write_all(b", "),
@@ -52,7 +54,7 @@ impl Lines {
         }
     }
 
-    /// Gives what comes a line of its own.
+    /// Writes the comma and the line break before a value that gets its own line.
     fn on_own_line(&mut self, to: &mut (impl Write + ?Sized)) -> io::Result<()> {
         let Some(is_first) = self.element.take() else {
             return Ok(());

@@ -1,16 +1,17 @@
-//! The report is the interface between the tools: a bench writes one, the analyzer reads many,
-//! and one written last year is readable this year.
+//! Report: the interface between the tools. A bench writes one, the analyzer reads many, and a
+//! report of last year can be read this year.
 //!
-//! The types here *are* schema 1 (`plimsoll.report/1`); the JSON Schema under `docs/schema/` is
-//! generated from them. Three rules hold everywhere: units stand in field names (`_ns`,
-//! `_bytes`, `_per_s`, `_ratio`), what could not be read is absent with its reason rather than
-//! zero, and no secret ever enters a report ([`redaction`]).
+//! The types of this crate *are* schema 1 (`plimsoll.report/1`); the JSON Schema under
+//! `docs/schema/` is generated from them. Three rules apply everywhere. Field names contain units
+//! (`_ns`, `_bytes`, `_per_s`, `_ratio`). A value that could not be read is absent with its reason
+//! instead of zero. Secrets never enter a report ([`redaction`]).
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
 pub mod clock;
 pub mod histogram;
 pub mod json;
 mod load;
+mod load_share;
 pub mod manifest;
 mod place;
 pub mod redaction;
@@ -18,8 +19,10 @@ pub mod report;
 mod run;
 mod steps;
 pub mod store;
+mod store_error;
 
 pub use histogram::Histogram;
+pub use load_share::{ARRIVALS_NOT_MADE, share_of};
 pub use place::{ReportPlace, Unsaved};
 pub(crate) use report::SCHEMA;
 pub use report::{Report, Status, Tool};
@@ -32,7 +35,7 @@ pub use run::{
     warning::{Warning, WarningCode},
 };
 pub use steps::{
-    changing_load::{CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
+    changing_load::{CurveChange, CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
     failure::FailureSample,
     latency::{Latency, QuantileEstimate, QuantileKind},
     operation::{CensoredPercentiles, Operation},

@@ -1,16 +1,16 @@
-//! Reports and other documents as they are read: what is wrong in one is told with its place.
+//! Reading of reports and other documents. Errors name the place of the fault in the document.
 
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::store::StoreError;
+use crate::store_error::StoreError;
 use crate::{Report, SCHEMA};
 
-/// Reads a report of any schema version that this version knows.
+/// Reads a report of any schema version that this program knows.
 ///
 /// # Errors
-/// When the file cannot be read, is cut short, is no report, or is of an unknown schema.
+/// Fails if the file cannot be read, is truncated, is not a report, or has an unknown schema.
 pub fn load(path: &Path) -> Result<Report, StoreError> {
     let value: serde_json::Value = load_json(path)?;
     let found = value.get("schema").and_then(serde_json::Value::as_str);
@@ -29,10 +29,10 @@ pub fn load(path: &Path) -> Result<Report, StoreError> {
     }
 }
 
-/// Reads any JSON document, telling a truncated one from a wrong one.
+/// Reads a JSON document, and distinguishes a truncated one from a wrong one.
 ///
 /// # Errors
-/// As [`load`], but for the schema.
+/// As [`load`], except for the schema.
 pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     let text = std::fs::read_to_string(path).map_err(|source| StoreError::Read {
         path: path.to_owned(),
@@ -57,8 +57,8 @@ pub fn load_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
     })
 }
 
-/// Describes the fault and the value at fault, as in
-/// `steps[3].operations.get.attempted: invalid type: string "many", expected u64`.
+/// Describes a fault with its place in the document, such as `steps[3].operations.get.attempted:
+/// invalid type: string "many", expected u64`.
 fn at(place: &str, error: &serde_json::Error) -> String {
     match place {
         "" | "." => error.to_string(),

@@ -1,10 +1,11 @@
-//! The manifest of a run: what was meant to run in a directory, and what became of it.
+//! Manifest of a run: the programs that were meant to run in a directory, and how each ended.
 //!
-//! A report tells what was measured. It cannot tell of a program that died before its first report,
-//! nor of one that was never started; the manifest can. Each part of a run has a file of its own
-//! under `manifest/`, so that programs which write into one directory at once never wait for each
-//! other and never lose an entry: a part has one writer at a time, its starter before and after the
-//! program itself. A program that is killed leaves its part `running`.
+//! A report has measurements. It cannot show a program that died before its first report, or one
+//! that was never started; the manifest can. Each program of a run has its own file (a part) under
+//! `manifest/`, so that programs that write into one directory at the same time neither wait for
+//! each other nor lose an entry. A part has one writer at a time: its starter before and after the
+//! program, and the program itself in between. The part of a program that is killed stays
+//! `running`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -15,64 +16,68 @@ use serde::{Deserialize, Serialize};
 use crate::redaction;
 use crate::store::{self, StoreError};
 
-/// The schema that this version writes.
+/// Schema that this version writes.
 pub(crate) const SCHEMA: &str = "plimsoll.manifest/1";
 
-/// The directory in a run's directory that holds its parts.
+/// Name of the directory, within a run's directory, that contains the parts.
 pub const DIRECTORY: &str = "manifest";
 
-/// The environment variable by which a starter names itself to the tools that it starts.
+/// Environment variable with which a starter passes its own name to the programs that it starts.
 pub const STARTED_BY_ENV: &str = "PLIMSOLL_STARTED_BY";
 
-/// The environment variable by which a starter names the run's directory to them.
+/// Environment variable with which a starter passes the run's directory to the programs that it
+/// starts.
 pub const RUN_DIR_ENV: &str = "PLIMSOLL_RUN_DIR";
 
-/// One program of a run.
+/// Entry of one program of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// Always `plimsoll.manifest/1` in what this version writes.
+    /// Schema of the entry; this version always writes `plimsoll.manifest/1`.
     pub schema: String,
-    /// The run that it belongs to.
+    /// Id of the run to which the program belongs.
     pub run_id: String,
-    /// Name of the binary.
+    /// Name of the program.
     pub tool: String,
-    /// Its scenario.
+    /// Scenario of the program.
     pub scenario: String,
-    /// The report that it is to write: a file name in the run's directory, or an absolute path.
+    /// Report that the program is to write: a file name in the run's directory, or an absolute
+    /// path.
     pub report: String,
-    /// The program that started it; `user` where none of ours did.
+    /// Name of the program that started it; `user` if it was not started by a program of this
+    /// project.
     pub started_by: String,
-    /// Its command line, secrets masked.
+    /// Command line of the program, with secrets masked.
     pub command: Vec<String>,
-    /// Wall clock when it was started, or was planned where it was not; RFC 3339 in UTC.
+    /// Wall clock time at which the program was started, or planned if it was not started; RFC 3339
+    /// in UTC.
     pub since: String,
-    /// Its state.
+    /// State of the program.
     pub status: PartStatus,
 }
 
-/// State of a part.
+/// State of a program in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PartStatus {
-    /// It is to be started.
+    /// The program is to be started.
     Planned,
-    /// It was started; one that was killed stays like this.
+    /// The program was started. If it is killed, this state remains.
     Running,
-    /// It ended by itself.
+    /// The program ended by itself.
     Done {
-        /// Its exit code.
+        /// Exit code of the program.
         exit_code: i32,
     },
-    /// A signal ended it.
+    /// A signal ended the program.
     Killed {
-        /// The signal's number.
+        /// Number of the signal.
         signal: i32,
     },
-    /// It ended with an error before its result was whole.
+    /// The program ended with an error before its result was complete.
     Failed,
-    /// It was not started.
+    /// The program was not started.
     Skipped {
-        /// Reason why it did not run.
+        /// Reason for which the program was not started.
         reason: String,
     },
 }
@@ -89,7 +94,7 @@ impl From<ExitStatus> for PartStatus {
 }
 
 impl Part {
-    /// A part that is to be run. Secrets in `command` are masked.
+    /// Creates the entry of a program that is to be run. Secrets in `command` are masked.
     pub fn plan<S: AsRef<str>>(
         (tool, scenario): (&str, &str),
         run_id: &str,
@@ -110,7 +115,7 @@ impl Part {
         }
     }
 
-    /// Creates the part of this process, as running.
+    /// Creates the entry of this process, in the state `running`. `of` is its program and scenario.
     pub fn for_this_process(of: (&str, &str), run_id: &str, report: &str) -> Self {
         let words: Vec<String> = std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
@@ -124,7 +129,7 @@ impl Part {
         }
     }
 
-    /// Returns its name, as in `db-pool-bench.sweep`.
+    /// Returns the name of the entry, such as `db-pool-bench.sweep`.
     pub fn name(&self) -> String {
         format!("{}.{}", self.tool, self.scenario)
     }
@@ -134,7 +139,7 @@ fn now() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
-/// A part's place on disk.
+/// File of a manifest's entry.
 #[derive(Debug)]
 pub struct PartFile {
     path: PathBuf,
@@ -142,11 +147,11 @@ pub struct PartFile {
 }
 
 impl PartFile {
-    /// Writes `part` into the manifest of `run_directory`, in place of what is there for the same
+    /// Writes `part` into the manifest of `run_directory`, and replaces an entry for the same
     /// report.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Fails if the file cannot be written.
     pub fn create(run_directory: &Path, part: Part) -> Result<Self, StoreError> {
         let directory = run_directory.join(DIRECTORY);
         let report = Path::new(&part.report);
@@ -163,10 +168,10 @@ impl PartFile {
         Ok(file)
     }
 
-    /// Saves its new state.
+    /// Sets and saves the state of the program.
     ///
     /// # Errors
-    /// When it cannot be written; what was there before stays.
+    /// Fails if the file cannot be written; the file then keeps its previous content.
     pub fn set_status(&mut self, status: PartStatus) -> Result<(), StoreError> {
         if status == PartStatus::Running {
             self.part.since = now();
@@ -175,8 +180,8 @@ impl PartFile {
         self.save()
     }
 
-    /// Its directory is made where there is none (any more): a report that was saved again in a
-    /// directory made anew must not stand there without its part.
+    /// Saves the entry, and creates its directory if that is missing. If a run's directory was
+    /// removed and recreated for the report, the entry must exist there too.
     fn save(&self) -> Result<(), StoreError> {
         if let Some(directory) = self.path.parent() {
             store::make(directory)?;
@@ -185,11 +190,11 @@ impl PartFile {
     }
 }
 
-/// The parts of the run in `run_directory`, in order of their file names; none where it has no
+/// Reads the entries of the run in `run_directory`, in the order of file names; none if it has no
 /// manifest.
 ///
 /// # Errors
-/// When a part cannot be read.
+/// Fails if an entry cannot be read.
 pub fn read(run_directory: &Path) -> Result<Vec<Part>, StoreError> {
     let directory = run_directory.join(DIRECTORY);
     let unreadable = |source| StoreError::Read {

@@ -1,8 +1,8 @@
-//! A report's place on disk, and another one for as long as that cannot be written.
+//! File of a report, and another file while that one cannot be written.
 //!
-//! A load may run for hours, and by then its disk may be full or its directory gone. What was
-//! measured is not lost for that: the report goes to a private directory among the usual places
-//! for temporary files, until its own place can be written again.
+//! A load may run for hours, and meanwhile its disk may fill up or its directory may be removed.
+//! The measurements are not lost then: the report goes to a private directory in one of the usual
+//! places for temporary files, until its own file can be written again.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,18 @@ use std::path::{Path, PathBuf};
 use crate::Report;
 use crate::store::{ReportFile, StoreError};
 
-/// Tried after the directory for temporary files. The last is in memory and survives a full disk.
+/// Directories that are tried after the one for temporary files. The last is in memory, so a full
+/// disk does not affect it.
 const SPARE_DIRECTORIES: [&str; 2] = ["/var/tmp", IN_MEMORY];
 const IN_MEMORY: &str = "/dev/shm";
 
-/// A report is not where it was to be.
+/// Error of a report that could not be saved to its own file.
 #[derive(Debug, thiserror::Error)]
 pub struct Unsaved {
-    /// Reason why its own place could not be written.
+    /// Reason for which the report's own file could not be written.
     pub source: StoreError,
-    /// Place where it is instead; absent where no other place could be written either.
+    /// Path to which the report was saved instead; absent if no other place could be written
+    /// either.
     pub spare: Option<PathBuf>,
 }
 
@@ -27,7 +29,7 @@ impl fmt::Display for Unsaved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot save the report: {}", self.source)?;
         match &self.spare {
-            // It is the report that is at fault, and no place.
+            // The report itself cannot be saved, so another place would not help.
             None if matches!(self.source, StoreError::Unreadable { .. }) => Ok(()),
             None => write!(f, "; no other place could be written either"),
             Some(path) if path.starts_with(IN_MEMORY) => write!(
@@ -40,14 +42,14 @@ impl fmt::Display for Unsaved {
     }
 }
 
-/// Place where a report is saved over and over while a load runs.
+/// File of a report that is saved repeatedly while a load runs.
 #[derive(Debug)]
 pub struct ReportPlace {
     own: ReportFile,
     spare: Option<Spare>,
 }
 
-/// A directory of ours with the report in it.
+/// Private directory with a copy of the report.
 #[derive(Debug)]
 struct Spare {
     directory: PathBuf,
@@ -58,7 +60,7 @@ impl ReportPlace {
     /// Claims `path`, as [`ReportFile::create`] does.
     ///
     /// # Errors
-    /// When it cannot be written. Before the load starts no other place is tried.
+    /// Fails if the file cannot be written. No other place is tried before the load starts.
     pub fn claim(path: &Path, report: &Report) -> Result<Self, StoreError> {
         Ok(Self {
             own: ReportFile::create(path, report)?,
@@ -66,7 +68,7 @@ impl ReportPlace {
         })
     }
 
-    /// Claims a name of its own in `directory`, as `create_beside` does.
+    /// Claims a free name in `directory`, as `create_beside` does.
     ///
     /// # Errors
     /// As [`ReportPlace::claim`].
@@ -77,16 +79,16 @@ impl ReportPlace {
         })
     }
 
-    /// The report's own place.
+    /// Returns the path of the report's own file.
     pub fn path(&self) -> &Path {
         self.own.path()
     }
 
-    /// Saves the report, in another place where its own cannot be written.
+    /// Saves the report, to another place if its own file cannot be written.
     ///
     /// # Errors
-    /// When it is not in its own place; the error tells where else it is. What was there before
-    /// stays.
+    /// Fails if the report's own file cannot be written, even if another place could; the error
+    /// names that place. The own file then keeps its previous content.
     pub fn save(&mut self, report: &Report) -> Result<(), Unsaved> {
         let Err(source) = self.own.save(report) else {
             self.remove_spare();
@@ -110,7 +112,7 @@ impl ReportPlace {
         Some(self.spare.as_ref()?.file.path().to_owned())
     }
 
-    /// The report is in its own place again.
+    /// Removes the copy elsewhere, once the report is in its own file again.
     fn remove_spare(&mut self) {
         if let Some(spare) = self.spare.take() {
             let _ = std::fs::remove_file(spare.file.path());
@@ -120,7 +122,8 @@ impl ReportPlace {
 }
 
 impl Spare {
-    /// In a directory that is ours alone: the places for temporary files belong to everybody.
+    /// Creates a private directory in `parent` and saves the report in it. The directory must be
+    /// private because all users share the places for temporary files.
     fn make(parent: &Path, own: &Path, report: &Report) -> Option<Self> {
         let directory = tempfile::Builder::new()
             .prefix("plimsoll-report-")
@@ -174,7 +177,7 @@ mod tests {
             assert!(told.contains(part), "{told}");
         }
         assert_eq!(store::load(&spare).unwrap(), report);
-        // Later saves replace it, and do not litter.
+        // Later saves replace the same copy, and leave no further files.
         report.status = Status::Complete;
         let again = place.save(&report).unwrap_err();
         assert_eq!(again.spare.as_ref(), Some(&spare));

@@ -1,4 +1,4 @@
-//! The whole of what one bench invocation, or one recording, has to say.
+//! Report of one run of a bench, or of one recording.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,57 +10,57 @@ use serde::{Deserialize, Serialize};
 use crate::clock::ClockAnchor;
 use crate::{Environment, Mark, Series, Step, Summary, Warning};
 
-/// The schema that this version writes.
+/// Schema that this version writes.
 pub(crate) const SCHEMA: &str = "plimsoll.report/1";
 
 /// Program that wrote the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
-    /// Name of the binary.
+    /// Name of the program.
     pub name: String,
-    /// Its version.
+    /// Version of the program.
     pub version: String,
-    /// The commit it was built from; absent in a build outside a checkout.
+    /// Commit from which the program was built; absent if it was built outside a checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
 }
 
-/// End of the run.
+/// Way in which the run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Everything planned was done.
+    /// The run did everything that was planned.
     Complete,
-    /// A guard or stop rule ended it before its plan was done.
+    /// A stop rule ended the run early.
     Stopped,
-    /// A signal ended it; what was measured until then is here.
+    /// A signal ended the run; the report has the measurements until then.
     Interrupted,
-    /// It could not go on; what was measured until then is here.
+    /// An error ended the run; the report has the measurements until then.
     Failed,
 }
 
 /// A report of schema 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// Always `plimsoll.report/1` in what this version writes.
+    /// Schema of the report; this version always writes `plimsoll.report/1`.
     pub schema: String,
-    /// Program that wrote it.
+    /// Program that wrote the report.
     pub tool: Tool,
-    /// Names the run; reports of one run share it.
+    /// Id of the run; all reports of a run share it.
     pub run_id: String,
-    /// One way to load one component: `sweep`, `cache`, `limit`, `record` …
+    /// Scenario of the program, such as `sweep`, `cache`, `limit` or `record`.
     pub scenario: String,
-    /// End of the run.
+    /// Way in which the run ended.
     pub status: Status,
-    /// Wall clock at the start, RFC 3339 in UTC.
+    /// Wall clock time of the start, RFC 3339 in UTC.
     pub started_at: String,
     /// Position of `started_at` on the host's monotonic clock.
     pub clock: ClockAnchor,
-    /// From start to last save.
+    /// Time from the start to the last save, in nanoseconds.
     pub duration_ns: u64,
-    /// The machine it ran on.
+    /// Machine on which the program ran.
     pub environment: Environment,
-    /// Every setting that was in force, secrets redacted.
+    /// All settings of the run, with secrets masked.
     pub config: BTreeMap<String, serde_json::Value>,
     /// Steps in the order in which they ran.
     #[serde(default)]
@@ -68,19 +68,20 @@ pub struct Report {
     /// Figures over time.
     #[serde(default)]
     pub series: Vec<Series>,
-    /// Events during the run that somebody outside named, in order of time.
+    /// Events during the run that the user named, in the order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
-    /// Conclusions of the tool about its own data.
+    /// Conclusions of the program about its own data.
     #[serde(default)]
     pub summary: Summary,
-    /// Doubts about some of the figures.
+    /// Warnings about figures of the report.
     #[serde(default)]
     pub warnings: Vec<Warning>,
 }
 
 impl Report {
-    /// An empty report of a run that starts now on this host.
+    /// Creates the empty report of a run that starts now on this host. Its status is `interrupted`
+    /// until it is set.
     pub fn begin(tool: Tool, run_id: String, scenario: &str) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
@@ -122,17 +123,18 @@ impl Report {
         }
     }
 
-    /// `db-pool-bench.sweep` and the like: the name a run's file has, without its extension.
+    /// Returns the name of the report's file without extension, such as `db-pool-bench.sweep`.
     pub fn file_stem(&self) -> String {
         format!("{}.{}", self.tool.name, self.scenario)
     }
 }
 
-/// The environment variable by which a suite names the run to the tools that it starts.
+/// Environment variable with which a suite passes the id of the run to the programs that it starts.
 pub const RUN_ID_ENV: &str = "PLIMSOLL_RUN_ID";
 
-/// The name of what this process makes on a server for the run `run_id`. A starter may have started
-/// several of its kind at once, which share the run and must not share a schema or keys.
+/// Returns a name for data that this process creates on a server in the run `run_id`. If a suite
+/// started the process, the name includes the process id: other processes of the same run must not
+/// use the same schema or keys.
 pub fn own_name(run_id: &str) -> String {
     match std::env::var_os(RUN_ID_ENV) {
         Some(_) => format!("{run_id}-{}", std::process::id()),
@@ -140,7 +142,8 @@ pub fn own_name(run_id: &str) -> String {
     }
 }
 
-/// The run that this process belongs to: the suite's that started it, else one of its own.
+/// Returns the id of the run to which this process belongs: that of the suite that started it, else
+/// a new one.
 pub fn run_id() -> String {
     let plain = |id: &String| {
         (1..=40).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -151,8 +154,8 @@ pub fn run_id() -> String {
         .unwrap_or_else(new_run_id)
 }
 
-/// A name for a run that starts now: UTC time and four random hex digits, as in
-/// `20260314-091500-7f3a`. Fit for a directory, a schema and a key prefix (with `-` as `_`).
+/// Creates the id of a run that starts now: UTC time and four random hex digits, such as
+/// `20260314-091500-7f3a`. It can be part of a directory, a schema (with `_` for `-`) or a key.
 pub fn new_run_id() -> String {
     let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let digits: String = stamp.chars().filter(char::is_ascii_digit).collect();
@@ -161,7 +164,7 @@ pub fn new_run_id() -> String {
     format!("{date}-{time}-{salt:04x}")
 }
 
-/// A report that has just begun, for tests.
+/// Creates a new report for tests.
 #[cfg(test)]
 pub(crate) fn begun() -> Report {
     let tool = Tool {

@@ -1,4 +1,4 @@
-//! Reports on disk: opened before the load starts, saved whole or not at all.
+//! Files of reports: created before the load starts, and replaced as a whole or not at all.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -10,73 +10,19 @@ use serde::de::DeserializeOwned;
 use crate::{Report, json};
 
 pub use crate::load::{load, load_json};
+pub use crate::store_error::StoreError;
 
-/// Reason why a report could not be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The directory or file cannot be written.
-    #[error("cannot write {path}: {source}", path = path.display())]
-    Write {
-        /// The file at fault.
-        path: PathBuf,
-        /// Error of the system.
-        source: std::io::Error,
-    },
-    /// The file cannot be read.
-    #[error("cannot read {path}: {source}", path = path.display())]
-    Read {
-        /// The file at fault.
-        path: PathBuf,
-        /// Error of the system.
-        source: std::io::Error,
-    },
-    /// The file ends in the middle of its JSON.
-    #[error("{path} is cut short: it ends at line {line} in the middle of its JSON", path = path.display())]
-    Truncated {
-        /// The file at fault.
-        path: PathBuf,
-        /// Its last line.
-        line: usize,
-    },
-    /// The file is not JSON, or lacks what a report must have.
-    #[error("{path} is not a Plimsoll report: {reason}", path = path.display())]
-    NotAReport {
-        /// The file at fault.
-        path: PathBuf,
-        /// Fault, with its JSON path, or with line and column.
-        reason: String,
-    },
-    /// The file is of a schema that this version does not know.
-    #[error("{path} has schema {found:?}; this version reads {known:?}", path = path.display())]
-    UnknownSchema {
-        /// The file at fault.
-        path: PathBuf,
-        /// Schema that it names.
-        found: String,
-        /// Schema that it must name.
-        known: &'static str,
-    },
-    /// The document would not be readable again (a figure that is not finite).
-    #[error("refused to write {path}: it would not be readable again ({reason})", path = path.display())]
-    Unreadable {
-        /// The file at fault.
-        path: PathBuf,
-        /// Place at which it fails.
-        reason: String,
-    },
-}
-
-/// A report's place on disk, proven writable before any load is made.
+/// File of a report, which was written once before any load is made.
 #[derive(Debug, Clone)]
 pub struct ReportFile {
     path: PathBuf,
 }
 
 impl ReportFile {
-    /// Claims `path`: makes its directory and writes `report` as it stands.
+    /// Claims `path`: creates its directory, and writes `report` in its present state.
     ///
     /// # Errors
-    /// When the directory cannot be made or the file cannot be written.
+    /// Fails if the directory cannot be created or the file cannot be written.
     pub fn create(path: &Path, report: &Report) -> Result<Self, StoreError> {
         let file = Self {
             path: path.to_owned(),
@@ -85,9 +31,9 @@ impl ReportFile {
         Ok(file)
     }
 
-    /// Claims a name in `directory` that no report has: `db-pool-bench.sweep.json`, or
-    /// `db-pool-bench.sweep.2.json` where that one is taken, and so on. Programs that claim at once
-    /// get a name each.
+    /// Claims a free name in `directory`: `db-pool-bench.sweep.json`, or
+    /// `db-pool-bench.sweep.2.json` if that exists, and so on. Programs that do this at the same
+    /// time get different names.
     ///
     /// # Errors
     /// As [`ReportFile::create`].
@@ -101,7 +47,7 @@ impl ReportFile {
                 count => format!("{stem}.{count}.json"),
             };
             let path = directory.join(name);
-            // The claim is a whole report from its first instant on.
+            // The file is complete from the instant at which it exists.
             match temporary(directory, |file| write_report(file, report))
                 .and_then(|file| file.persist_noclobber(&path).map_err(|e| e.error))
             {
@@ -112,17 +58,16 @@ impl ReportFile {
         }
     }
 
-    /// Replaces what is on disk by `report`, atomically. Its directory is made where there is none
-    /// (any more).
+    /// Replaces the file with `report` atomically. Creates its directory if that was removed.
     ///
-    /// The report is written as it is read, so that it takes no memory besides its own: a
-    /// recording may save megabytes of series over and over.
+    /// The report is written in a stream, so that saving needs no additional memory. A recording
+    /// may save megabytes of series repeatedly.
     ///
     /// # Errors
-    /// When the file cannot be written or would not be readable again; what was there before
-    /// stays.
+    /// Fails if the file cannot be written, or if the report could not be read back. The file then
+    /// keeps its previous content.
     pub(crate) fn save(&self, report: &Report) -> Result<(), StoreError> {
-        // A column of a series may lack any value, so a series reads back whatever it holds.
+        // Series are not checked: any value in a series can be read back.
         readable_text(&self.path, &report.without_series())?;
         if let Some(directory) = self.path.parent() {
             make(directory)?;
@@ -134,13 +79,13 @@ impl ReportFile {
         })
     }
 
-    /// Its place.
+    /// Returns the path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Makes `directory` where there is none.
+/// Creates `directory` if it does not exist.
 pub(crate) fn make(directory: &Path) -> Result<(), StoreError> {
     std::fs::create_dir_all(directory).map_err(|source| StoreError::Write {
         path: directory.to_owned(),
@@ -155,10 +100,11 @@ fn write_report(file: &File, report: &Report) -> std::io::Result<()> {
     file.flush()
 }
 
-/// Writes a document as pretty JSON: to a temporary file beside `path`, synced, then renamed.
+/// Writes a document as indented JSON: to a temporary file beside `path`, which is synced and then
+/// renamed.
 ///
 /// # Errors
-/// When it cannot be written, or would not be readable again.
+/// Fails if the file cannot be written, or if the document could not be read back.
 pub fn save_json<T: Serialize + DeserializeOwned>(
     path: &Path,
     document: &T,
@@ -166,7 +112,7 @@ pub fn save_json<T: Serialize + DeserializeOwned>(
     save_text(path, &readable_text(path, document)?)
 }
 
-/// A document as pretty JSON that was tried to be read again.
+/// Returns a document as indented JSON, after checking that it can be read back.
 fn readable_text<T: Serialize + DeserializeOwned>(
     path: &Path,
     document: &T,
@@ -181,10 +127,10 @@ fn readable_text<T: Serialize + DeserializeOwned>(
     Ok(text)
 }
 
-/// Writes a text file whole or not at all.
+/// Writes a text file as a whole or not at all.
 ///
 /// # Errors
-/// When it cannot be written.
+/// Fails if the file cannot be written.
 pub fn save_text(path: &Path, text: &str) -> Result<(), StoreError> {
     replace(path, |mut file| file.write_all(text.as_bytes())).map_err(|source| StoreError::Write {
         path: path.to_owned(),
@@ -197,7 +143,8 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std
         .metadata()
         .is_ok_and(|found| !found.is_file() && !found.is_dir())
     {
-        // A device or a pipe is written to; to rename over /dev/null would end it for everybody.
+        // A device or a pipe is written directly: renaming a file to /dev/null would break it for
+        // all programs.
         return write(&open_special(path)?);
     }
     let directory = path.parent().filter(|d| !d.as_os_str().is_empty());
@@ -205,11 +152,11 @@ fn replace(path: &Path, write: impl FnOnce(&File) -> std::io::Result<()>) -> std
     temporary(directory, write)?
         .persist(path)
         .map_err(|e| e.error)?;
-    // The rename itself lasts only once its directory is on disk.
+    // The rename is durable only once the directory is synced.
     File::open(directory)?.sync_all()
 }
 
-/// A file with that content, synced, that is to get its name.
+/// Writes a temporary file in `directory`, synced, which the caller renames.
 fn temporary(
     directory: &Path,
     write: impl FnOnce(&File) -> std::io::Result<()>,
@@ -226,14 +173,15 @@ fn temporary(
     Ok(temporary)
 }
 
-/// Opens a device or a pipe to write. A pipe whose reader has left is an error, and not waited for.
+/// Opens a device or a pipe for writing. Without this flag, opening a pipe that nobody reads would
+/// wait forever; with it, that is an error.
 fn open_special(path: &Path) -> std::io::Result<File> {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = File::options();
     options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
     let file = options.open(path)?;
-    // Once it is open, a reader that is slow is waited for.
+    // Once the pipe is open, writes may wait for a slow reader.
     fcntl(&file, FcntlArg::F_SETFL(OFlag::empty()))?;
     Ok(file)
 }

@@ -1,4 +1,5 @@
-//! Command lines of many programs: no secret is kept, and what holds none stays readable.
+//! Tests with the command lines of many programs: every secret is masked, and harmless text stays
+//! readable.
 #![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
@@ -9,13 +10,15 @@ use proptest::prelude::*;
 const SECRET: &str = include_str!("command_lines/secret.jsonl");
 const HARMLESS: &str = include_str!("command_lines/harmless.jsonl");
 
-/// A secret that any other may stand for; the rest are told by their looks.
+/// Secret that tests replace by others. Secrets written otherwise are recognized by their form and
+/// not replaced.
 const ANY: &str = "«hunter2»";
 
-/// Any but what reads as a port: `app:80?a=b@c` is a host, its port and a parameter.
+/// Pattern of passwords. The first character is no digit, because `app:80?a=b@c` is a host with a
+/// port.
 const ANY_PASSWORD: &str = "[^\\s\"'<>`0-9][^\\s\"'<>`]{6,23}";
 
-/// A command line whose secrets stand between `«` and `»`.
+/// Command line whose secrets stand between `«` and `»`.
 #[derive(Debug, Clone)]
 struct Line {
     words: Vec<String>,
@@ -41,12 +44,12 @@ impl Line {
         Self { words, secrets }
     }
 
-    /// The same line with another secret.
+    /// Reads the line with another secret in place of [`ANY`].
     fn with(json: &str, secret: &str) -> Self {
         Self::read(&json.replace(ANY, &format!("«{secret}»")))
     }
 
-    /// As a shell would be given it.
+    /// Returns the line quoted for a shell.
     fn quoted(&self) -> String {
         let quote = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
         self.words.iter().map(quote).collect::<Vec<_>>().join(" ")
@@ -57,7 +60,8 @@ fn lines(corpus: &str) -> Vec<Line> {
     corpus.lines().map(Line::read).collect()
 }
 
-/// A part of a secret that is long enough to be of use, if one is shown.
+/// Returns a part of the secret that is shown and long enough to be of use to an attacker; `None`
+/// if there is none.
 fn leaked<'a>(shown: &str, secret: &'a str) -> Option<&'a str> {
     const OF_USE: usize = 6;
     let starts: Vec<usize> = secret.char_indices().map(|(at, _)| at).collect();
@@ -144,7 +148,7 @@ fn the_rest_of_a_command_line_with_a_secret_stays_readable() {
     );
 }
 
-/// Secrets whose bytes mean something to whoever reads command lines, addresses and paths.
+/// Secrets whose characters have a meaning in command lines, addresses and paths.
 const HARD: &[&str] = &[
     "A/A*~a*a",
     "a/b/c/d/e/f",
@@ -191,12 +195,14 @@ fn no_hard_secret_survives_in_any_of_the_places() {
     );
 }
 
-/// Places of a password that no name announces: everything that an address may hold unencoded.
+/// Secrets for places without a name that announces them, of the characters that an address may
+/// have unencoded.
 fn secret() -> impl Strategy<Value = String> {
     "[A-Za-z][A-Za-z0-9!%*+.,:/?@_~^-]{6,20}[A-Za-z0-9]"
 }
 
-/// Returns true if the secret in a line reads as in `https://a/b@c`: a path on a host, and no user.
+/// Returns true if the secret makes the line read as in `https://a/b@c`: a path on a host, and no
+/// user.
 fn is_path_of_a_host(line: &Line, secret: &str) -> bool {
     let user = format!("://{secret}@");
     secret.contains(['/', '?']) && line.words.iter().any(|word| word.contains(&user))
@@ -208,7 +214,7 @@ fn line_with(secret: impl Strategy<Value = String>) -> impl Strategy<Value = (Li
         .prop_map(|(json, secret)| (Line::with(json, &secret), secret))
 }
 
-/// Pieces that mean something to whoever reads command lines and addresses.
+/// Texts of pieces that have a meaning in command lines and addresses.
 fn odd_text() -> impl Strategy<Value = String> {
     let pieces = vec![
         "password",
@@ -361,7 +367,7 @@ fn long_text_takes_time_in_proportion() {
             (0..3).map(|_| time()).min().unwrap()
         };
         let (short, long) = (took(SHORT), took(SHORT * FOLD as usize));
-        // Far from the proportion, which is FOLD, and as far from its square.
+        // Far from the proportion FOLD, and as far from its square.
         let bound = short * FOLD * 5 + Duration::from_millis(20);
         assert!(
             long < bound,

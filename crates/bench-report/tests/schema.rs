@@ -1,4 +1,5 @@
-//! The committed schema is the one the types have, and every report ever written stays readable.
+//! Tests that the committed schema is that of the types, and that every older report can still be
+//! read.
 #![allow(clippy::unwrap_used)]
 
 #[path = "common/faults.rs"]
@@ -23,8 +24,8 @@ fn the_committed_json_schema_is_the_one_of_the_types() {
     );
 }
 
-/// Returns a place at which `raw` holds something that the types have lost in `read`. The committed
-/// schema is that of the types: a report that they read whole keeps to it.
+/// Returns a place at which `raw` has a value that `read`, the same document after reading it into
+/// the types, lacks.
 fn unknown(raw: &Value, read: &Value) -> Option<String> {
     match (raw, read) {
         (Value::Object(raw), Value::Object(read)) => raw.iter().find_map(|(name, value)| {
@@ -37,7 +38,7 @@ fn unknown(raw: &Value, read: &Value) -> Option<String> {
             let mut pairs = raw.iter().zip(read);
             pairs.find_map(|(raw, read)| unknown(raw, read))
         }
-        // A number may come back as another kind of number.
+        // A number may come back as another type of number.
         (Value::Number(raw), Value::Number(read)) if raw.as_f64() == read.as_f64() => None,
         (raw, read) if raw == read => None,
         (raw, _) => Some(raw.to_string()),
@@ -57,7 +58,7 @@ fn golden_reports_of_every_version_stay_readable_and_keep_to_the_schema() {
         assert_eq!(lost, None, "{}: no type knows it", path.display());
         assert!(!report.steps.is_empty() || !report.series.is_empty());
         for operation in report.steps.iter().flat_map(|s| s.operations.values()) {
-            // What nobody timed has no latency, as with a server that was only watched.
+            // Operations that were only observed, not timed, have no latency.
             let Some(latency) = operation.latency() else {
                 continue;
             };
@@ -72,12 +73,12 @@ fn golden_reports_of_every_version_stay_readable_and_keep_to_the_schema() {
     );
 }
 
-/// Lists the places at which a report breaks the schema, with the rules that it breaks.
+/// Lists the violations of the schema by a report, each with its place and the rule.
 fn faults(report: &Value) -> Vec<String> {
     faults::faults(&root().join("docs/schema/report-1.json"), report)
 }
 
-/// The reports of real runs that are kept, and those of the example.
+/// Reads the committed reports of real runs, and those of the example.
 fn kept() -> Vec<(PathBuf, Value)> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = [golden, root().join("reports/examples/smoke")].map(|directory| {
@@ -95,7 +96,7 @@ fn kept() -> Vec<(PathBuf, Value)> {
     reports.into_iter().map(read).collect()
 }
 
-/// By the schema alone, as a reader in another language has it.
+/// Uses the schema alone, as a reader in another language would do.
 #[test]
 fn every_report_that_is_kept_is_valid_by_the_committed_schema() {
     let kept = kept();

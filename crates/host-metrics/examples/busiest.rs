@@ -1,4 +1,4 @@
-//! Prints CPU use, memory in use and the five busiest processes every second for five seconds.
+//! Prints CPU use, available memory and the five busiest processes every second for five seconds.
 #![allow(clippy::print_stdout)]
 
 use std::cmp::Reverse;
@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use host_metrics::Masking;
-use host_metrics::derive::Derivation;
-use host_metrics::figure::Figures;
+use host_metrics::rate_window::{Baseline, tick_window_ns};
 use host_metrics::source::process::{ProcessId, ProcessSample};
 use host_metrics::source::{Gaps, HostSource, KernelUnits, Roots, SourceOptions};
 
@@ -16,21 +15,29 @@ const SHOWN: usize = 5;
 
 fn main() {
     let units = KernelUnits::host();
-    let selection = SourceOptions {
-        // Nobody but the user sees the output, so names are shown as they are.
+    let options = SourceOptions {
+        // Only the user sees the output, so names are shown unmasked.
         processes: Some(Masking::NONE),
         ..SourceOptions::default()
     };
     let mut gaps = Gaps::default();
-    let mut source = HostSource::new(&Roots::host(), units, &selection, &mut gaps);
-    let mut derivation = Derivation::new(units, None, 1_000_000_000);
+    let mut source = HostSource::new(&Roots::host(), units, &options, &mut gaps);
+    let mut cpu = Baseline::with_least_window(tick_window_ns(1_000_000_000));
     let mut before = BTreeMap::new();
     for second in 0..=SECONDS {
-        let mut sample = source.sample(&mut gaps);
-        let processes = sample.processes.take().unwrap_or_default();
-        let figures = derivation.figures(&mut sample);
-        if second > 0 {
-            show(&figures, &processes, &before);
+        let sample = source.sample(&mut gaps);
+        let processes = sample.processes.unwrap_or_default();
+        cpu.advance(sample.cpu, |old, new, window| {
+            let (old_ns, new_ns) = (Some(old.all.busy_ns), Some(new.all.busy_ns));
+            if let Some(cores) = window.mean(old_ns, new_ns, units.tick_ns) {
+                println!("CPU {:.2} ± {:.2} cores", cores.value, cores.error);
+            }
+        });
+        if let (true, Some(memory)) = (second > 0, sample.memory) {
+            let available = memory.value.available_bytes;
+            let mib = available.map_or("unknown".to_owned(), |bytes| (bytes >> 20).to_string());
+            println!("memory available: {mib} MiB");
+            show(&processes, &before);
         }
         let used = processes.iter().map(|process| (process.id, process.cpu_ns));
         before = used.collect();
@@ -43,21 +50,8 @@ fn main() {
     }
 }
 
-/// Prints the figures of one second, and of each process the CPU time that it used in it.
-fn show(figures: &Figures, processes: &[ProcessSample], before: &BTreeMap<ProcessId, u64>) {
-    let percent = |name: &str| {
-        let mut all = figures.iter();
-        let found = all.find(|figure| figure.name == name && figure.labels.is_empty());
-        found.map_or_else(
-            || "unknown".to_owned(),
-            |figure| format!("{:.1} %", figure.reading.value * 100.0),
-        )
-    };
-    println!(
-        "CPU {}  memory {}",
-        percent("cpu.busy_ratio"),
-        percent("memory.used_ratio")
-    );
+/// Prints the busiest processes of one second, with the CPU time that each used in it.
+fn show(processes: &[ProcessSample], before: &BTreeMap<ProcessId, u64>) {
     let used = processes.iter().filter_map(|process| {
         let used_ns = process.cpu_ns.checked_sub(*before.get(&process.id)?)?;
         Some((used_ns, process))

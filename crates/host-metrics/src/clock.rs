@@ -1,11 +1,11 @@
-//! The monotonic clock, on whose axis every reading lies.
+//! Monotonic clock, the time axis of all readings.
 
 use nix::time::{ClockId, clock_gettime};
 
-/// Reads `CLOCK_MONOTONIC`, in nanoseconds. Costs a vDSO call, no system call, on common Linux
-/// hosts.
+/// Reads `CLOCK_MONOTONIC` in nanoseconds. On common Linux hosts this costs a vDSO call, no system
+/// call.
 pub(crate) fn monotonic_ns() -> u64 {
-    // Every supported system has this clock; a kernel without it would answer 0.
+    // All supported systems have this clock; a kernel without it would give 0.
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| {
         time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
     })

@@ -1,9 +1,7 @@
 //! Metrics of a host and of its processes.
 //!
-//! [`source`] reads counters and gauges from `/proc`, `/sys` and control groups. [`mod@derive`]
-//! turns two readings of a counter into a rate with its error. [`metric`] is the table of all
-//! metrics. [`follow`] picks the processes that
-//! matter and follows them, with their descendants, over time.
+//! [`source`] reads counters and gauges from `/proc`, `/sys` and control groups, of the host and of
+//! its processes. [`rate_window`] turns two readings of a counter into a rate with its error.
 //!
 //! Names and command lines of processes may hold secrets, so whoever reads processes says how
 //! secrets are masked: see [`Masking`].
@@ -18,14 +16,9 @@
 )]
 
 mod clock;
-pub mod derive;
-pub mod figure;
-pub mod follow;
 mod masking;
-pub mod metric;
+pub mod rate_window;
 pub mod source;
-pub mod spread;
-pub mod tick_schedule;
 
 pub use masking::{CommandLine, Masking};
 

@@ -4,26 +4,26 @@ use std::fmt;
 
 use regex::Regex;
 
-/// Text in place of a secret.
+/// Text that replaces a secret.
 const MASK: &str = "***";
 
-/// Functions that mask secrets in what processes say of themselves.
+/// Functions that mask secrets in names and command lines of processes.
 #[derive(Clone, Copy)]
 pub struct Masking {
-    /// Masks a text: the name of a process, which some programs fill with their command line.
+    /// Masks the name of a process, which some programs fill with their command line.
     pub text: fn(&str) -> String,
     /// Masks a command line, word by word.
     pub words: fn(&[String]) -> Vec<String>,
 }
 
 impl Masking {
-    /// Masks everything: for programs that search command lines and show none.
+    /// Masks everything, for programs that search command lines but show none.
     pub const EVERYTHING: Self = Self {
         text: |_| MASK.to_owned(),
         words: |words| words.iter().map(|_| MASK.to_owned()).collect(),
     };
 
-    /// Masks nothing: for programs whose output nobody but the user sees.
+    /// Masks nothing, for programs whose output only the user sees.
     pub const NONE: Self = Self {
         text: str::to_owned,
         words: <[String]>::to_vec,
@@ -36,7 +36,7 @@ impl fmt::Debug for Masking {
     }
 }
 
-/// Command line of a process. It can be searched as it is, and shown only with secrets masked.
+/// Command line of a process. It is searched unmasked, but shown only with secrets masked.
 #[derive(Clone)]
 pub struct CommandLine {
     words: Vec<String>,
@@ -44,7 +44,7 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Wraps the words of a command line, program first.
+    /// Creates a command line from its words, program first.
     pub fn new(words: Vec<String>, masking: Masking) -> Self {
         Self { words, masking }
     }
@@ -54,15 +54,16 @@ impl CommandLine {
         (self.masking.words)(&self.words)
     }
 
-    /// Returns true if `is_it` holds for a word. Words are divided by white space too, as in the
-    /// titles that servers put in place of their command line. Do not keep what `is_it` is given.
+    /// Returns true if `is_it` returns true for any word. Words are also split at white space,
+    /// because servers set titles that contain it. The words are unmasked, so `is_it` must not keep
+    /// them.
     pub fn any_word(&self, is_it: impl Fn(&str) -> bool) -> bool {
         let words = self.words.iter();
         words.flat_map(|word| word.split_whitespace()).any(is_it)
     }
 
     /// Returns true if `pattern` matches the unmasked words, joined by spaces.
-    pub(crate) fn is_match(&self, pattern: &Regex) -> bool {
+    pub fn is_match(&self, pattern: &Regex) -> bool {
         pattern.is_match(&self.words.join(" "))
     }
 }

@@ -1,5 +1,5 @@
-//! Reading the scheduler's counters of a thread allocates nothing: load generators do it at every
-//! tick.
+//! Test that reading the scheduler's counters of a thread allocates nothing, because load
+//! generators do so at every tick.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-// SAFETY: every call is handed to the system's allocator as it is.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|all| all.set(all.get() + 1));

@@ -25,6 +25,7 @@ mod traced;
 
 pub use control::{
     cancel::Cancel,
+    load_control::{AppliedChange, LoadControl},
     observer::{Observer, Tick},
     rule_window::BrokenRule,
     run_connections::{HeldResult, run_connections},
@@ -43,6 +44,7 @@ pub use held::{
 pub use load::{opening_order::OpeningOrder, pacer::Pacer};
 pub use plan::{
     curve_segments::NamedSegment,
+    load_change::ChangeError,
     load_curve::{FittedCurve, LoadCurve},
     load_curve_error::LoadCurveError,
     load_plan::{LoadPlan, SessionOpening},

@@ -100,7 +100,7 @@ impl HeldConnection for Connection {
         Ok(Incoming::Answer)
     }
 
-    fn unanswered(_: Duration) -> Failure {
+    fn unanswered(&self, _: Duration) -> Failure {
         Failure::new("timeout", "no answer")
     }
 }

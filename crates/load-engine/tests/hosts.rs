@@ -3,11 +3,13 @@
 
 mod known;
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bench_report::{StepEnd, WarningCode};
-use known::{Known, hit, open, run};
-use load_engine::{StepPlan, StepResult, WallTime};
+use known::{Known, KnownFactory, hit, open, run};
+use load_engine::{Cancel, StepPlan, StepResult, WallTime, run_requests};
 
 /// Plan of a step of 200 arrivals in one second, of which worker `index` of `count` makes its
 /// share. The step starts at `start_at`.
@@ -56,7 +58,12 @@ fn workers_with_different_numbers_of_threads_start_at_one_instant_and_make_the_w
 #[test]
 fn a_worker_that_is_ready_after_the_start_makes_no_load_and_says_so() {
     let start_at = WallTime::now().before(Duration::from_millis(1_500));
-    let result = run(&plan(1, 2, 1, start_at), Known::default());
+    let known = Arc::new(Known::default());
+    let factory = Arc::new(KnownFactory(Arc::clone(&known)));
+    let plan = plan(1, 2, 1, start_at);
+    let result = run_requests(&plan, &factory, &Cancel::new(), &mut ()).unwrap();
+    let closed = known.closed.load(Ordering::Relaxed);
+    assert_eq!(closed, 0, "nothing was opened");
     let StepEnd::Failed { reason } = &result.step.end else {
         panic!("{:?}", result.step.end);
     };

@@ -28,7 +28,7 @@ const LEAST_PAIRS: usize = 5;
 /// # Errors
 /// When signals cannot be followed or the results cannot be saved or shown; what befalls one
 /// contest is in the results, and in the exit code.
-pub fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
+pub(crate) fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
     let mut bench = PeerBenchmark::begin(cli)?;
     let chosen =
         |plan: &&ContestPlan| cli.only.is_empty() || cli.only.iter().any(|n| n == plan.name);

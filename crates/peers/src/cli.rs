@@ -12,27 +12,27 @@ use crate::plan::CONTESTS;
 /// that falls short is shown, and is no failure.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "peers", version, after_help = EXAMPLES)]
-pub struct PeersCli {
+pub(crate) struct PeersCli {
     /// Only this contest (repeat it for several)
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(CONTESTS.map(|plan| plan.name)))]
-    pub only: Vec<String>,
+    pub(crate) only: Vec<String>,
 
     /// Seconds that each run measures
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
-    pub seconds: u64,
+    pub(crate) seconds: u64,
 
     /// The most pairs of a contest; it has at least 5, if this is not less
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(2..=1_000))]
-    pub pairs: u64,
+    pub(crate) pairs: u64,
 
     /// End a contest when the half-width of the ratio's 95 % interval is this or less; of a
     /// ratio without a bound, as a share of the ratio
     #[arg(long, value_name = "RATIO", default_value_t = 0.03, value_parser = half_width)]
-    pub half_width: f64,
+    pub(crate) half_width: f64,
 
     /// File for the results, as JSON
     #[arg(long, value_name = "FILE", default_value = "reports/bench.json")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 const EXAMPLES: &str = "\

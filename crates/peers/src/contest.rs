@@ -19,12 +19,12 @@ pub(crate) enum Side {
 
 /// Figures of one run of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Measurement {
+pub(crate) struct Measurement {
     /// Operations that succeeded, per second.
-    pub operations_per_s: f64,
+    pub(crate) operations_per_s: f64,
     /// CPU time of the generator per operation; the two sides cover different parts, see
     /// `CPU_COVERS`.
-    pub cpu_per_operation_ns: f64,
+    pub(crate) cpu_per_operation_ns: f64,
 }
 
 /// Extent of the CPU times of load generators: ours comes from the bench's report, the peers' from
@@ -34,7 +34,7 @@ pub(crate) const CPU_COVERS: &str = "ours in its measured part, the peer's in it
 /// Figure by which the two sides are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Compared {
+pub(crate) enum Compared {
     /// Operations per second: more is better.
     #[default]
     Throughput,

@@ -15,9 +15,9 @@ use crate::program::ProgramRunner;
 #[derive(Debug)]
 pub(crate) struct RunContext {
     /// Runs the programs.
-    pub runner: ProgramRunner,
+    pub(crate) runner: ProgramRunner,
     /// Seconds that each run measures.
-    pub seconds: u64,
+    pub(crate) seconds: u64,
 }
 
 impl RunContext {

@@ -15,28 +15,28 @@ pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// One run of each side, close together in time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct RunPair {
+pub(crate) struct RunPair {
     /// True if ours was the first of the two.
-    pub ours_first: bool,
+    pub(crate) ours_first: bool,
     /// Our run.
-    pub ours: Measurement,
+    pub(crate) ours: Measurement,
     /// The peer's run.
-    pub peer: Measurement,
+    pub(crate) peer: Measurement,
 }
 
 /// Rule for the number of pairs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PairRule {
     /// Never below so many pairs: an interval of two or three can be narrow by luck.
-    pub least: usize,
+    pub(crate) least: usize,
     /// Never above so many pairs.
-    pub most: usize,
+    pub(crate) most: usize,
     /// Stop at a half-width of this or less.
-    pub half_width: f64,
+    pub(crate) half_width: f64,
     /// True if the half-width counts as a share of the ratio: for ratios that are far from one.
-    pub relative: bool,
+    pub(crate) relative: bool,
     /// Figure that the ratio compares.
-    pub compared: Compared,
+    pub(crate) compared: Compared,
 }
 
 impl PairRule {

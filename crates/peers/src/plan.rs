@@ -7,20 +7,20 @@ use crate::sampling::{self, PeerSampler, SampleScope};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ContestPlan {
     /// Name of the contest, as `--only` takes it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The bench.
-    pub ours: &'static str,
+    pub(crate) ours: &'static str,
     /// The program that it is measured beside.
-    pub peer: &'static str,
+    pub(crate) peer: &'static str,
     /// Figure that the ratio compares.
-    pub compared: Compared,
+    pub(crate) compared: Compared,
     /// The least ratio of operations per second, or the greatest of CPU times, ours ÷ the peer's;
     /// absent where the ratio is only shown.
-    pub expected_ratio: Option<f64>,
+    pub(crate) expected_ratio: Option<f64>,
     /// The most CPU time that one of our operations may take; absent where there is no bound.
-    pub most_cpu_ns: Option<f64>,
+    pub(crate) most_cpu_ns: Option<f64>,
     /// Kind of operation that both sides perform, with its driver and users.
-    pub load: ContestLoad,
+    pub(crate) load: ContestLoad,
 }
 
 /// The load of a contest, the same on both sides.

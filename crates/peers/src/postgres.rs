@@ -201,9 +201,9 @@ impl PointSelectContest<'_> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PgbenchFigures {
     /// Transactions that succeeded.
-    pub operations: u64,
+    pub(crate) operations: u64,
     /// Transactions per second that succeeded, without the time it took to connect.
-    pub operations_per_s: f64,
+    pub(crate) operations_per_s: f64,
 }
 
 /// Reads what pgbench prints, of version 10 to 18.

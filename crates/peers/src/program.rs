@@ -34,7 +34,7 @@ const MOST_LINES: usize = 3;
 
 /// Reason why a program gave no result.
 #[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
+pub(crate) enum ProgramError {
     /// The system could not start it, or not wait for it.
     #[error("cannot run {program}: {source}", program = program.display())]
     Start {
@@ -68,16 +68,16 @@ pub enum ProgramError {
 
 /// Result of a program that succeeded.
 #[derive(Debug)]
-pub struct ProgramOutput {
+pub(crate) struct ProgramOutput {
     /// Its stdout.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// CPU time, user and system, of the whole process and of those that it waited for.
-    pub cpu_ns: u64,
+    pub(crate) cpu_ns: u64,
 }
 
 /// Runs programs, one at a time: the CPU time of the last one is what that of all children grew.
 #[derive(Debug)]
-pub struct ProgramRunner {
+pub(crate) struct ProgramRunner {
     interrupted: Arc<AtomicBool>,
     scratch: TempDir,
 }
@@ -88,7 +88,7 @@ impl ProgramRunner {
     ///
     /// # Errors
     /// When the directory cannot be made.
-    pub fn new(interrupted: Arc<AtomicBool>) -> io::Result<Self> {
+    pub(crate) fn new(interrupted: Arc<AtomicBool>) -> io::Result<Self> {
         let scratch = tempfile::Builder::new()
             .prefix("plimsoll-peers-")
             .tempdir()?;
@@ -99,7 +99,7 @@ impl ProgramRunner {
     }
 
     /// A file in the private directory.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
     }
 
@@ -112,7 +112,7 @@ impl ProgramRunner {
     ///
     /// # Errors
     /// When it cannot start, fails, takes too long, or we were asked to end meanwhile.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         mut command: Command,
         bound: Duration,
@@ -182,7 +182,7 @@ impl ProgramRunner {
 
 /// A command that sees nothing of our environment but where programs and libraries are, and
 /// that prints English.
-pub fn command(program: &Path) -> Command {
+pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     let kept = ENVIRONMENT
         .iter()
@@ -230,3 +230,6 @@ fn last_lines(stderr: &Path, stdout: &Path) -> String {
         .collect();
     lines[lines.len().saturating_sub(MOST_LINES)..].join("; ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,17 +10,17 @@ pub(crate) const EXPECTED_CORE_RATIO: f64 = 0.02;
 
 /// Cost of recording at the highest rate that was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct RecorderCost {
+pub(crate) struct RecorderCost {
     /// Time per record of the most expensive kind: a success with every phase.
-    pub ns_per_record: f64,
+    pub(crate) ns_per_record: f64,
     /// Highest rate of `db-pool-bench` in these contests.
-    pub operations_per_s: f64,
+    pub(crate) operations_per_s: f64,
     /// The product of both, as a share of one core.
-    pub core_ratio: f64,
+    pub(crate) core_ratio: f64,
     /// Share below which it is as expected.
-    pub expected_ratio: f64,
+    pub(crate) expected_ratio: f64,
     /// Verdict on that share.
-    pub verdict: BoundVerdict,
+    pub(crate) verdict: BoundVerdict,
 }
 
 impl RecorderCost {

@@ -18,22 +18,22 @@ pub(crate) const SCHEMA: &str = "plimsoll.peers/1";
 
 /// All contests of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PeerResults {
+pub(crate) struct PeerResults {
     /// Name and version of this form of file.
-    pub schema: String,
+    pub(crate) schema: String,
     /// Program that measured.
-    pub tool: Tool,
+    pub(crate) tool: Tool,
     /// Start of the run, RFC 3339.
-    pub started_at: String,
+    pub(crate) started_at: String,
     /// The machine, with the peers' versions.
-    pub environment: Environment,
+    pub(crate) environment: Environment,
     /// Settings of the measurement.
-    pub settings: ResultSettings,
+    pub(crate) settings: ResultSettings,
     /// One for each contest that was begun.
-    pub contests: Vec<ContestResult>,
+    pub(crate) contests: Vec<ContestResult>,
     /// Cost of recording; absent until a contest of `db-pool-bench` was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recorder: Option<RecorderCost>,
+    pub(crate) recorder: Option<RecorderCost>,
 }
 
 impl PeerResults {
@@ -71,25 +71,25 @@ impl PeerResults {
 
 /// Settings of the measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ResultSettings {
+pub(crate) struct ResultSettings {
     /// Seconds that each run measured.
-    pub seconds: u64,
+    pub(crate) seconds: u64,
     /// The fewest pairs.
-    pub least_pairs: usize,
+    pub(crate) least_pairs: usize,
     /// The most pairs.
-    pub most_pairs: usize,
+    pub(crate) most_pairs: usize,
     /// The half-width of the ratio's interval at which a contest ends.
-    pub half_width_ratio: f64,
+    pub(crate) half_width_ratio: f64,
     /// Confidence of that interval.
-    pub confidence_ratio: f64,
+    pub(crate) confidence_ratio: f64,
     /// Extent of the CPU times.
-    pub cpu_covers: String,
+    pub(crate) cpu_covers: String,
 }
 
 /// Outcome of a contest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
-pub enum ContestOutcome {
+pub(crate) enum ContestOutcome {
     /// Measured until it was certain enough, or to the most pairs.
     Measured,
     /// Its peer is missing.
@@ -108,65 +108,65 @@ pub enum ContestOutcome {
 
 /// One contest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ContestResult {
+pub(crate) struct ContestResult {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Our bench.
-    pub ours: String,
+    pub(crate) ours: String,
     /// The program that it was measured beside.
-    pub peer: String,
+    pub(crate) peer: String,
     /// Its outcome.
-    pub outcome: ContestOutcome,
+    pub(crate) outcome: ContestOutcome,
     /// Figure that the ratio compares.
     #[serde(default)]
-    pub compared: Compared,
+    pub(crate) compared: Compared,
     /// The ratio that is expected, at the least of throughput and at the most of CPU time; absent
     /// where the ratio is only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected_ratio: Option<f64>,
+    pub(crate) expected_ratio: Option<f64>,
     /// Absent below two pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ratio: Option<Ratio>,
+    pub(crate) ratio: Option<Ratio>,
     /// Absent without a ratio or a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<BoundVerdict>,
+    pub(crate) verdict: Option<BoundVerdict>,
     /// The most CPU time that one of our operations may take; absent where there is no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub most_cpu_per_operation_ns: Option<f64>,
+    pub(crate) most_cpu_per_operation_ns: Option<f64>,
     /// Verdict on the median of our CPU time; absent without a pair or a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_verdict: Option<BoundVerdict>,
+    pub(crate) cpu_verdict: Option<BoundVerdict>,
     /// Absent without a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub medians: Option<Medians>,
+    pub(crate) medians: Option<Medians>,
     /// In the order in which they were run.
-    pub pairs: Vec<RunPair>,
+    pub(crate) pairs: Vec<RunPair>,
 }
 
 /// Ratio of the compared figure, ours ÷ the peer's: the geometric mean over the pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Ratio {
+pub(crate) struct Ratio {
     /// The mean.
-    pub mean_ratio: f64,
+    pub(crate) mean_ratio: f64,
     /// Half of the interval.
-    pub half_width_ratio: f64,
+    pub(crate) half_width_ratio: f64,
     /// The interval's lower end.
-    pub low_ratio: f64,
+    pub(crate) low_ratio: f64,
     /// The interval's upper end.
-    pub high_ratio: f64,
+    pub(crate) high_ratio: f64,
 }
 
 /// Medians over the pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Medians {
+pub(crate) struct Medians {
     /// Our operations per second.
-    pub ours_operations_per_s: f64,
+    pub(crate) ours_operations_per_s: f64,
     /// The peer's.
-    pub peer_operations_per_s: f64,
+    pub(crate) peer_operations_per_s: f64,
     /// Our CPU time per operation.
-    pub ours_cpu_per_operation_ns: f64,
+    pub(crate) ours_cpu_per_operation_ns: f64,
     /// The peer's.
-    pub peer_cpu_per_operation_ns: f64,
+    pub(crate) peer_cpu_per_operation_ns: f64,
 }
 
 impl ContestResult {

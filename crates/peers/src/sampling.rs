@@ -11,10 +11,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use bench_report::store;
-use testbed::IdleProcesses;
 
 use crate::contest::{Contest, ContestError, Measurement, Side};
 use crate::context::{RunContext, sibling};
+use crate::idle::IdleProcesses;
 use crate::minimal;
 use crate::program::{command, find};
 

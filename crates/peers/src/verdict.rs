@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Result of comparing a figure with its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum BoundVerdict {
+pub(crate) enum BoundVerdict {
     /// At the bound or better.
     AsExpected,
     /// Worse than the bound.

@@ -1,4 +1,4 @@
-//! Address of a server, with who logs in and how it is reached.
+//! Address of a server, with its login and the way to reach it.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -19,10 +19,11 @@ use crate::route::Route;
 use crate::tls::TlsSettings;
 use crate::tls_stream::RustlsConnector;
 
-/// Address of a PostgreSQL server, and who logs in.
+/// Address of a PostgreSQL server, with the login.
 ///
-/// Where it names several servers, or leaves open whether TLS is spoken, the first connection
-/// settles it, and all later ones follow: all drivers meet the same server in the same way.
+/// The address may name several servers, or allow connections with or without TLS. The first
+/// connection decides, and all later ones follow, so that all drivers reach the same server in the
+/// same way.
 #[derive(Clone)]
 pub struct Address {
     pub(crate) login: Login,
@@ -40,18 +41,19 @@ impl std::fmt::Debug for Address {
 }
 
 impl Address {
-    /// Parses `postgres://user:password@host:port,host:port/database?name=value`, or the same as
-    /// `host=… port=… user=…`. What it leaves out is taken from the `PG*` variables of this
-    /// process, the password file and `~/.postgresql`, as with libpq.
+    /// Parses `postgres://user:password@host:port,host:port/database?name=value`, or the equivalent
+    /// `host=… port=… user=…`. Missing parts are taken from the `PG*` variables of this process,
+    /// the password file and `~/.postgresql`, as in libpq.
     ///
     /// # Errors
-    /// Fails when it is neither, names no host, asks for what not every driver can do, or names
-    /// certificates that cannot be read.
+    /// Fails if the text has neither form or names no host, if it has parameters that not every
+    /// driver supports, or if certificates cannot be read.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         Self::parse_with(text, &EnvironmentVariables::of_process())
     }
 
-    /// Does the same with other environment variables than those of this process.
+    /// Parses an address as [`Address::parse`] does, with other environment variables than those of
+    /// this process.
     ///
     /// # Errors
     /// Fails as [`Address::parse`] does.
@@ -103,14 +105,15 @@ impl Address {
         &self.route.candidate().endpoint
     }
 
-    /// Returns the host (or the directory of its Unix socket) and the port: of the server that the
-    /// first connection settled, before that of the first one named.
+    /// Returns the host (or the directory of its Unix socket) and the port. They are those of the
+    /// server that the first connection has selected, or of the first one in the address before
+    /// that.
     pub fn host_and_port(&self) -> (&str, u16) {
         let Endpoint { host, port } = self.endpoint();
         (host, *port)
     }
 
-    /// Returns the settings for tokio-postgres and drivers over it, to be used with
+    /// Returns the settings for tokio-postgres and drivers based on it, for use with
     /// [`Address::tls`].
     pub fn config(&self, application: &str) -> Config {
         self.login.config(self.route.candidate(), application)
@@ -127,8 +130,9 @@ impl Address {
         self.login.requires_channel_binding()
     }
 
-    /// Opens a connection and leaves its input and output to a task on the current tokio runtime.
-    /// The first connection tries the servers in turn and settles which one all others use.
+    /// Opens a connection, whose input and output a task on the current tokio runtime handles. The
+    /// first connection tries the servers in turn, and selects the one that all later connections
+    /// use.
     ///
     /// # Errors
     /// Fails with the error of the last server that was tried.
@@ -136,7 +140,7 @@ impl Address {
         self.connect_with(application, |_| ()).await
     }
 
-    /// Does the same with settings that `adjust` has changed.
+    /// Opens a connection as [`Address::connect`] does, with settings that `adjust` has changed.
     ///
     /// # Errors
     /// Fails as [`Address::connect`] does.
@@ -156,7 +160,7 @@ impl Address {
     /// Resolves the first TCP address of the host.
     ///
     /// # Errors
-    /// Fails when the name cannot be resolved, or the server is reached by a Unix socket.
+    /// Fails if the name cannot be resolved, or if the server is reached by a Unix socket.
     pub fn socket_address(&self) -> io::Result<SocketAddr> {
         let Endpoint { host, port } = self.endpoint();
         if self.endpoint().is_socket() {
@@ -167,8 +171,19 @@ impl Address {
         found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Returns an address with the same login that leads to `proxy`. With TLS the name in the
-    /// certificate is no longer checked: the host is the proxy.
+    /// Returns the number of the way to the server that all connections take, once the first one has
+    /// settled it: a host out of several, with TLS or without.
+    pub fn settled_way(&self) -> Option<usize> {
+        self.route.settled()
+    }
+
+    /// Settles the way that another process takes, which has read the same address.
+    pub fn settle_way(&self, number: usize) {
+        self.route.settle(number);
+    }
+
+    /// Returns an address with the same login that leads to `proxy`. With TLS, the name in the
+    /// certificate is no longer checked, because the host is the proxy.
     #[must_use]
     pub fn through(&self, proxy: SocketAddr) -> Self {
         let endpoint = Endpoint {
@@ -194,13 +209,13 @@ impl Address {
         &self.redacted
     }
 
-    /// Returns the reason why the password file was not read, where it exists and was not: that
-    /// may be why a login fails.
+    /// Returns the reason for which the password file was not read, although it exists; this may
+    /// explain a failed login. `None` if it was read or does not exist.
     pub fn password_file_note(&self) -> Option<&str> {
         self.password_file_note.as_deref()
     }
 
-    /// Returns the user who logs in.
+    /// Returns the name of the user who logs in.
     pub fn user(&self) -> &str {
         self.login.user()
     }
@@ -211,7 +226,7 @@ impl Address {
     }
 }
 
-/// Reads the password file that is named, or the one in the home directory.
+/// Reads the password file that `parameters` name, or the one in the home directory.
 fn password_file(
     parameters: &ConnectionParameters,
     environment: &EnvironmentVariables<'_>,
@@ -349,5 +364,25 @@ mod tests {
             let error = alone(url).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_way_that_another_process_has_settled_is_taken() {
+        let url = "postgres://app@first,second:6000/shop?sslmode=disable";
+        let read = || alone(url).unwrap();
+        let (first, second) = (read(), read());
+        assert_eq!(
+            (first.settled_way(), &*first.endpoint().host),
+            (None, "first")
+        );
+        second.settle_way(1);
+        assert_eq!(
+            (second.settled_way(), second.endpoint().port),
+            (Some(1), 6_000)
+        );
+        second.settle_way(0);
+        assert_eq!(second.settled_way(), Some(1), "it is settled once");
+        first.settle_way(7);
+        assert_eq!(first.settled_way(), None, "there is no such way");
     }
 }

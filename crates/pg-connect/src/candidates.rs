@@ -10,27 +10,27 @@ use crate::tls_mode::TlsMode;
 
 const DEFAULT_PORT: u16 = 5432;
 
-/// One server with one choice of TLS.
+/// One server, with one choice of TLS.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     /// Host and port.
     pub(crate) endpoint: Endpoint,
-    /// Password for it from the password file.
+    /// Password for the server from the password file.
     pub(crate) password: Option<Password>,
     /// Choice of TLS.
     pub(crate) sslmode: SslMode,
     /// Kind of server that is accepted.
     pub(crate) target: TargetSessionAttrs,
-    /// True if it is tried only where the candidate before was refused for having, or not having,
-    /// TLS.
+    /// True if the candidate is tried only after the one before was refused because of its choice
+    /// of TLS.
     pub(crate) fallback: bool,
 }
 
 /// Returns the servers that `parameters` name, each with its port.
 ///
 /// # Errors
-/// Fails with a sentence on the part at fault. It quotes nothing: the rest of a password that was
-/// not encoded may stand there.
+/// Fails with a message about the faulty part. It quotes nothing, because the text may be part of a
+/// password that was not encoded.
 pub(crate) fn endpoints(parameters: &ConnectionParameters) -> Result<Vec<Endpoint>, String> {
     let named = match (parameters.get("host"), parameters.get("hostaddr")) {
         (Some(_), Some(_)) => {
@@ -67,7 +67,7 @@ pub(crate) fn endpoints(parameters: &ConnectionParameters) -> Result<Vec<Endpoin
     Ok(hosts.into_iter().enumerate().map(endpoint).collect())
 }
 
-/// Parses ports between commas; one that is left out is 5432.
+/// Parses ports between commas; an empty one is 5432.
 fn ports(text: &str) -> Result<Vec<u16>, String> {
     let read = text.split(',').map(|port| match port.trim() {
         "" => Some(DEFAULT_PORT),
@@ -79,8 +79,8 @@ fn ports(text: &str) -> Result<Vec<u16>, String> {
     })
 }
 
-/// Parses `target_session_attrs` into the kinds of server to try, first choice first. Drivers
-/// recognise a primary by its accepting transactions that write.
+/// Parses `target_session_attrs` into the kinds of server to try, in order. Drivers recognize a
+/// primary because it accepts transactions that write.
 pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs], String> {
     use TargetSessionAttrs::{Any, ReadOnly, ReadWrite};
     Ok(match name.unwrap_or("any") {
@@ -93,7 +93,7 @@ pub(crate) fn targets(name: Option<&str>) -> Result<&'static [TargetSessionAttrs
 }
 
 /// Combines each server with each choice of TLS that the mode allows, for each target. `password`
-/// gives the password for a server from the password file.
+/// returns the password for a server from the password file.
 pub(crate) fn combine(
     endpoints: &[Endpoint],
     tls: &TlsSettings,

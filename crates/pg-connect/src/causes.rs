@@ -1,10 +1,10 @@
-//! Causes of errors: drivers keep them below the surface, and not always as a source.
+//! Causes of errors. Drivers wrap them, and not always as a source.
 
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
-/// Returns an error and its causes on one line, each said once.
+/// Returns an error and its causes on one line, without repetitions.
 pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -18,7 +18,7 @@ pub fn error_chain(error: &dyn Error) -> String {
     text
 }
 
-/// Returns the first cause of type `E`, also one that an [`io::Error`] carries inside.
+/// Returns the first cause of type `E`, also one inside an [`io::Error`].
 pub fn find_cause<E: Error + 'static>(error: &dyn Error) -> Option<&E> {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -36,14 +36,14 @@ pub fn find_cause<E: Error + 'static>(error: &dyn Error) -> Option<&E> {
     None
 }
 
-/// Returns true if the cause of `error` is that TLS failed, whatever it failed in.
+/// Returns true if TLS failed, in whatever way.
 pub fn is_tls_error(error: &dyn Error) -> bool {
     find_cause::<rustls::Error>(error).is_some()
         || error.to_string().starts_with("error performing TLS")
 }
 
-/// Explains in the words of `sslmode` why the server's certificate was refused; `None` where that
-/// is not the cause of `error`.
+/// Explains, in terms of `sslmode`, why the server's certificate was refused; `None` if that is not
+/// the cause of `error`.
 pub fn certificate_problem(error: &dyn Error) -> Option<&'static str> {
     use rustls::CertificateError as Problem;
     let Some(rustls::Error::InvalidCertificate(problem)) = find_cause(error) else {

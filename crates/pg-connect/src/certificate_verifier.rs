@@ -12,13 +12,14 @@ use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureSc
 use crate::pem::certificates;
 use crate::tls_mode::TlsMode;
 
-/// Checks the server's certificate as the mode asks, and that the server holds its key.
+/// Verifier of the server's certificate, as the mode demands, and of the server's possession of the
+/// key.
 #[derive(Debug)]
 pub(crate) struct CertificateVerifier {
     provider: Arc<CryptoProvider>,
-    /// Trusted authorities; absent where the certificate is not checked.
+    /// Trusted authorities; absent if the certificate is not checked.
     authorities: Option<Arc<WebPkiServerVerifier>>,
-    /// True if the certificate has to be for the name of the host.
+    /// True if the certificate must be for the name of the host.
     names: bool,
 }
 
@@ -26,7 +27,7 @@ impl CertificateVerifier {
     /// Creates a verifier for `mode` that trusts the authorities in the file `roots`.
     ///
     /// # Errors
-    /// Fails with a sentence on the file at fault.
+    /// Fails with a message that names the file.
     pub(crate) fn new(
         mode: TlsMode,
         roots: Option<&Path>,

@@ -1,18 +1,18 @@
-//! Connection strings in both forms of libpq: `postgres://user:password@host:port/database?…`
-//! or `host=… port=… user=…`. Both give the same keywords with their values.
+//! Connection strings in both forms of libpq: `postgres://user:password@host:port/database?…` or
+//! `host=… port=… user=…`. Both give the same keywords with their values.
 //!
-//! Source: PostgreSQL manual, chapter *libpq*, *Connection Strings*; what it leaves open is as
-//! `conninfo_parse` and `conninfo_uri_parse_options` have it. No error quotes what may be a part of
-//! a password: a password that is not written as it should be can look like anything.
+//! Source: PostgreSQL manual, chapter *libpq*, *Connection Strings*. Details that it leaves open
+//! follow `conninfo_parse` and `conninfo_uri_parse_options`. Errors never quote text that may be
+//! part of a password, because a password that is not correctly encoded may look like anything.
 
-/// Beginnings of an address in the form of a URL.
+/// Schemes of an address in the form of a URL.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
-/// Advice on characters that a password in a URL must have encoded.
+/// Advice on characters that must be encoded in a URL.
 const ENCODED: &str = "write @ / : ? # % in a user's name or password as %40 %2F %3A %3F %23 %25";
 const QUOTED: &str =
     "a value with spaces or quotes is written 'like this', with \\' and \\\\ for ' and \\";
 
-/// Keywords with their values, in the order in which they stand.
+/// Keywords with their values, in order.
 pub(crate) type Pairs = Vec<(String, String)>;
 
 /// Returns true if `text` is an address in the form of a URL.
@@ -23,13 +23,13 @@ pub(crate) fn is_url(text: &str) -> bool {
 /// Parses the keywords of `text` with their values.
 ///
 /// # Errors
-/// Fails with a sentence on the mistake, without any part of a password.
+/// Fails with a message about the mistake, which contains no part of a password.
 pub(crate) fn pairs(text: &str) -> Result<Pairs, String> {
     let url = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
     url.map_or_else(|| parse_keywords(text), parse_url)
 }
 
-/// Parses the part of a URL behind its scheme.
+/// Parses the part of a URL after its scheme.
 fn parse_url(text: &str) -> Result<Pairs, String> {
     let mut pairs = Pairs::new();
     let mut add = |keyword: &str, value: &str| -> Result<(), String> {
@@ -66,7 +66,7 @@ fn parse_url(text: &str) -> Result<Pairs, String> {
         }
         let keyword = decoded(keyword, "the name of a parameter")?;
         let value = decoded(value, &keyword)?;
-        // As JDBC has it, which libpq takes too.
+        // JDBC's form, which libpq accepts too.
         if keyword == "ssl" && value == "true" {
             pairs.push(("sslmode".to_owned(), "require".to_owned()));
         } else {
@@ -76,8 +76,8 @@ fn parse_url(text: &str) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// Splits `host:port,[address]:port` into hosts and ports, each as a list with commas; the list of
-/// ports is empty where none is given.
+/// Splits `host:port,[address]:port` into hosts and ports, each as a list with commas. The list of
+/// ports is empty if none is given.
 fn split_servers(text: &str) -> Result<(String, String), String> {
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());
     for server in text.split(',') {
@@ -112,7 +112,7 @@ fn split_servers(text: &str) -> Result<(String, String), String> {
     Ok((hosts.join(","), ports))
 }
 
-/// Decodes percent-encoded `text`; `of` names it in errors.
+/// Decodes percent-encoded `text`, which errors call `of`.
 fn decoded(text: &str, of: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -165,8 +165,8 @@ fn parse_keywords(text: &str) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// Splits `text` into the value at its beginning and the text behind it; `None` where its quote is
-/// not closed.
+/// Splits `text` into the value at its beginning and the text after it; `None` if its quote is not
+/// closed.
 fn value(text: &str) -> Option<(String, &str)> {
     let (quoted, text) = match text.strip_prefix('\'') {
         Some(text) => (true, text),
@@ -199,7 +199,7 @@ mod tests {
         pairs.collect::<Vec<_>>().join("|")
     }
 
-    /// Among them those of libpq's own tests of URLs.
+    /// Includes the URLs of libpq's own tests.
     #[test]
     fn a_url_is_read_as_libpq_reads_it() {
         for (url, read) in [
@@ -294,7 +294,7 @@ mod tests {
     }
 
     proptest! {
-        /// Any password comes through whole, encoded or quoted.
+        /// Verifies that any password is preserved, encoded or quoted.
         #[test]
         fn a_password_comes_through_both_forms(password in "\\PC{1,20}") {
             let all = percent_encoding::NON_ALPHANUMERIC;
@@ -307,7 +307,7 @@ mod tests {
             prop_assert!(read.contains(&wanted));
         }
 
-        /// Any text gives pairs or an error, never a panic.
+        /// Verifies that any text gives pairs or an error, never a panic.
         #[test]
         fn no_text_brings_the_reader_down(text in "\\PC*", form in 0..3) {
             let _ = pairs(&match form {

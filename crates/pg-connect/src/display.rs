@@ -37,14 +37,13 @@ pub(crate) fn redacted(
     shown
 }
 
-/// Returns an address that cannot be parsed without anything that may be a part of a password,
-/// wherever that begins or ends.
+/// Returns an address that cannot be parsed, without any text that may be part of a password.
 pub(crate) fn masked(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://").filter(|_| conninfo::is_url(text)) else {
         return masked_keywords(text);
     };
     let (rest, query) = match rest.rsplit_once('@') {
-        // The last @ may be one of a password that stands among the parameters.
+        // The last @ may belong to a password among the parameters.
         Some((login, _)) if login.contains('?') && login.contains('=') => ("…".to_owned(), ""),
         Some((login, place)) => {
             let (place, query) = place.split_once('?').unwrap_or((place, ""));
@@ -56,7 +55,7 @@ pub(crate) fn masked(text: &str) -> String {
         }
         None => {
             let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-            // A login whose @ is missing looks like a port that is no number.
+            // A login whose @ is missing looks like a port that is not a number.
             let place = match place.split_once(':') {
                 Some((host, port)) if !is_ports(port) => format!("{host}:{MASK}"),
                 _ => place.to_owned(),
@@ -74,7 +73,7 @@ pub(crate) fn masked(text: &str) -> String {
     format!("{scheme}://{rest}{mark}{}", shown.join("&"))
 }
 
-/// Returns true if `text` is nothing but ports, hosts of further servers, and a database.
+/// Returns true if `text` consists only of ports, hosts of further servers, and a database.
 fn is_ports(text: &str) -> bool {
     let port = text.split([',', '/']).next().unwrap_or_default();
     port.is_empty() || port.parse::<u16>().is_ok() || text.contains(']')
@@ -91,7 +90,7 @@ fn masked_keywords(text: &str) -> String {
     shown.join(" ")
 }
 
-/// Returns a parameter as it may be shown; `None` where not even its name may be.
+/// Returns a parameter in a form that may be shown; `None` if not even its name may be.
 fn masked_parameter(name: &str, value: &str) -> Option<String> {
     let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
     let known = SHOWN.contains(&name);
@@ -102,7 +101,7 @@ fn masked_parameter(name: &str, value: &str) -> Option<String> {
     })
 }
 
-/// Parameters whose values are no secret.
+/// Parameters whose values are not secret.
 const SHOWN: [&str; 10] = [
     "host",
     "hostaddr",

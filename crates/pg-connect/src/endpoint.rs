@@ -2,22 +2,22 @@
 
 use tokio_postgres::Config;
 
-/// One server that an address names.
+/// Server that an address names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     /// Name, IP address, or directory of a Unix socket.
     pub(crate) host: String,
-    /// Port, which is a part of a socket's name too.
+    /// Port, which is also part of the name of a Unix socket.
     pub(crate) port: u16,
 }
 
 impl Endpoint {
-    /// Returns true if it is a Unix socket, over which no TLS is spoken.
+    /// Returns true for a Unix socket, on which TLS is not used.
     pub(crate) fn is_socket(&self) -> bool {
         self.host.starts_with('/')
     }
 
-    /// Adds host and port to `config`, which has none.
+    /// Sets host and port in `config`, which must not have any.
     pub(crate) fn apply_to(&self, config: &mut Config) {
         if self.is_socket() {
             config.host_path(&self.host);

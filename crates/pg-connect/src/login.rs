@@ -10,21 +10,22 @@ use crate::environment::EnvironmentVariables;
 use crate::parameters::ConnectionParameters;
 use crate::session_settings::SessionSettings;
 
-/// Time that connecting may take, unless the address says otherwise.
+/// Default time-out of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// User where neither the address nor the system names one.
+/// Name of the user if neither the address nor the system gives one.
 const UNKNOWN_USER: &str = "unknown";
 
-/// Everything about a connection but the server.
+/// Data of a connection apart from the server.
 #[derive(Clone)]
 pub(crate) struct Login {
     config: Config,
-    /// Apart from the config, because sqlx takes them in another way.
+    /// Settings of new sessions. They are kept apart from `config`, because sqlx needs them in
+    /// another form.
     #[cfg(feature = "sqlx")]
     settings: SessionSettings,
 }
 
-/// Hides the password that the config holds.
+/// Hides the password in the config.
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Login")
@@ -32,10 +33,10 @@ impl std::fmt::Debug for Login {
 }
 
 impl Login {
-    /// Takes the login from `parameters`; the user is by default the one who runs this process.
+    /// Creates the login from `parameters`. The default user is the one who runs this process.
     ///
     /// # Errors
-    /// Fails with a sentence on the parameter at fault.
+    /// Fails with a message about the faulty parameter.
     pub(crate) fn from_parameters(
         parameters: &ConnectionParameters,
         environment: &EnvironmentVariables<'_>,
@@ -67,7 +68,7 @@ impl Login {
         })
     }
 
-    /// Returns the user who logs in.
+    /// Returns the name of the user who logs in.
     pub(crate) fn user(&self) -> &str {
         self.config.get_user().unwrap_or_default()
     }
@@ -82,12 +83,12 @@ impl Login {
         self.config.get_channel_binding() == ChannelBinding::Require
     }
 
-    /// Returns the password of the address or its variable.
+    /// Returns the password in the address or its variable.
     pub(crate) fn password(&self) -> Option<&[u8]> {
         self.config.get_password()
     }
 
-    /// Returns the settings for tokio-postgres by `candidate`.
+    /// Returns the settings of tokio-postgres for `candidate`.
     pub(crate) fn config(&self, candidate: &Candidate, application: &str) -> Config {
         let mut config = self.config.clone();
         candidate.endpoint.apply_to(&mut config);
@@ -101,14 +102,14 @@ impl Login {
         config
     }
 
-    /// Returns the settings that sessions begin with.
+    /// Returns the settings of new sessions.
     #[cfg(feature = "sqlx")]
     pub(crate) fn settings(&self) -> &SessionSettings {
         &self.settings
     }
 }
 
-/// Parses the time that connecting may take; `None` = no bound, which 0 asks for.
+/// Parses the time-out of connecting; 0 means no time-out, which is `None`.
 fn connect_timeout(seconds: Option<&str>) -> Result<Option<Duration>, String> {
     let Some(seconds) = seconds else {
         return Ok(Some(CONNECT_TIMEOUT));

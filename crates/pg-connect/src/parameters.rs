@@ -1,5 +1,5 @@
-//! Parameters of a connection, from the address or the environment.
-//! Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and *Environment Variables*.
+//! Parameters of a connection, from the address or the environment. Source: PostgreSQL manual,
+//! chapter *libpq*, *Parameter Key Words* and *Environment Variables*.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::conninfo;
 use crate::environment::EnvironmentVariables;
 use crate::unsupported::{self, IGNORED};
 
-/// Parameters that are supported, with the variable that stands in for each.
+/// Supported parameters, each with the environment variable that replaces it if it is missing.
 const SUPPORTED: [(&str, &str); 15] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
@@ -26,7 +26,7 @@ const SUPPORTED: [(&str, &str); 15] = [
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
 ];
 
-/// Parameters that a redacted address shows in a place of their own, or not at all.
+/// Parameters that a redacted address shows elsewhere, or not at all.
 const NOT_SHOWN: [&str; 7] = [
     "host", "hostaddr", "port", "user", "password", "dbname", "options",
 ];
@@ -35,11 +35,11 @@ const NOT_SHOWN: [&str; 7] = [
 #[derive(Default)]
 pub(crate) struct ConnectionParameters {
     values: BTreeMap<&'static str, String>,
-    /// Names of those that the address itself gives, in order.
+    /// Names of the parameters in the address itself, in order.
     given: Vec<&'static str>,
 }
 
-/// Hides values: one of them is the password.
+/// Hides the values, one of which is the password.
 impl std::fmt::Debug for ConnectionParameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("ConnectionParameters")
@@ -49,10 +49,11 @@ impl std::fmt::Debug for ConnectionParameters {
 }
 
 impl ConnectionParameters {
-    /// Parses `address`, a URL or a keyword string; variables stand in for what it leaves out.
+    /// Parses `address`, a URL or a keyword string. Environment variables replace missing
+    /// parameters.
     ///
     /// # Errors
-    /// Fails with a sentence on the mistake, or on a parameter that not every driver can follow.
+    /// Fails with a message about the mistake, or about a parameter that not every driver supports.
     pub(crate) fn parse(
         address: &str,
         environment: &EnvironmentVariables<'_>,
@@ -61,7 +62,7 @@ impl ConnectionParameters {
         for (name, value) in conninfo::pairs(address)? {
             unsupported::check_parameter(&name, &value)?;
             match SUPPORTED.iter().find(|(supported, _)| *supported == name) {
-                // As with libpq: an empty value sets nothing.
+                // As in libpq, an empty value sets nothing.
                 _ if value.is_empty() => {}
                 Some((supported, _)) => parameters.set(supported, value),
                 None if IGNORED.contains(&name.as_str()) => {}
@@ -83,13 +84,13 @@ impl ConnectionParameters {
         }
     }
 
-    /// Returns a parameter, from the address or its variable.
+    /// Returns a parameter from the address or its variable.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Returns the parameters of the address as a query string, for a redacted address that still
-    /// works when the password is given again.
+    /// Returns the parameters of the address as a query string, for a redacted address that works
+    /// once the password is added.
     pub(crate) fn query(&self) -> String {
         let shown = self.given.iter().filter(|name| !NOT_SHOWN.contains(name));
         let pairs = shown.map(|name| format!("{name}={}", self.values[name]));
@@ -97,8 +98,8 @@ impl ConnectionParameters {
     }
 }
 
-/// Returns the message about an unknown parameter. The name is shown only where it is a word: the
-/// rest of a password that was not encoded seldom is.
+/// Returns the message about an unknown parameter. Its name is shown only if it is a word, because
+/// other text may be part of a password that was not encoded.
 fn unknown(name: &str) -> String {
     let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
     if name == "pgbouncer" {

@@ -1,14 +1,14 @@
-//! A password that is never shown.
+//! Password that is never shown.
 
 /// Password of a login. Its `Debug` output is a mask, and it has no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Password(String);
 
-/// Stands for a password in text.
+/// Text that replaces a password.
 pub(crate) const MASK: &str = "***";
 
 impl Password {
-    /// Takes `password`; `None` where it is empty, which libpq treats as none.
+    /// Creates a password; `None` if it is empty, which libpq treats as none.
     pub(crate) fn new(password: String) -> Option<Self> {
         (!password.is_empty()).then_some(Self(password))
     }

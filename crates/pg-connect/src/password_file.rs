@@ -7,29 +7,29 @@ use std::path::Path;
 use crate::endpoint::Endpoint;
 use crate::password::Password;
 
-/// Directories in which a server's socket lies by default: lines for `localhost` hold there too.
+/// Default directories of a server's Unix socket; lines for `localhost` also apply to them.
 const DEFAULT_SOCKETS: [&str; 2] = ["/tmp", "/var/run/postgresql"];
 
 /// Lines of a password file.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct PasswordFile {
     lines: Vec<PasswordLine>,
-    /// Reason why the file was not read, where it exists and was not.
+    /// Reason for which the file was not read although it exists; absent otherwise.
     pub(crate) refused: Option<String>,
 }
 
-/// One line of the file.
+/// Line of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PasswordLine {
-    /// Host, port, database and user; `None` where a `*` matches any.
+    /// Host, port, database and user; `None` for `*`, which matches any.
     login: [Option<String>; 4],
-    /// Absent where the field is empty.
+    /// Password; absent if the field is empty.
     password: Option<Password>,
 }
 
 impl PasswordFile {
-    /// Reads `file`. One that does not exist holds no password; one that others may read is
-    /// not read, as with libpq.
+    /// Reads `file`. If it does not exist there are no passwords. If other users have access to it,
+    /// it is not read, as in libpq.
     pub(crate) fn read(file: &Path) -> Self {
         let refused = |why: &str| Self {
             lines: Vec::new(),
@@ -84,8 +84,8 @@ fn is_open_to_others(_: &fs::Metadata) -> bool {
 }
 
 impl PasswordLine {
-    /// Parses fields between colons; a backslash makes the next character a plain one. `None` for a
-    /// comment, and for a line that lacks fields.
+    /// Parses fields between colons; a backslash makes the next character an ordinary one. `None`
+    /// for a comment, and for a line with too few fields.
     fn parse(text: &str) -> Option<Self> {
         if text.starts_with('#') {
             return None;
@@ -111,7 +111,8 @@ impl PasswordLine {
     }
 }
 
-/// Splits `text` into its first field and the text behind the colon that ends it.
+/// Splits `text` into its first field and the text after the colon that ends it; `None` if there is
+/// no colon.
 fn first_field(text: &str) -> (String, Option<&str>) {
     let mut field = String::new();
     let mut chars = text.char_indices();

@@ -7,10 +7,10 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::causes::error_chain;
 
-/// Reads all certificates of `file`, of which there must be one.
+/// Reads all certificates of `file`, which must have at least one.
 ///
 /// # Errors
-/// Fails with a sentence that names the file.
+/// Fails with a message that names the file.
 pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let read = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(file, &error))?;
     let chain: Vec<_> = read
@@ -22,7 +22,7 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     Ok(chain)
 }
 
-/// Describes why `file` could not be read.
+/// Returns a message that `file` could not be read, with the reason.
 pub(crate) fn unreadable(file: &Path, error: &dyn std::error::Error) -> String {
     format!("cannot read {}: {}", file.display(), error_chain(error))
 }

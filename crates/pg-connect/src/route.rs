@@ -1,4 +1,4 @@
-//! Route to a server: which of the candidates connections take.
+//! Route to a server: the selection among the candidates for connecting.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,8 +12,8 @@ use crate::causes::is_tls_error;
 use crate::error::ConnectError;
 use crate::tls::TlsSettings;
 
-/// Candidates for connecting, in the order in which they are tried. The first connection settles
-/// which of them all later ones take.
+/// Candidates for connecting, in the order in which they are tried. The first connection selects
+/// the one that all later connections use.
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
     candidates: Vec<Candidate>,
@@ -21,7 +21,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Creates a route by `candidates`, of which there is at least one.
+    /// Creates a route with `candidates`, of which there must be at least one.
     pub(crate) fn new(candidates: Vec<Candidate>) -> Self {
         Self {
             candidates,
@@ -29,13 +29,25 @@ impl Route {
         }
     }
 
-    /// Returns the candidate that was settled; the first choice until then.
+    /// Returns the selected candidate; the first one if none was selected yet.
     pub(crate) fn candidate(&self) -> &Candidate {
         &self.candidates[self.settled.get().copied().unwrap_or(0)]
     }
 
-    /// Opens a connection with the settings that `config` gives for a candidate, and leaves its
-    /// input and output to a task on the current runtime.
+    /// Returns the number of the candidate that was settled.
+    pub(crate) fn settled(&self) -> Option<usize> {
+        self.settled.get().copied()
+    }
+
+    /// Settles the candidate of this number, unless one is settled or there is none.
+    pub(crate) fn settle(&self, number: usize) {
+        if number < self.candidates.len() {
+            let _ = self.settled.set(number);
+        }
+    }
+
+    /// Opens a connection with the settings that `config` returns for a candidate. A task on the
+    /// current runtime handles its input and output.
     ///
     /// # Errors
     /// Fails with the error of the last candidate that was tried.
@@ -56,8 +68,8 @@ impl Route {
                     let _ = self.settled.set(tried);
                     return Ok(client);
                 }
-                // Without TLS the server only says that it wants TLS; the error before tells why
-                // there was none.
+                // Without TLS the server only answers that it requires TLS. The earlier error
+                // explains why there was none.
                 Err(error) if candidate.fallback && candidate.sslmode == SslMode::Disable => {
                     refused.take().unwrap_or(error)
                 }
@@ -70,8 +82,8 @@ impl Route {
         }
     }
 
-    /// Returns the candidate to try when `tried` failed by `error`. A server that refuses the
-    /// login is the one that was meant: no other is asked.
+    /// Returns the candidate to try after `tried` failed with `error`. If a server refused the
+    /// login, no other server is tried, because that server was the intended one.
     fn next(&self, tried: usize, error: &ConnectError) -> Option<usize> {
         let next = tried + 1;
         if self.candidates.get(next)?.fallback {
@@ -88,9 +100,9 @@ impl Route {
     }
 }
 
-/// Opens a connection as `config` says and leaves its input and output to a task on the current
-/// runtime. The time-out of `config` bounds all of it, as with libpq; the driver alone would wait
-/// for ever for a server that lets it in and says nothing.
+/// Opens a connection with `config`, whose input and output a task on the current runtime handles.
+/// The time-out of `config` bounds the whole, as in libpq; the driver alone would wait forever for
+/// a server that accepts the connection and does not answer.
 async fn open(config: &Config, tls: &TlsSettings) -> Result<Client, ConnectError> {
     let opening = config.connect(tls.connector());
     let (client, connection) = match config.get_connect_timeout() {
@@ -100,7 +112,7 @@ async fn open(config: &Config, tls: &TlsSettings) -> Result<Client, ConnectError
         }
         None => opening.await?,
     };
-    // Calls on the client fail when the connection has ended, with the reason.
+    // When the connection has ended, calls on the client fail with the reason.
     tokio::spawn(async move { connection.await.ok() });
     Ok(client)
 }

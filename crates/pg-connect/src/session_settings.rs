@@ -1,23 +1,22 @@
-//! Settings that each new session begins with: its options, and settings that libpq reads from
-//! variables of their own. Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and
-//! *Environment Variables*.
+//! Settings of new sessions: their options, and settings that libpq reads from separate variables.
+//! Source: PostgreSQL manual, chapter *libpq*, *Parameter Key Words* and *Environment Variables*.
 
 use crate::environment::EnvironmentVariables;
 
-/// The variables, and the server's setting that each is for.
+/// Variables, each with the server's setting that it determines.
 const VARIABLES: [(&str, &str); 3] = [
     ("PGDATESTYLE", "datestyle"),
     ("PGTZ", "timezone"),
     ("PGGEQO", "geqo"),
 ];
-/// Value that leaves the server's own setting, in any case.
+/// Value, in any case, that leaves the server's own setting unchanged.
 const DEFAULT: &str = "default";
 
-/// Settings that sqlx asks for by itself at login, which overrides all options.
+/// Settings that sqlx itself sets at login, which override all options.
 #[cfg(feature = "sqlx")]
 const SET_BY_SQLX: [&str; 2] = ["timezone", "datestyle"];
 
-/// Settings that sessions begin with.
+/// Settings of new sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SessionSettings {
     options: Option<String>,
@@ -25,7 +24,7 @@ pub(crate) struct SessionSettings {
 }
 
 impl SessionSettings {
-    /// Combines `options` with the settings that variables ask for.
+    /// Combines `options` with the settings that environment variables determine.
     pub(crate) fn new(options: Option<String>, environment: &EnvironmentVariables<'_>) -> Self {
         let asked = VARIABLES.iter().filter_map(|(variable, setting)| {
             let value = environment.get(variable)?;
@@ -37,8 +36,8 @@ impl SessionSettings {
         }
     }
 
-    /// Returns all of them as session options; `None` where there are none. Later ones win, so
-    /// variables override options, as with libpq.
+    /// Returns all settings as session options; `None` if there are none. Later ones prevail, so
+    /// variables override options, as in libpq.
     pub(crate) fn options(&self) -> Option<String> {
         let variables = self.variables.iter();
         let ours = variables.map(|(setting, value)| format!("-c {setting}={}", escaped(value)));
@@ -46,15 +45,15 @@ impl SessionSettings {
         (!all.is_empty()).then(|| all.join(" "))
     }
 
-    /// Returns true if they set `setting`.
+    /// Returns true if `setting` is among them.
     #[cfg(feature = "sqlx")]
     pub(crate) fn has(&self, setting: &str) -> bool {
         let options = self.options();
         settings(options.as_deref().unwrap_or_default()).any(|(name, _)| name == setting)
     }
 
-    /// Returns statements that set what sqlx overrides at login; `None` where nothing is to be
-    /// set.
+    /// Returns statements that set the settings which sqlx overrides at login; `None` if there are
+    /// none.
     #[cfg(feature = "sqlx")]
     pub(crate) fn statements(&self) -> Option<String> {
         let options = self.options()?;
@@ -68,8 +67,8 @@ impl SessionSettings {
     }
 }
 
-/// Parses the settings of `options` as the server reads them: `-c name=value`,
-/// `-cname=value` and `--name=value`, names in any case, with `-` for `_`. Source: PostgreSQL's
+/// Parses the settings in `options` as the server does: `-c name=value`, `-cname=value` and
+/// `--name=value`, with names in any case and `-` for `_`. Source: PostgreSQL's
 /// `process_postgres_switches` and `ParseLongOption`.
 #[cfg(feature = "sqlx")]
 fn settings(options: &str) -> impl Iterator<Item = (String, String)> {
@@ -90,8 +89,8 @@ fn settings(options: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Splits `options` into words: a backslash makes the next character a plain one, white space
-/// included. Source: PostgreSQL's `pg_split_opts`.
+/// Splits `options` into words. A backslash makes the next character an ordinary one, even white
+/// space. Source: PostgreSQL's `pg_split_opts`.
 #[cfg(feature = "sqlx")]
 fn words(options: &str) -> Vec<String> {
     let (mut words, mut word) = (Vec::new(), None::<String>);

@@ -13,24 +13,23 @@ use crate::tls::TlsSettings;
 use crate::tls_mode::TlsMode;
 
 impl Address {
-    /// Returns settings for sqlx. Each new session has to execute [`Address::sqlx_statements`]
-    /// first.
+    /// Returns settings for sqlx. Each new session must first execute [`Address::sqlx_statements`].
     pub fn sqlx(&self, application: &str) -> PgConnectOptions {
         let candidate = self.route.candidate();
         let options = connect_options(&self.login, candidate, application);
         with_tls(options, &self.tls, candidate.sslmode)
     }
 
-    /// Returns the statements that each new session of sqlx has to execute first; `None` where
-    /// there are none. At login sqlx sets a time zone and a date style of its own, which override
-    /// the options.
+    /// Returns the statements that each new session of sqlx must execute first; `None` if there are
+    /// none. They are needed because sqlx sets its own time zone and date style at login, which
+    /// override the options.
     pub fn sqlx_statements(&self) -> Option<String> {
         self.login.settings().statements()
     }
 }
 
 fn connect_options(login: &Login, candidate: &Candidate, application: &str) -> PgConnectOptions {
-    // Options in this form can only be set by an address.
+    // Options in this form can only be set through an address.
     let encoded = |text: String| {
         let all = percent_encoding::NON_ALPHANUMERIC;
         format!(
@@ -63,7 +62,7 @@ fn connect_options(login: &Login, candidate: &Candidate, application: &str) -> P
     }
 }
 
-/// Adds TLS to `options`, over a connection that has TLS or not as `sslmode` says.
+/// Adds TLS to `options`. `sslmode` decides whether the connection uses TLS.
 fn with_tls(options: PgConnectOptions, tls: &TlsSettings, sslmode: SslMode) -> PgConnectOptions {
     let mut options = options.ssl_mode(match (sslmode, tls.mode) {
         (SslMode::Disable, _) => PgSslMode::Disable,

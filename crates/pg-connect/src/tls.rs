@@ -1,4 +1,4 @@
-//! TLS as `sslmode` asks for it. Source: PostgreSQL manual, chapter *libpq*, *SSL Support*.
+//! TLS as `sslmode` demands it. Source: PostgreSQL manual, chapter *libpq*, *SSL Support*.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::pem::{certificates, unreadable};
 use crate::tls_mode::TlsMode;
 use crate::tls_stream::RustlsConnector;
 
-/// Settings of TLS for all drivers.
+/// TLS settings for all drivers.
 #[derive(Clone)]
 pub(crate) struct TlsSettings {
     pub(crate) mode: TlsMode,
@@ -37,7 +37,7 @@ impl TlsSettings {
     /// Reads the certificates that the parameters name, or those in `~/.postgresql`.
     ///
     /// # Errors
-    /// Fails with a sentence on the file at fault.
+    /// Fails with a message that names the file.
     pub(crate) fn load(
         parameters: &ConnectionParameters,
         environment: &EnvironmentVariables<'_>,
@@ -45,7 +45,7 @@ impl TlsSettings {
         let mut mode = TlsMode::parse(parameters.get("sslmode").unwrap_or("prefer"))?;
         let roots = file(parameters, environment, "sslrootcert", "root.crt");
         if mode == TlsMode::Require && roots.is_some() {
-            // As libpq does: a named authority is there to be checked against.
+            // As in libpq: if an authority is given, the certificate is checked against it.
             mode = TlsMode::VerifyCa;
         }
         let client = client_files(parameters, environment)?;
@@ -63,7 +63,7 @@ impl TlsSettings {
         })
     }
 
-    /// Returns settings with which the certificate may be for any name.
+    /// Returns settings with which the name in the certificate is not checked.
     #[must_use]
     pub(crate) fn without_names(&self) -> Self {
         let mode = self.mode.min(TlsMode::VerifyCa);
@@ -73,19 +73,19 @@ impl TlsSettings {
                 config: Arc::new(config),
                 ..self.clone()
             },
-            // The files were read once already: where they have gone, the old settings are kept.
+            // If the files can no longer be read, the old settings are kept.
             _ => self.clone(),
         }
     }
 
-    /// Returns the connector for drivers that take a stream.
+    /// Returns the connector for drivers that use a stream.
     pub(crate) fn connector(&self) -> RustlsConnector {
         RustlsConnector::new(Arc::clone(&self.config))
     }
 }
 
-/// Returns the file that parameter `name` names, or else `usual` in `~/.postgresql` where it
-/// exists.
+/// Returns the file that parameter `name` names, or else the file `usual` in `~/.postgresql`, if
+/// that exists.
 fn file(
     parameters: &ConnectionParameters,
     environment: &EnvironmentVariables<'_>,
@@ -142,8 +142,8 @@ fn config(
         .map_err(|error| format!("{} and {}: {error}", certificate.display(), key.display()))
 }
 
-/// Returns true if others may use a key. A key of root may be open to its group, as with
-/// certificates that a system provides.
+/// Returns true if other users have access to a key. A key that root owns may be readable by its
+/// group, as certificates of a system are.
 #[cfg(unix)]
 fn is_open_to_others(found: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,19 +1,19 @@
 //! Values of `sslmode`. Source: PostgreSQL manual, chapter *libpq*, *SSL Mode Descriptions*.
 
-/// Value of `sslmode`, from the least demanding to the most.
+/// Value of `sslmode`, from the least demanding to the most demanding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TlsMode {
     /// No TLS.
     Disable,
-    /// TLS only where the server insists.
+    /// TLS only if the server insists.
     Allow,
-    /// TLS where the server has it; its certificate is not checked.
+    /// TLS if the server supports it; its certificate is not checked.
     Prefer,
-    /// TLS, or no connection; its certificate is not checked.
+    /// TLS or no connection; the certificate is not checked.
     Require,
-    /// TLS, and the server's certificate comes from a trusted authority.
+    /// TLS, with a certificate from a trusted authority.
     VerifyCa,
-    /// TLS, and the server's certificate comes from a trusted authority and is for the name of the host.
+    /// TLS, with a certificate from a trusted authority for the name of the host.
     VerifyFull,
 }
 
@@ -21,7 +21,7 @@ impl TlsMode {
     /// Parses a value of `sslmode`.
     ///
     /// # Errors
-    /// Fails with a sentence that names all values.
+    /// Fails with a message that lists all values.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         Ok(match text {
             "disable" => Self::Disable,

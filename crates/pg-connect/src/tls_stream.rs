@@ -1,10 +1,10 @@
-//! TLS stream over rustls to which a login can be bound (`tls-server-end-point`, RFC 5929,
-//! section 4).
+//! TLS stream over rustls to which a login can be bound (`tls-server-end-point`, RFC 5929, section
+//! 4).
 //!
-//! The crate `tokio-postgres-rustls` (0.14) does the same for tokio-postgres alone. This module
-//! stays beside it for two reasons: a client of PostgreSQL's protocol that logs in by itself needs
-//! the hash for channel binding, which [`tokio_postgres::tls::ChannelBinding`] keeps private; and
-//! certificates signed by ECDSA with SHA-512 or SHA-1 have a hash here.
+//! The crate `tokio-postgres-rustls` (0.14) does the same, but only for tokio-postgres. This module
+//! exists beside it for two reasons. A client of PostgreSQL's protocol with its own login needs the
+//! hash for channel binding, which [`tokio_postgres::tls::ChannelBinding`] keeps private. This
+//! module also has hashes for certificates signed by ECDSA with SHA-512 or SHA-1.
 
 use std::future::Future;
 use std::io;
@@ -30,7 +30,7 @@ const OTHER_HASHES: [(&str, &Algorithm); 4] = [
     ("1.2.840.113549.1.1.13", &digest::SHA512),
     ("1.2.840.10045.4.3.4", &digest::SHA512),
 ];
-/// Signature algorithms with SHA-256, or with SHA-1, which SHA-256 replaces here.
+/// Signature algorithms with SHA-256, or with SHA-1, for which RFC 5929 uses SHA-256 too.
 const SHA256: [&str; 4] = [
     "1.2.840.113549.1.1.11",
     "1.2.840.10045.4.3.2",
@@ -38,8 +38,8 @@ const SHA256: [&str; 4] = [
     "1.2.840.10045.4.1",
 ];
 
-/// Connector that speaks TLS as an address asks for it. tokio-postgres takes one even where no TLS
-/// is spoken.
+/// Connector that creates TLS streams with the settings of an address. tokio-postgres requires one
+/// even for connections without TLS.
 #[derive(Clone)]
 pub struct RustlsConnector(TlsConnector);
 
@@ -58,7 +58,7 @@ impl RustlsConnector {
     /// Performs the TLS handshake on `stream` with the server called `name`.
     ///
     /// # Errors
-    /// Fails when the handshake fails; a [`rustls::Error`] inside tells what is wrong with the
+    /// Fails if the handshake fails. A [`rustls::Error`] among the causes describes a fault of the
     /// server's certificate.
     pub async fn connect<S>(&self, name: &str, stream: S) -> io::Result<PgTlsStream<S>>
     where
@@ -79,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for R
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> io::Result<TlsHandshake> {
-        // A Unix socket has no name, and no TLS.
+        // A Unix socket has no name, and does not use TLS.
         let name = if domain.is_empty() {
             "localhost"
         } else {
@@ -89,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for R
     }
 }
 
-/// A handshake yet to be performed, with the name that the server should have.
+/// TLS handshake to be performed, with the name that the server must have.
 #[derive(Debug)]
 pub struct TlsHandshake(RustlsConnector, ServerName<'static>);
 
@@ -103,13 +103,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for TlsHa
     }
 }
 
-/// An encrypted stream to a PostgreSQL server.
+/// Encrypted stream to a PostgreSQL server.
 #[derive(Debug)]
 pub struct PgTlsStream<S>(TlsStream<S>);
 
 impl<S> PgTlsStream<S> {
-    /// Returns the hash of the server's certificate, which a login can be bound to; `None` where
-    /// RFC 5929 defines no hash for its signature algorithm.
+    /// Returns the hash of the server's certificate, to which a login can be bound; `None` if RFC
+    /// 5929 defines no hash for its signature algorithm.
     pub fn server_end_point(&self) -> Option<Digest> {
         let certificate = self.0.get_ref().1.peer_certificates()?.first()?;
         Some(digest::digest(hash_of(certificate)?, certificate))
@@ -125,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> tokio_postgres::tls::TlsStream for PgTls
     }
 }
 
-/// Returns the hash function of a certificate; `None` where RFC 5929 defines none.
+/// Returns the hash function for a certificate; `None` if RFC 5929 defines none.
 fn hash_of(certificate: &[u8]) -> Option<&'static Algorithm> {
     let signed = Certificate::from_der(certificate)
         .ok()?

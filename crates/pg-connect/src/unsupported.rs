@@ -1,10 +1,10 @@
-//! Parameters of libpq that not all drivers can follow. They are refused by name where dropping them
-//! could reach another server, or trust one that libpq would not.
+//! Parameters of libpq that not all drivers support. They are refused by name, because ignoring
+//! them might select another server, or trust one that libpq would not trust.
 
 use crate::environment::EnvironmentVariables;
 
-/// Parameters that are accepted and have no effect: the caller names the application, the encoding
-/// is UTF-8, and none of them decides which server is reached or trusted.
+/// Parameters that are accepted without effect: the caller sets the application name, the encoding
+/// is UTF-8, and none of them affects which server is reached or trusted.
 pub(crate) const IGNORED: [&str; 15] = [
     "application_name",
     "client_encoding",
@@ -23,13 +23,13 @@ pub(crate) const IGNORED: [&str; 15] = [
     "tcp_user_timeout",
 ];
 
-/// Parameter that is refused, unless its value asks for what is done anyway.
+/// Parameter that is refused, unless its value demands the behaviour that applies anyway.
 struct UnsupportedParameter {
     parameter: &'static str,
     variable: &'static str,
-    /// Values that ask for what is done anyway.
+    /// Values that demand the behaviour that applies anyway.
     harmless: &'static [&'static str],
-    /// Advice in its place.
+    /// Advice what to do instead.
     instead: &'static str,
 }
 
@@ -123,12 +123,12 @@ const NO_REVOCATION: &str = "leave it out: revocation lists are not read";
 const CANNOT_INSIST: &str = "leave it out: not all drivers can insist";
 
 impl UnsupportedParameter {
-    /// Refuses `value` unless it is harmless; `name` is the name by which it was given.
+    /// Refuses `value` unless it is harmless; `name` is the name under which it was given.
     fn check(&self, name: &str, value: &str) -> Result<(), String> {
         if self.harmless.contains(&value) {
             return Ok(());
         }
-        // A value that may be a secret is not shown.
+        // A value that may be secret is not shown.
         let shown = match self.harmless {
             [] => name.to_owned(),
             _ => format!("{name}={value}"),
@@ -137,10 +137,10 @@ impl UnsupportedParameter {
     }
 }
 
-/// Refuses a parameter of the address that cannot be followed.
+/// Refuses a parameter of the address that is not supported.
 ///
 /// # Errors
-/// Fails with a sentence that says what to do instead.
+/// Fails with a message that says what to do instead.
 pub(crate) fn check_parameter(name: &str, value: &str) -> Result<(), String> {
     let refused = UNSUPPORTED
         .iter()
@@ -148,10 +148,10 @@ pub(crate) fn check_parameter(name: &str, value: &str) -> Result<(), String> {
     refused.map_or(Ok(()), |unsupported| unsupported.check(name, value))
 }
 
-/// Refuses an environment variable that cannot be followed.
+/// Refuses an environment variable that is not supported.
 ///
 /// # Errors
-/// Fails with a sentence that says what to do instead.
+/// Fails with a message that says what to do instead.
 pub(crate) fn check_variables(environment: &EnvironmentVariables<'_>) -> Result<(), String> {
     for unsupported in UNSUPPORTED
         .iter()

@@ -1,5 +1,5 @@
-//! Watches a server for five seconds, under whatever load it has, and prints what was seen: sessions
-//! by what they do, waits, who blocked whom, the statements that took most of the time.
+//! Watches a server for five seconds, under whatever load it has, and prints its activity: sessions
+//! by state, wait events, who blocked whom, and the statements that took most of the time.
 //!
 //! `cargo run -p pg-evidence --example watch -- 'postgres://app@db/shop'`
 #![allow(clippy::print_stdout)]
@@ -14,9 +14,9 @@ use pg_connect::Address;
 use pg_evidence::{EvidenceCollector, Scope};
 
 const WATCHED: Duration = Duration::from_secs(5);
-/// Figures that are printed.
+/// Prefixes of the figures that are printed.
 const FIGURES: [&str; 3] = ["sessions.", "waits.", "database."];
-/// Rows of a table that are printed.
+/// Largest number of rows of a table that are printed.
 const ROWS: usize = 5;
 
 fn main() -> Result<()> {

@@ -1,5 +1,5 @@
-//! Root blockers: sessions that others wait for and that wait for no lock themselves. Their state
-//! and wait event show why a lock is held.
+//! Root blockers: sessions that block others and do not wait for a lock themselves. Their state and
+//! wait event show why they still hold the lock.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use bench_report::EvidenceRow;
 use crate::lock_table::{BlockingSession, LockTable, Waiter};
 use crate::sessions::scope::Scope;
 
-/// Most rows of a table of the evidence.
+/// Largest number of rows in a table of the evidence.
 const MOST_ROWS: usize = 10;
 
 /// Sums over the samples of locks.
@@ -17,7 +17,7 @@ pub(crate) struct Blockers {
     roots: BTreeMap<RootBlocker, RootTotals>,
 }
 
-/// A root blocker, with the lock on which its direct waiters wait.
+/// Root blocker, with the lock for which the sessions directly behind it wait.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct RootBlocker {
     lock: String,
@@ -34,7 +34,7 @@ struct RootBlocker {
 #[derive(Debug, Default, Clone, Copy)]
 struct RootTotals {
     looks: u64,
-    /// Sessions behind it, summed over the samples.
+    /// Number of sessions that the root blocker delays, summed over the samples.
     waiting: f64,
     transaction_max_s: Option<f64>,
 }
@@ -61,7 +61,8 @@ impl Blockers {
         }
     }
 
-    /// Returns the roots with most sessions behind them, over `looks` samples in all.
+    /// Returns the root blockers with the most sessions behind them, averaged over all `looks`
+    /// samples.
     pub(crate) fn rows(&self, looks: u64) -> Vec<EvidenceRow> {
         let mut roots: Vec<_> = self.roots.iter().collect();
         roots.sort_by(|a, b| b.1.waiting.total_cmp(&a.1.waiting));
@@ -74,8 +75,8 @@ fn later(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     a.into_iter().chain(b).reduce(f64::max)
 }
 
-/// Returns the roots that `waiter` waits for, each with its direct waiter. A ring, which is a
-/// deadlock, has none.
+/// Returns the root blockers of `waiter`, each with the session that waits for it directly. A
+/// cycle, which is a deadlock, has no root.
 fn roots_of<'a>(table: &'a LockTable, waiter: &'a Waiter) -> BTreeMap<i32, &'a Waiter> {
     let mut roots = BTreeMap::new();
     let (mut met, mut to_visit) = (vec![waiter.pid], vec![waiter]);
@@ -87,7 +88,7 @@ fn roots_of<'a>(table: &'a LockTable, waiter: &'a Waiter) -> BTreeMap<i32, &'a W
                     to_visit.push(next);
                 }
                 Some(_) => {}
-                // A blocker that itself waits is no root, even where its wait was not read.
+                // A blocker that waits itself is no root, even if its own wait was not read.
                 None if table.sessions.get(by).is_none_or(|s| s.waits_for_lock) => {}
                 None => {
                     roots.entry(*by).or_insert(waiter);
@@ -155,7 +156,8 @@ impl RootBlocker {
 mod tests {
     use super::*;
 
-    /// Sessions of the load that wait, each for one other, and one beside it that waits for none.
+    /// Sample with waiting sessions of the load, given as (session, blocker), and one blocker that
+    /// does not wait.
     fn look(waits: &[(i32, i32)], root: (i32, &str, bool)) -> LockTable {
         let mut table = LockTable::default();
         for (pid, by) in waits {
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn all_behind_a_root_count_for_it_and_its_own_wait_is_told() {
-        // 3 and 4 queue behind 2, which waits for 1; the second look sees only 2.
+        // Sessions 3 and 4 queue behind 2, which waits for 1. The second sample has only 2.
         let looks = [
             look(&[(2, 1), (3, 2), (4, 3)], (1, "shop", false)),
             look(&[(2, 1)], (1, "shop", false)),

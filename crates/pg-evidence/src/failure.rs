@@ -1,5 +1,5 @@
-//! Kinds of failures of a PostgreSQL, for error rates: short, and the same whichever client speaks to
-//! the server. The differences show in the message.
+//! Kinds of failures of a PostgreSQL server, under which errors are counted. They are short, and
+//! the same for all clients; the message has the differences.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -10,8 +10,8 @@ use pg_connect::{ConnectError, certificate_problem, error_chain, find_cause, is_
 
 use crate::server::server_message::ServerMessage;
 
-/// Kinds of failures while the server is down, stopping or starting. A server that is up and
-/// refuses, or is slow, has other kinds.
+/// Kinds of failures while the server is down, stopping or starting. A server that is up, but
+/// refuses connections or is slow, has other kinds.
 const AWAY: [&str; 7] = [
     "refused",
     "reset",
@@ -35,6 +35,12 @@ pub fn from_connect(error: &ConnectError) -> Failure {
     }
 }
 
+/// Returns what an error of tokio-postgres says, with its kind, for the report.
+#[allow(clippy::needless_pass_by_value)] // For map_err.
+pub(crate) fn message(error: tokio_postgres::Error) -> String {
+    from_postgres(&error).to_string()
+}
+
 /// Converts an error of tokio-postgres, from connecting or from a statement.
 pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     if let Some(told) = error.as_db_error() {
@@ -49,7 +55,8 @@ pub fn from_postgres(error: &tokio_postgres::Error) -> Failure {
     explained(kind, error_chain(error), error)
 }
 
-/// Creates the failure of `kind`; a refused certificate is explained in terms of `sslmode`.
+/// Creates the failure of `kind`. If a certificate was refused, adds an explanation in terms of
+/// `sslmode`.
 pub fn explained(
     kind: Cow<'static, str>,
     mut message: String,
@@ -61,7 +68,7 @@ pub fn explained(
     Failure::new(kind, &message)
 }
 
-/// Returns true if the login failed on the client's side: no password, or no channel binding.
+/// Returns true if the client refused the login, because of a missing password or channel binding.
 fn is_refused_login(error: &tokio_postgres::Error) -> bool {
     let told = error_chain(error);
     told.starts_with("authentication error") || told.ends_with("password missing")

@@ -1,9 +1,10 @@
-//! Fingerprint of a statement: its text without values. PostgreSQL shows running statements as they
-//! were sent, values included; `pg_stat_statements` leaves values in utility statements, and
-//! comments everywhere.
+//! Fingerprint of a statement: its text without values. PostgreSQL shows running statements with
+//! their values, as they were sent. `pg_stat_statements` leaves values in utility statements, and
+//! comments in all.
 
-/// Start of the comment in every statement of this tool, whose statements are no part of the load.
-/// It stands within the statement, because version 18 of the server drops what comes before it.
+/// Start of the comment in every statement of this tool, by which they are recognized as no part of
+/// the load. It stands within the statement, because version 18 of the server drops comments before
+/// it.
 const OURS: &str = "/* plimsoll";
 
 /// Returns true if `sql` is a statement that this tool sends beside the load.
@@ -11,7 +12,7 @@ pub fn is_own_statement(sql: &str) -> bool {
     sql.contains(OURS)
 }
 
-/// Longest fingerprint, in characters.
+/// Largest length of a fingerprint, in characters.
 const LONGEST: usize = 240;
 
 /// Returns [`full_fingerprint`] of `sql`, cut to 240 characters.
@@ -23,8 +24,8 @@ pub fn fingerprint(sql: &str) -> String {
     fingerprint
 }
 
-/// Returns `sql` with every literal replaced by `?`, comments removed, and white space and lists of
-/// values collapsed. Text that may be a value is treated as one.
+/// Returns `sql` with every literal replaced by `?`, without comments, and with white space and
+/// lists of values collapsed. Text that may be a value is treated as one.
 pub fn full_fingerprint(sql: &str) -> String {
     let mut fingerprint = FingerprintWriter::default();
     let mut rest = sql;
@@ -37,12 +38,12 @@ pub fn full_fingerprint(sql: &str) -> String {
 #[derive(Default)]
 struct FingerprintWriter {
     text: String,
-    /// True if a space comes before the next word.
+    /// True if a space must precede the next word.
     gap: bool,
 }
 
 impl FingerprintWriter {
-    /// Consumes one token of `rest`, which begins with `c`; returns the text after it.
+    /// Consumes one token of `rest`, which begins with `c`. Returns the text after the token.
     fn take<'a>(&mut self, c: char, rest: &'a str) -> &'a str {
         let after = &rest[c.len_utf8()..];
         match c {
@@ -118,7 +119,7 @@ impl FingerprintWriter {
         !self.gap && bare.is_some_and(|bare| !bare.ends_with(is_name))
     }
 
-    /// Returns true if a new word begins here; within a name `$` is an ordinary character.
+    /// Returns true if a new word begins here. Within a name, `$` is an ordinary character.
     fn begins_word(&self) -> bool {
         self.gap || !self.text.ends_with(|c: char| is_name(c) || c.is_numeric())
     }
@@ -199,7 +200,7 @@ fn after_string(text: &str, escapes: bool) -> &str {
     ""
 }
 
-/// Returns the text after `$tag$ … $tag$`; `None` where `$` begins no such string.
+/// Returns the text after a string `$tag$ … $tag$`; `None` if `$` begins no such string.
 fn after_dollar_string(text: &str) -> Option<&str> {
     let tag_end = 1 + text[1..].find(|c: char| !is_name(c) && !c.is_numeric())?;
     if !text[tag_end..].starts_with('$') {

@@ -1,4 +1,5 @@
-//! Report of a time in which the server could not be queried, as in a restart.
+//! Figures and warning about a time in which the server could not be queried, for example during a
+//! restart.
 
 use bench_cli::table;
 use bench_report::{Step, Warning, WarningCode};
@@ -8,10 +9,11 @@ use crate::sessions::session_tracker::SessionChanges;
 const UNCOUNTED: &str = "server.uncounted_ns";
 const LOST: &str = "server.lost";
 const REESTABLISHED: &str = "server.reestablished";
-/// Prefixes of figures that do not come from requests.
+/// Prefixes of figures that are not calculated from requests.
 const NOT_OF_REQUESTS: [&str; 3] = ["server.", "pool.", "leaks."];
 
-/// Records the time and the lost connections, if any.
+/// Records in `step` the time in which the server could not be queried, and its lost sessions, if
+/// any.
 pub fn record(step: &mut Step, server: &SessionChanges) {
     for (name, value) in [
         (UNCOUNTED, server.uncounted_ns),
@@ -24,7 +26,8 @@ pub fn record(step: &mut Step, server: &SessionChanges) {
     }
 }
 
-/// Returns the warning that spoils the figures of requests in `step`, as step 0.
+/// Returns the warning that the figures of requests in `step`, as step 0, may be wrong; `None` if
+/// the server could always be queried.
 pub fn doubt(step: &Step) -> Option<Warning> {
     let uncounted_ns = *step.figures.get(UNCOUNTED)?;
     let message = format!(
@@ -45,8 +48,8 @@ pub fn doubt(step: &Step) -> Option<Warning> {
     )
 }
 
-/// Returns a sentence on the time in which the server could not be queried, by part, and on the
-/// lost connections; `None` where it always answered.
+/// Returns a sentence on the time in which the server could not be queried, by part of the run, and
+/// on the lost connections. `None` if the server could always be queried.
 pub fn sentence(parts: &[(&str, &Step)]) -> Option<String> {
     let told: Vec<String> = parts
         .iter()

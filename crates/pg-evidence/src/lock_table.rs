@@ -9,9 +9,9 @@ use crate::fingerprint;
 use crate::server::client::Client;
 use crate::server::foreign_text::{optional, text};
 
-/// A prepared transaction appears as the process 0 (manual, `pg_blocking_pids`). A wait for a row
-/// lock is a wait for its transaction, which names no relation: the tuple lock held by the first
-/// waiter does.
+/// Query of waiting and blocking sessions. A prepared transaction appears as process 0 (manual,
+/// `pg_blocking_pids`). A wait for a row lock is a wait for the transaction that holds it, and
+/// names no relation; the relation is taken from the tuple lock that the first waiter holds.
 const QUERY: &str = "WITH /* plimsoll evidence */ locks AS MATERIALIZED (SELECT * FROM pg_locks),
     waits AS (SELECT DISTINCT ON (pid) * FROM locks WHERE NOT granted ORDER BY pid LIMIT 200)
     SELECT w.pid, w.locktype, w.mode,
@@ -34,43 +34,43 @@ const QUERY: &str = "WITH /* plimsoll evidence */ locks AS MATERIALIZED (SELECT 
            LEFT JOIN pg_stat_activity b ON b.pid = blocked.by";
 const OLDEST_PREPARED: &str = "SELECT /* plimsoll evidence */
            max(extract(epoch FROM clock_timestamp() - prepared))::float8 FROM pg_prepared_xacts";
-/// Process id that stands for prepared transactions.
+/// Process id of a prepared transaction.
 const PREPARED: i32 = 0;
 
-/// Sessions that wait for a lock and sessions that block them, by process.
+/// Sessions that wait for a lock, and sessions that block them, by process id.
 #[derive(Debug, Default)]
 pub(crate) struct LockTable {
     pub(crate) waiting: BTreeMap<i32, Waiter>,
-    /// Sessions that block another; they may wait themselves.
+    /// Sessions that block another one; they may wait themselves.
     pub(crate) sessions: BTreeMap<i32, BlockingSession>,
 }
 
-/// A session that waits for a lock.
+/// Session that waits for a lock.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Waiter {
     pub(crate) pid: i32,
-    /// Type of the lock, as in `transactionid`.
+    /// Type of the lock, such as `transactionid`.
     pub(crate) lock_type: String,
     pub(crate) mode: String,
-    /// Identity of an advisory or object lock, as in `classid:objid`.
+    /// Identity of an advisory or object lock, such as `classid:objid`; empty for other locks.
     pub(crate) key: String,
-    /// Empty where the lock names none, or one of another database.
+    /// Relation of the lock; empty if the lock has none, or one of another database.
     pub(crate) relation: String,
     pub(crate) application: String,
-    /// Fingerprint of its statement.
+    /// Fingerprint of the session's statement.
     pub(crate) statement: String,
     pub(crate) blocked_by: Vec<i32>,
 }
 
-/// A session that blocks another.
+/// Session that blocks another one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BlockingSession {
     pub(crate) application: String,
-    /// `None` = hidden from this role.
+    /// State of the session; `None` if hidden from this role.
     pub(crate) state: Option<String>,
-    /// Wait event, as in `IO.WALSync`; empty where it does not wait.
+    /// Wait event, such as `IO.WALSync`; empty if the session does not wait.
     pub(crate) event: String,
-    /// Fingerprint of its statement.
+    /// Fingerprint of the session's statement.
     pub(crate) statement: String,
     pub(crate) transaction_s: Option<f64>,
     pub(crate) waits_for_lock: bool,
@@ -83,7 +83,7 @@ impl LockTable {
             table.add(&row)?;
         }
         if let Some(prepared) = table.sessions.get_mut(&PREPARED) {
-            // Not every role may read its age; that it blocks is known.
+            // Not every role may read the transaction's age; the sample is useful without it.
             let row = client.query_one(OLDEST_PREPARED, &[]).await;
             prepared.transaction_s = row.and_then(|row| row.try_get(0)).unwrap_or_default();
         }
@@ -99,7 +99,7 @@ impl LockTable {
         let Some(by) = row.try_get::<_, Option<i32>>(7)? else {
             return Ok(());
         };
-        // A session that has just ended blocks nobody any more.
+        // A session that has just ended no longer blocks.
         if let Some(blocking) = BlockingSession::from_row(row, by)? {
             self.sessions.insert(by, blocking);
             waiter.blocked_by.push(by);
@@ -130,14 +130,14 @@ impl Waiter {
         })
     }
 
-    /// Returns type and mode, as in `transactionid ShareLock`.
+    /// Returns type and mode, such as `transactionid ShareLock`.
     pub(crate) fn lock(&self) -> String {
         format!("{} {}", self.lock_type, self.mode)
     }
 }
 
 impl BlockingSession {
-    /// `None` where the session is gone.
+    /// Reads the blocking session of a row; `None` if it has ended.
     fn from_row(row: &Row, pid: i32) -> Result<Option<Self>, Error> {
         if pid == PREPARED {
             return Ok(Some(Self {

@@ -1,6 +1,6 @@
-//! Lock waits, the sessions that block each other, and the root blockers. Sampled only while a
-//! session waits for a lock, because finding the blockers holds the server's lock table for a
-//! moment. An expensive sample is followed by a longer pause.
+//! Lock waits, the sessions that block each other, and the root blockers. They are sampled only
+//! while a session waits for a lock, because finding the blockers locks the server's lock table for
+//! a moment. An expensive sample is followed by a longer pause.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ use crate::sessions::scope::Scope;
 const EVERY: Duration = Duration::from_millis(250);
 /// Shortest time after a failed sample.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// Share of one core that sampling locks may take.
+/// Share of one core that sampling locks may use.
 const SHARE: f64 = 0.0035;
-/// Most pairs of a table of the evidence.
+/// Largest number of pairs in a table of the evidence.
 const MOST_ROWS: usize = 10;
-/// Longest chain that is followed; a ring would have no end.
+/// Longest chain of waits that is followed, because a cycle has no end.
 const LONGEST_CHAIN: usize = 100;
 
 /// Sums over the samples of a step.
@@ -41,7 +41,7 @@ pub(crate) struct LockSamples {
     unavailable: Option<String>,
 }
 
-/// A waiting session and the one that blocks it.
+/// Waiting session, and a session that blocks it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct BlockingPair {
     lock: String,
@@ -78,7 +78,7 @@ impl LockSamples {
         LockTable::read(client).await
     }
 
-    /// Adds a sample that ended `now` and took `cost` of CPU time, or its error; `None` = the
+    /// Adds a sample that ended at `now` and used `cost` of CPU time, or its error. `None` if the
     /// server did not answer in time.
     pub(crate) fn add(
         &mut self,
@@ -121,8 +121,8 @@ impl LockSamples {
         self.blockers.note(table, &self.scope, &self.name);
     }
 
-    /// Writes the sums into `evidence`. Means are over the samples, and there is no sample while
-    /// nobody waits for a lock.
+    /// Writes the sums into `evidence`. Means are over the samples; there are no samples while no
+    /// session waits for a lock.
     pub(crate) fn report(&self, evidence: &mut ServerEvidence) {
         if let Some(reason) = &self.unavailable {
             evidence
@@ -158,7 +158,7 @@ impl LockSamples {
     }
 }
 
-/// Returns a waiter with each session that it waits for.
+/// Returns `waiter` paired with each session for which it waits.
 fn pairs(table: &LockTable, waiter: &Waiter) -> Vec<BlockingPair> {
     let pair = |by: &i32| {
         let session = table.sessions.get(by);
@@ -203,8 +203,8 @@ impl BlockingPair {
     }
 }
 
-/// Returns the number of sessions in the longest chain of waits, its root included; 0 where nobody
-/// of `ends` waits.
+/// Returns the number of sessions in the longest chain of waits, its root included; 0 if none of
+/// `ends` waits.
 fn longest_chain<'a>(mut ends: Vec<i32>, blocked_by: impl Fn(i32) -> &'a [i32]) -> usize {
     for length in 0..LONGEST_CHAIN {
         let mut next: Vec<i32> = ends

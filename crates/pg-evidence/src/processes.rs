@@ -1,5 +1,5 @@
-//! CPU time of the server's processes, where it runs on this machine and they are visible: on a
-//! CPU, and ready without one.
+//! CPU time of the server's processes, if the server runs on this machine and its processes are
+//! visible: time on a CPU, and time ready to run without one.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,40 +16,41 @@ use crate::server::control_group::ServerThrottling;
 use crate::server::foreign_text::text;
 use crate::sessions::scope::Scope;
 
-/// Share of the server's CPU time above which processes that ended leave the load's unknown.
+/// Largest share of the server's CPU time that ended processes may have used; above it, the load's
+/// CPU time is unknown.
 const MOST_ENDED: f64 = 0.1;
-/// Query of the role of each process. Processes that the server does not list are known to the
-/// kernel alone.
+/// Query of the type of each backend. Processes that the server does not list are known only from
+/// the kernel.
 const QUERY: &str =
     "SELECT /* plimsoll evidence */ pid, backend_type, application_name FROM pg_stat_activity";
-/// Backend type of a process that is not in that list.
+/// Backend type of a process that the server does not list.
 const UNLISTED: &str = "other";
 
-/// A PostgreSQL on this machine, known by its main process.
+/// PostgreSQL server on this machine, identified by its main process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerProcesses {
     postmaster: u32,
-    /// Backend of this tool's connection.
+    /// Process id of the backend of this tool's connection.
     backend: u32,
 }
 
-/// Time of one process, in nanoseconds.
+/// CPU time of one process, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ProcessCpuTime {
     pub(crate) cpu: u64,
-    /// Ready, and without a CPU.
+    /// Time ready to run, without a CPU.
     pub(crate) ready: u64,
 }
 
-/// Backend type and application by process.
+/// Backend type and application, by process id.
 pub(crate) type ProcessNames = BTreeMap<u32, (String, String)>;
 
-/// The server's processes at one instant.
+/// Processes of the server at one instant.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessSnapshot {
     pub(crate) at: Instant,
     alive: BTreeMap<u32, ProcessCpuTime>,
-    /// CPU time of all children of the main process that have ended.
+    /// CPU time of all ended children of the main process, in nanoseconds.
     ended_ns: u64,
     /// CPU time of this tool's backend, in nanoseconds.
     pub(crate) own_ns: u64,
@@ -57,9 +58,12 @@ pub(crate) struct ProcessSnapshot {
 }
 
 impl ServerProcesses {
-    /// Finds the processes of the server behind `client`, if they are visible. The title of a
-    /// backend names the client's port: only the process of that number whose title has this port
-    /// is the one, and no process of the same number on another machine or in another container.
+    /// Finds the processes of the server behind `client`. The title of a backend contains the port
+    /// of its client. A process with the backend's id therefore belongs to this server only if its
+    /// title has our port; on another machine or in another container, it is a different process.
+    ///
+    /// # Errors
+    /// Fails with a reason if the processes are not visible.
     pub(crate) async fn of(client: &Client) -> Result<Self, String> {
         let hidden = "the server's processes cannot be seen from here";
         let asked = client
@@ -123,7 +127,8 @@ impl ServerProcesses {
         })
     }
 
-    /// Returns the names of the server's processes; the main one is not in the server's list.
+    /// Returns the names of the server's processes, and of the main process, which the server does
+    /// not list.
     pub(crate) async fn names(self, client: &Client) -> Result<ProcessNames, String> {
         let message = |error: tokio_postgres::Error| from_postgres(&error).to_string();
         let mut names =
@@ -187,7 +192,7 @@ impl ProcessSnapshot {
         self.report_throttling(before, evidence);
     }
 
-    /// Returns the CPU time since `before` of processes that have exited since.
+    /// Returns the CPU time, in nanoseconds, that processes used between `before` and their exit.
     fn ended_since(&self, before: &Self) -> u64 {
         let gone = before
             .alive
@@ -209,8 +214,8 @@ impl ProcessSnapshot {
     }
 }
 
-/// Writes the CPU time of the load's sessions and their parallel workers. A share `ended` of the
-/// server's CPU time belongs to processes that have exited, of the load or not.
+/// Writes the CPU time of the load's sessions and their parallel workers. `ended` is the share of
+/// the server's CPU time that processes used which have exited; they may belong to the load or not.
 fn load(
     kinds: &BTreeMap<(String, String), (u64, ProcessCpuTime)>,
     ended: f64,
@@ -328,7 +333,8 @@ mod tests {
         assert!(evidence.unavailable["server.cgroup"].contains("no control group"));
     }
 
-    /// A connection for each call leaves no process to look at afterwards.
+    /// A load that opens a connection for each call leaves no processes that can be examined
+    /// afterwards.
     #[test]
     fn processes_that_ended_count_for_the_server_and_leave_the_loads_share_unknown() {
         let before = snapshot(&[(1, 100), (2, 500), (3, 40)], 1_000);

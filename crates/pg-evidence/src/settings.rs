@@ -1,4 +1,4 @@
-//! The server's settings that matter to a pool and its throughput.
+//! Settings of the server that affect a pool and its throughput.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ const NAMES: [&str; 53] = [
     "ssl",
 ];
 
-/// Reads the settings that a new connection of this role has, by name, with their units.
+/// Reads the settings of a new connection with this role, by name, with their units.
 ///
 /// # Errors
 /// Fails with the server's error.

@@ -1,4 +1,5 @@
-//! The watch of a server that no bench loads: sessions of other programs are planted on it.
+//! Tests of the evidence of a server that no bench loads; the tests themselves open sessions of
+//! other programs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio_postgres::Client;
 
 const STOCK: &str =
     "CREATE TABLE stock (id int PRIMARY KEY, n int); INSERT INTO stock VALUES (4711, 0)";
-/// Statement of both programs, with a value that nobody else may read.
+/// Statement of both programs, with a value that the evidence must not show.
 const UPDATE: &str = "UPDATE stock SET n = n + 1 WHERE id = 4711";
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
 
@@ -32,7 +33,8 @@ fn connect(runtime: &Runtime, server: &Postgres, application: &str) -> Arc<Clien
     Arc::new(runtime.block_on(address.connect(application)).unwrap())
 }
 
-/// A clerk keeps a row while the shop wants it: the watch of the shop names both.
+/// The application `clerk` holds a row lock for which `shop` waits. The evidence of `shop` names
+/// both.
 #[test]
 fn a_planted_wait_is_seen_with_whoever_is_waited_for_and_without_values() {
     let (server, runtime) = (server(), Runtime::new().unwrap());

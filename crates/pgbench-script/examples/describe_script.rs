@@ -1,4 +1,4 @@
-//! Prints what a script does: its statements as a driver prepares them, and the actions of one
+//! Prints the content of a script: its statements as a driver prepares them, and the actions of one
 //! execution.
 //!
 //! `cargo run -p pgbench-script --example describe_script -- FILE [NAME=VALUE…]`

@@ -1,4 +1,4 @@
-//! The language as a whole: values of expressions, branches of scripts, positions of errors.
+//! Tests of the whole language: values of expressions, branches of scripts, positions of errors.
 
 use proptest::prelude::*;
 use rand::SeedableRng as _;
@@ -36,7 +36,7 @@ fn value(expression: &str) -> Result<ScriptValue, String> {
     evaluated.map_err(|fault| fault.to_string())
 }
 
-/// The statements that are executed, in order.
+/// Returns the indices of the statements that are executed, in order.
 fn path(text: &str) -> Vec<usize> {
     let (program, mut variables) = compiled(text).unwrap();
     let (mut random, mut next) = (SmallRng::seed_from_u64(1), 0);
@@ -275,13 +275,13 @@ fn scripts_of_a_mix_share_their_variables() {
 }
 
 proptest! {
-    /// Any text gives a program or an error, never a panic.
+    /// Verifies that any text gives a program or an error, never a panic.
     #[test]
     fn no_text_brings_the_reader_down(text in "\\PC*") {
         let _ = compiled(&text);
     }
 
-    /// Does the same for text that is nearly a script.
+    /// Verifies the same for text that resembles a script.
     #[test]
     fn no_script_brings_the_reader_down(words in prop::collection::vec(
         prop::sample::select(vec![
@@ -300,7 +300,7 @@ proptest! {
         }
     }
 
-    /// Sums and products of small numbers come to what Rust makes of them.
+    /// Verifies that sums and products of small numbers equal those of Rust.
     #[test]
     fn arithmetic_agrees_with_the_machine(a in -1000_i64..1000, b in -1000_i64..1000, c in 1_i64..1000) {
         let text = format!("{a} + {b} * {c} - {a} / {c} % {c}");

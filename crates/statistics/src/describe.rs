@@ -1,29 +1,29 @@
 //! Location and spread of a sample.
 
-/// The samples, if there are at least `least` and every one of them is finite.
+/// Returns the samples if there are at least `least` and all are finite; else `None`.
 pub(crate) fn usable(samples: &[f64], least: usize) -> Option<&[f64]> {
     (samples.len() >= least && samples.iter().all(|value| value.is_finite())).then_some(samples)
 }
 
-/// `value`, unless it overflowed on the way.
+/// Returns `value`; `None` if a calculation overflowed, so that it is not finite.
 pub(crate) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// A sorted copy of finite samples.
+/// Returns a sorted copy of finite samples.
 pub(crate) fn sorted(samples: &[f64]) -> Vec<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted
 }
 
-/// The arithmetic mean; `None` without samples or with one that is not finite.
+/// Calculates the arithmetic mean; `None` without samples, or if one is not finite.
 pub fn mean(samples: &[f64]) -> Option<f64> {
     let samples = usable(samples, 1)?;
     finite(samples.iter().sum::<f64>() / samples.len() as f64)
 }
 
-/// The sample variance, Σ(x − x̄)² / (n − 1); `None` below two samples.
+/// Calculates the sample variance, Σ(x − x̄)² / (n − 1); `None` for fewer than two samples.
 pub(crate) fn variance(samples: &[f64]) -> Option<f64> {
     let samples = usable(samples, 2)?;
     let mean = mean(samples)?;
@@ -31,25 +31,27 @@ pub(crate) fn variance(samples: &[f64]) -> Option<f64> {
     finite(squares / (samples.len() - 1) as f64)
 }
 
-/// The sample standard deviation (divisor n − 1); `None` below two samples.
-pub fn stdev(samples: &[f64]) -> Option<f64> {
+/// Calculates the sample standard deviation (divisor n − 1); `None` for fewer than two samples.
+pub(crate) fn stdev(samples: &[f64]) -> Option<f64> {
     variance(samples).map(f64::sqrt)
 }
 
-/// The median: the middle sample, or the mean of the middle two.
+/// Calculates the median: the middle sample, or the mean of the middle two. `None` without samples.
 pub fn median(samples: &[f64]) -> Option<f64> {
     percentile(samples, 0.5)
 }
 
-/// The `q` quantile (`q` from 0 to 1) of samples in any order, linear between order statistics.
+/// Calculates quantile `q` (0 to 1) of samples in any order, interpolated linearly between order
+/// statistics. `None` without samples.
 ///
 /// Source: Hyndman & Fan, *Sample Quantiles in Statistical Packages*, The American Statistician
 /// 50(4), 1996, definition 7.
-pub fn percentile(samples: &[f64], q: f64) -> Option<f64> {
+pub(crate) fn percentile(samples: &[f64], q: f64) -> Option<f64> {
     percentile_sorted(&sorted(usable(samples, 1)?), q)
 }
 
-/// As [`percentile`], for samples that are in ascending order already; `None` if they are not.
+/// Calculates quantile `q` as [`percentile`] does, of samples in ascending order; `None` if they
+/// are not.
 pub fn percentile_sorted(samples: &[f64], q: f64) -> Option<f64> {
     let samples = usable(samples, 1)?;
     if !(0.0..=1.0).contains(&q) || !samples.is_sorted() {

@@ -1,15 +1,17 @@
-//! The smallest difference between two sets of repeats that a test could have shown.
+//! Smallest difference between two sets of repeats that a test could have found.
 
 use crate::describe::{finite, mean, stdev};
 use crate::student;
 
-/// The smallest difference, relative to the baseline's mean, that a two-sided two-sample t test at
-/// `alpha` would find with probability `power`, given `samples_per_side` repeats on each side that
-/// vary as the baseline does: (t(1 − α/2; ν) + t(power; ν)) · s · √(2/n) ÷ |x̄|, ν = 2(n − 1).
+/// Calculates the smallest difference, relative to the baseline's mean, that a two-sided two-sample
+/// t test at level `alpha` would find with probability `power`. Each side has `samples_per_side`
+/// repeats that vary as the baseline does. The formula is (t(1 − α/2; ν) + t(power; ν)) · s ·
+/// √(2/n) ÷ |x̄|, with ν = 2(n − 1).
 ///
-/// At least two baseline samples and two per side; `None` for a mean of zero. Quantiles of the
-/// central t stand in for the noncentral t: where a power of 0.8 is asked for at α = 0.05, the
-/// difference given is found with a power of 0.76 at n = 2, 0.79 at n = 3 and 0.80 from n = 5.
+/// `None` for fewer than two baseline samples or two samples per side, and for a mean of zero.
+/// Quantiles of the central t distribution are used for those of the noncentral one. With α = 0.05
+/// and a power of 0.8, the returned difference is therefore found with a power of 0.76 at n = 2,
+/// 0.79 at n = 3 and 0.80 from n = 5.
 ///
 /// Source: Zar, *Biostatistical Analysis*, 5th ed. 2010, §8.3 (minimum detectable difference).
 pub fn minimum_detectable_difference(
@@ -32,13 +34,7 @@ pub fn minimum_detectable_difference(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn close(found: f64, expected: f64, within: f64) {
-        assert!(
-            (found - expected).abs() <= within,
-            "{found} is not {expected}"
-        );
-    }
+    use crate::close::close;
 
     /// t(0.975; 18) = 2.10092 and t(0.8; 18) = 0.86205: with s = 2, n = 10 and a mean of 100 the
     /// difference is 2.96297 · 2 · √0.2 ÷ 100.

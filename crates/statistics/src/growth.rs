@@ -1,60 +1,66 @@
-//! Test for growth of what should level off: memory, descriptors, threads, connections.
+//! Test for growth of figures that should level off: memory, descriptors, threads, connections.
 //!
-//! Samples of a process follow each other closely, and the trend test wants independent ones, so
-//! they are thinned out to medians of equal lengths of time. Growth that is given back now and then
-//! (a collector's sawtooth) is told from growth that stays by its *floor*: the least that is still to
-//! come. A cache that fills slows down; what leaks does not.
+//! Successive samples of a process are correlated, but the trend test needs independent ones. The
+//! series is therefore reduced to medians of equal periods. A process may give back memory from
+//! time to time, which makes a sawtooth. Growth that stays is recognized by the *floor*: at each
+//! point, the lowest value from there on. A cache that fills grows more and more slowly; a leak
+//! does not slow down.
+
+#[cfg(test)]
+mod tests;
 
 use crate::describe::median;
 use crate::trend::{mann_kendall, theil_sen};
 
-/// Number of medians that a series is thinned out to: enough for the test, and far enough apart.
+/// Number of medians to which a series is reduced: enough for the test, and far enough apart.
 const MEDIANS: usize = 36;
-/// Fewer than this say nothing.
+/// Smallest number of medians from which anything is concluded.
 const LEAST_MEDIANS: usize = 12;
-/// Probability with which chance alone may pass for a trend.
+/// Probability with which chance alone may be taken for a trend.
 const SIGNIFICANT: f64 = 0.01;
-/// The last third of what leaks grows by at least this share of what the first did. A cache that
-/// fills as `1 − exp(−t/τ)` reaches it when τ is twice the run, and more.
+/// Smallest share of the growth in the first third that a leak must reach in the last third. A
+/// cache that fills as `1 − exp(−t/τ)` reaches it only if τ is at least twice the length of the
+/// run.
 const UNABATED: f64 = 0.7;
 
-/// Bounds from which growth matters.
+/// Bounds above which growth matters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GrowthRule {
-    /// Growth over the run that is too small to care about, in the unit of the values.
+    /// Growth over the run that is negligible, in the unit of the values.
     pub least: f64,
-    /// The share of the series' time that counts as warm-up and is left out, 0 to 1.
+    /// Share of the series' time, 0 to 1, that counts as warm-up and is left out.
     pub warmup_ratio: f64,
-    /// Time for which growth must have gone on after the warm-up to be called a leak, in seconds.
+    /// Shortest time after the warm-up, in seconds, over which growth is called a leak.
     pub leak_after_s: f64,
 }
 
 /// Outcome of a test for growth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrowthState {
-    /// It does not grow, or not by much.
+    /// The values do not grow, or only slightly.
     Steady,
-    /// It has grown, significantly and by much; it may yet level off, or has.
+    /// The values have grown significantly and by a large amount. They may have levelled off, or
+    /// may still do so.
     Growing,
-    /// It has grown for long, keeps what it got, and has not slowed down.
+    /// The values have grown for a long time, never fell back, and the growth has not slowed down.
     Leak,
 }
 
-/// A verdict with its figures.
+/// Outcome of the test, with its figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Growth {
     /// Outcome of the test.
     pub verdict: GrowthState,
     /// Theil–Sen slope after the warm-up, per second.
     pub per_s: f64,
-    /// Growth that this makes over the time after the warm-up.
+    /// Growth by that slope over the time after the warm-up.
     pub grown: f64,
     /// Two-sided p value of the Mann–Kendall test.
     pub p_value: f64,
 }
 
-/// Judges points `(seconds, value)` in order of time. `None` where there are too few of them after
-/// the warm-up (fewer than twelve), or one is not finite.
+/// Tests points `(seconds, value)` in the order of time for growth. `None` if fewer than twelve
+/// remain after the warm-up, or if one is not finite.
 pub fn growth(points: &[(f64, f64)], rule: &GrowthRule) -> Option<Growth> {
     let ((first, _), (last, _)) = (*points.first()?, *points.last()?);
     let begin = first + (last - first) * rule.warmup_ratio.clamp(0.0, 1.0);
@@ -85,7 +91,7 @@ pub fn growth(points: &[(f64, f64)], rule: &GrowthRule) -> Option<Growth> {
     })
 }
 
-/// Medians of equal lengths of time, a multiple of three of them.
+/// Returns the medians of equal periods; their number is a multiple of three.
 fn thin_out(points: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
     let count = points.len().min(MEDIANS) / 3 * 3;
     if count < LEAST_MEDIANS {
@@ -104,7 +110,7 @@ fn thin_out(points: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
         let (inside, later) = rest.split_at(rest.partition_point(|(at, _)| *at < end));
         rest = later;
         let column = |of: fn(&(f64, f64)) -> f64| inside.iter().map(of).collect::<Vec<f64>>();
-        // A length of time in which nothing was read has no median.
+        // A period without readings has no median.
         if let Some(at) = median(&column(|point| point.0)) {
             thinned.push((at, median(&column(|point| point.1))?));
         }
@@ -112,7 +118,7 @@ fn thin_out(points: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
     (thinned.len() >= LEAST_MEDIANS).then_some(thinned)
 }
 
-/// The least that is still to come, at the beginning of each third and near the end.
+/// Lowest value from a point on, at the beginning of each third and near the end.
 #[derive(Debug, Clone, Copy)]
 struct Floor([f64; 4]);
 
@@ -126,12 +132,12 @@ impl Floor {
         Some(Self([0, 1, 2, 3].map(|third| floor[last * third / 3])))
     }
 
-    /// Share of what it got in the first two thirds and never gave back.
+    /// Returns the growth in the first two thirds that was never given back.
     fn risen(self) -> f64 {
         self.0[2] - self.0[0]
     }
 
-    /// Returns true if each third kept about as much as the others.
+    /// Returns true if each third grew by about as much as the others.
     fn is_unabated(self) -> bool {
         let [a, b, c, d] = self.0;
         let (first, second, third) = (b - a, c - b, d - c);

@@ -1,55 +1,56 @@
-//! Intervals and the estimates that carry them.
+//! Confidence intervals, and estimates with such intervals.
 
 use crate::describe::{finite, mean, stdev, usable};
 use crate::student;
 
-/// A closed range of values.
+/// Closed range of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConfidenceInterval {
-    /// The lower end.
+    /// Lower end.
     pub low: f64,
-    /// The upper end, never below `low`.
+    /// Upper end, never below `low`.
     pub high: f64,
 }
 
 impl ConfidenceInterval {
-    /// An interval with finite ends in order, or `None`.
+    /// Creates an interval; `None` if the ends are not finite or not in order.
     pub(crate) fn new(low: f64, high: f64) -> Option<Self> {
         (low.is_finite() && high.is_finite() && low <= high).then_some(Self { low, high })
     }
 
-    /// Returns true if `value` lies within, ends included.
+    /// Returns true if `value` is in the interval, ends included.
     pub fn contains(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
     }
 
-    /// From end to end.
+    /// Returns the difference between the ends.
     pub(crate) fn width(&self) -> f64 {
         self.high - self.low
     }
 }
 
-/// A mean (or a mean ratio) with the interval that holds the true one with `confidence`.
+/// Estimate of a mean or a mean ratio, with the interval that contains the true value with
+/// `confidence`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The estimated value, inside the interval.
+    /// Estimated value, which lies in the interval.
     pub mean: f64,
     /// Range in which the true value lies with `confidence`.
     pub interval: ConfidenceInterval,
-    /// From 0 to 1, as it was asked for.
+    /// Confidence from 0 to 1, as requested.
     pub confidence: f64,
-    /// Number of samples (or pairs) that it rests on.
+    /// Number of samples, or pairs, behind the estimate.
     pub count: usize,
 }
 
 impl Estimate {
-    /// Half of the interval's width, in the unit of the mean.
+    /// Returns half of the interval's width, in the unit of the mean.
     pub fn half_width(&self) -> f64 {
         self.interval.width() / 2.0
     }
 }
 
-/// The mean with its interval, x̄ ± t·s/√n. At least two samples.
+/// Estimates the mean with its interval, x̄ ± t·s/√n; `None` for fewer than two samples.
 ///
 /// Source: Student, *The Probable Error of a Mean*, Biometrika 6(1), 1908; for repeats of a
 /// benchmark: Kalibera & Jones, *Rigorous Benchmarking in Reasonable Time*, ISMM 2013, §6.
@@ -68,13 +69,14 @@ pub fn mean_interval(samples: &[f64], confidence: f64) -> Option<Estimate> {
     })
 }
 
-/// The mean ratio a/b of alternating pairs `(a, b)`, each above zero. At least two pairs.
+/// Estimates the mean ratio a/b of alternating pairs `(a, b)`, each above zero; `None` for fewer
+/// than two pairs.
 ///
-/// The interval is Student's on ln(a/b), carried back by exp: a ratio and its inverse are then
-/// treated alike, and what both sides of a pair suffer together cancels. The mean is geometric.
+/// The interval is Student's on ln(a/b), converted back by exp. A ratio and its inverse are thus
+/// treated alike, and disturbances that affect both sides of a pair cancel. The mean is geometric.
 ///
-/// Source: Fleming & Wallace, *How Not to Lie with Statistics*, CACM 29(3), 1986 (geometric mean
-/// of ratios); Kalibera & Jones, as for [`mean_interval`] (interval).
+/// Source: Fleming & Wallace, *How Not to Lie with Statistics*, CACM 29(3), 1986 (geometric mean of
+/// ratios); Kalibera & Jones, as for [`mean_interval`] (interval).
 pub fn ratio_interval(pairs: &[(f64, f64)], confidence: f64) -> Option<Estimate> {
     let logs: Option<Vec<f64>> = pairs
         .iter()
@@ -93,13 +95,7 @@ pub fn ratio_interval(pairs: &[(f64, f64)], confidence: f64) -> Option<Estimate>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn close(found: f64, expected: f64, within: f64) {
-        assert!(
-            (found - expected).abs() <= within,
-            "{found} is not {expected}"
-        );
-    }
+    use crate::close::close;
 
     #[test]
     fn a_mean_reaches_t_standard_errors_to_each_side() {

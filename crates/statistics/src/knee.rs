@@ -1,126 +1,117 @@
-//! The knee of a sweep: the smallest setting past which more of it buys no throughput worth
-//! having, with the interval of settings that could be it.
+//! Knee of a sweep: the smallest setting above which a larger one gains no throughput worth having,
+//! with the interval of settings that may be it.
 //!
-//! A sweep runs every setting once per round, in an order shuffled anew each round: a randomised
-//! complete block design. What a whole round suffers (another tenant, a checkpoint) is removed
-//! before the settings are compared, and the scatter that is left is pooled over all settings, so
-//! that three rounds of eight settings give 14 degrees of freedom, not 2.
+//! A sweep runs every setting once per round, in a new random order each round: a randomised
+//! complete block design. Disturbances of a whole round (another tenant, a checkpoint) are removed
+//! before the settings are compared. The remaining scatter is pooled over all settings, so that
+//! three rounds of eight settings give 14 degrees of freedom instead of 2.
 //!
-//! Everything happens on ln(throughput): differences are then ratios, and settings ten times
-//! apart scatter alike. With δ = −ln(1 − tolerance), s the pooled scatter, r rounds and m settings:
+//! All calculations are on ln(throughput): differences are then ratios, and settings with very
+//! different throughput scatter alike. With δ = −ln(1 − tolerance), s the pooled scatter, r rounds
+//! and m settings:
 //!
-//! - `low` is the first setting that the best does not beat by more than δ + t·s·√(2/r), with t
-//!   shared out over the m − 1 comparisons and taken at α/2. Hsu, *Simultaneous Confidence Intervals
-//!   for all Distances from the 'Best'*, Annals of Statistics 9(5), 1981; Dunn, *Multiple Comparisons
-//!   Among Means*, JASA 56, 1961 (the sharing out).
-//! - the *plateau* is every setting that the same test cannot tell from the best, without δ: the
-//!   subset that holds the best. Gupta, *On Some Multiple Decision Rules*, Technometrics 7(2), 1965.
-//!   Its mean is a steadier reference than the best, which is best partly by luck.
-//! - `chosen` is the first setting from `low` on whose loss against the plateau is not significantly
-//!   above δ, one-sided at α.
-//! - `high` is the first from `chosen` on by which the loss is significantly *below* δ (a test of
-//!   equivalence: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15(6), 1987), or the end of
-//!   the plateau.
+//! - `low` is the first setting that the best one does not exceed by more than δ + t·s·√(2/r). Here
+//!   t is taken at α/2, shared among the m − 1 comparisons. Hsu, *Simultaneous Confidence Intervals
+//!   for all Distances from the 'Best'*, Annals of Statistics 9(5), 1981; Dunn, *Multiple
+//!   Comparisons Among Means*, JASA 56, 1961 (the sharing).
+//! - the *plateau* consists of all settings that the same test, without δ, cannot distinguish from
+//!   the best: the subset that contains the best. Gupta, *On Some Multiple Decision Rules*,
+//!   Technometrics 7(2), 1965. Its mean is a more stable reference than the best setting, which is
+//!   best partly by chance.
+//! - `chosen` is the first setting from `low` on whose loss against the plateau is not
+//!   significantly above δ, one-sided at α.
+//! - `high` is the first setting from `chosen` on at which the loss is significantly *below* δ (a
+//!   test of equivalence: Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15(6), 1987), or the
+//!   end of the plateau.
 //!
-//! Blocks: Montgomery, *Design and Analysis of Experiments*, 8th ed. 2013, §4.1. That the interval
-//! holds the planted knee in at least 95 of 100 sweeps of three rounds or more is shown by
-//! simulation in this crate's tests, not derived. Scatter draws `chosen` towards smaller settings,
-//! never larger ones: where `low` to `high` is wide, more rounds are the remedy.
+//! Blocks: Montgomery, *Design and Analysis of Experiments*, 8th ed. 2013, §4.1. The interval
+//! contains the true knee in at least 95 of 100 sweeps of three rounds or more; this is shown by
+//! simulation in this crate's tests, not derived. Scatter moves `chosen` towards smaller settings,
+//! never larger ones. If the range from `low` to `high` is wide, more rounds help.
 
 mod blocks;
+mod options;
 mod reason;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
 
 use blocks::Blocks;
+pub use options::KneeOptions;
 pub(crate) use reason::Values;
 pub use reason::{Edge, Reason};
 
 use crate::student;
 
-/// One setting of the swept parameter and what its repeats measured.
+/// Setting of the swept parameter, with the results of its repeats.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KneeSetting<'a> {
-    /// The value of the parameter: connections, users.
+    /// Value of the parameter, such as a number of connections or users.
     pub value: f64,
-    /// The throughput of each repeat, above zero where admissible. The n-th repeats of all settings
-    /// are one round (a block). An interrupted sweep may have settings with one repeat fewer.
+    /// Throughput of each repeat; above zero if the setting is admissible. The n-th repeats of all
+    /// settings form one round (a block). In an interrupted sweep some settings may have one repeat
+    /// fewer.
     pub repeats: &'a [f64],
-    /// True if it kept the objectives, that of errors included.
+    /// True if the setting kept the objectives, including the one on errors.
     pub admissible: bool,
 }
 
-/// Bounds of what counts as worse.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct KneeOptions {
-    /// The loss of throughput, as a ratio, below which one more of the parameter is not worth it.
-    pub tolerance: f64,
-    /// Share of settings as good as the best that may be taken for worse by chance.
-    pub alpha: f64,
-}
-
-impl Default for KneeOptions {
-    fn default() -> Self {
-        Self {
-            tolerance: 0.03,
-            alpha: 0.05,
-        }
-    }
-}
-
-/// Place of the knee. All indices are into the settings given, and
-/// `low ≤ chosen ≤ high`.
+/// Result of the search. All indices refer to the given settings, and `low ≤ chosen ≤ high`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Knee {
-    /// The admissible setting with the highest throughput.
+    /// Index of the admissible setting with the highest throughput.
     pub best: usize,
-    /// The smallest admissible setting not significantly worse than the best.
+    /// Index of the smallest admissible setting that is not significantly worse than the best.
     pub chosen: usize,
-    /// The smallest setting that could be the smallest within tolerance of the best.
+    /// Index of the smallest setting that may be the knee.
     pub low: usize,
-    /// The largest setting that could be the smallest within tolerance of the best.
+    /// Index of the largest setting that may be the knee.
     pub high: usize,
-    /// Reason why it was chosen, with the figures; its `Display` is a sentence.
+    /// Reason for the choice, with the figures; its `Display` is a sentence.
     pub reason: Reason,
-    /// Set where the chosen setting is at an end of the sweep: the knee is not bracketed.
+    /// End of the sweep at which the chosen setting is, so that the knee is not bracketed; `None`
+    /// if it is at none.
     pub edge: Option<Edge>,
 }
 
-/// Reason why there is no knee to find.
+/// Reason for which no knee can be found.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KneeError {
     /// No setting was given, or none has a repeat.
     #[error("no setting was measured")]
     NothingMeasured,
-    /// Settings were measured, and none kept the objectives.
+    /// Settings were measured, but none kept the objectives.
     #[error("none of the {measured} settings measured kept the objectives")]
     NoneAdmissible {
         /// Number of settings that have repeats.
         measured: usize,
     },
-    /// The values must rise from setting to setting.
+    /// The values do not rise from setting to setting.
     #[error("setting {index} ({value}) is not above the one before it")]
     NotAscending {
-        /// The place of the setting, from 0.
+        /// Position of the setting, from 0.
         index: usize,
-        /// Its value.
+        /// Value of the setting.
         value: f64,
     },
     /// A throughput of an admissible setting is not a finite number above zero.
     #[error("repeat {repeat} of setting {index} has a throughput of {throughput}")]
     InvalidThroughput {
-        /// The place of the setting, from 0.
+        /// Position of the setting, from 0.
         index: usize,
-        /// The repeat, from 0.
+        /// Number of the repeat, from 0.
         repeat: usize,
-        /// Value that was given.
+        /// Throughput that was given.
         throughput: f64,
     },
-    /// The tolerance must lie from 0 to below 1, α strictly between 0 and 1.
+    /// The tolerance is not from 0 to below 1, or α is not strictly between 0 and 1.
     #[error("a tolerance of {tolerance} with an alpha of {alpha} is no test")]
     InvalidOptions {
-        /// Value that was given.
+        /// Tolerance that was given.
         tolerance: f64,
-        /// Value that was given.
+        /// Level α that was given.
         alpha: f64,
     },
 }
@@ -169,7 +160,7 @@ pub fn find(settings: &[KneeSetting], options: KneeOptions) -> Result<Knee, Knee
     })
 }
 
-/// The settings that can be chosen, by index.
+/// Returns the indices of the settings that can be chosen.
 fn candidates(settings: &[KneeSetting], options: KneeOptions) -> Result<Vec<usize>, KneeError> {
     let KneeOptions { tolerance, alpha } = options;
     if !(0.0..1.0).contains(&tolerance) || !student::is_share(alpha) {
@@ -207,8 +198,8 @@ fn candidates(settings: &[KneeSetting], options: KneeOptions) -> Result<Vec<usiz
     }
 }
 
-/// The end of the sweep at which `chosen` is. A setting next to one that broke the objective is
-/// bracketed by it.
+/// Returns the end of the sweep at which `chosen` is. A neighbour that broke the objectives also
+/// brackets a setting.
 fn edge(settings: &[KneeSetting], chosen: usize) -> Option<Edge> {
     let measured = |setting: &KneeSetting| !setting.repeats.is_empty();
     let below = settings[..chosen].iter().any(measured);

@@ -1,5 +1,5 @@
 //! Statistics that the benches and the analyzer need before they may conclude from figures:
-//! intervals, trends, the knee of a sweep, the Universal Scalability Law, queues.
+//! intervals, growth, the knee of a sweep, the Universal Scalability Law, recovery.
 //!
 //! Everything here is a pure function: no I/O, no clock, and every random draw comes from a seed
 //! that the caller passes. Input that carries no answer (too few samples, zero variance where a
@@ -11,20 +11,22 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(test)]
+mod close;
 mod describe;
 mod detectable;
 pub mod growth;
 mod interval;
+#[cfg(test)]
+mod invariants;
 pub mod knee;
 mod proportion;
-pub mod queue;
 pub mod recovery;
 mod student;
-pub mod survival;
 mod trend;
 pub mod usl;
 
-pub use describe::{mean, median, percentile, percentile_sorted, stdev};
+pub use describe::{mean, median, percentile_sorted};
 pub use detectable::minimum_detectable_difference;
 pub use interval::{ConfidenceInterval, Estimate, mean_interval, ratio_interval};
 pub use proportion::proportion_at_most;

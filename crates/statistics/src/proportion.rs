@@ -1,20 +1,20 @@
-//! Bounds of a proportion, from how often it was seen.
+//! Bounds of a proportion, from the number of its occurrences.
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
 use crate::describe::finite;
 use crate::student::is_share;
 
-/// Halvings of the interval from 0 to 1: as far as a double tells two proportions apart.
+/// Number of halvings of the interval from 0 to 1, which reach the precision of a double.
 const HALVINGS: u32 = 60;
 
-/// The largest proportion that `seen` of `n` trials do not contradict with this one-sided
-/// `confidence`: the upper bound of Clopper and Pearson, which holds for every `seen`, none
-/// included, where it is 1 − (1 − confidence)^(1/n). `None` without a trial, with more seen than
-/// tried, and for a confidence that is no share.
+/// Calculates the largest proportion that `seen` occurrences in `n` trials do not contradict at
+/// this one-sided `confidence`. This is the upper bound of Clopper and Pearson, which is valid for
+/// every `seen`; for 0 it is 1 − (1 − confidence)^(1/n). `None` without trials, with more
+/// occurrences than trials, and for a confidence that is not strictly between 0 and 1.
 ///
-/// Source: Clopper & Pearson, *The Use of Confidence or Fiducial Limits Illustrated in the Case
-/// of the Binomial*, Biometrika 26(4), 1934.
+/// Source: Clopper & Pearson, *The Use of Confidence or Fiducial Limits Illustrated in the Case of
+/// the Binomial*, Biometrika 26(4), 1934.
 pub fn proportion_at_most(seen: u64, n: u64, confidence: f64) -> Option<f64> {
     if n == 0 || seen > n || !is_share(confidence) {
         return None;

@@ -1,31 +1,31 @@
-//! Time after a disturbance until a target answers as it did before.
+//! Time after a disturbance until a target answers as fast as before.
 
 /// Share of requests that are slower than their own 99th percentile.
 const EXPECTED: f64 = 0.01;
-/// Fewest requests before the disturbance whose 99th percentile is a base to compare with.
+/// Smallest number of requests before the disturbance whose 99th percentile can serve as the base.
 pub const FEWEST_BEFORE: u64 = 1_000;
-/// Latency above the 99th percentile of before, as a factor, from which a request is late.
+/// Factor above the 99th percentile from before the disturbance at which a request is late.
 pub const TOLERANCE: f64 = 1.1;
 
-/// Size and number of the windows that must hold before a target has recovered.
+/// Size of windows of requests, and the number of good windows that mean recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecoveryWindows {
-    /// Fewest requests that a window is judged by.
+    /// Smallest number of requests in a window.
     pub requests: u64,
     /// Shortest window, in nanoseconds.
     pub shortest_ns: u64,
-    /// Windows in a row that must hold.
+    /// Number of consecutive windows that must hold.
     pub in_a_row: usize,
 }
 
 impl RecoveryWindows {
-    /// Windows for stretches that count the requests of some time together.
+    /// Windows for stretches that count many requests together.
     pub const OF_STRETCHES: Self = Self {
         requests: 200,
         shortest_ns: 1_000_000_000,
         in_a_row: 3,
     };
-    /// Windows for stretches of one request each, known one by one: twenty of which one may be late.
+    /// Windows for stretches of one request each: twenty requests, of which one may be late.
     pub const OF_SINGLE_REQUESTS: Self = Self {
         requests: 20,
         shortest_ns: 0,
@@ -33,45 +33,44 @@ impl RecoveryWindows {
     };
 }
 
-/// Requests that began in a stretch of time.
+/// Number of requests that began in a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
     /// Start of the stretch, in nanoseconds.
     pub start_ns: u64,
     /// End of the stretch, in nanoseconds.
     pub end_ns: u64,
-    /// Requests that began in it.
+    /// Number of requests that began in the stretch.
     pub requests: u64,
-    /// Those of them that took longer than [`TOLERANCE`] × the 99th percentile of before, answered
-    /// or not.
+    /// Number of those requests that took longer than [`TOLERANCE`] × the 99th percentile from
+    /// before, answered or not.
     pub late: u64,
 }
 
-/// Recovery from a disturbance.
+/// Outcome of the search for a recovery from a disturbance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
     /// Latency was back.
     After {
         /// Time from the end of the disturbance, in nanoseconds.
         after_ns: u64,
-        /// Later windows in which it was above again.
+        /// Number of later windows in which latency was too high again.
         relapses: u64,
     },
     /// Latency was not back while it was measured.
     NotBack,
-    /// Latency was back, and nothing tells whether for long enough: measuring ended before as many
-    /// windows as are needed.
+    /// Latency seemed to be back, but measuring ended before enough windows could confirm it.
     Unconfirmed {
         /// Time from the end of the disturbance, in nanoseconds.
         after_ns: u64,
     },
-    /// Too few requests or too little time to judge.
+    /// There are too few requests, or too little time, to judge.
     TooFew,
 }
 
 impl Recovery {
-    /// Returns the time from the end of the disturbance until latency was back; `None` where it was
-    /// not, or nobody knows.
+    /// Returns the time from the end of the disturbance until latency was back; `None` if it was
+    /// not back, or if that is unknown.
     pub fn after_ns(self) -> Option<u64> {
         match self {
             Self::After { after_ns, .. } => Some(after_ns),
@@ -81,8 +80,8 @@ impl Recovery {
 }
 
 impl Begun {
-    /// Returns true if no more are late than chance allows: 1 % and two standard deviations of the
-    /// binomial distribution.
+    /// Returns true if no more requests are late than chance allows: 1 % plus two standard
+    /// deviations of the binomial distribution.
     fn holds(&self) -> bool {
         let requests = self.requests as f64;
         let spread = (EXPECTED * (1.0 - EXPECTED) * requests).sqrt();
@@ -104,12 +103,13 @@ impl Begun {
     }
 }
 
-/// Finds when latency was back within 10 % of its 99th percentile of before.
+/// Finds the time at which latency was back within 10 % of the 99th percentile from before.
 ///
-/// `stretches` are in order and touch each other; those that begin before `disturbed_until_ns` are
-/// passed over. They are joined to windows by the instant at which requests *began*, so that a request
-/// that is never answered counts where it was due. Recovered is the start of the first windows in a row
-/// that hold; after one that does not, the next begins where its last late stretch ends.
+/// `stretches` are in order and adjacent; those that begin before `disturbed_until_ns` are ignored.
+/// They are joined to windows by the instant at which requests *began*, so that a request that is
+/// never answered counts at its beginning. The recovery is the start of the first sequence of
+/// enough consecutive windows that all hold. After a window that does not hold, the next one begins
+/// at the end of its last late stretch.
 pub fn recovery(
     stretches: &[Begun],
     disturbed_until_ns: u64,
@@ -139,13 +139,13 @@ pub fn recovery(
     }
 }
 
-/// Outcome of a row of windows.
+/// Outcome of a sequence of windows.
 enum Row {
-    /// All hold, over so many stretches.
+    /// All windows hold; together they take this many stretches.
     Holds { length: usize },
-    /// One does not hold: the next row begins after so many stretches.
+    /// A window does not hold. The next sequence begins after this many stretches.
     Broken { next: usize },
-    /// There are too few stretches for it; so many windows hold.
+    /// There are too few stretches for the sequence; this many windows hold.
     TooShort { held: usize },
 }
 
@@ -168,7 +168,8 @@ fn row(stretches: &[Begun], windows: &RecoveryWindows) -> Row {
     Row::Holds { length }
 }
 
-/// Joins the first stretches to a window that is large enough to judge; returns it with their number.
+/// Joins the first stretches to a window that is large enough to judge. Returns the window, and the
+/// number of its stretches.
 fn window(stretches: &[Begun], windows: &RecoveryWindows) -> Option<(Begun, usize)> {
     let mut open: Option<Begun> = None;
     for (n, stretch) in stretches.iter().enumerate() {
@@ -181,7 +182,7 @@ fn window(stretches: &[Begun], windows: &RecoveryWindows) -> Option<(Begun, usiz
     None
 }
 
-/// Counts the windows that do not hold; what is left at the end is too small.
+/// Counts the windows that do not hold. Ignores stretches at the end that are too few for a window.
 fn relapses(mut stretches: &[Begun], windows: &RecoveryWindows) -> u64 {
     let mut count = 0;
     while let Some((window, length)) = window(stretches, windows) {
@@ -214,7 +215,8 @@ mod tests {
         Recovery::After { after_ns, relapses }
     }
 
-    /// Stretches of 100 ms, with the late ones that `late` gives for each.
+    /// Creates stretches of 100 ms with `requests` each; `late` gives the number of late ones of
+    /// each stretch.
     fn stretches(requests: u64, late: impl Fn(u64) -> u64, count: u64) -> Vec<Begun> {
         (0..count)
             .map(|k| Begun {
@@ -271,8 +273,8 @@ mod tests {
 
     #[test]
     fn few_requests_make_longer_windows_instead_of_lucky_ones() {
-        // 20 a second: a window takes 10 s. One late request in a second would judge it alone. The last
-        // late one begins at 9.5 s.
+        // At 20 requests per second a window takes 10 s. In a window of a second, a single late
+        // request would already be too many. The last late request begins at 9.5 s.
         let slow = |k: u64| u64::from(k < 100 && k.is_multiple_of(5));
         assert_eq!(
             found(&stretches(2, slow, 500), 0),
@@ -288,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_recovery_in_the_middle_of_a_window_is_found_where_it_was() {
-        // Late for 3.4 s; windows of a second would tell 4 s.
+        // Requests are late for 3.4 s; windows of a second would give 4 s.
         let slow = |k: u64| if k < 34 { 100 } else { 0 };
         let found = found(&stretches(100, slow, 100), 0);
         assert_eq!(found, back(34 * S / 10, 0));

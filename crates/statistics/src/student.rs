@@ -1,25 +1,26 @@
-//! Quantiles of Student's t, guarded: the distribution's own functions panic on bad input and
-//! lose their digits where there are many degrees of freedom.
+//! Quantiles of Student's t, with checks: the library's functions panic on bad input, and lose
+//! precision for many degrees of freedom.
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use crate::describe::finite;
 
-/// From this many degrees of freedom on the expansion about the normal quantile is exact to ten
-/// digits, while the library's iteration stops early (1.83 for 1.96 at 10⁷).
+/// Number of degrees of freedom from which the expansion about the normal quantile is used. It is
+/// then exact to ten digits, while the library's iteration stops early (1.83 instead of 1.96 at
+/// 10⁷).
 const EXPAND_FROM: f64 = 1_000.0;
 
-/// The smallest tail whose quantile is asked for: below, the library's iteration loses its digits,
-/// and in the end panics.
+/// Smallest tail probability for which a quantile is calculated. For smaller ones the library's
+/// iteration loses precision, and finally panics.
 pub(crate) const LEAST_TAIL: f64 = 1e-7;
 
-/// Returns true if `share` lies strictly between 0 and 1, as a confidence, an α or a power must.
+/// Returns true if `share` is strictly between 0 and 1, as a confidence, an α or a power must be.
 pub(crate) fn is_share(share: f64) -> bool {
     share > 0.0 && share < 1.0
 }
 
-/// The value that Student's t with `freedom` degrees of freedom stays below with `probability`;
-/// `None` with less than 10⁻⁷ on either side of it.
+/// Returns the value that Student's t with `freedom` degrees of freedom does not exceed with
+/// `probability`. `None` for probabilities closer than 10⁻⁷ to 0 or 1.
 pub(crate) fn quantile(probability: f64, freedom: f64) -> Option<f64> {
     if !(LEAST_TAIL..=1.0 - LEAST_TAIL).contains(&probability) {
         return None;
@@ -34,7 +35,7 @@ pub(crate) fn quantile(probability: f64, freedom: f64) -> Option<f64> {
     )
 }
 
-/// The quantile as a series in 1/ν about the normal one.
+/// Calculates the quantile as a series in 1/ν about the normal one.
 ///
 /// Source: Abramowitz & Stegun, *Handbook of Mathematical Functions*, 1964, 26.7.5.
 fn expanded(probability: f64, freedom: f64) -> Option<f64> {
@@ -45,7 +46,8 @@ fn expanded(probability: f64, freedom: f64) -> Option<f64> {
     finite(z + (first + (second + third / freedom) / freedom) / freedom)
 }
 
-/// Number of standard errors that a two-sided interval of this `confidence` reaches to each side.
+/// Returns the half-width of a two-sided interval of this `confidence`, as a number of standard
+/// errors.
 pub(crate) fn two_sided(confidence: f64, freedom: f64) -> Option<f64> {
     if !is_share(confidence) {
         return None;

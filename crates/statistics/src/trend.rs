@@ -1,4 +1,4 @@
-//! Test for growth, by order alone: no assumption about how it scatters.
+//! Test for a trend by the order of samples alone, without an assumption about their scatter.
 
 use std::cmp::Ordering;
 
@@ -6,18 +6,19 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::describe::{finite, median, usable};
 
-/// Finding from the order of the samples.
+/// Result of the Mann–Kendall test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct MannKendall {
-    /// Pairs that rise less pairs that fall, as a share of all pairs: −1 to 1.
+    /// Rising pairs minus falling pairs, as a share of all pairs: −1 to 1.
     pub(crate) tau: f64,
-    /// Two-sided: how often chance alone would order independent samples at least as evenly.
+    /// Two-sided p-value: the probability that independent samples without a trend would be ordered
+    /// at least as strongly.
     pub(crate) p_value: f64,
 }
 
-/// The Mann–Kendall test for a trend in samples that follow each other in time and are
-/// independent of each other; samples that are not must be thinned out first. At least eight, from
-/// where on the normal approximation is close; ties and continuity are corrected for.
+/// Performs the Mann–Kendall test for a trend on successive samples that are independent of each
+/// other; correlated ones must be thinned out first. `None` for fewer than eight samples, for which
+/// the normal approximation is poor. Ties and continuity are corrected for.
 ///
 /// Source: Mann, *Nonparametric Tests Against Trend*, Econometrica 13(3), 1945; Kendall, *Rank
 /// Correlation Methods*, 1975, for the variance with ties.
@@ -55,7 +56,7 @@ fn sign(difference: f64) -> f64 {
     }
 }
 
-/// Number of samples that have each value.
+/// Returns, for each distinct value, the number of samples that have it.
 fn tied(samples: &[f64]) -> impl Iterator<Item = f64> {
     let sorted = crate::describe::sorted(samples);
     let groups: Vec<f64> = sorted
@@ -65,9 +66,9 @@ fn tied(samples: &[f64]) -> impl Iterator<Item = f64> {
     groups.into_iter()
 }
 
-/// The Theil–Sen slope of points `(x, y)`: the median of the slopes of all pairs, in units of y per
-/// unit of x. Up to 29 % of the points may be anything without moving it far. `None` below two
-/// points with different x.
+/// Calculates the Theil–Sen slope of points `(x, y)`: the median of the slopes of all pairs, in
+/// units of y per unit of x. Up to 29 % of the points may have any value without moving it far.
+/// `None` for fewer than two points with different x.
 ///
 /// Source: Sen, *Estimates of the Regression Coefficient Based on Kendall's Tau*, Journal of the
 /// American Statistical Association 63(324), 1968.
@@ -102,7 +103,7 @@ mod tests {
             close(test.tau, 1.0) && close(test.p_value, 8.3e-5),
             "{test:?}"
         );
-        // S = 16, and two pairs of ties take 36 from 18 times the variance.
+        // S = 20, and two pairs of ties reduce 18 times the variance by 36.
         let tied = [1.0, 2.0, 2.0, 4.0, 3.0, 5.0, 3.0, 6.0];
         let test = mann_kendall(&tied).unwrap();
         let z = 19.0 / ((1176.0 - 36.0) / 18.0_f64).sqrt();

@@ -1,64 +1,67 @@
-//! The Universal Scalability Law: how throughput rises with the number of clients, and whether it
-//! turns back.
+//! Universal Scalability Law: how throughput X rises with the number N of clients, and whether it
+//! falls again.
 //!
-//! X(N) = λN ÷ (1 + σ(N − 1) + κN(N − 1)), with λ the throughput of one client, σ the share that
-//! is serial (contention) and κ the cost of keeping pairs of clients coherent.
+//! X(N) = λN ÷ (1 + σ(N − 1) + κN(N − 1)), with λ the throughput of one client, σ the serial share
+//! (contention), and κ the cost of keeping pairs of clients coherent.
 //!
 //! Source: Gunther, *Guerrilla Capacity Planning*, 2007, ch. 4–5; *A General Theory of
 //! Computational Scalability Based on Rational Functions*, 2008 (arXiv:0808.1431).
 
 use std::collections::BTreeSet;
 
-/// Points at different N below which three parameters would describe noise.
+/// Smallest number of different N to which three parameters can be fitted; with fewer they would
+/// describe noise.
 const LEAST_POINTS: usize = 5;
-/// The share of the throughput's variance below which the law is said not to fit.
+/// Smallest share of the throughput's variance that the law must explain to fit.
 const LEAST_R_SQUARED: f64 = 0.9;
 
-/// A fitted law.
+/// Universal Scalability Law, fitted to points.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usl {
-    /// λ, the throughput of one client; above zero, in the unit of the points.
+    /// λ, the throughput of one client, above zero, in the unit of the points.
     pub lambda: f64,
-    /// σ, contention; from 0 to below 1.
+    /// σ, contention, from 0 to below 1.
     pub sigma: f64,
-    /// κ, coherence; 0 or above.
+    /// κ, coherence, 0 or above.
     pub kappa: f64,
-    /// The share of the throughput's variance that the law explains.
+    /// Share of the throughput's variance that the law explains.
     pub r_squared: f64,
 }
 
-/// Reason why no law could be fitted.
+/// Reason for which no law could be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UslError {
-    /// Fewer different N than it takes.
+    /// There are too few different N.
     #[error("{found} different load{were} measured; fitting the scalability law takes {needed}", were = if *found == 1 { " was" } else { "s were" })]
     TooFewPoints {
         /// Number of different N.
         found: usize,
-        /// Number that it takes.
+        /// Number of different N that is needed.
         needed: usize,
     },
-    /// A load below 1, a throughput not above 0, or a value that is not finite.
+    /// A load is below 1, a throughput is not above 0, or a value is not finite.
     #[error("point {index} (load {load}, throughput {throughput}) cannot be fitted")]
     InvalidPoint {
-        /// Its place among the points, from 0.
+        /// Position of the point, from 0.
         index: usize,
-        /// Its N.
+        /// Load N of the point.
         load: f64,
-        /// Its X.
+        /// Throughput X of the point.
         throughput: f64,
     },
-    /// The best law there is explains too little of what was measured.
+    /// The best fit explains too little of the measurements.
     #[error("the scalability law does not describe these points (R² = {r_squared:.2})")]
     DoesNotFit {
-        /// The share of the variance that it explains; below zero where a mean would do better.
+        /// Share of the variance that the law explains; below zero if the mean would be a better
+        /// fit.
         r_squared: f64,
     },
 }
 
 impl Usl {
-    /// The N of the highest throughput, √((1 − σ)/κ); `None` where κ is 0 and it never turns.
+    /// Returns the N with the highest throughput, √((1 − σ)/κ); `None` if κ is 0, so that
+    /// throughput never falls.
     ///
     /// A peak far beyond the largest N measured is an extrapolation.
     pub fn peak(&self) -> Option<f64> {
@@ -66,22 +69,22 @@ impl Usl {
         (self.kappa > 0.0 && peak.is_finite()).then_some(peak)
     }
 
-    /// X(N), in the unit of the points; N from 1.
+    /// Returns the throughput X(N), in the unit of the points; N from 1.
     pub fn throughput_at(&self, n: f64) -> f64 {
         let beyond_first = n - 1.0;
         self.lambda * n / (1.0 + self.sigma * beyond_first + self.kappa * n * beyond_first)
     }
 }
 
-/// Fits the law to points (N, X), at five different N or more, by least squares of the relative
-/// error. A fit with R² below 0.9 is refused: of random points that lets 35 sets in 1,000 through at
-/// five points, 2 at eight.
+/// Fits the law to points (N, X) with at least five different N, by least squares of the relative
+/// error. A fit with R² below 0.9 is refused; of 1,000 sets of random points, 35 pass with five
+/// points, 2 with eight.
 ///
-/// With a = 1/λ, b = σ/λ and c = κ/λ the law reads N/X = a + b(N − 1) + cN(N − 1), which is linear;
-/// weighting each point by X/N makes its residual the relative error of the throughput, which is
-/// what repeats scatter by. The bounds (0 ≤ σ < 1, κ ≥ 0) are kept by fitting each set of active
-/// terms and taking the best that keeps them: the solution of Lawson & Hanson, *Solving Least
-/// Squares Problems*, 1974, ch. 23, by enumeration, since there are four sets.
+/// With a = 1/λ, b = σ/λ and c = κ/λ the law is N/X = a + b(N − 1) + cN(N − 1), which is linear.
+/// Each point is weighted by X/N, so that its residual is the relative error of the throughput, in
+/// which repeats scatter. The bounds (0 ≤ σ < 1, κ ≥ 0) are kept by fitting each of the four sets
+/// of terms and taking the best fit that keeps them: the solution of Lawson & Hanson, *Solving
+/// Least Squares Problems*, 1974, ch. 23, by enumeration.
 pub fn fit(points: &[(f64, f64)]) -> Result<Usl, UslError> {
     check(points)?;
     let candidates = [
@@ -138,7 +141,7 @@ fn check(points: &[(f64, f64)]) -> Result<(), UslError> {
     Ok(())
 }
 
-/// The terms of a point, weighted by X/N: their weighted sum should be 1.
+/// Returns the terms of a point, weighted by X/N. Their weighted sum should be 1.
 fn terms(&(n, x): &(f64, f64)) -> [f64; 3] {
     [x / n, x / n * (n - 1.0), x * (n - 1.0)]
 }
@@ -154,8 +157,8 @@ fn relative_error(points: &[(f64, f64)], weights: &[f64; 3]) -> f64 {
     points.iter().map(|point| residual(point).powi(2)).sum()
 }
 
-/// The weights of the active terms (0 for the others) that leave the least relative error, by
-/// Gram–Schmidt: forming the normal equations would square the condition number.
+/// Returns the weights of the active terms (0 for the others) with the smallest relative error, by
+/// Gram–Schmidt. Forming the normal equations would square the condition number.
 fn least_squares(points: &[(f64, f64)], active: [bool; 3]) -> Option<[f64; 3]> {
     let dot = |u: &[f64], v: &[f64]| u.iter().zip(v).map(|(u, v)| u * v).sum::<f64>();
     let columns: Vec<usize> = (0..3).filter(|&term| active[term]).collect();
@@ -195,7 +198,8 @@ fn least_squares(points: &[(f64, f64)], active: [bool; 3]) -> Option<[f64; 3]> {
         .then_some(weights)
 }
 
-/// R² on the throughput itself; 0 where it does not vary, since there is then nothing to explain.
+/// Calculates R² of the throughput itself; 0 if it does not vary, because there is then nothing to
+/// explain.
 fn explained(points: &[(f64, f64)], usl: &Usl) -> f64 {
     let mean = points.iter().map(|(_, x)| x).sum::<f64>() / points.len() as f64;
     let total: f64 = points.iter().map(|(_, x)| (x - mean).powi(2)).sum();
@@ -210,6 +214,7 @@ fn explained(points: &[(f64, f64)], usl: &Usl) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::close::close;
     use rand::rngs::Xoshiro256PlusPlus;
     use rand::{RngExt, SeedableRng};
 
@@ -226,19 +231,12 @@ mod tests {
 
     fn measured(law: &Usl, noise: f64, seed: u64) -> Vec<(f64, f64)> {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        // A uniform of half-width √3·cv has that coefficient of variation.
+        // A uniform distribution with half-width √3·cv has the coefficient of variation cv.
         let mut off = || 1.0 + noise * 3.0_f64.sqrt() * random.random_range(-1.0..1.0);
         LOADS
             .iter()
             .map(|&n| (n, law.throughput_at(n) * off()))
             .collect()
-    }
-
-    fn close(found: f64, expected: f64, within: f64) {
-        assert!(
-            (found - expected).abs() <= within,
-            "{found} is not {expected}"
-        );
     }
 
     #[test]
@@ -283,7 +281,7 @@ mod tests {
         assert_eq!(fit(&LOADS.map(|n| (n, 10.0 * n))).unwrap().peak(), None);
     }
 
-    /// Three parameters can pass near five random points now and then, near eight hardly ever.
+    /// Three parameters can fit five random points now and then, but hardly ever eight.
     #[test]
     fn random_points_are_said_not_to_fit() {
         for (count, at_most) in [(5, 100), (6, 40), (8, 6)] {

@@ -4,7 +4,7 @@
 //! For tests only: whatever goes wrong here fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod contention;
+mod empty_step;
 mod running_program;
 mod test_directory;
 
@@ -13,13 +13,16 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bench_report::{Report, WarningCode};
+use nix::time::{ClockId, clock_gettime};
 
-pub use contention::{contention, ending_bound};
+pub use empty_step::empty_step;
 pub use running_program::{Ended, RunningProgram};
 pub use test_directory::TestDirectory;
 
 /// Time-out of all waits; only a failing test reaches it.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
+/// Time from a signal to the exit of a tool that is alone on its machine.
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Waits until `condition` holds.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
@@ -49,4 +52,22 @@ pub fn left_behind(report: &Report) -> Option<&str> {
 pub fn copy_program(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("--").args([from, to]).status();
     assert!(copied.unwrap().success(), "no copy of {}", from.display());
+}
+
+/// Factor by which a thread takes longer now than alone, because others want the processors.
+pub fn contention() -> f64 {
+    let used = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
+    let (wall, before) = (Instant::now(), used());
+    let mut x = 1_u64;
+    while wall.elapsed() < Duration::from_millis(30) {
+        x = std::hint::black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    }
+    let spent = used().saturating_sub(before).as_secs_f64();
+    (wall.elapsed().as_secs_f64() / spent).max(1.0)
+}
+
+/// Time that a tool may take to end after a signal: 3 s, and as much more as others keep it from
+/// the processors.
+pub fn ending_bound() -> Duration {
+    ENDS_WITHIN.mul_f64(contention())
 }

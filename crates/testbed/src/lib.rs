@@ -13,7 +13,6 @@ mod credentials;
 mod error;
 mod find;
 mod guardian;
-mod idle;
 mod postgres;
 mod process;
 mod proxy;
@@ -27,7 +26,6 @@ mod websocket;
 
 pub use error::TestbedError;
 pub use find::{find_postgres, find_redis};
-pub use idle::IdleProcesses;
 pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::{Faults, Proxy};
 pub use redis::{Redis, RedisOptions};

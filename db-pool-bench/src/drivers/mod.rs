@@ -8,6 +8,7 @@
 mod client_calls;
 mod deadpool;
 mod direct;
+mod driver;
 mod options;
 mod pool_handle;
 mod pooled;
@@ -22,12 +23,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use ::sqlx::postgres::PgConnectOptions;
-use clap::ValueEnum;
 use load_engine::{Failure, ThinkTime, UserId};
 use tokio_postgres::{Client, Config};
 
 pub(crate) use deadpool::Deadpool;
 pub(crate) use direct::Direct;
+pub(crate) use driver::Driver;
 pub(crate) use options::{PoolOptions, Recycle};
 pub(crate) use pool_handle::{HasPool, PoolHandle};
 pub(crate) use sqlx::Sqlx;
@@ -37,45 +38,6 @@ use crate::conditions::HoldTimer;
 use crate::workloads::{SqlWorkload, User};
 use pg_connect::Address;
 use pg_connect::ConnectError;
-
-/// Driver by which the bench talks to the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Driver {
-    /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
-    Wire,
-    /// tokio-postgres without a pool, a connection for each user
-    Direct,
-    /// deadpool-postgres
-    Deadpool,
-    /// sqlx
-    Sqlx,
-}
-
-impl Driver {
-    /// Returns the name as written on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Wire => "wire",
-            Self::Direct => "direct",
-            Self::Deadpool => "deadpool",
-            Self::Sqlx => "sqlx",
-        }
-    }
-
-    /// Returns true if the driver has a pool, whose connections the users share.
-    pub(crate) fn is_pooled(self) -> bool {
-        matches!(self, Self::Deadpool | Self::Sqlx)
-    }
-
-    /// Returns the name of the parameter that a sweep of this driver varies.
-    pub(crate) fn swept(self) -> &'static str {
-        if self.is_pooled() {
-            "pool_size"
-        } else {
-            "users"
-        }
-    }
-}
 
 /// Time-out for opening the connections of a pool; the checkout time-out does not apply.
 const OPENING_BOUND: Duration = Duration::from_secs(30);

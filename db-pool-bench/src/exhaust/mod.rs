@@ -23,7 +23,7 @@ use holders::{ConnectionHolder, HolderAttempts};
 use log::{Log, PartTimes};
 use plan::{ExhaustPlan, ExhaustSetting};
 
-use crate::context::{self, ScenarioContext};
+use crate::context::ScenarioContext;
 use crate::drivers::{Deadpool, Driver, Sqlx};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
@@ -116,7 +116,7 @@ fn one(
     repeat: u64,
 ) -> anyhow::Result<()> {
     let pool = &plan.flags.pool;
-    let refused = plan.step(setting, repeat, steps::HELD);
+    let refused = plan.step(setting, repeat, plan::HELD);
     if !context.has_room(&refused, pool.size) {
         return Ok(());
     }
@@ -144,7 +144,7 @@ fn one(
     let mut evidence = match started {
         Ok(evidence) => evidence,
         Err(failure) => {
-            let step = context::not_begun(&refused, failure.to_string());
+            let step = refused.not_begun(failure.to_string());
             bench.push_step(step, Vec::new(), Vec::new());
             return Ok(());
         }

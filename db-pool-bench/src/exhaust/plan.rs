@@ -8,14 +8,19 @@ use load_engine::{Excused, LoadPlan, PlannedStep, StepPlan, StopRule, TracedPlan
 use serde_json::{Value, json};
 
 use super::flags::{ExhaustFlags, Holder};
-use super::steps::{AFTER, BEFORE, HELD};
 use crate::drivers::Driver;
 use crate::failure::is_checkout_timeout;
 use crate::workloads::WorkloadSelection;
 
+/// Name of the part in which users are alone, before the holders start.
+pub(super) const BEFORE: &str = "before";
+/// Name of the part in which holders keep connections.
+pub(super) const HELD: &str = "held";
+/// Name of the part in which users are alone again, after the release of the connections.
+pub(super) const AFTER: &str = "after";
+
 /// Default number of users for each connection of the pool, so that users must wait.
 const USERS_PER_CONNECTION: u64 = 4;
-
 /// Pause of a user after a failure, so that a user whose checkout fails at once does not loop without
 /// waiting.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(1);
@@ -40,7 +45,7 @@ pub(super) struct ExhaustPlan<'a> {
     pub(super) flags: &'a ExhaustFlags,
     drivers: Vec<Driver>,
     pub(super) settings: Vec<ExhaustSetting>,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }

@@ -8,16 +8,9 @@ use pg_evidence::{SegmentEvidence, gap};
 
 use super::findings::{self, Deadlock, Fairness};
 use super::log::Log;
-use super::plan::{ExhaustPlan, ExhaustSetting};
+use super::plan::{AFTER, BEFORE, ExhaustPlan, ExhaustSetting, HELD};
 use crate::text::headline;
 use crate::time_shares;
-
-/// Name of the part in which users are alone, before the holders start.
-pub(super) const BEFORE: &str = "before";
-/// Name of the part in which holders keep connections.
-pub(super) const HELD: &str = "held";
-/// Name of the part in which users are alone again, after the release of the connections.
-pub(super) const AFTER: &str = "after";
 
 /// One traced run, with its recorded events.
 pub(super) struct RecordedRun<'a> {

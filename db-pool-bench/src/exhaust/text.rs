@@ -5,8 +5,9 @@ use bench_report::{Operation, Report, Step};
 use pg_evidence::gap;
 
 use super::findings::{FEWEST_BEFORE, Fairness};
+use super::plan::{AFTER, BEFORE, HELD};
 use super::plan::{ExhaustPlan, ExhaustSetting};
-use super::steps::{AFTER, BEFORE, HELD, deadlock_of, deadlock_sentence, of_part};
+use super::steps::{deadlock_of, deadlock_sentence, of_part};
 use crate::results::whole;
 use crate::text::{append_early_end, quantile_text, time_sentence};
 

@@ -29,7 +29,7 @@ use logins::Logins;
 use plan::LifecyclePlan;
 use pool_keeper::{FoundLeaks, PoolKeeper};
 
-use crate::context::{self, ScenarioContext};
+use crate::context::ScenarioContext;
 use crate::drivers::{Deadpool, Driver, DriverSetup, Sqlx};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
@@ -170,7 +170,7 @@ fn live(context: &mut ScenarioContext, plan: &LifecyclePlan, driver: Driver) -> 
         None => return Ok(()),
         Some(Ok(server)) => server,
         Some(Err(failure)) => {
-            let step = context::not_begun(&refused, failure.to_string());
+            let step = refused.not_begun(failure.to_string());
             bench.push_step(step, Vec::new(), Vec::new());
             return Ok(());
         }

@@ -3,27 +3,14 @@
 
 mod causes;
 pub(crate) mod commands;
+mod purpose;
 
 use bench_cli::Remedy as _;
 use load_engine::Failure;
 
 use causes::{CAUSES, Cause};
 use pg_connect::Address;
-
-/// Purpose of the statement or the connection that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Connecting and logging in.
-    Connecting,
-    /// Creating tables.
-    Making,
-    /// Verifying the statements of a workload.
-    Checking,
-    /// Dropping what was created.
-    Removing,
-    /// Reading the server's statistics.
-    Watching,
-}
+pub(crate) use purpose::Purpose;
 
 /// Returns a general remedy for failures whose cause is not known.
 fn default_remedy(purpose: Purpose) -> &'static str {

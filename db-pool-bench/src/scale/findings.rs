@@ -4,9 +4,9 @@
 use bench_cli::Objective;
 use bench_cli::table;
 use bench_report::{Load, Operation, Recommendation, Report, Step, Summary};
-use statistics::queue::little_concurrency;
 
 use super::plan::ScalePlan;
+use crate::queue::little_concurrency;
 use crate::results::SettingResults;
 use crate::text::headline;
 
@@ -207,7 +207,6 @@ mod tests {
     use load_engine::{LoadPlan, StepPlan};
 
     use super::*;
-    use crate::context::not_begun;
 
     fn histogram(ns: u64, count: u64) -> Option<Histogram> {
         let mut times = recording();
@@ -223,7 +222,7 @@ mod tests {
             think_time: load_engine::ThinkTime::NONE,
         };
         let plan = StepPlan::new("a step", load, Duration::from_secs(1));
-        let mut step = not_begun(&plan, String::new());
+        let mut step = plan.not_begun(String::new());
         step.end = bench_report::StepEnd::Completed;
         step.window.measure_end_ns = step.window.measure_start_ns + 1_000_000_000;
         let count = 100 * users;

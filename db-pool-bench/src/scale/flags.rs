@@ -3,10 +3,11 @@
 use bench_cli::curve_values;
 use bench_cli::flags::Counts;
 use bench_cli::load::StepFlags;
-use bench_cli::{FindRateFlags, Objective, RateOrUsers};
+use bench_cli::{FindRateFlags, LoadConflicts, Objective};
 use clap::Args;
 
 use crate::defaults::DEFAULTS;
+use crate::load_sharing::SharingFlags;
 use crate::one_pool::OnePoolFlags;
 
 const EXAMPLES: &str = "Examples:
@@ -22,6 +23,8 @@ const EXAMPLES: &str = "Examples:
   db-pool-bench scale --pool-size 10 --find-rate 'p99<50ms' \\
       --find-rate 'errors<1%'
       the highest rate of arrivals that keeps both, instead of users
+  db-pool-bench scale --pool-size 8 --users 8..64*2 --workers 4
+      four processes that share users and connections make the load
 
 Users wait for their answers (closed loop). Without --url and DATABASE_URL a
 throwaway PostgreSQL is started and removed again.";
@@ -32,7 +35,7 @@ throwaway PostgreSQL is started and removed again.";
 pub(crate) struct ScaleFlags {
     // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Users, from few to many
     #[arg(long, value_parser = curve_values::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
@@ -53,4 +56,8 @@ pub(crate) struct ScaleFlags {
     /// Step flags.
     #[command(flatten)]
     pub(crate) step: StepFlags,
+
+    /// Processes that make the load.
+    #[command(flatten)]
+    pub(crate) sharing: SharingFlags,
 }

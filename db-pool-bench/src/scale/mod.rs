@@ -11,15 +11,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bench_cli::bench::Bench;
-use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario};
+use bench_cli::{Exit, RateFinder, Scenario, ScenarioName, found_rates, run_scenario};
 use bench_report::{Report, Summary};
-use load_engine::shuffled_steps;
 use serde_json::Value;
 
 pub(crate) use flags::ScaleFlags;
 use plan::ScalePlan;
 
 use crate::context::ScenarioContext;
+use crate::defaults::DEFAULTS;
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
 
@@ -49,7 +49,8 @@ impl Scenario for ScalePlan<'_> {
     }
 
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
-        self.flags.pool.open(bench, self.flags.pool.size)
+        let server = self.flags.pool.open(bench, self.flags.pool.size)?;
+        Ok(server.map(|server| server.among_hosts(bench, self.sharing.host, &self.planned())))
     }
 
     fn prepare(
@@ -66,23 +67,14 @@ impl Scenario for ScalePlan<'_> {
         target: &mut RunServer,
         workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<()> {
+        self.sharing.start_workers(bench)?;
         let context = &mut target.context(bench, &self.flags.pool.target, workload)?;
         if self.flags.search.is_given() {
             return self.find_rates(context);
         }
-        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
-        context.bench.announce(self.total(), order.len());
-        for planned in order {
-            if context.bench.interrupted() {
-                break;
-            }
-            let variant = self
-                .flags
-                .pool
-                .variant(self.settings[planned.setting].driver);
-            context.step(&self.step(planned), variant)?;
-        }
-        Ok(())
+        let steps = self.planned().steps;
+        context.bench.announce(self.total(), steps.len());
+        context.run_planned(steps, |_, _, _| ())
     }
 
     fn clean_up(&self, bench: &mut Bench, target: RunServer) {
@@ -100,7 +92,7 @@ impl Scenario for ScalePlan<'_> {
         if self.flags.search.is_given() {
             return found_rates(report);
         }
-        text::render(report, self)
+        text::render(report, self) + &self.sharing.told()
     }
 
     fn seeks_limit(&self) -> bool {
@@ -112,14 +104,14 @@ impl ScalePlan<'_> {
     /// Searches for the highest rate of each driver's pool.
     fn find_rates(&self, context: &mut ScenarioContext) -> anyhow::Result<()> {
         let flags = self.flags;
+        let (sought, held) = (&flags.search.find_rate, (&flags.step, DEFAULTS));
         for (done, &driver) in self.drivers.iter().enumerate() {
             let variant = flags.pool.variant(driver);
             let name = self.setting_name(driver);
-            let mut search = context.search(&name, &flags.search, &flags.step);
-            while let Some(step) = search.next_step(context.bench, self.drivers.len() - done - 1) {
-                let plan = self.step_at(driver, step);
-                context.step_of_search(&mut search, &plan, variant)?;
-            }
+            let finder = RateFinder::begin(context.bench, &name, sought, held);
+            finder.search(context, self.drivers.len() - done - 1, |context, step| {
+                context.step(&self.step_at(driver, step), variant)
+            })?;
         }
         Ok(())
     }

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_cli::RateStep;
-use bench_cli::load::seed_or_drawn;
 use bench_report::{Pacing, Report, Step};
-use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
+use load_engine::{LoadPlan, PlannedStep, StepPlan, shuffled_steps};
 use serde_json::{Value, json};
 
 use super::ScaleFlags;
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
+use crate::load_sharing::{LoadSharing, PlannedRun};
 use crate::results::SettingResults;
+use crate::run_server::scenario_name;
 use crate::sweep::in_flight_cap;
 use crate::workloads::WorkloadSelection;
 
@@ -38,9 +39,11 @@ pub(super) struct ScalePlan<'a> {
     pub(super) drivers: Vec<Driver>,
     /// Settings in order of driver, then of rising numbers of users.
     pub(super) settings: Vec<ScaleSetting>,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
+    /// Sharing of the load among processes.
+    pub(super) sharing: LoadSharing,
 }
 
 impl<'a> ScalePlan<'a> {
@@ -57,14 +60,33 @@ impl<'a> ScalePlan<'a> {
             let users = flags.users.0.iter();
             users.map(move |&users| ScaleSetting { driver, users })
         };
-        let seed = seed_or_drawn(flags.step.seed);
+        let url = flags.pool.target.url.as_deref();
+        let sharing = LoadSharing::new(&flags.sharing, url, &flags.search)?;
+        let users = flags.users.0.iter().copied().min();
+        let fewest = users.filter(|_| !flags.search.is_given());
+        sharing.check(
+            (flags.pool.size, "--pool-size"),
+            (fewest.unwrap_or(u64::MAX), "--users"),
+        )?;
+        let seed = sharing.seed(flags.step.seed);
         Ok(Self {
             flags,
             settings: drivers.iter().flat_map(of).collect(),
             drivers,
             selection: WorkloadSelection::new(&flags.pool.target.workload, seed)?,
             seed,
+            sharing,
         })
+    }
+
+    /// Plans all steps in their order, and when each starts where several hosts make the load.
+    pub(super) fn planned(&self) -> PlannedRun {
+        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
+        let steps = order.into_iter().map(|planned| {
+            let driver = self.settings[planned.setting].driver;
+            (self.flags.pool.variant(driver), self.step(planned))
+        });
+        self.sharing.planned(steps.collect())
     }
 
     pub(super) fn repeats(&self) -> u64 {
@@ -119,10 +141,7 @@ impl<'a> ScalePlan<'a> {
             .parameter("driver", driver.name())
             .parameter("workload", self.selection.name().as_str())
             .parameter("pool_size", self.flags.pool.size);
-        if step.runtime == RuntimeKind::PerCore {
-            // Each worker thread has a pool of its own, which needs at least one connection.
-            step.threads = available_threads().min(self.flags.pool.size as usize);
-        }
+        self.sharing.limit_threads(&mut step, self.flags.pool.size);
         step
     }
 
@@ -152,6 +171,9 @@ impl<'a> ScalePlan<'a> {
         }
         config.insert("objectives".to_owned(), json!(objectives));
         config.extend(flags.pool.config(&self.drivers, &self.selection));
+        let (name, texts) = (scenario_name("scale"), self.selection.texts());
+        self.sharing
+            .add_to(&mut config, name, || self.planned(), &texts);
         config
     }
 }

@@ -12,6 +12,7 @@ use bench_report::{Recommendation, Summary};
 use super::SettingGroup;
 use crate::conditions::Conditions;
 use crate::drivers::Driver;
+use crate::queue::little_concurrency;
 use crate::recommendation::interval;
 
 /// Prediction by the law for one driver under one set of conditions.
@@ -81,7 +82,7 @@ impl Base {
             conditions: group.conditions,
             longer_ns,
             round_trips: (further_ns > 0.0).then(|| network_ns / further_ns),
-            connections: statistics::queue::little_concurrency(self.ceiling_per_s, held),
+            connections: little_concurrency(self.ceiling_per_s, held),
             error_ratio: statistics::mean(&errors.collect::<Vec<_>>())?,
         })
     }

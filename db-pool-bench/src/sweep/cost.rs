@@ -8,11 +8,12 @@ use bench_cli::table::{Table, duration_ns};
 use bench_report::{Comparison, Latency, Load, QuantileKind, Step, Summary};
 use statistics::ratio_interval;
 
-use super::EXTRA_ROUND_TRIPS;
 use super::SettingGroup;
 use crate::drivers::Driver;
 use crate::results::{SettingResults, merge_recordings};
 
+/// Name of a step's figure: round trips of the driver for each request, beyond those of the statement.
+pub(super) const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 const BASELINES: [Driver; 2] = [Driver::Wire, Driver::Direct];
 const CONFIDENCE: f64 = 0.95;
 const PARAMETER: &str = "connections";

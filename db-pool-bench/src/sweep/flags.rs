@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use bench_cli::flags::{self, Counts, OutputFlags};
 use bench_cli::load::LoadFlags;
-use bench_cli::{Objective, RateOrUsers};
+use bench_cli::{LoadConflicts, Objective};
 use clap::Args;
 use load_engine::ThinkTime;
 
 use crate::conditions::{Conditions, hold, network_delay};
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
+use crate::load_sharing::SharingFlags;
 use crate::target::TargetFlags;
 
 const EXAMPLES: &str = "Examples:
@@ -36,6 +37,8 @@ const EXAMPLES: &str = "Examples:
       the statement of pgbench -S on the table of pgbench -i
   db-pool-bench sweep --script browse.sql@9 --script buy.sql --max-tries 5
       your own mix, in pgbench's language, on the tables that it names
+  db-pool-bench sweep --pool-sizes 8,16,32 --driver deadpool --workers 4
+      four processes that share users and connections make the load
 
 Without --url and DATABASE_URL a throwaway PostgreSQL is started and removed
 again. On any other server everything happens in a schema of its own,
@@ -53,7 +56,7 @@ const USERS: &str = "Users who each wait for their answer (closed loop) [default
 pub(crate) struct SweepFlags {
     // Must be the first field: the fields after it take their values out of what was parsed.
     #[command(flatten)]
-    _exclusive: RateOrUsers,
+    _exclusive: LoadConflicts,
 
     /// Numbers of connections in the pool; for a driver without a pool, numbers of users
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2,4,8,16")]
@@ -105,6 +108,10 @@ pub(crate) struct SweepFlags {
     /// Load flags.
     #[command(flatten)]
     pub(crate) load: LoadFlags,
+
+    /// Processes that make the load.
+    #[command(flatten)]
+    pub(crate) sharing: SharingFlags,
 
     /// Output flags.
     #[command(flatten)]

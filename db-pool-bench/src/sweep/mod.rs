@@ -18,11 +18,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bench_cli::bench::Bench;
-use bench_cli::{Exit, Scenario, ScenarioName, found_rates, run_scenario};
+use bench_cli::{Exit, RateFinder, Scenario, ScenarioName, found_rates, run_scenario};
 use bench_report::{Report, Summary, Warning, WarningCode};
 use load_engine::shuffled_steps;
 use serde_json::Value;
 
+use cost::EXTRA_ROUND_TRIPS;
 pub(crate) use flags::SweepFlags;
 use group::SettingGroup;
 pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting, in_flight_cap};
@@ -30,12 +31,10 @@ pub(crate) use plan::{PoolSweepPlan, PoolSweepSetting, in_flight_cap};
 use crate::conditions::Conditions;
 use crate::context::{ScenarioContext, Variant};
 use crate::control::ControlRuntime;
+use crate::defaults::DEFAULTS;
 use crate::drivers::{Driver, round_trips};
 use crate::run_server::{RunServer, scenario_name};
 use crate::workloads::SqlWorkload;
-
-/// Name of a step's figure: round trips of the driver for each request, beyond those of the statement.
-const EXTRA_ROUND_TRIPS: &str = "extra_round_trips_per_request";
 
 /// Runs a sweep from flags to exit code.
 ///
@@ -64,7 +63,8 @@ impl Scenario for PoolSweepPlan<'_> {
 
     fn open(&self, bench: &mut Bench) -> anyhow::Result<Option<RunServer>> {
         let flags = self.flags;
-        RunServer::open(bench, &flags.target, &flags.driver, self.largest())
+        let server = RunServer::open(bench, &flags.target, &flags.driver, self.largest())?;
+        Ok(server.map(|server| server.among_hosts(bench, self.sharing.host, &self.planned())))
     }
 
     fn prepare(
@@ -81,24 +81,17 @@ impl Scenario for PoolSweepPlan<'_> {
         target: &mut RunServer,
         workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<()> {
+        self.sharing.start_workers(bench)?;
         let context = &mut target.context(bench, &self.flags.target, workload)?;
         let round_trips = round_trips(context, self)?;
         if self.flags.load.search.is_given() {
             return self.find_rates(context, &round_trips);
         }
-        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
-        context.bench.announce(self.total(), order.len());
-        for planned in order {
-            if context.bench.interrupted() {
-                break;
-            }
-            let step = self.step(planned);
-            let variant = self.settings[planned.setting].variant();
-            if let Some(index) = context.step(&step, variant)? {
-                add_round_trips(context.bench, index, round_trips.get(&variant.driver));
-            }
-        }
-        Ok(())
+        let steps = self.planned().steps;
+        context.bench.announce(self.total(), steps.len());
+        context.run_planned(steps, |bench, index, variant| {
+            add_round_trips(bench, index, round_trips.get(&variant.driver));
+        })
     }
 
     fn seeks_limit(&self) -> bool {
@@ -120,7 +113,7 @@ impl Scenario for PoolSweepPlan<'_> {
         if self.flags.load.search.is_given() {
             return found_rates(report);
         }
-        text::render(report, self)
+        text::render(report, self) + &self.sharing.told()
     }
 }
 
@@ -132,17 +125,19 @@ impl PoolSweepPlan<'_> {
         round_trips: &BTreeMap<Driver, f64>,
     ) -> anyhow::Result<()> {
         let load = &self.flags.load;
+        let (sought, held) = (&load.search.find_rate, (&load.step, DEFAULTS));
         let order = shuffled_steps(self.settings.len(), 1, self.seed);
         for (done, planned) in order.iter().enumerate() {
             let setting = self.settings[planned.setting];
             let variant = setting.variant();
-            let mut search = context.search(&setting.name(), &load.search, &load.step);
-            while let Some(step) = search.next_step(context.bench, order.len() - done - 1) {
-                let plan = self.step_at(setting, step);
-                if let Some(index) = context.step_of_search(&mut search, &plan, variant)? {
+            let finder = RateFinder::begin(context.bench, &setting.name(), sought, held);
+            finder.search(context, order.len() - done - 1, |context, step| {
+                let index = context.step(&self.step_at(setting, step), variant)?;
+                if let Some(index) = index {
                     add_round_trips(context.bench, index, round_trips.get(&variant.driver));
                 }
-            }
+                Ok(index)
+            })?;
         }
         Ok(())
     }
@@ -206,7 +201,7 @@ pub(crate) mod tests {
             .parameter("users", 16)
             .parameter("hold", "0")
             .parameter("network_delay", "0s");
-        let mut step = crate::context::not_begun(&plan, String::new());
+        let mut step = plan.not_begun(String::new());
         step.repeat = repeat;
         step.end = StepEnd::Completed;
         step.window.measure_end_ns = step.window.measure_start_ns + 1_000_000_000;

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_cli::RateStep;
-use bench_cli::load::seed_or_drawn;
-use load_engine::{LoadPlan, PlannedStep, RuntimeKind, StepPlan, available_threads};
+use bench_cli::{RateStep, UsageError};
+use load_engine::{LoadPlan, PlannedStep, StepPlan, shuffled_steps};
 use serde_json::{Value, json};
 
 use super::SweepFlags;
@@ -13,6 +12,8 @@ use crate::conditions::{Conditions, hold_text};
 use crate::context::Variant;
 use crate::defaults::DEFAULTS;
 use crate::drivers::Driver;
+use crate::load_sharing::{LoadSharing, PlannedRun};
+use crate::run_server::scenario_name;
 use crate::workloads::WorkloadSelection;
 
 /// Smallest bound on requests in flight in an open loop. It is large enough that waits for a connection show
@@ -20,6 +21,11 @@ use crate::workloads::WorkloadSelection;
 const FEWEST_IN_FLIGHT: u64 = 1_024;
 /// Number of requests in flight for each connection of a large pool.
 const IN_FLIGHT_PER_CONNECTION: u64 = 8;
+/// Refusal of `--app-instances` beside a search for a rate.
+const NO_SIZE_FOUND: &str = "\
+--app-instances multiplies the pool size that a sweep recommends, and a search for a rate finds a rate \
+for each size and recommends none; sweep without --find-rate first, then search with --pool-sizes of \
+the size found";
 
 /// One setting of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,10 +94,12 @@ pub(crate) struct PoolSweepPlan<'a> {
     pub(crate) flags: &'a SweepFlags,
     /// Settings, each once: in order of conditions, then driver, then rising size.
     pub(crate) settings: Vec<PoolSweepSetting>,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub(crate) selection: WorkloadSelection,
     /// Seed of everything random.
     pub(crate) seed: u64,
+    /// Sharing of the load among processes.
+    pub(crate) sharing: LoadSharing,
 }
 
 impl<'a> PoolSweepPlan<'a> {
@@ -114,13 +122,42 @@ impl<'a> PoolSweepPlan<'a> {
                 }));
             }
         }
-        let seed = seed_or_drawn(flags.load.step.seed);
-        Ok(Self {
+        let (url, search) = (flags.target.url.as_deref(), &flags.load.search);
+        if search.is_given() && flags.app_instances.is_some() {
+            return Err(UsageError(NO_SIZE_FOUND.to_owned()).into());
+        }
+        let sharing = LoadSharing::new(&flags.sharing, url, search)?;
+        let seed = sharing.seed(flags.load.step.seed);
+        let plan = Self {
             flags,
             settings,
             selection: WorkloadSelection::new(&flags.target.workload, seed)?,
             seed,
-        })
+            sharing,
+        };
+        plan.check_shares()?;
+        Ok(plan)
+    }
+
+    /// Refuses more processes than the smallest setting has connections or users.
+    fn check_shares(&self) -> Result<(), UsageError> {
+        let sizes = self.flags.pool_sizes.0.iter().copied();
+        let loads = self.settings.iter().map(|setting| self.load(*setting));
+        let users = loads.map(|load| load.sessions()).min();
+        self.sharing.check(
+            (sizes.min().unwrap_or(u64::MAX), "--pool-sizes"),
+            (users.unwrap_or(u64::MAX), "--users"),
+        )
+    }
+
+    /// Plans all steps in their order, and when each starts where several hosts make the load.
+    pub(crate) fn planned(&self) -> PlannedRun {
+        let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
+        let steps = order.into_iter().map(|planned| {
+            let variant = self.settings[planned.setting].variant();
+            (variant, self.step(planned))
+        });
+        self.sharing.planned(steps.collect())
     }
 
     /// Returns the drivers, each once, in the order of [`PoolSweepPlan::settings`].
@@ -202,10 +239,7 @@ impl<'a> PoolSweepPlan<'a> {
                 .parameter("rate_per_s", *rate_per_s)
                 .parameter("users", size),
         };
-        if step.runtime == RuntimeKind::PerCore {
-            // Each worker thread has a pool of its own, which needs at least one connection.
-            step.threads = available_threads().min(size as usize);
-        }
+        self.sharing.limit_threads(&mut step, size);
         step
     }
 
@@ -252,6 +286,9 @@ impl<'a> PoolSweepPlan<'a> {
         }
         config.extend(flags.target.config());
         config.extend(self.selection.config());
+        let (name, texts) = (scenario_name("sweep"), self.selection.texts());
+        self.sharing
+            .add_to(&mut config, name, || self.planned(), &texts);
         config
     }
 }
@@ -266,78 +303,4 @@ fn texts<T: ToString>(all: &[T]) -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use bench_report::Parameter;
-    use clap::Parser as _;
-
-    use super::*;
-    use crate::cli::{PoolBenchCli, PoolBenchCommand};
-
-    pub(in crate::sweep) fn flags(args: &str) -> SweepFlags {
-        let words = ["db-pool-bench", "sweep"]
-            .into_iter()
-            .chain(args.split_whitespace());
-        let PoolBenchCommand::Sweep(flags) = PoolBenchCli::try_parse_from(words).unwrap().command
-        else {
-            panic!("a sweep was asked for");
-        };
-        *flags
-    }
-
-    fn step(args: &str, setting: usize) -> StepPlan {
-        PoolSweepPlan::new(&flags(args))
-            .unwrap()
-            .step(PlannedStep { setting, repeat: 1 })
-    }
-
-    #[test]
-    fn pools_are_contended_by_the_same_users_and_without_a_pool_the_users_are_swept() {
-        let args = "--pool-sizes 2,8 --driver deadpool,direct";
-        let closed = |setting| match step(args, setting).load {
-            LoadPlan::Closed { users, .. } => users,
-            LoadPlan::Open { .. } => panic!("no rate was given"),
-        };
-        assert_eq!([closed(0), closed(1)], [2, 8], "direct");
-        assert_eq!([closed(2), closed(3)], [16, 16], "deadpool");
-        assert_eq!(step(args, 2).parameters["pool_size"], Parameter::Integer(2));
-        assert!(!step(args, 0).parameters.contains_key("pool_size"));
-    }
-
-    #[test]
-    fn an_open_loop_has_far_more_in_flight_than_any_pool_holds() {
-        let cap = |setting| {
-            step(
-                "--pool-sizes 2,500 --driver deadpool,direct --rate 100",
-                setting,
-            )
-            .load
-            .sessions()
-        };
-        assert_eq!([cap(0), cap(1), cap(2), cap(3)], [2, 500, 1_024, 4_000]);
-    }
-
-    #[test]
-    fn per_core_no_thread_is_left_without_a_connection() {
-        assert_eq!(
-            step("--pool-sizes 1,64 --driver deadpool --runtime per-core", 0).threads,
-            1
-        );
-        assert!(step("--pool-sizes 1,64 --driver deadpool", 0).threads >= 1);
-    }
-
-    #[test]
-    fn sizes_are_crossed_with_every_hold_and_delay() {
-        let args = "--pool-sizes 2,4 --driver deadpool --hold 0,exp:5ms --network-delay 0,1ms";
-        let flags = flags(args);
-        let plan = PoolSweepPlan::new(&flags).unwrap();
-        let names: Vec<String> = plan.settings.iter().map(|s| s.name()).collect();
-        assert_eq!(names.len(), 8);
-        assert_eq!(names[0], "deadpool, pool of 2");
-        assert_eq!(names[7], "deadpool, pool of 4, hold exp:5ms, delay 1ms");
-    }
-
-    #[test]
-    fn flags_that_contradict_each_other_get_a_sentence() {
-        assert!(PoolSweepPlan::new(&flags("--table t --workload mixed")).is_err());
-    }
-}
+pub(super) mod tests;

@@ -5,20 +5,15 @@ mod check;
 mod describe;
 mod flags;
 mod query_template;
+mod server_connection;
 mod suggest;
 mod tables;
 
-use anyhow::Context as _;
-use bench_cli::{Exit, Interrupted, signals};
-use load_engine::Cancel;
+use bench_cli::Exit;
 
 pub(crate) use flags::{WorkloadCommand, WorkloadCommandFlags};
 
-use crate::control::ControlRuntime;
-use crate::server::ServerUnderTest;
-use crate::workloads::Schema;
-use pg_connect::Address;
-use pg_evidence::Client;
+use server_connection::ServerConnection;
 
 /// Runs a `workload` command from flags to exit code.
 ///
@@ -34,37 +29,4 @@ pub(crate) fn run(flags: &WorkloadCommandFlags) -> anyhow::Result<Exit> {
         WorkloadCommand::Suggest(flags) => suggest::run(flags),
     }?;
     Ok(Exit::Done)
-}
-
-/// Connection of a command to its server. Work on it ends if a signal is received.
-struct ServerConnection {
-    address: Address,
-    control: ControlRuntime,
-    client: Client,
-}
-
-impl ServerConnection {
-    /// Connects to `url`, with the name of `schema` in the application name.
-    fn begin(url: &str, schema: &Schema) -> anyhow::Result<Self> {
-        let address = ServerUnderTest::at(url)?.address;
-        let cancel = Cancel::new();
-        let signalled = cancel.clone();
-        signals::on_interrupt(move || signalled.cancel()).context("cannot follow signals")?;
-        let control =
-            ControlRuntime::new(cancel, &address, schema).context("cannot start a runtime")?;
-        let client = control.connect()?.ok_or(Interrupted)?;
-        Ok(Self {
-            address,
-            control,
-            client,
-        })
-    }
-
-    /// Runs `work` to its end.
-    ///
-    /// # Errors
-    /// Fails if a signal is received, or if the server stops answering.
-    fn run<T>(&self, work: impl Future<Output = T>) -> anyhow::Result<T> {
-        Ok(self.control.run(work)?.ok_or(Interrupted)?)
-    }
 }

@@ -14,7 +14,7 @@ const HEAVIEST: u32 = 1_000_000;
 /// Largest scale: keys of accounts are `int4`, and each step of the scale has 100,000 of them.
 const LARGEST_SCALE: u64 = 21_474;
 
-/// Workload of the requests.
+/// Workload that the requests execute.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Workload")]
 pub(crate) struct WorkloadFlags {
@@ -56,7 +56,7 @@ pub(crate) struct WorkloadFlags {
 pub(crate) struct ScriptFlag {
     /// Path of the script.
     pub(crate) file: PathBuf,
-    /// Weight relative to the other scripts.
+    /// Weight of the script, relative to the other scripts.
     pub(crate) weight: u32,
 }
 

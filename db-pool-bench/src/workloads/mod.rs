@@ -10,6 +10,7 @@ mod tables;
 mod user;
 mod workload;
 mod workload_setup;
+mod workload_text;
 
 pub(crate) use builtin::Builtin;
 pub(crate) use flags::{ScriptFlag, WorkloadFlags};
@@ -26,3 +27,4 @@ pub(crate) use user::{User, WorkloadConnection};
 pub(crate) use workload::WorkloadError;
 pub(crate) use workload::{ScriptEntry, SqlWorkload, WorkloadDraft};
 pub(crate) use workload_setup::WorkloadSetup;
+pub(crate) use workload_text::WorkloadText;

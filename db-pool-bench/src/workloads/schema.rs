@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use load_engine::WallTime;
 use tokio_postgres::Error;
 use tokio_postgres::error::{Severity, SqlState};
 
@@ -21,6 +22,8 @@ const LONGEST: usize = 63;
 /// Interval between two checks that the run's server sessions are gone.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: usize = 50;
+/// Time between two looks for a schema that another host makes.
+const AWAITED_EVERY: Duration = Duration::from_millis(200);
 
 /// Owner of the schema with a name, on a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +112,23 @@ impl Schema {
             Some(row) if row.try_get::<_, String>(0)?.starts_with(MARK) => SchemaState::Ours,
             Some(_) => SchemaState::Foreign,
         })
+    }
+
+    /// Waits until it exists, made by this tool; returns false if it does not at `until`.
+    ///
+    /// # Errors
+    /// Fails with the server's error.
+    pub(crate) async fn await_made(&self, client: &Client, until: WallTime) -> Result<bool, Error> {
+        loop {
+            let is_late = WallTime::now() >= until;
+            if self.state(client).await? == SchemaState::Ours {
+                return Ok(true);
+            }
+            if is_late {
+                return Ok(false);
+            }
+            tokio::time::sleep(AWAITED_EVERY).await;
+        }
     }
 
     /// Creates the schema with tables like those of `pgbench -i`, with `scale` × 100,000 accounts.

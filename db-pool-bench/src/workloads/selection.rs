@@ -95,6 +95,17 @@ impl WorkloadSelection {
         }
     }
 
+    /// Returns the texts of its scripts.
+    pub(crate) fn texts(&self) -> String {
+        match &self.kind {
+            SelectedWorkload::Builtin(_) => String::new(),
+            SelectedWorkload::Scripts(entries) => {
+                let texts = entries.iter().map(|entry| entry.source.text.as_str());
+                texts.collect::<Vec<_>>().join("\0")
+            }
+        }
+    }
+
     /// Returns true if statements are prepared on each connection and stay there for later requests.
     pub(crate) fn prepares_statements(&self) -> bool {
         self.protocol == Protocol::Prepared

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use load_engine::{Failure, OperationId, OperationTable};
 
+use super::workload_text::CompiledFrom;
 use crate::connect::{InferredParameter, ParameterDescriber};
 use crate::failure::from_wire;
 use crate::protocol::Protocol;
@@ -53,6 +54,8 @@ pub(crate) struct SqlWorkload {
     pub(super) variables: VariableTable,
     operations: OperationTable,
     parts: Vec<String>,
+    /// What it was compiled from.
+    pub(super) source: CompiledFrom,
 }
 
 /// Compiled script of a mix.
@@ -117,7 +120,7 @@ pub(crate) enum WorkloadError {
 #[derive(Debug)]
 pub(crate) struct WorkloadDraft {
     protocol: Protocol,
-    entries: Vec<ScriptEntry>,
+    source: CompiledFrom,
     programs: Vec<Program>,
     variables: VariableTable,
 }
@@ -141,7 +144,11 @@ impl WorkloadDraft {
         } = compile(&sources, constants, seed, protocol.value_mode())?;
         Ok(Self {
             protocol,
-            entries,
+            source: CompiledFrom {
+                entries,
+                constants: constants.to_vec(),
+                seed,
+            },
             programs,
             variables,
         })
@@ -149,7 +156,7 @@ impl WorkloadDraft {
 
     /// Iterates over all statements, each with the file that contains it.
     pub(crate) fn statements(&self) -> impl Iterator<Item = (&str, &ScriptStatement)> {
-        let scripts = self.entries.iter().zip(&self.programs);
+        let scripts = self.source.entries.iter().zip(&self.programs);
         scripts.flat_map(|(entry, program)| {
             let file = entry.source.file.as_str();
             program.statements.iter().map(move |s| (file, s))
@@ -202,11 +209,12 @@ impl WorkloadDraft {
         self.finish(Vec::new())
     }
 
-    fn finish(self, kinds: Vec<Vec<ParameterType>>) -> SqlWorkload {
+    /// Finishes a workload whose statements have parameters of these types, each statement's in turn.
+    pub(super) fn finish(self, kinds: Vec<Vec<ParameterType>>) -> SqlWorkload {
         let mut kinds = kinds.into_iter();
         let (mut operations, mut parts) = (Vec::<String>::new(), Vec::new());
         let (mut scripts, mut statements) = (Vec::new(), Vec::new());
-        for (entry, mut program) in self.entries.into_iter().zip(self.programs) {
+        for (entry, mut program) in self.source.entries.iter().zip(self.programs) {
             let known = operations.iter().position(|name| *name == entry.operation);
             let operation = known.unwrap_or_else(|| {
                 operations.push(entry.operation.clone());
@@ -214,7 +222,7 @@ impl WorkloadDraft {
             });
             let compiled = std::mem::take(&mut program.statements);
             scripts.push(CompiledScript {
-                file: entry.source.file,
+                file: entry.source.file.clone(),
                 operation: OperationId::nth(operation),
                 weight: entry.weight,
                 program,
@@ -254,6 +262,7 @@ impl WorkloadDraft {
             variables: self.variables,
             operations: operations.into_iter().collect(),
             parts,
+            source: self.source,
         }
     }
 }
@@ -377,7 +386,7 @@ impl SqlWorkload {
 
 impl std::fmt::Display for WorkloadDraft {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for entry in &self.entries {
+        for entry in &self.source.entries {
             writeln!(f, "-- {}, weight {}", entry.label, entry.weight)?;
             writeln!(f, "{}", entry.source.text.trim_end())?;
         }

@@ -3,6 +3,7 @@
 
 use anyhow::Context as _;
 use bench_cli::{Remedy as _, UsageError};
+use load_engine::WallTime;
 use tokio_postgres::Error;
 
 use super::{
@@ -32,6 +33,8 @@ pub(crate) struct WorkloadSetup<'a> {
     pub(crate) schema: &'a Schema,
     /// True if the server is a throwaway one.
     pub(crate) throwaway: bool,
+    /// Instant until which another host may take to make the schema; absent where this run makes it.
+    pub(crate) made_by_other_until: Option<WallTime>,
     /// True as soon as the run's schema may exist and must be dropped.
     pub(crate) schema_begun: bool,
 }
@@ -48,7 +51,8 @@ impl WorkloadSetup<'_> {
         let Some(tables) = self.tables(selection)? else {
             return Ok(None);
         };
-        let made = self.schema_begun.then_some(self.schema);
+        let is_new = selection.needs_new_tables(self.throwaway);
+        let made = is_new.then_some(self.schema);
         let own_schema = made.or(selection.schema.as_ref());
         let verified = selection.compile_on(self.client, &tables, own_schema);
         match self.control.run(verified)? {
@@ -85,6 +89,9 @@ impl WorkloadSetup<'_> {
         }
         if !selection.needs_new_tables(self.throwaway) {
             return Ok(Some(Tables::at_scale(selection.scale)));
+        }
+        if let Some(until) = self.made_by_other_until {
+            return self.made_by_other(until);
         }
         self.schema_begun = true;
         let made = self.schema.create(self.client, selection.scale);
@@ -133,6 +140,37 @@ impl WorkloadSetup<'_> {
             TablesError::NoTable { .. } | TablesError::Empty(_) => where_absent.to_owned(),
         };
         Err(error).remedy(remedy)
+    }
+
+    /// Waits until `until` for the tables that worker 0 makes for all hosts.
+    fn made_by_other(&self, until: WallTime) -> anyhow::Result<Option<Tables>> {
+        let name = self.schema.name();
+        let awaited = self
+            .control
+            .run(self.schema.await_made(self.client, until))?;
+        match awaited.transpose() {
+            Ok(None) => Ok(None),
+            Ok(Some(true)) => {
+                let found = self.control.run(Tables::in_schema(self.client, name))?;
+                let remedy = "the same --start-at on all hosts, later by the time that --scale takes";
+                found
+                    .transpose()
+                    .or_else(|error| self.unread(error, remedy))
+            }
+            Ok(Some(false)) => Err(anyhow::anyhow!(
+                "worker 0, which makes the tables of all, had not made the schema {name} at {until}, \
+                 when the first step began"
+            ))
+            .remedy(
+                "start worker 0 with the same flags on the same database, and give all workers a \
+                 --start-at that leaves it the time to fill the tables",
+            ),
+            Err(error) => {
+                let failure = from_postgres(&error);
+                let what = format!("look for the schema {name}");
+                remedy::cannot(&what, &failure, Purpose::Checking, self.address)
+            }
+        }
     }
 
     /// Finds the tables that `workload init` created in `schema`. `None` if a signal is received.

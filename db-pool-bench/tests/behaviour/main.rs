@@ -45,4 +45,5 @@ mod session_settings;
 mod sweep;
 mod tls;
 mod wire;
+mod workers;
 mod workload;

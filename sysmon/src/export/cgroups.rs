@@ -1,9 +1,9 @@
 //! Exported metrics of control groups: use and limits.
 
-use host_metrics::metric::{cgroup, pressure};
 use host_metrics::source::cgroup::CgroupSample;
 
 use super::exposition::Families;
+use crate::metric::{cgroup, pressure};
 
 /// Adds the metrics of each group.
 pub(crate) fn families(groups: &[CgroupSample], out: &mut Families) {

@@ -4,21 +4,20 @@ use std::time::{Duration, SystemTime};
 
 use bench_report::Tool;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
-use host_metrics::source::gpu::GpuSample;
-use host_metrics::source::gpu::watch::GpuWatch;
 use host_metrics::source::{Gaps, HostSource, SourceOptions, Timed};
-use host_metrics::tick_schedule::TickSchedule;
-
-use crate::masking::MASKING;
-use crate::own_cost::OwnCost;
-use crate::sampler::DetailReader;
-use crate::settings::SamplingSettings;
 
 use super::exposition::{Families, Page};
 use super::monotonic::MonotonicTimes;
 use super::page_store::PageStore;
 use super::processes::ProcessExporter;
 use super::{cgroups, host};
+use crate::gpu::GpuSample;
+use crate::gpu::watch::GpuWatch;
+use crate::masking::MASKING;
+use crate::own_cost::OwnCost;
+use crate::sampler::DetailReader;
+use crate::settings::SamplingSettings;
+use crate::tick_schedule::TickSchedule;
 
 /// Time in nanoseconds for which readings of a GPU are exported while the driver has no newer ones.
 const GPU_FIGURES_LAST_NS: u64 = 5_000_000_000;

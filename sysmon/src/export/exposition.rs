@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use host_metrics::metric::{Metric, MetricKind};
+
+use crate::metric::{Metric, MetricKind};
 
 /// Units that OpenMetrics declares, by the ending of a metric's name.
 const UNITS: [&str; 6] = ["seconds", "bytes", "ratio", "celsius", "hertz", "watts"];

@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 
-use host_metrics::metric::{cpu, disk, gpu, host, memory, network, pressure};
 use host_metrics::source::HostSample;
 use host_metrics::source::cpu::CpuSample;
-use host_metrics::source::gpu::GpuSample;
 use host_metrics::source::sensor::SensorSample;
 
 use super::exposition::Families;
 use super::monotonic::MonotonicTimes;
+use crate::gpu::GpuSample;
+use crate::metric::{cpu, disk, gpu, host, memory, network, pressure};
 
 /// Adds all metrics of the machine for which the sample has values.
 pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out: &mut Families) {

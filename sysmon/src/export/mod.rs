@@ -24,15 +24,14 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use anyhow::Context as _;
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _, UsageError, output};
-use host_metrics::source::gpu::nvml::NvmlDriver;
-use host_metrics::source::gpu::watch::GpuWatch;
-
-use crate::settings::SamplingSettings;
-
 use exporter::Exporter;
 use flags::ExportFlags;
 use page_store::PageStore;
 use server::{PATH, PageServer};
+
+use crate::gpu::nvml::NvmlDriver;
+use crate::gpu::watch::GpuWatch;
+use crate::settings::SamplingSettings;
 
 /// Serves this machine's metrics as the flags say, until a signal is received.
 ///

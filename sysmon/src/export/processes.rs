@@ -6,15 +6,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use host_metrics::follow::{
-    FollowOptions, MOST_MEMBERS, ProcessLookup, ProcessUse, StartTracker, TargetTrees, select_top,
-};
-use host_metrics::metric::process;
-use host_metrics::source::process::{
-    FaultCounters, ProcessDetail, ProcessFields, ProcessId, ProcessSample,
-};
+use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 
 use super::exposition::Families;
+use crate::follow::{
+    FaultCounters, FollowOptions, MOST_MEMBERS, ProcessLookup, ProcessUse, StartTracker,
+    TargetTrees, select_top,
+};
+use crate::metric::process;
 
 /// Half-life in seconds of the CPU time that counts as recent: a process that is busy now ranks above one
 /// that was busy earlier.

@@ -11,12 +11,12 @@ use bench_cli::output::Output;
 use bench_cli::progress::Progress;
 use bench_report::Report;
 use bench_report::clock::monotonic_ns;
-use host_metrics::source::gpu::nvml::NvmlDriver;
-use host_metrics::source::gpu::watch::GpuWatch;
 use nix::sys::signal::SigSet;
 
 use super::flags::RecordFlags;
 use crate::command::{self, CommandError, RunningCommand};
+use crate::gpu::nvml::NvmlDriver;
+use crate::gpu::watch::GpuWatch;
 use crate::marks::MarksFile;
 use crate::recording::{LiveRecording, UNFINISHED};
 use crate::render;

@@ -1,6 +1,5 @@
 //! Recording that was read from its report or from its raw samples.
 
-use host_metrics::metric::Unit;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use super::{Pattern, SeriesSummary};
 use crate::marks::{self, ActiveRecording};
+use crate::metric::Unit;
 use crate::recording::UNFINISHED;
 use crate::stream::paths;
 
@@ -52,7 +52,7 @@ pub(crate) struct SummaryRow {
     pub(crate) name: String,
     /// Labels that distinguish the series from others of the same name.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Unit of its figures.
+    /// Unit of the figures.
     pub(crate) unit: &'static str,
     /// Summary figures.
     #[serde(flatten)]

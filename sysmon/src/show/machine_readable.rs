@@ -2,10 +2,10 @@
 //! digits.
 
 use anyhow::Context as _;
-use host_metrics::metric::Unit;
 use serde::Serialize;
 
 use super::{LoadedRecording, SeriesPair, SeriesSummary};
+use crate::metric::Unit;
 
 /// Returns one recording as CSV, with a line for each series.
 ///

@@ -10,6 +10,8 @@ mod pattern;
 mod raw;
 mod scale;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::path::PathBuf;
@@ -76,63 +78,81 @@ pub(crate) enum ShowFormat {
     Json,
 }
 
+/// Output of one call.
+#[derive(Debug, PartialEq, Eq)]
+enum Rendered {
+    /// Text for people, which is coloured on a terminal.
+    Text(String),
+    /// CSV or JSON, which is printed as it is.
+    Data(String),
+}
+
 /// Shows the recordings that the flags name.
 ///
 /// # Errors
 /// When a recording cannot be read, or none of its series is selected.
 pub(crate) fn show(flags: &ShowFlags) -> anyhow::Result<Exit> {
+    match rendered(flags, terminal_columns())? {
+        Rendered::Text(text) => output::show(&text)?,
+        Rendered::Data(text) => output::print(&text)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Renders the recordings that the flags name, for a terminal of this width.
+fn rendered(flags: &ShowFlags, columns: Option<usize>) -> anyhow::Result<Rendered> {
     let wanted = Pattern::new(&flags.series);
     let load = |place| locate::load(place, &wanted, flags.points);
     match locate::find(&flags.recordings, flags.alone)?.as_slice() {
         [one] => {
             let loaded = load(one)?;
             some_series(&[&loaded], &wanted)?;
-            show_one(&loaded, flags)?;
+            render_one(&loaded, flags, columns)
         }
-        [_, _] if flags.points => {
-            return Err(UsageError(
-                "--points cannot be used with two recordings".to_owned(),
-            ))
-            .remedy("name one of them");
-        }
+        [_, _] if flags.points => Err(UsageError(
+            "--points cannot be used with two recordings".to_owned(),
+        ))
+        .remedy("name one of them"),
         [first, second] => {
             let (first, second) = (load(first)?, load(second)?);
             some_series(&[&first, &second], &wanted)?;
-            show_two(&first, &second, flags)?;
+            render_two(&first, &second, flags, columns)
         }
         more => {
             let sentence = format!("{} recordings are named; two is the most", more.len());
-            return Err(UsageError(sentence)).remedy("name one, or two to see side by side");
+            Err(UsageError(sentence)).remedy("name one, or two to see side by side")
         }
     }
-    Ok(Exit::Done)
 }
 
-fn show_one(loaded: &LoadedRecording, flags: &ShowFlags) -> anyhow::Result<()> {
+fn render_one(
+    loaded: &LoadedRecording,
+    flags: &ShowFlags,
+    columns: Option<usize>,
+) -> anyhow::Result<Rendered> {
     let all = !flags.series.is_empty();
-    match (flags.format, flags.points) {
-        (ShowFormat::Text, false) => output::show(&text::one(loaded, all, terminal_columns())),
-        (ShowFormat::Text, true) => output::show(&text::points(loaded, terminal_columns())),
-        (ShowFormat::Csv, false) => output::print(&machine_readable::csv_of_one(loaded)?),
-        (ShowFormat::Csv, true) => output::print(&machine_readable::csv_of_points(loaded)?),
-        (ShowFormat::Json, _) => output::print(&machine_readable::json_of_one(loaded)?),
-    }
+    Ok(match (flags.format, flags.points) {
+        (ShowFormat::Text, false) => Rendered::Text(text::one(loaded, all, columns)),
+        (ShowFormat::Text, true) => Rendered::Text(text::points(loaded, columns)),
+        (ShowFormat::Csv, false) => Rendered::Data(machine_readable::csv_of_one(loaded)?),
+        (ShowFormat::Csv, true) => Rendered::Data(machine_readable::csv_of_points(loaded)?),
+        (ShowFormat::Json, _) => Rendered::Data(machine_readable::json_of_one(loaded)?),
+    })
 }
 
-fn show_two(
+fn render_two(
     first: &LoadedRecording,
     second: &LoadedRecording,
     flags: &ShowFlags,
-) -> anyhow::Result<()> {
+    columns: Option<usize>,
+) -> anyhow::Result<Rendered> {
     let all = !flags.series.is_empty();
     let pairs = pairs(&first.series, &second.series);
-    match flags.format {
-        ShowFormat::Text => {
-            output::show(&text::two(first, second, &pairs, all, terminal_columns()))
-        }
-        ShowFormat::Csv => output::print(&machine_readable::csv_of_two(&pairs)?),
-        ShowFormat::Json => output::print(&machine_readable::json_of_two(first, second, &pairs)?),
-    }
+    Ok(match flags.format {
+        ShowFormat::Text => Rendered::Text(text::two(first, second, &pairs, all, columns)),
+        ShowFormat::Csv => Rendered::Data(machine_readable::csv_of_two(&pairs)?),
+        ShowFormat::Json => Rendered::Data(machine_readable::json_of_two(first, second, &pairs)?),
+    })
 }
 
 /// Fails if no series is selected: an empty table would look as if nothing had been recorded.

@@ -1,7 +1,8 @@
 //! Multiples of units, chosen so that figures need few digits.
 
 use bench_cli::table::three_digits;
-use host_metrics::metric::Unit;
+
+use crate::metric::Unit;
 
 /// Multiples of a unit, each with its symbol, in ascending order.
 type Sizes = &'static [(f64, &'static str)];

@@ -1,6 +1,5 @@
 //! Text of recordings: tables for people.
 
-use host_metrics::metric::Unit;
 use std::collections::BTreeMap;
 
 use bench_cli::table::{Table, duration_ns, paragraph, ratio, three_digits};
@@ -8,6 +7,7 @@ use bench_report::Series;
 
 use super::scale::scale;
 use super::{LoadedRecording, SeriesPair, SeriesSummary, SummaryRow};
+use crate::metric::Unit;
 use crate::render;
 
 /// Text shown if a recording does not have the series, or if the figure has no meaning.

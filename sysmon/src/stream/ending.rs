@@ -2,7 +2,7 @@
 
 /// End of a file of raw samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// The file was closed, so no sample is missing.
     Closed,
     /// The file was not closed, and ends with a complete batch: the recorder was killed between two batches,

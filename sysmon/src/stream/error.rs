@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use arrow_schema::ArrowError;
 
+/// Free space of a disk, in bytes, that is left for the report and for other programs.
+pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
+
 /// Reason why raw samples could not be written or read.
 #[derive(Debug, thiserror::Error)]
-pub enum StreamError {
+pub(crate) enum StreamError {
     /// The file cannot be created or written.
     #[error("cannot write raw samples to {path}: {source}", path = path.display())]
     Write {
@@ -22,7 +25,7 @@ pub enum StreamError {
          last {least} are left free",
         path = path.display(),
         left = left_bytes >> 20,
-        least = super::file::LEFT_FREE_BYTES >> 20,
+        least = LEFT_FREE_BYTES >> 20,
     )]
     NearlyFull {
         /// File that was being written.

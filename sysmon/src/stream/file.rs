@@ -12,11 +12,10 @@ use arrow_schema::SchemaRef;
 use nix::sys::statvfs::{Statvfs, fstatvfs, statvfs};
 
 use super::columns::Columns;
+use super::error::LEFT_FREE_BYTES;
 use super::sample::RawSample;
 use super::{RawHeader, StreamError};
 
-/// Free space of a disk, in bytes, that is left for the report and for other programs.
-pub(super) const LEFT_FREE_BYTES: u64 = 64 << 20;
 /// Free space in bytes that must be available before another file is begun on a disk that was full. With
 /// less, it would soon be full again.
 const FREE_AGAIN_BYTES: u64 = 2 * LEFT_FREE_BYTES;

@@ -11,7 +11,7 @@ pub(super) const SCHEMA_KEY: &str = "schema";
 
 /// Metadata of one file of raw samples. All files of a recording have the same metadata, except for `part`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawHeader {
+pub(crate) struct RawHeader {
     /// Id of the run, as in its report.
     pub run_id: String,
     /// Name and version of the program that wrote the file.
@@ -30,7 +30,7 @@ pub struct RawHeader {
 
 impl RawHeader {
     /// Creates the metadata for the first file of the recording that `report` describes.
-    pub fn new(report: &Report, interval_ns: u64) -> Self {
+    pub(crate) fn new(report: &Report, interval_ns: u64) -> Self {
         Self {
             run_id: report.run_id.clone(),
             tool: format!("{} {}", report.tool.name, report.tool.version),

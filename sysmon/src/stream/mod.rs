@@ -27,17 +27,21 @@ pub(crate) mod flags;
 mod header;
 mod message;
 mod outage;
-pub mod paths;
+pub(crate) mod paths;
 mod reader;
 mod report;
 mod rotation;
-pub mod sample;
+pub(crate) mod sample;
+#[cfg(test)]
+mod whole_file;
 mod writer;
 
-pub use ending::Ending;
-pub use error::StreamError;
-pub use header::RawHeader;
-pub use reader::{RawPoint, RawRecording, read};
+pub(crate) use ending::Ending;
+pub(crate) use error::StreamError;
+pub(crate) use header::RawHeader;
+pub(crate) use reader::RawPoint;
 pub(crate) use reader::{RawReader, RawRow};
-pub use rotation::Rotation;
-pub use writer::RawWriter;
+pub(crate) use rotation::Rotation;
+#[cfg(test)]
+pub(crate) use whole_file::read;
+pub(crate) use writer::RawWriter;

@@ -14,12 +14,12 @@ pub(crate) const EXTENSION: &str = "arrows";
 const DIGITS: usize = 6;
 
 /// Returns the path of the only file of a recording without rotation, from the path of its report.
-pub fn single(report: &Path) -> PathBuf {
+pub(crate) fn single(report: &Path) -> PathBuf {
     with_suffix(report, EXTENSION)
 }
 
 /// Returns the path of the file with this number in a rotated recording.
-pub fn part(report: &Path, number: u64) -> PathBuf {
+pub(crate) fn part(report: &Path, number: u64) -> PathBuf {
     with_suffix(report, &format!("{number:0DIGITS$}.{EXTENSION}"))
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn pattern(report: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If the directory cannot be listed.
-pub fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn files(report: &Path) -> io::Result<Vec<PathBuf>> {
     let single = Some(single(report)).filter(|file| file.exists());
     let parts = parts(report)?;
     Ok(single

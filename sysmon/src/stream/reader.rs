@@ -1,6 +1,6 @@
 //! Reader of raw samples in a file that was closed, was cut short, or is still being written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -20,65 +20,13 @@ use super::message::{self, NextMessage};
 
 /// One reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RawPoint {
+pub(crate) struct RawPoint {
     /// End of the tick of the reading, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
     /// Value of the reading.
     pub value: f64,
     /// Largest error of the value; absent if the value is exact.
     pub error: Option<f64>,
-}
-
-/// Readings of one series, in order of time.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct RawSeries {
-    /// Name of the series, as in `cpu.user_ratio`.
-    pub name: String,
-    /// Labels that distinguish the series from others of the same name.
-    pub labels: BTreeMap<String, String>,
-    /// Readings of the series.
-    pub points: Vec<RawPoint>,
-}
-
-/// Content of a file of raw samples.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RawRecording {
-    /// Metadata of the file.
-    pub header: RawHeader,
-    /// Series in order of name and labels.
-    pub series: Vec<RawSeries>,
-    /// How the file ends.
-    pub ending: Ending,
-}
-
-/// Reads a whole file into memory, which takes 32 bytes for each reading. `RawReader` takes less.
-///
-/// A file without its end is read as far as possible; [`RawRecording::ending`] tells that.
-///
-/// # Errors
-/// If the file cannot be read, or contains no raw samples.
-pub fn read(path: &Path) -> Result<RawRecording, StreamError> {
-    let mut reader = RawReader::open(path)?;
-    let mut places: HashMap<String, HashMap<String, usize>> = HashMap::new();
-    let mut series: Vec<RawSeries> = Vec::new();
-    while let Some(batch) = reader.next_batch()? {
-        for row in batch.rows() {
-            let known = places.get(row.series).and_then(|of| of.get(row.labels));
-            let place = known.copied().unwrap_or_else(|| {
-                series.push(row.named());
-                let of = places.entry(row.series.to_owned()).or_default();
-                of.insert(row.labels.to_owned(), series.len() - 1);
-                series.len() - 1
-            });
-            series[place].points.push(row.point);
-        }
-    }
-    series.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
-    Ok(RawRecording {
-        header: reader.header().clone(),
-        series,
-        ending: reader.ending(),
-    })
 }
 
 /// Reader of a file, batch by batch. A batch has at most a second of the recording.
@@ -236,14 +184,6 @@ impl RawRow<'_> {
     pub(crate) fn labels(&self) -> BTreeMap<String, String> {
         // Labels that this program did not write are ignored.
         serde_json::from_str(self.labels).unwrap_or_default()
-    }
-
-    fn named(&self) -> RawSeries {
-        RawSeries {
-            name: self.series.to_owned(),
-            labels: self.labels(),
-            points: Vec::new(),
-        }
     }
 }
 

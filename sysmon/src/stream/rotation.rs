@@ -10,7 +10,7 @@ use super::{RawHeader, StreamError, paths};
 
 /// Size and age at which a file is closed and the next one begun. Without both, the recording has one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rotation {
+pub(crate) struct Rotation {
     /// Size in bytes at which a file is closed.
     pub size_bytes: Option<u64>,
     /// Age of a file's first sample at which the file is closed, in nanoseconds.

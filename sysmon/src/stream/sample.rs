@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use host_metrics::figure::{FigureValue, Figures, Labels};
-use host_metrics::follow::Follower;
+use host_metrics::rate_window::FigureValue;
 
+use crate::figure::{Figures, Labels};
+use crate::follow::Follower;
 use crate::label_text::label_text;
 use crate::process_history::ProcessFollower;
 
@@ -14,7 +15,7 @@ const MOST_REMEMBERED: usize = 4096;
 
 /// Readings of one tick.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct RawSample {
+pub(crate) struct RawSample {
     /// End of the tick, in nanoseconds of the monotonic clock.
     pub at_ns: u64,
     /// A row for each reading.
@@ -23,7 +24,7 @@ pub struct RawSample {
 
 /// One reading of a tick.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SampleRow {
+pub(crate) struct SampleRow {
     /// Name of the series.
     pub series: &'static str,
     /// Labels of the series as a JSON object.

@@ -47,7 +47,7 @@ impl WriterState {
 
 /// Handle of the thread that writes raw samples.
 #[derive(Debug)]
-pub struct RawWriter {
+pub(crate) struct RawWriter {
     samples: Option<Sender<RawSample>>,
     ended: Receiver<()>,
     shared: Arc<WriterState>,
@@ -60,7 +60,7 @@ impl RawWriter {
     ///
     /// # Errors
     /// If the file cannot be created, or if the operating system has no thread left.
-    pub fn start(
+    pub(crate) fn start(
         report: &Path,
         header: RawHeader,
         rotation: Rotation,
@@ -105,7 +105,7 @@ impl RawWriter {
 
     /// Passes the readings of one tick to the thread, without waiting. If the queue is full, or if the thread
     /// has failed, the readings are dropped and counted.
-    pub fn hand_in(&mut self, sample: RawSample) {
+    pub(crate) fn hand_in(&mut self, sample: RawSample) {
         let rows = sample.rows.len();
         if rows == 0 {
             return;
@@ -122,13 +122,13 @@ impl RawWriter {
 
     /// Waits until the thread has written its queue and closed its file. Gives up after some time if the disk
     /// does not answer.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.samples = None;
         self.closed = self.ended.recv_timeout(CLOSE_WITHIN) != Err(RecvTimeoutError::Timeout);
     }
 
     /// Returns the number of ticks whose readings were dropped.
-    pub fn dropped_samples(&self) -> u64 {
+    pub(crate) fn dropped_samples(&self) -> u64 {
         self.dropped_samples
     }
 
@@ -153,7 +153,7 @@ impl RawWriter {
     }
 
     /// Returns the error after which no raw samples are written any more; `None` if there is none.
-    pub fn failure(&self) -> Option<&StreamError> {
+    pub(crate) fn failure(&self) -> Option<&StreamError> {
         self.shared.failure.get()
     }
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use bench_report::Report;
-use host_metrics::follow::FollowOptions;
 
 use super::cgroups::{MIB, after_each, following, gaps, last, record, uses, version_two};
 use super::tree::put;
+use crate::follow::FollowOptions;
 use crate::masking::target;
 
 /// Returns all readings of a group's figure, in order.

@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
+use bench_report::Report;
+use host_metrics::source::Roots;
+
 use super::tree::{put, report_of, sample_later};
+use crate::follow::FollowOptions;
 use crate::recording::LiveRecording;
 use crate::render;
 use crate::settings::SamplingSettings;
-use bench_report::Report;
-use host_metrics::follow::FollowOptions;
-use host_metrics::source::Roots;
 
 pub(super) const MIB: u64 = 1 << 20;
 

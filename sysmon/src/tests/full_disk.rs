@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
+use bench_report::{Report, Tool};
+use host_metrics::rate_window::FigureValue;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use test_support::eventually;
+
+use super::own_process::in_own_process;
 use crate::label_text::label_text;
 use crate::recording::LiveRecording;
 use crate::settings::SamplingSettings;
 use crate::stream::sample::{RawSample, SampleRow};
 use crate::stream::{Ending, RawHeader, RawWriter, Rotation, paths, read};
-use bench_report::{Report, Tool};
-use host_metrics::figure::FigureValue;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use test_support::eventually;
-
-use super::own_process::in_own_process;
 
 const MOST_BYTES: u64 = 100_000;
 const SECOND_NS: u64 = 1_000_000_000;

@@ -4,21 +4,22 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use bench_report::{Report, Tool};
+use host_metrics::source::process::ProcessFields;
+use host_metrics::source::{KernelUnits, Roots};
+
+use crate::derive::gpu_figures;
 use crate::export::exporter::Exporter;
 use crate::export::exposition::{Families, Page, PageFormat};
 use crate::export::host;
 use crate::export::page_store::PageStore;
+use crate::figure::{Figure, Figures};
+use crate::follow::FollowOptions;
+use crate::gpu::{GpuBusy, GpuError, GpuMemory, GpuSample};
 use crate::recording::LiveRecording;
 use crate::render;
 use crate::sampler::MachineSampler;
 use crate::settings::SamplingSettings;
-use bench_report::{Report, Tool};
-use host_metrics::derive::gpu_figures;
-use host_metrics::figure::{Figure, Figures};
-use host_metrics::follow::FollowOptions;
-use host_metrics::source::gpu::{GpuBusy, GpuError, GpuMemory, GpuSample};
-use host_metrics::source::process::ProcessFields;
-use host_metrics::source::{KernelUnits, Roots};
 
 fn write(root: &Path, files: &[(&str, &str)]) {
     for (path, text) in files {
@@ -125,7 +126,7 @@ fn a_recording_has_the_series_that_it_had() {
     let (_, process) = sampler.follower().unwrap().live().next().unwrap();
     lines.extend(process.latest().map(|(name, reading)| {
         let mut figures = Figures::default();
-        figures.put(name, Some(reading));
+        figures.put_labelled(name, &[], Some(reading));
         figures.iter().map(line).collect()
     }));
     lines.sort();

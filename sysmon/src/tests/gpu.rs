@@ -5,14 +5,15 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bench_report::clock::monotonic_ns;
+use bench_report::{Report, Series, Tool, WarningCode};
+use host_metrics::source::{Gaps, Roots};
+
+use crate::gpu::watch::GpuWatch;
+use crate::gpu::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
 use crate::recording::LiveRecording;
 use crate::render;
 use crate::settings::SamplingSettings;
-use bench_report::clock::monotonic_ns;
-use bench_report::{Report, Series, Tool, WarningCode};
-use host_metrics::source::gpu::watch::GpuWatch;
-use host_metrics::source::gpu::{GpuBusy, GpuDriver, GpuError, GpuMemory, GpuSample};
-use host_metrics::source::{Gaps, Roots};
 
 /// Far longer than any machine needs; a test that waits longer has found a hang.
 const HANG: Duration = Duration::from_mins(1);

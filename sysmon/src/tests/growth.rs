@@ -1,10 +1,11 @@
 //! Tests of series that grow and that do not, as a recording stores them: rolled up to a bounded number of
 //! points. There are sixty series of each kind. The rule itself is tested in `statistics`.
 
+use bench_report::{GrowthVerdict, Series};
+use host_metrics::rate_window::FigureValue;
+
 use crate::growth::{GrowthThreshold, growing};
 use crate::rolling::{POINTS, Rolling};
-use bench_report::{GrowthVerdict, Series};
-use host_metrics::figure::FigureValue;
 
 const SECOND_NS: u64 = 1_000_000_000;
 const HALF_AN_HOUR_S: u32 = 1800;

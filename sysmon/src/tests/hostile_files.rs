@@ -8,20 +8,21 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use super::files::{FILES, LATER_STAT, VERSION_ONE, VERSION_TWO};
-use crate::masking::{MASKING, target};
-use crate::process_history::{ProcessFollower, process_series};
 use harm::Harm;
 use host_metrics::CommandLine;
-use host_metrics::derive::Derivation;
-use host_metrics::figure::{Figure, Figures};
-use host_metrics::follow::{FollowOptions, Follower, ProcessLookup};
 use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId};
 use host_metrics::source::{
     Gaps, HostSample, HostSource, KernelUnits, ReadSpan, Roots, SourceOptions, Timed,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+
+use super::files::{FILES, LATER_STAT, VERSION_ONE, VERSION_TWO};
+use crate::derive::Derivation;
+use crate::figure::{Figure, Figures};
+use crate::follow::{FollowOptions, Follower, ProcessLookup};
+use crate::masking::{MASKING, target};
+use crate::process_history::{ProcessFollower, process_series};
 
 const UNITS: KernelUnits = KernelUnits {
     tick_ns: 10_000_000,

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use bench_report::{Report, WarningCode};
+use host_metrics::source::{KernelUnits, Roots};
+
 use super::tree::{put, report_of, sample_later};
+use crate::follow::FollowOptions;
 use crate::recording::LiveRecording;
 use crate::settings::SamplingSettings;
-use bench_report::{Report, WarningCode};
-use host_metrics::follow::FollowOptions;
-use host_metrics::source::{KernelUnits, Roots};
 
 const UNITS: KernelUnits = KernelUnits {
     tick_ns: 10_000_000,

@@ -14,3 +14,4 @@ mod memory;
 mod own_process;
 mod samples;
 mod tree;
+mod unreadable_process;

@@ -6,18 +6,19 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::label_text::label_text;
-use crate::stream::sample::{RawSample, SampleRow};
-use crate::stream::{Ending, RawHeader, RawReader, RawWriter, Rotation, StreamError, paths, read};
 use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int32Type;
 use arrow_ipc::reader::StreamReader;
 use bench_report::clock::ClockAnchor;
 use bench_report::{Report, Tool, WarningCode};
-use host_metrics::figure::FigureValue;
+use host_metrics::rate_window::FigureValue;
 use nix::sys::stat::Mode;
 use test_support::eventually;
+
+use crate::label_text::label_text;
+use crate::stream::sample::{RawSample, SampleRow};
+use crate::stream::{Ending, RawHeader, RawReader, RawWriter, Rotation, StreamError, paths, read};
 
 const BEGAN_NS: u64 = 1_000_000_000;
 const SECOND_NS: u64 = 1_000_000_000;

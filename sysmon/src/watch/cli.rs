@@ -1,8 +1,8 @@
 //! Flags of `sysmon watch`.
 
 use clap::Args;
-use host_metrics::follow::FollowOptions;
 
+use crate::follow::FollowOptions;
 use crate::sampling_flags::BasicFlags;
 
 /// Text below the flags in `--help`.

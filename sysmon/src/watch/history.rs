@@ -1,10 +1,10 @@
 //! Figures of the last minutes for sparklines. Memory is bounded for any interval: time is divided into slots
 //! of a second or an interval, whichever is longer, and only the peak of each slot is kept.
 
-use host_metrics::metric::{disk, gpu, network, pressure};
 use std::collections::{BTreeMap, VecDeque};
 
 use super::latest::LatestFigures;
+use crate::metric::{disk, gpu, network, pressure};
 
 /// Number of slots that are kept of each sparkline.
 pub(crate) const SLOTS: usize = 600;
@@ -160,13 +160,13 @@ fn traces(machine: &LatestFigures, cores: Option<u64>) -> Vec<(Trend, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_metrics::figure::Figures;
+    use crate::figure::Figures;
 
     const S: u64 = 1_000_000_000;
 
     fn busy(value: Option<f64>) -> LatestFigures {
         let mut figures = Figures::default();
-        figures.put("cpu.busy_ratio", value);
+        figures.put_labelled("cpu.busy_ratio", &[], value);
         let mut machine = LatestFigures::default();
         machine.take(0, figures);
         machine

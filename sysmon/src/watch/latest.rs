@@ -1,9 +1,9 @@
 //! Newest figures of the machine, by name and label.
 
-use host_metrics::metric::{cgroup, cpu, memory};
 use std::collections::BTreeMap;
 
-use host_metrics::figure::{Figures, Labels};
+use crate::figure::{Figures, Labels};
+use crate::metric::{cgroup, cpu, memory};
 
 /// Time in nanoseconds for which the newest figures of a GPU are shown. Its driver is read twice a second or
 /// less.
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn in_a_container_the_limit_is_what_there_is_to_use() {
         let in_container = machine(|f| {
-            f.put("cpu.busy_ratio", Some(0.1));
-            f.put("memory.used_ratio", Some(0.2));
-            f.put("memory.total_bytes", Some(1000_u64));
+            f.put_labelled("cpu.busy_ratio", &[], Some(0.1));
+            f.put_labelled("memory.used_ratio", &[], Some(0.2));
+            f.put_labelled("memory.total_bytes", &[], Some(1000_u64));
             for (name, value) in [
                 ("cgroup.cpu.quota_cores", 0.5),
                 ("cgroup.cpu.used_ratio", 0.9),
@@ -159,9 +159,9 @@ mod tests {
         assert_eq!(in_container.memory(), used(0.8, Some(100.0)));
 
         let without_limit = machine(|f| {
-            f.put("cpu.busy_ratio", Some(0.1));
-            f.put("memory.used_ratio", Some(0.2));
-            f.put("memory.total_bytes", Some(1000_u64));
+            f.put_labelled("cpu.busy_ratio", &[], Some(0.1));
+            f.put_labelled("memory.used_ratio", &[], Some(0.2));
+            f.put_labelled("memory.total_bytes", &[], Some(1000_u64));
             for (name, value) in [
                 ("cgroup.cpu.quota_cores", 2.0),
                 ("cgroup.cpu.used_ratio", 0.3),
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_limit_of_which_the_use_is_not_told_has_no_use() {
         let group = machine(|f| {
-            f.put("cpu.busy_ratio", Some(0.1));
+            f.put_labelled("cpu.busy_ratio", &[], Some(0.1));
             let own = [("cgroup", "own")];
             f.put_labelled("cgroup.cpu.quota_cores", &own, Some(0.5));
         });
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn what_was_not_read_is_absent_but_a_gpu_is_read_less_often() {
         let mut machine = machine(|f| {
-            f.put("cpu.busy_ratio", Some(0.1));
+            f.put_labelled("cpu.busy_ratio", &[], Some(0.1));
             let gpu = [("gpu", "0"), ("name", "Made-up")];
             f.put_labelled("gpu.utilisation_ratio", &gpu, Some(0.5));
         });
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn cores_are_in_order_of_their_numbers() {
         let machine = machine(|f| {
-            f.put("cpu.busy_ratio", Some(0.5));
+            f.put_labelled("cpu.busy_ratio", &[], Some(0.5));
             for core in ["0", "1", "10", "2"] {
                 f.put_labelled("cpu.busy_ratio", &[("core", core)], Some(0.5));
             }

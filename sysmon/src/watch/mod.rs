@@ -10,7 +10,7 @@ pub(crate) mod keys;
 pub(crate) mod latest;
 pub(crate) mod model;
 pub(crate) mod process;
-pub mod screen;
+mod screen;
 #[cfg(test)]
 mod tests;
 pub(crate) mod view;
@@ -23,25 +23,24 @@ use anyhow::Context as _;
 use bench_cli::{Exit, Remedy as _, UsageError};
 use bench_report::Environment;
 use bench_report::clock::{monotonic_ns, process_cpu_ns};
-use host_metrics::derive::RateWindow;
-use host_metrics::figure::Period;
+use cli::WatchFlags;
+use host_metrics::rate_window::{Period, RateWindow};
 use host_metrics::source::Gaps;
-use host_metrics::source::gpu::nvml::NvmlDriver;
-use host_metrics::source::gpu::watch::GpuWatch;
-use host_metrics::tick_schedule::TickSchedule;
+use keys::KeyAction;
+use model::{Model, SampleUpdate, ViewInfo, WatchCost};
 use nix::sys::signal::Signal;
+use process::ProcessView;
 use ratatui::crossterm::event as terminal;
+use screen::Screen;
+use view::palette::Palette;
 
+use crate::gpu::nvml::NvmlDriver;
+use crate::gpu::watch::GpuWatch;
 use crate::own_cost::OwnCost;
 use crate::sampler::MachineSampler;
 use crate::settings::SamplingSettings;
 use crate::signals::{BlockedSignals, SignalEvent};
-use cli::WatchFlags;
-use keys::KeyAction;
-use model::{Model, SampleUpdate, ViewInfo, WatchCost};
-use process::ProcessView;
-use screen::Screen;
-use view::palette::Palette;
+use crate::tick_schedule::TickSchedule;
 
 /// Shortest interval: nobody can read faster changes, and the kernel counts CPU time in ticks of 10 ms.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(200);

@@ -1,11 +1,12 @@
 //! State of the live view: newest figures, last minutes, processes, and the order and filter that the user
 //! chose. It does not depend on the terminal.
 
+use host_metrics::source::process::ProcessFields;
+
 use super::history::History;
 use super::latest::LatestFigures;
 use super::process::{ProcessView, Sort};
-use host_metrics::figure::Figures;
-use host_metrics::source::process::ProcessFields;
+use crate::figure::Figures;
 
 /// Length of the longest filter, in characters.
 const FILTER_CHARS: usize = 64;

@@ -1,11 +1,11 @@
 //! Processes with their newest figures, and the orders in which they are shown.
 
-use host_metrics::metric::process;
 use std::cmp::{Ordering, Reverse};
 
-use host_metrics::follow::FollowedProcess;
 use host_metrics::source::process::ProcessId;
 
+use crate::follow::FollowedProcess;
+use crate::metric::process;
 use crate::process_history::ProcessHistory;
 
 /// Name of the series of CPU time, in cores.

@@ -25,7 +25,7 @@ static OURS: AtomicBool = AtomicBool::new(false);
 
 /// Terminal in raw mode until this value is dropped.
 #[derive(Debug)]
-pub struct Screen {
+pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     /// Holds back log messages, which would damage the screen. They are printed after the terminal was
     /// restored.
@@ -37,7 +37,7 @@ impl Screen {
     ///
     /// # Errors
     /// If the terminal cannot be switched, or does not report its size.
-    pub fn enter() -> io::Result<Self> {
+    pub(crate) fn enter() -> io::Result<Self> {
         give_back_on_panic();
         // Created before the terminal is switched, so that dropping it after an error restores the terminal.
         let stdout = BufWriter::with_capacity(FRAME_BYTES, stdout());
@@ -53,7 +53,7 @@ impl Screen {
     ///
     /// # Errors
     /// If the terminal accepts no more output.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Frame)) -> io::Result<()> {
         self.terminal.draw(render).map(drop)
     }
 

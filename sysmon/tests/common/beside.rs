@@ -5,8 +5,6 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bench_report::{Report, Series, Tool};
-use host_metrics::follow::{FollowOptions, ProcessTarget};
-use host_metrics::source::process::ProcessFields;
 use sysmon::recording::LiveRecording;
 use sysmon::settings::SamplingSettings;
 
@@ -86,20 +84,6 @@ impl Beside {
 
 fn read(counters: &[Counter]) -> Vec<f64> {
     counters.iter().map(|counter| counter()).collect()
-}
-
-/// Returns settings that record this machine and these processes, with these fields.
-pub fn following(pids: &[u32], fields: ProcessFields) -> SamplingSettings {
-    let target =
-        |pid: &u32| -> ProcessTarget { sysmon::masking::target(&format!("pid:{pid}")).unwrap() };
-    SamplingSettings {
-        follow: Some(FollowOptions {
-            targets: pids.iter().map(target).collect(),
-            fields,
-            ..FollowOptions::default()
-        }),
-        ..SamplingSettings::host()
-    }
 }
 
 /// Returns the sum of a rate over time: each of its points covers the time since the last point with a

@@ -7,6 +7,7 @@
     clippy::print_stdout
 )]
 
+pub mod arrows;
 pub mod beside;
 pub mod counters;
 pub mod load;

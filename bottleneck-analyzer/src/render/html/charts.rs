@@ -3,6 +3,7 @@
 use bench_report::{Latency, Operation, Step};
 
 use super::data::{Chart, ChartBand, ChartLine, PageCharts, four_digits};
+use super::search_charts::search_charts;
 use super::time_charts::{TimeAxis, marks, time_charts};
 use crate::assessment::{Assessment, ComponentKind};
 use crate::requests::{self, PercentileFn};
@@ -16,6 +17,7 @@ pub(super) fn all_charts(run: &RunReports, assessment: &Assessment) -> PageChart
     let mut charts = time_charts(run, &axis);
     for source in run.benches() {
         charts.extend(sweep_charts(source));
+        charts.extend(search_charts(source));
         charts.extend(connection_chart(source));
     }
     charts.extend(percentiles(run, assessment));

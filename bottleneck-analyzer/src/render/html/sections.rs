@@ -9,6 +9,7 @@ use crate::assessment::{
     TimeModel,
 };
 use crate::figures::{duration_ns, percent, plain, rate, share};
+use crate::rate_search;
 use crate::render::operating_point;
 use crate::render::terminal::{self, measured, weight};
 use crate::requests::slowest;
@@ -225,8 +226,11 @@ pub(super) fn caches(run: &RunReports) -> Markup {
             h3 { "Cache, setting by setting" }
             div.scroll { table {
                 thead { tr { th scope="col" { "Setting" } th scope="col" { "Throughput" } th scope="col" { "Hit ratio" } th scope="col" { "p99" } th scope="col" { "Evicted" } } }
-                tbody { @for step in &source.report.steps { tr {
-                    td { (sweep::describe_setting(step)) @if step.repeat > 0 { " (again)" } }
+                tbody { @for (index, step) in source.report.steps.iter().enumerate() { tr {
+                    td {
+                        (sweep::describe_setting(step)) @if step.repeat > 0 { " (again)" }
+                        @if let Some(verdict) = rate_search::verdict(&source.report, index) { " " span.quiet { (verdict) } }
+                    }
                     td { (rate(step.throughput_per_s())) span.bar.wide aria-hidden="true" { span style={ "width:" (format!("{:.1}", 100.0 * step.throughput_per_s() / fastest)) "%" } {} } }
                     td.number { (step.figures.get("hit_ratio").map_or("–".to_owned(), |r| percent(*r))) }
                     td.number { (slowest(step, |h| h.percentiles_ns.p99).map_or("–".to_owned(), |s| s.shown())) }

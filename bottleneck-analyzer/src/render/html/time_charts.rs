@@ -1,8 +1,9 @@
 //! Charts over time of the benches and of the machine, which zoom together.
 
-use bench_report::Series;
+use bench_report::{Series, Step};
 
 use super::data::{Chart, ChartBand, ChartLine, ChartMark, four_digits};
+use crate::rate_search;
 use crate::requests;
 use crate::run_reports::RunReports;
 use crate::source_report::SourceReport;
@@ -169,13 +170,21 @@ fn break_at_pauses(line: &mut ChartLine) {
 
 fn step_bands(run: &RunReports, axis: &TimeAxis) -> Vec<ChartBand> {
     let sources = run.benches();
-    let steps = sources.flat_map(|source| source.report.steps.iter().map(move |s| (source, s)));
+    let steps = sources.flat_map(|source| {
+        let steps = source.report.steps.iter().enumerate();
+        steps.map(move |(index, step)| (source, index, step))
+    });
+    let label = |source: &SourceReport, index: usize, step: &Step| {
+        let verdict = rate_search::verdict(&source.report, index);
+        let verdict = verdict.map_or(String::new(), |verdict| format!(" ({verdict})"));
+        format!("{}: {}{verdict}", source.title(), step.name)
+    };
     steps
-        .filter(|(_, step)| step.window.end_ns > 0)
-        .map(|(source, step)| ChartBand {
+        .filter(|(.., step)| step.window.end_ns > 0)
+        .map(|(source, index, step)| ChartBand {
             from: axis.seconds(step.window.measure_start_ns),
             to: axis.seconds(step.window.measure_end_ns),
-            label: format!("{}: {}", source.title(), step.name),
+            label: label(source, index, step),
         })
         .collect()
 }

@@ -4,7 +4,8 @@
 //! tenth of the thread's time. Reads `net_output_bytes`, less the answers to the load. The cost is the
 //! thread's time outside of commands × other clients' share of the bytes.
 
-use super::{MATTERS, clients};
+use super::clients;
+use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;

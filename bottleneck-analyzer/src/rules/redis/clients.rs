@@ -19,6 +19,8 @@ use crate::figures::{bytes, duration_ns, plain, share};
 use crate::finding_draft::FindingDraft;
 use crate::redis::RedisEvidence;
 
+use super::materiality::MATTERS;
+
 /// Share of `maxclients` that is connected. The rule fires from this share on.
 const NEARLY_ALL: f64 = 0.90;
 /// New connections per call of the load. From this ratio on, the load does not keep its connections.
@@ -113,7 +115,7 @@ fn churn(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclusio
     let connecting_ns = parts.map_or(0.0, |parts| parts.connect_mean_ns);
     let impact = server.share_of_response(connecting_ns);
     let evidence = server.evidence("connections_received");
-    let ours = impact >= super::MATTERS;
+    let ours = impact >= MATTERS;
     let bound = if ours { CHURN } else { CHURN_OF_OTHERS };
     if came < bound * server.calls {
         let statement = format!(
@@ -207,7 +209,7 @@ fn monitors(bench: &BenchFacts<'_>, server: &RedisEvidence<'_>, out: &mut Conclu
     let counts = of_kind(server, "monitor").filter_map(|(_, row)| row.figures.get("clients"));
     let count: f64 = counts.sum();
     let taken = server.cost_of_others_bytes();
-    let taken = taken.filter(|taken| *taken >= super::MATTERS);
+    let taken = taken.filter(|taken| *taken >= MATTERS);
     let busy = server.busy_ratio();
     let kind = if taken.is_some() || busy.is_some_and(|busy| busy >= BUSY) {
         FindingKind::Problem

@@ -7,7 +7,8 @@
 
 use bench_report::EvidenceRow;
 
-use super::{MATTERS, saving};
+use super::materiality::MATTERS;
+use super::saving;
 use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;

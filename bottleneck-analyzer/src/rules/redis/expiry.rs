@@ -4,7 +4,7 @@
 //! time or of the thread. Reads `expire_cycle_cpu_ms` and `expire_cap_reached`. Searches that reached their
 //! time limit count as pieces of 25 ms in the M/G/1 queue.
 
-use super::MATTERS;
+use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;

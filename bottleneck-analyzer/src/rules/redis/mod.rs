@@ -7,6 +7,7 @@ mod clients;
 mod commands;
 mod expiry;
 mod join_repeats;
+mod materiality;
 mod no_cpu;
 mod outliers;
 mod paused;
@@ -19,9 +20,6 @@ use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;
 use crate::redis::RedisEvidence;
 use crate::run_facts::RunFacts;
-
-/// Share of the mean response time or of the capacity. From this share on, avoidable time is a problem.
-const MATTERS: f64 = 0.10;
 
 /// Rule that checks one repeat of a bench.
 type RedisRule = fn(&BenchFacts<'_>, &RedisEvidence<'_>, &mut Conclusions);

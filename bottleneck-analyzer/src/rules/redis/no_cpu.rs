@@ -4,7 +4,7 @@
 //! machine has while the machine has room. Reads `main_thread_ready_s` and `cores_allowed` of the server, and
 //! the machine's CPU.
 
-use super::MATTERS;
+use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind, ImpactOf};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;

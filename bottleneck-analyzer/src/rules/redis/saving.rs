@@ -8,7 +8,7 @@
 
 use bench_report::{EvidenceRow, Series};
 
-use super::MATTERS;
+use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;

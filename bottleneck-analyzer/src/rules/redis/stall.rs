@@ -4,7 +4,7 @@
 //! it. It is a symptom if a slow command, a fork or the append-only file took half of the pause. The wait of
 //! calls is the wait for one piece of work of this length (M/G/1).
 
-use super::MATTERS;
+use super::materiality::MATTERS;
 use crate::assessment::{Confidence, FindingKind};
 use crate::bench_facts::BenchFacts;
 use crate::conclusions::Conclusions;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bench_report::Latency;
+use bench_report::histogram::Percentiles;
 
 /// Bound on latency or errors.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,17 +26,6 @@ pub enum Objective {
         below: f64,
     },
 }
-
-/// Percentiles that an objective may name, with their quantiles. The names are those of the report.
-const PERCENTILES: [(&str, f64); 7] = [
-    ("p50", 0.5),
-    ("p75", 0.75),
-    ("p90", 0.9),
-    ("p95", 0.95),
-    ("p99", 0.99),
-    ("p999", 0.999),
-    ("p9999", 0.9999),
-];
 
 impl Objective {
     /// Returns true if these figures keep the objective. Returns false if the figure is unknown: no
@@ -84,8 +74,9 @@ impl FromStr for Objective {
             return Ok(Self::Errors { below });
         }
         let plain = figure.replace('.', "");
-        let known = PERCENTILES.iter().find(|(name, _)| *name == plain);
-        let (name, quantile) = *known.ok_or_else(form)?;
+        let mut known = Percentiles::LEVELS.into_iter();
+        let known = known.find(|(name, _)| *name == plain);
+        let (name, quantile) = known.ok_or_else(form)?;
         let below = crate::flags::duration(bound).map_err(|_| form())?;
         Ok(Self::Latency {
             name,

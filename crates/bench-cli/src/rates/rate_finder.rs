@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bench_report::{FoundRate, Recommendation, Step, StepEnd, TriedRate};
+use bench_report::{FoundRate, RateVerdict, Recommendation, Step, StepEnd, TriedRate};
 use load_engine::StepPlan;
 
 use crate::bench::Bench;
@@ -51,12 +51,10 @@ impl RateStep {
     }
 }
 
-/// Search under one setting. To use it, run the step that [`RateFinder::next_step`] returns, pass
-/// its position in the report to [`RateFinder::record`], and repeat until no step is returned.
+/// Search under one setting.
 #[derive(Debug)]
 pub struct RateFinder {
     objectives: Vec<Objective>,
-    repeats: u64,
     warmup: Duration,
     /// Length of a step's measured part, unless a low rate needs a longer one.
     measure: Duration,
@@ -86,15 +84,13 @@ impl RateFinder {
         let enough = |measure: Duration| (needed / measure.as_secs_f64()).ceil();
         let lowest = LOWEST_PER_S.max(enough(longest));
         let start = START_PER_S.max(enough(measure));
-        let repeats = flags.repeats(defaults);
         let finder = Self {
             objectives: objectives.to_vec(),
-            repeats,
             warmup: flags.warmup(defaults),
             measure,
             longest,
             needed,
-            search: RateSearch::new(start, (lowest, HIGHEST_PER_S), repeats),
+            search: RateSearch::new(start, (lowest, HIGHEST_PER_S), flags.repeats(defaults)),
             failures: 0,
             place: bench.report.summary.found_rates.len(),
         };
@@ -103,9 +99,35 @@ impl RateFinder {
         finder
     }
 
+    /// Runs one step after the other, until the search has ended or the run was interrupted.
+    /// `searches_after` is the number of searches that follow, for the remaining time. `run` runs a
+    /// step and returns its position in the report. It returns `None` if the step did not begin:
+    /// because of a signal, or because it could not, which a failed step in the report then says.
+    ///
+    /// # Errors
+    /// Fails if `run` fails.
+    pub fn search<C: AsMut<Bench>>(
+        mut self,
+        context: &mut C,
+        searches_after: usize,
+        mut run: impl FnMut(&mut C, RateStep) -> anyhow::Result<Option<usize>>,
+    ) -> anyhow::Result<()> {
+        while let Some(step) = self.next_step(context.as_mut(), searches_after) {
+            let place = context.as_mut().report.steps.len();
+            let ran = run(context, step)?;
+            let bench = context.as_mut();
+            let left_out = (bench.report.steps.len() > place).then_some(place);
+            match ran.or(left_out) {
+                Some(index) => self.record(bench, index),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the step to run next, and sets the remaining time in `bench`. `None` if the search
     /// has ended, or if the run was interrupted.
-    pub fn next_step(&self, bench: &mut Bench, searches_after: usize) -> Option<RateStep> {
+    fn next_step(&self, bench: &mut Bench, searches_after: usize) -> Option<RateStep> {
         let rate_per_s = self.search.next_rate()?;
         if bench.interrupted() || self.failures >= FAILURES {
             return None;
@@ -126,12 +148,9 @@ impl RateFinder {
 
     /// Judges the step at position `index` of the report, which must be that of
     /// [`RateFinder::next_step`]. Saves the result so far.
-    pub fn record(&mut self, bench: &mut Bench, index: usize) {
-        let Some(rate_per_s) = self.search.next_rate() else {
-            return;
-        };
-        let is_known = self.search.tried().iter().any(|tried| tried.step == index);
-        let Some(step) = bench.report.steps.get(index).filter(|_| !is_known) else {
+    fn record(&mut self, bench: &mut Bench, index: usize) {
+        let (rate, step) = (self.search.next_rate(), bench.report.steps.get(index));
+        let (Some(rate_per_s), Some(step)) = (rate, step) else {
             return;
         };
         let warnings: Vec<_> = bench.warnings_about(index).collect();
@@ -160,7 +179,7 @@ impl RateFinder {
         let mut found = FoundRate {
             subject: subject.to_owned(),
             objectives: self.objectives.iter().map(ToString::to_string).collect(),
-            repeats: self.repeats,
+            repeats: search.repeats(),
             held_per_s: search.held(),
             broken_per_s: search.broken().map(|tried| tried.rate_per_s),
             end: search.end(),
@@ -173,11 +192,13 @@ impl RateFinder {
 }
 
 /// Returns the found rate as a recommendation, with the interval from the highest rate that held to
-/// the lowest that broke.
+/// the lowest that broke. A step at the rate that held, which the generator spoilt, is none of
+/// those that it rests on.
 fn recommendation(found: &FoundRate, steps: &[Step]) -> Recommendation {
     let held = found.held_per_s;
     let tried = found.steps.iter();
-    let at_held = tried.filter(|tried| Some(tried.rate_per_s) == held);
+    let at_held =
+        tried.filter(|tried| Some(tried.rate_per_s) == held && tried.verdict == RateVerdict::Held);
     let at_held: Vec<usize> = at_held.map(|tried| tried.step).collect();
     let throughputs = at_held.iter().filter_map(|index| steps.get(*index));
     let throughputs: Vec<f64> = throughputs.map(Step::throughput_per_s).collect();

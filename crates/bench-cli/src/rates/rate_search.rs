@@ -68,6 +68,11 @@ impl RateSearch {
         self.tried.push(tried);
     }
 
+    /// Returns the number of steps in which the answer must hold.
+    pub(crate) fn repeats(&self) -> u64 {
+        self.repeats
+    }
+
     /// Returns the steps made so far with their rates and verdicts, in order.
     pub(crate) fn tried(&self) -> &[TriedRate] {
         &self.tried

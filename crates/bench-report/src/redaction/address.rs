@@ -7,26 +7,27 @@ use regex::Regex;
 
 use super::names::{self, Naming};
 use super::options;
-use super::pattern;
+use super::pattern::pattern;
 use super::shell::blank_separated;
 use super::spans::Spans;
 use super::token;
 use super::word_list::contains;
 
-/// `user:password@tcp(host)/db` of Go, `user:password@host`, `thin:user/password@//host` of Oracle.
+/// Addresses without a scheme: `user:password@tcp(host)/db` of Go, `user:password@host`, and
+/// `thin:user/password@//host` of Oracle.
 static BARE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?:^|[\s"'`=,(])(?:jdbc:oracle:\w+:([^\s/@"']+)/|(?://)?([^\s:/@"'=(,]*):)([^\s"']+)@[\w\[(/\-]"#,
     )
 });
 
-/// Words before the colon that are no user.
+/// Words before a colon that are not the name of a user.
 const NO_USER: &str = "npm workspace mailto acct sip sips xmpp link file patch";
 
-/// Users of `https://user@host` that everybody knows.
+/// Users of `https://user@host` that are public knowledge and need no mask.
 const OPEN_USERS: &str = "git anonymous guest hg svn";
 
-/// Parameters that hold no secret, in small letters without `_` and `-`.
+/// Names of parameters that hold no secret, in lower case without `_` and `-`.
 const OPEN_PARAMETERS: &str = "sslmode ssl sslrootcert sslcert sslnegotiation tls host hostaddr port user username dbname \
     database db applicationname appname connecttimeout sockettimeout sockettimeoutms \
     connecttimeoutms timeout timeoutms targetsessionattrs loadbalancehosts options searchpath \
@@ -46,8 +47,8 @@ const OPEN_PARAMETERS: &str = "sslmode ssl sslrootcert sslcert sslnegotiation tl
     xamzsignedheaders sv se st sp sr spr expires ref branch tag path package arch os repo \
     utmsource utmmedium utmcampaign";
 
-/// Marks secrets in addresses. `argument`: the text is one argument of a command line, where an
-/// address may have blanks in its password.
+/// Marks the secrets in addresses of `text`. `argument` is true if the text is one argument of a
+/// command line, in which a password may contain blanks.
 pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     paths(text, out);
     if !text.contains(['@', ':']) {
@@ -68,7 +69,8 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     }
 }
 
-/// The word's end; in quotes the end is where they close.
+/// Returns the end of the address: the closing quote if the address is in quotes, else the end of
+/// the word.
 fn end_of(text: &str, colon: usize, argument: bool) -> usize {
     let rest = &text[colon..];
     let scheme = scheme_before(text, colon).map_or(colon, |scheme| scheme.start);
@@ -80,7 +82,7 @@ fn end_of(text: &str, colon: usize, argument: bool) -> usize {
     let word = &rest[..blank];
     let length = match quoted {
         Some(quoted) => quoted,
-        // The password of an argument may have blanks in it.
+        // In an argument, blanks may be part of the password.
         None if argument && matches!(before, None | Some('=')) && !word.contains('@') => {
             let next = rest[3..].find("://").map_or(rest.len(), |next| next + 3);
             rest[..next].rfind('@').map_or(blank, |at| {
@@ -101,7 +103,7 @@ fn scheme_before(text: &str, colon: usize) -> Option<Range<usize>> {
     (length > 0).then_some(colon - length..colon)
 }
 
-/// Marks secrets of a whole address, blanks included.
+/// Marks the secrets of a text that is one address, blanks included.
 pub(super) fn mark_whole(text: &str, out: &mut Spans) {
     if let Some(colon) = text.find("://")
         && let Some(scheme) = scheme_before(text, colon)
@@ -110,8 +112,8 @@ pub(super) fn mark_whole(text: &str, out: &mut Spans) {
     }
 }
 
-/// Marks what is secret in the address with this scheme that ends at `end`. One address may be a
-/// parameter of another; what is nested deeper than anybody writes is marked as a whole.
+/// Marks the secrets of the address that has this scheme and ends at `end`. An address may be a
+/// parameter of another one. One that is nested deeper than anybody writes is masked as a whole.
 fn url(text: &str, scheme: Range<usize>, end: usize, out: &mut Spans) {
     const DEEPEST: usize = 4;
     let mut scheme = scheme;
@@ -134,8 +136,8 @@ fn url(text: &str, scheme: Range<usize>, end: usize, out: &mut Spans) {
     }
 }
 
-/// The user and the password that are to be masked, and where the host begins. A password may have
-/// `@`, `/`, `?` and `#` in it: what stands before the last `@` is taken.
+/// Returns the range of user and password to mask, if there is one, and the start of the host. A
+/// password may contain `@`, `/`, `?` and `#`, so everything before the last `@` belongs to it.
 fn user_info(rest: &str, scheme: &str) -> (Option<Range<usize>>, usize) {
     let scheme = scheme.to_ascii_lowercase();
     let is_web = ["http", "https", "ws", "wss"]
@@ -147,7 +149,7 @@ fn user_info(rest: &str, scheme: &str) -> (Option<Range<usize>>, usize) {
     let host = user_end.map_or(0, |at| at + 1);
     let last = rest.rfind('@');
     let mut hosts = first[host..].split(',');
-    // A list of hosts may as well be a password with a comma in it, where an `@` follows.
+    // What looks like a list of hosts may be a password with a comma, if an `@` follows.
     let odd_host = !hosts.all(is_host_and_port) || (last > user_end && first[host..].contains(','));
     let colon = first.find(':');
     let with_password = match (colon, user_end) {
@@ -166,13 +168,14 @@ fn user_info(rest: &str, scheme: &str) -> (Option<Range<usize>>, usize) {
         })
     };
     let hidden_user = |user: &str| is_web && !contains(OPEN_USERS, user);
-    // Where the last `@` may be either the password's or a parameter's, nothing of either is shown.
+    // The last `@` may belong to the password or to a parameter. If that is ambiguous, both are
+    // masked.
     let ambiguous = last.is_some_and(in_query) && !is_web;
     if let Some(colon) = colon.filter(|_| with_password || ambiguous) {
         let end = match last.filter(|at| *at > colon) {
             Some(at) if in_query(at) => rest.len(),
             Some(at) => at,
-            // Cut off within the password.
+            // The text was cut off within the password.
             None => authority,
         };
         let whole = end > authority || user_end == Some(end);
@@ -189,7 +192,7 @@ fn user_info(rest: &str, scheme: &str) -> (Option<Range<usize>>, usize) {
     }
     match (user_end, last.filter(|at| !in_query(*at))) {
         (Some(end), _) => (hidden_user(&rest[..end]).then_some(0..end), host),
-        // `host:80/…@`, `host.name/…@`: most likely a part of the path.
+        // In `host:80/…@` and `host.name/…@` the `@` most likely belongs to the path.
         (None, Some(at)) if colon.is_some() => (Some(authority + 1..at), authority),
         (None, Some(at)) if is_web && !first.contains('.') && first != "localhost" => {
             (Some(0..at), at + 1)
@@ -204,14 +207,15 @@ fn is_host_and_port(host: &str) -> bool {
         return true;
     };
     let port = port.trim_end_matches([')', ',', ';', '.', '"', '\'', '>', '}', ':']);
-    // As a text for people writes it: `ws://host:port/path`.
+    // Documentation writes `ws://host:port/path`.
     if port.eq_ignore_ascii_case("port") {
         return true;
     }
     (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Marks the values of parameters after `?`, `#` or `&`, unless they are known to hold no secret.
+/// Marks the values of parameters after `?`, `#` or `&`, except for those that are known to hold no
+/// secret.
 fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
     let shown = &text[range.clone()];
     let query = shown.find(['?', '#']);
@@ -237,8 +241,8 @@ fn parameters(text: &str, range: Range<usize>, out: &mut Spans) {
     }
 }
 
-/// Marks the segments of a path that a name before them announces as a secret, as in
-/// `/t/X/channel`, and random ones behind the version of an interface: `/v3/X`.
+/// Marks segments of a path that are secrets: those after a name that announces a secret, as in
+/// `/t/X/channel`, and random ones after a version, as in `/v3/X`.
 fn segments(text: &str, range: Range<usize>, out: &mut Spans) {
     let mut at = range.start;
     let (mut announced, mut versioned) = (false, false);
@@ -265,7 +269,7 @@ fn is_open(key: &str, value: &str) -> bool {
         return true;
     }
     if name.is_empty() {
-        // A page's fragment or a switch, as in `?wsdl`.
+        // A word without `=` is the fragment of a page or a switch, such as `?wsdl`.
         let word = value.to_ascii_lowercase();
         return contains(OPEN_PARAMETERS, &word);
     }
@@ -276,7 +280,7 @@ fn is_open(key: &str, value: &str) -> bool {
     number && names::naming(key) == Naming::Harmless
 }
 
-/// Addresses without a scheme.
+/// Marks the secrets in addresses without a scheme.
 fn bare(text: &str, out: &mut Spans) {
     for captures in BARE.captures_iter(text) {
         let Some(secret) = captures.get(3) else {
@@ -291,7 +295,7 @@ fn bare(text: &str, out: &mut Spans) {
     }
 }
 
-/// Paths with parameters: `/socket?ticket=…`.
+/// Marks the secrets in the parameters of paths: `/socket?ticket=…`.
 fn paths(text: &str, out: &mut Spans) {
     if !text.contains('?') {
         return;

@@ -1,4 +1,4 @@
-//! Reads a command line word by word and finds the secrets in it.
+//! Search for secrets in a command line, word by word.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,46 +25,46 @@ const STORING: &str =
 /// Options whose value is the secret in such a command; `v` and `b` are `-v` and `-b`.
 const STORED: &str = "value body data string string-value plaintext literal from-literal text v b";
 
-/// Ends of words whose value follows them in a command line.
+/// Endings of words that announce a secret as the next word, although the words are no options.
 const SPELT_OUT: &str = "password passphrase passwd requirepass masterauth secretkey accesskey \
     authtoken sessiontoken apikey userpw ownerpw rootpw psk";
 
 /// Number of words of a command that are kept: the first ones tell its task.
 const MOST_WORDS: usize = 16;
 
-/// Goes through the words of one command after the other.
+/// Reader of the words of one command, in order.
 #[derive(Debug)]
 pub(super) struct CommandReader {
     mode: ReadMode,
     program: Option<Arc<ProgramForms>>,
-    /// The program, or one that it runs, is not known.
+    /// True if the program, or one that it runs, is unknown.
     unknown: bool,
-    /// Meaning that the next word may have.
+    /// Possible meanings of the next word.
     pending: Vec<PendingValue>,
-    /// The first words that were no options.
+    /// First words that were not options, in lower case.
     words: Vec<String>,
-    /// Number of words of each form of words that have matched so far.
+    /// For each form of words, the number of its leading words that have appeared so far.
     reached: Vec<usize>,
     next: NextWord,
-    /// A password is set: it is among the words that follow.
+    /// True if the command sets a password, which is then one of the following words.
     sets_password: bool,
 }
 
-/// Kind of text that the words are.
+/// Kind of text that the words come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadMode {
     /// Text that may quote a command line.
     Text,
     Command,
-    /// A command line in which one command reads a secret that another one prints.
+    /// Command line in which one command prints a secret and another one reads it.
     Piped,
 }
 
-/// Kind of the next word, as the option before it tells.
+/// Kind of the next word, given by the option before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextWord {
     Word,
-    /// A digest, or a number of something.
+    /// A digest, or an identifier.
     Digest,
     /// A script for a shell.
     Script,
@@ -73,7 +73,7 @@ enum NextWord {
 #[derive(Debug, Clone, Copy)]
 enum PendingValue {
     Secret(Style),
-    /// A secret unless it is a path or a number.
+    /// A secret, unless the word is a path or a number.
     Reference,
 }
 
@@ -91,7 +91,7 @@ impl CommandReader {
         }
     }
 
-    /// Another command begins.
+    /// Begins a new command.
     pub(super) fn end_command(&mut self) {
         *self = Self::new(self.mode);
     }
@@ -121,7 +121,7 @@ impl CommandReader {
         self.commands() && (self.program.is_none() || self.is(ProgramKind::Runs))
     }
 
-    /// Reads the next word and marks what is secret in it.
+    /// Reads the next word and marks the secrets in it.
     pub(super) fn read(&mut self, word: &str, out: &mut Spans) {
         if !self.pending.is_empty() && matches!(word, "=" | ":") {
             return;
@@ -137,11 +137,12 @@ impl CommandReader {
             for secret in pending.iter().filter_map(|pending| pending.find(word)) {
                 out.add(secret);
             }
-            // `--secret dbPassword X`: that was a switch, and its word announces the next.
+            // In `--secret dbPassword X` the option is a switch, and the word after it announces
+            // the secret.
             if self.commands() && spells_out(word) {
                 self.pending.push(PendingValue::Secret(Style::Whole));
             }
-            // `-uapp -pX`: what seemed to announce a value did not, and an option follows.
+            // In `-uapp -pX` the first option already has its value, and another option follows.
             if word.starts_with('-') {
                 self.option(word, out);
             }
@@ -150,7 +151,7 @@ impl CommandReader {
         }
     }
 
-    /// Reads an option; whether it was one.
+    /// Reads an option. Returns true if the word was one.
     fn option(&mut self, word: &str, out: &mut Spans) -> bool {
         let own = self.program.clone();
         let own = own.iter().flat_map(|program| &program.options);
@@ -180,7 +181,8 @@ impl CommandReader {
         true
     }
 
-    /// Notes an option after which words come that are no values of it: `dscl . -passwd PATH X`.
+    /// Notes an option that begins a form of words: the words after it are not its values, as in
+    /// `dscl . -passwd PATH X`. Returns true if the word is such an option.
     fn leads(&mut self, word: &str) -> bool {
         let Some(program) = self.program.clone() else {
             return false;
@@ -197,8 +199,8 @@ impl CommandReader {
         leads
     }
 
-    /// Reads an option of a command that stores a secret, as `gh secret set NAME --body X`; returns
-    /// true if it has the secret.
+    /// Reads an option of a command that stores a secret, such as `gh secret set NAME --body X`.
+    /// Returns true if the option holds the secret.
     fn of_a_secret(&mut self, name: &str, start: usize, out: &mut Spans) -> bool {
         let (name, value) = name.split_once('=').unwrap_or((name, ""));
         if !self.stores_a_secret() || !contains(STORED, name) {
@@ -213,13 +215,14 @@ impl CommandReader {
         true
     }
 
-    /// Returns true if the words so far say that a secret is stored: `secrets set`, `secret create`.
+    /// Returns true if the words so far say that a secret is stored: `secrets set`, `secret
+    /// create`.
     fn stores_a_secret(&self) -> bool {
         let any = |list| self.words.iter().any(|word| contains(list, word));
         any(SECRETS) && any(STORING)
     }
 
-    /// Reads an option by its name, which begins at `start`.
+    /// Reads the option called `name`, which begins at `start` of its word.
     fn named(&mut self, name: &str, start: usize, out: &mut Spans) {
         if let Some((name, value)) = name.split_once('=') {
             if contains(USER_OPTIONS, &last_part(name))
@@ -230,7 +233,8 @@ impl CommandReader {
             }
             return;
         }
-        // A sentence names an option: `fewer --keys, or a smaller --value-size`.
+        // In a sentence that names an option, such as `fewer --keys, or a smaller --value-size`, no
+        // value follows.
         if name.len() < 2 || name.contains([':', ' ']) || name.ends_with([',', ';', '.', ')']) {
             return;
         }
@@ -248,7 +252,7 @@ impl CommandReader {
         }
     }
 
-    /// Reads a word that is no option.
+    /// Reads a word that is not an option.
     fn word(&mut self, word: &str, out: &mut Spans) {
         let first = self.words.is_empty();
         if self.words.len() < MOST_WORDS {
@@ -281,7 +285,7 @@ impl CommandReader {
         }
     }
 
-    /// Notes which program is called; whether this word calls one.
+    /// Notes the program if the word calls one. Returns true if it does.
     fn calls(&mut self, word: &str, first: bool) -> bool {
         let runs = self.is(ProgramKind::Runs);
         if word.contains('=') {
@@ -295,21 +299,22 @@ impl CommandReader {
             return false;
         }
         let found = programs::find(word).filter(|found| {
-            // A plain word in the command line of a program that is not known.
+            // Another word may only look like a program: a plain word in the command line of an
+            // unknown program.
             first || runs || matches!(found.kind, ProgramKind::Own | ProgramKind::Runs)
         });
         let Some(found) = found else {
             self.unknown |= runs && !word.bytes().all(|byte| byte.is_ascii_digit());
             return first && self.commands();
         };
-        // A word that a program which is not known was given may only look like one that is.
+        // The word may only look like a known program, if it was an argument of an unknown one.
         self.unknown &= !first && !runs;
         self.reached = vec![0; found.words.len() + ANY.words.len()];
         self.program = Some(found);
         true
     }
 
-    /// Follows the forms of words.
+    /// Follows the forms of words, and marks the word if a form says that it is the secret.
     fn forms(&mut self, word: &str, out: &mut Spans) {
         let own = self.program.clone();
         let own = own.iter().flat_map(|program| &program.words);
@@ -340,7 +345,7 @@ impl PendingValue {
     }
 }
 
-/// Returns true if a word is the one that is wanted, or begins with it as in
+/// Returns true if a word equals `wanted`, or begins with it and a dot, as in
 /// `http-basic.example.com`.
 fn is_word(wanted: &str, word: &str) -> bool {
     let (start, rest) = word.split_at_checked(wanted.len()).unwrap_or_default();
@@ -352,7 +357,7 @@ fn last_part(name: &str) -> String {
     last.to_ascii_lowercase()
 }
 
-/// Returns true if a word announces a secret without being an option: `config set requirepass X`.
+/// Returns true if a word announces a secret although it is no option: `config set requirepass X`.
 fn spells_out(word: &str) -> bool {
     let is_name =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/' | b':');
@@ -364,7 +369,7 @@ fn spells_out(word: &str) -> bool {
     words(SPELT_OUT).any(|end| letters.ends_with(end)) && names::naming(word) == Naming::Secret
 }
 
-/// Returns true for `-c` of a shell, and for the letters of several options that end so: `-lc`.
+/// Returns true for the option `-c` of a shell, also as the last of several letters: `-lc`.
 fn is_script_option(word: &str) -> bool {
     const LONGEST: usize = 4;
     let letters = word.strip_prefix('-').unwrap_or_default();
@@ -373,7 +378,7 @@ fn is_script_option(word: &str) -> bool {
         && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Returns true if a word is an option for certain, and no value that begins with `-`.
+/// Returns true if a word is certainly an option, and not a value that begins with `-`.
 fn is_option(word: &str) -> bool {
     let Some(name) = word.strip_prefix('-') else {
         return false;

@@ -1,4 +1,4 @@
-//! Secrets that a name announces: `password=…`, `"token": "…"`, `Authorization: …`,
+//! Secrets after a name that announces them: `password=…`, `"token": "…"`, `Authorization: …`,
 //! `<password>…</password>`, `PASSWORD '…'`.
 
 use std::ops::Range;
@@ -7,36 +7,36 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::names::{self, Naming};
-use super::pattern;
+use super::pattern::pattern;
 use super::spans::Spans;
 
-/// `CREATE ROLE app PASSWORD '…'`, `IDENTIFIED BY '…'`.
+/// Passwords in SQL: `CREATE ROLE app PASSWORD '…'`, `IDENTIFIED BY '…'`.
 static SQL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?i)\b(?:password|passwd|passphrase|identified\s+(?:with\s+\S{1,40}\s+)?(?:by|as))\s+(?:as\s+)?(?:'((?:[^']|'')*)|"([^"]*))"#,
     )
 });
 
-/// `CONNECT scott/tiger@db` of Oracle's tools, `.logon server/user,password` of Teradata's.
+/// Logons: `CONNECT scott/tiger@db` of Oracle's tools, `.logon server/user,password` of Teradata's.
 static LOGON: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?i)(?:^|[\s;"'])(?:\.logon\s+[^\s,"']+,\s*([^\s;"']+)|conn(?:ect)?\s+\w+/([^\s@;"'/]+)(?:@|;|\s+as\s+sys))"#,
     )
 });
 
-/// Calls whose second argument is a password, and `crypt('…', salt)`.
+/// Calls with a password as the second argument, and `crypt('…', salt)`.
 static CALLS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?i)\b(?:(?:auth|login|authenticate|pgp_sym_(?:en|de)crypt(?:_bytea)?)\s*\([^(),]*,|crypt\s*\()\s*(?:'([^']+)|"([^"]+))"#,
     )
 });
 
-/// `Bearer …`, wherever it stands.
+/// Credentials after the name of their scheme, as in `Bearer …`.
 static BEARER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?i)\b(bearer|basic|token|negotiate)[ \t]+([^\s"',;]{6,})"#));
 
-/// Marks the values of fields that announce a secret. `argument`: the text is one argument of a
-/// command line, so that a value which begins with it ends with it.
+/// Marks the values of fields that announce a secret. `argument` is true if the text is one
+/// argument of a command line: a field at its start then has the rest of the argument as its value.
 pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     let mut from = if argument { file_option(text) } else { 0 };
     while let Some(found) = text[from..].find(['=', ':', '>']) {
@@ -49,7 +49,7 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     }
     if text.contains(['\'', '"']) {
         for captures in SQL.captures_iter(text).chain(CALLS.captures_iter(text)) {
-            // A statement may have been cut off before the closing quote.
+            // The statement may have been cut off before the closing quote.
             if let Some(value) = captures.get(1).or(captures.get(2)) {
                 out.add(value.range());
             }
@@ -71,7 +71,8 @@ pub(super) fn mark(text: &str, argument: bool, out: &mut Spans) {
     }
 }
 
-/// `Bearer` is followed by its token, the others by a word of the language as often.
+/// Returns true if `value` is a credential of `scheme`. After `Bearer` it nearly always is; the
+/// other schemes are also words of ordinary sentences.
 fn is_credential(scheme: &str, value: &str) -> bool {
     let words = ["token", "auth", "credential", "scheme", "realm", "header"];
     let small = value.to_ascii_lowercase();
@@ -83,7 +84,8 @@ fn is_credential(scheme: &str, value: &str) -> bool {
         && !value.contains(['/', ':', '.'])
 }
 
-/// The length of an option whose value is a file under a name: `--from-file=password=/run/x`.
+/// Returns the length of an option whose value is a file with a name:
+/// `--from-file=password=/run/x`. 0 for other texts.
 fn file_option(text: &str) -> usize {
     let name = text.split('=').next().unwrap_or_default();
     let is_file = name.starts_with("--") && (name.ends_with("-file") || name.ends_with("-files"));
@@ -94,12 +96,12 @@ fn file_option(text: &str) -> usize {
     }
 }
 
-/// The secret value after `separator`, if what stands before it is the name of one.
+/// Returns the range of a secret value after `separator`, if the name before it announces one.
 fn field(text: &str, separator: usize, argument: bool) -> Option<Range<usize>> {
     let sign = text.as_bytes()[separator];
     let name = name_before(text, separator)?;
     let shown = &text[name.clone()];
-    // `h=…,u=…,p=…` of the Percona tools.
+    // Fields `h=…,u=…,p=…` of the Percona tools, in which `p` is the password.
     let mut fields_before = text[..name.start].rsplit([',', ' ']).take(8);
     let percona = shown == "p" && fields_before.any(|field| field.starts_with("u="));
     let naming = if percona {
@@ -120,7 +122,7 @@ fn field(text: &str, separator: usize, argument: bool) -> Option<Range<usize>> {
         let element = before == Some('<') && rest.contains('<');
         return element.then(|| start..start + rest.find('<').unwrap_or(rest.len()));
     }
-    // `tests/test_tokens.py::test_login` and `/srv/keys:/keys`: the name is part of a path.
+    // In `tests/test_tokens.py::test_login` and `/srv/keys:/keys` the name is part of a path.
     let in_a_path =
         before == Some('/') && (rest.starts_with('/') || ["ro", "rw", "z", "Z"].contains(&rest));
     let word = text[..name.start].rsplit(char::is_whitespace).next();
@@ -128,7 +130,7 @@ fn field(text: &str, separator: usize, argument: bool) -> Option<Range<usize>> {
     if sign == b':' && quote.is_none() && (rest.starts_with(':') || in_a_path || in_an_arn) {
         return None;
     }
-    // A sentence goes on after a colon: "auth: no such user".
+    // After a colon, a sentence may continue: "auth: no such user".
     let weak = naming == Naming::Reference || shown.len() <= 4;
     if sign == b':' && (rest.starts_with("//") || (spaced && weak && quote.is_none())) {
         return None;
@@ -146,7 +148,7 @@ fn field(text: &str, separator: usize, argument: bool) -> Option<Range<usize>> {
     (!plain).then_some(value)
 }
 
-/// The name that ends at `separator`, quotes and blanks between them left out.
+/// Returns the range of the name before `separator`, without quotes and blanks between them.
 fn name_before(text: &str, separator: usize) -> Option<Range<usize>> {
     const BETWEEN: usize = 6;
     let bytes = text.as_bytes();
@@ -161,15 +163,16 @@ fn name_before(text: &str, separator: usize) -> Option<Range<usize>> {
     while start > 0 && end - start < names::LONGEST_NAME && is_name(bytes[start - 1]) {
         start -= 1;
     }
-    // `user@host:`, as an address ends that a message quotes, is none; `@password` is.
+    // In `user@host:`, the end of an address that a message quotes, there is no name; in
+    // `@password` there is.
     if let Some(at) = text.get(start + 1..end).and_then(|name| name.rfind('@')) {
         start += at + 2;
     }
-    // At the edge of a character, whatever came before it.
+    // The start may have fallen within a character before the name.
     (start < end && text.is_char_boundary(start)).then_some(start..end)
 }
 
-/// The value that begins at `start`.
+/// Returns the range of the value that begins at `start`.
 fn value(
     text: &str,
     start: usize,
@@ -190,7 +193,8 @@ fn value(
         return start..end_of(bracketed(rest, open));
     }
     if let Some(quote) = quote {
-        // What was opened before the name ends the value; `"name":` was closed already.
+        // A quote before the name ends the value, unless it was closed before the colon, as in
+        // `"name":`.
         let closed = text[..start]
             .trim_end()
             .trim_end_matches([':', '='])
@@ -205,7 +209,8 @@ fn value(
     start..start + plain(rest, to_the_end)
 }
 
-/// Up to the quote that closes; a backslash keeps the next one open, as does a doubled quote.
+/// Returns the position of the closing quote. A quote after a backslash, and a doubled single
+/// quote, do not close.
 fn quoted(inner: &str, mark: char, escaped: bool) -> Option<usize> {
     if escaped {
         return inner.find('\\');
@@ -224,7 +229,7 @@ fn quoted(inner: &str, mark: char, escaped: bool) -> Option<usize> {
     None
 }
 
-/// A list or an object of JSON to its end.
+/// Returns the length of a JSON list or object.
 fn bracketed(rest: &str, open: u8) -> Option<usize> {
     let close = if open == b'[' { b']' } else { b'}' };
     let mut depth = 0_usize;
@@ -237,8 +242,9 @@ fn bracketed(rest: &str, open: u8) -> Option<usize> {
     end.map(|at| at + 1)
 }
 
-/// A value without quotes: to the next blank, or to a `;`, `&` or `,` after which another field
-/// begins. A whole argument goes on over blanks likewise.
+/// Returns the length of a value without quotes. It ends at the next blank, or at a `;`, `&` or `,`
+/// after which another field begins. If `to_the_end`, a blank ends it only if another field begins
+/// after it.
 fn plain(rest: &str, to_the_end: bool) -> usize {
     for (at, c) in rest.char_indices() {
         let after = &rest[at + c.len_utf8()..];
@@ -256,7 +262,7 @@ fn plain(rest: &str, to_the_end: bool) -> usize {
     rest.len()
 }
 
-/// Returns true if `name=` comes next; names of ODBC have blanks in them.
+/// Returns true if the text begins with `name=`. Names of ODBC fields may contain blanks.
 fn starts_field(text: &str) -> bool {
     const LONGEST: usize = 40;
     let bytes = text.as_bytes();

@@ -1,10 +1,10 @@
-//! Masks secrets in what is recorded, logged or shown: URLs and other addresses, headers,
-//! variables, command lines and messages.
+//! Masking of secrets in everything that is recorded, logged or shown: URLs and other addresses,
+//! headers, environment variables, command lines and messages.
 //!
-//! Text that may hold a secret is masked unless it is known to hold none. A secret is told by the
+//! Text that may be a secret is masked unless it is known to be none. A secret is recognized by the
 //! name that announces it (`names`, `fields`), by its place in an address (`address`) or in the
-//! command line of a known program (`programs`, `arguments`), or by its looks (`token`). Command
-//! lines within an argument are read like their own (`nested`).
+//! command line of a known program (`programs`, `arguments`), or by its form (`token`). Command
+//! lines within an argument are read in the same way (`nested`).
 
 mod address;
 mod arguments;
@@ -12,29 +12,22 @@ mod fields;
 mod names;
 mod nested;
 mod options;
+mod pattern;
 mod programs;
 mod shell;
 mod spans;
 mod token;
 mod word_list;
 
-use regex::Regex;
-
 use arguments::{CommandReader, ReadMode};
+use nested::Context;
+pub use spans::MASK;
 use spans::Spans;
 
-/// Mask that stands where a secret was.
-pub const MASK: &str = "***";
-
-/// Times that a text is gone through until nothing more is found.
+/// Largest number of passes over a text until nothing more is found.
 const MOST_PASSES: usize = 8;
 
-#[expect(clippy::expect_used, reason = "constant patterns, compiled by tests")]
-fn pattern(text: &str) -> Regex {
-    Regex::new(text).expect("constant pattern")
-}
-
-/// Masks every secret in free text: an error, a log line, a message of a server.
+/// Masks every secret in free text, such as an error, a log line or a message of a server.
 pub fn text(input: &str) -> String {
     until_clean(input.to_owned(), |text: &String| {
         let mut spans = Spans::default();
@@ -44,8 +37,8 @@ pub fn text(input: &str) -> String {
     .unwrap_or_else(|_| MASK.to_owned())
 }
 
-/// Masks the password and every parameter of a URL or connection string that may be secret, and
-/// leaves the rest readable.
+/// Masks the password and all parameters that may be secret in a URL or connection string. The rest
+/// stays readable.
 pub fn url(input: &str) -> String {
     let argument = Context {
         argument: true,
@@ -60,8 +53,8 @@ pub fn url(input: &str) -> String {
     .unwrap_or_else(|_| MASK.to_owned())
 }
 
-/// Returns true if an `@` comes after what reads as the host of a URL with a user: most likely the
-/// password was not encoded, and the host that is read is a part of it, which may not be shown.
+/// Returns true if a URL has a user, and another `@` after its host. Most likely the password was
+/// not encoded, so that what looks like the host is part of the password and must not be shown.
 pub fn hides_its_host(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
@@ -71,19 +64,19 @@ pub fn hides_its_host(url: &str) -> bool {
     first.contains('@') && path.contains('@')
 }
 
-/// Advice for a URL that [`hides_its_host`].
+/// Advice for a URL for which [`hides_its_host`] returns true.
 pub const ENCODE_IT: &str =
     "an @ comes after its host; write @, /, ? and # of a user or password as %40, %2F, %3F and %23";
 
-/// A command line as it may be recorded, word by word.
+/// Masks every secret in the words of a command line.
 pub fn command_line<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     let words = words.iter().map(|word| word.as_ref().to_owned()).collect();
     until_clean(words, |words: &Vec<String>| arguments_once(words))
         .unwrap_or_else(|words| words.iter().map(|_| MASK.to_owned()).collect())
 }
 
-/// Goes through a text until nothing more is found, so that a second call finds nothing either.
-/// One that is never clean comes back as an error.
+/// Applies `once` until nothing changes, so that masking the result again changes nothing. The
+/// error is a text that still changed after [`MOST_PASSES`].
 fn until_clean<T: PartialEq>(input: T, once: impl Fn(&T) -> T) -> Result<T, T> {
     let mut text = input;
     for _ in 0..MOST_PASSES {
@@ -114,25 +107,13 @@ fn arguments_once(words: &[String]) -> Vec<String> {
     masked
 }
 
-/// Surroundings of a text.
-#[derive(Debug, Clone, Copy, Default)]
-struct Context {
-    /// It is one argument of a command line.
-    argument: bool,
-    /// A command line in it is meant to be run.
-    commands: bool,
-    /// It may be a digest.
-    digest: bool,
-    depth: usize,
-}
-
 /// Marks the secrets of a text, and of the command lines in it.
 fn mark(text: &str, context: Context, out: &mut Spans) {
     fields::mark(text, context.argument, out);
     address::mark(text, context.argument, out);
     token::mark(text, context.digest, out);
     if text.contains(char::is_whitespace) {
-        nested::mark(text, context, out);
+        nested::mark(text, context, out, mark);
     }
 }
 
@@ -185,7 +166,7 @@ mod tests {
                 "https://h.example/@scope/package@1.2",
             ),
             ("redis://u:hunter two@cache/0", "redis://u:***@cache/0"),
-            // Cut off within the password, as a long command line is.
+            // The text was cut off within the password, as a long command line may be.
             ("postgres://app:hunt", "postgres://app:***"),
             (
                 "postgres://a:x@h1:1,h2:2/shop?target_session_attrs=any",

@@ -3,14 +3,14 @@
 use super::token;
 use super::word_list::{contains, words};
 
-/// Meaning of a name for its value.
+/// Kind of value that a name announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Naming {
-    /// No secret.
+    /// The value is no secret.
     Harmless,
-    /// A secret, unless the value is a path or a number: `--key`, `--credentials`.
+    /// The value is a secret, unless it is a path or a number: `--key`, `--credentials`.
     Reference,
-    /// A secret.
+    /// The value is a secret.
     Secret,
 }
 
@@ -59,7 +59,7 @@ const OPEN_KEYS: &str = "public pub primary foreign partition routing sort shard
     message unique natural index recv send list known hot big mem trusted join merge s3 config \
     dict lookup registry random number per num";
 
-/// Returns true if the last part of a name says something about a secret: `username`.
+/// Returns true if the last part of a name makes it a description of a secret: `username`.
 pub(super) fn is_about(name: &str) -> bool {
     parts(name).last().is_some_and(|last| contains(ABOUT, last))
 }
@@ -72,7 +72,7 @@ pub(super) fn naming(name: &str) -> Naming {
     };
     let joined = parts.concat();
     let credentials = |part: &String| part == "cred" || part == "creds";
-    // A property such as `sonar.login` has a token or a user.
+    // A property such as `sonar.login` holds a token or a user.
     if last == "login" && name.to_ascii_lowercase().ends_with(".login") {
         return Naming::Secret;
     }
@@ -121,7 +121,7 @@ fn key(parts: &[String]) -> Naming {
     }
 }
 
-/// The words of a name, in small letters: `X-Api-Key` and `xApiKey` are `x`, `api`, `key`.
+/// Splits a name into its words, in lower case: `X-Api-Key` and `xApiKey` give `x`, `api`, `key`.
 fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut was_small = false;
@@ -139,8 +139,8 @@ fn parts(name: &str) -> Vec<String> {
     parts
 }
 
-/// Values that are no secret whatever they are called: empty ones, a single character, switches,
-/// the mask and dots in place of a value, a variable in which the secret is, a file of the system.
+/// Returns true for values that are never a secret, whatever their name: empty texts, a single
+/// character, switches, masks and dots, names of variables, paths of system files.
 pub(super) fn says_nothing(value: &str) -> bool {
     let switches = "true false yes no on off null nil none ro rw";
     let small = value.to_ascii_lowercase();
@@ -167,8 +167,8 @@ fn is_variable(value: &str) -> bool {
     name.bytes().all(is_name) && naming(name) == Naming::Secret
 }
 
-/// Returns true if a value is a path below one of the system's directories: a file that holds the
-/// secret, and hardly a secret itself.
+/// Returns true if a value is a path below a system directory. Such a file may contain the secret,
+/// but the path is hardly one.
 fn is_system_path(value: &str) -> bool {
     const ROOTS: &[&str] = &[
         "/etc/", "/run/", "/var/", "/home/", "/root/", "/usr/", "/opt/", "/srv/", "/tmp/", "/dev/",
@@ -181,7 +181,7 @@ fn is_system_path(value: &str) -> bool {
         && !value.split('/').any(token::is_opaque)
 }
 
-/// Returns true if a word says which secret is meant, and does not hold it: `id=npm,src=.npmrc`.
+/// Returns true if a word identifies a secret without containing it: `id=npm,src=.npmrc`.
 pub(super) fn names_a_secret(word: &str) -> bool {
     word.contains('=')
         && word.split(',').all(|field| {
@@ -190,7 +190,8 @@ pub(super) fn names_a_secret(word: &str) -> bool {
         })
 }
 
-/// A path or a number, as a [`Naming::Reference`] may have: what it refers to holds the secret.
+/// Returns true for a path or a number, which a [`Naming::Reference`] may have: the secret is then
+/// elsewhere.
 pub(super) fn is_reference(value: &str) -> bool {
     const FILES: &[&str] = &[
         ".pem", ".key", ".crt", ".cer", ".pub", ".p12", ".pfx", ".jks", ".der", ".json", ".yaml",

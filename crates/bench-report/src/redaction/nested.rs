@@ -1,24 +1,41 @@
-//! Command lines within a text: `sh -c "…"`, a process's title, a command that a message quotes.
+//! Command lines within a text: in `sh -c "…"`, in the title of a process, or quoted in a message.
 
 use super::arguments::{CommandReader, ReadMode};
+use super::programs;
 use super::shell::{self, ShellPiece};
 use super::spans::Spans;
 use super::word_list::contains;
-use super::{Context, programs};
 
-/// Command lines within command lines are read to this depth; what is deeper is masked.
+/// Depth to which command lines within command lines are read; deeper ones are masked.
 const DEEPEST: usize = 5;
 
-/// Words that say that a secret is read from another command.
+/// Words which say that a command reads a secret from another one.
 const READERS: &str = "--password-stdin --passphrase-fd --stdin --with-token --pass-stdin -S \
     --stdin-password --token-stdin --password-fd stdin chpasswd cryptsetup smbpasswd passwd pdbedit";
 
-/// Reads a text as a shell does, and as words between blanks, where its quotes may be none.
-pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
+/// Surroundings of a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Context {
+    /// It is one argument of a command line.
+    pub(super) argument: bool,
+    /// A command line in it is meant to be run.
+    pub(super) commands: bool,
+    /// It may be a digest.
+    pub(super) digest: bool,
+    /// Number of command lines around it.
+    pub(super) depth: usize,
+}
+
+/// Marks the secrets of a text, given its surroundings.
+pub(super) type Mark = fn(&str, Context, &mut Spans);
+
+/// Reads a text as a shell does, and as words between blanks, where its quotes may be none. Quoted
+/// words are texts in turn, which `mark_text` reads.
+pub(super) fn mark(text: &str, context: Context, out: &mut Spans, mark_text: Mark) {
     if context.depth == DEEPEST {
         return out.add(0..text.len());
     }
-    // `--command="…"`: what comes after the sign is the command line.
+    // In `--command="…"` the command line follows the equals sign.
     let option = text.split_once('=').filter(|(name, _)| {
         context.argument && name.starts_with('-') && !name.contains(char::is_whitespace)
     });
@@ -31,7 +48,7 @@ pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
         text,
         &pieces,
         CommandReader::new(mode),
-        context.depth,
+        (context.depth, mark_text),
         &mut found,
     );
     as_words(text, CommandReader::new(mode), &mut found);
@@ -40,7 +57,8 @@ pub(super) fn mark(text: &str, context: Context, out: &mut Spans) {
     }
 }
 
-/// A text is a command line where it is meant to be run or begins with a known program.
+/// Returns the kind of a text. It is a command line if it is meant to be run, or begins with a
+/// known program.
 fn mode(pieces: &[ShellPiece], meant_to_run: bool) -> ReadMode {
     let words = || {
         pieces.iter().filter_map(|piece| match piece {
@@ -62,7 +80,7 @@ fn as_a_shell(
     text: &str,
     pieces: &[ShellPiece],
     mut reader: CommandReader,
-    depth: usize,
+    (depth, mark_text): (usize, Mark),
     out: &mut Spans,
 ) {
     for piece in pieces {
@@ -77,9 +95,9 @@ fn as_a_shell(
             digest: reader.digest_next(),
             depth: depth + 1,
         };
-        // What stands as it reads has been looked at already.
+        // A word that is written without quotes was already examined as part of the text.
         if word.is_quoted(text) {
-            super::mark(&word.text, inner, &mut found);
+            mark_text(&word.text, inner, &mut found);
         }
         reader.read(&word.text, &mut found);
         for part in found.iter() {
@@ -90,7 +108,7 @@ fn as_a_shell(
 
 fn as_words(text: &str, mut reader: CommandReader, out: &mut Spans) {
     for (at, word) in shell::blank_separated(text) {
-        // Quotes, and what a pattern may begin with, as in `mysql .*-pX`.
+        // Drops quotes, and characters with which a pattern may begin, as in `mysql .*-pX`.
         let opened = word.trim_start_matches(['"', '\'', '`', '(', '\\', '.', '*', '^']);
         let at = at + word.len() - opened.len();
         let bare = opened.trim_end_matches(['"', '\'', '`', ')']);

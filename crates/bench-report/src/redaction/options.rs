@@ -1,11 +1,11 @@
-//! Place of the secret in a word, as a program's form tells it.
+//! Place of the secret within a word, according to a form of the program.
 
 use std::ops::Range;
 
 use super::names::{self, Naming};
 use super::programs::{Glue, OptionForm, Style};
 
-/// Place of the secret of an option.
+/// Place of an option's secret.
 pub(super) enum OptionMatch {
     Nothing,
     /// The next word is the secret.
@@ -14,7 +14,7 @@ pub(super) enum OptionMatch {
 }
 
 impl OptionForm {
-    /// Searches a word for the option.
+    /// Matches a word against the option, and returns the place of the secret.
     pub(super) fn look(&self, word: &str) -> OptionMatch {
         let Some(rest) = word.strip_prefix(self.flag) else {
             return if self.ends_cluster(word) {
@@ -41,7 +41,8 @@ impl OptionForm {
         }
     }
 
-    /// `-password` is an option of its own, and not `-p assword`.
+    /// Returns true for a word that is a longer option: `-password` is no `-p` with the value
+    /// `assword`.
     fn is_other(&self, word: &str) -> bool {
         let name = &word[1..];
         self.glue == Glue::May
@@ -51,7 +52,7 @@ impl OptionForm {
             && names::naming(name) == Naming::Secret
     }
 
-    /// `-su a:b`: the last letter of several.
+    /// Returns true if the option is the last of several letters, as in `-su a:b`.
     fn ends_cluster(&self, word: &str) -> bool {
         const LONGEST: usize = 5;
         let letters = word.strip_prefix('-').unwrap_or_default();
@@ -63,7 +64,7 @@ impl OptionForm {
 }
 
 impl Style {
-    /// The secret part of a word, if it has one.
+    /// Returns the secret part of a word; `None` if it has none.
     pub(super) fn find(self, word: &str) -> Option<Range<usize>> {
         match self {
             Self::Whole => Some(0..word.len()),
@@ -90,7 +91,7 @@ fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// The password after `user:`; a user without one may be a token.
+/// Returns the password after `user:`. A user without a password may be a token, and is returned.
 fn after(separator: char, word: &str) -> Option<Range<usize>> {
     let at = word.find(separator)?;
     if separator == '/' && word.starts_with(['/', '@', '.']) {
@@ -101,7 +102,7 @@ fn after(separator: char, word: &str) -> Option<Range<usize>> {
     if start == word.len() {
         return (at > 0).then_some(0..at);
     }
-    // Numbers of a user and a group, or two ports.
+    // Ids of a user and a group, or two ports.
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let numbers = number(&word[..at]) && number(&word[start..]);
     (!numbers).then_some(start..word.len())
@@ -112,7 +113,7 @@ pub(super) fn looks_like_password(word: &str) -> bool {
     const SHORTEST: usize = 6;
     let any = |wanted: fn(&u8) -> bool| word.bytes().any(|byte| wanted(&byte));
     let odd = any(|byte| b"!@#$%^&*?~+{}[]|<>\"'\\ ".contains(byte)) || !word.is_ascii();
-    // `@body.json` of curl, a share of Windows.
+    // `@body.json` of curl, or a network share of Windows.
     let is_file = word.strip_prefix('@').is_some_and(is_name) || word.starts_with(r"\\");
     if word.len() < SHORTEST || is_file || is_name(word) {
         return false;
@@ -124,14 +125,15 @@ pub(super) fn looks_like_password(word: &str) -> bool {
     odd || (!is_list && any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic))
 }
 
-/// Returns true if a word with `/` may be a path, a pattern of paths, an image or an address: what
-/// a shell or a password only would need is not in it.
+/// Returns true if a word with `/` may be a path, a pattern of paths, an image or an address,
+/// because it has none of the characters that only a shell or a password needs.
 fn is_path(word: &str) -> bool {
     let word = word.trim_start_matches(['~', '$']);
     !word.contains(['!', '#', '$', '^', '~', '|', '<', '>', '"', '\'', '\\']) && word.is_ascii()
 }
 
-/// A number with its unit, a version, a host, or words and numbers with `-`, `_`, `.` or `:` between.
+/// Returns true for a number with its unit, a version, a host, or words and numbers joined by `-`,
+/// `_`, `.` or `:`.
 fn is_name(word: &str) -> bool {
     const LONGEST_UNIT: usize = 3;
     const LONGEST_NUMBER: usize = 4;

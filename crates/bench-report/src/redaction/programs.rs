@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-/// Knowledge of a program.
+/// Places of secrets in the command line of a program.
 #[derive(Debug, Default)]
 pub(super) struct ProgramForms {
     pub(super) kind: ProgramKind,
-    /// Its options are whole words after a single `-`, and no value is glued to a letter.
+    /// True if the program's options are whole words after a single `-`, so that no letter has its
+    /// value attached.
     unglued: bool,
     pub(super) options: Vec<OptionForm>,
     pub(super) words: Vec<WordForm>,
@@ -15,28 +16,28 @@ pub(super) struct ProgramForms {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum ProgramKind {
-    /// Takes secrets in the forms given.
+    /// Takes secrets in the listed forms.
     #[default]
     Own,
     /// Runs other programs, whose command lines are part of its own.
     Runs,
-    /// Takes no secrets of its own; words such as `password` are no announcement there.
+    /// Takes no secrets. Words such as `password` do not announce one there.
     Plain,
-    /// Prints its words, for another program to read.
+    /// Prints its arguments, for another program to read.
     Prints,
 }
 
-/// A secret that an option takes.
+/// Secret that is the value of an option.
 #[derive(Debug, Clone)]
 pub(super) struct OptionForm {
-    /// The word that must have come before.
+    /// Word that must have come before the option; absent if none must.
     pub(super) after: Option<&'static str>,
     pub(super) flag: &'static str,
     pub(super) glue: Glue,
     pub(super) style: Style,
 }
 
-/// Way in which a value joins its option: glued or apart.
+/// Whether an option and its value are one word (glued), two words, or either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Glue {
     May,
@@ -44,10 +45,10 @@ pub(super) enum Glue {
     Cannot,
 }
 
-/// A secret that follows words.
+/// Secret that follows certain words.
 #[derive(Debug, Clone)]
 pub(super) struct WordForm {
-    /// The words before it; `None` is any.
+    /// Words before the secret; `None` stands for any word.
     pub(super) lead: Vec<Option<&'static str>>,
     pub(super) style: Style,
 }
@@ -56,23 +57,24 @@ pub(super) struct WordForm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Whole,
-    /// The whole of what looks like a password.
+    /// The whole word, if it looks like a password.
     Likely,
     /// The part after this character.
     After(char),
-    /// All but the source of a secret, as openssl writes it.
+    /// The whole word, without `pass:` before it, in the notation of openssl. No part if the word names
+    /// a source, such as `env:NAME`.
     Source,
-    /// All but the name that it is stored by, as in `name=value`.
+    /// The part after the name under which the secret is stored, as in `name=value`.
     Stored,
 }
 
-/// See there for how it is written.
+/// Table of programs; its first lines explain the notation.
 const TEXT: &str = include_str!("programs.txt");
 
 static TABLE: LazyLock<HashMap<&'static str, Arc<ProgramForms>>> = LazyLock::new(|| {
     let mut table = HashMap::new();
     let mut kind = ProgramKind::Own;
-    // An entry's names, then its forms.
+    // Names of an entry's programs, and its forms.
     let mut entry = [Vec::new(), Vec::new()];
     let lines = TEXT
         .lines()
@@ -95,15 +97,16 @@ static TABLE: LazyLock<HashMap<&'static str, Arc<ProgramForms>>> = LazyLock::new
     table
 });
 
-/// The forms that are tried on programs that are not known.
+/// Forms that are tried for unknown programs.
 pub(super) static ANY: LazyLock<Arc<ProgramForms>> =
     LazyLock::new(|| find("any").unwrap_or_default());
 
-/// Returns what is known of the program that `word` calls, whatever directory it is in.
+/// Returns the forms of the program that `word` calls, whatever its directory; `None` if it is
+/// unknown.
 pub(super) fn find(word: &str) -> Option<Arc<ProgramForms>> {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
     let name = name.strip_suffix(".exe").unwrap_or(name);
-    // In a pattern that command lines are looked for by.
+    // The word may be a pattern with which a tool searches for command lines.
     let name = name.trim_matches(['^', '$', '.', '*', '(', ')']);
     TABLE.get(name).cloned()
 }
@@ -120,7 +123,7 @@ impl ProgramKind {
 }
 
 impl ProgramForms {
-    /// Reads forms, the colon before them included.
+    /// Parses forms, including the colon before them.
     fn of(kind: ProgramKind, forms: &[&'static str]) -> Self {
         let mut program = Self {
             kind,

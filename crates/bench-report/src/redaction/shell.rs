@@ -1,8 +1,8 @@
-//! Text split into words as a shell does it, each word with the place of its bytes.
+//! Splitting of text into words, as a shell does it; each word keeps the positions of its bytes.
 
 use std::ops::Range;
 
-/// A word without its quotes and backslashes.
+/// Word without its quotes and backslashes.
 #[derive(Debug, Default)]
 pub(super) struct ShellWord {
     pub(super) text: String,
@@ -11,7 +11,7 @@ pub(super) struct ShellWord {
 }
 
 impl ShellWord {
-    /// Place of a part of the word in the source.
+    /// Returns the range of the source that corresponds to the range `part` of the word.
     pub(super) fn place(&self, part: &Range<usize>) -> Range<usize> {
         let first = self.places.get(part.start);
         let last = part.end.checked_sub(1).and_then(|at| self.places.get(at));
@@ -21,7 +21,8 @@ impl ShellWord {
         }
     }
 
-    /// Returns true if it stands otherwise in `source` than it reads, or has blanks in it.
+    /// Returns true if the word is written differently in `source`, with quotes or backslashes, or
+    /// contains blanks.
     pub(super) fn is_quoted(&self, source: &str) -> bool {
         let place = self.place(&(0..self.text.len()));
         source.get(place) != Some(&*self.text) || self.text.contains(char::is_whitespace)
@@ -33,14 +34,14 @@ impl ShellWord {
     }
 }
 
-/// A word, or the end of a command.
+/// Word, or the end of a command.
 #[derive(Debug)]
 pub(super) enum ShellPiece {
     Word(ShellWord),
     Break,
 }
 
-/// Splits as a shell does; a quote that is never closed stands for itself.
+/// Splits a text as a shell does. A quote that is never closed is an ordinary character.
 pub(super) fn split(source: &str) -> Vec<ShellPiece> {
     let mut pieces = Vec::new();
     let mut word: Option<ShellWord> = None;
@@ -84,7 +85,7 @@ pub(super) fn split(source: &str) -> Vec<ShellPiece> {
     pieces
 }
 
-/// Place at which the quote opened before `from` closes.
+/// Returns the position of the quote that closes the one opened before `from`.
 fn closing(source: &str, from: usize, quote: char) -> Option<usize> {
     let mut chars = source[from..].char_indices();
     while let Some((at, c)) = chars.next() {
@@ -110,7 +111,7 @@ fn quoted(source: &str, inside: Range<usize>, quote: char, word: &mut ShellWord)
     }
 }
 
-/// The words between blanks, each with its place.
+/// Iterates over the words between blanks, each with its position.
 pub(super) fn blank_separated(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     text.split_inclusive(char::is_whitespace)

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use super::MASK;
+/// Mask that stands where a secret was.
+pub const MASK: &str = "***";
 
 /// Byte ranges of a text, in any order; they may overlap.
 #[derive(Debug, Default)]
 pub(super) struct Spans(Vec<Range<usize>>);
 
 impl Spans {
-    /// Adds a range; an empty one is left out.
+    /// Adds a range; ignores an empty one.
     pub(super) fn add(&mut self, range: Range<usize>) {
         if !range.is_empty() {
             self.0.push(range);
@@ -20,7 +21,7 @@ impl Spans {
         self.0.iter()
     }
 
-    /// Replaces each range of `text` by the mask; ranges that touch become one mask.
+    /// Replaces each range of `text` by the mask. Ranges that touch become one mask.
     pub(super) fn mask(mut self, text: &str) -> String {
         self.0.sort_by_key(|range| range.start);
         let mut masked = String::with_capacity(text.len());

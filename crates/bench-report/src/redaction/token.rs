@@ -1,16 +1,17 @@
-//! Secrets that are told by their looks: tokens of known forms, keys, and long random text.
+//! Secrets that are recognized by their form: tokens with known beginnings, keys, and long random
+//! text.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::pattern;
+use super::pattern::pattern;
 use super::spans::Spans;
 use super::word_list::{contains, words};
 
-/// Beginnings of the tokens of many providers, so that they are found; at least so many characters
-/// follow.
+/// Beginnings of the tokens of many providers, each group with the smallest number of characters
+/// that must follow.
 const BEGINNINGS: &[(usize, &str)] = &[
     (
         6,
@@ -36,7 +37,7 @@ const BEGINNINGS: &[(usize, &str)] = &[
     (32, "key- dapi cio"),
 ];
 
-/// Hashes of passwords, as in `/etc/shadow` and LDAP, and tokens with a `/` in them.
+/// Hashes of passwords, as in `/etc/shadow` and LDAP, and tokens that contain a `/`.
 static HASHES: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"\$(?:[0-9]|2[abxy]|y|gy|apr1|argon2[a-z]{1,2}|pbkdf2[a-z0-9-]{0,10}|scrypt)\$[A-Za-z0-9./$+=,-]{8,}",
@@ -46,7 +47,7 @@ static HASHES: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-/// Addresses of which a part is the secret.
+/// Addresses of webhooks, of which a part is the secret.
 static HOOKS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?:hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/\d+/",
@@ -57,13 +58,14 @@ static HOOKS: LazyLock<Regex> = LazyLock::new(|| {
 
 static KEY_BLOCK: LazyLock<Regex> = LazyLock::new(|| pattern(r"-----BEGIN ([A-Z0-9 ]{0,40})-----"));
 
-/// The shortest random text that is taken for a secret.
+/// Length from which random text is taken for a secret.
 const SHORTEST: usize = 20;
-/// Least length where it changes between digits and letters of both cases all the time.
+/// Length from which text is taken for a secret if it often changes between digits and letters of
+/// both cases.
 const SHORTEST_OF_ALL: usize = 14;
 
-/// Marks what looks like a secret. `digest_ok`: digits and small letters at random, as in a
-/// digest or a container's number, are none.
+/// Marks parts of a text that look like a secret. If `digest_ok`, random digits and letters of one
+/// case are not marked, because they may be a digest or the id of a container.
 pub(super) fn mark(text: &str, digest_ok: bool, out: &mut Spans) {
     if text.contains("-----BEGIN") {
         key_blocks(text, out);
@@ -71,7 +73,7 @@ pub(super) fn mark(text: &str, digest_ok: bool, out: &mut Spans) {
     for run in runs(text, |byte| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
     }) {
-        // Options begin with `-`.
+        // Options begin with `-`, which is not part of the token.
         let shown = text[run.clone()].trim_start_matches('-');
         let begins = |(least, list): &(usize, &'static str)| {
             let mut starts = words(list).filter(|start| shown.starts_with(start));
@@ -102,7 +104,7 @@ pub(super) fn mark(text: &str, digest_ok: bool, out: &mut Spans) {
     }
 }
 
-/// PEM and PGP blocks to their end, certificates and public keys left out.
+/// Marks PEM and PGP blocks to their end, except for certificates and public keys.
 fn key_blocks(text: &str, out: &mut Spans) {
     let mut masked_to = 0;
     for captures in KEY_BLOCK.captures_iter(text) {
@@ -115,7 +117,7 @@ fn key_blocks(text: &str, out: &mut Spans) {
         if !is_secret || begin.start() < masked_to {
             continue;
         }
-        // Its lines are masked; the first one tells that a key was there.
+        // The lines of the block are masked. The first one stays, to show that there was a key.
         let rest = &text[begin.end()..];
         let end = rest.find("-----END").unwrap_or(rest.len());
         masked_to = begin.end() + end;
@@ -123,7 +125,8 @@ fn key_blocks(text: &str, out: &mut Spans) {
     }
 }
 
-/// Base64 has slashes in it: what is too long, too mixed and no path is taken whole.
+/// Marks a word of Base64, which may contain slashes: one that is long and random, and is not a
+/// path.
 fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
     const SHORTEST_BASE64: usize = 32;
     let shown = &text[word.clone()];
@@ -137,12 +140,12 @@ fn base64(text: &str, word: &Range<usize>, out: &mut Spans) {
     }
 }
 
-/// Returns true if `text` looks random, as a part of a path or a name would not.
+/// Returns true if `text` looks random, unlike a part of a path or a name.
 pub(super) fn is_opaque(text: &str) -> bool {
     randomness(text) == Randomness::Random
 }
 
-/// Returns true if `text` is long, and random digits and letters of one case.
+/// Returns true if `text` is long, with random digits and letters of one case.
 pub(super) fn is_digest_like(text: &str) -> bool {
     randomness(text) == Randomness::Digest
 }
@@ -156,7 +159,8 @@ enum Randomness {
     Random,
 }
 
-/// Words keep to one kind of character for a while; random text changes it at every second step.
+/// Classifies a text by how often the kind of its characters changes: rarely in words, at every
+/// second character in random text.
 fn randomness(text: &str) -> Randomness {
     let (mut letters, mut digits, mut small, mut changes) = (0, 0, 0, 0);
     let (mut piece, mut longest) = (0, 0);
@@ -182,7 +186,7 @@ fn randomness(text: &str) -> Randomness {
     if length < SHORTEST_OF_ALL || letters == 0 {
         Randomness::Plain
     } else if length < SHORTEST {
-        // Of a short text more is asked.
+        // A short text must change more often.
         let random = both_cases && digits >= 2 && above(45);
         if random {
             Randomness::Random
@@ -198,8 +202,8 @@ fn randomness(text: &str) -> Randomness {
     }
 }
 
-/// Returns true if what stands before a run says that it is a digest or a number of something, or
-/// that it is part of a path.
+/// Returns true if the text before a run of characters says that the run is a digest or an id, or
+/// part of a path.
 fn is_digest(before: &str) -> bool {
     let names = "id sha sha1 sha224 sha256 sha384 sha512 md5 digest commit rev revision ref \
         checksum hash uuid guid fingerprint etag container image thumbprint metadata libpod docker \
@@ -225,7 +229,7 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'~' | b'%')
 }
 
-/// The longest runs of bytes that belong to a token.
+/// Iterates over the longest runs of bytes that belong to a token.
 fn runs(text: &str, belongs: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let mut at = 0;

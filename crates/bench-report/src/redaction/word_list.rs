@@ -1,11 +1,11 @@
-//! Lists of words, written as one text with blanks between them.
+//! Lists of words, each written as one text with blanks between the words.
 
 /// Iterates over the words of a list.
 pub(super) fn words(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.split_ascii_whitespace()
 }
 
-/// Returns true if `word` is one of a list.
+/// Returns true if `word` is in the list.
 pub(super) fn contains(list: &'static str, word: &str) -> bool {
     words(list).any(|known| known == word)
 }

@@ -1,4 +1,4 @@
-//! The machine that a report was made on; two reports compare only where it is the same.
+//! Machine on which a report was made. Reports are only comparable if made on the same machine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,20 +8,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-/// The limits of the control group that the tool runs in.
+/// Limits of the control group in which the tool ran.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cgroup {
-    /// 1 or 2.
+    /// Version of the control groups' interface, 1 or 2.
     pub version: u64,
-    /// CPU quota ÷ period, in cores; absent when unlimited.
+    /// CPU quota divided by its period, in cores; absent when unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_quota_cores: Option<f64>,
-    /// Memory limit; absent when unlimited.
+    /// Memory limit in bytes; absent when unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_limit_bytes: Option<u64>,
 }
 
-/// The machine and the limits that hold on it. What could not be read is absent.
+/// Machine, and limits of this process. Values that could not be read are absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
     /// Operating system with its version.
@@ -30,42 +30,42 @@ pub struct Environment {
     /// Kernel release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
-    /// Instruction set, as in `x86_64`.
+    /// Instruction set, such as `x86_64`.
     pub architecture: String,
     /// CPU model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_model: Option<String>,
-    /// Logical processors of the machine.
+    /// Number of logical processors of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cores: Option<u64>,
-    /// Processors that this process may use (affinity and quota taken into account).
+    /// Number of processors that this process may use, given its affinity and quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cores_available: Option<u64>,
-    /// Memory of the machine.
+    /// Memory of the machine in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// Kind of container; absent outside one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
-    /// Control group limits; absent where there is no control group.
+    /// Limits of the control group; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<Cgroup>,
-    /// Open files that this process may have.
+    /// Soft limit on the open files of this process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nofile_soft: Option<u64>,
-    /// Open files that this process may ask for.
+    /// Hard limit on the open files of this process, up to which it may raise the soft one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nofile_hard: Option<u64>,
-    /// Kernel clock source: `tsc` reads cheaply, others may not.
+    /// Kernel clock source. Reading `tsc` is cheap; others may cost a system call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_source: Option<String>,
-    /// Versions of servers and other programs that took part.
+    /// Versions of servers and other programs that took part, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, String>,
 }
 
 impl Environment {
-    /// Reads this machine.
+    /// Reads the data of this machine.
     pub fn capture() -> Self {
         let wanted = RefreshKind::nothing()
             .with_cpu(CpuRefreshKind::nothing())
@@ -118,8 +118,8 @@ fn container(root: &Path) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The own group's limits: the tightest between the own directory and the root of the hierarchy,
-/// because a parent's limit binds its children.
+/// Reads the limits of the process's control group: the lowest from its own directory up to the
+/// root of the hierarchy, because the limit of a parent applies to its children.
 fn cgroup(root: &Path) -> Option<Cgroup> {
     let membership = read(root, "proc/self/cgroup")?;
     if root.join("sys/fs/cgroup/cgroup.controllers").exists() {
@@ -140,7 +140,7 @@ fn cgroup(root: &Path) -> Option<Cgroup> {
     };
     let quota = number(&cpu, "cpu.cfs_quota_us").filter(|q| *q > 0);
     let period = number(&cpu, "cpu.cfs_period_us").filter(|p| *p > 0);
-    // An unlimited v1 group reads as the highest page-aligned number.
+    // In version 1, an unlimited group has the highest page-aligned number as its limit.
     let limit = number(&memory, "memory.limit_in_bytes").filter(|l| *l > 0 && *l < i64::MAX / 2);
     Some(Cgroup {
         version: 1,

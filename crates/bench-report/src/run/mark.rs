@@ -1,41 +1,42 @@
-//! Instants that somebody gave a name to: a deployment, a failover, a changed setting.
+//! Marks: instants with a name, such as a deployment, a failover or a changed setting.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::redaction;
 
-/// Most characters of a name: more do not fit a label of a chart.
+/// Largest number of characters of a name, which must fit a label in a chart.
 pub(crate) const LONGEST_NAME: usize = 120;
 
-/// A named instant.
+/// Named instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mark {
-    /// Its instant, in nanoseconds on the monotonic clock.
+    /// Instant in nanoseconds on the monotonic clock.
     pub at_ns: u64,
-    /// Name of the event, as in `deploy 1.4`.
+    /// Name of the event, such as `deploy 1.4`.
     pub name: String,
 }
 
-/// Reason why a text is no name of a mark.
+/// Reason for which a text cannot be the name of a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// There is nothing to read in it.
+    /// The text is empty or blank.
     #[error("a mark needs a name")]
     Empty,
-    /// It is longer than [`LONGEST_NAME`].
+    /// The text is longer than [`LONGEST_NAME`] characters; it has this many.
     #[error("a mark's name has at most {LONGEST_NAME} characters, not {0}")]
     TooLong(usize),
-    /// A line feed, an escape sequence, a change of the writing direction.
+    /// The text has a control character or a change of writing direction, with this code point.
     #[error("a mark's name is one line of plain text; U+{0:04X} is not allowed in it")]
     NotPlain(u32),
 }
 
 impl Mark {
-    /// A mark at `at_ns`; secrets in its name are masked, blanks around it left out.
+    /// Creates a mark at `at_ns`. Secrets in its name are masked, and blanks around it are removed.
     ///
     /// # Errors
-    /// When the name is empty, too long, or has characters that a terminal or a page would obey.
+    /// Fails if the name is empty, too long, or has characters that would control a terminal or a
+    /// page.
     pub fn new(at_ns: u64, name: &str) -> Result<Self, NameError> {
         let name = name.trim();
         if name.is_empty() {
@@ -53,7 +54,8 @@ impl Mark {
     }
 }
 
-/// Line and paragraph separators, and what makes text read in another order than it stands.
+/// Returns true for line and paragraph separators, and for characters that change the writing
+/// direction.
 fn is_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

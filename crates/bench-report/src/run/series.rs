@@ -1,4 +1,4 @@
-//! Figures over time, rolled up to a bounded number of points.
+//! Figures over time, with a bounded number of points.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,41 +6,43 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One figure over time, column by column: point `i` covers the time that ends at `at_ns[i]`, and
-/// begins where the last point before it that was read ends, or else at the first point.
+/// One figure over time, in columns. Point `i` covers the time that ends at `at_ns[i]`. That time
+/// begins at the end of the last point before it that has a value, or else at the first point.
 ///
-/// All columns have one length. A point at which nothing could be read has `null` in all three
-/// value columns.
+/// All columns have the same length. A point at which nothing could be read has `null` in the
+/// columns `mean`, `min` and `max`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
-    /// Name of the metric, as in `cpu.user_ratio` or `response.p99_ns`.
+    /// Name of the metric, such as `cpu.user_ratio` or `response.p99_ns`.
     pub name: String,
-    /// Labels that tell series of one metric apart: `core = 0`, `device = vda`, `process = postgres` …
+    /// Labels that distinguish series of one metric: `core = 0`, `device = vda`, `process =
+    /// postgres` …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// End of each point on the monotonic clock, in nanoseconds.
     pub at_ns: Vec<u64>,
-    /// Mean over the point.
+    /// Mean value over the time of each point.
     pub mean: Vec<Option<f64>>,
-    /// Lowest reading in the point.
+    /// Lowest reading within each point.
     pub min: Vec<Option<f64>>,
-    /// Highest reading in the point.
+    /// Highest reading within each point.
     pub max: Vec<Option<f64>>,
-    /// The most that a reading may be off because what it was derived from counts in steps and
-    /// takes time to read; absent where readings are exact.
+    /// Largest possible error of a reading, which comes from counters that grow in steps and take
+    /// time to read. Absent where readings are exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_max: Option<f64>,
-    /// The shortest time over which one of its rates was computed, from one read of the counter to
-    /// the next; absent where readings are no rates.
+    /// Shortest time over which a rate was calculated, between two readings of its counter. Absent
+    /// where readings are not rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_min_ns: Option<u64>,
-    /// The longest such time.
+    /// Longest time over which a rate was calculated, between two readings of its counter. Absent
+    /// where readings are not rates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_max_ns: Option<u64>,
 }
 
 impl Series {
-    /// An empty series.
+    /// Creates an empty series.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -55,17 +57,17 @@ impl Series {
         self
     }
 
-    /// Number of points.
+    /// Returns the number of points.
     pub fn len(&self) -> usize {
         self.at_ns.len()
     }
 
-    /// Returns true if there is no point.
+    /// Returns true if the series has no points.
     pub fn is_empty(&self) -> bool {
         self.at_ns.is_empty()
     }
 
-    /// Adds one reading as a point of its own; a value that is not finite counts as unread.
+    /// Adds one reading as a point. A value that is not finite counts as not read.
     pub fn push(&mut self, at_ns: u64, value: Option<f64>) {
         let value = value.filter(|v| v.is_finite());
         self.at_ns.push(at_ns);
@@ -74,8 +76,8 @@ impl Series {
         self.max.push(value);
     }
 
-    /// Halves the number of points until there are at most `bound` (at least 2): neighbours are
-    /// joined to their mean over time, their extremes kept.
+    /// Halves the number of points until it is at most `bound` (at least 2). Neighbours are joined:
+    /// the mean is weighted by time, the lowest and highest readings are kept.
     pub fn roll_up(&mut self, bound: usize) {
         while self.len() > bound.max(2) {
             self.halve();
@@ -104,8 +106,8 @@ impl Series {
         (self.at_ns, self.mean, self.min, self.max) = (at_ns, mean, min, max);
     }
 
-    /// Mean over the time of the points that end within `from_ns..=to_ns`; `None` where none was
-    /// read.
+    /// Returns the time-weighted mean of the points that end within `from_ns..=to_ns`; `None` if
+    /// none has a value.
     pub fn mean_between(&self, from_ns: u64, to_ns: u64) -> Option<f64> {
         let lengths = self.lengths_ns();
         let points = self.at_ns.iter().zip(&self.mean).zip(&lengths);
@@ -117,7 +119,7 @@ impl Series {
         (length > 0.0).then(|| sum / length)
     }
 
-    /// The points that were read: their index, the time that each covers, and its mean.
+    /// Iterates over the points that have a value: index, the time covered, and mean.
     pub fn spans(&self) -> impl Iterator<Item = (usize, Range<u64>, f64)> {
         let lengths = self.lengths_ns().into_iter();
         let points = self.at_ns.iter().zip(&self.mean).zip(lengths).enumerate();
@@ -127,8 +129,8 @@ impl Series {
         })
     }
 
-    /// Returns the time that each point covers, in nanoseconds. For the first point, if it has a
-    /// value, that is unknown: it is given the length of the second.
+    /// Returns the time that each point covers, in nanoseconds. The first point's time is unknown;
+    /// it is assumed to be that of the second.
     fn lengths_ns(&self) -> Vec<f64> {
         let mut begin_ns = self.at_ns.first().copied().unwrap_or(0);
         let points = self.at_ns.iter().zip(&self.mean);
@@ -177,7 +179,8 @@ mod tests {
         for (at_ns, value) in [(100, None), (200, Some(8.0)), (300, None), (500, Some(4.0))] {
             s.push(at_ns, value);
         }
-        // 8 for 100 ns, and 4 for 300, for what could not be read is part of what was read next.
+        // The value 8 covers 100 ns. The value 4 covers 300 ns, because a point without a value
+        // belongs to the next one.
         assert_eq!(s.mean_between(0, 1000), Some(5.0));
         assert_eq!(s.mean_between(300, 1000), Some(4.0));
         assert_eq!(s.mean_between(0, 100), None);

@@ -1,52 +1,52 @@
-//! Conclusions of a tool about its own data. Only the analyzer ranks across reports.
+//! Conclusions of a program about its own data. Only the analyzer compares several reports.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::FoundRate;
+use crate::{FoundRate, TriedRate};
 
-/// A tool's own conclusions.
+/// Conclusions of a program.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
-    /// The result in one sentence.
+    /// Result in one sentence.
     pub headline: String,
-    /// Named figures of the whole run, units in their names.
+    /// Figures of the whole run by name; names contain the units.
     #[serde(default)]
     pub figures: BTreeMap<String, f64>,
-    /// Settings to run with, one for each thing that was swept.
+    /// Recommended settings, one for each sweep.
     #[serde(default)]
     pub recommendations: Vec<Recommendation>,
-    /// Ratios of subjects to a baseline, where several were measured alike.
+    /// Ratios of figures to those of a baseline, where several subjects were measured alike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<Comparison>,
-    /// End of a search for a limit, with its owner.
+    /// End of a search for a limit, and what set the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
     /// Highest rates of arrivals that keep their bounds, one search for each setting.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub found_rates: Vec<FoundRate>,
-    /// Series that grew and should level off.
+    /// Series that grew although they should level off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<Growing>,
 }
 
-/// A series that grew significantly and by much.
+/// Series that grew significantly and by a large amount.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Growing {
-    /// The name of the series.
+    /// Name of the series.
     pub series: String,
-    /// Its labels.
+    /// Labels of the series.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Verdict on its growth: it may yet level off, or is a leak.
+    /// Verdict on the growth.
     pub verdict: GrowthVerdict,
     /// Theil–Sen slope after the warm-up, in the series' unit per second.
     pub per_s: f64,
-    /// Growth that the slope makes over the time after the warm-up, in the series' unit.
+    /// Growth by that slope over the time after the warm-up, in the series' unit.
     pub grown: f64,
-    /// Two-sided p-value of the Mann–Kendall test.
+    /// Two-sided p-value of the Mann–Kendall test for a trend.
     pub p_value: f64,
 }
 
@@ -54,97 +54,116 @@ pub struct Growing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GrowthVerdict {
-    /// It has grown, and may yet level off or has.
+    /// The series has grown, and has levelled off or may still do so.
     Growing,
-    /// It has grown for long and has not slowed down.
+    /// The series has grown for a long time without slowing down.
     Leak,
 }
 
 impl Summary {
-    /// Adds a figure; one that is not finite was not measured and stays absent.
+    /// Adds a figure. One that is not finite is left out.
     pub fn figure(&mut self, name: &str, value: f64) {
         if value.is_finite() {
             self.figures.insert(name.to_owned(), value);
         }
     }
+
+    /// Returns the search that made step `index`, with its place among the searches and what it found in
+    /// the step. `None` for a step of no search.
+    pub fn search_of_step(&self, index: usize) -> Option<(usize, &FoundRate, &TriedRate)> {
+        let mut searches = self.found_rates.iter().enumerate();
+        searches.find_map(|(place, search)| {
+            let tried = search.steps.iter().find(|tried| tried.step == index)?;
+            Some((place, search, tried))
+        })
+    }
+
+    /// Returns true if a search made step `index` on the way to its result. Such a step may have been
+    /// overloaded on purpose.
+    pub fn is_on_the_way(&self, index: usize) -> bool {
+        self.search_of_step(index)
+            .is_some_and(|(_, search, tried)| !search.stands_for_result(tried))
+    }
 }
 
-/// A setting to run with, as an interval with a reason.
+/// Recommended setting, as an interval with a reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recommendation {
-    /// Subject of the recommendation, as in `deadpool`; the value of the parameter that tells sweeps apart.
+    /// Subject of the recommendation, such as `deadpool`: the value of the parameter that
+    /// distinguishes the sweeps.
     pub subject: String,
-    /// The swept parameter, as in `pool_size`.
+    /// Name of the swept parameter, such as `pool_size`.
     pub parameter: String,
-    /// The setting to use; absent when the sweep does not allow one to be named.
+    /// Recommended value; absent if the sweep does not support one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Lowest setting that the measurements do not rule out.
+    /// Lowest value that the measurements do not rule out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f64>,
-    /// Highest setting that the measurements do not rule out.
+    /// Highest value that the measurements do not rule out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high: Option<f64>,
-    /// Mean throughput at `value`.
+    /// Mean throughput at `value`, in operations per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput_per_s: Option<f64>,
-    /// Smallest relative difference in throughput that this sweep could have told from noise.
+    /// Smallest relative difference in throughput that this sweep could have distinguished from
+    /// noise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detectable_difference_ratio: Option<f64>,
-    /// Reason for this value, or for none.
+    /// Reason for the value, or for having none.
     pub reason: String,
-    /// Indices into `steps` of the repeats at `value`.
+    /// Positions in `steps` of the repeats at `value`.
     #[serde(default)]
     pub steps: Vec<usize>,
 }
 
-/// One figure of a subject ÷ the same of a baseline, both measured at one setting.
+/// Figure of a subject divided by that of a baseline, both measured under the same setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
-    /// The subject, as in `deadpool`.
+    /// Name of the subject, such as `deadpool`.
     pub subject: String,
-    /// The baseline, as in `wire`.
+    /// Name of the baseline, such as `wire`.
     pub baseline: String,
-    /// The parameter that both share, as in `connections`.
+    /// Name of the parameter that both share, such as `connections`.
     pub parameter: String,
-    /// Its value.
+    /// Value of the parameter.
     pub value: f64,
-    /// The figure, as in `throughput_per_s`.
+    /// Name of the figure, such as `throughput_per_s`.
     pub figure: String,
     /// Subject ÷ baseline: the geometric mean over repeats of the same round.
     pub ratio: f64,
     /// Lower end of the ratio's 95 % interval; absent with a single repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_ratio: Option<f64>,
-    /// Upper end.
+    /// Upper end of the ratio's 95 % interval; absent with a single repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_ratio: Option<f64>,
 }
 
-/// Owner of the limit that ended a search.
+/// Part of the system that set the limit at which a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitOwner {
-    /// The target refused, broke or slowed.
+    /// The target refused, broke or became slow.
     Target,
-    /// Ports, connection tracking, the path between.
+    /// The network: ports, connection tracking, or the path between.
     Network,
-    /// The generator's own descriptors, memory or CPU.
+    /// The generator: its file descriptors, memory or CPU.
     Generator,
     /// The bound that the user set; the true limit is higher.
     Bound,
-    /// It could not be told.
+    /// It could not be determined.
     Unknown,
 }
 
 /// End of a search for a limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Limit {
-    /// The searched parameter, as in `connections`.
+    /// Name of the searched parameter, such as `connections`.
     pub parameter: String,
-    /// Highest setting that was held.
+    /// Highest value that was held.
     pub value: f64,
-    /// Owner of the limit.
+    /// Part of the system that set the limit.
     pub owner: LimitOwner,
     /// Observation that ended the search, with its figures.
     pub reason: String,

@@ -1,60 +1,60 @@
-//! Warnings: doubts about figures, most of them raised by the generator about itself.
+//! Warnings: doubts about figures, most of which the generator raises about itself.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::redaction;
 
-/// The kinds of doubt.
+/// Kind of a warning.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum WarningCode {
-    /// The generator's own CPU was nearly used up: it may have been what limited throughput.
+    /// The generator used nearly all of its CPU time, so it may have limited throughput.
     GeneratorSaturated,
-    /// One thread of the generator was nearly always at work while others idled: what it drives may
-    /// have been limited by it.
+    /// One thread of the generator ran nearly all the time while others were idle. It may have
+    /// limited the requests that it makes.
     GeneratorThreadSaturated,
-    /// Arrivals were released late by the generator itself.
+    /// The generator released arrivals late.
     PacingLag,
     /// The generator did not run for a while (scheduling, swapping, a suspended host).
     GeneratorStalled,
-    /// Too few samples for a percentile that the report names.
+    /// A percentile in the report has too few samples.
     TooFewSamples,
     /// The step was too short to settle.
     StepTooShort,
-    /// Arrivals waited at the in-flight cap.
+    /// Arrivals waited because the largest number in flight was reached.
     InFlightCapReached,
-    /// Requests were still under way when the drain ended; tail figures are lower bounds.
+    /// Requests were still in flight when the drain ended; figures of the tail are lower bounds.
     Censored,
-    /// Throughput still drifted during the step.
+    /// Throughput still changed during the step.
     NotSteady,
-    /// Someone else used the machine's CPU, or the hypervisor took it.
+    /// Another program used the machine's CPU, or the hypervisor took it away.
     DisturbedMachine,
     /// Evidence could not be read.
     EvidenceMissing,
-    /// Something could not be cleaned up; the message has the command that removes it.
+    /// Data could not be removed; the message has the command that removes them.
     LeftBehind,
-    /// The setting asked for more than a limit of this machine or of the target allows.
+    /// A setting exceeds a limit of this machine or of the target.
     LimitTooLow,
-    /// The target could not be asked for a while, as in a restart: what its requests felt then says
-    /// nothing of the load.
+    /// The target was unavailable for a while, for example during a restart. Latencies and failures
+    /// of that time say nothing about the load.
     TargetAway,
-    /// The wall clock was set meanwhile; times of day in the report go on as from its start.
+    /// The wall clock was set during the run. Times of day in the report continue as from its
+    /// start.
     ClockStepped,
-    /// A worker process ended, or fell silent, before it had told what it measured; or a worker on a host
-    /// of its own ended before its plan; or its report is missing: its share of the load is not in the
-    /// figures.
+    /// Figures lack a worker's share of the load: a worker process ended or did not answer before
+    /// it sent its measurements, a worker on another host ended early, or its report is missing.
     WorkerLost,
-    /// A worker on a host of its own was not ready when a step began on all: its share of the load is
-    /// missing in it.
+    /// A worker on another host was not ready when a step began on all hosts. The step lacks its
+    /// share of the load.
     WorkerLate,
 }
 
 impl WarningCode {
-    /// The order in which doubts are told, the gravest first: what may have made every figure
-    /// wrong, then what made some of them too large, then what is uncertain only.
+    /// Returns the rank by which warnings are listed, the gravest first: those that may make every
+    /// figure wrong, those that make some figures too large, then those about uncertainty only.
     pub fn gravity(self) -> u8 {
         match self {
             Self::TargetAway | Self::WorkerLost | Self::WorkerLate => 0,
@@ -76,30 +76,30 @@ impl WarningCode {
     }
 }
 
-/// A doubt, with its figures.
+/// Warning about figures, with the values that caused it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
-    /// The kind of doubt.
+    /// Kind of the warning.
     pub code: WarningCode,
-    /// One sentence with the figures in it.
+    /// One sentence, with the figures in it.
     pub message: String,
-    /// Index into `steps`; absent when it concerns the whole run.
+    /// Position in `steps`; absent if it concerns the whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
-    /// JSON pointers to the figures it spoils, `*` standing for any one key, as in
+    /// JSON pointers to the figures that may be wrong, in which `*` stands for any key, such as
     /// `/steps/3/operations/*/response`.
     #[serde(default)]
     pub spoils: Vec<String>,
-    /// The measured value.
+    /// Measured value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// The bound it broke.
+    /// Bound that the value broke.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
 }
 
 impl Warning {
-    /// A doubt about the whole run that spoils nothing yet; secrets in `message` are masked.
+    /// Creates a warning about the whole run without figures. Secrets in `message` are masked.
     pub fn new(code: WarningCode, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -119,7 +119,7 @@ impl Warning {
         self
     }
 
-    /// Relates the doubt to step `index`; each of `fields` (as in `operations/*/response`) is spoilt.
+    /// Makes the warning concern step `index`, and its `fields`, such as `operations/*/response`.
     #[must_use]
     pub fn about_step(mut self, index: usize, fields: &[&str]) -> Self {
         self.step = Some(index);
@@ -130,11 +130,11 @@ impl Warning {
         self
     }
 
-    /// Ratio by which its figure lies past its bound, in either direction: 1 at the bound, 0 where it has
-    /// no figures.
+    /// Returns the ratio between the value and its bound, whichever is larger: 1 at the bound. 0 if
+    /// the warning has no figures.
     pub fn excess(&self) -> f64 {
         match (self.value, self.threshold) {
-            // Some bounds are floors: how far off counts, in either direction.
+            // Some bounds are lower limits, so the ratio counts in either direction.
             (Some(value), Some(threshold)) if value > 0.0 && threshold > 0.0 => {
                 (value / threshold).max(threshold / value)
             }
@@ -143,7 +143,8 @@ impl Warning {
         }
     }
 
-    /// Returns true if this doubt spoils the figure at `pointer`, itself or by a parent.
+    /// Returns true if the warning concerns the figure at `pointer`, or a part of the report that
+    /// contains it.
     pub fn spoils(&self, pointer: &str) -> bool {
         self.spoils.iter().any(|pattern| {
             let mut wanted = pattern.split('/');

@@ -3,28 +3,29 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One failure out of a bounded sample.
+/// One of the failures of a step that are kept as samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureSample {
-    /// End of the request, on the monotonic clock.
+    /// End of the request on the monotonic clock, in nanoseconds.
     pub at_ns: u64,
-    /// The operation that failed.
+    /// Name of the operation that failed.
     pub operation: String,
-    /// The phase it failed in: `checkout` or `service`.
+    /// Phase in which the request failed, such as `checkout`, `service` or one that the operation
+    /// names.
     pub phase: String,
-    /// Its kind, as counted in `errors`.
+    /// Kind of the failure, as counted in `errors`.
     pub kind: String,
-    /// Message of the driver, secrets redacted.
+    /// Error message of the driver, with secrets masked.
     pub message: String,
-    /// Detail and hint that the server added to its message, secrets redacted.
+    /// Detail and hint that the server sent with its error, with secrets masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The statement or command that failed, without values.
+    /// Statement or command that failed, without the values in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<String>,
 }
 
 impl FailureSample {
-    /// Number of failures that are kept as samples, beside the first of each kind.
+    /// Largest number of failures kept as samples, apart from the first one of each kind.
     pub const KEPT: usize = 32;
 }

@@ -1,11 +1,10 @@
-//! Latency as users see it: durations of finished requests, and ages of unfinished ones.
+//! Latency as users experience it: durations of finished requests, and ages of unfinished ones.
 
-use statistics::survival::{DurationCount, Quantile, quantile};
-
+use super::survival::{DurationCount, Quantile, quantile};
 use crate::histogram::{HistogramError, Percentiles, Recording, recording};
 use crate::{CensoredPercentiles, Operation};
 
-/// Durations of finished and ages of unfinished requests, of one operation or of several.
+/// Durations of finished requests and ages of unfinished ones, of one operation or several.
 #[derive(Debug)]
 pub struct Latency {
     finished: Recording,
@@ -15,26 +14,27 @@ pub struct Latency {
 /// Certainty of a quantile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuantileKind {
-    /// All requests finished: it is exact.
+    /// All requests finished, so the value is exact.
     Exact,
-    /// Some never finished, and it falls among those that did: the Kaplan–Meier estimate.
+    /// Some requests never finished, and the quantile falls among those that did: a Kaplan–Meier
+    /// estimate.
     Estimate,
-    /// It falls among those that never finished: a lower bound.
+    /// The quantile falls among requests that never finished: a lower bound.
     AtLeast,
 }
 
-/// A quantile of latency, in nanoseconds.
+/// Quantile of latency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuantileEstimate {
-    /// Its value, or its lower bound.
+    /// Value of the quantile in nanoseconds, or its lower bound.
     pub ns: u64,
-    /// Its certainty.
+    /// Certainty of the value.
     pub kind: QuantileKind,
 }
 
 impl QuantileEstimate {
-    /// Returns true if the true quantile is surely, or as best estimated, below `bound_ns`. A lower bound
-    /// below it does not tell.
+    /// Returns true if the quantile is below `bound_ns` nanoseconds by its exact or estimated
+    /// value. Returns false for a lower bound, which cannot show that.
     pub fn is_below(self, bound_ns: u128) -> bool {
         self.kind != QuantileKind::AtLeast && u128::from(self.ns) < bound_ns
     }
@@ -53,13 +53,13 @@ impl Latency {
     /// Merges the latency of `operations`.
     ///
     /// # Errors
-    /// When a histogram is damaged.
+    /// Fails if a histogram is damaged.
     pub fn from_operations<'a>(
         operations: impl IntoIterator<Item = &'a Operation>,
     ) -> Result<Self, HistogramError> {
         let mut whole = Self::default();
         for operation in operations {
-            // Equal bounds on both sides: adding cannot fail.
+            // Both have the same bounds, so that adding cannot fail.
             if let Some(finished) = operation.latency() {
                 let _ = whole.finished.add(finished.decode()?);
             }
@@ -70,22 +70,23 @@ impl Latency {
         Ok(whole)
     }
 
-    /// Durations of those that finished.
+    /// Returns the durations of finished requests in nanoseconds.
     pub fn finished(&self) -> &Recording {
         &self.finished
     }
 
-    /// Number of requests that never finished.
+    /// Returns the number of requests that never finished.
     pub fn unfinished(&self) -> u64 {
         self.unfinished.len()
     }
 
-    /// Returns the quantile `q` (0..=1) of all; `None` without any request.
+    /// Returns quantile `q` (0..=1) over all requests; `None` if there are none.
     pub fn quantile(&self, q: f64) -> Option<QuantileEstimate> {
         estimate(&self.finished, &self.unfinished, q)
     }
 
-    /// Returns the longest; a lower bound where any never finished. `None` without any request.
+    /// Returns the longest latency, as a lower bound if any request never finished. `None` if there
+    /// are no requests.
     pub fn longest(&self) -> Option<QuantileEstimate> {
         let ns = self.finished.max().max(self.unfinished.max());
         if self.unfinished.is_empty() {
@@ -116,7 +117,7 @@ fn quantile_of(all: &[DurationCount], unfinished: &Recording, q: f64) -> Option<
     })
 }
 
-/// Returns a lower bound: the lowest value of the bucket of `ns`.
+/// Returns a lower bound: the lowest value in the bucket of `ns`.
 fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
     QuantileEstimate {
         ns: unfinished.lowest_equivalent(ns),
@@ -124,7 +125,7 @@ fn at_least(unfinished: &Recording, ns: u64) -> QuantileEstimate {
     }
 }
 
-/// Merges the buckets of both, by value.
+/// Merges the buckets of finished and unfinished requests, in the order of their values.
 fn union(finished: &Recording, unfinished: &Recording) -> Vec<DurationCount> {
     let buckets = |of: &Recording| -> Vec<(u64, u64)> {
         let each = of.iter_recorded();
@@ -158,8 +159,17 @@ fn union(finished: &Recording, unfinished: &Recording) -> Vec<DurationCount> {
     all
 }
 
+impl Operation {
+    /// Estimates the quantile `q` (0..=1) of latency over successful and censored arrivals; `None`
+    /// where there are neither, or a histogram is damaged.
+    pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
+        Latency::from_operations([self]).ok()?.quantile(q)
+    }
+}
+
 impl CensoredPercentiles {
-    /// The percentiles over `finished` and `unfinished` requests; `None` where none is unfinished.
+    /// Calculates the percentiles over `finished` and `unfinished` requests; `None` if all requests
+    /// finished.
     pub fn from_recordings(finished: &Recording, unfinished: &Recording) -> Option<Self> {
         if unfinished.is_empty() {
             return None;
@@ -195,7 +205,8 @@ mod tests {
         recording
     }
 
-    /// A closed loop's operation.
+    /// Operation of a closed loop with these requests: pairs of a duration in nanoseconds and a
+    /// count.
     fn operation(finished: &[(u64, u64)], unfinished: &[(u64, u64)]) -> Operation {
         let (finished, unfinished) = (recorded(finished), recorded(unfinished));
         Operation {
@@ -261,7 +272,7 @@ mod tests {
     }
 
     proptest! {
-        // Each histogram is large.
+        // Few cases, because each histogram is large.
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]

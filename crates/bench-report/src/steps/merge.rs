@@ -1,5 +1,6 @@
-//! Merging of measurements that several processes made of one step, without loss: counts add up,
-//! histograms bucket by bucket, and what is derived from them is computed once, from the sum.
+//! Merging of the measurements that several processes made of one step. Counts and histogram
+//! buckets are added, and derived figures are calculated once from the sums, so that nothing is
+//! lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +11,10 @@ use crate::{
 };
 
 impl Histogram {
-    /// Adds histograms bucket by bucket; `None` where there is none.
+    /// Adds histograms bucket by bucket; `None` if there are none.
     ///
     /// # Errors
-    /// When one is damaged, or has other bounds than ours, so that its values would have to be moved
-    /// to other buckets.
+    /// Fails if a histogram is damaged, or has other bounds, so that its buckets do not correspond.
     pub(crate) fn merged<'a>(
         parts: impl IntoIterator<Item = &'a Self>,
     ) -> Result<Option<Self>, HistogramError> {
@@ -22,7 +22,7 @@ impl Histogram {
     }
 }
 
-/// Sum of histograms, bucket by bucket.
+/// Adds histograms bucket by bucket.
 fn sum<'a>(parts: impl IntoIterator<Item = &'a Histogram>) -> Result<Recording, HistogramError> {
     let mut whole = recording();
     for part in parts {
@@ -34,17 +34,17 @@ fn sum<'a>(parts: impl IntoIterator<Item = &'a Histogram>) -> Result<Recording, 
                 digits: part.sigfig(),
             });
         }
-        // Equal bounds on both sides: adding cannot fail.
+        // Both have the same bounds, so that adding cannot fail.
         let _ = whole.add(part);
     }
     Ok(whole)
 }
 
 impl Operation {
-    /// Adds the arrivals of one operation that several processes made at once.
+    /// Merges the results of one operation that several processes measured at the same time.
     ///
     /// # Errors
-    /// When a histogram is damaged or has other bounds than ours.
+    /// Fails if a histogram is damaged or has other bounds than those of this schema.
     pub(crate) fn merged(parts: &[&Self]) -> Result<Self, HistogramError> {
         let count = |of: fn(&Self) -> u64| parts.iter().map(|part| of(part)).sum();
         let phase = |of: fn(&Self) -> Option<&Histogram>| {
@@ -83,7 +83,7 @@ impl Operation {
         Ok(whole)
     }
 
-    /// Adds operations by name.
+    /// Merges the results of operations with the same name.
     ///
     /// # Errors
     /// As `Operation::merged`.
@@ -100,7 +100,7 @@ impl Operation {
     }
 }
 
-/// Adds counts by name.
+/// Adds counts with the same name.
 fn sum_by_name<'a>(
     parts: impl IntoIterator<Item = &'a BTreeMap<String, u64>>,
 ) -> BTreeMap<String, u64> {
@@ -112,8 +112,9 @@ fn sum_by_name<'a>(
 }
 
 impl PoolUsage {
-    /// Adds the pools of several workers, which together are the pool of the step; `None` without any.
-    /// The most in use, or waiting, of each at any time add up to an upper bound.
+    /// Merges the use of several workers' pools, which together are the pool of the step; `None` if
+    /// there are none. The maxima are added, which gives an upper bound, because the pools may
+    /// reach them at different times.
     pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
         let parts: Vec<&Self> = parts.into_iter().collect();
         let checkout = CheckoutParts::merged(parts.iter().filter_map(|p| p.checkout.as_ref()));
@@ -133,11 +134,11 @@ impl PoolUsage {
 }
 
 impl SessionUse {
-    /// Adds the sessions that several processes opened; `None` where none did. The most at once of each
-    /// add up to an upper bound.
+    /// Merges the sessions that several processes opened; `None` if none opened any. The maxima are
+    /// added, which gives an upper bound.
     ///
     /// # Errors
-    /// When a histogram is damaged or has other bounds than ours.
+    /// Fails if a histogram is damaged or has other bounds than those of this schema.
     pub fn merged<'a>(
         parts: impl IntoIterator<Item = &'a Self>,
     ) -> Result<Option<Self>, HistogramError> {
@@ -156,7 +157,8 @@ impl SessionUse {
 }
 
 impl FailureSample {
-    /// Merges samples in order of time: the earliest, and of each kind the first.
+    /// Merges samples in the order of time. Keeps the earliest ones, and the first one of each
+    /// kind.
     pub fn merged(mut all: Vec<Self>) -> Vec<Self> {
         all.sort_by_key(|failure| failure.at_ns);
         let mut kinds = BTreeSet::new();
@@ -171,8 +173,9 @@ impl FailureSample {
 }
 
 impl Generator {
-    /// Adds generators that made the load of one step together, in `attempted` arrivals. CPU times and
-    /// threads add up; the busiest thread and the longest stall are those of the worst.
+    /// Merges the figures of generators that together made the load of one step with `attempted`
+    /// arrivals. CPU times and threads are added; for the busiest thread and the longest stall, the
+    /// largest value is kept.
     pub fn merged(parts: &[&Self], attempted: u64) -> Self {
         let threads: u64 = parts.iter().map(|part| part.threads).sum();
         let cpu_ns: u64 = parts.iter().map(|part| part.cpu_ns).sum();
@@ -218,7 +221,7 @@ mod tests {
             .collect()
     }
 
-    /// An open loop's operation.
+    /// Operation of an open loop with these durations and ages in nanoseconds.
     fn operation(finished: &[u64], unfinished: &[u64]) -> Operation {
         Operation {
             attempted: (finished.len() + unfinished.len()) as u64,

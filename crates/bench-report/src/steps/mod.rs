@@ -9,3 +9,4 @@ pub(crate) mod pool;
 pub(crate) mod server_evidence;
 pub(crate) mod spike_recovery;
 pub(crate) mod step;
+mod survival;

@@ -7,65 +7,65 @@ use serde::{Deserialize, Serialize};
 
 use crate::Histogram;
 use crate::histogram::Percentiles;
-use crate::steps::latency::{Latency, QuantileEstimate};
 
 /// Outcomes and latencies of the arrivals of one operation that were due in the measured part.
 ///
-/// Each phase has its own distribution and they add up: response = pacing lag + backlog + call,
-/// call = checkout + service. A phase that does not exist here is absent: response, backlog and
-/// pacing lag in a closed loop, checkout where there is no pool.
+/// Each phase has its own distribution. Phases add up: response = pacing lag + backlog + call, and
+/// call = checkout + service. A phase that does not exist is absent: response, backlog and pacing
+/// lag in a closed loop, checkout where there is no pool.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Operation {
-    /// Arrivals, whatever became of them.
+    /// Number of arrivals, whether they succeeded or not.
     pub attempted: u64,
-    /// Those that did what they should.
+    /// Number of successful arrivals.
     pub succeeded: u64,
-    /// Those that failed, by kind.
+    /// Number of failed arrivals, by kind of failure.
     #[serde(default)]
     pub errors: BTreeMap<String, u64>,
-    /// Those still under way when the drain ended, or never started.
+    /// Number of arrivals that had not finished when the drain ended, or never started.
     #[serde(default)]
     pub censored: u64,
-    /// Those of the censored that no session ever took up; where a target has several operations,
-    /// they count for the first, as nobody knows which they would have become.
+    /// Number of censored arrivals that no session took up. If a target has several operations,
+    /// these count for the first one, because their operation is unknown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub never_started: u64,
-    /// Extra attempts that succeeded or failed arrivals took.
+    /// Number of attempts after the first one, of finished arrivals.
     #[serde(default)]
     pub retries: u64,
-    /// Successes that were done in the measured part, whenever they were due, per second of it:
-    /// what an overloaded target answers afterwards it has not carried.
+    /// Successes per second that finished in the measured part, whenever they were due. Answers
+    /// after the measured part do not count, because an overloaded target did not deliver them in
+    /// time.
     pub throughput_per_s: f64,
-    /// Due to done, of successes.
+    /// Times from due to done, of successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Histogram>,
-    /// Started to done, of successes.
+    /// Times from started to done, of successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Histogram>,
-    /// Acquired to done (started to done without a pool), of successes.
+    /// Times from acquired to done (from started to done without a pool), of successes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Histogram>,
-    /// Started to acquired, of successes.
+    /// Times from started to acquired, of successes: how long a request waited for its connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkout: Option<Histogram>,
-    /// Released to started, of successes.
+    /// Times from released to started, of successes: how long a request waited for a free session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog: Option<Histogram>,
-    /// Due to released, of all arrivals that were released: ours alone.
+    /// Times from due to released, of all released arrivals: the lateness of the generator itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pacing_lag: Option<Histogram>,
-    /// Due (started, in a closed loop) to done, of failures.
+    /// Times from due (started, in a closed loop) to done, of failures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<Histogram>,
-    /// Age of the censored when the drain ended: lower bounds of their response times.
+    /// Ages of censored arrivals when the drain ended: lower bounds of their response times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<Histogram>,
-    /// Percentiles of [`Operation::latency`] that take the censored into account; absent where
-    /// nothing was censored.
+    /// Percentiles of [`Operation::latency`] in which censored arrivals are included; absent if
+    /// none were censored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with_censored: Option<CensoredPercentiles>,
-    /// Durations of the phases that the operation itself names, of successes, as in `tcp`, `tls`;
-    /// absent where it names none. Each begins where the one before it ended.
+    /// Durations of the phases that the operation itself names, such as `tcp`, `tls`, of successes.
+    /// Each phase begins at the end of the phase before. Empty where the operation names none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub phases: BTreeMap<String, Histogram>,
 }
@@ -73,32 +73,33 @@ pub struct Operation {
 /// Percentiles over finished and censored arrivals together, in nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CensoredPercentiles {
-    /// The Kaplan–Meier estimate, or the guaranteed lower bound where `at_least` names it.
+    /// Kaplan–Meier estimates, or guaranteed lower bounds for those in `at_least`.
     pub percentiles_ns: Percentiles,
-    /// Names of the percentiles that fall among the censored, as in `p99`: each is a lower bound.
+    /// Names of the percentiles that fall among the censored, such as `p99`: each is a lower bound.
     #[serde(default)]
     pub at_least: Vec<String>,
 }
 
 impl Operation {
-    /// Failures of every kind.
+    /// Returns the number of failures of all kinds.
     pub fn failures(&self) -> u64 {
         self.errors.values().sum()
     }
 
-    /// Arrivals that did not succeed ÷ all arrivals; `None` without any. Those that still waited when
-    /// the drain ended count as failed.
+    /// Returns the share of arrivals that did not succeed; `None` without arrivals. Censored
+    /// arrivals count as failed.
     pub fn error_ratio(&self) -> Option<f64> {
         unsuccessful_ratio(self.succeeded, self.attempted)
     }
 
-    /// Latency of successful arrivals: response time where there is one, call time otherwise.
+    /// Returns the latency of successful arrivals: response time where there is one, call time
+    /// otherwise.
     pub fn latency(&self) -> Option<&Histogram> {
         self.response.as_ref().or(self.call.as_ref())
     }
 
-    /// Percentiles of latency as the report has them: over successful and censored arrivals where any
-    /// were censored, else over the successful ones. `None` where there are neither.
+    /// Returns the percentiles of latency: over successful and censored arrivals if any were
+    /// censored, else over the successful ones. `None` if there are neither.
     pub fn percentiles(&self) -> Option<CensoredPercentiles> {
         let of_all = || self.with_censored.clone();
         of_all().or_else(|| {
@@ -108,12 +109,6 @@ impl Operation {
             })
         })
     }
-
-    /// Estimates the quantile `q` (0..=1) of latency over successful and censored arrivals; `None`
-    /// where there are neither, or a histogram is damaged.
-    pub fn latency_at(&self, q: f64) -> Option<QuantileEstimate> {
-        Latency::from_operations([self]).ok()?.quantile(q)
-    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
@@ -121,7 +116,7 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-/// Arrivals that did not succeed ÷ all arrivals; `None` without any.
+/// Returns the share of arrivals that did not succeed; `None` without arrivals.
 pub(crate) fn unsuccessful_ratio(succeeded: u64, attempted: u64) -> Option<f64> {
     (attempted > 0).then(|| attempted.saturating_sub(succeeded) as f64 / attempted as f64)
 }

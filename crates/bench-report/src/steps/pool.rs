@@ -1,57 +1,59 @@
-//! The client's connection pool during a step.
+//! Connection pool of the client during a step.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A pool as sampled during the measured part.
+/// Use of a connection pool, from samples during the measured part.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PoolUsage {
-    /// Most connections it may hold.
+    /// Largest number of connections that the pool may hold.
     pub max_size: u64,
-    /// Connections it held, on average.
+    /// Mean number of connections in the pool.
     pub size_mean: f64,
-    /// Connections checked out, on average.
+    /// Mean number of connections that were checked out.
     pub in_use_mean: f64,
-    /// Most connections seen checked out; at most that many where several pools made the load, as their
-    /// maxima are added.
+    /// Largest number of connections that were checked out in any sample. An upper bound if several
+    /// pools made the load, because their maxima are added.
     pub in_use_max: u64,
-    /// Tasks waiting for a connection, on average; absent where the pool does not tell.
+    /// Mean number of tasks that waited for a connection; absent where the pool does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_mean: Option<f64>,
-    /// Most tasks seen waiting; at most that many where several pools made the load.
+    /// Largest number of tasks that waited in any sample. An upper bound if several pools made the
+    /// load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_max: Option<u64>,
-    /// Number of samples behind these figures.
+    /// Number of samples.
     pub samples: u64,
-    /// Parts of a checkout; absent where the pool does not expose them.
+    /// Parts of a checkout; absent where the pool does not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkout: Option<CheckoutParts>,
 }
 
-/// Parts of the checkouts in the measured part. The three means add up to the mean checkout.
+/// Parts of the checkouts of successful requests. The three means add up to the mean time of a
+/// checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CheckoutParts {
-    /// Checkouts behind these figures.
+    /// Number of checkouts.
     pub count: u64,
-    /// Checkouts that found no free place and had to wait for one.
+    /// Number of checkouts that found no free place in the pool and had to wait.
     pub waited: u64,
-    /// Checkouts that opened a connection.
+    /// Number of checkouts that opened a new connection.
     pub opened: u64,
     /// Mean time of a checkout spent waiting for a place in the pool, in nanoseconds.
     pub wait_mean_ns: f64,
-    /// Mean time of a checkout spent on the driver's check of a kept connection, in nanoseconds.
+    /// Mean time of a checkout spent on the driver's check of a pooled connection, in nanoseconds.
     pub check_mean_ns: f64,
     /// Mean time of a checkout spent opening a connection, in nanoseconds.
     pub connect_mean_ns: f64,
 }
 
 impl CheckoutParts {
-    /// Mean time of a checkout, in nanoseconds.
+    /// Returns the mean time of a checkout, in nanoseconds.
     pub fn mean_ns(&self) -> f64 {
         self.wait_mean_ns + self.check_mean_ns + self.connect_mean_ns
     }
 
-    /// Several steps taken together; `None` without a checkout.
+    /// Merges the checkouts of several steps; `None` if there were none.
     pub fn merged<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
         let mut sum = Self::default();
         for parts in all {

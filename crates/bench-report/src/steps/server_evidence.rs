@@ -1,4 +1,4 @@
-//! Counters and samples of the server over a step.
+//! Counters and samples of the server during a step.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::redaction;
 
-/// One line of a table in the evidence.
+/// Row of a table in the evidence.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceRow {
-    /// Object that it is about, as in `statement = SELECT … WHERE id = $1`; never anybody's data.
+    /// Labels of the row, such as `statement = SELECT … WHERE id = $1`; they never contain users'
+    /// data.
     pub labels: BTreeMap<String, String>,
-    /// Figures by name, units in the names.
+    /// Figures by name; names contain the units.
     pub figures: BTreeMap<String, f64>,
 }
 
 impl EvidenceRow {
-    /// A line about what `labels` name, secrets in them masked; a figure that is not finite was not
-    /// measured.
+    /// Creates a row with these labels, in which secrets are masked. A figure that is not finite is
+    /// left out.
     pub fn new<const L: usize, const F: usize>(
         labels: [(&str, String); L],
         figures: [(&str, f64); F],
@@ -35,13 +36,13 @@ impl EvidenceRow {
     }
 }
 
-/// Counters of the server over a step: deltas from before to after, and samples taken meanwhile.
+/// Evidence of the server over a step: growth of its counters, and samples taken meanwhile.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServerEvidence {
-    /// Figures by name, units in the names.
+    /// Figures by name; names contain the units.
     #[serde(default)]
     pub figures: BTreeMap<String, f64>,
-    /// Figures that belong to something with a name, by table: `statements`, `blocking` …
+    /// Figures of named objects, by table: `statements`, `blocking` …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, Vec<EvidenceRow>>,
     /// Evidence that could not be read, with the reason.
@@ -50,7 +51,7 @@ pub struct ServerEvidence {
 }
 
 impl ServerEvidence {
-    /// Evidence of which nothing could be read.
+    /// Creates evidence that only says that `what` could not be read, for this reason.
     pub fn unavailable(what: &str, reason: impl Into<String>) -> Self {
         let unavailable = BTreeMap::from([(what.to_owned(), reason.into())]);
         Self {
@@ -59,7 +60,7 @@ impl ServerEvidence {
         }
     }
 
-    /// Adds a figure; one that is not finite was not measured and stays absent.
+    /// Adds a figure. One that is not finite is left out.
     pub fn figure(&mut self, name: impl Into<String>, value: f64) {
         if value.is_finite() {
             self.figures.insert(name.into(), value);

@@ -3,12 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Recovery from a spike: time from its end until the 99th percentile of latency was back within 10 % of
-/// its base, which is that of the requests due before the spike. Absent `after_ns` and `unknown` mean that
-/// it was not back within `measured_ns`.
+/// Recovery from a spike: the time from its end until the 99th percentile of latency was back
+/// within 10 % of its base, the percentile of the requests due before the spike. If both `after_ns`
+/// and `unknown` are absent, the latency was not back within `measured_ns`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SpikeRecovery {
-    /// 99th percentile of latency before the spike, in nanoseconds; absent where too little was measured.
+    /// 99th percentile of latency before the spike, in nanoseconds; absent where too little was
+    /// measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_p99_ns: Option<u64>,
     /// Time from the end of the spike until latency was back, in nanoseconds.
@@ -16,19 +17,20 @@ pub struct SpikeRecovery {
     pub after_ns: Option<u64>,
     /// Time that was measured after the spike, in nanoseconds.
     pub measured_ns: u64,
-    /// Length of the stretches that requests after the spike are counted by, in nanoseconds: `after_ns`
-    /// is no more exact.
+    /// Precision of `after_ns`, in nanoseconds: the length of the periods in which requests after
+    /// the spike are counted.
     pub resolution_ns: u64,
-    /// Later windows in which latency was above again.
+    /// Number of later periods in which latency was too high again.
     #[serde(default)]
     pub relapses: u64,
-    /// Reason for which nobody can tell whether latency was back.
+    /// Reason for which it is unknown whether latency was back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
 }
 
 impl SpikeRecovery {
-    /// Returns it as a sentence without a full stop; `duration` writes a time for people.
+    /// Returns a sentence about the recovery without a full stop; `duration` formats nanoseconds
+    /// for people.
     pub fn sentence(&self, duration: impl Fn(u64) -> String) -> String {
         if let Some(reason) = &self.unknown {
             return format!("recovery from the spike is unknown: {reason}");

@@ -1,4 +1,4 @@
-//! One setting held for a while, and all that was measured in it.
+//! Step: a load under one setting for a while, with everything that was measured.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use crate::{
     FailureSample, Operation, PoolUsage, ServerEvidence, SessionUse, StepCurve, StepSegment,
 };
 
-/// A setting of a step.
+/// Value of a step's setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Parameter {
-    /// On or off.
+    /// Setting that is on or off.
     Flag(bool),
-    /// A count or a size.
+    /// Count or size.
     Integer(u64),
     /// Any other number.
     Number(f64),
-    /// A name.
+    /// Name.
     Text(String),
 }
 
 impl Parameter {
-    /// The value as a number, where it is one.
+    /// Returns the value as a number; `None` for a flag or a name.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Integer(n) => Some(*n as f64),
@@ -64,106 +64,108 @@ impl std::fmt::Display for Parameter {
     }
 }
 
-/// Times of a step, on the host's monotonic clock, in nanoseconds.
+/// Instants of a step on the host's monotonic clock, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
-    /// The first arrival of the warm-up was due.
+    /// Start of the warm-up.
     pub start_ns: u64,
-    /// Measuring began; figures cover arrivals that were due from here on.
+    /// Start of the measured part. Results count arrivals that were due from here on.
     pub measure_start_ns: u64,
-    /// Measuring ended; what was due later is not counted.
+    /// End of the measured part. Arrivals due later do not count.
     pub measure_end_ns: u64,
-    /// The drain ended.
+    /// End of the drain.
     pub end_ns: u64,
 }
 
 impl Window {
-    /// Length of the measured part, in seconds.
+    /// Returns the length of the measured part in seconds.
     pub fn measured_s(&self) -> f64 {
         self.measure_end_ns.saturating_sub(self.measure_start_ns) as f64 / 1e9
     }
 }
 
-/// Distribution of the gaps between arrivals.
+/// Distribution of the times between arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pacing {
-    /// Evenly.
+    /// Equal times.
     #[default]
     Constant,
-    /// Exponentially: independent users.
+    /// Exponentially distributed times, as of independent users.
     Poisson,
 }
 
-/// Load that the generator was asked for.
+/// Load that the generator was told to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "model", rename_all = "snake_case")]
 pub enum Load {
-    /// Arrivals come when due, whatever the answers do.
+    /// Open loop: arrivals are made when due, whether or not earlier ones were answered.
     Open {
-        /// Mean rate planned over the measured part.
+        /// Mean planned rate over the measured part, in arrivals per second.
         rate_per_s: f64,
-        /// Distribution of the gaps.
+        /// Distribution of the times between arrivals.
         pacing: Pacing,
-        /// Most arrivals in flight at once.
+        /// Largest number of arrivals that may be in flight at the same time.
         in_flight_cap: u64,
-        /// Arrivals that waited at the cap.
+        /// Number of arrivals that waited because that number was reached.
         delayed_at_cap: u64,
     },
-    /// Users who each wait for their answer.
+    /// Closed loop: users who each wait for their answer before the next request.
     Closed {
-        /// Number of connections; the most at once, where users come and go.
+        /// Number of users; the largest at the same time where users come and leave.
         users: u64,
-        /// Pause of each user between answer and next request.
+        /// Mean pause of a user between an answer and the next request, in nanoseconds.
         think_time_ns: u64,
     },
 }
 
-/// Cost of the generator and accuracy of its pacing, over the measured part.
+/// Cost of the generator, and precision of its pacing, over the measured part.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Generator {
-    /// Threads that made the load.
+    /// Number of threads that made the load.
     pub threads: u64,
     /// CPU time of the whole process, in nanoseconds.
     pub cpu_ns: u64,
     /// `cpu_ns` ÷ (elapsed time × `threads`).
     pub cpu_ratio: f64,
-    /// CPU time ÷ elapsed time of the load thread that was busiest: one full thread can be the
-    /// limit among idle ones. Absent where the system does not tell.
+    /// CPU time ÷ elapsed time of the busiest load thread. One full thread can be the limit while
+    /// others are idle. Absent where the system does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_thread_ratio: Option<f64>,
-    /// Time for which load threads were ready to run and had no CPU, all of them together, in
-    /// nanoseconds. Absent where the system does not tell.
+    /// Time that load threads, all together, were ready to run but had no CPU, in nanoseconds.
+    /// Absent where the system does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_ns: Option<u64>,
-    /// CPU time per attempted arrival, in nanoseconds.
+    /// CPU time per arrival, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_per_operation_ns: Option<f64>,
-    /// Longest time by which the generator's own 10 ms heartbeat came late.
+    /// Longest delay with which the controller's 10 ms timer woke, in nanoseconds.
     pub worst_stall_ns: u64,
-    /// CPU time of the process that leads the worker processes, which makes no load itself and is not
-    /// in `cpu_ns`, in nanoseconds. Absent where one process makes the load.
+    /// CPU time of the parent of worker processes, in nanoseconds. The parent makes no load, and
+    /// its time is not part of `cpu_ns`. Absent where one process makes the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_cpu_ns: Option<u64>,
 }
 
 impl Generator {
-    /// Share of their time from which threads that were at work may have been the limit themselves.
+    /// Share of CPU time from which threads may have been the limit.
     pub const SATURATED_RATIO: f64 = 0.9;
 
-    /// Returns true if all threads together were at work for the share `bound` of their time, or more.
+    /// Returns true if all threads together used the share `bound` of their time, or more.
     pub fn is_saturated(&self, bound: f64) -> bool {
         self.cpu_ratio >= bound
     }
 
-    /// The share of its time for which the busiest thread was at work, where it was `bound` or more:
-    /// one full thread among idle ones, as where all users share a connection that one task drives.
+    /// Returns the share of its time that the busiest thread used, if that is `bound` or more. A
+    /// single full thread may limit the load while others are idle, for example if one task drives
+    /// the connection of all users.
     pub fn full_thread(&self, bound: f64) -> Option<f64> {
         self.busiest_thread_ratio.filter(|ratio| *ratio >= bound)
     }
 
-    /// Returns the share of their time for which the threads were at work or waited for a CPU, where it
-    /// was `bound` or more: a generator whose CPUs others take is as late as one that needs them itself.
+    /// Returns the share of time in which the threads ran or waited for a CPU, if that is `bound`
+    /// or more. A generator whose CPUs are used by other programs is as late as one that uses them
+    /// fully itself.
     pub fn starved(&self, bound: f64) -> Option<f64> {
         let ready_ns = self.ready_ns.filter(|_| self.cpu_ns > 0)?;
         let wanted = self.cpu_ratio * (1.0 + ready_ns as f64 / self.cpu_ns as f64);
@@ -171,90 +173,90 @@ impl Generator {
     }
 }
 
-/// End of a step.
+/// Way in which a step ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum StepEnd {
-    /// It lasted as long as planned.
+    /// The step lasted as long as planned.
     #[default]
     Completed,
-    /// A guard or stop rule ended it.
+    /// A stop rule ended the step.
     Stopped {
-        /// The rule as the user would write it.
+        /// Rule as the user would write it.
         rule: String,
-        /// The broken rule, with the figure.
+        /// Observation that broke the rule, with the figure.
         reason: String,
     },
-    /// A signal ended it.
+    /// A signal ended the step.
     Interrupted,
-    /// It could not begin or go on.
+    /// The step could not begin or continue.
     Failed {
-        /// Error that ended it.
+        /// Error that ended the step.
         reason: String,
     },
 }
 
-/// One setting held for a while: warm-up, measure, drain.
+/// Load under one setting for a while: warm-up, measured part, drain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// For people, as in `deadpool, pool of 8`.
+    /// Name for people, such as `deadpool, pool of 8`.
     pub name: String,
-    /// The settings that tell it from other steps.
+    /// Settings that distinguish the step from others.
     pub parameters: BTreeMap<String, Parameter>,
-    /// 0 for the first time with these settings, 1 for the second …
+    /// Number of the repeat with these settings, from 0.
     pub repeat: u64,
-    /// Its times.
+    /// Instants of the step.
     pub window: Window,
-    /// Load that the generator was asked for.
+    /// Load that the generator was told to make.
     pub load: Load,
     /// Results by operation.
     pub operations: BTreeMap<String, Operation>,
-    /// Results by part of an operation, as by statement of a transaction. Each is a share
-    /// of an operation: parts add nothing to its counts or to throughput.
+    /// Results by part of an operation, such as a statement of a transaction. Parts are not counted
+    /// as operations, and add nothing to throughput.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, Operation>,
-    /// A bounded sample of failures.
+    /// Bounded sample of failures.
     #[serde(default)]
     pub failures: Vec<FailureSample>,
-    /// The client's pool, where there is one.
+    /// Connection pool of the client; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolUsage>,
-    /// The server's side.
+    /// Evidence of the server; absent where none was collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerEvidence>,
-    /// Our side.
+    /// Figures of the generator.
     pub generator: Generator,
-    /// Curve that the load was to follow; absent where it did not change.
+    /// Curve that the load was planned to follow; absent where the load is constant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curve: Option<StepCurve>,
-    /// Results by segment of the curve; empty where the load did not change.
+    /// Results by segment of the curve; empty where the load is constant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<StepSegment>,
     /// Sessions that opened during the step; absent where all were open before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<SessionUse>,
-    /// Further figures of this step, units in their names, as in `hit_ratio`.
+    /// Further figures of the step; names contain the units, such as `hit_ratio`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,
-    /// Its end.
+    /// Way in which the step ended.
     #[serde(default)]
     pub end: StepEnd,
 }
 
 impl Step {
-    /// Successes per second over all operations.
+    /// Returns the successes per second over all operations.
     pub fn throughput_per_s(&self) -> f64 {
         let each = self.operations.values().map(|o| o.throughput_per_s);
-        // The sum of no floats is -0.
+        // Adds zero because the sum of no floats is -0.
         each.sum::<f64>() + 0.0
     }
 
-    /// A setting as a number, where it is one.
+    /// Returns the setting `name` as a number; `None` if it is absent or not a number.
     pub fn parameter(&self, name: &str) -> Option<f64> {
         self.parameters.get(name)?.as_f64()
     }
 
-    /// Returns true if each of `settings` has the value named, as it is shown.
+    /// Returns true if each of `settings` has the given value, in its text form.
     pub fn is_with(&self, settings: &[(&str, &str)]) -> bool {
         let is = |(name, value): &(&str, &str)| {
             let parameter = self.parameters.get(*name);
@@ -263,12 +265,14 @@ impl Step {
         settings.iter().all(is)
     }
 
-    /// Throughput of an open loop ÷ the load offered to it: successes done in the measured part ÷
-    /// arrivals due in it; `None` for a closed loop, whose users offer no more than they get.
-    /// Arrivals due in the warm-up and done later count as carried, so that it may exceed 1.
+    /// Returns the throughput of an open loop divided by the offered load: successes that finished
+    /// in the measured part ÷ arrivals due in it. It may exceed 1, because arrivals due in the
+    /// warm-up may finish in the measured part. `None` for a closed loop, whose users offer only as
+    /// much as is answered.
     pub fn carried_ratio(&self) -> Option<f64> {
         let open = matches!(self.load, Load::Open { .. });
-        // What nothing called for when it was due (opening connections, say) has no lag.
+        // Operations that were not due at a planned instant, such as connecting, have no pacing
+        // lag.
         let due = |operation: &&Operation| open && operation.pacing_lag.is_some();
         let due = self.operations.values().filter(due);
         let offered: u64 = due.clone().map(|o| o.attempted).sum();
@@ -276,12 +280,13 @@ impl Step {
         (offered > 0).then(|| carried * self.window.measured_s() / offered as f64)
     }
 
-    /// Arrivals that never finished, over all operations.
+    /// Returns the number of arrivals that never finished, over all operations.
     pub fn censored(&self) -> u64 {
         self.operations.values().map(|o| o.censored).sum()
     }
 
-    /// Arrivals that did not succeed ÷ all arrivals, over all operations; `None` without any.
+    /// Returns the share of arrivals that did not succeed, over all operations; `None` without
+    /// arrivals.
     pub fn error_ratio(&self) -> Option<f64> {
         let attempted = self.operations.values().map(|o| o.attempted).sum();
         let succeeded = self.operations.values().map(|o| o.succeeded).sum();

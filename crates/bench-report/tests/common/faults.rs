@@ -1,11 +1,12 @@
-//! A document held beside a JSON schema alone, as a reader in another language has it.
+//! Check of a document by a JSON schema alone, as a reader in another language would do it.
 
 use std::path::Path;
 
 use boon::{Compiler, Schemas, ValidationError};
 use serde_json::Value;
 
-/// Lists the places at which `document` breaks the schema in the file `schema`, with the rules that it breaks.
+/// Lists the violations of the schema in the file `schema` by `document`, each with its place and
+/// the rule.
 pub(crate) fn faults(schema: &Path, document: &Value) -> Vec<String> {
     let mut schemas = Schemas::new();
     let schema = Compiler::new().compile(schema.to_str().unwrap(), &mut schemas);
@@ -16,7 +17,7 @@ pub(crate) fn faults(schema: &Path, document: &Value) -> Vec<String> {
     faults
 }
 
-/// The faults at the ends of the tree: what stands above them only says that there are some.
+/// Collects the faults at the leaves of the tree; those above only say that there are some.
 fn gather(fault: &ValidationError<'_, '_>, faults: &mut Vec<String>) {
     if fault.causes.is_empty() {
         faults.push(format!("{}: {}", fault.instance_location, fault.kind));

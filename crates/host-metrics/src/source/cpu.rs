@@ -4,30 +4,30 @@ use std::collections::BTreeMap;
 
 /// CPU time since boot, in nanoseconds (a multiple of the tick).
 ///
-/// *busy* is the time in which something ran here: user, nice, system and interrupts. Waiting for I/O
-/// is idle time, and stolen time was spent elsewhere, so neither is busy. The kernel counts guests in
-/// user and nice as well; here they are subtracted, so that the states add up.
+/// *busy* is the time in which something ran on this machine: user, nice, system, interrupts and
+/// guests. It excludes waiting for I/O, which is idle time, and stolen time. The kernel includes
+/// the time of guests in user and nice; here it is subtracted, so that the states add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CpuTimes {
     /// user + nice + guest + system + irq + softirq.
     pub busy_ns: u64,
-    /// Idle, without waiting for I/O.
+    /// Idle time without waiting for I/O.
     pub idle_ns: u64,
-    /// Programs at ordinary priority.
+    /// Time of programs at ordinary priority.
     pub user_ns: Option<u64>,
-    /// Programs at lowered priority.
+    /// Time of programs at lowered priority.
     pub nice_ns: Option<u64>,
-    /// Kernel, without interrupts.
+    /// Time of the kernel, without interrupts.
     pub system_ns: Option<u64>,
-    /// Idle while I/O was under way. The kernel warns that this counter may fall.
+    /// Idle time while I/O was in progress. The kernel warns that this counter may fall.
     pub iowait_ns: Option<u64>,
-    /// Hardware interrupts.
+    /// Time of hardware interrupts.
     pub irq_ns: Option<u64>,
-    /// Deferred work of interrupts.
+    /// Time of deferred work of interrupts.
     pub softirq_ns: Option<u64>,
-    /// Taken by the hypervisor while a task was ready to run.
+    /// Time that the hypervisor took while a task was ready to run.
     pub steal_ns: Option<u64>,
-    /// Programs of virtual machines that run here, of either priority.
+    /// Time of virtual machines that run on this machine, at either priority.
     pub guest_ns: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ pub struct CpuSample {
     pub forks: Option<u64>,
 }
 
-/// Parses `/proc/stat`; `None` when its first line gives no CPU time.
+/// Parses `/proc/stat`; `None` if its first line has no CPU time.
 pub(crate) fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
     let mut sample = CpuSample::default();
     let mut all = None;
@@ -77,7 +77,7 @@ pub(crate) fn parse(text: &str, tick_ns: u64) -> Option<CpuSample> {
     Some(sample)
 }
 
-/// Parses `user nice system idle [iowait irq softirq steal guest guest_nice]`; every kernel has the
+/// Parses `user nice system idle [iowait irq softirq steal guest guest_nice]`. Every kernel has the
 /// first four.
 fn times(fields: &str, tick_ns: u64) -> Option<CpuTimes> {
     let mut fields = fields.split_ascii_whitespace();

@@ -3,36 +3,36 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Unit of the kernel's counters, whatever the sector size of the device.
+/// Unit of the kernel's counters in bytes, whatever the sector size of the device.
 const SECTOR_BYTES: u64 = 512;
-/// Resolution of the kernel's counters of time.
+/// Resolution of the kernel's counters of time, in nanoseconds.
 pub(crate) const TIME_QUANTUM_NS: u64 = 1_000_000;
 
-/// Transfers since the device appeared; times in nanoseconds (counted in milliseconds).
+/// Transfers since the device appeared. Times are in nanoseconds, counted in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DiskCounters {
     /// Reads completed.
     pub reads: Option<u64>,
     /// Bytes read.
     pub read_bytes: u64,
-    /// Time that the reads took, added up over concurrent reads.
+    /// Time that reads took, summed over concurrent reads.
     pub read_ns: Option<u64>,
     /// Writes completed.
     pub writes: Option<u64>,
     /// Bytes written.
     pub written_bytes: u64,
-    /// Time that the writes took, added up over concurrent writes.
+    /// Time that writes took, summed over concurrent writes.
     pub write_ns: Option<u64>,
-    /// Time with at least one transfer under way.
+    /// Time with at least one transfer in progress.
     pub busy_ns: Option<u64>,
-    /// Time times the number of transfers under way.
+    /// Time multiplied by the number of transfers in progress.
     pub queued_ns: Option<u64>,
 }
 
 /// Counters of every disk, by name.
 pub(crate) type DiskSample = BTreeMap<String, DiskCounters>;
 
-/// Distinguishes whole disks from partitions, loop devices and memory disks.
+/// Filter that admits whole disks, and rejects partitions, loop devices and memory disks.
 #[derive(Debug)]
 pub(crate) struct DiskFilter {
     block: PathBuf,
@@ -40,7 +40,8 @@ pub(crate) struct DiskFilter {
 }
 
 impl DiskFilter {
-    /// Creates a filter by the tree at `sys`; if that has no directory `block`, partitions pass too.
+    /// Creates a filter that uses the tree at `sys`. If that has no directory `block`, partitions
+    /// are admitted too.
     pub(crate) fn new(sys: &Path) -> Self {
         Self {
             block: sys.join("block"),
@@ -56,7 +57,7 @@ impl DiskFilter {
             name.strip_prefix(kind)
                 .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
         });
-        // The kernel writes the `/` of a device's name as `!` in its directory.
+        // The kernel writes a `/` in a device's name as `!` in the name of its directory.
         let directory = self.block.join(name.replace('/', "!"));
         let whole = !virtual_device && (directory.exists() || !self.block.exists());
         self.known.insert(name.to_owned(), whole);
@@ -64,7 +65,8 @@ impl DiskFilter {
     }
 }
 
-/// Parses `/proc/diskstats`. Leaves out devices that never transferred anything, and malformed lines.
+/// Parses `/proc/diskstats`. Leaves out devices that never transferred anything, and malformed
+/// lines.
 pub(crate) fn parse(text: &str, filter: &mut DiskFilter) -> DiskSample {
     text.lines()
         .filter_map(line)

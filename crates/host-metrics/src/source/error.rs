@@ -8,20 +8,20 @@ pub enum SourceError {
     /// The file cannot be opened or read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read {
-        /// The file at fault.
+        /// Path of the file.
         path: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The file does not say what it should.
+    /// The file lacks the expected content.
     #[error("{path} has no readable {wanted}", path = path.display())]
     Malformed {
-        /// The file at fault.
+        /// Path of the file.
         path: PathBuf,
         /// Name of the missing figures.
         wanted: &'static str,
     },
-    /// The library that serves this system gives no figure.
+    /// The library that reads this system does not provide the figure.
     #[error("this system does not tell: {0}")]
     Unserved(String),
 }

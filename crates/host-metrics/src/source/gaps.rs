@@ -1,4 +1,4 @@
-//! Readings that failed, with the number of processes concerned.
+//! Gaps: readings that failed, with the number of processes affected.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ pub struct Gaps {
     processes: BTreeMap<&'static str, ProcessCount>,
 }
 
-/// Number of processes of which a reading was tried, and of those of which it failed.
+/// Number of processes of which a figure was requested, and number of those of which it could not
+/// be read.
 #[derive(Debug, Default, Clone, Copy)]
 struct ProcessCount {
     asked: u64,
@@ -19,7 +20,7 @@ struct ProcessCount {
 }
 
 impl Gaps {
-    /// Returns the reading; notes the reason if it failed.
+    /// Returns the reading. If it failed, records the reason under `what` and returns `None`.
     pub fn keep<T, E: Display>(&mut self, what: &'static str, read: Result<T, E>) -> Option<T> {
         match read {
             Ok(value) => Some(value),
@@ -30,26 +31,26 @@ impl Gaps {
         }
     }
 
-    /// Notes that `what` is absent for this reason.
-    pub(crate) fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
+    /// Records that `what` is absent, with the reason. Keeps an earlier reason.
+    pub fn note(&mut self, what: impl Into<Cow<'static, str>>, reason: &impl Display) {
         self.reasons
             .entry(what.into())
             .or_insert_with(|| reason.to_string());
     }
 
-    /// Returns true if nothing is absent.
+    /// Returns true if there are no gaps.
     pub(super) fn is_empty(&self) -> bool {
         self.reasons.is_empty()
     }
 
-    /// Adds the gaps of `others` that are not known yet.
+    /// Adds the gaps in `others` that are new.
     pub(super) fn join(&mut self, others: Self) {
         for (what, reason) in others.reasons {
             self.note(what, &reason);
         }
     }
 
-    /// Removes `what`, which can be read now.
+    /// Removes the gap `what`, which can be read now.
     pub(crate) fn forget(&mut self, what: &str) {
         self.reasons.remove(what);
     }
@@ -59,19 +60,20 @@ impl Gaps {
         self.processes.entry(what).or_default().asked += 1;
     }
 
-    /// Counts one of those processes as one of which `what` is absent.
+    /// Counts one of those processes as lacking `what`, and records the reason.
     pub(super) fn missing(&mut self, what: &'static str, reason: &impl Display) {
         self.processes.entry(what).or_default().missing += 1;
         self.note(what, reason);
     }
 
-    /// Returns the absent readings with their first reason, in order of name.
+    /// Iterates over the absent readings with their first reason, in the order of names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.reasons.iter();
         all.map(|(what, why)| (what.as_ref(), why.as_str()))
     }
 
-    /// Returns each absent reading with a sentence: `process.io is absent for 1 of 130 processes: …`.
+    /// Iterates over the absent readings, each with a sentence such as `process.io is absent for 1
+    /// of 130 processes: …`.
     pub fn sentences(&self) -> impl Iterator<Item = (&str, String)> {
         self.iter().map(|(what, why)| {
             let of = self.processes.get(what);

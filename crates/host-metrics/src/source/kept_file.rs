@@ -1,4 +1,4 @@
-//! One file of the kernel, kept open and read again at each tick.
+//! File of the kernel that is kept open and read again at each tick.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -11,17 +11,19 @@ use crate::clock::monotonic_ns;
 
 use super::{SourceError, Timed};
 
-/// First size of the buffer: for some files the kernel clears as much memory as is asked for.
+/// Initial size of the buffer. It is small, because for some files the kernel clears as much memory
+/// as is requested.
 const FIRST_BUFFER_BYTES: usize = 256;
-/// Length below which a short answer is the last one: the kernel fills a page with as many records as
+/// Length below which an answer is the last one. The kernel fills a page with as many records as
 /// fit, and no record of these files is half a page long.
 const LAST_ANSWER_BYTES: usize = 2048;
-/// Bound that no file of the kernel comes near, so that an endless one does not use up memory.
+/// Largest size that is read, which no file of the kernel approaches, so that an endless file does
+/// not exhaust memory.
 const LARGEST_FILE_BYTES: usize = 16 * 1024 * 1024;
 
-/// A file that is opened at its first read and stays open.
+/// File that is opened at its first read and stays open.
 #[derive(Debug)]
-pub struct KeptFile {
+pub(crate) struct KeptFile {
     path: PathBuf,
     file: Option<File>,
     buffer: Vec<u8>,
@@ -29,7 +31,7 @@ pub struct KeptFile {
 
 impl KeptFile {
     /// Names the file; opens nothing yet.
-    pub fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
             file: None,
@@ -37,13 +39,13 @@ impl KeptFile {
         }
     }
 
-    /// Reads the whole file and parses it.
-    ///
-    /// After a failure the next read opens the file anew, so that a file that is back is read.
+    /// Reads and parses the whole file. After a failure the next read opens the file again, so that
+    /// a file that reappears is read.
     ///
     /// # Errors
-    /// Fails if it cannot be read, or if `parse` finds no `wanted` in it.
-    pub fn read<T>(
+    /// Fails if the file cannot be read, or if `parse` returns `None`; `wanted` then names the
+    /// missing content.
+    pub(crate) fn read<T>(
         &mut self,
         wanted: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
@@ -57,10 +59,10 @@ impl KeptFile {
             }
         })?;
         let bytes = &self.buffer[..length.value];
-        // The check is quick, and the lossy conversion is not.
+        // Checking for UTF-8 is fast, unlike the lossy conversion.
         let text = std::str::from_utf8(bytes)
             .map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        // The kernel ends every line; a number without the line end may lack digits.
+        // The kernel ends every line. Without the line end, a last number may lack digits.
         let lines = text.rfind('\n').map_or("", |end| &text[..=end]);
         let value = parse(lines).ok_or_else(|| SourceError::Malformed {
             path: self.path.clone(),
@@ -80,7 +82,7 @@ impl KeptFile {
     }
 }
 
-/// A file whose content changes slowly: a reading, or a failure, is used again for a while.
+/// File whose content changes slowly. A reading, or a failure, is used again for a while.
 #[derive(Debug)]
 pub(crate) struct SlowFile<T> {
     file: KeptFile,
@@ -90,7 +92,7 @@ pub(crate) struct SlowFile<T> {
 }
 
 impl<T: Clone> SlowFile<T> {
-    /// Names the file, and the age in nanoseconds at which it is read again.
+    /// Creates a file without opening it. Readings older than `max_age_ns` are renewed.
     pub(crate) fn new(path: PathBuf, max_age_ns: u64) -> Self {
         Self {
             file: KeptFile::new(path),
@@ -121,8 +123,8 @@ impl<T: Clone> SlowFile<T> {
     }
 }
 
-/// Reads until the end of the file: the kernel answers with less than was asked for whenever the next
-/// record does not fit.
+/// Reads until the end of the file. One read may return less than requested although the file
+/// continues, because the kernel returns whole records.
 fn read_whole(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let mut length = 0;
     loop {
@@ -169,7 +171,8 @@ mod tests {
 
     #[test]
     fn the_kernels_own_files_are_read_to_their_end() {
-        // One in many records and longer than a page, one in a single record, one of another kind.
+        // One file has many records and is longer than a page, one is a single record, and one is
+        // of another kind.
         for path in ["/proc/vmstat", "/proc/net/netstat", "/proc/sys/fs/file-nr"] {
             let Ok(whole) = std::fs::read_to_string(path) else {
                 continue;

@@ -1,6 +1,7 @@
 //! `/proc/loadavg` and `/proc/sys/fs/file-nr`: load averages and open files of the host.
 
-/// Averages of the tasks that run or wait for a CPU or a disk, and the number of all tasks.
+/// Averages of the number of tasks that run or wait for a CPU or a disk, and the number of all
+/// tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LoadSample {
     /// Average over the last minute, exponentially weighted.
@@ -16,9 +17,9 @@ pub struct LoadSample {
 /// Open files of all processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HandleSample {
-    /// Number that is open.
+    /// Number of open files.
     pub open: u64,
-    /// Limit of that number.
+    /// Largest number of open files.
     pub most: Option<u64>,
 }
 

@@ -1,27 +1,31 @@
 //! `/proc/meminfo` and `/proc/vmstat`: memory and swap in use, and counters of paging.
 
+use std::path::Path;
+
+use super::SourceError;
+use super::kept_file::KeptFile;
 use super::text::pairs;
 
-/// Memory and swap, in bytes. A figure that the kernel does not report is absent.
+/// Memory and swap, in bytes. Figures that the kernel does not report are absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemorySample {
     /// Memory of the host that the kernel manages.
     pub total_bytes: u64,
     /// Memory available without swapping, by the kernel's own estimate (since Linux 3.14).
     pub available_bytes: Option<u64>,
-    /// Cached file content, buffers included.
+    /// Cached content of files, including buffers.
     pub cached_bytes: Option<u64>,
-    /// Cached content that is not written to disk yet.
+    /// Cached content that is not yet written to disk.
     pub dirty_bytes: Option<u64>,
-    /// Objects of the kernel itself (slab).
+    /// Memory for objects of the kernel itself (slab).
     pub slab_bytes: Option<u64>,
     /// Part of the slab that the kernel can reclaim.
     pub slab_reclaimable_bytes: Option<u64>,
     /// Memory of programs in transparent huge pages.
     pub huge_anonymous_bytes: Option<u64>,
-    /// Memory set aside as huge pages.
+    /// Memory reserved as huge pages.
     pub huge_total_bytes: Option<u64>,
-    /// Part of those that is free.
+    /// Part of the reserved huge pages that is free.
     pub huge_free_bytes: Option<u64>,
     /// Swap in use.
     pub swap_used_bytes: Option<u64>,
@@ -30,18 +34,28 @@ pub struct MemorySample {
 /// Counters of paging since boot. Those of swap are absent in a kernel without swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PagingSample {
-    /// Bytes read back from swap.
+    /// Number of bytes read back from swap.
     pub swapped_in_bytes: Option<u64>,
-    /// Bytes written to swap.
+    /// Number of bytes written to swap.
     pub swapped_out_bytes: Option<u64>,
-    /// Page faults that waited for a disk.
+    /// Number of page faults that waited for a disk.
     pub major_faults: Option<u64>,
-    /// Processes that the kernel killed for lack of memory.
+    /// Number of processes that the kernel killed for lack of memory.
     pub oom_kills: Option<u64>,
 }
 
-/// Parses `/proc/meminfo`; `None` without a total.
-pub fn parse_meminfo(text: &str) -> Option<MemorySample> {
+/// Reads `meminfo` below `proc` once.
+///
+/// # Errors
+/// Fails if it cannot be read or has no total.
+pub fn read_memory(proc: &Path) -> Result<MemorySample, SourceError> {
+    let mut meminfo = KeptFile::new(proc.join("meminfo"));
+    let read = meminfo.read("MemTotal", parse_meminfo)?;
+    Ok(read.value)
+}
+
+/// Parses `/proc/meminfo`; `None` if it has no total.
+pub(crate) fn parse_meminfo(text: &str) -> Option<MemorySample> {
     let mut memory = MemorySample::default();
     let (mut swap_total, mut swap_free) = (None, None);
     let (mut cached, mut buffers) = (None, None);
@@ -80,7 +94,7 @@ pub fn parse_meminfo(text: &str) -> Option<MemorySample> {
     })
 }
 
-/// Parses `/proc/vmstat`; `None` if it has none of these.
+/// Parses `/proc/vmstat`; `None` if it has none of the counters.
 pub(crate) fn parse_vmstat(text: &str, page_bytes: u64) -> Option<PagingSample> {
     let mut paging = PagingSample::default();
     for (key, value) in pairs(text) {

@@ -13,17 +13,17 @@ pub struct InterfaceCounters {
     pub transmitted_bytes: u64,
     /// Packets sent.
     pub transmitted_packets: Option<u64>,
-    /// Packets dropped, both ways.
+    /// Number of packets dropped, in both directions.
     pub drops: Option<u64>,
-    /// Packets with errors, both ways.
+    /// Number of packets with errors, in both directions.
     pub errors: Option<u64>,
 }
 
 /// Counters of every interface, by name.
 pub(crate) type NetworkSample = BTreeMap<String, InterfaceCounters>;
 
-/// Parses `/proc/net/dev`. Leaves out interfaces that never carried anything, and malformed lines;
-/// `None` if no line is that of an interface.
+/// Parses `/proc/net/dev`. Leaves out interfaces that never carried anything, and malformed lines.
+/// `None` if there is no interface.
 pub(crate) fn parse_dev(text: &str) -> Option<NetworkSample> {
     let lines = || text.lines().skip(2).filter_map(interface);
     lines().next()?;
@@ -31,10 +31,10 @@ pub(crate) fn parse_dev(text: &str) -> Option<NetworkSample> {
     Some(used.map(|(name, c)| (name.to_owned(), c)).collect())
 }
 
-/// Parses `name: bytes packets errors drops fifo frame compressed multicast` received, then
-/// `bytes packets errors drops …` sent.
+/// Parses `name: bytes packets errors drops fifo frame compressed multicast` of received data,
+/// followed by `bytes packets errors drops …` of sent data.
 fn interface(line: &str) -> Option<(&str, InterfaceCounters)> {
-    // The name of an alias has a `:` in it, so the last one is the separator.
+    // The name of an alias contains a `:`, so the last one is the separator.
     let (name, rest) = line.rsplit_once(':')?;
     let mut words = rest.split_ascii_whitespace();
     let mut number = |skip: usize| -> Option<u64> { words.nth(skip)?.parse().ok() };

@@ -1,5 +1,5 @@
-//! Limit of open files of this program. Files of the kernel stay open, which saves opening them at
-//! every tick; five hundred processes have thousands.
+//! Limit of the open files of this program. Keeping files of the kernel open saves opening them at
+//! every tick, but five hundred processes have thousands of such files.
 
 use std::io;
 use std::sync::OnceLock;
@@ -7,16 +7,16 @@ use std::sync::OnceLock;
 use nix::libc::rlim_t;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Limit that is enough; a limit of millions need not be used up.
+/// Limit that suffices; a limit of millions need not be used up.
 const ENOUGH: rlim_t = 32_768;
-/// Number of files to keep open if the system does not tell the limit.
+/// Number of files to keep open if the limit is unknown.
 const CAREFUL: usize = 256;
 
-/// Soft and hard limit before they were raised.
+/// Soft and hard limit before this program raised the soft one.
 static FOUND: OnceLock<(rlim_t, rlim_t)> = OnceLock::new();
 
-/// Raises the limit above the common 1024 and returns half of it: the other half is for everything
-/// else.
+/// Raises the limit above the common 1024 and returns half of it. The other half is left for
+/// everything else.
 pub(super) fn raise_and_halve() -> usize {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return CAREFUL;
@@ -29,21 +29,11 @@ pub(super) fn raise_and_halve() -> usize {
     (if raised { wanted } else { soft } / 2) as usize
 }
 
-/// Raises the soft limit of open files to the hard one and returns the limit that holds now; `None`
-/// where the system does not tell.
-pub fn raise_limit() -> Option<u64> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
-        return Some(hard);
-    }
-    Some(soft)
-}
-
-/// Restores the limit for a child program, which may rely on a low one. Makes one system call and
-/// nothing else, so it can be called between fork and exec.
+/// Restores the original limit for a child program, which may rely on a low one. Makes only one
+/// system call, so it can be called between fork and exec.
 ///
 /// # Errors
-/// Fails if the system refuses.
+/// Fails if the operating system refuses.
 pub fn restore_limit() -> io::Result<()> {
     if let Some((soft, hard)) = FOUND.get() {
         setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard)?;

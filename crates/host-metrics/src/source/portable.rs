@@ -1,8 +1,8 @@
-//! Source on systems without `/proc`: samples from sysinfo.
+//! Source on systems without `/proc`: samples from the library sysinfo.
 //!
-//! sysinfo gives CPU use as a share since its last refresh. The shares are added up to counters, so that
-//! the same derivation works on every system. States other than busy and idle are absent, as are the
-//! run queue, PSI, retransmissions and drops.
+//! sysinfo provides CPU use as a share since its last refresh. The shares are summed to counters,
+//! so that the same derivation works on every system. States other than busy and idle are absent,
+//! as are the run queue, PSI, retransmissions and drops.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -23,9 +23,9 @@ use super::network::{InterfaceCounters, NetworkSample};
 use super::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
 use super::{Gaps, HostSample, KernelUnits, ReadSpan, Roots, SourceError, SourceOptions, Timed};
 
-/// Reads this host by way of sysinfo.
+/// Source that reads this host through sysinfo.
 #[derive(Debug)]
-pub struct PortableSource {
+pub(super) struct PortableSource {
     system: Result<System, sysinfo::Error>,
     disks: Result<Disks, sysinfo::Error>,
     networks: Result<Networks, sysinfo::Error>,
@@ -34,9 +34,9 @@ pub struct PortableSource {
 }
 
 impl PortableSource {
-    /// Creates a source of this host's figures. `_roots` and `_units` are used on Linux. Notes control
-    /// groups and sockets by state in `gaps` if they were asked for.
-    pub fn new(
+    /// Creates a source of this host's figures. `_roots` and `_units` are used only on Linux.
+    /// Control groups and sockets by state are recorded in `gaps` if they were requested.
+    pub(super) fn new(
         _roots: &Roots,
         _units: KernelUnits,
         selection: &SourceOptions,
@@ -59,8 +59,9 @@ impl PortableSource {
         }
     }
 
-    /// Reads everything once; a figure that this system does not have is absent and noted in `gaps`.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
+    /// Reads everything once. A figure that this system does not have is absent, and recorded in
+    /// `gaps`.
+    pub(super) fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         for what in [
             "pressure.cpu",
@@ -99,8 +100,8 @@ impl PortableSource {
 }
 
 impl PortableSource {
-    /// Returns no detail, which is read on Linux only.
-    pub fn detail(
+    /// Returns no figures, because they are read only on Linux.
+    pub(super) fn detail(
         &mut self,
         _id: ProcessId,
         fields: ProcessFields,
@@ -113,16 +114,16 @@ impl PortableSource {
         ProcessDetail::default()
     }
 
-    /// Does nothing: there are no control groups.
-    pub fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
+    /// Does nothing, because there are no control groups.
+    pub(super) fn follow_groups(&mut self, _processes: impl Iterator<Item = u32>) {}
 
-    /// Returns `None`: command lines are read on Linux only.
-    pub fn command_line(&self, _pid: u32) -> Option<CommandLine> {
+    /// Returns `None`, because command lines are read only on Linux.
+    pub(super) fn command_line(&self, _pid: u32) -> Option<CommandLine> {
         None
     }
 
-    /// Returns no process: listeners are found on Linux only.
-    pub fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+    /// Returns no processes, because listeners are found only on Linux.
+    pub(super) fn listeners(&self, _ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         BTreeMap::new()
     }
 }
@@ -132,8 +133,8 @@ fn timed<T>(read: impl FnOnce() -> T) -> Timed<T> {
     timed
 }
 
-/// Reads one process by way of sysinfo: its sample, and the number of files that it has open.
-pub fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option<u64>)> {
+/// Reads one process through sysinfo: its sample, and the number of its open files.
+pub(super) fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option<u64>)> {
     let mut system = System::new().ok()?;
     let number = sysinfo::Pid::from_u32(pid);
     let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
@@ -147,8 +148,8 @@ pub fn read_process(pid: u32, masking: Masking) -> Option<(ProcessSample, Option
     ))
 }
 
-/// Adds the use since `before` to its counters; returns `before` itself until sysinfo has
-/// something newer to say.
+/// Adds the use since `before` to its counters. Returns `before` itself if sysinfo has no newer
+/// data yet.
 fn cpu(system: &mut System, before: Option<Timed<CpuSample>>) -> Timed<CpuSample> {
     let least_ns = MINIMUM_CPU_UPDATE_INTERVAL.as_nanos() as u64;
     let now = timed(|| ());

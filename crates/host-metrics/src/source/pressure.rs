@@ -2,23 +2,23 @@
 
 use super::Timed;
 
-/// Stalled time since boot, in nanoseconds (counted in microseconds).
+/// Time in which tasks were stalled since boot, in nanoseconds (counted in microseconds).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PressureStall {
-    /// Time in which some task waited.
+    /// Time in which at least one task waited.
     pub some_ns: u64,
     /// Time in which all tasks that were not idle waited.
     pub full_ns: Option<u64>,
 }
 
-/// Stalled time by resource; each absent if it could not be read.
+/// Stalled time by resource; absent where it could not be read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PressureSample {
-    /// Waiting for a CPU.
+    /// Time waiting for a CPU.
     pub cpu: Option<Timed<PressureStall>>,
-    /// Waiting for memory (reclaim, refaults, swap).
+    /// Time waiting for memory (reclaim, refaults, swap).
     pub memory: Option<Timed<PressureStall>>,
-    /// Waiting for I/O.
+    /// Time waiting for I/O.
     pub io: Option<Timed<PressureStall>>,
 }
 

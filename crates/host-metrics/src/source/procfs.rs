@@ -1,4 +1,4 @@
-//! Source on Linux: the files of `/proc` and `/sys` that a sample is read from.
+//! Source on Linux, which reads files of `/proc` and `/sys`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,9 +18,9 @@ use super::{
     Timed, cpu, disk, load, memory, network, open_file_limit, pressure, tcp,
 };
 
-/// Reads this host, or a made-up tree in its place.
+/// Source that reads this host, or a made-up file tree in tests.
 #[derive(Debug)]
-pub struct ProcSource {
+pub(super) struct ProcSource {
     proc: PathBuf,
     units: KernelUnits,
     stat: KeptFile,
@@ -47,9 +47,9 @@ struct NetworkFiles {
 }
 
 impl ProcSource {
-    /// Names the files to read. Missing ones are noted at each sample; `_gaps` is used on other
-    /// systems.
-    pub fn new(
+    /// Creates a source without opening files. Files that are missing are recorded at each sample.
+    /// `_gaps` is used on other systems.
+    pub(super) fn new(
         roots: &Roots,
         units: KernelUnits,
         selection: &SourceOptions,
@@ -91,7 +91,7 @@ impl ProcSource {
     }
 
     /// Reads everything once; a reading that fails is absent and noted in `gaps`.
-    pub fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
+    pub(super) fn sample(&mut self, gaps: &mut Gaps) -> HostSample {
         let begin_ns = monotonic_ns();
         let mut sample = HostSample::default();
         self.sample_host(&mut sample, gaps);
@@ -110,8 +110,8 @@ impl ProcSource {
         sample
     }
 
-    /// Reads more of a process that was in the last sample.
-    pub fn detail(
+    /// Reads the figures `fields` of a process in the last sample.
+    pub(super) fn detail(
         &mut self,
         id: ProcessId,
         fields: ProcessFields,
@@ -125,17 +125,17 @@ impl ProcSource {
 
     /// Reads the control groups of these processes too, from the next time on that memberships are
     /// read.
-    pub fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
+    pub(super) fn follow_groups(&mut self, processes: impl Iterator<Item = u32>) {
         self.cgroups.follow(processes);
     }
 
     /// Reads the command line of a process; `None` if it has none or processes are not read.
-    pub fn command_line(&self, pid: u32) -> Option<CommandLine> {
+    pub(super) fn command_line(&self, pid: u32) -> Option<CommandLine> {
         self.processes.as_ref()?.command_line(pid)
     }
 
     /// Finds the processes that listen on each of these TCP ports.
-    pub fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
+    pub(super) fn listeners(&self, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
         listeners(&self.proc, ports)
     }
 
@@ -180,7 +180,7 @@ impl NetworkFiles {
     }
 }
 
-/// Both families together; a kernel without IPv6 has no sockets of it.
+/// Adds the states of IPv4 and IPv6 sockets. A kernel without IPv6 has only the former.
 fn states([four, six]: &mut [KeptFile; 2]) -> Result<Timed<SocketStateSample>, SourceError> {
     let mut all = four.read("sockets", tcp::parse_states)?;
     if let Ok(six) = six.read("sockets", tcp::parse_states) {
@@ -204,7 +204,7 @@ fn stalls([cpu, memory, io]: &mut [KeptFile; 3], gaps: &mut Gaps) -> PressureSam
     }
 }
 
-/// Notes the figures that are missing in files that could be read.
+/// Records the figures that are missing in files that could be read.
 fn note_missing_parts(sample: &HostSample, gaps: &mut Gaps) {
     let mut note = |missing: bool, what, file: &str| {
         if missing {

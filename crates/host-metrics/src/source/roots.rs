@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 /// Mount points of the kernel's file trees.
 #[derive(Debug, Clone)]
 pub struct Roots {
-    /// `/proc`, or a made-up tree in its place.
+    /// Mount point of `/proc`, or a made-up file tree in tests.
     pub proc: PathBuf,
-    /// `/sys`, or a made-up tree in its place.
+    /// Mount point of `/sys`, or a made-up file tree in tests.
     pub sys: PathBuf,
 }
 
 impl Roots {
-    /// Returns those of this host.
+    /// Returns the mount points of this host.
     pub fn host() -> Self {
         Self::under(Path::new("/"))
     }
@@ -26,17 +26,17 @@ impl Roots {
     }
 }
 
-/// Units in which the kernel counts.
+/// Units of the kernel's counters.
 #[derive(Debug, Clone, Copy)]
 pub struct KernelUnits {
-    /// Length of a clock tick, the unit of CPU time; 10 ms on common systems.
+    /// Length of a clock tick, the unit of CPU time, in nanoseconds; 10 ms on common systems.
     pub tick_ns: u64,
-    /// Size of a memory page.
+    /// Size of a memory page in bytes.
     pub page_bytes: u64,
 }
 
 impl KernelUnits {
-    /// Returns those of this host; the common ones where it does not tell.
+    /// Returns the units of this host; the common ones if the host does not report them.
     pub fn host() -> Self {
         use nix::unistd::{SysconfVar, sysconf};
         let ask = |variable| sysconf(variable).ok().flatten().filter(|v| *v > 0);

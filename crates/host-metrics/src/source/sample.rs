@@ -12,10 +12,10 @@ use super::sensor::SensorSample;
 use super::tcp::{ListenSample, SocketSample, SocketStateSample, TcpSample};
 use super::timed::{ReadSpan, Timed};
 
-/// Everything read at one tick.
+/// All readings of one tick.
 #[derive(Debug, Clone, Default)]
 pub struct HostSample {
-    /// From the first read to the last.
+    /// Time from the first read to the last.
     pub span: ReadSpan,
     /// CPU time by state and the run queue.
     pub cpu: Option<Timed<CpuSample>>,
@@ -31,20 +31,20 @@ pub struct HostSample {
     pub disks: Option<Timed<DiskSample>>,
     /// Traffic of each interface.
     pub network: Option<Timed<NetworkSample>>,
-    /// Retransmissions.
+    /// TCP segments and connections.
     pub tcp: Option<Timed<TcpSample>>,
-    /// Connections rejected by full queues.
+    /// Connections that listening sockets rejected.
     pub listen: Option<Timed<ListenSample>>,
     /// TCP sockets in use.
     pub sockets: Option<Timed<SocketSample>>,
-    /// TCP sockets by state; absent if not asked for.
+    /// TCP sockets by state; absent if not requested.
     pub socket_states: Option<Timed<SocketStateSample>>,
     /// Temperatures and clocks; empty where there are no sensors.
     pub sensors: SensorSample,
-    /// Control groups: that of this program first, if it is in one.
+    /// Control groups; that of this program is first, if it is in one.
     pub cgroups: Vec<CgroupSample>,
-    /// Time stalled for lack of CPU, memory and I/O.
+    /// Time in which tasks waited for CPU, memory or I/O.
     pub pressure: PressureSample,
-    /// Every process that could be read; absent if not asked for, or if none could be listed.
+    /// All processes that could be read; absent if not requested, or if they could not be listed.
     pub processes: Option<Vec<ProcessSample>>,
 }

@@ -1,5 +1,5 @@
-//! `/sys/class/hwmon`, `/sys/class/thermal` and `cpufreq`: temperatures and clocks. Most virtual
-//! machines have none, which is no gap.
+//! Temperatures and clocks, from `/sys/class/hwmon`, `/sys/class/thermal` and `cpufreq`. Most
+//! virtual machines have none, which is no gap.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::SlowFile;
 /// Reading of one temperature sensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Temperature {
-    /// Names of chip and sensor, as in `coretemp Package id 0`.
+    /// Names of chip and sensor, such as `coretemp Package id 0`.
     pub name: String,
     /// Temperature in degrees Celsius.
     pub celsius: f64,
@@ -19,11 +19,11 @@ pub struct Temperature {
 pub struct SensorSample {
     /// Temperature of each sensor that could be read.
     pub temperatures: Vec<Temperature>,
-    /// Clock of each core by number, in hertz.
+    /// Clock frequency of each core, by core number, in hertz.
     pub clocks_hertz: Vec<(u32, f64)>,
 }
 
-/// The sensors that were found at the start.
+/// Sensors that were found at the start.
 #[derive(Debug)]
 pub(super) struct Sensors {
     temperatures: Vec<(String, SlowFile<f64>)>,
@@ -32,7 +32,7 @@ pub(super) struct Sensors {
 
 impl Sensors {
     /// Finds the sensors in the tree at `sys`. Thermal zones are used only if no chip has a sensor,
-    /// because they show the same ones again. Reading a chip may take milliseconds, so a reading is
+    /// because they repeat the same sensors. Reading a chip may take milliseconds, so a reading is
     /// used until it is `max_age_ns` old.
     pub(super) fn find(sys: &Path, max_age_ns: u64) -> Self {
         let mut temperatures = chip_sensors(sys);
@@ -50,7 +50,7 @@ impl Sensors {
         }
     }
 
-    /// Reads all sensors; leaves out those that fail, as of a core that is offline.
+    /// Reads all sensors. Leaves out those that fail, such as that of an offline core.
     pub(super) fn sample(&mut self) -> SensorSample {
         let temperatures = self.temperatures.iter_mut().filter_map(|(name, file)| {
             let millidegrees = file.read("temperature", number).ok()?.value;

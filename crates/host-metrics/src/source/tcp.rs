@@ -1,44 +1,44 @@
-//! `/proc/net/snmp`, `netstat`, `sockstat`, `tcp` and `tcp6`: TCP in this network namespace.
+//! TCP in this network namespace, from `/proc/net/snmp`, `netstat`, `sockstat`, `tcp` and `tcp6`.
 
 use std::collections::BTreeMap;
 
 use super::text::words;
 
-/// Counters of TCP segments since boot, and connections.
+/// Counters of TCP segments since boot, and the number of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TcpSample {
-    /// Segments sent again.
+    /// Number of segments that were sent again.
     pub retransmits: u64,
-    /// Segments sent.
+    /// Number of segments sent.
     pub segments_sent: Option<u64>,
-    /// Connections that are established or were closed by the other side.
+    /// Number of connections that are established, or that the other side has closed.
     pub established: Option<u64>,
 }
 
 /// Connections that listening sockets rejected since boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ListenSample {
-    /// Connections rejected because the accept queue was full.
+    /// Number of connections rejected because the accept queue was full.
     pub overflows: u64,
-    /// Connections rejected for any reason.
+    /// Number of connections rejected for any reason.
     pub drops: Option<u64>,
 }
 
-/// Number of sockets.
+/// Numbers of sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SocketSample {
-    /// TCP sockets in use.
+    /// Number of TCP sockets in use.
     pub in_use: u64,
-    /// Closed sockets that are kept until no late packet can arrive (`TIME_WAIT`).
+    /// Number of closed sockets kept until no late packet can arrive (`TIME_WAIT`).
     pub time_wait: Option<u64>,
-    /// Sockets that no process holds (orphans).
+    /// Number of sockets that belong to no process (orphans).
     pub orphans: Option<u64>,
 }
 
-/// TCP sockets by state, as in `established`.
+/// Number of TCP sockets by state, such as `established`.
 pub(crate) type SocketStateSample = BTreeMap<&'static str, u64>;
 
-/// Parses `/proc/net/snmp`: a line of names, then a line of numbers in the same order.
+/// Parses `/proc/net/snmp`: a line of names, followed by a line of numbers in the same order.
 pub(crate) fn parse_snmp(text: &str) -> Option<TcpSample> {
     let wanted = ["RetransSegs", "OutSegs", "CurrEstab"];
     let [retransmits, segments_sent, established] = named_columns(text, "Tcp: ", wanted)?;
@@ -49,7 +49,7 @@ pub(crate) fn parse_snmp(text: &str) -> Option<TcpSample> {
     })
 }
 
-/// Parses `/proc/net/netstat`, which has the same form.
+/// Parses `/proc/net/netstat`, which has the same form as `snmp`.
 pub(super) fn parse_netstat(text: &str) -> Option<ListenSample> {
     let wanted = ["ListenOverflows", "ListenDrops"];
     let [overflows, drops] = named_columns(text, "TcpExt: ", wanted)?;
@@ -59,7 +59,8 @@ pub(super) fn parse_netstat(text: &str) -> Option<ListenSample> {
     })
 }
 
-/// Returns the numbers under these names, each absent if there is no such name or no number.
+/// Returns the numbers under these names. Each is absent if its name is missing or its value is not
+/// a number.
 fn named_columns<const N: usize>(
     text: &str,
     prefix: &str,
@@ -91,7 +92,7 @@ pub(super) fn parse_sockstat(text: &str) -> Option<SocketSample> {
     })
 }
 
-/// Names of the states by the kernel's numbers (`include/net/tcp_states.h`).
+/// Names of the states, in the order of the kernel's codes (`include/net/tcp_states.h`).
 const STATES: [&str; 12] = [
     "established",
     "syn_sent",
@@ -107,8 +108,9 @@ const STATES: [&str; 12] = [
     "new_syn_received",
 ];
 
-/// Parses `/proc/net/tcp` and `tcp6` one after the other, `sl local remote st …`; `None` without
-/// the header line. Every state is in the result, so that none is absent once its last socket is closed.
+/// Parses `/proc/net/tcp` followed by `tcp6`, with lines `sl local remote st …`; `None` without the
+/// header line. The result contains every state, so that a state does not become absent when its
+/// last socket is closed.
 pub(super) fn parse_states(text: &str) -> Option<SocketStateSample> {
     let heading = |line: &&str| line.trim_start().starts_with("sl ");
     text.lines().find(heading)?;

@@ -1,9 +1,9 @@
-//! Lines, words and pairs of the kernel's files. Hundreds of lines are split at each tick, so they are
-//! split at bytes: the methods of `str` search for any character.
+//! Lines, words and pairs of the kernel's files. They are split at bytes, because hundreds of lines
+//! are split at each tick and the methods of `str` search for characters.
 
 use memchr::{memchr, memchr2};
 
-/// Splits a file of `key value` lines; leaves out lines without a value.
+/// Splits a file of `key value` lines into pairs; leaves out lines without a value.
 pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     lines(text).filter_map(|line| {
         let end = memchr2(b' ', b'\t', line.as_bytes())?;
@@ -11,7 +11,7 @@ pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// Returns the number on the line of `key` in a file of `key value` lines.
+/// Returns the number on the line that begins with `key`, in a file of `key value` lines.
 pub(super) fn number(text: &str, key: &str) -> Option<u64> {
     let line = lines(text).find_map(|line| line.strip_prefix(key)?.strip_prefix([' ', '\t']))?;
     line.trim_ascii().parse().ok()

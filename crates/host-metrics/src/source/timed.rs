@@ -2,38 +2,39 @@
 
 use crate::clock::monotonic_ns;
 
-/// Begin and end of a read on the monotonic clock.
+/// Beginning and end of a read on the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadSpan {
     /// Time before the read, in nanoseconds.
     pub begin_ns: u64,
-    /// Time after it, in nanoseconds.
+    /// Time after the read, in nanoseconds.
     pub end_ns: u64,
 }
 
 impl ReadSpan {
-    /// Returns the best estimate of the instant at which the kernel took the figures.
-    pub(crate) fn midpoint_ns(&self) -> u64 {
+    /// Returns the best estimate of the instant at which the kernel took the figures, in
+    /// nanoseconds.
+    pub fn midpoint_ns(&self) -> u64 {
         u64::midpoint(self.begin_ns, self.end_ns)
     }
 
-    /// Returns the greatest distance of that instant from the midpoint, in nanoseconds.
-    pub(crate) fn slack_ns(&self) -> u64 {
+    /// Returns the largest distance of that instant from the midpoint, in nanoseconds.
+    pub fn slack_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.begin_ns).div_ceil(2)
     }
 }
 
-/// A value with the time of its read.
+/// Value with the time of its read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timed<T> {
-    /// Time of the reading.
+    /// Time of the read.
     pub span: ReadSpan,
-    /// The reading.
+    /// Value that was read.
     pub value: T,
 }
 
 impl<T> Timed<T> {
-    /// Calls `read` and notes the time before and after.
+    /// Calls `read`, and notes the time before and after.
     ///
     /// # Errors
     /// Fails as `read` does.

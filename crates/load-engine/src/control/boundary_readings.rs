@@ -20,11 +20,22 @@ impl BoundaryReadings {
         }
     }
 
+    /// Replaces the boundaries that are to come by those of `segments`, whose load was changed.
+    pub(super) fn change_boundaries(&mut self, segments: &Segments) {
+        self.boundaries = segments.boundaries();
+    }
+
     /// Returns the next boundary on `CLOCK_MONOTONIC`, in nanoseconds; the last one once all have
     /// passed.
     pub(super) fn next_ns(&self) -> u64 {
         let next = self.boundaries.get(self.readings.len());
         next.or(self.boundaries.last()).copied().unwrap_or(0)
+    }
+
+    /// Returns the last boundary that has passed.
+    pub(super) fn passed_ns(&self) -> Option<u64> {
+        let last = self.readings.len().checked_sub(1)?;
+        self.boundaries.get(last).copied()
     }
 
     /// Returns true if the measured part has begun.
@@ -119,6 +130,25 @@ mod tests {
             assert_eq!(readings.next_ns(), next_ns, "after {now_ns}");
         }
         readings.end(read);
+        assert_eq!(readings.spans().count(), 2);
+    }
+
+    #[test]
+    fn a_change_of_the_load_is_a_boundary_and_takes_the_place_of_those_to_come() {
+        let named = [(0.0, 1.0), (1.0, 3.0)].map(|span| NamedSegment {
+            name: String::new(),
+            spans: vec![span],
+        });
+        let segments = Segments::new(100, Duration::ZERO, Duration::from_secs(3), &named);
+        let mut readings = BoundaryReadings::new(&segments);
+        readings.pass(100, read);
+        segments.change_at(500_000_100);
+        readings.change_boundaries(&segments);
+        for (now_ns, next_ns) in [(100, 500_000_100), (500_000_100, 3_000_000_100)] {
+            readings.pass(now_ns, read);
+            assert_eq!(readings.next_ns(), next_ns, "after {now_ns}");
+        }
+        readings.pass(3_000_000_100, read);
         assert_eq!(readings.spans().count(), 2);
     }
 

@@ -9,7 +9,8 @@ use bench_report::{StepEnd, Window};
 use super::answer_log::AnswerLog;
 use super::boundary_readings::BoundaryReadings;
 use super::cancel::Cancel;
-use super::heartbeat::{Heartbeat, TickGrid};
+use super::heartbeat::{Boundaries, Heartbeat, TickGrid};
+use super::load_control::ChangeRequests;
 use super::observer::{Observer, Tick};
 use super::rule_checks::RuleChecks;
 use super::rule_window::BrokenRule;
@@ -90,10 +91,12 @@ impl<'a> Controller<'a> {
         end = end.or(late).or_else(|| self.await_start(&segments));
         let window = segments.window();
         let mut readings = BoundaryReadings::new(&segments);
-        self.watch.timeline.start_at(window.start_ns);
+        let mut changes = ChangeRequests::new(self.plan, &segments, self.tells_segments);
+        let timeline = &mut self.watch.timeline;
+        timeline.start_at(window.start_ns, window.measure_start_ns);
         if end.is_none() {
             self.heartbeat = Heartbeat::default();
-            end = self.hold(window, &mut readings);
+            end = self.hold(window, &mut readings, &mut changes);
         } else {
             readings.begin_with(before);
         }
@@ -101,6 +104,7 @@ impl<'a> Controller<'a> {
         if end.is_some() {
             self.source.halt();
         }
+        let changes = changes.close();
         let halted_ns = readings.last_ns();
         let finished_ns = self.source.finished_ns().unwrap_or(halted_ns);
         let interrupted = matches!(end, Some(StepEnd::Interrupted));
@@ -134,6 +138,7 @@ impl<'a> Controller<'a> {
             collected: self.source.collect(&lengths_s),
             answers: self.answers,
             segments,
+            changes,
             readings,
             watches: self.watched.into_iter().chain([self.watch]).collect(),
             window,
@@ -207,9 +212,14 @@ impl<'a> Controller<'a> {
         None
     }
 
-    /// Watches the load during warm-up and measured part, and reads the CPU time at each boundary.
-    /// Returns the end of the step if it ended early.
-    fn hold(&mut self, window: Window, readings: &mut BoundaryReadings) -> Option<StepEnd> {
+    /// Watches the load during warm-up and measured part, reads the CPU time at each boundary, and
+    /// answers requests for changes of the load. Returns the end of the step if it ended early.
+    fn hold(
+        &mut self,
+        window: Window,
+        readings: &mut BoundaryReadings,
+        changes: &mut ChangeRequests,
+    ) -> Option<StepEnd> {
         let measured = self.plan.measured_time().unwrap_or_default();
         let mut grid = TickGrid::new(window.start_ns, measured);
         let mut rules = RuleChecks::new(self.plan, self.excused_wait, window.measure_start_ns);
@@ -218,31 +228,47 @@ impl<'a> Controller<'a> {
         } else {
             Phase::WarmUp
         });
+        self.observer.load_control(changes.control());
         loop {
             let now_ns = self.heartbeat.beat(readings.next_ns());
             let had_begun = readings.has_begun();
             readings.pass(now_ns, || self.source.read_cpu());
-            if !had_begun && readings.has_begun() && !self.plan.warmup.is_zero() {
-                self.observer.phase(Phase::Measure);
+            if !had_begun && readings.has_begun() {
+                self.begin_measuring(window, now_ns);
             }
             rules.note_absence(self.observer.absence());
             let is_over = now_ns >= window.measure_end_ns;
             // Check once more at the end, so that a rule sees requests that were all refused at
             // once.
-            let is_last = self.is_behind(readings) || self.source.finished_ns().is_some();
-            let mut end = None;
-            if let Some(elapsed) = grid.tick(now_ns, is_last) {
-                end = self.tick(window, (now_ns, elapsed), &mut rules);
-            }
-            let end = end
+            let is_last = self.source.finished_ns().is_some();
+            let boundaries = Boundaries {
+                passed_ns: readings.passed_ns(),
+                next_ns: readings.next_ns(),
+            };
+            let ticked = grid.tick(now_ns, boundaries, is_last);
+            let end = ticked
+                .and_then(|elapsed| self.tick(window, (now_ns, elapsed), &mut rules))
                 .or_else(|| rules.confirmed(now_ns).map(stopped))
                 .or_else(|| self.ended_early());
+            if end.is_some() && grid.ends(now_ns) {
+                self.take_interval(now_ns);
+            }
             while self.is_behind(readings) {
                 self.begin_segment(now_ns);
             }
             if end.is_some() || is_over {
                 return end;
             }
+            changes.answer(&grid, self.source, readings);
+        }
+    }
+
+    /// Begins the measured part, at the first beat after its start: delays of the warm-up spoil nothing
+    /// that is measured.
+    fn begin_measuring(&mut self, window: Window, now_ns: u64) {
+        self.heartbeat.count_from(window.measure_start_ns, now_ns);
+        if !self.plan.warmup.is_zero() {
+            self.observer.phase(Phase::Measure);
         }
     }
 
@@ -278,9 +304,8 @@ impl<'a> Controller<'a> {
         (now_ns, elapsed): (u64, Duration),
         rules: &mut RuleChecks,
     ) -> Option<StepEnd> {
-        let interval = self.source.take_interval();
+        let interval = self.take_interval(now_ns);
         let gauges = self.source.gauges();
-        self.note_interval(now_ns, &interval);
         let timeline = &mut self.watch.timeline;
         timeline.push_gauges(now_ns, &gauges);
         let p99_ns = timeline.last_p99_ns();
@@ -292,20 +317,23 @@ impl<'a> Controller<'a> {
             errors_per_s: interval.failed as f64 / seconds,
             p99: p99_ns.map(|ns| Duration::from_nanos(ns as u64)),
         });
-        if now_ns < window.measure_start_ns {
+        let began_ns = now_ns.saturating_sub(elapsed.as_nanos() as u64);
+        if began_ns < window.measure_start_ns {
             rules.note_latencies(&interval);
             return None;
         }
         rules.check(now_ns, &interval, self.observer).map(stopped)
     }
 
-    /// Adds the requests that finished until `now_ns` to the time chart and, after a spike, to the
-    /// log of answers.
-    fn note_interval(&mut self, now_ns: u64, interval: &Interval) {
-        self.watch.timeline.push(now_ns, interval);
+    /// Takes the requests that finished until `now_ns`, and adds them to the time chart and, after a
+    /// spike, to the log of answers.
+    fn take_interval(&mut self, now_ns: u64) -> Interval {
+        let interval = self.source.take_interval();
+        self.watch.timeline.push(now_ns, &interval);
         if let Some(answers) = &mut self.answers {
-            answers.push(now_ns, interval);
+            answers.push(now_ns, &interval);
         }
+        interval
     }
 
     /// Waits for the last answers, for at most `bound`, and adds them to the time chart. Then cuts
@@ -313,8 +341,7 @@ impl<'a> Controller<'a> {
     fn drain(&mut self, bound: Duration) {
         let finished = self.await_workers(bound);
         // This interval is taken before requests are cut off, so that it includes those that hang.
-        let interval = self.source.take_interval();
-        self.note_interval(monotonic_ns(), &interval);
+        self.take_interval(monotonic_ns());
         if !finished {
             self.source.halt();
             self.source.abort();

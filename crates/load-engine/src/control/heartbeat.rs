@@ -30,14 +30,23 @@ impl Heartbeat {
         self.beat(monotonic_ns() + SHORT_BEAT_NS)
     }
 
+    /// Forgets the delays before `from_ns`, at the first beat after it, which woke at `woke_ns`: what lies
+    /// between the two is part of a delay.
+    pub(super) fn count_from(&mut self, from_ns: u64, woke_ns: u64) {
+        let late_ns = woke_ns.saturating_sub(from_ns);
+        self.worst_stall_ns = self.worst_stall_ns.min(late_ns);
+    }
+
     /// Returns the longest delay of a sleep since the last call, in nanoseconds.
     pub(super) fn take_worst_stall_ns(&mut self) -> u64 {
         std::mem::take(&mut self.worst_stall_ns)
     }
 }
 
-/// Ticks at start + k·interval. Delays therefore do not add up, and several processes tick at the
-/// same instants.
+/// Ticks at start + k·interval, and at each boundary of the step, so that no interval lies on both sides
+/// of one. Delays therefore do not add up, and several processes tick at the same instants. Instants of the
+/// grid less than half an interval from a boundary are left out, because what comes in a few milliseconds
+/// makes no interval.
 #[derive(Debug)]
 pub(super) struct TickGrid {
     start_ns: u64,
@@ -64,19 +73,74 @@ impl TickGrid {
         (measure / 40).clamp(Duration::from_millis(100), Duration::from_secs(1))
     }
 
+    /// Returns the first instant of the grid at `instant_ns` or after.
+    pub(super) fn next_from(&self, instant_ns: u64) -> u64 {
+        let interval_ns = self.interval.as_nanos() as u64;
+        let passed_ns = instant_ns.saturating_sub(self.start_ns);
+        self.start_ns + passed_ns.div_ceil(interval_ns) * interval_ns
+    }
+
     /// Returns the time since the last tick if a tick is due at `now_ns`, or if `wanted`. Missed
     /// ticks are not made up for.
-    pub(super) fn tick(&mut self, now_ns: u64, wanted: bool) -> Option<Duration> {
-        if now_ns < self.next_ns && !wanted {
-            return None;
+    pub(super) fn tick(
+        &mut self,
+        now_ns: u64,
+        boundaries: Boundaries,
+        wanted: bool,
+    ) -> Option<Duration> {
+        let is_boundary = boundaries.passed_ns.is_some_and(|ns| ns > self.last_ns);
+        if !is_boundary && !wanted {
+            if now_ns < self.next_ns {
+                return None;
+            }
+            if boundaries.are_near(self.next_ns, self.interval) {
+                self.pass(now_ns);
+                return None;
+            }
         }
-        let interval_ns = self.interval.as_nanos() as u64;
-        let passed = (now_ns - self.start_ns) / interval_ns;
-        self.next_ns = self.start_ns + (passed + 1) * interval_ns;
+        self.pass(now_ns);
         let elapsed_ns = now_ns - self.last_ns;
         self.last_ns = now_ns;
         Some(Duration::from_nanos(elapsed_ns))
     }
+
+    /// Returns true if a last tick is due for a load that ended early, unless the last one was a moment
+    /// ago.
+    pub(super) fn ends(&mut self, now_ns: u64) -> bool {
+        let is_due = now_ns.saturating_sub(self.last_ns) >= half_ns(self.interval);
+        if is_due {
+            self.last_ns = now_ns;
+        }
+        is_due
+    }
+
+    /// Moves the next tick to the first instant of the grid after `now_ns`.
+    fn pass(&mut self, now_ns: u64) {
+        let interval_ns = self.interval.as_nanos() as u64;
+        let passed = (now_ns - self.start_ns) / interval_ns;
+        self.next_ns = self.start_ns + (passed + 1) * interval_ns;
+    }
+}
+
+/// Boundaries of a step's measured spans next to an instant.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Boundaries {
+    /// Last one that has passed.
+    pub(super) passed_ns: Option<u64>,
+    /// Next one; the last one once all have passed.
+    pub(super) next_ns: u64,
+}
+
+impl Boundaries {
+    /// Returns true if one of them is less than half an `interval` from `instant_ns`.
+    fn are_near(self, instant_ns: u64, interval: Duration) -> bool {
+        let mut all = self.passed_ns.into_iter().chain([self.next_ns]);
+        all.any(|ns| ns.abs_diff(instant_ns) < half_ns(interval))
+    }
+}
+
+fn half_ns(interval: Duration) -> u64 {
+    interval.as_nanos() as u64 / 2
 }
 
 #[cfg(test)]
@@ -91,10 +155,69 @@ mod tests {
         let start_ns = 7_000 * MS;
         let mut grid = TickGrid::new(start_ns, Duration::from_secs(4));
         let tick = |at_ms: u64| {
-            let elapsed = grid.tick(start_ns + at_ms * MS, false)?;
+            let elapsed = grid.tick(start_ns + at_ms * MS, FAR, false)?;
             Some((at_ms, elapsed.as_millis() as u64))
         };
         beats_ms.into_iter().filter_map(tick).collect()
+    }
+
+    /// No boundary has passed, and none is near.
+    const FAR: Boundaries = Boundaries {
+        passed_ns: None,
+        next_ns: u64::MAX,
+    };
+
+    /// Ends of the intervals of a step with these boundaries and a grid of 100 ms, beats of 10 ms and at
+    /// each boundary, all in milliseconds since its start.
+    fn ends(boundaries_ms: &[u64]) -> Vec<u64> {
+        let start_ns = 7_000 * MS;
+        let mut grid = TickGrid::new(start_ns, Duration::from_secs(4));
+        let last_ms = *boundaries_ms.last().unwrap();
+        let mut beats_ms: Vec<u64> = (0..=last_ms)
+            .step_by(10)
+            .chain(boundaries_ms.to_vec())
+            .collect();
+        beats_ms.sort_unstable();
+        beats_ms.dedup();
+        let tick = |at_ms: &u64| {
+            let next = boundaries_ms
+                .iter()
+                .find(|ms| *ms > at_ms)
+                .unwrap_or(&last_ms);
+            let passed = boundaries_ms.iter().rfind(|ms| *ms <= at_ms);
+            let near = Boundaries {
+                passed_ns: passed.map(|ms| start_ns + ms * MS),
+                next_ns: start_ns + next * MS,
+            };
+            grid.tick(start_ns + at_ms * MS, near, false).is_some()
+        };
+        beats_ms.into_iter().filter(tick).collect()
+    }
+
+    #[test]
+    fn each_boundary_ends_an_interval_and_no_interval_is_a_sliver() {
+        // Measuring begins, and ends, off the grid: just before one of its instants, just after, between.
+        assert_eq!(ends(&[395, 795]), [100, 200, 300, 395, 500, 600, 700, 795]);
+        assert_eq!(ends(&[205, 605]), [100, 205, 300, 400, 500, 605]);
+        assert_eq!(ends(&[250, 550]), [100, 200, 250, 300, 400, 500, 550]);
+        // On the grid there is one tick, and where nothing is warmed up none at the start.
+        assert_eq!(ends(&[200, 400]), [100, 200, 300, 400]);
+        assert_eq!(ends(&[0, 300]), [100, 200, 300]);
+        // Segments that are shorter than an interval.
+        assert_eq!(ends(&[0, 30, 60, 200]), [30, 60, 200]);
+    }
+
+    #[test]
+    fn a_delay_before_measuring_is_not_one_of_what_is_measured() {
+        for (stalled_ms, boundary_ms, woke_ms, counted_ms) in
+            [(300, 500, 500, 0), (300, 500, 740, 240), (5, 500, 740, 5)]
+        {
+            let mut heartbeat = Heartbeat {
+                worst_stall_ns: stalled_ms * MS,
+            };
+            heartbeat.count_from(boundary_ms * MS, woke_ms * MS);
+            assert_eq!(heartbeat.take_worst_stall_ns(), counted_ms * MS);
+        }
     }
 
     #[test]

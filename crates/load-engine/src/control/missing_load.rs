@@ -2,17 +2,16 @@
 
 use bench_report::{Step, StepEnd, Warning, WarningCode};
 
-use crate::plan::load_plan::LoadPlan;
-use crate::plan::step_plan::StepPlan;
+use super::step_load::StepLoad;
 
 /// Warns if `step`, which is step 0, lasted as long as planned but was too short for its load: no
 /// request began, or some users could not start at the spawn rate.
-pub(super) fn missing_load(plan: &StepPlan, step: &Step) -> Option<Warning> {
+pub(super) fn missing_load(load: &StepLoad<'_>, step: &Step) -> Option<Warning> {
     if step.end != StepEnd::Completed {
         return None;
     }
     let measured_s = step.window.measured_s();
-    let late = late_users(plan);
+    let late = load.late_users();
     let attempted: u64 = step.operations.values().map(|o| o.attempted).sum();
     let (message, made, wanted) = match (attempted, late) {
         (0, None) => (
@@ -35,29 +34,24 @@ pub(super) fn missing_load(plan: &StepPlan, step: &Step) -> Option<Warning> {
     Some(warning)
 }
 
-/// Returns the largest number of users that the spawn rate of `plan` allows to be present, and the
-/// number that its load needs. `None` if all of them can start.
-fn late_users(plan: &StepPlan) -> Option<(u64, u64)> {
-    let LoadPlan::Closed { users, .. } = plan.load else {
-        return None;
-    };
-    plan.spawn_per_s?;
-    let came = plan.user_schedule()?.peak();
-    (came < users).then_some((came, users))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::plan::load_curve::LoadCurve;
+    use crate::plan::load_plan::LoadPlan;
+    use crate::plan::step_plan::StepPlan;
     use crate::plan::think_time::ThinkTime;
 
     fn users(users: u64, measured_s: u64) -> StepPlan {
         let think_time = ThinkTime::NONE;
         let load = LoadPlan::Closed { users, think_time };
         StepPlan::new("", load, Duration::from_secs(measured_s))
+    }
+
+    fn late_users(plan: &StepPlan) -> Option<(u64, u64)> {
+        StepLoad::new(plan, 0, Vec::new()).late_users()
     }
 
     #[test]

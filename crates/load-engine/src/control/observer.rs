@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::load_control::LoadControl;
 use super::rule_window::BrokenRule;
 use crate::plan::phase::Phase;
 
@@ -15,6 +16,11 @@ pub trait Observer {
     /// Called while sessions or connections open: `opened` of the `wanted` ones are open.
     fn opening(&mut self, opened: usize, wanted: usize) {
         let _ = (opened, wanted);
+    }
+
+    /// Takes the handle by which other threads can change the load of a step that begins.
+    fn load_control(&mut self, control: &LoadControl) {
+        let _ = control;
     }
 
     /// Called in a traced run when a measured segment after the first one begins.

@@ -5,10 +5,11 @@ use bench_report::{StepEnd, Window};
 use super::answer_log::AnswerLog;
 use super::boundary_readings::BoundaryReadings;
 use super::spike_recovery::spike_recovery;
-use super::step_curve;
+use super::step_load::StepLoad;
 use super::step_result::{StepAccount, StepResult, StepWatch};
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{CollectedStep, RawStep};
+use crate::plan::load_change::LoadChange;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
@@ -16,6 +17,8 @@ use crate::plan::step_plan::StepPlan;
 #[derive(Debug)]
 pub(crate) struct RunAccount {
     pub(super) segments: Segments,
+    /// Changes of the load that were accepted, in order.
+    pub(super) changes: Vec<LoadChange>,
     pub(super) readings: BoundaryReadings,
     /// Time chart and stalls of the whole run, or of each measured segment that began.
     pub(super) watches: Vec<StepWatch>,
@@ -31,9 +34,23 @@ pub(crate) struct RunAccount {
 
 impl RunAccount {
     /// Converts the whole run into one step of the report.
-    pub(crate) fn into_step(mut self, plan: &StepPlan) -> StepResult {
+    pub(crate) fn into_step(self, plan: &StepPlan) -> StepResult {
+        self.into_step_and_load(plan).0
+    }
+
+    /// Makes one step of the whole run, of requests: it may have been too short for them.
+    pub(crate) fn into_step_of_requests(self, plan: &StepPlan) -> StepResult {
+        let (result, load) = self.into_step_and_load(plan);
+        result.with_missing_load(&load)
+    }
+
+    fn into_step_and_load(mut self, plan: &StepPlan) -> (StepResult, StepLoad<'_>) {
+        // One that was to come after the end has changed nothing.
+        let (start_ns, end_ns) = (self.window.start_ns, self.window.measure_end_ns);
+        self.changes.retain(|change| change.at_ns < end_ns);
+        let load = StepLoad::new(plan, start_ns, self.changes);
         let answers = self.answers.as_ref();
-        let recovery = spike_recovery(plan, self.window, &self.collected, answers);
+        let recovery = spike_recovery(&load, self.window, &self.collected, answers);
         let processes = self.collected.processes.take().unwrap_or_default();
         let end = match (self.end, processes.reason()) {
             (StepEnd::Completed, Some(reason)) => StepEnd::Failed { reason },
@@ -49,21 +66,16 @@ impl RunAccount {
             watch,
             threads: processes.threads.unwrap_or(plan.threads),
             holds_its_load: true,
-            segments: step_curve::segments(
-                plan,
-                &self.segments,
-                self.window,
-                self.collected.segments,
-            ),
+            segments: load.segments(&self.segments, self.window, self.collected.segments),
             recovery,
             sessions: self.collected.sessions,
             end,
         };
-        let result = StepResult::new(plan, account).with_lost_workers(&processes.lost);
+        let result = StepResult::new(&load, account).with_lost_workers(&processes.lost);
         if self.late {
-            return result.with_late_start();
+            return (result.with_late_start(), load);
         }
-        result
+        (result, load)
     }
 
     /// Converts each measured segment that began into a step of the report, named and parametrized
@@ -109,7 +121,8 @@ impl RunAccount {
                     StepEnd::Completed
                 },
             };
-            results.push(StepResult::new(told, account));
+            let load = StepLoad::new(told, window.start_ns, Vec::new());
+            results.push(StepResult::new(&load, account));
         }
         results
     }

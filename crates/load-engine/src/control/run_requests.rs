@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::cancel::Cancel;
 use super::controller::Controller;
 use super::observer::Observer;
+use super::start_time;
 use super::step_result::StepResult;
 use crate::load::local_load::LocalLoad;
 use crate::plan::step_plan::StepPlan;
@@ -43,9 +44,13 @@ pub fn run_requests<F: TargetFactory>(
     cancel: &Cancel,
     observer: &mut dyn Observer,
 ) -> Result<StepResult, StartError> {
+    if let Some(reason) = start_time::passed(plan) {
+        // Sessions would only disturb those who began in time.
+        return Ok(StepResult::late(plan, reason));
+    }
     let mut load = start_requests(plan, factory)?;
     let controller = Controller::new(plan, cancel, observer, &mut load);
-    Ok(controller.run().into_step(plan).with_missing_load(plan))
+    Ok(controller.run().into_step_of_requests(plan))
 }
 
 /// Starts this process's share of a step of requests; its sessions begin to open at once.

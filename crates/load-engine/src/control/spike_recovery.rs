@@ -5,47 +5,61 @@ use statistics::recovery::{FEWEST_BEFORE, Recovery, RecoveryWindows, recovery};
 
 use super::answer_log::AnswerLog;
 use super::heartbeat::TickGrid;
+use super::step_load::StepLoad;
 use crate::load::load_source::CollectedStep;
-use crate::plan::step_plan::StepPlan;
 
 /// Largest share of failed requests before a spike at which their latency can serve as the base.
 const MOST_FAILED: f64 = 0.01;
 
-/// Returns the recovery from the spike of `plan`; `log` has the answers after it. `None` if the
-/// curve has no spike.
+/// Returns the recovery from the spike of `load`, whose answers after it are in `log`; `None` where its
+/// curve has no spike. It is judged until a change of the load.
 pub(super) fn spike_recovery(
-    plan: &StepPlan,
+    load: &StepLoad<'_>,
     window: Window,
     collected: &CollectedStep,
     log: Option<&AnswerLog>,
 ) -> Option<SpikeRecovery> {
+    let plan = load.plan;
     let (before, _) = plan.curve.as_ref()?.spike()?;
-    let (mut found, unknown) = (SpikeRecovery::default(), |reason: &str| {
-        Some(reason.to_owned())
-    });
+    let mut found = SpikeRecovery::default();
     let Some(log) = log else {
-        found.unknown = unknown("the step ended before it began");
+        found.unknown = Some("the step ended before it began".to_owned());
         return Some(found);
     };
-    let end_ns = window.measure_end_ns;
-    found.measured_ns = end_ns.saturating_sub(log.disturbed_until_ns());
     found.resolution_ns = TickGrid::interval(plan.measure).as_nanos() as u64;
+    let disturbed_until_ns = log.disturbed_until_ns();
+    let changed_ns = load.first_change_ns();
+    if changed_ns.is_some_and(|changed_ns| changed_ns < disturbed_until_ns) {
+        found.unknown = Some("the load was changed before the spike was over".to_owned());
+        return Some(found);
+    }
+    // Requests of the last interval before a change may have been answered under the new load.
+    let until_ns = changed_ns.map(|changed_ns| changed_ns.saturating_sub(found.resolution_ns));
+    let end_ns = until_ns.unwrap_or(window.measure_end_ns);
+    found.measured_ns = end_ns.saturating_sub(disturbed_until_ns);
+    let base = match collected.segments.get(before) {
+        Some(segment) => base(segment.operations.values()),
+        None => Err("nothing was measured before the spike".to_owned()),
+    };
+    found.base_p99_ns = base.as_ref().ok().copied();
     let processes = collected.processes.as_ref();
-    let segment = collected.segments.get(before);
-    let base = segment.map(|raw| base(raw.operations.values()));
-    found.base_p99_ns = base.as_ref().and_then(|base| base.as_ref().ok()).copied();
     if processes.is_some_and(|processes| processes.reason().is_some()) {
-        found.unknown = unknown("the load of a worker process is missing");
-        return Some(found);
-    }
-    if found.measured_ns == 0 {
-        found.unknown = unknown("the step ended before the spike was over");
-        return Some(found);
-    }
-    match base {
-        None => found.unknown = unknown("nothing was measured before the spike"),
-        Some(Err(reason)) => found.unknown = Some(reason),
-        Some(Ok(base_ns)) => judge(&mut found, log, base_ns, end_ns),
+        found.unknown = Some("the load of a worker process is missing".to_owned());
+    } else if found.measured_ns == 0 {
+        let reason = match changed_ns {
+            Some(_) => "the load was changed just after the spike",
+            None => "the step ended before the spike was over",
+        };
+        found.unknown = Some(reason.to_owned());
+    } else {
+        let until = match changed_ns {
+            Some(_) => "the change of the load",
+            None => "the end of the step",
+        };
+        match base {
+            Ok(base_ns) => judge(&mut found, log, base_ns, (until, end_ns)),
+            Err(reason) => found.unknown = Some(reason),
+        }
     }
     Some(found)
 }
@@ -72,8 +86,9 @@ fn base<'a>(operations: impl Iterator<Item = &'a Operation> + Clone) -> Result<u
     }
 }
 
-/// Fills in `found` what the log shows about the recovery to the base.
-fn judge(found: &mut SpikeRecovery, log: &AnswerLog, base_ns: u64, end_ns: u64) {
+/// Fills in `found` what the log shows about the recovery to the base before `end_ns`; `until` names
+/// what came then.
+fn judge(found: &mut SpikeRecovery, log: &AnswerLog, base_ns: u64, (until, end_ns): (&str, u64)) {
     let stretches = log.stretches(base_ns, end_ns, found.resolution_ns);
     let until_ns = log.disturbed_until_ns();
     match recovery(&stretches, until_ns, &RecoveryWindows::OF_STRETCHES) {
@@ -83,8 +98,7 @@ fn judge(found: &mut SpikeRecovery, log: &AnswerLog, base_ns: u64, end_ns: u64) 
         Recovery::NotBack => {}
         Recovery::Unconfirmed { after_ns } => {
             found.unknown = Some(format!(
-                "p99 was back {:.1} s after the spike, too close to the end of the step to tell \
-                 whether for good",
+                "p99 was back {:.1} s after the spike, too close to {until} to tell whether for good",
                 after_ns as f64 / 1e9
             ));
         }
@@ -110,8 +124,10 @@ mod tests {
 
     use super::*;
     use crate::load::load_source::RawStep;
+    use crate::plan::load_change::LoadChange;
     use crate::plan::load_curve::LoadCurve;
     use crate::plan::load_plan::LoadPlan;
+    use crate::plan::step_plan::StepPlan;
     use crate::record::interval::Interval;
     use crate::record::operation_table::OperationId;
     use crate::record::outcome::Outcome;
@@ -191,7 +207,25 @@ mod tests {
     }
 
     fn found(end_s: u64, before: Operation, log: Option<&AnswerLog>) -> SpikeRecovery {
-        spike_recovery(&plan(), window(end_s), &collected(before), log).unwrap()
+        changed(end_s, before, log, None)
+    }
+
+    /// As `found`, with a change of the load at this second.
+    fn changed(
+        end_s: u64,
+        before: Operation,
+        log: Option<&AnswerLog>,
+        change_s: Option<u64>,
+    ) -> SpikeRecovery {
+        let plan = plan();
+        let changes = change_s.map(|at_s| LoadChange {
+            at_ns: at_s * S,
+            fitted: LoadCurve::Constant(700.0)
+                .over(Duration::from_secs(32 - at_s))
+                .unwrap(),
+        });
+        let load = StepLoad::new(&plan, 0, changes.into_iter().collect());
+        spike_recovery(&load, window(end_s), &collected(before), log).unwrap()
     }
 
     fn reason(found: &SpikeRecovery) -> &str {
@@ -258,9 +292,37 @@ mod tests {
         let now_ns = monotonic_ns();
         let log = AnswerLog::new(now_ns);
         let collected = CollectedStep::default();
+        let steady = StepLoad::new(&steady, 0, Vec::new());
         assert_eq!(
             spike_recovery(&steady, window(3), &collected, Some(&log)),
             None
         );
+    }
+
+    #[test]
+    fn a_spike_that_a_change_took_the_place_of_is_not_judged() {
+        let quick = log(32, |_| 2 * MS);
+        for (change_s, wanted) in [
+            (4, "the load was changed before the spike was over"),
+            (11, "the load was changed before the spike was over"),
+            (12, "the load was changed just after the spike"),
+        ] {
+            let found = changed(32, operation(5_000, 0), Some(&quick), Some(change_s));
+            assert_eq!(reason(&found), wanted, "at {change_s} s");
+        }
+    }
+
+    #[test]
+    fn recovery_is_judged_until_the_load_is_changed() {
+        // Answers take 40 ms again from second 20 on, when the load is changed.
+        let slow_later = log(32, |at_ns| if at_ns < 20 * S { 2 * MS } else { 40 * MS });
+        let before = || operation(5_000, 0);
+        let found = changed(32, before(), Some(&slow_later), Some(20));
+        assert_eq!((found.after_ns, found.relapses), (Some(0), 0), "{found:?}");
+        assert_eq!(found.measured_ns, 7_200 * MS, "less one interval");
+        // Three seconds before the change it was back: too late to tell.
+        let late = log(32, |at_ns| if at_ns < 17 * S { 40 * MS } else { 2 * MS });
+        let late = changed(32, before(), Some(&late), Some(20));
+        assert!(reason(&late).contains("close to the change"), "{late:?}");
     }
 }

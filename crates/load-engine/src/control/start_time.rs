@@ -32,6 +32,19 @@ pub(super) fn of(plan: &StepPlan, head_start_ns: u64) -> Result<u64, String> {
     })
 }
 
+/// Returns the reason for which a load is late that has opened nothing yet; `None` before the start.
+pub(super) fn passed(plan: &StepPlan) -> Option<String> {
+    let (starts_at, now) = (plan.starts_at?, WallTime::now());
+    (now >= starts_at).then(|| {
+        let late_s = now.since(starts_at).as_secs_f64();
+        format!(
+            "worker {} came to this step {late_s:.3} s after {starts_at}, when it began on all workers; \
+             {REMEDY}",
+            plan.process
+        )
+    })
+}
+
 /// Returns a message if the planned start has passed while sessions are still opening, with
 /// `opened` of `wanted` open. `None` before that start, and if the plan gives none.
 pub(super) fn missed(plan: &StepPlan, (opened, wanted): (usize, usize)) -> Option<String> {

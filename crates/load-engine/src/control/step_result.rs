@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use bench_report::{
-    Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment, Warning, WarningCode,
-    Window,
+    ARRIVALS_NOT_MADE, Generator, Series, SessionUse, SpikeRecovery, Step, StepEnd, StepSegment,
+    Warning, WarningCode, Window,
 };
 
 use super::missing_load::missing_load;
 use super::self_check;
-use super::step_curve;
+use super::step_load::StepLoad;
 use super::timeline::Timeline;
 use crate::load::cpu_use::CpuUse;
 use crate::load::load_source::{LostWorker, RawStep};
@@ -18,10 +18,8 @@ use crate::plan::step_plan::StepPlan;
 /// Name of a step's figure: share of the arrivals of an open loop that succeeded in the measured
 /// part.
 const CARRIED_RATIO: &str = "carried_ratio";
-/// Name of a step's figure: number of arrivals that lost worker processes should have made.
-const ARRIVALS_NOT_MADE: &str = "arrivals_not_made";
 /// Name of a step's figure: highest 99th percentile of latency of a single interval, in
-/// nanoseconds.
+/// nanoseconds, over the requests that began in the measured part.
 pub const WORST_INTERVAL_P99_NS: &str = "worst_interval_p99_ns";
 
 /// Result of a step.
@@ -74,7 +72,8 @@ pub(super) struct StepAccount {
 
 impl StepResult {
     /// Creates the result of a step from its measurements, with the warnings of the self-check.
-    pub(super) fn new(plan: &StepPlan, account: StepAccount) -> Self {
+    pub(super) fn new(load: &StepLoad<'_>, account: StepAccount) -> Self {
+        let plan = load.plan;
         let (window, raw) = (account.window, account.raw);
         let timeline = account.watch.timeline;
         let loaded = if raw.operations.is_empty() {
@@ -88,7 +87,10 @@ impl StepResult {
             parameters: plan.parameters.clone(),
             repeat: plan.repeat,
             window,
-            load: plan.load.share(plan.process).reported(raw.delayed_at_cap),
+            load: load
+                .reported()
+                .share(plan.process)
+                .reported(raw.delayed_at_cap),
             operations: raw.operations.into_iter().chain(raw.prepared).collect(),
             parts: raw.parts,
             failures: raw.failures,
@@ -98,7 +100,7 @@ impl StepResult {
                 worst_stall_ns: account.watch.worst_stall_ns,
                 ..account.cpu.generator(account.threads, attempted)
             },
-            curve: step_curve::reported(plan, account.recovery),
+            curve: load.curve(account.recovery),
             segments: account.segments,
             sessions: account.sessions,
             figures: BTreeMap::new(),
@@ -107,13 +109,13 @@ impl StepResult {
         let measured = (window.measure_start_ns, window.measure_end_ns);
         for (name, figure) in [
             (CARRIED_RATIO, step.carried_ratio()),
-            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns(measured.0)),
+            (WORST_INTERVAL_P99_NS, timeline.worst_p99_ns()),
         ] {
             step.figures
                 .extend(figure.map(|figure| (name.to_owned(), figure)));
         }
         // Where the load changes, throughput changes with it.
-        let is_steady = account.holds_its_load && !plan.changes();
+        let is_steady = account.holds_its_load && !load.has_changed();
         let drift = is_steady.then(|| timeline.drift_ratio(measured.0, measured.1));
         let mut warnings = if window.measured_s() > 0.0 {
             self_check::examine(&step, drift.flatten())
@@ -125,7 +127,7 @@ impl StepResult {
             // fault.
             warnings.retain(|warning| warning.code != WarningCode::StepTooShort);
         }
-        let intended = step_curve::intended_series(plan, window, timeline.ends_ns());
+        let intended = load.intended_series(window, timeline.ends_ns());
         let series = timeline.into_series().into_iter().chain(intended);
         Self {
             step,
@@ -134,9 +136,19 @@ impl StepResult {
         }
     }
 
+    /// Returns the result of a step that others began without this worker.
+    pub(super) fn late(plan: &StepPlan, reason: String) -> Self {
+        let result = Self {
+            step: plan.not_begun(reason),
+            series: Vec::new(),
+            warnings: Vec::new(),
+        };
+        result.with_late_start()
+    }
+
     /// Adds a warning if the step was too short for its load of requests.
-    pub(crate) fn with_missing_load(mut self, plan: &StepPlan) -> Self {
-        self.warnings.extend(missing_load(plan, &self.step));
+    pub(super) fn with_missing_load(mut self, load: &StepLoad<'_>) -> Self {
+        self.warnings.extend(missing_load(load, &self.step));
         self
     }
 

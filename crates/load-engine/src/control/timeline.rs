@@ -8,7 +8,10 @@ use crate::record::interval_quantile::IntervalQuantile;
 /// Series with one value for each interval of a step.
 #[derive(Debug)]
 pub(crate) struct Timeline {
+    started_ns: u64,
     last_ns: u64,
+    /// Instant from which requests are measured.
+    measured_from_ns: u64,
     throughput: Series,
     errors: Series,
     p50: Series,
@@ -17,12 +20,18 @@ pub(crate) struct Timeline {
     gauges: Vec<Series>,
     /// Median, 99th percentile and maximum of latency in each interval.
     felt: [IntervalQuantile; 3],
+    /// 99th percentile of the requests that are measured.
+    measured_p99: IntervalQuantile,
+    /// Highest of these so far.
+    worst_p99_ns: Option<u64>,
 }
 
 impl Timeline {
     pub(crate) fn new(start_ns: u64) -> Self {
         Self {
+            started_ns: start_ns,
             last_ns: start_ns,
+            measured_from_ns: start_ns,
             throughput: Series::new("throughput_per_s"),
             errors: Series::new("errors_per_s"),
             p50: Series::new("latency.p50_ns"),
@@ -30,12 +39,15 @@ impl Timeline {
             longest: Series::new("latency.max_ns"),
             gauges: Vec::new(),
             felt: [0.5, 0.99, 1.0].map(IntervalQuantile::new),
+            measured_p99: IntervalQuantile::new(0.99),
+            worst_p99_ns: None,
         }
     }
 
-    /// Sets the beginning of the first interval.
-    pub(crate) fn start_at(&mut self, start_ns: u64) {
-        self.last_ns = start_ns;
+    /// Sets the beginning of the first interval, and the instant from which requests are measured.
+    pub(crate) fn start_at(&mut self, start_ns: u64, measured_from_ns: u64) {
+        (self.started_ns, self.last_ns) = (start_ns, start_ns);
+        self.measured_from_ns = measured_from_ns;
     }
 
     /// Adds values of the load's own state at `now_ns`, each with the name of its series.
@@ -62,6 +74,11 @@ impl Timeline {
         for (series, felt) in latency.into_iter().zip(&mut self.felt) {
             series.push(now_ns, felt.next(interval).map(|ns| ns as f64));
         }
+        if now_ns > self.measured_from_ns {
+            let measured = interval.begun_since(self.measured_from_ns);
+            let p99_ns = self.measured_p99.next(&measured);
+            self.worst_p99_ns = self.worst_p99_ns.max(p99_ns);
+        }
     }
 
     /// Returns the instants at which intervals ended.
@@ -74,20 +91,23 @@ impl Timeline {
         self.p99.mean.last().copied().flatten()
     }
 
-    /// Returns the highest 99th percentile, in nanoseconds, of the intervals that end after
-    /// `from_ns`. The interval of the drain is included.
-    pub(crate) fn worst_p99_ns(&self, from_ns: u64) -> Option<f64> {
-        let points = self.p99.at_ns.iter().zip(&self.p99.mean);
-        let later = points.filter(|(at, _)| **at > from_ns);
-        later.filter_map(|(_, ns)| *ns).max_by(f64::total_cmp)
+    /// Returns the highest 99th percentile, in nanoseconds, of an interval, over requests that began in
+    /// the measured part. The interval of the drain is included.
+    pub(crate) fn worst_p99_ns(&self) -> Option<f64> {
+        self.worst_p99_ns.map(|ns| ns as f64)
     }
 
     /// Returns the relative change of throughput from the first to the last third of the intervals
-    /// that end between the two instants. `None` if there are fewer than six.
+    /// between the two instants. `None` if there are fewer than six. The last one ends a moment later.
     pub(crate) fn drift_ratio(&self, from_ns: u64, to_ns: u64) -> Option<f64> {
-        let points = self.throughput.at_ns.iter().zip(&self.throughput.mean);
-        let rates: Vec<f64> = points
-            .filter(|(at, _)| **at > from_ns && **at <= to_ns)
+        let ends = &self.throughput.at_ns;
+        let starts = std::iter::once(&self.started_ns).chain(ends);
+        let is_within = |start_ns: u64, end_ns: u64| {
+            start_ns >= from_ns && end_ns <= to_ns + end_ns.saturating_sub(start_ns) / 10
+        };
+        let intervals = starts.zip(ends).zip(&self.throughput.mean);
+        let rates: Vec<f64> = intervals
+            .filter(|((start_ns, end_ns), _)| is_within(**start_ns, **end_ns))
             .filter_map(|(_, rate)| *rate)
             .collect();
         let third = rates.len() / 3;
@@ -155,8 +175,52 @@ mod tests {
             assert!(p99_s(second) >= least, "{}", p99_s(second));
         }
         assert!(timeline.p50.mean[4].unwrap() >= 0.3e9, "most of them hang");
-        assert_eq!(timeline.worst_p99_ns(100 * SECOND), timeline.p99.mean[4]);
-        assert_eq!(timeline.worst_p99_ns(105 * SECOND), None);
+        assert_eq!(timeline.worst_p99_ns(), timeline.p99.mean[4]);
+        assert_eq!(Timeline::new(105 * SECOND).worst_p99_ns(), None);
+    }
+
+    #[test]
+    fn requests_of_the_warm_up_are_in_no_figure_of_the_measured_part() {
+        let recorder = Recorder::new(&["get"], 1);
+        let mut timeline = Timeline::new(0);
+        let from_ns = 102 * SECOND + 37 * MS;
+        timeline.start_at(100 * SECOND, from_ns);
+        let request = |begin_ns: u64, took_ns: Option<u64>| {
+            recorder.begin(begin_ns);
+            let Some(took_ns) = took_ns else { return };
+            let timestamps = Timestamps {
+                started_ns: begin_ns,
+                done_ns: begin_ns + took_ns,
+                ..Timestamps::default()
+            };
+            let outcome = Outcome::success(OperationId::FIRST);
+            let within = Within::measured(begin_ns >= from_ns, begin_ns + took_ns >= from_ns);
+            recorder.record(&timestamps, &outcome, within);
+        };
+        // Warmed up with 40 ms each; one of them still hangs, and two are answered while it is measured.
+        (0..50).for_each(|n| request(100 * SECOND + n * 40 * MS, Some(40 * MS)));
+        request(101 * SECOND, None);
+        timeline.push(from_ns, &recorder.take_interval_at(from_ns));
+        assert_eq!(timeline.worst_p99_ns(), None, "nothing was measured yet");
+        (0..2).for_each(|_| request(102 * SECOND, Some(900 * MS)));
+        for second in 0..8 {
+            let begin_ns = from_ns + second * SECOND;
+            (0..100).for_each(|n| request(begin_ns + n * 9 * MS, Some(MS)));
+            let end_ns = begin_ns + SECOND;
+            timeline.push(end_ns, &recorder.take_interval_at(end_ns));
+        }
+        let p99_ns = |place: usize| timeline.p99.mean[place].unwrap();
+        assert!(p99_ns(1) > 800e6, "the chart shows what came when it came");
+        let worst_ns = timeline.worst_p99_ns().unwrap();
+        assert!((0.9e6..1.1e6).contains(&worst_ns), "{worst_ns}");
+        // 100 requests in each interval of a second, less the two of before: no drift.
+        let drift = timeline.drift_ratio(from_ns, from_ns + 8 * SECOND - MS);
+        assert!(drift.unwrap().abs() < 0.02, "{drift:?}");
+        // What hangs from the measured part shows.
+        request(from_ns + 8 * SECOND, None);
+        let end_ns = from_ns + 10 * SECOND;
+        timeline.push(end_ns, &recorder.take_interval_at(end_ns));
+        assert!(timeline.worst_p99_ns().unwrap() > 1.9e9);
     }
 
     #[test]

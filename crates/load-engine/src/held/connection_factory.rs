@@ -52,8 +52,8 @@ pub trait HeldConnection: Send + Sized + 'static {
     /// Fails when the connection has ended.
     fn receive(&mut self) -> impl Future<Output = Result<Incoming, Failure>> + Send;
 
-    /// Creates the failure of a message that was not answered within `timeout`.
-    fn unanswered(timeout: Duration) -> Failure;
+    /// Creates the failure of the last message, which was not answered within `timeout`.
+    fn unanswered(&self, timeout: Duration) -> Failure;
 
     /// Closes the connection as its protocol demands. The engine cuts the closing off after a
     /// second.
@@ -69,6 +69,7 @@ pub enum Incoming {
     Answer,
     /// Wrong answer to the last message, after which the connection is still usable.
     Wrong(Failure),
-    /// Any other message, such as a control frame or an answer that came too late.
+    /// Any other message, such as a control frame, an answer that came too late, or what the peer
+    /// sends by itself.
     Other,
 }

@@ -112,9 +112,9 @@ impl ConnectionHandle {
         state.command.take()
     }
 
-    /// Returns true if the connection is open.
-    pub(crate) fn is_open(&self) -> bool {
-        self.state().closed.is_none()
+    /// Returns the failure by which the connection ended; `None` while it is open.
+    pub(crate) fn failure(&self) -> Option<Arc<Failure>> {
+        self.state().closed.clone()
     }
 }
 

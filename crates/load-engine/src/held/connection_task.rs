@@ -257,7 +257,7 @@ impl<C: HeldConnection> ConnectionTask<C> {
             Ok(Ok(None)) => Exchange::Answered,
             Ok(Ok(Some(wrong))) => Exchange::Unanswered(wrong),
             Ok(Err(lost)) => Exchange::Lost(lost),
-            Err(_) => Exchange::Unanswered(C::unanswered(bound)),
+            Err(_) => Exchange::Unanswered(self.connection.unanswered(bound)),
         };
         let outcome = match &exchange {
             Exchange::Unanswered(failure) | Exchange::Lost(failure) => {
@@ -306,7 +306,7 @@ mod tests {
             std::future::pending().await
         }
 
-        fn unanswered(_: Duration) -> Failure {
+        fn unanswered(&self, _: Duration) -> Failure {
             Failure::new("timeout", "no answer")
         }
     }

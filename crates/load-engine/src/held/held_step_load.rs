@@ -109,7 +109,12 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
         if missing > 0 && rounds < MOST_FILLS && !self.step.has_broken() {
             self.stage = Stage::Fill(rounds + 1);
             let step = Arc::clone(&self.step);
-            self.load.order(&WorkerCommand::Fill { step, missing });
+            let again = rounds > 0;
+            self.load.order(&WorkerCommand::Fill {
+                step,
+                missing,
+                again,
+            });
             return Preparation::Opening {
                 opened: open as usize,
                 wanted: wanted as usize,

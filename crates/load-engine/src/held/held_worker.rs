@@ -41,8 +41,12 @@ const HALTED_GRACE: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub(crate) enum WorkerCommand {
     /// Open `missing` further connections over all workers. Fewer are opened if too many attempts
-    /// fail.
-    Fill { step: Arc<HeldStep>, missing: u64 },
+    /// fail. `again` is true if the step has opened some before: lost ones are then its own losses.
+    Fill {
+        step: Arc<HeldStep>,
+        missing: u64,
+        again: bool,
+    },
     /// Make connections send messages. `talkers` has the range of talkers' numbers of each worker.
     Talk {
         step: Arc<HeldStep>,
@@ -109,8 +113,12 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         cut_off: &CancellationToken,
     ) -> Result<(), Failure> {
         match command {
-            WorkerCommand::Fill { step, missing } => {
-                self.connections.retain(|connection| connection.is_open());
+            WorkerCommand::Fill {
+                step,
+                missing,
+                again,
+            } => {
+                self.forget_lost(again.then_some(&step));
                 let mut attempts = JoinSet::new();
                 let filled = tokio::select! {
                     biased;
@@ -158,6 +166,17 @@ impl<F: ConnectionFactory> HeldWorker<F> {
                 }
             }
         }
+    }
+
+    /// Forgets connections that were lost; records them as lost in `step`, where it has opened them.
+    fn forget_lost(&mut self, step: Option<&Arc<HeldStep>>) {
+        self.connections.retain(|connection| {
+            let lost = connection.failure();
+            if let (Some(failure), Some(step)) = (&lost, step) {
+                record_lost(step, failure.as_ref().clone());
+            }
+            lost.is_none()
+        });
     }
 
     fn add_connection(&mut self, attempted: Attempted<F::Connection>, step: &HeldStep) {
@@ -303,7 +322,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
     /// Closes this worker's connections one at a time while `surplus` is above zero. Going one at a
     /// time keeps workers from closing very different numbers.
     async fn close(&mut self, surplus: &AtomicU64) {
-        self.connections.retain(|connection| connection.is_open());
+        self.forget_lost(None);
         let (token, mut completed) = mpsc::channel::<()>(1);
         while !self.connections.is_empty() && take_one(surplus) {
             if let Some(connection) = self.connections.pop() {

@@ -78,12 +78,14 @@ mod tests {
     use bench_report::Pacing;
 
     use super::*;
+    use crate::plan::curve_sequence::CurveSequence;
     use crate::plan::rate_curve::RateCurve;
     use crate::plan::worker_share::WorkerShare;
 
     fn arrivals(pacing: Pacing, own: Range<u64>, all: u64) -> Vec<(u64, u64)> {
         let curve = RateCurve::constant(1_000.0, Duration::from_secs(10)).unwrap();
-        let arrivals = Arrivals::new(curve, pacing, WorkerShare::ALONE, 7);
+        let curves = CurveSequence::after(Duration::ZERO, curve);
+        let arrivals = Arrivals::new(curves, pacing, WorkerShare::ALONE, 7);
         talker_arrivals(arrivals, own, all).collect()
     }
 

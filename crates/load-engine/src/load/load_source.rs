@@ -8,11 +8,15 @@ use bench_report::{FailureSample, Operation, PoolUsage, SessionUse, StepEnd};
 use serde::{Deserialize, Serialize};
 
 use super::cpu_use::CpuReading;
+use crate::plan::load_change::{ChangeError, LoadChange};
 use crate::plan::segments::Segments;
 use crate::record::interval::Interval;
 
 /// Time between the end of the preparation and the first arrival, where one process makes the load.
 pub(crate) const HEAD_START_NS: u64 = 2_000_000;
+
+/// Time from a change of the load to its instant that threads of one process need to hear of it.
+pub(crate) const CHANGE_LEAD_NS: u64 = 20_000_000;
 
 /// Maker of the load of one step. The controller decides the times, and calls each method at most
 /// once in each of its cycles. Users, sessions and connections are details of the implementation.
@@ -28,6 +32,21 @@ pub(crate) trait LoadSource {
 
     /// Sets the instants of the step, and lets all threads or processes begin.
     fn begin(&mut self, segments: &Segments);
+
+    /// Time from a change to its instant that everybody needs to hear of it; `None` where the load follows
+    /// no curve.
+    fn change_lead_ns(&self) -> Option<u64> {
+        None
+    }
+
+    /// Makes the load follow another curve from an instant on, which begins a segment.
+    ///
+    /// # Errors
+    /// Fails if it cannot make such a load; nothing changes then.
+    fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
+        let _ = change;
+        Err(ChangeError::HeldConnections)
+    }
 
     /// Takes the requests that finished since the last call, with those in flight now.
     fn take_interval(&mut self) -> Interval;

@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering;
 use bench_report::{PoolUsage, StepEnd};
 
 use super::cpu_use::CpuReading;
-use super::load_source::{CollectedStep, LoadSource, Preparation, RawStep};
+use super::load_source::{CHANGE_LEAD_NS, CollectedStep, LoadSource, Preparation, RawStep};
 use super::step_state::{PacerError, StepState};
 use super::worker_pool::{PoolThreads, WorkerPool};
+use crate::plan::intended_load::IntendedLoad;
+use crate::plan::load_change::{ChangeError, LoadChange};
 use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::step_plan::StepPlan;
@@ -27,14 +29,24 @@ use crate::record::traced_request::TracedRequest;
 pub(crate) struct LocalLoad {
     state: Arc<StepState>,
     workers: WorkerPool,
+    plan: StepPlan,
+    threads: PoolThreads,
+    /// Load with the changes made; absent before the first one.
+    changed: Option<IntendedLoad>,
     /// Number that `opened` of the state must reach before the load begins: of sessions, or of
     /// workers where sessions open during the step.
     wanted: usize,
-    opening: SessionOpening,
     /// Number of users whose last request ends the load; absent where the planned time ends it.
     counted_users: Option<u64>,
-    /// Name of the series that shows the number of open sessions.
-    sessions_series: &'static str,
+}
+
+/// Returns true if sessions of `plan` come and go during the step, whose load was changed or not.
+pub(crate) fn tells_sessions(plan: &StepPlan, changed: bool) -> bool {
+    match (plan.opening, &plan.load) {
+        (SessionOpening::WhenDue, _) => true,
+        (SessionOpening::Upfront, LoadPlan::Closed { .. }) => changed,
+        (SessionOpening::Upfront, LoadPlan::Open { .. }) => false,
+    }
 }
 
 /// Returns the name of the series that shows the number of open sessions.
@@ -73,11 +85,16 @@ impl LocalLoad {
         Ok(Self {
             state,
             workers,
+            plan: plan.clone(),
+            threads: pool,
+            changed: None,
             wanted: wanted as usize,
-            opening: plan.opening,
             counted_users: plan.requests_per_user.map(|_| sessions),
-            sessions_series: sessions_series(&plan.load),
         })
+    }
+
+    fn tells_sessions(&self) -> bool {
+        tells_sessions(&self.plan, self.changed.is_some())
     }
 
     /// Takes the records of single requests in the order in which they began; empty if none are
@@ -123,17 +140,35 @@ impl LoadSource for LocalLoad {
         let _ = self.state.step.segments.set(segments.clone());
     }
 
+    fn change_lead_ns(&self) -> Option<u64> {
+        Some(CHANGE_LEAD_NS)
+    }
+
+    fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
+        let segments = self.state.step.segments.get();
+        let start_ns = segments.ok_or(ChangeError::WarmUp)?.start_ns();
+        let planned = || self.plan.intended_load();
+        let load = self.changed.clone().or_else(planned);
+        let mut load = load.ok_or(ChangeError::StepOver)?;
+        load.follow(change, start_ns);
+        let sessions = load.sessions(&self.plan.load);
+        self.threads.check(sessions)?;
+        self.workers.expect_sessions(sessions);
+        self.changed = Some(load.clone());
+        self.state.change(change.at_ns, load);
+        Ok(())
+    }
+
     fn take_interval(&mut self) -> Interval {
         self.state.step.recorder.take_interval()
     }
 
     fn gauges(&mut self) -> Vec<(&'static str, f64)> {
-        match self.opening {
-            SessionOpening::Upfront => Vec::new(),
-            SessionOpening::WhenDue => {
-                vec![(self.sessions_series, self.state.sessions.present() as f64)]
-            }
+        if !self.tells_sessions() {
+            return Vec::new();
         }
+        let present = self.state.sessions.present() as f64;
+        vec![(sessions_series(&self.plan.load), present)]
     }
 
     fn finished_ns(&self) -> Option<u64> {
@@ -189,6 +224,7 @@ impl LoadSource for LocalLoad {
     }
 
     fn collect(&mut self, segments_s: &[f64]) -> CollectedStep {
+        let tells_sessions = self.tells_sessions();
         let segments = segments_s.iter().zip(SegmentIndex::all());
         let segments = segments.map(|(seconds, index)| self.raw_step(Some(index), *seconds));
         CollectedStep {
@@ -197,17 +233,13 @@ impl LoadSource for LocalLoad {
                 1 => Vec::new(),
                 _ => segments.collect(),
             },
-            sessions: match self.opening {
-                SessionOpening::Upfront => None,
-                SessionOpening::WhenDue => Some(self.state.sessions.session_use()),
-            },
-            sessions_by_segment: match self.opening {
-                SessionOpening::Upfront => Vec::new(),
-                SessionOpening::WhenDue => {
-                    let segments = SegmentIndex::all().take(segments_s.len());
-                    let of = |segment| self.state.sessions.session_use_in(segment);
-                    segments.map(of).collect()
-                }
+            sessions: tells_sessions.then(|| self.state.sessions.session_use()),
+            sessions_by_segment: if tells_sessions {
+                let segments = SegmentIndex::all().take(segments_s.len());
+                let of = |segment| self.state.sessions.session_use_in(segment);
+                segments.map(of).collect()
+            } else {
+                Vec::new()
             },
             processes: None,
         }

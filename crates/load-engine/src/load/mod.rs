@@ -2,6 +2,7 @@
 
 pub(crate) mod cpu_use;
 pub(crate) mod finished_users;
+pub(crate) mod load_changes;
 pub(crate) mod load_source;
 pub(crate) mod local_load;
 pub(crate) mod opening_order;

@@ -33,7 +33,8 @@ impl Pacer {
         })
     }
 
-    /// Waits until `instant_ns`, or returns at once if that has passed.
+    /// Waits until `instant_ns`, or returns at once if that has passed. A wait that is dropped does not
+    /// delay the next one.
     ///
     /// # Errors
     /// Fails if the system's timer fails.
@@ -145,9 +146,11 @@ impl SleepingThread {
         std::thread::Builder::new()
             .name("pacer".to_owned())
             .spawn(move || {
-                while let Ok(instant_ns) = received.recv() {
-                    let left = instant_ns.saturating_sub(monotonic_ns());
-                    std::thread::sleep(Duration::from_nanos(left));
+                while let Ok(mut instant_ns) = received.recv() {
+                    // A new instant replaces that of a wait that was dropped.
+                    while let Some(later_ns) = received_until(&received, instant_ns) {
+                        instant_ns = later_ns;
+                    }
                     waker.notify_one();
                 }
             })?;
@@ -161,6 +164,12 @@ impl SleepingThread {
         self.woken.notified().await;
         Ok(())
     }
+}
+
+/// Sleeps until `instant_ns`, or returns what is received before.
+fn received_until(received: &mpsc::Receiver<u64>, instant_ns: u64) -> Option<u64> {
+    let left = instant_ns.saturating_sub(monotonic_ns());
+    received.recv_timeout(Duration::from_nanos(left)).ok()
 }
 
 #[cfg(test)]
@@ -224,5 +233,30 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(pacer.wait_until(1)).unwrap();
+    }
+
+    #[test]
+    fn a_wait_that_was_given_up_does_not_hold_up_the_next_one() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let thread = WakeTimer::Thread(SleepingThread::new().unwrap());
+            for timer in [thread, WakeTimer::new().unwrap()] {
+                let mut pacer = Pacer {
+                    waiting: WaitStrategy::Sleep,
+                    timer,
+                };
+                let far_ns = monotonic_ns() + 3_600_000_000_000;
+                tokio::select! {
+                    waited = pacer.wait_until(far_ns) => panic!("an hour is over: {waited:?}"),
+                    () = tokio::time::sleep(Duration::from_millis(1)) => {}
+                }
+                let due_ns = monotonic_ns() + 700_000;
+                pacer.wait_until(due_ns).await.unwrap();
+                assert!((due_ns..far_ns).contains(&monotonic_ns()));
+            }
+        });
     }
 }

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use bench_report::PoolUsage;
 use bench_report::clock::monotonic_ns;
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::cpu_use::LoadThreads;
 use super::finished_users::FinishedUsers;
+use super::load_changes::LoadChanges;
+use crate::plan::intended_load::IntendedLoad;
 use crate::plan::segments::{SegmentIndex, Segments};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::pool_sums::{PoolSample, PoolSums};
@@ -21,8 +24,12 @@ use crate::record::step_recorder::StepRecorder;
 #[derive(Debug)]
 pub(crate) struct StepState {
     pub(crate) step: StepRecorder,
-    /// Token that tells the pacer and pausing users to start no further request.
+    /// Token that tells everybody to start no further request.
     halt: CancellationToken,
+    /// Changes of the load.
+    pub(crate) changes: LoadChanges,
+    /// Wakes waiting pacers and users at a halt and at each change of the load.
+    disturbance: Notify,
     /// Token that allows sessions and pools to close.
     released: CancellationToken,
     /// Token that cuts off the requests in flight.
@@ -54,6 +61,8 @@ impl StepState {
         Self {
             step: StepRecorder::new(recorder),
             halt: CancellationToken::new(),
+            changes: LoadChanges::default(),
+            disturbance: Notify::new(),
             released: CancellationToken::new(),
             abort: CancellationToken::new(),
             opened: AtomicUsize::new(0),
@@ -72,6 +81,16 @@ impl StepState {
     pub(crate) fn halt(&self) {
         self.step.halt();
         self.halt.cancel();
+        self.disturbance.notify_waiters();
+    }
+
+    /// Changes the load to `load` from `at_ns` on, which begins a segment.
+    pub(crate) fn change(&self, at_ns: u64, load: IntendedLoad) {
+        if let Some(segments) = self.step.segments.get() {
+            segments.change_at(at_ns);
+        }
+        self.changes.push(load);
+        self.disturbance.notify_waiters();
     }
 
     /// Allows sessions and pools to close.
@@ -104,12 +123,37 @@ impl StepState {
         self.step.segments.wait().await
     }
 
-    /// Waits until `instant_ns`, or until no further request may start.
-    pub(crate) async fn sleep_until(&self, instant_ns: u64) {
+    /// Returns true if no further request may start, or the load was changed more than `seen` times.
+    pub(crate) fn is_disturbed(&self, seen: usize) -> bool {
+        self.step.is_halted() || self.changes.count() != seen
+    }
+
+    /// Waits until no further request may start, or the load was changed more than `seen` times.
+    pub(crate) async fn disturbed(&self, seen: usize) {
+        loop {
+            // Created before the check, so that a later halt or change wakes it.
+            let disturbed = self.disturbance.notified();
+            if self.is_disturbed(seen) {
+                return;
+            }
+            disturbed.await;
+        }
+    }
+
+    /// Waits until `instant_ns`, until no further request may start, or until the load was changed more
+    /// than `seen` times.
+    pub(crate) async fn sleep_until(&self, instant_ns: u64, seen: usize) {
         let left = Duration::from_nanos(instant_ns.saturating_sub(monotonic_ns()));
         tokio::select! {
             () = tokio::time::sleep(left) => {}
-            () = self.halted() => {}
+            () = self.disturbed(seen) => {}
+        }
+    }
+
+    /// Waits until `instant_ns`, or until no further request may start, whatever changes meanwhile.
+    pub(crate) async fn wait_until(&self, instant_ns: u64) {
+        while monotonic_ns() < instant_ns && !self.step.is_halted() {
+            self.sleep_until(instant_ns, self.changes.count()).await;
         }
     }
 

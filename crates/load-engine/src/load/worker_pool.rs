@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::cpu_use::LoadThreads;
 use super::step_state::StepState;
+use crate::plan::load_change::ChangeError;
 use crate::plan::step_plan::{RuntimeKind, StepPlan};
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
@@ -46,19 +47,40 @@ impl PoolThreads {
     /// Returns the numbers that the plan of a step needs.
     pub(crate) fn of_plan(plan: &StepPlan) -> Self {
         let sessions = plan.load.sessions();
-        let sessions_here = sessions / plan.process.count.max(1);
-        Self {
+        let threads = Self {
             runtime: plan.runtime,
             threads: plan.threads.max(1),
-            workers: match plan.runtime {
-                RuntimeKind::Shared => 1,
-                // At most one worker per session: a worker without sessions would release arrivals
-                // that it cannot serve.
-                RuntimeKind::PerCore => (plan.threads as u64).min(sessions_here).max(1),
-            },
+            workers: 1,
             sessions,
             process: plan.process,
+        };
+        Self {
+            workers: threads.workers_of(sessions),
+            ..threads
         }
+    }
+
+    /// Returns the number of workers in this process that a load of so many sessions has.
+    fn workers_of(self, sessions: u64) -> u64 {
+        let sessions_here = sessions / self.process.count.max(1);
+        match self.runtime {
+            RuntimeKind::Shared => 1,
+            // At most one worker per session: a worker without sessions would release arrivals that
+            // it cannot serve.
+            RuntimeKind::PerCore => (self.threads as u64).min(sessions_here).max(1),
+        }
+    }
+
+    /// Checks that a plan with `sessions` sessions would not have started more workers.
+    ///
+    /// # Errors
+    /// Fails with both numbers of workers if it would.
+    pub(crate) fn check(self, sessions: u64) -> Result<(), ChangeError> {
+        let (threads, wanted) = (self.workers, self.workers_of(sessions));
+        if wanted > threads {
+            return Err(ChangeError::TooFewThreads { threads, wanted });
+        }
+        Ok(())
     }
 
     /// Returns the share of the first worker of this process among the workers of all processes.
@@ -86,7 +108,6 @@ impl WorkerPool {
     where
         W: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let sessions = u32::try_from(pool.sessions).unwrap_or(u32::MAX);
         let start = |(index, worker)| {
             let runtime = build_runtime(pool, worker, load_threads)?;
             let load_threads = load_threads.clone();
@@ -108,8 +129,13 @@ impl WorkerPool {
             .collect::<io::Result<_>>()?;
         Ok(Self {
             workers,
-            recording_bound: RECORDING_BOUND + RECORDING_BOUND_PER_SESSION.saturating_mul(sessions),
+            recording_bound: recording_bound(pool.sessions),
         })
+    }
+
+    /// Raises the bound for recording requests that are cut off to that of `sessions` sessions.
+    pub(crate) fn expect_sessions(&mut self, sessions: u64) {
+        self.recording_bound = self.recording_bound.max(recording_bound(sessions));
     }
 
     /// Returns true if every worker has finished.
@@ -152,6 +178,12 @@ impl WorkerPool {
         }
         reason
     }
+}
+
+/// Returns the bound for recording what is cut off of `sessions` sessions.
+fn recording_bound(sessions: u64) -> Duration {
+    let sessions = u32::try_from(sessions).unwrap_or(u32::MAX);
+    RECORDING_BOUND + RECORDING_BOUND_PER_SESSION.saturating_mul(sessions)
 }
 
 fn build_runtime(

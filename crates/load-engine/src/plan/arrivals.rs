@@ -1,81 +1,75 @@
-//! Instants at which arrivals are due: spaced along a rate curve evenly or at random, and shared
+//! Instants at which arrivals are due: spaced along rate curves evenly or at random, and shared
 //! among workers.
-
-use std::time::Duration;
 
 use bench_report::Pacing;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use rand_distr::{Distribution as _, Exp1};
 
-use super::rate_curve::RateCurve;
+use super::curve_sequence::CurveSequence;
 use super::worker_share::WorkerShare;
 
 /// Iterator over the instants at which arrivals are due, rising, in nanoseconds since the start of
-/// the curve.
+/// the curves.
 ///
-/// Constant pacing: arrival n is due at `curve.inverse(n)`. Worker i of k takes every k-th arrival,
+/// Constant pacing: arrival n is due at `curves.inverse(n)`. Worker i of k takes every k-th arrival,
 /// so that all workers together are as evenly spaced as a single one. Poisson pacing: n is replaced
 /// by a sum of exponential draws. Each worker draws with its own seed at 1/k of the rate, and the
 /// union of such streams is a Poisson process again.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrivals {
-    /// Time before the curve during which its first value applies (a warm-up), in seconds.
-    held_s: f64,
-    curve: RateCurve,
+    curves: CurveSequence,
+    /// Number n of the next arrival, or the sum of draws in its place.
     position: f64,
     stride: f64,
     random: Option<SmallRng>,
 }
 
 impl Arrivals {
-    /// Creates the arrivals of `worker` on `curve`.
-    #[cfg(test)]
-    pub(crate) fn new(curve: RateCurve, pacing: Pacing, worker: WorkerShare, seed: u64) -> Self {
-        Self::after(Duration::ZERO, curve, pacing, worker, seed)
-    }
-
-    /// Creates the arrivals of `worker` on `curve` with a warm-up: for the time `held` before the
-    /// curve, its first value applies.
-    pub(crate) fn after(
-        held: Duration,
-        curve: RateCurve,
+    /// Creates the arrivals of `worker` on `curves`.
+    pub(crate) fn new(
+        curves: CurveSequence,
         pacing: Pacing,
         worker: WorkerShare,
         seed: u64,
     ) -> Self {
-        let (held_s, stride) = (held.as_secs_f64(), worker.count as f64);
-        match pacing {
-            Pacing::Constant => Self {
-                held_s,
-                curve,
-                position: worker.index as f64,
-                stride,
-                random: None,
-            },
+        let stride = worker.count as f64;
+        let (first, random) = match pacing {
+            Pacing::Constant => (worker.index as f64, None),
             Pacing::Poisson => {
                 let seed = seed ^ (worker.index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 let mut random = SmallRng::seed_from_u64(seed);
                 let first: f64 = Exp1.sample(&mut random);
-                Self {
-                    held_s,
-                    curve,
-                    position: first * stride,
-                    stride,
-                    random: Some(random),
-                }
+                (first * stride, Some(random))
             }
+        };
+        Self {
+            curves,
+            position: first,
+            stride,
+            random,
         }
     }
 
-    /// Returns the instant at which arrival number `x` is due, in seconds since the start.
-    fn due_s(&self, x: f64) -> Option<f64> {
-        let held_per_s = self.curve.value(0.0);
-        let held = held_per_s * self.held_s;
-        if x < held {
-            return Some(x / held_per_s);
-        }
-        Some(self.held_s + self.curve.inverse(x - held)?)
+    /// Replaces the curves. Arrivals keep their numbers: none comes twice or is left out if the curves
+    /// differ only after the last arrival that was taken.
+    pub(crate) fn follow(&mut self, curves: CurveSequence) {
+        self.curves = curves;
+    }
+
+    /// Returns the instant at which the next arrival is due; `None` where the curves end before.
+    pub(crate) fn due(&self) -> Option<u64> {
+        let due_s = self.curves.inverse(self.position)?;
+        Some((due_s * 1e9).round() as u64)
+    }
+
+    /// Skips the next arrival.
+    pub(crate) fn advance(&mut self) {
+        let gap: f64 = self
+            .random
+            .as_mut()
+            .map_or(1.0, |random| Exp1.sample(random));
+        self.position += gap * self.stride;
     }
 }
 
@@ -88,31 +82,27 @@ impl Iterator for Arrivals {
 
     /// Skips `n` arrivals without calculating their instants, and returns the next one.
     fn nth(&mut self, n: usize) -> Option<u64> {
-        match &mut self.random {
+        match self.random {
             None => self.position += n as f64 * self.stride,
-            Some(random) => {
-                for _ in 0..n {
-                    let gap: f64 = Exp1.sample(random);
-                    self.position += gap * self.stride;
-                }
-            }
+            Some(_) => (0..n).for_each(|_| self.advance()),
         }
-        let due_s = self.due_s(self.position)?;
-        let gap: f64 = self
-            .random
-            .as_mut()
-            .map_or(1.0, |random| Exp1.sample(random));
-        self.position += gap * self.stride;
-        Some((due_s * 1e9).round() as u64)
+        let due_ns = self.due()?;
+        self.advance();
+        Some(due_ns)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    fn curve(per_s: f64, s: u64) -> RateCurve {
-        RateCurve::constant(per_s, Duration::from_secs(s)).unwrap()
+    use super::*;
+    use crate::plan::rate_curve::RateCurve;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    fn curve(per_s: f64, s: u64) -> CurveSequence {
+        CurveSequence::after(Duration::ZERO, RateCurve::constant(per_s, S(s)).unwrap())
     }
 
     #[test]
@@ -146,7 +136,8 @@ mod tests {
             let workers = (0..3).map(|index| WorkerShare { index, count: 3 });
             let due: Vec<u64> = workers
                 .flat_map(|worker| {
-                    Arrivals::after(s(2), curve.clone(), Pacing::Constant, worker, 0)
+                    let curves = CurveSequence::after(s(2), curve.clone());
+                    Arrivals::new(curves, Pacing::Constant, worker, 0)
                 })
                 .collect();
             for (from_s, to_s, arrivals) in parts {
@@ -174,5 +165,91 @@ mod tests {
             (variance.sqrt() / mean - 1.0).abs() < 0.05,
             "exponential: deviation = mean"
         );
+    }
+
+    /// Arrivals of three workers at 100 a second for 10 s, changed to `curve` at second 4. A worker
+    /// learns of it when it has released all that was due until second 3.9.
+    fn changed(curve: RateCurve, pacing: Pacing) -> Vec<u64> {
+        let planned = self::curve(100.0, 10);
+        let mut after = planned.clone();
+        after.change_at(4.0, curve);
+        let release = |index| {
+            let worker = WorkerShare { index, count: 3 };
+            let mut arrivals = Arrivals::new(planned.clone(), pacing, worker, 5);
+            let mut due = Vec::new();
+            while arrivals.due().is_some_and(|due_ns| due_ns < 3_900_000_000) {
+                due.extend(arrivals.next());
+            }
+            arrivals.follow(after.clone());
+            due.extend(arrivals);
+            due
+        };
+        let mut all: Vec<u64> = (0..3).flat_map(release).collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn arrivals_follow_the_old_curve_up_to_a_change_and_the_new_one_from_it() {
+        let faster = changed(
+            RateCurve::constant(1_000.0, S(6)).unwrap(),
+            Pacing::Constant,
+        );
+        assert_eq!(faster.len(), 400 + 6_000);
+        let unchanged: Vec<u64> = (0..400).map(|n| n * 10_000_000).collect();
+        assert_eq!(faster[..400], unchanged);
+        let first = &faster[400..403];
+        assert_eq!(first, [4_000_000_000, 4_001_000_000, 4_002_000_000]);
+        // A pause leaves nothing, and an arrival that was under way to its instant does not come.
+        let paused = changed(RateCurve::constant(0.0, S(6)).unwrap(), Pacing::Constant);
+        assert_eq!(paused, unchanged);
+        // Slower: the gaps that were half over are as long as the new curve says.
+        let slower = changed(RateCurve::constant(0.5, S(6)).unwrap(), Pacing::Constant);
+        assert_eq!(slower[400..], [4_000_000_000, 6_000_000_000, 8_000_000_000]);
+    }
+
+    #[test]
+    fn changes_that_follow_each_other_quickly_add_no_arrival() {
+        // One each two seconds, and every half a second somebody asks for the same.
+        let mut curves = curve(0.5, 20);
+        let worker = WorkerShare::ALONE;
+        let mut arrivals = Arrivals::new(curves.clone(), Pacing::Constant, worker, 0);
+        let mut due = Vec::new();
+        for half in 1..40 {
+            while arrivals
+                .due()
+                .is_some_and(|at_ns| at_ns < half * 500_000_000)
+            {
+                due.extend(arrivals.next());
+            }
+            let at_s = half as f64 / 2.0;
+            let rest = RateCurve::constant(0.5, Duration::from_secs_f64(20.0 - at_s));
+            curves.change_at(at_s, rest.unwrap());
+            arrivals.follow(curves.clone());
+        }
+        due.extend(arrivals);
+        let planned: Vec<u64> =
+            Arrivals::new(curve(0.5, 20), Pacing::Constant, worker, 0).collect();
+        assert_eq!(due, planned);
+    }
+
+    #[test]
+    fn poisson_arrivals_stay_poisson_over_a_change() {
+        let due = changed(RateCurve::constant(2_000.0, S(6)).unwrap(), Pacing::Poisson);
+        let before = due.partition_point(|at_ns| *at_ns < 4_000_000_000);
+        let planned = |index| {
+            let worker = WorkerShare { index, count: 3 };
+            Arrivals::new(curve(100.0, 10), Pacing::Poisson, worker, 5)
+        };
+        let mut unchanged: Vec<u64> = (0..3).flat_map(planned).collect();
+        unchanged.sort_unstable();
+        assert_eq!(due[..before], unchanged[..before]);
+        // 12,000 are expected, give or take 110.
+        assert!((due.len() - before).abs_diff(12_000) < 550, "{}", due.len());
+        let gaps = due[before..].windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6);
+        let (gaps, count) = (gaps.clone().collect::<Vec<_>>(), gaps.count() as f64);
+        let mean = gaps.iter().sum::<f64>() / count;
+        let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count;
+        assert!((variance.sqrt() / mean - 1.0).abs() < 0.05, "{mean} ms");
     }
 }

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::load_curve::{LoadCurve, value};
 use super::load_curve_error::LoadCurveError;
+use super::written_value::written_value;
 
 /// Byte order mark, which some spreadsheets write at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads a file of `seconds,value` lines into a curve. Skips a heading, blank lines and comments
 /// after `#`. Two lines with the same time make a jump.
-pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
+pub(super) fn read_points(path: &Path) -> Result<Vec<(Duration, f64)>, LoadCurveError> {
     let text = std::fs::read_to_string(path).map_err(|error| LoadCurveError::File {
         path: path.to_owned(),
         reason: error.to_string(),
@@ -48,13 +48,9 @@ pub(super) fn read_points(path: &Path) -> Result<LoadCurve, LoadCurveError> {
     if let Some((_, first)) = points.first().copied().filter(|(at, _)| !at.is_zero()) {
         points.insert(0, (Duration::ZERO, first));
     }
-    let curve = LoadCurve::Points {
-        path: path.to_owned(),
-        points,
-    };
-    match curve.length().filter(|length| !length.is_zero()) {
-        Some(_) => curve.checked(),
-        None => Err(LoadCurveError::NoTime(path.to_owned())),
+    match points.last() {
+        Some((length, _)) if !length.is_zero() => Ok(points),
+        _ => Err(LoadCurveError::NoTime(path.to_owned())),
     }
 }
 
@@ -66,8 +62,8 @@ fn is_heading(line: &str) -> bool {
 }
 
 fn point(line: &str) -> Option<(Duration, f64)> {
-    let (seconds, value_text) = line.split_once(',')?;
+    let (seconds, value) = line.split_once(',')?;
     let seconds = seconds.trim().parse::<f64>().ok()?;
     let at = Duration::try_from_secs_f64(seconds).ok()?;
-    Some((at, value(value_text).ok()?))
+    Some((at, written_value(value).ok()?))
 }

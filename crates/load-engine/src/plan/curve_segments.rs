@@ -123,21 +123,42 @@ pub(super) fn points(points: &[(Duration, f64)], step: Duration) -> Result<Fitte
     Ok((RateCurve::points(&points)?, segments))
 }
 
+/// Straight line between two points of a curve, by seconds since its start.
+struct Line {
+    start: f64,
+    end: f64,
+    from: f64,
+    to: f64,
+}
+
+/// Returns the lines between points, without those that are jumps.
+fn straight_lines(points: &[(Duration, f64)]) -> impl Iterator<Item = Line> {
+    let line = |pair: &[(Duration, f64)]| match *pair {
+        [(start, from), (end, to)] if start != end => Some(Line {
+            start: start.as_secs_f64(),
+            end: end.as_secs_f64(),
+            from,
+            to,
+        }),
+        _ => None,
+    };
+    points.windows(2).filter_map(line)
+}
+
 /// Makes one segment of each straight line, and one of successive lines with the same constant
 /// value. With [`MOST_SEGMENTS`] lines or more, makes a segment of each third of the range of
 /// values instead.
 fn segments_of_points(points: &[(Duration, f64)]) -> Vec<NamedSegment> {
     // Start and end in seconds, and the value of a line that is constant.
     let mut lines: Vec<(f64, f64, Option<f64>)> = Vec::new();
-    for pair in points.windows(2) {
-        let [(start, from), (end, to)] = pair else {
-            continue;
-        };
-        if start == end {
-            continue;
-        }
-        let (start, end) = (start.as_secs_f64(), end.as_secs_f64());
-        let plateau = from.total_cmp(to).is_eq().then_some(*from);
+    for Line {
+        start,
+        end,
+        from,
+        to,
+    } in straight_lines(points)
+    {
+        let plateau = from.total_cmp(&to).is_eq().then_some(from);
         match lines.last_mut() {
             Some(last) if plateau.is_some() && last.2 == plateau => last.1 = end,
             _ => lines.push((start, end, plateau)),
@@ -167,14 +188,13 @@ fn thirds_of_values(points: &[(Duration, f64)]) -> Vec<NamedSegment> {
             spans: Vec::new(),
         })
         .collect();
-    for pair in points.windows(2) {
-        let [(start, from), (end, to)] = pair else {
-            continue;
-        };
-        if start == end {
-            continue;
-        }
-        let (start, end) = (start.as_secs_f64(), end.as_secs_f64());
+    for Line {
+        start,
+        end,
+        from,
+        to,
+    } in straight_lines(points)
+    {
         let crossing = |bound: f64| start + (end - start) * (bound - from) / (to - from);
         let mut cuts = vec![start, end];
         cuts.extend(

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::curve_segments::{self, MOST_SEGMENTS, NamedSegment};
 use super::load_curve_error::LoadCurveError;
 use super::rate_curve::RateCurve;
 use super::written_time::{LONGEST, written_time};
+use super::written_value::written_value;
 
 /// Length of a spike's step where no duration is given, in lengths of the spike: one before the
 /// spike, the spike, and two after it.
@@ -210,6 +211,12 @@ impl LoadCurve {
     }
 }
 
+impl From<f64> for LoadCurve {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
 impl fmt::Display for LoadCurve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = |time: &Duration| humantime::format_duration(*time);
@@ -238,17 +245,19 @@ impl FromStr for LoadCurve {
         let text = text.trim();
         let form = || LoadCurveError::Form(text.to_owned());
         let Some((kind, rest)) = text.split_once(':') else {
-            return value(text).map(Self::Constant).map_err(|_| form());
+            return written_value(text).map(Self::Constant).map_err(|_| form());
         };
         if kind == "file" {
-            return read_points(Path::new(rest));
+            let path = PathBuf::from(rest);
+            let points = read_points(&path)?;
+            return Self::Points { path, points }.checked();
         }
         let (values, length) = rest.rsplit_once('/').ok_or_else(form)?;
         let length = time(length)?;
         let separator = if kind == "ramp" { ".." } else { "," };
         let values: Vec<f64> = values
             .split(separator)
-            .map(value)
+            .map(written_value)
             .collect::<Result<_, _>>()?;
         let curve = match (kind, values.as_slice()) {
             ("ramp", [from, to]) => Self::Ramp {
@@ -279,7 +288,7 @@ impl FromStr for LoadCurve {
 impl LoadCurve {
     /// Returns the curve if a step can use it. Refuses too many stairs, a length above a year, and
     /// invalid values.
-    pub(super) fn checked(self) -> Result<Self, LoadCurveError> {
+    fn checked(self) -> Result<Self, LoadCurveError> {
         if let Self::Stairs { values, .. } = &self
             && values.len() > MOST_SEGMENTS
         {
@@ -293,25 +302,6 @@ impl LoadCurve {
         }
         Ok(self)
     }
-}
-
-/// Parses a number of at least zero. Accepts a factor (`10k`, `2M`) and the unit of a rate
-/// (`500/s`).
-pub(super) fn value(text: &str) -> Result<f64, LoadCurveError> {
-    let digits = text.trim();
-    let digits = digits.strip_suffix("/s").unwrap_or(digits);
-    let (digits, factor) = match digits.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&digits[..at], 1e3),
-        Some((at, 'M')) => (&digits[..at], 1e6),
-        _ => (digits, 1.0),
-    };
-    let parsed = digits.parse::<f64>().map(|number| number * factor);
-    parsed
-        .ok()
-        .filter(|number| number.is_finite() && *number >= 0.0)
-        .ok_or_else(|| LoadCurveError::Value {
-            value: text.trim().to_owned(),
-        })
 }
 
 fn time(text: &str) -> Result<Duration, LoadCurveError> {

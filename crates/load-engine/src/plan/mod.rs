@@ -1,9 +1,14 @@
 //! Plan of a step: pure arithmetic, without clock or threads.
 
 pub(crate) mod arrivals;
+mod change_instants;
 mod curve_file;
 pub(crate) mod curve_segments;
+pub(crate) mod curve_sequence;
 pub(crate) mod intended_load;
+#[cfg(test)]
+mod intended_load_tests;
+pub(crate) mod load_change;
 pub(crate) mod load_curve;
 pub(crate) mod load_curve_error;
 #[cfg(test)]
@@ -21,3 +26,4 @@ pub(crate) mod user_schedule;
 pub(crate) mod wall_time;
 pub(crate) mod worker_share;
 mod written_time;
+mod written_value;

@@ -1,11 +1,12 @@
 //! Segments of a step, its warm-up and its measured segments, at instants fixed when the step
-//! begins.
+//! begins. A change of the load adds a segment that lasts for the rest of the measured part.
 
 use std::time::Duration;
 
 use bench_report::{StepSpan, Window};
 use serde::{Deserialize, Serialize};
 
+use super::change_instants::ChangeInstants;
 use super::curve_segments::NamedSegment;
 
 /// Position of a measured segment in its step, from 0.
@@ -32,13 +33,16 @@ impl SegmentIndex {
 }
 
 /// Instants of a step on `CLOCK_MONOTONIC`, in nanoseconds: the start of its warm-up, and the spans of
-/// its measured segments, which follow each other.
+/// its measured segments, which follow each other. Clones share the changes of the load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Segments {
     start_ns: u64,
     measure_start_ns: u64,
-    /// End of each span in nanoseconds, rising, and the segment of which the span is a part.
+    /// End of each planned span in nanoseconds, rising, and the segment of which the span is a part.
     spans: Vec<(u64, SegmentIndex)>,
+    /// Instants at which the load was changed. Each begins a further segment.
+    #[serde(skip)]
+    changes: ChangeInstants<{ SegmentIndex::MOST }>,
 }
 
 impl Segments {
@@ -82,6 +86,7 @@ impl Segments {
             start_ns,
             measure_start_ns,
             spans,
+            changes: ChangeInstants::default(),
         }
     }
 
@@ -102,9 +107,54 @@ impl Segments {
             .map_or(self.measure_start_ns, |(end_ns, _)| *end_ns)
     }
 
+    /// Returns the number of planned segments.
+    fn planned(&self) -> usize {
+        let counts = self.spans.iter().map(|(_, segment)| segment.index() + 1);
+        counts.max().unwrap_or(0)
+    }
+
+    /// Returns true if the load can be changed once more: there is a segment left for it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.planned() + self.changes.iter().count() < SegmentIndex::MOST
+    }
+
+    /// Begins a segment at `at_ns`, which must come after the changes before it and within the measured
+    /// part. It lasts until the next change or the end.
+    pub(crate) fn change_at(&self, at_ns: u64) -> SegmentIndex {
+        self.changes.push(at_ns);
+        self.changed(at_ns)
+    }
+
+    /// Returns the segment that holds `instant_ns`, an instant from the first change on.
+    #[cold]
+    fn changed(&self, instant_ns: u64) -> SegmentIndex {
+        let index = (self.planned() + self.changes.count_until(instant_ns)).saturating_sub(1);
+        SegmentIndex(index.min(SegmentIndex::MOST - 1) as u8)
+    }
+
+    /// Returns the end of each span and its segment, those of changes among them.
+    fn all_spans(&self) -> Vec<(u64, SegmentIndex)> {
+        let starts: Vec<u64> = self.changes.iter().collect();
+        let Some(first_ns) = starts.first().copied() else {
+            return self.spans.clone();
+        };
+        let mut spans = self.spans.clone();
+        let kept = spans.partition_point(|(end_ns, _)| *end_ns < first_ns);
+        spans.truncate(kept + 1);
+        if let Some(cut) = spans.last_mut() {
+            cut.0 = first_ns;
+        }
+        for (n, start_ns) in starts.iter().enumerate() {
+            let next_ns = starts.get(n + 1).copied();
+            let end_ns = next_ns.unwrap_or(self.measure_end_ns());
+            spans.push((end_ns, self.changed(*start_ns)));
+        }
+        spans
+    }
+
     /// Returns the instants at which the measured part begins and each span ends, rising.
     pub(crate) fn boundaries(&self) -> Vec<u64> {
-        let ends = self.spans.iter().map(|(end_ns, _)| *end_ns);
+        let ends = self.all_spans().into_iter().map(|(end_ns, _)| end_ns);
         std::iter::once(self.measure_start_ns).chain(ends).collect()
     }
 
@@ -112,27 +162,26 @@ impl Segments {
     pub(crate) fn spans_until(&self, index: usize, until_ns: u64) -> Vec<StepSpan> {
         let mut start_ns = self.measure_start_ns;
         let mut spans = Vec::new();
-        for (end_ns, segment) in &self.spans {
+        for (end_ns, segment) in self.all_spans() {
             let span = StepSpan {
                 start_ns,
-                end_ns: (*end_ns).min(until_ns),
+                end_ns: end_ns.min(until_ns),
             };
             if segment.index() == index && span.start_ns < span.end_ns {
                 spans.push(span);
             }
-            start_ns = *end_ns;
+            start_ns = end_ns;
         }
         spans
     }
 
     /// Returns the length of each measured segment in seconds, cut off at `until_ns`.
     pub(crate) fn lengths_s(&self, until_ns: u64) -> Vec<f64> {
-        let count = self.spans.iter().map(|(_, segment)| segment.index() + 1);
-        let mut lengths_ns = vec![0; count.max().unwrap_or(0)];
+        let mut lengths_ns = vec![0; self.planned() + self.changes.iter().count()];
         let mut begin_ns = self.measure_start_ns;
-        for (end_ns, segment) in &self.spans {
-            lengths_ns[segment.index()] += (*end_ns).min(until_ns).saturating_sub(begin_ns);
-            begin_ns = *end_ns;
+        for (end_ns, segment) in self.all_spans() {
+            lengths_ns[segment.index()] += end_ns.min(until_ns).saturating_sub(begin_ns);
+            begin_ns = end_ns;
         }
         lengths_ns.into_iter().map(|ns| ns as f64 / 1e9).collect()
     }
@@ -142,6 +191,9 @@ impl Segments {
     pub(crate) fn at(&self, instant_ns: u64) -> Option<SegmentIndex> {
         if instant_ns < self.measure_start_ns || instant_ns >= self.measure_end_ns() {
             return None;
+        }
+        if instant_ns >= self.changes.first_ns() {
+            return Some(self.changed(instant_ns));
         }
         let span = match self.spans.len() {
             1 => 0,
@@ -225,6 +277,55 @@ mod tests {
             (at(&single, 4), single.lengths_s(5 * S)),
             (Some(0), vec![5.0])
         );
+    }
+
+    #[test]
+    fn a_change_begins_a_segment_that_takes_the_rest_of_the_step() {
+        let named = named(&[&[(0.0, 2.0)], &[(2.0, 6.0)], &[(6.0, 9.0)]]);
+        let measure = Duration::from_secs(9);
+        let segments = Segments::new(10 * S, Duration::ZERO, measure, &named);
+        let seen_by_a_worker = segments.clone();
+        assert_eq!(segments.change_at(15 * S).index(), 3);
+        let found = |instant_s| at(&seen_by_a_worker, instant_s);
+        assert_eq!(
+            [9, 10, 12, 14, 15, 18, 19].map(found),
+            [None, Some(0), Some(1), Some(1), Some(3), Some(3), None]
+        );
+        assert_eq!(segments.change_at(17 * S).index(), 4);
+        assert_eq!([14, 15, 16, 17, 18].map(found), [1, 3, 3, 4, 4].map(Some));
+        assert_eq!(segments.measure_end_ns(), 19 * S, "the end stays");
+        assert_eq!(segments.boundaries(), [10, 12, 15, 17, 19].map(|s| s * S));
+        assert_eq!(segments.lengths_s(18 * S), [2.0, 3.0, 0.0, 2.0, 1.0]);
+        assert_eq!(segments.spans_until(2, 19 * S), []);
+        let span = |start_s: u64, end_s: u64| StepSpan {
+            start_ns: start_s * S,
+            end_ns: end_s * S,
+        };
+        assert_eq!(segments.spans_until(1, 19 * S), [span(12, 15)]);
+        assert_eq!(segments.spans_until(4, 19 * S), [span(17, 19)]);
+        assert_eq!(segments.nearest(30 * S).index(), 4);
+    }
+
+    #[test]
+    fn a_change_at_the_boundary_of_two_segments_leaves_the_second_one_empty() {
+        let named = named(&[&[(0.0, 2.0)], &[(2.0, 4.0)]]);
+        let segments = Segments::new(0, Duration::ZERO, Duration::from_secs(4), &named);
+        segments.change_at(2 * S);
+        assert_eq!([1, 2].map(|s| at(&segments, s)), [Some(0), Some(2)]);
+        assert_eq!(segments.lengths_s(4 * S), [2.0, 0.0, 2.0]);
+    }
+
+    #[test]
+    fn there_is_room_for_changes_until_all_segments_are_used() {
+        let segments = Segments::new(0, Duration::ZERO, Duration::from_secs(40), &[]);
+        for n in 1..SegmentIndex::MOST {
+            assert!(segments.has_room());
+            let index = segments.change_at(n as u64 * S);
+            assert_eq!(index.index(), n);
+        }
+        assert!(!segments.has_room());
+        assert_eq!(at(&segments, 31), Some(31));
+        assert_eq!(at(&segments, 39), Some(31));
     }
 
     #[test]

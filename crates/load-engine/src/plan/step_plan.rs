@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bench_report::Parameter;
+use bench_report::clock::monotonic_ns;
+use bench_report::{Generator, Parameter, Step, StepEnd, Window};
 use serde::{Deserialize, Serialize};
 
 use super::arrivals::Arrivals;
 use super::curve_segments::NamedSegment;
+use super::curve_sequence::CurveSequence;
+use super::intended_load::{IntendedLoad, IntendedUsers};
 use super::load_curve::FittedCurve;
 use super::load_plan::{LoadPlan, SessionOpening};
 use super::rate_curve::RateCurve;
 use super::stop_rule::StopRule;
-use super::user_schedule::UserSchedule;
 use super::wall_time::WallTime;
 use super::worker_share::WorkerShare;
 
@@ -67,6 +69,9 @@ pub struct StepPlan {
     pub measure: Duration,
     /// Segments that have results of their own; empty where the load is constant.
     pub segments: Vec<NamedSegment>,
+    /// True if the load may be changed while the step runs. False for scenarios that judge a single
+    /// setting, such as a sweep or a search for a rate.
+    pub takes_changes: bool,
     /// Longest wait for answers after the last arrival.
     pub drain: Duration,
     /// Longest time for opening all sessions.
@@ -108,6 +113,7 @@ impl StepPlan {
             warmup: Duration::ZERO,
             measure,
             segments: Vec::new(),
+            takes_changes: false,
             drain: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(10),
             seed: 0,
@@ -135,7 +141,8 @@ impl StepPlan {
         match &mut self.load {
             LoadPlan::Open { rate_per_s, .. } => *rate_per_s = curve.curve.mean(),
             LoadPlan::Closed { users, .. } => {
-                *users = UserSchedule::new(&curve.curve, Duration::ZERO, None).peak();
+                let curves = CurveSequence::after(Duration::ZERO, curve.curve.clone());
+                *users = IntendedUsers::new(curves, None).most_asked();
                 self.opening = SessionOpening::WhenDue;
             }
         }
@@ -165,6 +172,41 @@ impl StepPlan {
         self
     }
 
+    /// Returns the record of this step where it could not begin, with the reason.
+    pub fn not_begun(&self, reason: String) -> Step {
+        let now_ns = monotonic_ns();
+        Step {
+            name: self.name.clone(),
+            parameters: self.parameters.clone(),
+            repeat: self.repeat,
+            window: Window {
+                start_ns: now_ns,
+                measure_start_ns: now_ns,
+                measure_end_ns: now_ns,
+                end_ns: now_ns,
+            },
+            load: self.load.share(self.process).reported(0),
+            operations: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            failures: Vec::new(),
+            pool: None,
+            server: None,
+            generator: Generator::default(),
+            curve: None,
+            segments: Vec::new(),
+            sessions: None,
+            figures: BTreeMap::new(),
+            end: StepEnd::Failed { reason },
+        }
+    }
+
+    /// Lets the load be changed while the step runs, see [`Observer::load_control`](crate::Observer).
+    #[must_use]
+    pub fn taking_changes(mut self) -> Self {
+        self.takes_changes = true;
+        self
+    }
+
     /// Returns the length of the measured part; `None` where the last answer ends it.
     pub fn measured_time(&self) -> Option<Duration> {
         match self.requests_per_user {
@@ -178,36 +220,36 @@ impl StepPlan {
         self.curve.is_some() || self.spawn_per_s.is_some()
     }
 
-    /// Returns the arrivals of one worker of an open loop over warm-up and measured part; `None`
-    /// for a closed loop.
-    pub(crate) fn arrivals(&self, worker: WorkerShare) -> Option<Arrivals> {
-        let LoadPlan::Open {
-            rate_per_s, pacing, ..
-        } = self.load
-        else {
-            return None;
+    /// Returns the planned load at each instant; `None` for a step without length.
+    pub(crate) fn intended_load(&self) -> Option<IntendedLoad> {
+        let steady = match self.load {
+            LoadPlan::Open { rate_per_s, .. } => rate_per_s,
+            LoadPlan::Closed { users, .. } => users as f64,
         };
-        let (curve, held) = if let Some(fitted) = &self.curve {
-            (fitted.curve.clone(), self.warmup)
+        let (held, curve) = if let Some(fitted) = &self.curve {
+            (self.warmup, fitted.curve.clone())
         } else {
             let whole = self.warmup + self.measure;
-            (RateCurve::constant(rate_per_s, whole).ok()?, Duration::ZERO)
+            (Duration::ZERO, RateCurve::constant(steady, whole).ok()?)
         };
-        Some(Arrivals::after(held, curve, pacing, worker, self.seed))
+        let curves = CurveSequence::after(held, curve);
+        Some(match self.load {
+            LoadPlan::Open { .. } => IntendedLoad::Rate(curves),
+            LoadPlan::Closed { .. } => {
+                IntendedLoad::Users(IntendedUsers::new(curves, self.spawn_per_s))
+            }
+        })
     }
 
-    /// Returns the times at which users come and leave, for a closed loop whose sessions open when
-    /// due; `None` for other loads.
-    pub(crate) fn user_schedule(&self) -> Option<UserSchedule> {
-        let (LoadPlan::Closed { users, .. }, SessionOpening::WhenDue) = (&self.load, self.opening)
+    /// Returns the planned arrivals of one worker of an open loop over warm-up and measured part;
+    /// `None` for a closed loop.
+    pub(crate) fn arrivals(&self, worker: WorkerShare) -> Option<Arrivals> {
+        let (LoadPlan::Open { pacing, .. }, Some(IntendedLoad::Rate(curves))) =
+            (&self.load, self.intended_load())
         else {
             return None;
         };
-        let curve = match &self.curve {
-            Some(fitted) => fitted.curve.clone(),
-            None => RateCurve::constant(*users as f64, self.measure).ok()?,
-        };
-        Some(UserSchedule::new(&curve, self.warmup, self.spawn_per_s))
+        Some(Arrivals::new(curves, *pacing, worker, self.seed))
     }
 }
 

@@ -4,9 +4,7 @@
 //! The number of users follows a curve whose rises the spawn rate limits. User `i` is present while
 //! that limited curve is at `i + 1` or above.
 
-use std::time::Duration;
-
-use super::rate_curve::RateCurve;
+use super::curve_sequence::CurveSequence;
 use super::straight_line::StraightLine;
 
 /// Number of users over the time of a step.
@@ -25,20 +23,19 @@ pub(crate) struct Presence {
     pub(crate) until: f64,
 }
 
+impl Presence {
+    /// From the start to the end, whenever that is.
+    pub(crate) const ALWAYS: Self = Self {
+        from: 0.0,
+        until: f64::INFINITY,
+    };
+}
+
 impl UserSchedule {
-    /// Creates the schedule of the users of `curve`. The curve's first value also applies for
-    /// `warmup` before it. At most `spawn_per_s` users start per second, beginning with none;
-    /// without that limit users start whenever the curve rises.
-    pub(crate) fn new(curve: &RateCurve, warmup: Duration, spawn_per_s: Option<f64>) -> Self {
-        let mut wanted = Vec::new();
-        if !warmup.is_zero() {
-            wanted.push(StraightLine {
-                seconds: warmup.as_secs_f64(),
-                from: curve.value(0.0),
-                to: curve.value(0.0),
-            });
-        }
-        wanted.extend(curve.lines());
+    /// Creates the schedule of the users of `curves`. At most `spawn_per_s` users start per second,
+    /// beginning with none; without that limit users start whenever the curves rise.
+    pub(crate) fn new(curves: &CurveSequence, spawn_per_s: Option<f64>) -> Self {
+        let wanted = curves.lines();
         let lines = match spawn_per_s {
             Some(slope) => limit_rises(&wanted, slope),
             None => wanted,
@@ -135,9 +132,16 @@ fn limit_rises(wanted: &[StraightLine], slope: f64) -> Vec<StraightLine> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::plan::rate_curve::RateCurve;
 
     const S: fn(f64) -> Duration = Duration::from_secs_f64;
+
+    fn schedule(curve: &RateCurve, warmup: Duration, spawn_per_s: Option<f64>) -> UserSchedule {
+        UserSchedule::new(&CurveSequence::after(warmup, curve.clone()), spawn_per_s)
+    }
 
     /// Counts the users present at `t` seconds from the presences of each user.
     fn counted(schedule: &UserSchedule, t: f64) -> u64 {
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn constant_users_are_there_from_the_start_to_the_end() {
         let curve = RateCurve::constant(10.0, S(20.0)).unwrap();
-        let schedule = UserSchedule::new(&curve, S(5.0), None);
+        let schedule = self::schedule(&curve, S(5.0), None);
         assert_eq!(schedule.peak(), 10);
         for user in 0..10 {
             let all = Presence {
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn a_spawn_rate_starts_users_one_after_the_other() {
         let curve = RateCurve::constant(10.0, S(20.0)).unwrap();
-        let schedule = UserSchedule::new(&curve, S(0.0), Some(2.0));
+        let schedule = self::schedule(&curve, S(0.0), Some(2.0));
         for user in 0..10 {
             let presence = schedule.presences(user)[0];
             let due = f64::midpoint(user as f64, 1.0);
@@ -185,14 +189,14 @@ mod tests {
     #[test]
     fn users_follow_a_spike_and_leave_after_it() {
         let curve = RateCurve::spike(2.0, 8.0, S(10.0), S(5.0), S(10.0)).unwrap();
-        let schedule = UserSchedule::new(&curve, S(0.0), None);
+        let schedule = self::schedule(&curve, S(0.0), None);
         assert_eq!([1.0, 12.0, 20.0].map(|t| schedule.users_at(t)), [2, 8, 2]);
         let one = schedule.presences(5);
         assert_eq!(one.len(), 1);
         assert!((one[0].from - 10.0).abs() < 1e-6 && (one[0].until - 15.0).abs() < 1e-6);
 
         // The spike needs six more users at once, and two per second may start.
-        let limited = UserSchedule::new(&curve, S(0.0), Some(2.0));
+        let limited = self::schedule(&curve, S(0.0), Some(2.0));
         assert_eq!(
             [10.4, 10.6, 12.1, 13.1, 15.1].map(|t| limited.users_at(t)),
             [2, 3, 6, 8, 2]
@@ -209,7 +213,7 @@ mod tests {
         ];
         for curve in &curves {
             for spawn in [None, Some(4.0), Some(100.0)] {
-                let schedule = UserSchedule::new(curve, S(1.0), spawn);
+                let schedule = self::schedule(curve, S(1.0), spawn);
                 for tick in 0..110 {
                     let t = f64::from(tick) * 0.1 + 0.0501;
                     assert_eq!(
@@ -222,6 +226,40 @@ mod tests {
                         assert!((-1.001..=0.05).contains(&off), "{curve:?} at {t}: {off}");
                     }
                 }
+            }
+        }
+    }
+
+    /// Ten users for 20 s, changed to `curve` at second 8; at most two a second are started.
+    fn changed(curve: RateCurve) -> UserSchedule {
+        let ten = RateCurve::constant(10.0, S(20.0)).unwrap();
+        let mut curves = CurveSequence::after(Duration::ZERO, ten);
+        curves.change_at(8.0, curve);
+        UserSchedule::new(&curves, Some(2.0))
+    }
+
+    #[test]
+    fn after_a_change_users_leave_at_once_and_come_at_the_spawn_rate() {
+        // Those who were there stay; four more come in two seconds.
+        let more = changed(RateCurve::constant(14.0, S(12.0)).unwrap());
+        let at = [4.9, 7.9, 8.4, 8.6, 9.9, 10.1, 19.9];
+        assert_eq!(at.map(|t| more.users_at(t)), [9, 10, 10, 11, 13, 14, 14]);
+        assert_eq!(more.peak(), 14);
+        let stays = more.presences(3);
+        assert_eq!((stays.len(), stays[0].until), (1, 20.0), "{stays:?}");
+        let comes = more.presences(10);
+        assert!((comes[0].from - 8.5).abs() < 1e-6, "{comes:?}");
+
+        let fewer = changed(RateCurve::constant(4.0, S(12.0)).unwrap());
+        assert_eq!([7.9, 8.1, 19.9].map(|t| fewer.users_at(t)), [10, 4, 4]);
+        assert!((fewer.presences(9)[0].until - 8.0).abs() < 1e-6);
+        assert_eq!(fewer.presences(3)[0].until, 20.0);
+
+        let nobody = changed(RateCurve::constant(0.0, S(12.0)).unwrap());
+        assert_eq!([7.9, 8.1].map(|t| nobody.users_at(t)), [10, 0]);
+        for t in (0..200).map(|tick| f64::from(tick) * 0.1 + 0.0501) {
+            for schedule in [&more, &fewer, &nobody] {
+                assert_eq!(counted(schedule, t), schedule.users_at(t), "at {t}");
             }
         }
     }

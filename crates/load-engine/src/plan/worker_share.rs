@@ -21,7 +21,7 @@ impl WorkerShare {
     /// Returns this worker's part of `whole`. The parts of all workers differ by at most one and
     /// add up to `whole`.
     pub fn share_of(self, whole: u64) -> u64 {
-        whole / self.count + u64::from(self.index < whole % self.count)
+        bench_report::share_of(whole, self.index, self.count)
     }
 
     /// Returns the share of thread number `thread`, of `threads` threads in this process. The

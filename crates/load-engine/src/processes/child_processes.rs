@@ -10,9 +10,11 @@ use super::worker_process::WorkerProcess;
 use super::worker_processes::WorkerProcesses;
 use crate::load::cpu_use::CpuReading;
 use crate::load::load_source::{CollectedStep, LoadProcesses, LoadSource, LostWorker, Preparation};
-use crate::load::local_load::sessions_series;
+use crate::load::local_load::{sessions_series, tells_sessions};
 use crate::load::worker_pool::PoolThreads;
-use crate::plan::load_plan::{LoadPlan, SessionOpening};
+use crate::plan::intended_load::IntendedLoad;
+use crate::plan::load_change::{ChangeError, LoadChange};
+use crate::plan::load_plan::LoadPlan;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -33,6 +35,8 @@ pub(crate) struct ChildProcesses<'a> {
     processes: &'a mut WorkerProcesses,
     plan: &'a StepPlan,
     segments: Option<Segments>,
+    /// Load with the changes made; absent before the first one.
+    changed: Option<IntendedLoad>,
 }
 
 /// Returns the plan of one worker process, with its part of the threads.
@@ -75,11 +79,19 @@ impl<'a> ChildProcesses<'a> {
             processes,
             plan,
             segments: None,
+            changed: None,
         }
     }
 
     fn plan_of(&self, worker: &WorkerProcess) -> StepPlan {
         share_of(self.plan, worker.share)
+    }
+
+    /// Returns the number of sessions that the load takes, with the changes made.
+    fn sessions(&self) -> u64 {
+        let planned = &self.plan.load;
+        let changed = self.changed.as_ref();
+        changed.map_or(planned.sessions(), |load| load.sessions(planned))
     }
 
     /// Sends an order that workers answer at once, and waits for the answers for a short time. A
@@ -117,10 +129,11 @@ impl<'a> ChildProcesses<'a> {
         let arrivals_not_made = self.arrivals_not_made(worker);
         let not_made = match (arrivals_not_made, &self.plan.load) {
             (Some(count), _) => format!("{count} arrivals that were to follow were not made"),
-            (None, LoadPlan::Closed { users, .. }) => format!(
-                "its {} of {users} users made no load from then on",
-                worker.share.share_of(*users)
-            ),
+            (None, LoadPlan::Closed { .. }) => {
+                let users = self.sessions();
+                let own = worker.share.share_of(users);
+                format!("its {own} of {users} users made no load from then on")
+            }
             (None, LoadPlan::Open { .. }) => "its share of the load was not made".to_owned(),
         };
         let message = format!(
@@ -141,7 +154,10 @@ impl<'a> ChildProcesses<'a> {
         let measured = window.measure_start_ns.max(heard_ns)..window.measure_end_ns;
         let plan = self.plan_of(worker);
         let due = PoolThreads::of_plan(&plan).shares().map(|worker| {
-            let due = plan.arrivals(worker)?;
+            let mut due = plan.arrivals(worker)?;
+            if let Some(IntendedLoad::Rate(curves)) = &self.changed {
+                due.follow(curves.clone());
+            }
             let due = due.map(|offset_ns| window.start_ns + offset_ns);
             Some(due.filter(|due_ns| measured.contains(due_ns)).count() as u64)
         });
@@ -228,6 +244,26 @@ impl LoadSource for ChildProcesses<'_> {
         self.processes.order(&Order::Start { segments });
     }
 
+    fn change_lead_ns(&self) -> Option<u64> {
+        Some(self.head_start_ns())
+    }
+
+    fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
+        let segments = self.segments.as_ref().ok_or(ChangeError::WarmUp)?;
+        let load = self.changed.clone().or_else(|| self.plan.intended_load());
+        let mut load = load.ok_or(ChangeError::StepOver)?;
+        load.follow(change, segments.start_ns());
+        let sessions = load.sessions(&self.plan.load);
+        for worker in &self.processes.workers {
+            PoolThreads::of_plan(&self.plan_of(worker)).check(sessions)?;
+        }
+        segments.change_at(change.at_ns);
+        self.changed = Some(load);
+        let change = change.clone();
+        self.processes.order(&Order::Change { change });
+        Ok(())
+    }
+
     fn take_interval(&mut self) -> Interval {
         self.ask(&Order::TakeInterval);
         let mut whole = Interval::new();
@@ -240,7 +276,7 @@ impl LoadSource for ChildProcesses<'_> {
     }
 
     fn gauges(&mut self) -> Vec<(&'static str, f64)> {
-        if self.plan.opening == SessionOpening::Upfront {
+        if !tells_sessions(self.plan, self.changed.is_some()) {
             return Vec::new();
         }
         let open = self.processes.workers.iter();
@@ -301,7 +337,7 @@ impl LoadSource for ChildProcesses<'_> {
                 });
             }
         }
-        let sessions = u32::try_from(self.plan.load.sessions()).unwrap_or(u32::MAX);
+        let sessions = u32::try_from(self.sessions()).unwrap_or(u32::MAX);
         let bound = RAW_BOUND + RAW_BOUND_PER_SESSION.saturating_mul(sessions);
         self.processes.wait(bound, |worker| worker.step.is_idle);
         for worker in &mut self.processes.workers {

@@ -9,4 +9,6 @@ pub(crate) mod worker_processes;
 pub(crate) mod worker_step;
 
 #[cfg(test)]
+mod change_tests;
+#[cfg(test)]
 mod tests;

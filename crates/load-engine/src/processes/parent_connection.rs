@@ -8,7 +8,7 @@ use bench_report::clock::monotonic_ns;
 use serde_json::Value;
 
 use super::protocol::{Answer, Order, PROTOCOL, write_line};
-use super::worker_step::WorkerStep;
+use super::worker_step::{Orders, WorkerStep};
 use crate::plan::worker_share::WorkerShare;
 
 /// Steps of one bench, as a worker process makes them.
@@ -148,5 +148,15 @@ impl ParentConnection<'_> {
                 return;
             }
         }
+    }
+}
+
+impl Orders for ParentConnection<'_> {
+    fn answer(&mut self, answer: &Answer) {
+        self.send(answer);
+    }
+
+    fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError> {
+        ParentConnection::next_within(self, bound)
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::load::cpu_use::CpuReading;
 use crate::load::load_source::CollectedStep;
+use crate::plan::load_change::LoadChange;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -35,6 +36,8 @@ pub(super) enum Order {
     Prepare { plan: Box<StepPlan>, target: Value },
     /// Make the load at these instants.
     Start { segments: Segments },
+    /// Make the load follow another curve from an instant on.
+    Change { change: LoadChange },
     /// Send the requests that finished since the last such order.
     TakeInterval,
     /// Send the CPU time used.

@@ -34,5 +34,5 @@ pub fn run_on_workers(
     let target = serde_json::to_value(target).map_err(std::io::Error::from)?;
     let mut load = ChildProcesses::prepare(workers, plan, &target);
     let controller = Controller::new(plan, cancel, observer, &mut load);
-    Ok(controller.run().into_step(plan).with_missing_load(plan))
+    Ok(controller.run().into_step_of_requests(plan))
 }

@@ -31,11 +31,11 @@ use crate::record::timestamps::Timestamps;
 use crate::record::within::Within;
 use crate::requests::target::{Session, Target, TargetFactory, UserId};
 
-const VERSION: &str = "1.2.3";
+pub(super) const VERSION: &str = "1.2.3";
 
 /// Target that counts its requests over all workers.
 #[derive(Debug, Clone, Default)]
-struct Counter(Arc<AtomicU64>);
+pub(super) struct Counter(pub(super) Arc<AtomicU64>);
 
 impl TargetFactory for Counter {
     type Target = Self;
@@ -97,7 +97,7 @@ impl Read for EndsAfter {
 
 /// Starts `count` workers on threads. If `dies_after` is given, the last worker dies after that
 /// many intervals.
-fn start(
+pub(super) fn start(
     count: u64,
     counter: &Counter,
     version: &'static str,
@@ -127,7 +127,7 @@ fn start(
     WorkerProcesses::over(pipes.collect(), VERSION, &json!({"secret": "x"}))
 }
 
-fn open_loop(rate_per_s: f64, measure: Duration) -> StepPlan {
+pub(super) fn open_loop(rate_per_s: f64, measure: Duration) -> StepPlan {
     let load = LoadPlan::Open {
         rate_per_s,
         pacing: Pacing::Constant,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 
-use super::parent_connection::ParentConnection;
 use super::protocol::{Answer, Order};
 use crate::control::run_requests::start_requests;
 use crate::load::load_source::{LoadSource, Preparation};
@@ -23,6 +22,8 @@ pub struct WorkerStep<'a> {
     connection: &'a mut dyn Orders,
     plan: StepPlan,
     told: Told,
+    /// Instant from which delays of this process count, once the load has begun.
+    measured_from_ns: u64,
     worst_stall_ns: u64,
 }
 
@@ -42,22 +43,13 @@ pub(super) trait Orders {
     fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError>;
 }
 
-impl Orders for ParentConnection<'_> {
-    fn answer(&mut self, answer: &Answer) {
-        self.send(answer);
-    }
-
-    fn next_within(&self, bound: Duration) -> Result<Order, RecvTimeoutError> {
-        ParentConnection::next_within(self, bound)
-    }
-}
-
 impl<'a> WorkerStep<'a> {
     pub(super) fn new(connection: &'a mut dyn Orders, plan: StepPlan) -> Self {
         Self {
             connection,
             plan,
             told: Told::default(),
+            measured_from_ns: u64::MAX,
             worst_stall_ns: 0,
         }
     }
@@ -82,6 +74,7 @@ impl<'a> WorkerStep<'a> {
                 Ok(Order::Finish { segments_s }) => return self.finish(load, &segments_s),
                 Ok(order) => self.obey(order, load),
                 Err(RecvTimeoutError::Timeout) => {
+                    let due_ns = due_ns.max(self.measured_from_ns);
                     let late_ns = monotonic_ns().saturating_sub(due_ns);
                     self.worst_stall_ns = self.worst_stall_ns.max(late_ns);
                 }
@@ -100,8 +93,11 @@ impl<'a> WorkerStep<'a> {
         match order {
             Order::Start { segments } => {
                 load.begin(&segments);
+                self.measured_from_ns = segments.window().measure_start_ns;
                 self.told.started = true;
             }
+            // The parent has refused what its workers cannot make.
+            Order::Change { change } => drop(load.change(&change)),
             Order::TakeInterval => {
                 let interval = Box::new(load.take_interval());
                 let mut gauges = load.gauges().into_iter();

@@ -221,6 +221,17 @@ impl InFlightAges {
         cohorts.map(|c| c.count).sum()
     }
 
+    /// Returns those that began at `from_ns` or later, to within 8 ms, and less than a minute ago: of
+    /// those under way for longer nobody knows when they began.
+    pub(crate) fn begun_since(&self, from_ns: u64) -> Self {
+        let cohorts = self.cohorts.iter().copied();
+        Self {
+            at_ns: self.at_ns,
+            cohorts: cohorts.filter(|c| c.latest_begin_ns >= from_ns).collect(),
+            old: 0,
+        }
+    }
+
     /// Returns pairs of a minimum age in nanoseconds and the number of requests with that age.
     pub(crate) fn ages(&self) -> impl Iterator<Item = (u64, u64)> {
         let age = |c: &Cohort| (self.at_ns.saturating_sub(c.latest_begin_ns), c.count);

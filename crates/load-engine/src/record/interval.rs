@@ -17,6 +17,8 @@ pub(crate) struct Interval {
     pub(crate) latency: Recording,
     /// Longest of these times in nanoseconds, exact; 0 if no request succeeded.
     pub(crate) longest_ns: u64,
+    /// Times among them of requests that began before what is measured; absent where none did.
+    earlier: Option<Box<EarlierRequests>>,
     /// Number of failed requests.
     pub(crate) failed: u64,
     /// Number of failed requests whose failures were planned; stop rules ignore them.
@@ -27,12 +29,22 @@ pub(crate) struct Interval {
     pub(crate) in_flight: InFlightAges,
 }
 
+/// Response times of successes that began before what is measured, in the buckets of an interval.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct EarlierRequests(#[serde(with = "recording_text")] Recording);
+
+/// Returns an empty recording with the buckets of an interval.
+fn interval_recording() -> Recording {
+    let bounds = Recording::new_with_bounds(1, HIGHEST_NS, 2);
+    bounds.unwrap_or_else(|_| recording())
+}
+
 impl Interval {
     pub(crate) fn new() -> Self {
-        let bounds = Recording::new_with_bounds(1, HIGHEST_NS, 2);
         Self {
-            latency: bounds.unwrap_or_else(|_| recording()),
+            latency: interval_recording(),
             longest_ns: 0,
+            earlier: None,
             failed: 0,
             excused: 0,
             beside: 0,
@@ -44,6 +56,34 @@ impl Interval {
     pub(crate) fn record(&mut self, ns: u64) {
         self.latency.saturating_record(ns);
         self.longest_ns = self.longest_ns.max(ns);
+    }
+
+    /// Records that a success that took `ns` began before what is measured: in the warm-up, or in an
+    /// earlier step of the report.
+    #[cold]
+    pub(crate) fn record_earlier(&mut self, ns: u64) {
+        self.earlier_mut().saturating_record(ns);
+    }
+
+    fn earlier_mut(&mut self) -> &mut Recording {
+        let new = || Box::new(EarlierRequests(interval_recording()));
+        &mut self.earlier.get_or_insert_with(new).0
+    }
+
+    /// Returns what is known of the requests that began at `from_ns` or later: those that succeeded,
+    /// and those that have been under way for less than a minute.
+    pub(crate) fn begun_since(&self, from_ns: u64) -> Self {
+        let mut since = Self {
+            latency: self.latency.clone(),
+            longest_ns: self.longest_ns,
+            in_flight: self.in_flight.begun_since(from_ns),
+            ..Self::new()
+        };
+        if let Some(earlier) = &self.earlier {
+            // Each of them was recorded in both: subtracting cannot fail.
+            let _ = since.latency.subtract(&earlier.0);
+        }
+        since
     }
 
     /// Returns quantile `q` of the successful requests in nanoseconds; `None` if none succeeded.
@@ -83,6 +123,9 @@ impl Interval {
         // Both have the same bounds, so that adding cannot fail.
         let _ = self.latency.add(&other.latency);
         self.longest_ns = self.longest_ns.max(other.longest_ns);
+        if let Some(earlier) = other.earlier.as_ref().filter(|e| !e.0.is_empty()) {
+            let _ = self.earlier_mut().add(&earlier.0);
+        }
         self.failed += other.failed;
         self.excused += other.excused;
         self.beside += other.beside;
@@ -92,6 +135,9 @@ impl Interval {
     pub(crate) fn clear(&mut self) {
         self.latency.reset();
         self.longest_ns = 0;
+        if let Some(earlier) = &mut self.earlier {
+            earlier.0.reset();
+        }
         (self.failed, self.excused, self.beside) = (0, 0, 0);
     }
 

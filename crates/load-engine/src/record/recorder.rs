@@ -109,6 +109,11 @@ impl Recorder {
         self
     }
 
+    /// Returns true if each request is kept apart.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.shards.iter().any(|shard| lock(shard).trace.is_some())
+    }
+
     /// Takes the records of all single requests, in the order in which they began. Empty unless the
     /// recorder keeps them.
     pub(crate) fn take_trace(&self) -> Vec<TracedRequest> {

@@ -44,6 +44,14 @@ impl SessionTally {
         counts.present = present;
     }
 
+    /// Counts a session that opened before the step and is open from its start on.
+    pub(crate) fn opened_before(&self) {
+        let mut counts = self.lock();
+        let present = counts.present + 1;
+        counts.segment(SegmentIndex::FIRST).present_max = present;
+        counts.present = present;
+    }
+
     /// Counts an attempt to open a session that failed in `segment`.
     pub(crate) fn failed(&self, segment: SegmentIndex, failure: &Failure) {
         let mut counts = self.lock();

@@ -63,7 +63,12 @@ impl Shard {
         let felt = gap(timestamps.begin_ns(), timestamps.done_ns);
         self.finished.count(timestamps.begin_ns(), felt);
         match &outcome.failure {
-            None => self.interval.record(felt),
+            None => {
+                self.interval.record(felt);
+                if within.began_earlier {
+                    self.interval.record_earlier(felt);
+                }
+            }
             Some(failure) => {
                 self.interval.failed += 1;
                 self.interval.excused += u64::from(self.is_excused(failure));

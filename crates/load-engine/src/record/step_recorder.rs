@@ -17,11 +17,14 @@ pub(crate) struct StepRecorder {
     /// Segments of the step, set by the controller once the load is ready to begin.
     pub(crate) segments: SetOnce<Segments>,
     halted: AtomicBool,
+    /// True if each measured segment is a step of the report.
+    tells_segments: bool,
 }
 
 impl StepRecorder {
     pub(crate) fn new(recorder: Recorder) -> Self {
         Self {
+            tells_segments: recorder.is_traced(),
             recorder,
             segments: SetOnce::new(),
             halted: AtomicBool::new(false),
@@ -57,10 +60,20 @@ impl StepRecorder {
     /// Returns the segments in which a finished request was due and done. A request that finishes
     /// after the measured part was halted was done in none.
     pub(crate) fn within(&self, timestamps: &Timestamps) -> Within {
+        let due = self.segment_at(timestamps.begin_ns());
         let done = self.segment_at(timestamps.done_ns);
         Within {
-            due: self.segment_at(timestamps.begin_ns()),
+            due,
             done: done.filter(|_| !self.is_halted()),
+            began_earlier: self.began_earlier(due, timestamps.done_ns),
         }
+    }
+
+    /// Returns true if a request that was due in `due` began before the step of the report that holds
+    /// `done_ns`.
+    fn began_earlier(&self, due: Option<SegmentIndex>, done_ns: u64) -> bool {
+        let Some(due) = due else { return true };
+        let segments = self.segments.get().filter(|_| self.tells_segments);
+        segments.is_some_and(|segments| segments.nearest(done_ns) != due)
     }
 }

@@ -11,6 +11,9 @@ pub(crate) struct Within {
     /// Segment in which the request finished, for whose throughput it counts. `None` for answers
     /// during the drain, which an overloaded target did not deliver in time.
     pub(crate) done: Option<SegmentIndex>,
+    /// True if it began before the step of the report in which it was over: in the warm-up, or in an
+    /// earlier segment that is a step of its own.
+    pub(crate) began_earlier: bool,
 }
 
 impl Within {
@@ -18,6 +21,7 @@ impl Within {
     pub(crate) const WHOLLY: Self = Self {
         due: Some(SegmentIndex::FIRST),
         done: Some(SegmentIndex::FIRST),
+        began_earlier: false,
     };
 
     /// Creates the position of a request in a step with a single measured segment, given whether it
@@ -27,6 +31,7 @@ impl Within {
         Self {
             due: due.then_some(SegmentIndex::FIRST),
             done: done.then_some(SegmentIndex::FIRST),
+            began_earlier: !due,
         }
     }
 }

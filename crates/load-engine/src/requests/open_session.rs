@@ -1,4 +1,4 @@
-//! Sessions that open during a step. Each counts as open until it is dropped.
+//! Sessions that count as open until they are dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(10);
 /// Longest pause between two attempts.
 const LONGEST_RETRY: Duration = Duration::from_secs(1);
 
-/// Session that opened during the step.
+/// Session that is open.
 pub(super) struct OpenSession<S> {
     pub(super) session: S,
     open: OpenCount,
@@ -31,6 +31,13 @@ impl Drop for OpenCount {
 }
 
 impl<S: Session> OpenSession<S> {
+    /// Counts a session that opened before the step.
+    pub(super) fn opened_before(session: S, shared: &Arc<StepState>) -> Self {
+        shared.sessions.opened_before();
+        let open = OpenCount(Arc::clone(shared));
+        Self { session, open }
+    }
+
     /// Opens the session of `user`, and counts its success or failure.
     ///
     /// # Errors
@@ -57,23 +64,23 @@ impl<S: Session> OpenSession<S> {
         }
     }
 
-    /// Opens the session of `user`, and repeats failed attempts. `None` if `until_ns` passes, or
-    /// the step is halted, before an attempt succeeds.
+    /// Opens the session of `user`, and repeats failed attempts. `None` if `until_ns` passes, the step
+    /// is halted, or the load is changed more than `seen` times, before an attempt succeeds.
     pub(super) async fn open_until<T: Target<Session = S>>(
         target: &T,
         user: UserId,
-        until_ns: u64,
+        (until_ns, seen): (u64, usize),
         shared: &Arc<StepState>,
     ) -> Option<Self> {
         for attempt in 0.. {
-            if monotonic_ns() >= until_ns || shared.step.is_halted() {
+            if monotonic_ns() >= until_ns || shared.is_disturbed(seen) {
                 return None;
             }
             if let Ok(opened) = Self::open(target, user, shared).await {
                 return Some(opened);
             }
             let resume_ns = monotonic_ns() + retry_pause(attempt).as_nanos() as u64;
-            shared.sleep_until(resume_ns.min(until_ns)).await;
+            shared.sleep_until(resume_ns.min(until_ns), seen).await;
         }
         None
     }

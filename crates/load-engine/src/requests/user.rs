@@ -1,7 +1,7 @@
-//! Users of a closed loop. Each makes a request, waits for the answer, pauses, and repeats.
+//! Users of a closed loop. While it is present, each makes a request, waits for the answer, pauses,
+//! and repeats.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bench_report::clock::monotonic_ns;
 
@@ -10,80 +10,158 @@ use super::target::{Session, Target, UserId};
 use super::user_requests::UserRequests;
 use crate::load::opening_order::OpeningOrder;
 use crate::load::step_state::StepState;
+use crate::plan::segments::Segments;
 use crate::plan::user_schedule::Presence;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 
-/// Runs a user who is present for the whole step.
-///
-/// # Errors
-/// Fails if the session cannot be opened.
-pub(super) async fn stay<T: Target>(
-    target: Arc<T>,
-    user: UserId,
-    place: OpeningOrder,
-    mut requests: UserRequests,
-    shared: Arc<StepState>,
-) -> Result<(), Failure> {
-    let mut session = place.open(target.open(user)).await?;
-    let segments = shared.count_opened_and_wait().await;
-    shared.sleep_until(segments.start_ns()).await;
-    let until_ns = segments.measure_end_ns();
-    let finished_ns = ask_until(&mut session, until_ns, &mut requests, &shared).await;
-    shared.finished_users.add(finished_ns);
-    shared.released().await;
-    session.close().await;
-    Ok(())
+/// One user.
+pub(super) struct User<T> {
+    pub(super) target: Arc<T>,
+    pub(super) id: UserId,
+    pub(super) requests: UserRequests,
+    /// Times in which it is present, in order.
+    pub(super) presences: Vec<Presence>,
+    pub(super) shared: Arc<StepState>,
+    /// True if the load may be changed, so that a user who has left may have to come again.
+    pub(super) waits_for_changes: bool,
 }
 
-/// Runs a user who is present at certain times. Each time, the user opens a new session. A user
-/// whose time is over waits for the current answer before leaving.
-pub(super) async fn come_and_go<T: Target>(
-    target: Arc<T>,
-    user: UserId,
-    presences: Vec<Presence>,
-    mut requests: UserRequests,
-    shared: Arc<StepState>,
-) -> Result<(), Failure> {
-    let segments = shared.step.segments.wait().await;
-    let instant_ns = |seconds: f64| segments.start_ns() + (seconds * 1e9).round() as u64;
-    let mut finished_ns = segments.start_ns();
-    for presence in presences {
-        if requests.are_over() {
-            break;
+/// State of a user during a step.
+struct UserState {
+    /// Number of changes of the load that its presences include.
+    seen: usize,
+    /// End of the pause after its last answer.
+    resume_ns: u64,
+    /// Instant at which its last request was over.
+    finished_ns: u64,
+}
+
+impl<T: Target> User<T> {
+    /// Runs a user whose session opens before the step.
+    ///
+    /// # Errors
+    /// Fails if the session cannot be opened.
+    pub(super) async fn stay(mut self, place: OpeningOrder) -> Result<(), Failure> {
+        let session = place.open(self.target.open(self.id)).await?;
+        let opened = OpenSession::opened_before(session, &self.shared);
+        let shared = Arc::clone(&self.shared);
+        let segments = shared.count_opened_and_wait().await;
+        shared.wait_until(segments.start_ns()).await;
+        let left_open = self.come_and_go(segments, Some(opened)).await;
+        shared.released().await;
+        close(left_open).await;
+        Ok(())
+    }
+
+    /// Runs a user who is present at certain times. Each time, the user opens a new session.
+    ///
+    /// # Errors
+    /// Never: a session that cannot open is a result.
+    pub(super) async fn visit(mut self) -> Result<(), Failure> {
+        let shared = Arc::clone(&self.shared);
+        let segments = shared.step.segments.wait().await;
+        let left_open = self.come_and_go(segments, None).await;
+        close(left_open).await;
+        Ok(())
+    }
+
+    /// Makes requests while it is present, until the measured part ends; `opened` is the session that is
+    /// open at first. Returns the session that is open at the end. A user whose time is over waits for
+    /// the current answer before leaving.
+    async fn come_and_go(
+        &mut self,
+        segments: &Segments,
+        mut opened: Option<OpenSession<T::Session>>,
+    ) -> Option<OpenSession<T::Session>> {
+        let (start_ns, end_ns) = (segments.start_ns(), segments.measure_end_ns());
+        let instant_ns = |seconds: f64| start_ns.saturating_add((seconds * 1e9).round() as u64);
+        let mut state = UserState {
+            seen: 0,
+            resume_ns: 0,
+            finished_ns: start_ns,
+        };
+        loop {
+            if let Some((seen, load)) = self.shared.changes.since(state.seen) {
+                let schedule = load.users().map(|users| &users.schedule);
+                self.presences = schedule.map_or(Vec::new(), |all| all.presences(self.id.0));
+                state.seen = seen;
+            }
+            let now_ns = monotonic_ns();
+            if now_ns >= end_ns || self.requests.are_over() || self.shared.step.is_halted() {
+                break;
+            }
+            let times = self.presences.iter();
+            let mut times =
+                times.map(|one| (instant_ns(one.from), instant_ns(one.until).min(end_ns)));
+            let next = times.find(|(_, until_ns)| *until_ns > now_ns);
+            match next {
+                Some((from_ns, until_ns)) if from_ns <= now_ns => {
+                    opened = self.be_present(opened, until_ns, &mut state).await;
+                    if until_ns < end_ns && monotonic_ns() >= until_ns {
+                        close(opened.take()).await;
+                    }
+                }
+                None if !self.waits_for_changes => break,
+                later => {
+                    close(opened.take()).await;
+                    let wake_ns = later.map_or(end_ns, |(from_ns, _)| from_ns.min(end_ns));
+                    self.shared.sleep_until(wake_ns, state.seen).await;
+                }
+            }
         }
-        shared.sleep_until(instant_ns(presence.from)).await;
-        let until_ns = instant_ns(presence.until).min(segments.measure_end_ns());
-        let opened = OpenSession::open_until(&*target, user, until_ns, &shared).await;
-        let Some(mut opened) = opened else { continue };
-        finished_ns = ask_until(&mut opened.session, until_ns, &mut requests, &shared).await;
+        self.shared.finished_users.add(state.finished_ns);
+        opened
+    }
+
+    /// Makes requests until `until_ns`, a halt, or the next change of the load. Opens a session first if
+    /// none is open.
+    async fn be_present(
+        &mut self,
+        opened: Option<OpenSession<T::Session>>,
+        until_ns: u64,
+        state: &mut UserState,
+    ) -> Option<OpenSession<T::Session>> {
+        let mut opened = match opened {
+            Some(opened) => opened,
+            None => {
+                let until = (until_ns, state.seen);
+                OpenSession::open_until(&*self.target, self.id, until, &self.shared).await?
+            }
+        };
+        self.ask_until(&mut opened.session, until_ns, state).await;
+        Some(opened)
+    }
+
+    /// Makes requests one after the other; none begins at or after `until_ns`, after a halt, or after a
+    /// change of the load.
+    async fn ask_until(&mut self, session: &mut T::Session, until_ns: u64, state: &mut UserState) {
+        let shared = &*self.shared;
+        let mut now_ns = monotonic_ns();
+        loop {
+            if now_ns < state.resume_ns {
+                let wake_ns = state.resume_ns.min(until_ns);
+                shared.sleep_until(wake_ns, state.seen).await;
+                now_ns = monotonic_ns();
+            }
+            let is_over = now_ns >= until_ns || self.requests.are_over();
+            if is_over || shared.is_disturbed(state.seen) {
+                return;
+            }
+            let mut request = InFlightRequest::for_user(&shared.step, now_ns);
+            let outcome = session.request(&mut request.timestamps).await;
+            now_ns = request.finish(&outcome, session.parts());
+            state.finished_ns = now_ns;
+            if let Some(pause) = self.requests.pause_after(outcome.failure.is_some()) {
+                let pause_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+                state.resume_ns = now_ns.saturating_add(pause_ns);
+            }
+        }
+    }
+}
+
+async fn close<S: Session>(opened: Option<OpenSession<S>>) {
+    if let Some(opened) = opened {
         opened.close().await;
     }
-    shared.finished_users.add(finished_ns);
-    Ok(())
-}
-
-/// Makes requests one after the other; none begins at or after `until_ns`. Returns the instant at
-/// which the last one finished.
-async fn ask_until<S: Session>(
-    session: &mut S,
-    until_ns: u64,
-    requests: &mut UserRequests,
-    shared: &StepState,
-) -> u64 {
-    let mut now_ns = monotonic_ns();
-    while now_ns < until_ns && !requests.are_over() && !shared.step.is_halted() {
-        let mut request = InFlightRequest::for_user(&shared.step, now_ns);
-        let outcome = session.request(&mut request.timestamps).await;
-        now_ns = request.finish(&outcome, session.parts());
-        if let Some(pause) = requests.pause_after(outcome.failure.is_some()) {
-            let left = Duration::from_nanos(until_ns.saturating_sub(now_ns));
-            tokio::select! {
-                () = tokio::time::sleep(pause.min(left)) => {}
-                () = shared.halted() => {}
-            }
-            now_ns = monotonic_ns();
-        }
-    }
-    now_ns
 }

@@ -8,22 +8,20 @@ use bench_report::clock::monotonic_ns;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::arrival_queue::{ARRIVAL_QUEUE_CAPACITY, ArrivalQueue};
+use super::arrival_queue::ArrivalQueue;
+use super::arrival_release::ArrivalRelease;
 use super::arrival_server::{self, IdleSessions};
 use super::target::{Target, TargetFactory, UserId};
-use super::user;
-use super::user_requests::UserRequests;
+use super::user_tasks::{SessionTasks, UserTasks};
 use crate::load::opening_order::OpeningOrder;
-use crate::load::pacer::Pacer;
-use crate::load::step_state::{PacerError, StepState};
+use crate::load::step_state::StepState;
 use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
-use crate::record::in_flight_request::{Arrival, InFlightRequest};
+use crate::record::in_flight_request::InFlightRequest;
 
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
-const RELEASED_AT_A_STRETCH: usize = 32;
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 
 /// Work that a worker does on its target beside the load.
@@ -88,15 +86,12 @@ async fn make_load<T: Target>(
 ) -> Result<(), Failure> {
     let queue = Arc::new(ArrivalQueue::new());
     let idle = Arc::new(IdleSessions::new(worker, plan.load.sessions()));
-    let mut tasks = match (plan.opening, &plan.load) {
-        (SessionOpening::Upfront, _) => open_upfront(worker, plan, target, &queue, shared),
-        (SessionOpening::WhenDue, LoadPlan::Closed { .. }) => {
-            expect_users(worker, plan, target, shared)
-        }
-        (SessionOpening::WhenDue, LoadPlan::Open { .. }) => {
-            expect_arrivals(worker, plan, (target, &idle), &queue, shared)
-        }
-    };
+    let mut tasks = JoinSet::new();
+    let mut users = UserTasks::new(worker, plan, target, shared);
+    match &mut users {
+        Some(users) => users.start(&mut tasks),
+        None => start_servers(worker, plan, (target, &idle), (&queue, shared), &mut tasks),
+    }
     if plan.opening == SessionOpening::WhenDue {
         shared.opened.fetch_add(1, Ordering::Relaxed);
     }
@@ -107,7 +102,7 @@ async fn make_load<T: Target>(
         }
         LoadPlan::Closed { .. } => None,
     };
-    let result = finish(&mut tasks, shared).await;
+    let result = finish(&mut tasks, users, shared).await;
     if let Some(pacer) = pacer {
         if result.is_err() {
             pacer.abort();
@@ -126,76 +121,37 @@ async fn make_load<T: Target>(
     result
 }
 
-type SessionTasks = JoinSet<Result<(), Failure>>;
-
-/// Starts the tasks of sessions that open before the step, one after the other.
-fn open_upfront<T: Target>(
-    worker: WorkerShare,
-    plan: &StepPlan,
-    target: &Arc<T>,
-    queue: &Arc<ArrivalQueue>,
-    shared: &Arc<StepState>,
-) -> SessionTasks {
-    let mut tasks = JoinSet::new();
-    let sessions = worker.share_of(plan.load.sessions());
-    for (index, place) in (0..).zip(OpeningOrder::places(sessions)) {
-        let user = UserId(index * worker.count + worker.index);
-        let (target, shared) = (Arc::clone(target), Arc::clone(shared));
-        match plan.load {
-            LoadPlan::Open { .. } => {
-                let queue = Arc::clone(queue);
-                tasks.spawn(arrival_server::serve(target, user, place, queue, shared));
-            }
-            LoadPlan::Closed { think_time, .. } => {
-                let requests = UserRequests::new(plan, think_time, user);
-                tasks.spawn(user::stay(target, user, place, requests, shared));
-            }
-        }
-    }
-    tasks
-}
-
-/// Starts the tasks of users who come and leave during the step.
-fn expect_users<T: Target>(
-    worker: WorkerShare,
-    plan: &StepPlan,
-    target: &Arc<T>,
-    shared: &Arc<StepState>,
-) -> SessionTasks {
-    let mut tasks = JoinSet::new();
-    let (LoadPlan::Closed { think_time, .. }, Some(schedule)) = (&plan.load, plan.user_schedule())
-    else {
-        return tasks;
-    };
-    for index in 0..worker.share_of(schedule.peak()) {
-        let user = UserId(index * worker.count + worker.index);
-        let presences = schedule.presences(user.0);
-        let requests = UserRequests::new(plan, *think_time, user);
-        let (target, shared) = (Arc::clone(target), Arc::clone(shared));
-        tasks.spawn(user::come_and_go(target, user, presences, requests, shared));
-    }
-    tasks
-}
-
-/// Starts the tasks that serve arrivals with sessions that open when they are needed.
-fn expect_arrivals<T: Target>(
+/// Starts the tasks that serve the arrivals of an open loop.
+fn start_servers<T: Target>(
     worker: WorkerShare,
     plan: &StepPlan,
     (target, idle): (&Arc<T>, &Arc<IdleSessions<T::Session>>),
-    queue: &Arc<ArrivalQueue>,
-    shared: &Arc<StepState>,
-) -> SessionTasks {
-    let mut tasks = JoinSet::new();
-    for _ in 0..worker.share_of(plan.load.sessions()) {
-        let (target, idle) = (Arc::clone(target), Arc::clone(idle));
-        let (queue, shared) = (Arc::clone(queue), Arc::clone(shared));
-        tasks.spawn(arrival_server::serve_when_due(target, idle, queue, shared));
+    (queue, shared): (&Arc<ArrivalQueue>, &Arc<StepState>),
+    tasks: &mut SessionTasks,
+) {
+    let sessions = worker.share_of(plan.load.sessions());
+    for (index, place) in (0..).zip(OpeningOrder::places(sessions)) {
+        let (target, queue, shared) = (Arc::clone(target), Arc::clone(queue), Arc::clone(shared));
+        match plan.opening {
+            SessionOpening::Upfront => {
+                let user = UserId(index * worker.count + worker.index);
+                tasks.spawn(arrival_server::serve(target, user, place, queue, shared));
+            }
+            SessionOpening::WhenDue => {
+                let idle = Arc::clone(idle);
+                tasks.spawn(arrival_server::serve_when_due(target, idle, queue, shared));
+            }
+        }
     }
-    tasks
 }
 
-/// Waits for all sessions; cuts them off once the state's abort token is cancelled.
-async fn finish(tasks: &mut SessionTasks, shared: &StepState) -> Result<(), Failure> {
+/// Waits for all sessions, and starts the users that changes of the load add; cuts them off once the
+/// state's abort token is cancelled.
+async fn finish<T: Target>(
+    tasks: &mut SessionTasks,
+    mut users: Option<UserTasks<'_, T>>,
+    shared: &StepState,
+) -> Result<(), Failure> {
     let mut first_failure = None;
     loop {
         let joined = tokio::select! {
@@ -205,6 +161,12 @@ async fn finish(tasks: &mut SessionTasks, shared: &StepState) -> Result<(), Fail
                 tasks.abort_all();
                 while tasks.join_next().await.is_some() {}
                 None
+            }
+            () = changed(&mut users) => {
+                if let Some(users) = &mut users {
+                    users.start_more(tasks);
+                }
+                continue;
             }
         };
         match joined {
@@ -218,7 +180,15 @@ async fn finish(tasks: &mut SessionTasks, shared: &StepState) -> Result<(), Fail
     }
 }
 
-/// Releases each arrival when it is due, until the curve ends or the step is halted.
+/// Waits until the load of `users` is changed; forever in an open loop.
+async fn changed<T: Target>(users: &mut Option<UserTasks<'_, T>>) {
+    match users {
+        Some(users) => users.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Releases each arrival when it is due, until the measured part ends or the step is halted.
 async fn pace(
     worker: WorkerShare,
     plan: StepPlan,
@@ -229,59 +199,9 @@ async fn pace(
     let Some(arrivals) = plan.arrivals(worker) else {
         return;
     };
-    let mut due = arrivals.map(|offset_ns| segments.start_ns() + offset_ns);
-    tokio::select! {
-        biased;
-        () = shared.halted() => {}
-        () = release_all(&plan, segments.measure_end_ns(), &mut due, &queue, &shared) => {}
-    }
-    let ended_ns = monotonic_ns();
-    for due_ns in due.take_while(|due_ns| *due_ns < segments.measure_end_ns().min(ended_ns)) {
-        // Arrivals that were due but not released count as censored, like requests that are cut
-        // off.
-        let arrival = Arrival {
-            due_ns,
-            released_ns: ended_ns,
-        };
-        shared.step.recorder.begin(due_ns);
-        drop(InFlightRequest::never_started(&shared.step, arrival));
-    }
+    let release = ArrivalRelease::new(arrivals, segments, &queue, &shared);
+    release.run(plan.waiting).await;
     queue.close(worker.share_of(plan.load.sessions()) as usize);
-}
-
-async fn release_all(
-    plan: &StepPlan,
-    end_ns: u64,
-    due: &mut impl Iterator<Item = u64>,
-    queue: &ArrivalQueue,
-    shared: &StepState,
-) {
-    let mut pacer = match Pacer::new(plan.waiting) {
-        Ok(pacer) => pacer,
-        Err(error) => return shared.set_pacer_error(PacerError::Timer(error.to_string())),
-    };
-    for (n, due_ns) in due.enumerate() {
-        if due_ns >= end_ns {
-            return;
-        }
-        if let Err(error) = pacer.wait_until(due_ns).await {
-            return shared.set_pacer_error(PacerError::Timer(error.to_string()));
-        }
-        let released_ns = monotonic_ns();
-        shared.step.recorder.begin(due_ns);
-        if !queue.push(Arrival {
-            due_ns,
-            released_ns,
-        }) {
-            return shared.set_pacer_error(PacerError::QueueFull {
-                capacity: ARRIVAL_QUEUE_CAPACITY,
-            });
-        }
-        if n % RELEASED_AT_A_STRETCH == 0 {
-            // A pacer that is late never waits, and would keep its own sessions from running.
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 async fn watch_pool<T: Target>(

@@ -114,7 +114,7 @@ impl HeldConnection for EndpointConnection {
         Ok(Incoming::Answer)
     }
 
-    fn unanswered(_: Duration) -> Failure {
+    fn unanswered(&self, _: Duration) -> Failure {
         Failure::new("timeout.echo", "no echo")
     }
 

@@ -24,6 +24,10 @@ pub(crate) struct Known {
     /// Number of openings that are refused, the first ones.
     pub(crate) refuses: u64,
     pub(crate) hangs: bool,
+    /// Counts sessions that were opened.
+    pub(crate) opened: AtomicU64,
+    /// Counts requests that were answered.
+    pub(crate) served: AtomicU64,
     /// Number of sessions and targets that were closed.
     pub(crate) closed: AtomicU64,
 }
@@ -38,6 +42,8 @@ impl Default for Known {
             opens: true,
             refuses: 0,
             hangs: false,
+            opened: AtomicU64::new(0),
+            served: AtomicU64::new(0),
             closed: AtomicU64::new(0),
         }
     }
@@ -99,6 +105,7 @@ impl Target for KnownTarget {
         if !self.known.opens || number < self.known.refuses {
             return Err(Failure::new("refused", "connection refused"));
         }
+        self.known.opened.fetch_add(1, Ordering::Relaxed);
         Ok(KnownSession {
             known: Arc::clone(&self.known),
             places: Arc::clone(&self.places),
@@ -141,6 +148,7 @@ impl Session for KnownSession {
             tokio::time::sleep(self.known.takes).await;
         }
         drop(place);
+        self.known.served.fetch_add(1, Ordering::Relaxed);
         if self.hits.fetch_add(1, Ordering::Relaxed) % self.known.fails_every
             == self.known.fails_every - 1
         {

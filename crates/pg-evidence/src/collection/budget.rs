@@ -2,21 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-/// Share of one core over a measured part; well below the promised 1 %.
+/// Share of one core that sampling may use over a measured part; well below the promised 1 %.
 const SHARE: f64 = 0.007;
-/// CPU time that may be spent in advance, in nanoseconds: about six samples.
+/// CPU time that may be used in advance, in nanoseconds: about six samples.
 const AHEAD_NS: u64 = 4_000_000;
 
-/// CPU time that sampling may take; it grows with the measured time.
+/// Budget of CPU time for sampling, which grows with the measured time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     began: Instant,
-    /// CPU time that sampling had taken before the measured part, in nanoseconds.
+    /// CPU time that sampling had used before the measured part, in nanoseconds.
     spent_ns: u64,
 }
 
 impl Budget {
-    /// Begins at `now`, when sampling has taken `spent_ns` of the server's CPU so far.
+    /// Begins the budget at `now`. `spent_ns` is the server's CPU time that sampling has used until
+    /// then.
     pub(crate) fn begin(now: Instant, spent_ns: u64) -> Self {
         Self {
             began: now,
@@ -24,10 +25,12 @@ impl Budget {
         }
     }
 
-    /// Returns the time from `now` to the next sample, when `looks` samples have taken `spent_ns`
-    /// in all: until the budget covers them, but at most as long as it takes to earn a sample of
-    /// mean cost. An expensive sample is thus paid for by all that follow; putting off the next one
-    /// alone would synchronize sampling with its cause, such as a lock that comes and goes.
+    /// Returns the time from `now` to the next sample, after `looks` samples that used `spent_ns`
+    /// in total, so that the budget covers them.
+    ///
+    /// The pause is at most the time that earns one sample of mean cost, so that all later samples
+    /// share the cost of an expensive one. A single long pause after each expensive sample would
+    /// synchronize sampling with its cause, such as a lock that is taken periodically.
     pub(crate) fn pause(&self, now: Instant, spent_ns: u64, looks: u64) -> Duration {
         let earned_after = |ns: f64| Duration::from_nanos((ns / SHARE) as u64);
         let spent = spent_ns.saturating_sub(self.spent_ns);
@@ -42,8 +45,8 @@ impl Budget {
 mod tests {
     use super::*;
 
-    /// Looks of `cost` CPU time each for `seconds`: how many there were, and what they took of a
-    /// core.
+    /// Takes samples that cost `cost` CPU time each, for `seconds`. Returns their number, and the
+    /// share of a core that they used.
     fn looks(cost: Duration, seconds: u64) -> (u32, f64) {
         let began = Instant::now();
         let end = began + Duration::from_secs(seconds);
@@ -79,9 +82,9 @@ mod tests {
         }
     }
 
-    /// Looks at a lock that is held for 300 ms of every 535, where a look that sees it costs
-    /// `dear` more, at most every 250 ms: the share of the time that they say it is held, and what
-    /// they took of a core. `first` is the instant of the cycle at which measuring begins.
+    /// Samples a lock that is held for 300 ms of every 535 ms, at most every 250 ms. A sample that
+    /// sees the lock costs `dear` more. Sampling begins at `first` within the period. Returns the
+    /// share of time in which the lock appears held, and the share of a core that the samples used.
     fn looks_at_a_lock(first: Duration, dear: Duration) -> (f64, f64) {
         const CYCLE: Duration = Duration::from_millis(535);
         const HELD: Duration = Duration::from_millis(300);

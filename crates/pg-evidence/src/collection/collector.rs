@@ -1,6 +1,6 @@
-//! Collector of the evidence of one run. A thread with its own connection reads it, so that a server
-//! that stops answering blocks nothing here, and an exhausted pool under test does not hide the
-//! evidence.
+//! Collector of the evidence of one run. A thread with its own connection reads it. A server that
+//! stops answering therefore does not block the run, and evidence is available even if the pool
+//! under test is exhausted.
 
 use std::io;
 use std::sync::Arc;
@@ -20,43 +20,43 @@ use crate::processes::ServerProcesses;
 use crate::server::capacity::Capacity;
 use crate::sessions::scope::Scope;
 
-/// Longest wait for an answer of the thread; longer than all its own time-outs together.
+/// Longest wait for an answer of the thread; longer than all of its own time-outs together.
 const ANSWER_BOUND: Duration = Duration::from_secs(8);
-/// Longest wait once a signal has come.
+/// Longest wait after a signal.
 const ANSWER_BOUND_WHEN_CANCELLED: Duration = Duration::from_millis(150);
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Collects evidence of the server for one run.
+/// Collector of evidence of the server for one run.
 #[derive(Debug)]
 pub struct EvidenceCollector {
     commands: UnboundedSender<EvidenceCommand>,
     cancel: Cancel,
-    /// Connections of the server at the last sample; 0 = not sampled.
+    /// Number of the server's connections in the last sample; 0 before any sample.
     used: Arc<AtomicU64>,
-    /// Processes of the observed server, while they are visible.
+    /// Processes of the observed server, if this machine can see them.
     processes: SharedProcesses,
-    /// `max_connections`; 0 = not known.
+    /// Setting `max_connections`; 0 if unknown.
     limit: AtomicU64,
     /// Share of `limit` that may be in use, 0..1.
     bound: Option<f64>,
 }
 
 impl EvidenceCollector {
-    /// Starts the sampling thread, which ends when this value is dropped and connects when the
-    /// first step begins. `application` is the name of the observed connections; its own connection
-    /// adds `.watch`.
+    /// Starts the sampling thread, which connects when the first step begins. Dropping the
+    /// collector ends the thread. `application` is the application name of the observed
+    /// connections; that of the thread's own connection adds `.watch`.
     ///
     /// # Errors
-    /// Fails when the system starts no thread.
+    /// Fails if the operating system cannot create a thread.
     pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
         let scope = Scope::Application(application.to_owned());
         Self::over(scope, address, application, cancel)
     }
 
-    /// Starts the thread for the sessions in `scope`, as a part of the run `name`.
+    /// Starts the sampling thread for the sessions in `scope`, as part of the run `name`.
     ///
     /// # Errors
-    /// Fails when the system starts no thread.
+    /// Fails if the operating system cannot create a thread.
     pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
         let (used, processes) = (Arc::default(), SharedProcesses::default());
@@ -83,12 +83,12 @@ impl EvidenceCollector {
         self.bound = bound;
     }
 
-    /// Begins a step: reads the counters and how many connections the server has left. Connects
-    /// where there is no connection. Returns `None` when a signal came.
+    /// Begins a step: connects if needed, and reads the counters and the number of free
+    /// connections. `None` if a signal came.
     pub fn begin_step(&self) -> Option<Result<Capacity, Failure>> {
         let (reply, answer) = sync_channel(1);
         self.used.store(0, Relaxed);
-        // A thread that is gone never answers, which is seen below.
+        // If the thread has ended, the wait below notices that no answer arrives.
         let _ = self.commands.send(EvidenceCommand::StepBegins(reply));
         match self.wait(&answer) {
             Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => None,
@@ -117,14 +117,14 @@ impl EvidenceCollector {
         self.end_step_parts().pop().unwrap_or_default()
     }
 
-    /// Ends a step that was measured in several parts and returns the evidence of each. Counters
-    /// cover all parts together and stand with the last. Never empty.
+    /// Ends a step that was measured in several parts, and returns the evidence of each. The
+    /// counters cover all parts together, and are included in the last one. Never empty.
     pub fn end_step_parts(&self) -> Vec<ServerEvidence> {
         let seen = self.ask(EvidenceCommand::StepEnds);
         seen.unwrap_or_else(|| vec![silent()])
     }
 
-    /// Sends a command and waits for its answer; `None` when it does not come in time.
+    /// Sends a command and waits for its answer; `None` if that does not arrive in time.
     fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> EvidenceCommand) -> Option<T> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(command(reply));
@@ -154,15 +154,16 @@ fn silent() -> ServerEvidence {
     ServerEvidence::unavailable("server", "the server did not answer in time")
 }
 
-/// The figures come after the step, from [`EvidenceCollector::end_step`]: backends report their
-/// counts when they have time, and at the latest when they exit.
+/// Evidence is returned only by [`EvidenceCollector::end_step`], after the step: backends report
+/// their counts when they are idle, and at the latest when they exit.
 impl EvidenceSource for EvidenceCollector {
     fn measure_begins(&mut self) {
         let _ = self.commands.send(EvidenceCommand::MeasureBegins);
     }
 
     fn measure_ends(&mut self) -> Option<ServerEvidence> {
-        // Read here: the load's sessions may be gone before the thread comes to it.
+        // Read here, because the load's sessions may have ended before the thread handles the
+        // command.
         let snapshot = self.processes.get().map(ServerProcesses::snapshot);
         let _ = self.commands.send(EvidenceCommand::MeasureEnds(snapshot));
         None

@@ -1,4 +1,4 @@
-//! Commands to the sampling thread, and what it shares with the thread that sends them.
+//! Commands to the sampling thread, and data that it shares with their sender.
 
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,13 +14,13 @@ use crate::server::capacity::Capacity;
 pub(crate) enum EvidenceCommand {
     StepBegins(SyncSender<Result<Capacity, Failure>>),
     MeasureBegins,
-    /// With a snapshot of the server's processes at that instant, where they are visible.
+    /// Carries a snapshot of the server's processes at that instant, if this machine can see them.
     MeasureEnds(Option<Result<ProcessSnapshot, String>>),
     RecentActivity(SyncSender<ServerEvidence>),
     StepEnds(SyncSender<Vec<ServerEvidence>>),
 }
 
-/// The server's processes, shared between the sampling thread and the caller that ends a
+/// Processes of the server, shared between the sampling thread and the caller that ends a
 /// measurement.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SharedProcesses(Arc<Mutex<Option<ServerProcesses>>>);

@@ -1,4 +1,4 @@
-//! Sampling thread, which takes commands at any time, also while the server does not answer.
+//! Sampling thread. It accepts commands at any time, even while the server does not answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,38 +25,38 @@ use crate::sessions::session::SessionGroup;
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Time-out of connecting and of the queries before a step.
+/// Longest time for connecting and for the queries before a step.
 const OPENING_BOUND: Duration = Duration::from_secs(6);
-/// Time-out of the queries after a step.
+/// Longest time for the queries after a step.
 const CLOSING_BOUND: Duration = Duration::from_millis(2_500);
-/// Time-out of a sample of locks.
+/// Longest time for a sample of locks.
 const LOOK_BOUND: Duration = Duration::from_secs(1);
 /// Reason for missing counters from before the step.
 const NOT_READ: &str = "the server was not asked before the step";
 
-/// Samples the sessions in its scope and reads counters before and after each step.
+/// Sampler of the sessions in its scope. It also reads counters before and after each step.
 #[derive(Debug)]
 pub(crate) struct EvidenceSampler {
     address: Address,
-    /// Name of the run; the sampler's connection adds `.watch`.
+    /// Name of the run; the application name of the sampler's connection adds `.watch`.
     name: String,
     scope: Scope,
     connection: Option<EvidenceConnection>,
-    /// Counters before the step, or the reason why they are missing.
+    /// Counters before the step, or the reason for which they are missing.
     before: Result<CountersBefore, String>,
     measured: Option<Measured>,
     measuring: bool,
-    /// Evidence that holds for every part of the step.
+    /// Evidence that applies to every part of the step.
     evidence: ServerEvidence,
     /// Evidence of the finished parts.
     parts: Vec<ServerEvidence>,
-    /// Connections of the server, shared with the guard.
+    /// Number of the server's connections, shared with the check of their limit.
     used: Arc<AtomicU64>,
-    /// The server's processes, shared with the caller that ends a measurement.
+    /// Processes of the server, shared with the caller that ends a measurement.
     processes: SharedProcesses,
 }
 
-/// Sums over a part that is being measured.
+/// Sums over the part that is being measured.
 #[derive(Debug)]
 struct Measured {
     evidence: ServerEvidence,
@@ -73,8 +73,8 @@ struct Measured {
 }
 
 impl Measured {
-    /// Samples locks and records the server's CPU time for it; the elapsed time, where CPU time is
-    /// not visible.
+    /// Samples locks, and records the server's CPU time that this cost. If CPU time is not visible,
+    /// the elapsed time is used.
     async fn sample_locks(&mut self, connection: &EvidenceConnection) {
         let spent = || connection.processes.as_ref().ok()?.own_cpu().ok();
         let (before, asked) = (spent(), Instant::now());
@@ -109,7 +109,7 @@ impl EvidenceSampler {
         }
     }
 
-    /// Serves commands until the sender is dropped.
+    /// Handles commands until all senders are dropped.
     pub(crate) async fn serve(&mut self, mut inbox: UnboundedReceiver<EvidenceCommand>) {
         loop {
             let command = tokio::select! {
@@ -169,7 +169,7 @@ impl EvidenceSampler {
         Ok((capacity, connection.read_before().await))
     }
 
-    /// Begins a part; one that is still being measured ends.
+    /// Begins a part, and ends one that is still being measured.
     async fn measure_begins(&mut self) {
         self.measure_ends(None).await;
         self.reopen().await;
@@ -191,8 +191,8 @@ impl EvidenceSampler {
             .set(connection.and_then(|connection| connection.processes.clone().ok()));
     }
 
-    /// Reconnects after the server went away during a traced run. Counters from before are of no
-    /// use then.
+    /// Reconnects if the connection was lost during a traced run. Counters from before are then
+    /// useless.
     async fn reopen(&mut self) {
         let is_lost = |connection: &EvidenceConnection| connection.client.is_closed();
         if !self.connection.as_ref().is_some_and(is_lost) {
@@ -218,13 +218,13 @@ impl EvidenceSampler {
         evidence
     }
 
-    /// Ends a part; `snapshot` holds the server's processes at its end, where the caller took one.
+    /// Ends a part. `snapshot` has the server's processes at its end, if the caller took one.
     async fn measure_ends(&mut self, snapshot: Option<Result<ProcessSnapshot, String>>) {
         self.measuring = false;
         let Some(measured) = self.measured.take() else {
             return;
         };
-        // Taken first: the queries below use the server's CPU.
+        // Taken first, because the queries below use the server's CPU.
         let snapshot = snapshot.unwrap_or_else(|| self.snapshot());
         let names = self.names().await;
         let mut evidence = measured.evidence;
@@ -276,7 +276,7 @@ impl EvidenceSampler {
         connection.processes.clone()?.snapshot()
     }
 
-    /// Returns the names of the processes, where they are visible.
+    /// Returns the names of the processes, if they are visible.
     async fn names(&self) -> Result<ProcessNames, String> {
         let connection = self
             .connection
@@ -290,8 +290,8 @@ impl EvidenceSampler {
         asked.map_err(|_| "the server did not answer in time".to_owned())?
     }
 
-    /// Returns the shortest pause before the next sample, which keeps sampling cheap for the
-    /// server; zero where its CPU time is not visible.
+    /// Returns the shortest pause before the next sample that keeps sampling within its budget;
+    /// zero if the server's CPU time is not visible.
     fn pause(&self) -> Duration {
         let spent = || {
             let processes = *self.connection.as_ref()?.processes.as_ref().ok()?;
@@ -333,7 +333,7 @@ impl EvidenceSampler {
         }
     }
 
-    /// Ends the step and returns the evidence of each part; counters stand with the last.
+    /// Ends the step and returns the evidence of each part. The last one includes the counters.
     async fn end_step(&mut self) -> Vec<ServerEvidence> {
         self.measure_ends(None).await;
         let mut parts = std::mem::take(&mut self.parts);

@@ -12,7 +12,7 @@ use crate::sessions::backend_watch::{BackendWatch, SessionsLeft};
 use crate::sessions::session_tracker::SessionChanges;
 
 /// Evidence of a traced run: activity and counters of the server, and the sessions of the pool. A
-/// server that restarts does not end the run.
+/// restart of the server does not end the run.
 #[derive(Debug)]
 pub struct TracedEvidence<'a> {
     collector: &'a mut EvidenceCollector,
@@ -22,18 +22,19 @@ pub struct TracedEvidence<'a> {
 /// Evidence of one segment.
 #[derive(Debug, Default)]
 pub struct SegmentEvidence {
-    /// Activity and counters of the server; `None` where it was not observed.
+    /// Activity and counters of the server; `None` if the server was not observed.
     pub server: Option<ServerEvidence>,
-    /// Sessions that came and went; `None` where they were not counted.
+    /// Sessions that opened and closed; `None` if they were not counted.
     pub sessions: Option<SessionChanges>,
 }
 
 impl<'a> TracedEvidence<'a> {
-    /// Begins to count the sessions of `application` beside what `collector` reads; `None` when a signal comes.
+    /// Begins to count the sessions of `application`, in addition to the evidence that `collector`
+    /// reads. `None` if a signal came.
     ///
     /// # Errors
-    /// Fails when the system gives no thread, and with a [`Failure`] inside when the server cannot be
-    /// reached.
+    /// Fails if the operating system cannot create a thread. The inner result fails if the server
+    /// cannot be reached.
     pub fn start(
         collector: &'a mut EvidenceCollector,
         address: &Address,
@@ -44,12 +45,12 @@ impl<'a> TracedEvidence<'a> {
         Ok(watch.map(|started| started.map(|watch| Self { collector, watch })))
     }
 
-    /// Returns the way to ask for the sessions that exist.
+    /// Returns a handle that reports the sessions that exist.
     pub fn sessions_left(&self) -> SessionsLeft {
         self.watch.sessions_left()
     }
 
-    /// Ends the run, and returns the evidence of its segments one after the other.
+    /// Ends the run, and iterates over the evidence of its segments in order.
     pub fn end(self, cancel: &Cancel) -> impl Iterator<Item = SegmentEvidence> {
         let mut server = self.collector.end_step_parts().into_iter();
         let mut sessions = self.watch.changes(cancel).into_iter();

@@ -1,37 +1,37 @@
 //! Kinds of objects with counters, and the columns that are read.
 
-use super::message;
+use crate::failure::message;
 use crate::server::client::Client;
 
-/// Name of the kind that foreign keys and triggers belong to.
+/// Name of the kind to which foreign keys and triggers belong.
 pub(super) const TABLES: &str = "tables";
 
-/// Objects of one kind.
+/// Kind of objects.
 #[derive(Debug)]
 pub(super) struct ObjectKind {
     /// Name of the table in the evidence.
     pub(super) name: &'static str,
-    /// Label that names an object.
+    /// Label under which a row has the object's name.
     pub(super) label: &'static str,
-    /// Number and name of an object, as SQL.
+    /// SQL of an object's id and name.
     pub(super) identity: &'static str,
     /// SQL of the relation to select from.
     pub(super) source: &'static str,
-    /// Counts the objects, where there may be very many.
+    /// Query of the number of objects, for kinds that may have very many.
     pub(super) count: Option<&'static str>,
-    /// Setting that turns counting off, and the value that does so.
+    /// Setting that disables counting, with the value that does so.
     pub(super) needs: Option<(&'static str, &'static str)>,
     pub(super) columns: &'static [ObjectColumn],
 }
 
-/// One figure of an object.
+/// Figure of an object.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ObjectColumn {
     pub(super) name: &'static str,
     sql: &'static str,
-    /// True if it is a state and not a counter.
+    /// True for a state, false for a counter.
     pub(super) is_state: bool,
-    /// True if the objects are sorted by it.
+    /// True if objects are sorted by the figure.
     pub(super) weighs: bool,
 }
 
@@ -45,7 +45,7 @@ impl ObjectColumn {
         }
     }
 
-    /// A counter by which the objects are sorted.
+    /// Creates a counter by which the objects are sorted.
     pub(super) const fn work(name: &'static str, sql: &'static str) -> Self {
         Self {
             weighs: true,
@@ -75,7 +75,7 @@ impl ObjectKind {
         )
     }
 
-    /// Returns why nothing is counted; `None` if it is counted.
+    /// Returns the reason for which nothing is counted; `None` if it is.
     pub(super) async fn off(&self, client: &Client) -> Result<Option<String>, String> {
         let Some((setting, off)) = self.needs else {
             return Ok(None);
@@ -102,7 +102,7 @@ pub(super) const KINDS: [ObjectKind; 3] = [
             ObjectColumn::count("seq_scan", "t.seq_scan"),
             ObjectColumn::work("seq_tup_read", "t.seq_tup_read"),
             ObjectColumn::work("idx_scan", "t.idx_scan"),
-            // Entries of all indexes of the table, index-only scans included.
+            // Entries read from all indexes of the table, including index-only scans.
             ObjectColumn::count(
                 "idx_entries_read",
                 "(SELECT sum(x.idx_tup_read) FROM pg_stat_user_indexes x WHERE x.relid = t.relid)",
@@ -125,7 +125,7 @@ pub(super) const KINDS: [ObjectKind; 3] = [
                 "toast_blocks",
                 "i.toast_blks_read + i.toast_blks_hit + i.tidx_blks_read + i.tidx_blks_hit",
             ),
-            // As estimated by the last VACUUM or ANALYZE; 0 where there was none.
+            // Estimate of the last VACUUM or ANALYZE; 0 if there was none.
             ObjectColumn::state("pages", "nullif(c.relpages, 0)"),
             ObjectColumn::state("rows_estimated", "nullif(c.reltuples, -1)"),
             ObjectColumn::state(

@@ -1,5 +1,5 @@
-//! Counters of the database's tables and functions and of the server's small caches, over a step;
-//! and of the tables that were touched, the triggers and the foreign keys that lack an index.
+//! Counters of the database's tables and functions and of the server's small caches, over a step.
+//! For tables with activity, also triggers, and foreign keys without an index.
 
 mod dependents;
 mod kinds;
@@ -9,33 +9,34 @@ use std::collections::BTreeMap;
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::Row;
 
-use crate::failure::from_postgres;
+use crate::failure::message;
 use crate::server::client::Client;
 use crate::server::foreign_text::text;
 use kinds::{KINDS, ObjectColumn, ObjectKind};
 
-/// Objects of a kind beyond which their counters are not read: that would take seconds.
+/// Largest number of objects of a kind; the counters of more are not read, because that would take
+/// seconds.
 const MOST_OBJECTS: i64 = 5_000;
-/// Most rows of a table of the evidence.
+/// Largest number of rows in a table of the evidence.
 const MOST_ROWS: usize = 20;
 
-/// Counters of all kinds at one instant, or the reason for a missing one.
+/// Counters of all kinds at one instant, or the reason for which they are missing.
 #[derive(Debug, Clone)]
 pub(crate) struct Objects(BTreeMap<&'static str, Result<KindCounters, String>>);
 
-/// Counters of the objects of one kind, by the server's number for them.
+/// Counters of the objects of one kind, by object id.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct KindCounters(BTreeMap<i64, ObjectCounters>);
 
 #[derive(Debug, Clone, PartialEq)]
 struct ObjectCounters {
     name: String,
-    /// Values in the order of the kind's columns; `None` = the server has none.
+    /// Values in the order of the kind's columns; `None` where the server has none.
     values: Vec<Option<f64>>,
 }
 
 impl Objects {
-    /// Reads all kinds; one that cannot be read is recorded with the reason.
+    /// Reads all kinds. One that cannot be read is recorded with the reason.
     pub(crate) async fn read(client: &Client) -> Self {
         let mut all = BTreeMap::new();
         for kind in &KINDS {
@@ -92,8 +93,8 @@ impl KindCounters {
         Ok(Self(counted.map_err(message)?))
     }
 
-    /// Returns the objects whose counters grew, most first, as many as a table holds. Counters that
-    /// were reset meanwhile are left out.
+    /// Returns the objects whose counters grew, in descending order of work, at most one table
+    /// full. Counters that were reset meanwhile are left out.
     fn since(&self, before: &Self, kind: &ObjectKind) -> Vec<(i64, ObjectCounters)> {
         let mut grown: Vec<(i64, ObjectCounters)> = Vec::new();
         for (id, now) in &self.0 {
@@ -146,11 +147,6 @@ impl ObjectCounters {
         }
         row
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // For map_err.
-fn message(error: tokio_postgres::Error) -> String {
-    from_postgres(&error).to_string()
 }
 
 #[cfg(test)]

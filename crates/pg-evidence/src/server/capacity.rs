@@ -1,16 +1,17 @@
-//! Free connections of the server, read before each step: a pool that does not fit fails
-//! differently in each driver, and would lock others out of the user's server.
+//! Free connections of the server, read before each step. A pool that exceeds them fails
+//! differently in each driver, and would lock other users out of the server.
 
 use tokio_postgres::Error;
 
 use crate::server::client::Client;
 
-/// Connections that a run needs beside those under test: evidence and clean-up.
+/// Number of connections that a run needs besides those under test, for evidence and clean-up.
 const OURS: i64 = 2;
 
-/// Reserved connections matter only for roles without access to them, and so do the limits of role
-/// and database. The `backend_type` of other roles' sessions may be hidden; sessions with a
-/// database then count, parallel workers included, which may overestimate.
+/// Query of limits and connections. Reserved connections matter only for roles without access to
+/// them, and so do the limits of role and database. If the `backend_type` of other roles' sessions
+/// is hidden, all sessions with a database count, including parallel workers, so the result may be
+/// too high.
 const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
         SELECT usesysid, datid FROM pg_stat_activity
          WHERE NOT coalesce(starts_with(application_name, $1), false)
@@ -27,29 +28,30 @@ const QUERY: &str = "WITH /* plimsoll evidence */ others AS (
       FROM pg_roles r, pg_database d
      WHERE r.rolname = session_user AND d.datname = current_database()";
 
-/// Connections that a server has left.
+/// Connection limits of a server, and the connections in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// `max_connections`.
+    /// Setting `max_connections`.
     pub(crate) limit: i64,
-    /// Connections reserved for superusers and `pg_use_reserved_connections`.
+    /// Number of connections reserved for superusers and `pg_use_reserved_connections`.
     pub(crate) reserved: i64,
-    /// True if this role may use the reserve and is bound by no limit of role or database.
+    /// True if this role may use reserved connections, and no limit of role or database applies to
+    /// it.
     pub(crate) superuser: bool,
-    /// Connections of others.
+    /// Number of connections of others.
     pub(crate) used: i64,
-    /// The role's limit and the connections of others by it.
+    /// Limit of the role, and connections of others with this role.
     pub(crate) role: ConnectionLimit,
-    /// The database's limit and the connections of others to it.
+    /// Limit of the database, and connections of others to this database.
     pub(crate) database: ConnectionLimit,
 }
 
-/// A limit within the server's.
+/// Limit below that of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionLimit {
-    /// Negative = none.
+    /// Limit; negative for none.
     pub(crate) limit: i64,
-    /// Connections of others that count.
+    /// Number of connections of others that count towards the limit.
     pub(crate) used: i64,
 }
 
@@ -72,8 +74,8 @@ impl Capacity {
         })
     }
 
-    /// Returns why `wanted` connections do not fit; `None` if they fit. `bound` is the share of
-    /// `max_connections`, 0..1, that may be in use on a server with other users.
+    /// Returns the reason for which `wanted` connections do not fit; `None` if they fit. `bound` is
+    /// the share of `max_connections`, 0..1, that may be in use on a server with other users.
     pub fn refusal(&self, wanted: u64, bound: Option<f64>) -> Option<String> {
         let Self { limit, used, .. } = *self;
         let reserved = if self.superuser { 0 } else { self.reserved };

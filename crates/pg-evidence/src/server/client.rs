@@ -1,6 +1,6 @@
-//! Connection for queries and set-up beside the load. Each query is complete before the next one and
-//! leaves nothing behind on the session: no named statement, no setting. A pooler in transaction
-//! mode may therefore run each on another session.
+//! Connection for queries and set-up beside the load. Each query is complete before the next one,
+//! and leaves nothing on the session: no named statement, no setting. A pooler in transaction mode
+//! may therefore run each query on a different session.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,21 +11,22 @@ use tokio_postgres::{Config, Error, Row, SimpleQueryMessage};
 
 use pg_connect::{Address, ConnectError, RustlsConnector};
 
-/// Begins a transaction and disables all time-outs within it. `transaction_timeout` exists from
-/// version 17 on.
+/// Statements that begin a transaction and disable all time-outs within it. `transaction_timeout`
+/// exists since version 17.
 pub const BEGIN_WITHOUT_TIMEOUTS: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SELECT /* plimsoll */ set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'";
-/// Number of tries: a very short time-out may strike before it is disabled.
+/// Number of attempts to begin such a transaction: a very short time-out may expire before it is
+/// disabled.
 pub const BEGIN_TRIES: usize = 10;
 
-/// Query of version and cipher of the connection's TLS.
+/// Query of the connection's TLS version and cipher.
 const TLS_IN_USE: &str = "SELECT /* plimsoll */ version || ' ' || cipher FROM pg_stat_ssl
     WHERE pid = pg_backend_pid() AND ssl";
 
-/// Value of a query, with the type as which it is sent.
+/// Value of a query's parameter, together with its PostgreSQL type.
 pub trait QueryValue: ToSql + Sync {
-    /// Returns the type as which it is sent.
+    /// Returns the PostgreSQL type as which the value is sent.
     fn postgres_type(&self) -> Type;
 }
 
@@ -52,25 +53,25 @@ pub struct Client {
     inner: tokio_postgres::Client,
     /// Settings for a second connection to the same server.
     settings: (Config, RustlsConnector),
-    /// True if the role has a statement time-out, which must not strike them.
+    /// True if the role has a statement time-out, which must not cancel these queries.
     timed: bool,
-    /// True if a transaction was begun and its end was not seen.
+    /// True if a transaction was begun and its end was not confirmed.
     open: AtomicBool,
 }
 
 impl Client {
-    /// Connects to `address` as `application`.
+    /// Connects to `address` with the application name `application`.
     ///
     /// # Errors
-    /// Fails with the error of the last server that was tried, or of a pooler that has no session
-    /// to give.
+    /// Fails with the error of the last server that was tried, or of a pooler that has no free
+    /// session.
     pub async fn open(address: &Address, application: &str) -> Result<Self, ConnectError> {
         let inner = address.connect(application).await?;
         let settings = (address.config(application), address.tls());
         Ok(Self::wrap(inner, settings).await?)
     }
 
-    /// Wraps a connection on which nothing was asked yet.
+    /// Wraps a new connection, and reads its statement time-out.
     async fn wrap(
         inner: tokio_postgres::Client,
         settings: (Config, RustlsConnector),
@@ -98,8 +99,8 @@ impl Client {
         (&self.settings.0, &self.settings.1)
     }
 
-    /// Returns version and cipher of the TLS on this connection, or `none`. Behind a pooler this is
-    /// the pooler's own connection to the server.
+    /// Returns TLS version and cipher of this connection, or `none`. Behind a pooler they are those
+    /// of the pooler's own connection to the server.
     ///
     /// # Errors
     /// Fails with the server's error.
@@ -113,7 +114,7 @@ impl Client {
         self.inner.is_closed()
     }
 
-    /// Executes the query `sql`; a statement time-out of the role does not strike it.
+    /// Executes the query `sql`. A statement time-out of the role does not apply.
     ///
     /// # Errors
     /// Fails with the server's error.
@@ -130,19 +131,19 @@ impl Client {
         self.end(asked).await
     }
 
-    /// Returns the first row of the query `sql`, which must give one.
+    /// Executes the query `sql` and returns its first row.
     ///
     /// # Errors
-    /// Fails with the server's error.
+    /// Fails with the server's error, and if there is no row.
     pub async fn query_one(&self, sql: &str, values: &[&dyn QueryValue]) -> Result<Row, Error> {
         match self.query_opt(sql, values).await? {
             Some(row) => Ok(row),
-            // The driver creates the error of a missing row.
+            // Lets the driver create the error of a missing row.
             None => self.inner.query_typed_one("SELECT WHERE false", &[]).await,
         }
     }
 
-    /// Returns the first row of the query `sql`, if it gives one.
+    /// Executes the query `sql` and returns its first row; `None` if there is none.
     ///
     /// # Errors
     /// Fails with the server's error.
@@ -154,7 +155,7 @@ impl Client {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    /// Runs `sql` by the simple query protocol.
+    /// Executes `sql` by the simple query protocol.
     ///
     /// # Errors
     /// Fails with the server's error.
@@ -162,7 +163,7 @@ impl Client {
         self.inner.batch_execute(sql).await
     }
 
-    /// Runs the statements of `sql` in a transaction, without any time-outs but those that the
+    /// Executes the statements of `sql` in a transaction, without any time-outs but those that the
     /// statements `settings` set.
     ///
     /// # Errors
@@ -177,7 +178,7 @@ impl Client {
     async fn begin(&self, settings: &str) -> Result<(), Error> {
         let mut tries = 0;
         loop {
-            // A transaction that was abandoned halfway is still open.
+            // A transaction whose future was dropped is still open.
             if self.open.swap(true, Ordering::Relaxed) {
                 self.inner.batch_execute("ROLLBACK").await?;
             }
@@ -194,8 +195,8 @@ impl Client {
         }
     }
 
-    /// Ends the transaction that [`Client::begin`] began: commits if `done` is a success, else rolls
-    /// back and returns its error.
+    /// Ends the transaction that [`Client::begin`] began. Commits if `done` is a success, else
+    /// rolls back and returns the error in `done`.
     async fn end<T>(&self, done: Result<T, Error>) -> Result<T, Error> {
         let how = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = self.inner.batch_execute(how).await;

@@ -17,13 +17,15 @@ use crate::statements::StatementCounters;
 use pg_connect::Address;
 use pg_connect::ConnectError;
 
-/// Time between two samples in milliseconds, drawn at random: a fixed interval could synchronize
-/// with a periodic load.
+/// Time between two samples in milliseconds, drawn at random, because a fixed interval could
+/// synchronize with a periodic load.
 const SAMPLED_EVERY_MS: std::ops::RangeInclusive<u64> = 50..=100;
-/// Checks for the step's own connections to be gone.
+/// Number of checks whether the step's own connections have ended, and the pause between two
+/// checks.
 const LEAVING_LOOKS: usize = 30;
 const LEAVING_LOOK: Duration = Duration::from_millis(10);
-/// Time to wait until version 14, whose counters come from a file that may be half a second old.
+/// Wait before the counters are read up to version 14, whose counters come from a file that may be
+/// half a second old.
 const SETTLING: Duration = Duration::from_millis(600);
 const FIRST_WITHOUT_FILE: i32 = 150_000;
 
@@ -69,8 +71,8 @@ impl EvidenceConnection {
         }
     }
 
-    /// Reads the counters once the step's backends have exited, and writes the differences into
-    /// `evidence`.
+    /// Waits until the step's backends have exited, reads the counters, and writes the differences
+    /// into `evidence`.
     pub(crate) async fn report_after(
         &self,
         scope: &Scope,
@@ -85,7 +87,7 @@ impl EvidenceConnection {
         }
         let counters = Counters::read(&self.client, self.version).await;
         if self.client.is_closed() {
-            // Another statement returns the reason.
+            // If the connection is lost, this statement returns the reason.
             self.client.batch_execute("").await?;
         }
         counters.report_since(&before.counters, evidence);
@@ -120,8 +122,8 @@ impl EvidenceConnection {
     }
 }
 
-/// Samples the sessions in `scope` after a random interval, or after `pause` if that is longer;
-/// never returns without a connection.
+/// Samples the sessions in `scope` after a random interval, or after `pause` if that is longer.
+/// Never returns without a connection.
 pub(crate) async fn sample(
     connection: Option<&EvidenceConnection>,
     scope: &Scope,

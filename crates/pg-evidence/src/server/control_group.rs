@@ -1,9 +1,9 @@
-//! CPU quota of the server's control group, and the number of times that it held the server back.
+//! CPU quota of the server's control group, and how often the quota throttled the server.
 
 use bench_report::ServerEvidence;
 use host_metrics::source::cgroup::QuotaUse;
 
-/// Counters of the nearest group with a quota; zero where there is none in sight.
+/// Counters of the nearest group with a quota; zero if there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct ServerThrottling {
     periods: f64,
@@ -24,7 +24,7 @@ impl From<Option<QuotaUse>> for ServerThrottling {
 }
 
 impl ServerThrottling {
-    /// Writes what was counted since `before` into `evidence`.
+    /// Writes the growth since `before` into `evidence`.
     pub(crate) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
         let mut grown = |name: &str, now: f64, then: f64| {
             evidence.figure(format!("server.cgroup.{name}"), (now - then).max(0.0));

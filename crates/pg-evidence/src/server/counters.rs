@@ -1,5 +1,5 @@
 //! Cumulative counters of the server, read before a step's connections open and after they have
-//! closed: a backend reports its counts at most once a second, and always when it exits.
+//! closed. A backend reports its counts at most once a second, and always when it exits.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// Reads every view that a server of this version has; a view that cannot be read is recorded
+    /// Reads every view that a server of this version has. A view that cannot be read is recorded
     /// with the reason.
     pub(crate) async fn read(client: &Client, version: i32) -> Self {
         let mut counters = Self {
@@ -79,7 +79,7 @@ impl Counters {
     }
 
     /// Writes the differences since `before` into `evidence`. `deltas.span_s` is the time between
-    /// both, in seconds: the whole step, its warm-up included.
+    /// the two readings in seconds: the whole step, including its warm-up.
     pub(crate) fn report_since(&self, before: &Self, evidence: &mut ServerEvidence) {
         evidence.figure(
             "deltas.span_s",
@@ -106,13 +106,13 @@ impl Counters {
             figure("database.blocks_read"),
         );
         if let (Some(hit), Some(read)) = (hit, read) {
-            // Not finite where no block was asked for, and then absent.
+            // If no block was requested, this is not finite and is left out.
             evidence.figure("database.cache_hit_ratio", hit / (hit + read));
         }
     }
 }
 
-/// Returns the SQL of a counter, NULL where the server does not measure it.
+/// Returns the SQL of a counter, NULL if the server does not measure it.
 fn column(counter: &Counter) -> String {
     let Counter { sql, needs, .. } = counter;
     match needs {
@@ -124,7 +124,8 @@ fn column(counter: &Counter) -> String {
 }
 
 impl StatisticsView {
-    /// Returns true if a server of this version reports in this view what `missing` is about.
+    /// Returns true if a server of this version reports in this view the counters that `missing`
+    /// would have.
     fn tells_of(&self, missing: &StatisticsView, version: i32) -> bool {
         let about = |c: &Counter| c.is_in(version) && c.name.starts_with(missing.name);
         self.name != missing.name

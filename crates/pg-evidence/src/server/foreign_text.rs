@@ -1,4 +1,4 @@
-//! Text of other sessions, which may be in the encoding of another database.
+//! Text of other sessions, which may have the encoding of another database.
 
 use std::error::Error;
 
@@ -18,12 +18,12 @@ impl<'a> FromSql<'a> for Foreign {
     }
 }
 
-/// Reads a column that may be NULL.
+/// Reads column `at`, which may be NULL.
 pub(crate) fn optional(row: &Row, at: usize) -> Result<Option<String>, tokio_postgres::Error> {
     Ok(row.try_get::<_, Option<Foreign>>(at)?.map(|text| text.0))
 }
 
-/// Reads a column; NULL is empty.
+/// Reads column `at`; NULL becomes an empty text.
 pub(crate) fn text(row: &Row, at: usize) -> Result<String, tokio_postgres::Error> {
     Ok(optional(row, at)?.unwrap_or_default())
 }

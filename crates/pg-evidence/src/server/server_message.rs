@@ -1,29 +1,29 @@
-//! The server's error message, from any driver, with data of rows masked.
+//! Error message of the server, from any driver, in which data of rows are masked.
 
 use std::borrow::Cow;
 
 use load_engine::Failure;
 use tokio_postgres::error::DbError;
 
-/// Replacement of data from a row.
+/// Text that replaces data of a row.
 const MASK: &str = "…";
 
 /// Codes whose messages quote a value that may come from a row or a parameter: invalid text of a
 /// type, value out of range, invalid date.
 const QUOTING: [&str; 6] = ["22P02", "22003", "22007", "22008", "22018", "22P03"];
 
-/// Fields of an `ErrorResponse` that help people.
+/// Fields of an `ErrorResponse` that are of use to people.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ServerMessage<'a> {
-    /// SQLSTATE.
+    /// SQLSTATE, five characters.
     pub code: &'a str,
-    /// Message.
+    /// Primary message.
     pub message: &'a str,
-    /// Detail.
+    /// Further detail.
     pub detail: Option<&'a str>,
-    /// Hint.
+    /// Hint what to do.
     pub hint: Option<&'a str>,
-    /// Place in a function or in data that was read.
+    /// Position in a function, or in data that was read.
     pub context: Option<&'a str>,
 }
 
@@ -40,8 +40,8 @@ impl<'a> From<&'a DbError> for ServerMessage<'a> {
 }
 
 impl<'a> ServerMessage<'a> {
-    /// Returns the failure, whose message ends with `explanation`. Class 28 is `auth`, every other
-    /// code stands for itself.
+    /// Returns the failure, whose message ends with `explanation`. Its kind is `auth` for codes of
+    /// class 28, else `sqlstate.` and the code.
     pub fn failure(self, explanation: &str) -> Failure {
         let kind: Cow<'static, str> = if self.code.starts_with("28") {
             "auth".into()
@@ -52,13 +52,13 @@ impl<'a> ServerMessage<'a> {
         self.complete(Failure::new(kind, &format!("{message}{explanation}")))
     }
 
-    /// Returns the message with a quoted value masked.
+    /// Returns the message, with a quoted value masked.
     fn message(&self) -> Cow<'a, str> {
         if !QUOTING.contains(&self.code) {
             return self.message.into();
         }
         let quoted = self.message.find('"').zip(self.message.rfind('"'));
-        // In `for enum "mood": "x"` the text before the colon is a name.
+        // In `for enum "mood": "x"` the quoted text before the colon is a name and no value.
         let start = self
             .message
             .find(": \"")
@@ -94,9 +94,9 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// Masks the values of `Key (id)=(7)`, `Failing row contains (7, x)` and `Token "x"`; names of
-/// columns, tables and constraints stay. A value may hold parentheses of its own, so everything up
-/// to the last one that can end it is masked.
+/// Masks the values in `Key (id)=(7)`, `Failing row contains (7, x)` and `Token "x"`. Names of
+/// columns, tables and constraints stay. A value may contain parentheses, so everything up to the
+/// last possible end of the value is masked.
 fn without_data(detail: &str) -> String {
     if let Some((before, _)) = detail.split_once("row contains (") {
         return format!("{before}row contains ({MASK}).");
@@ -121,8 +121,8 @@ fn without_data(detail: &str) -> String {
     }
 }
 
-/// Returns the place that a context names, without the data or parameters that it quotes, and
-/// without literals of a quoted statement.
+/// Returns the place that a context names, without data, parameters, or literals of a quoted
+/// statement.
 fn place(context: &str) -> String {
     if let Some((before, statement)) = context.split_once("SQL statement \"") {
         let fingerprint = crate::fingerprint::fingerprint(statement.trim_end_matches('"'));

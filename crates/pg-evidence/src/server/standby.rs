@@ -3,7 +3,7 @@
 
 use bench_report::ServerEvidence;
 
-use crate::failure::from_postgres;
+use crate::failure::message;
 use crate::server::client::Client;
 
 const REPLICATION: &str = "SELECT /* plimsoll evidence */
@@ -15,7 +15,7 @@ const REPLICATION: &str = "SELECT /* plimsoll evidence */
 const PREPARED: &str = "SELECT /* plimsoll evidence */ count(*)::float8,
            max(extract(epoch FROM clock_timestamp() - prepared))::float8 FROM pg_prepared_xacts";
 
-/// Reads both into `evidence`.
+/// Writes figures of standbys and of prepared transactions into `evidence`.
 pub(crate) async fn report(client: &Client, evidence: &mut ServerEvidence) {
     if let Err(reason) = replication(client, evidence).await {
         evidence
@@ -48,7 +48,8 @@ async fn replication(client: &Client, evidence: &mut ServerEvidence) -> Result<(
     Ok(())
 }
 
-/// Reads prepared transactions, which have no session: their age counts beside those of sessions.
+/// Reads prepared transactions, which have no session. The oldest transaction of the server may be
+/// one of them.
 async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), String> {
     let row = client.query_one(PREPARED, &[]).await.map_err(message)?;
     evidence.figure("transactions.prepared", row.try_get(0).map_err(message)?);
@@ -58,9 +59,4 @@ async fn prepared(client: &Client, evidence: &mut ServerEvidence) -> Result<(), 
         evidence.figure("transactions.oldest_age_s", oldest.max(seen.unwrap_or(0.0)));
     }
     Ok(())
-}
-
-#[allow(clippy::needless_pass_by_value)] // For map_err.
-fn message(error: tokio_postgres::Error) -> String {
-    from_postgres(&error).to_string()
 }

@@ -1,31 +1,31 @@
 //! Statistics views by server version, with their counters and the counters' names in reports.
-//! Times are in nanoseconds, whatever the view has.
+//! Times are converted to nanoseconds.
 
 use std::ops::Range;
 
-/// One view, of which one row is read.
+/// Statistics view of which one row is read.
 #[derive(Debug)]
 pub(crate) struct StatisticsView {
-    /// Name under which it is reported as unavailable.
+    /// Name under which the view is reported if it is unavailable.
     pub(crate) name: &'static str,
     /// SQL of the relation and condition that select one row.
     pub(crate) source: &'static str,
-    /// Servers that have it, by `server_version_num`.
+    /// Versions of the server that have the view, by `server_version_num`.
     pub(crate) versions: Range<i32>,
-    /// Its counters.
+    /// Counters of the view.
     pub(crate) counters: &'static [Counter],
 }
 
-/// One counter, which only ever rises until it is reset.
+/// Counter, which rises until it is reset.
 #[derive(Debug)]
 pub(crate) struct Counter {
-    /// Its name in reports.
+    /// Name of the counter in reports.
     pub(crate) name: &'static str,
     /// SQL of the value.
     pub(crate) sql: &'static str,
-    /// Servers that have it.
+    /// Versions of the server that have the counter, by `server_version_num`.
     versions: Range<i32>,
-    /// Setting without which it stays 0, which is not a measurement.
+    /// Setting without which the value stays 0 although nothing was measured.
     pub(crate) needs: Option<&'static str>,
 }
 
@@ -41,7 +41,7 @@ const FROM_14_BEFORE_18: Range<i32> = 140_000..180_000;
 const IO_TIMED: Option<&str> = Some("track_io_timing");
 const WAL_TIMED: Option<&str> = Some("track_wal_io_timing");
 
-/// Sums a column of `pg_stat_io` over client backends, converted to another unit where one is
+/// Sums a column of `pg_stat_io` over client backends, and converts it to another unit if one is
 /// given.
 macro_rules! of_clients {
     ($column:literal $(, $unit:literal)?) => {
@@ -49,7 +49,7 @@ macro_rules! of_clients {
     };
 }
 
-/// Sums a column of `pg_stat_io` over WAL.
+/// Sums a column of `pg_stat_io` over WAL, and converts it to another unit if one is given.
 macro_rules! of_wal {
     ($column:literal $(, $unit:literal)?) => {
         concat!("sum(", $column, ") FILTER (WHERE object = 'wal')" $(, $unit)?)
@@ -79,7 +79,7 @@ const fn timed(
 }
 
 impl Counter {
-    /// Returns true if a server of this version has it.
+    /// Returns true if a server of this version has the counter.
     pub(crate) fn is_in(&self, version: i32) -> bool {
         self.versions.contains(&version)
     }
@@ -238,7 +238,7 @@ pub(crate) const VIEWS: [StatisticsView; 5] = [
                 "buffers_backend_fsync",
                 BEFORE_17,
             ),
-            // Until version 16 one view covered both processes.
+            // Up to version 16, one view covered both the checkpointer and the background writer.
             some("checkpointer.timed", "checkpoints_timed", BEFORE_17),
             some("checkpointer.requested", "checkpoints_req", BEFORE_17),
             some(

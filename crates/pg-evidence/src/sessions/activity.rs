@@ -1,5 +1,5 @@
-//! Sums over samples of sessions. Each sample stands for the time since the one before, so that a
-//! late one is not underweighted.
+//! Sums over samples of sessions. Each sample is weighted by the time since the one before, so that
+//! a late sample is not underweighted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,32 +11,32 @@ use crate::sessions::scope::Scope;
 use crate::sessions::session::{CLASSES, SessionGroup};
 use crate::sessions::session_seconds::SessionSeconds;
 
-/// Most rows of a table of the evidence.
+/// Largest number of rows in a table of the evidence.
 const MOST_ROWS: usize = 20;
-/// Most fingerprints of statements that are cached.
+/// Largest number of cached fingerprints of statements.
 const MOST_SHAPES: usize = 300;
 
-/// Sums over the samples of a step.
+/// Sums over the samples of a step. A session-second is one session in a state for one second.
 #[derive(Debug)]
 pub(crate) struct Activity {
     scope: Scope,
     samples: u64,
-    /// Time that the samples cover, in seconds.
+    /// Time covered by the samples, in seconds.
     seconds: f64,
-    /// Session-seconds by class.
+    /// Session-seconds by class of activity.
     classes: [f64; CLASSES.len()],
     /// Session-seconds by wait event.
     waits: SessionSeconds<String>,
     /// Session-seconds by fingerprint and wait event.
     statements: SessionSeconds<[String; 2]>,
     others: OtherBackends,
-    /// Session-seconds, and most sessions at once, by application and state.
+    /// Session-seconds, and the largest number of sessions in a sample, by application and state.
     connections: BTreeMap<(String, String), ConnectionUsage>,
     hidden: f64,
-    /// Session-seconds in which the server did not track what its sessions do.
+    /// Session-seconds in which the server did not track the activity of its sessions.
     untracked: f64,
     used_max: u64,
-    /// Age of the oldest transaction in scope, and of any client.
+    /// Age in seconds of the oldest transaction, in scope and of any client.
     oldest_s: f64,
     oldest_of_all_s: f64,
     fingerprints: HashMap<String, String>,
@@ -48,10 +48,10 @@ struct ConnectionUsage {
     most: u64,
 }
 
-/// Facts of one sample that decide about the next.
+/// Facts of one sample, needed at once.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SampleFacts {
-    /// Client connections of the server, this tool's included.
+    /// Number of client connections of the server, including that of this tool.
     pub(crate) used: u64,
     /// True if any session in scope waits for a lock.
     pub(crate) lock_wait: bool,
@@ -78,14 +78,14 @@ impl Activity {
         }
     }
 
-    /// Returns the number of samples added.
+    /// Returns the number of samples.
     pub(crate) fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// Adds one sample, which stands for `seconds`.
+    /// Adds one sample, weighted by `seconds`.
     pub(crate) fn add(&mut self, look: &[SessionGroup], seconds: f64) -> SampleFacts {
-        // The sampling connection counts too.
+        // The connection that takes the sample counts too.
         let mut facts = SampleFacts {
             used: 1,
             lock_wait: false,
@@ -141,7 +141,7 @@ impl Activity {
         }
     }
 
-    /// Returns the fingerprint of a statement, from the cache where it can.
+    /// Returns the fingerprint of a statement, from the cache if possible.
     fn fingerprint(&mut self, statement: &str) -> String {
         if let Some(known) = self.fingerprints.get(statement) {
             return known.clone();
@@ -168,8 +168,8 @@ impl Activity {
         self.others.report(self.seconds, evidence);
         if self.hidden > 0.0 {
             missing(evidence, &self.reason_of_hidden());
-            // Of other applications partial figures are useful; of the load itself none may be
-            // missing.
+            // Some figures of other applications are useful even without the hidden ones; those of
+            // the load itself must be complete.
             if matches!(self.scope, Scope::Application(_)) {
                 return;
             }
@@ -225,7 +225,7 @@ impl Activity {
 }
 
 fn missing(evidence: &mut ServerEvidence, reason: &str) {
-    // A reason noted earlier, such as a lost connection, is the better one.
+    // Keeps an earlier reason, such as a lost connection, which explains more.
     let entry = evidence.unavailable.entry("sessions".to_owned());
     entry.or_insert_with(|| reason.to_owned());
 }
@@ -241,7 +241,7 @@ mod tests {
 
     type Doing<'a> = (&'a str, Option<(&'a str, &'a str)>, u64, &'a str);
 
-    /// One look at sessions of the load.
+    /// Groups of the load's sessions in one sample, from (state, wait event, count, statement).
     fn sessions(of: &[Doing<'_>]) -> Vec<SessionGroup> {
         let group = |&(state, event, count, statement): &Doing<'_>| SessionGroup {
             application: "load".to_owned(),
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn a_sample_counts_for_the_time_that_it_stands_for() {
         let mut activity = load();
-        // Four sessions on a CPU for a tenth of a second, two for the other nine tenths.
+        // Four sessions run on a CPU for a tenth of a second, two for the other nine tenths.
         activity.add(&sessions(&[("active", None, 4, "")]), 0.1);
         let idle = ("idle", Some(("Client", "ClientRead")), 10, "");
         let locked = ("active", Some(("Lock", "tuple")), 1, "");

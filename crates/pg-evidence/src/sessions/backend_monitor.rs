@@ -1,4 +1,4 @@
-//! Monitor of a pool's backends: which exist, since when, and which are gone.
+//! Monitor of a pool's sessions on the server: which exist, since when, and which have ended.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,25 +16,26 @@ use pg_connect::Address;
 use pg_connect::ConnectError;
 
 const COUNTED_EVERY: Duration = Duration::from_millis(40);
-/// Time-out of one sample, connecting included.
+/// Longest time for one sample, including connecting.
 const LOOK_BOUND: Duration = Duration::from_secs(2);
-/// Process numbers are reused, so the start time identifies a session too.
+/// Query of the sessions. Process ids are reused, so the start time is part of a session's
+/// identity.
 const QUERY: &str = "
     SELECT /* plimsoll */ pid, extract(epoch FROM backend_start)::float8,
            extract(epoch FROM clock_timestamp() - state_change)::float8
       FROM pg_stat_activity WHERE application_name = $1";
 
-/// Session that should not exist any more.
+/// Session that should no longer exist.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Leaked {
     /// Process id on the server.
     pub pid: i32,
-    /// Time for which it has been idle, in seconds.
+    /// Time for which the session has been idle, in seconds.
     pub idle_s: f64,
 }
 
-/// Counts the sessions of one application, on its own connection, and reconnects after the server
-/// restarts.
+/// Counter of the sessions of one application. It has its own connection, and reconnects after the
+/// server restarts.
 #[derive(Debug)]
 pub(crate) struct BackendMonitor {
     address: Address,
@@ -49,10 +50,10 @@ async fn connect(address: &Address, application: &str) -> Result<Client, Connect
 }
 
 impl BackendMonitor {
-    /// Connects; `away` is set while the server is unreachable.
+    /// Connects to the server. Sets `away` while the server is unreachable.
     ///
     /// # Errors
-    /// Fails when the server cannot be reached.
+    /// Fails if the server cannot be reached.
     pub(crate) async fn open(
         address: &Address,
         application: &str,
@@ -68,8 +69,7 @@ impl BackendMonitor {
         })
     }
 
-    /// Returns the sessions and for how long each has been idle, in seconds, or the error of the
-    /// server.
+    /// Returns the sessions, each with its idle time in seconds, or the server's error.
     async fn look(&mut self) -> Result<BTreeMap<SessionKey, f64>, Failure> {
         let looking = async {
             let client = match &mut self.client {
@@ -102,7 +102,7 @@ impl BackendMonitor {
         }
     }
 
-    /// Takes samples until it is dropped.
+    /// Takes samples until the future is dropped.
     pub(crate) async fn keep_counting(&mut self) {
         loop {
             self.count().await;
@@ -115,7 +115,7 @@ impl BackendMonitor {
         self.session_tracker.take(monotonic_ns())
     }
 
-    /// Returns the sessions that exist now; `None` where the server does not answer.
+    /// Returns the sessions that exist now; `None` if the server does not answer.
     pub(crate) async fn left(&mut self) -> Option<Vec<Leaked>> {
         let left = self.look().await.ok()?.into_iter();
         Some(
@@ -132,7 +132,7 @@ async fn ask(
     let rows = client.query(QUERY, &[&application]).await?;
     let read = rows.iter().map(|row| {
         let started_s: f64 = row.try_get(1)?;
-        // The state of a starting session is not known yet.
+        // While a session starts, its state is unknown.
         let idle_s: Option<f64> = row.try_get(2)?;
         let session = (row.try_get(0)?, (started_s * 1e6) as u64);
         Ok((session, idle_s.unwrap_or(0.0)))

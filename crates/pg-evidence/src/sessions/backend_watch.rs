@@ -1,4 +1,4 @@
-//! Thread on which a pool's backends are counted while a traced run goes on.
+//! Thread that counts the sessions of a pool during a traced run.
 
 use std::io;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use tokio::sync::oneshot;
 use super::backend_monitor::{BackendMonitor, Leaked};
 use super::session_tracker::SessionChanges;
 
-/// Longest wait for the first connection; longer than its own time-out.
+/// Longest wait for the first connection; longer than the connection's own time-out.
 const OPENING_BOUND: Duration = Duration::from_mins(1);
-/// Longest wait for the counts of a run, and after a signal.
+/// Longest waits for the counts of a run: in total, and after a signal.
 const ANSWER_LIMITS: WaitLimits = WaitLimits {
     timeout: Duration::from_secs(4),
     after_cancel: Duration::from_millis(150),
 };
 
-/// Counts the backends of one application on a thread of its own, which ends when this is dropped.
+/// Counter of one application's sessions on its own thread. Dropping it ends the thread.
 #[derive(Debug)]
 pub(crate) struct BackendWatch {
     commands: UnboundedSender<WatchCommand>,
@@ -34,20 +34,20 @@ pub(crate) struct BackendWatch {
 /// Command to the thread.
 #[derive(Debug)]
 enum WatchCommand {
-    /// A segment ends: the changes until here belong to it.
+    /// A segment ends: the changes so far belong to it.
     SegmentEnds,
-    /// Takes the changes of all segments.
+    /// Return the changes of all segments.
     Changes(SyncSender<Vec<SessionChanges>>),
-    /// Takes the sessions that exist now; `None` where the server does not answer.
+    /// Return the sessions that exist now; `None` if the server does not answer.
     SessionsLeft(oneshot::Sender<Option<Vec<Leaked>>>),
 }
 
 impl BackendWatch {
-    /// Connects to `address` and counts the sessions of `application`; `None` when a signal comes.
+    /// Connects to `address` and counts the sessions of `application`. `None` if a signal came.
     ///
     /// # Errors
-    /// Fails when the system gives no thread, and with a [`Failure`] inside when the server cannot be
-    /// reached.
+    /// Fails if the operating system cannot create a thread. The inner result fails if the server
+    /// cannot be reached.
     pub(crate) fn start(
         address: &Address,
         application: &str,
@@ -64,7 +64,7 @@ impl BackendWatch {
             .spawn(move || {
                 let opening = BackendMonitor::open(&address, &application, shared);
                 match runtime.block_on(opening) {
-                    // Nobody may be waiting any more.
+                    // The receiver may be dropped by now.
                     Err(failure) => drop(opened.send(Err(failure))),
                     Ok(monitor) => {
                         let _ = opened.send(Ok(()));
@@ -82,7 +82,7 @@ impl BackendWatch {
         Ok(Some(opened.map(|()| Self { commands, away })))
     }
 
-    /// Returns true while the server is away, as in a restart.
+    /// Returns true while the server is away, for example during a restart.
     pub(crate) fn is_away(&self) -> bool {
         self.away.load(Ordering::Relaxed)
     }
@@ -92,7 +92,7 @@ impl BackendWatch {
         let _ = self.commands.send(WatchCommand::SegmentEnds);
     }
 
-    /// Returns the changes of each segment; none where they do not come in time.
+    /// Returns the changes of each segment; empty if they do not arrive in time.
     pub(crate) fn changes(&self, cancel: &Cancel) -> Vec<SessionChanges> {
         let (reply, answer) = sync_channel(1);
         let _ = self.commands.send(WatchCommand::Changes(reply));
@@ -102,18 +102,18 @@ impl BackendWatch {
         }
     }
 
-    /// Returns the way to ask for the sessions that exist.
+    /// Returns a handle that reports the sessions that exist.
     pub(crate) fn sessions_left(&self) -> SessionsLeft {
         SessionsLeft(self.commands.clone())
     }
 }
 
-/// Asks for the sessions of the application that exist.
+/// Handle that reports the sessions of the application that exist.
 #[derive(Debug, Clone)]
 pub struct SessionsLeft(UnboundedSender<WatchCommand>);
 
 impl SessionsLeft {
-    /// Returns the sessions; `None` where the server does not answer.
+    /// Returns the sessions that exist now; `None` if the server does not answer.
     pub async fn ask(&self) -> Option<Vec<Leaked>> {
         let (reply, answer) = oneshot::channel();
         self.0.send(WatchCommand::SessionsLeft(reply)).ok()?;
@@ -121,7 +121,7 @@ impl SessionsLeft {
     }
 }
 
-/// Counts between the commands, until nobody can give one any more.
+/// Counts between commands, until all senders of commands are dropped.
 fn serve(
     runtime: &Runtime,
     mut monitor: BackendMonitor,

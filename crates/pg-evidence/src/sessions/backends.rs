@@ -12,7 +12,7 @@ use crate::sessions::session_seconds::SessionSeconds;
 pub(crate) struct OtherBackends {
     scope: Scope,
     name: String,
-    /// Session-seconds of the load's parallel workers by wait event.
+    /// Session-seconds of the load's parallel workers, by wait event.
     parallel: SessionSeconds<String>,
     /// Session-seconds by backend type, application and wait event.
     all: SessionSeconds<[String; 3]>,
@@ -20,7 +20,7 @@ pub(crate) struct OtherBackends {
 }
 
 impl OtherBackends {
-    /// Creates empty sums over all but the clients in `scope`, for the run `name`.
+    /// Creates empty sums over all processes except the clients in `scope`, for the run `name`.
     pub(crate) fn new(scope: Scope, name: &str) -> Self {
         Self {
             scope,
@@ -31,7 +31,7 @@ impl OtherBackends {
         }
     }
 
-    /// Adds a group that stands for `session_seconds`.
+    /// Adds a group of sessions, which counts for `session_seconds`.
     pub(crate) fn add(&mut self, group: &SessionGroup, session_seconds: f64) {
         let is_hidden = group.is_of_clients() && group.state.is_none();
         let Some(backend_type) = group.backend_type.as_ref().filter(|_| !is_hidden) else {

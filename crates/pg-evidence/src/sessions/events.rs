@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bench_report::ServerEvidence;
 
-/// Parts of the users' time and the types of wait events that they consist of.
+/// Parts of users' waiting time, with the types of wait events in each.
 const TYPES: [(&str, &[&str]); 4] = [
     ("lock", &["Lock"]),
     ("lwlock", &["LWLock"]),
@@ -14,11 +14,11 @@ const TYPES: [(&str, &[&str]); 4] = [
         &["IPC", "Timeout", "Activity", "BufferPin", "Extension"],
     ),
 ];
-/// Share of its class from which an event is named.
+/// Share of its class from which a wait event is named.
 const MOST: f64 = 0.5;
 
-/// Returns the wait event of most of `part`, as in `WALSync`, over `steps`; `None` where no
-/// single event prevails or the server names none.
+/// Returns the wait event, such as `WALSync`, that makes up most of `part` over `steps`. `None` if
+/// no event prevails, or if the server reports none.
 pub fn dominant_event<'a>(
     part: &str,
     steps: impl Iterator<Item = &'a ServerEvidence>,

@@ -1,5 +1,5 @@
-//! Statements and transactions that ran for long, by fingerprint. Where the server does not count
-//! statements, this is the only sign of slow ones.
+//! Statements and transactions that ran for a long time, by fingerprint. If the server does not
+//! count statements, this is the only sign of slow ones.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::server::foreign_text::text;
 
 /// Time between two samples.
 const EVERY: Duration = Duration::from_secs(1);
-/// Most statements of a table of the evidence.
+/// Largest number of statements in a table of the evidence.
 const MOST_ROWS: usize = 10;
 
 const QUERY: &str = "SELECT /* plimsoll evidence */ application_name, state, query,
@@ -49,7 +49,7 @@ impl LongRunning {
         client.query(QUERY, &[]).await
     }
 
-    /// Adds a sample; `None` = the server did not answer in time.
+    /// Adds a sample; `None` if the server did not answer in time.
     pub(crate) fn add(&mut self, seen: Option<Result<Vec<Row>, Error>>) {
         self.last = Some(Instant::now());
         self.unavailable = match seen.map(|seen| seen.and_then(|rows| self.note(&rows))) {
@@ -75,8 +75,8 @@ impl LongRunning {
         Ok(())
     }
 
-    /// Writes the longest into `evidence`. For a session idle in its transaction the statement is
-    /// its last one, and the time is how long it has been idle.
+    /// Writes the statements that ran longest into `evidence`. For a session that is idle in a
+    /// transaction, that is its last statement, with the time for which it has been idle.
     pub(crate) fn report(&self, evidence: &mut ServerEvidence) {
         if let Some(reason) = &self.unavailable {
             evidence

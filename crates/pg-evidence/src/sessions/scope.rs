@@ -1,11 +1,11 @@
-//! Sessions that the evidence is about, and their names in reports.
+//! Sessions that the evidence covers, and their names in reports.
 
-/// Sessions that the evidence is about.
+/// Sessions that the evidence covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// Sessions of the application with this name.
     Application(String),
-    /// Sessions of all clients, except this tool's.
+    /// Sessions of all clients, except those of this tool.
     Everyone,
 }
 
@@ -22,8 +22,8 @@ impl Scope {
         self.application() == Some(application)
     }
 
-    /// Returns the name of an application in the report of the run `name`: the load is `ours`,
-    /// further connections of this tool are `watch`.
+    /// Returns the name of an application in the report of the run `name`: `ours` for the load,
+    /// `watch` for other connections of this tool, else the application's own name.
     pub(crate) fn label(&self, application: &str, name: &str) -> String {
         let beside = application.strip_prefix(name);
         if self.is_load(application) {

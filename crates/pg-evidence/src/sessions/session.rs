@@ -1,6 +1,6 @@
-//! One sample of `pg_stat_activity`, as groups of sessions in the same state.
+//! Sample of `pg_stat_activity`, as groups of sessions in the same state.
 //!
-//! An active session without a wait event runs on a CPU or waits for one. A session with a hidden
+//! An active session without a wait event runs on a CPU or is ready to run. A session with a hidden
 //! state counts as unknown.
 
 use tokio_postgres::{Error, Row};
@@ -9,9 +9,10 @@ use crate::server::client::Client;
 use crate::server::foreign_text::{optional, text};
 use crate::sessions::scope::Scope;
 
-/// Calls the function under `pg_stat_activity`: planning the view's joins, which add the names of
-/// database and role, costs more than the sample. Processes in their main loop (`Activity`) are
-/// left out. `$1` is the application whose statements are wanted, NULL for all.
+/// Query of the session groups. It calls the function under `pg_stat_activity`, because planning
+/// the view's joins, which add the names of database and role, costs more than the sample.
+/// Processes in their main loop (`Activity`) are left out. `$1` is the application whose statements
+/// are wanted, NULL for all.
 const QUERY: &str = "SELECT /* plimsoll evidence */
            coalesce(backend_type, CASE WHEN datid IS NOT NULL THEN 'client backend' END),
            application_name, state, wait_event_type, wait_event,
@@ -32,7 +33,7 @@ pub(crate) const CLASSES: [&str; 8] = [
     "idle",
     "idle_in_transaction",
 ];
-/// Activity of a session that is idle in its transaction.
+/// State of a session that is idle in a transaction.
 const KEPT: &str = "idle in transaction";
 /// Index of `lock` in [`CLASSES`].
 const LOCK: usize = 1;
@@ -40,17 +41,18 @@ const LOCK: usize = 1;
 /// Sessions in the same state in one sample.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct SessionGroup {
-    /// `None` = a background process that this role may not see.
+    /// Type of the backends; `None` for a background process that this role may not see.
     pub(crate) backend_type: Option<String>,
     pub(crate) application: String,
-    /// `None` = hidden from this role, or of a background process.
+    /// State of the sessions; `None` if hidden from this role, or for a background process.
     pub(crate) state: Option<String>,
-    /// `None` = no wait.
+    /// Type and name of the wait event; `None` if the sessions do not wait.
     pub(crate) event: Option<(String, String)>,
-    /// The statement as it was sent, or the last one of a session idle in its transaction.
+    /// Current statement as it was sent, or the last one of a session that is idle in a
+    /// transaction.
     pub(crate) statement: Option<String>,
     pub(crate) count: u64,
-    /// Age of the oldest transaction among them.
+    /// Age of the group's oldest transaction, in seconds.
     pub(crate) oldest_s: f64,
 }
 
@@ -73,41 +75,41 @@ impl SessionGroup {
         })
     }
 
-    /// Returns true if these are client sessions.
+    /// Returns true if the group consists of client sessions.
     pub(crate) fn is_of_clients(&self) -> bool {
         self.backend_type.as_deref() == Some("client backend")
     }
 
-    /// Returns true if these are parallel workers.
+    /// Returns true if the group consists of parallel workers.
     pub(crate) fn is_of_workers(&self) -> bool {
         self.backend_type.as_deref() == Some("parallel worker")
     }
 
-    /// Returns true if they wait for their client's next request.
+    /// Returns true if the sessions wait for their client's next request.
     pub(crate) fn is_idle(&self) -> bool {
         self.state.as_deref() == Some("idle")
     }
 
-    /// Returns true if they are idle in a transaction.
+    /// Returns true if the sessions are idle in a transaction.
     fn is_idle_in_transaction(&self) -> bool {
         let state = self.state.as_deref().unwrap_or_default();
         state.starts_with(KEPT)
     }
 
-    /// Returns true if they wait for a lock.
+    /// Returns true if the sessions wait for a lock.
     pub(crate) fn waits_for_lock(&self) -> bool {
         self.class() == Some(LOCK)
     }
 
-    /// Returns the index into [`CLASSES`]; `None` = not known. A wait for the WAL write lock counts
-    /// as IO, since its holder waits for the disk.
+    /// Returns the index in [`CLASSES`]; `None` if unknown. A wait for the WAL write lock counts as
+    /// IO, because its holder waits for the disk.
     pub(crate) fn class(&self) -> Option<usize> {
         let event = self
             .event
             .as_ref()
             .map(|(of, name)| (of.as_str(), name.as_str()));
         let name = match (self.state.as_deref()?, event) {
-            // The server does not track what its sessions do.
+            // The server does not track the activity of its sessions.
             ("disabled", _) => return None,
             ("idle", _) => "idle",
             (state, _) if state.starts_with(KEPT) => "idle_in_transaction",
@@ -130,7 +132,7 @@ impl SessionGroup {
         }
     }
 
-    /// Returns the wait event as in `Lock.transactionid`; empty where there is none.
+    /// Returns the wait event, such as `Lock.transactionid`; empty if there is none.
     pub(crate) fn event_name(&self) -> String {
         let event = self.event.as_ref();
         event.map_or_else(String::new, |(of, name)| format!("{of}.{name}"))
@@ -141,7 +143,7 @@ impl SessionGroup {
 pub(crate) mod tests {
     use super::*;
 
-    /// Creates one client session in this state and wait.
+    /// Creates a group of one client session with this state and wait event.
     pub(crate) fn session(state: Option<&str>, event: Option<(&str, &str)>) -> SessionGroup {
         SessionGroup {
             backend_type: Some("client backend".to_owned()),

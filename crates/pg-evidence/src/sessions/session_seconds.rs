@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bench_report::EvidenceRow;
 
-/// Most rows of a table of the evidence.
+/// Largest number of rows in a table of the evidence.
 const MOST_ROWS: usize = 20;
 
 /// Session-seconds by the labels `K`.

@@ -1,12 +1,12 @@
-//! Tracker of sessions that open and close between two samples, with the time in which the server
-//! could not be queried.
+//! Tracker of sessions that open and close between two samples. It also records the time in which
+//! the server could not be queried.
 
 use std::collections::BTreeSet;
 
-/// Identity of a session: its process id and its start in microseconds.
+/// Identity of a session: its process id, and its start in microseconds since 1970.
 pub(crate) type SessionKey = (i32, u64);
 
-/// Tracks the sessions of the last sample.
+/// Tracker of the sessions in the last sample.
 #[derive(Debug)]
 pub(crate) struct SessionTracker {
     present: BTreeSet<SessionKey>,
@@ -15,9 +15,9 @@ pub(crate) struct SessionTracker {
     counted_ns: u64,
     /// True if the last sample failed.
     blind: bool,
-    /// Number of sessions closed at the last successful sample.
+    /// Number of sessions that had closed by the last successful sample.
     just_closed: u64,
-    /// Number of lost sessions that no new one has replaced yet.
+    /// Number of lost sessions that are not yet replaced by new ones.
     owed: u64,
     tally: SessionChanges,
 }
@@ -25,17 +25,18 @@ pub(crate) struct SessionTracker {
 /// Changes of sessions since the last call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SessionChanges {
-    /// Number of sessions opened.
+    /// Number of sessions that opened.
     pub opened: u64,
-    /// Number of sessions closed.
+    /// Number of sessions that closed.
     pub closed: u64,
-    /// Number of sessions now; `None` where the server cannot be queried.
+    /// Number of sessions now; `None` if the server cannot be queried.
     pub present: Option<u64>,
-    /// Most sessions at once.
+    /// Largest number of sessions in a sample.
     pub most: u64,
-    /// Number of sessions closed by a restart or while the server could not be queried.
+    /// Number of sessions that a restart closed, or that closed while the server could not be
+    /// queried.
     pub lost: u64,
-    /// Number of sessions opened in place of those.
+    /// Number of sessions that opened in place of lost ones.
     pub reestablished: u64,
     /// Time in which the server could not be queried, in nanoseconds.
     pub uncounted_ns: u64,
@@ -76,8 +77,8 @@ impl SessionTracker {
         (self.present, self.counted_ns) = (now, now_ns);
     }
 
-    /// Adds a failed sample. A server that shuts down closes sessions one by one, so those closed
-    /// in the last sample count as lost.
+    /// Adds a failed sample. Sessions that had closed by the sample before also count as lost,
+    /// because a server that shuts down closes them one by one.
     pub(crate) fn unseen(&mut self) {
         if !std::mem::replace(&mut self.blind, true) {
             let first = std::mem::take(&mut self.just_closed);
@@ -91,7 +92,7 @@ impl SessionTracker {
         self.owed += sessions;
     }
 
-    /// Returns the changes since the last call, as of `now_ns`.
+    /// Returns the changes since the last call, until `now_ns`.
     pub(crate) fn take(&mut self, now_ns: u64) -> SessionChanges {
         if self.blind {
             self.tally.uncounted_ns += now_ns.saturating_sub(self.counted_ns);
@@ -140,7 +141,8 @@ mod tests {
         let mut session_tracker = session_tracker(&[(10, &[1, 2, 3])]);
         session_tracker.unseen();
         session_tracker.unseen();
-        // One of three is back, the others follow, and a fourth that nobody lost.
+        // One of three lost sessions is replaced first. Then the other two are, and a fourth
+        // session opens that replaces none.
         session_tracker.seen(50, sessions(&[4]));
         session_tracker.seen(60, sessions(&[4, 5, 6, 7]));
         let tally = session_tracker.take(60);

@@ -1,24 +1,26 @@
 //! Columns of `pg_stat_statements` by version of the extension, and their names in reports. Times
-//! are in nanoseconds, whatever the view has.
+//! are converted to nanoseconds.
 
 use std::collections::BTreeSet;
 
-/// One figure of a statement.
+/// Figure of a statement.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StatementColumn {
-    /// Its name in reports.
+    /// Name of the figure in reports.
     pub(super) name: &'static str,
-    /// Columns that are added up; each line lists the names of one column over the versions.
+    /// Columns whose values are added. Each entry lists the names that one column has in different
+    /// versions.
     parts: &'static [&'static [&'static str]],
-    /// From the view's unit to ours.
+    /// Factor from the view's unit to that of the report.
     factor: f64,
-    /// Setting without which it stays 0, which is not a measurement.
+    /// Setting without which the value stays 0 although nothing was measured.
     pub(super) needs: Option<&'static str>,
-    /// True if it covers all calls since the statement was first counted, and cannot be subtracted.
+    /// True if the figure covers all calls since the statement was first counted, so that it cannot
+    /// be subtracted.
     pub(super) is_of_all_calls: bool,
 }
 
-/// Milliseconds as nanoseconds.
+/// Number of nanoseconds in a millisecond.
 const MS: f64 = 1e6;
 const IO_TIMED: Option<&str> = Some("track_io_timing");
 const PLANNED: Option<&str> = Some("pg_stat_statements.track_planning");
@@ -51,7 +53,7 @@ const fn of_all_calls(
     }
 }
 
-/// Indexes of the columns that the code uses.
+/// Positions in [`COLUMNS`] of the columns that the code uses.
 pub(super) const CALLS: usize = 0;
 pub(super) const EXEC_NS: usize = 1;
 
@@ -95,8 +97,8 @@ pub(super) const COLUMNS: [StatementColumn; 17] = [
 ];
 
 impl StatementColumn {
-    /// Returns the SQL of the column, NULL where the extension lacks it. The extension keeps one
-    /// row per role for a statement.
+    /// Returns the SQL of the column, NULL if the extension lacks it. Values are combined over
+    /// roles, because the extension has one row for each role that ran the statement.
     pub(super) fn sql(&self, present: &BTreeSet<String>) -> String {
         let found = self.parts.iter().map(|names| {
             let known = names.iter().find(|name| present.contains(**name))?;
@@ -117,7 +119,7 @@ impl StatementColumn {
         }
     }
 
-    /// Returns why there is no value.
+    /// Returns the reason for which there is no value.
     pub(super) fn reason(&self, present: &BTreeSet<String>) -> String {
         let known = |names: &[&str]| names.iter().any(|name| present.contains(*name));
         match self.needs {

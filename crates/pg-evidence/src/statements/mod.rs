@@ -1,5 +1,5 @@
-//! Counters by statement from `pg_stat_statements`, where it is installed: the statements that took
-//! most of the step, by fingerprint.
+//! Counters by statement from `pg_stat_statements`, if the extension is installed: the statements
+//! that took most of the step's time, by fingerprint.
 
 mod columns;
 
@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bench_report::{EvidenceRow, ServerEvidence};
 use tokio_postgres::{Error, Row};
 
-use crate::failure::from_postgres;
+use crate::failure::message;
 use crate::fingerprint;
 use crate::server::client::Client;
 use crate::server::foreign_text::text;
 use columns::{CALLS, COLUMNS, EXEC_NS};
 
-/// Most statements of a table of the evidence.
+/// Largest number of statements in a table of the evidence.
 const MOST_ROWS: usize = 20;
-/// Statements whose texts are read; some of them are this tool's own.
+/// Number of statements whose texts are read; some of them are those of this tool.
 const MOST_TEXTS: usize = 40;
 /// Query of the extension's schema and columns; its version may be older than the server's.
 const PLACE: &str = "SELECT /* plimsoll evidence */ quote_ident(n.nspname),
@@ -25,35 +25,36 @@ const PLACE: &str = "SELECT /* plimsoll evidence */ quote_ident(n.nspname),
            to_regclass(quote_ident(n.nspname) || '.pg_stat_statements_info') IS NOT NULL
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
      WHERE e.extname = 'pg_stat_statements'";
-/// Columns before the figures.
+/// Number of columns before the figures.
 const BEFORE_FIGURES: usize = 3;
 
 /// Counters of the statements of this database.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StatementCounters {
     place: String,
-    /// The extension's columns.
+    /// Columns that the extension has.
     present: BTreeSet<String>,
     by_id: HashMap<StatementId, StatementFigures>,
     hidden: u64,
-    /// Evictions of statements from the extension's table.
+    /// Number of times that the extension evicted statements from its table; absent where it is not
+    /// counted.
     dealloc: Option<f64>,
 }
 
-/// Identity of a statement, sent by a client or run within another one.
+/// Identity of a statement that a client sent, or that ran within another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct StatementId {
     query: i64,
-    /// `None` where the extension does not tell.
+    /// True if a client sent the statement; `None` if the extension does not record that.
     is_top_level: Option<bool>,
 }
 
-/// Figures in the order of [`COLUMNS`]; `None` = not measured.
+/// Figures in the order of [`COLUMNS`]; `None` if not measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct StatementFigures([Option<f64>; COLUMNS.len()]);
 
 impl StatementCounters {
-    /// Reads all counters without the texts, which the extension keeps in a file.
+    /// Reads all counters, without the texts, which the extension keeps in a file.
     pub(crate) async fn read(client: &Client) -> Result<Self, String> {
         let row = client.query_opt(PLACE, &[]).await.map_err(message)?;
         let row = row.ok_or("the extension pg_stat_statements is not in this database")?;
@@ -113,7 +114,8 @@ impl StatementCounters {
         Ok(())
     }
 
-    /// Writes the differences since `before` into `evidence`, the longest first.
+    /// Writes the differences since `before` into `evidence`, the statements with the longest time
+    /// first.
     pub(crate) async fn report_since(
         &self,
         before: &Self,
@@ -155,7 +157,7 @@ impl StatementCounters {
     }
 
     /// Writes the sums over all statements. A figure that is not counted is unavailable with the
-    /// reason; where nothing ran, sums are zero.
+    /// reason. If no statement ran, the sums are zero.
     fn report_sums(&self, all: &StatementFigures, evidence: &mut ServerEvidence) {
         let columns = COLUMNS.iter().zip(all.0);
         for (column, value) in columns.filter(|(column, _)| !column.is_of_all_calls) {
@@ -171,8 +173,8 @@ impl StatementCounters {
         }
     }
 
-    /// Returns the differences since `before`, most time first. Counters that fell were reset or
-    /// evicted, so that their current value is the difference.
+    /// Returns the differences since `before`, the longest time first. A counter that fell was
+    /// reset or evicted meanwhile, so that its current value is the difference.
     fn since(&self, before: &Self) -> Vec<(StatementId, StatementFigures)> {
         let mut spent: Vec<(StatementId, StatementFigures)> = Vec::new();
         for (id, now) in &self.by_id {
@@ -219,7 +221,7 @@ impl StatementFigures {
         sum
     }
 
-    /// Returns the differences since `before`; figures over all calls are dropped.
+    /// Returns the differences since `before`; drops figures over all calls.
     fn since(&self, before: &Self) -> Self {
         let mut grown = *self;
         for ((grown, then), column) in grown.0.iter_mut().zip(before.0).zip(&COLUMNS) {
@@ -246,11 +248,6 @@ impl StatementFigures {
         }
         row
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // For map_err.
-fn message(error: Error) -> String {
-    from_postgres(&error).to_string()
 }
 
 #[cfg(test)]

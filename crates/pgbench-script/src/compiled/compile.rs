@@ -11,15 +11,15 @@ use crate::values::variable_table::VariableTable;
 /// Compiled scripts of one mix.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompiledScripts {
-    /// One program for each source, in the same order.
+    /// Programs of the sources, in the same order.
     pub programs: Vec<Program>,
     /// Variables of all programs.
     pub variables: VariableTable,
 }
 
-/// Compiles scripts that one client executes in turn: a variable set by one script is visible to
-/// the others. `constants` are set before the first script begins, as with `pgbench --define`;
-/// `seed` becomes `:random_seed` and `:default_seed`, of which the lowest 53 bits count.
+/// Compiles scripts that one client executes in turn; a variable that one script sets is visible to
+/// the others. `constants` are set before the first script begins, as with `pgbench --define`. The
+/// lowest 53 bits of `seed` become `:random_seed` and `:default_seed`.
 ///
 /// # Errors
 /// Fails at the first mistake in any of the scripts, with file, line and column.
@@ -41,8 +41,8 @@ pub fn compile(
         .iter()
         .any(|(_, commands)| meta_command::has_capture(commands))
     {
-        // The columns of a result are known only when the query answers: any variable that is
-        // read may be set by one.
+        // The columns of a result are known only once the query was executed, so any variable that
+        // is read may be set by one.
         for (_, commands) in &scanned {
             meta_command::declare_read(commands, &mut variables);
         }

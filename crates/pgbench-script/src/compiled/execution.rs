@@ -1,4 +1,4 @@
-//! Execution of a program, up to what the caller has to do.
+//! Execution of a program up to the next action of the caller.
 
 use std::time::Duration;
 
@@ -9,22 +9,23 @@ use crate::language::diagnostic::{Diagnostic, Position};
 use crate::values::value::ScriptValue;
 use crate::values::variables::Variables;
 
-/// Next thing that a program asks of its caller.
+/// Next action that a program requires of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Send the statement at this index of [`Program::statements`].
     Statement(usize),
-    /// Wait for this long: `\sleep`.
+    /// Wait for this long, because of `\sleep`.
     Sleep(Duration),
 }
 
 impl Program {
-    /// Executes instructions from index `next` until the caller has something to do; `None` at the
-    /// end of the script. An execution starts with `next` at 0 and hands it in again each time.
-    /// Does not allocate.
+    /// Executes instructions from index `next` until the caller must act; `None` at the end of the
+    /// script. For a new execution the caller passes `next` = 0, and then the same variable in each
+    /// call. Does not allocate.
     ///
     /// # Errors
-    /// Fails when an expression has no value, as in a division by zero, with its position.
+    /// Fails if an expression has no value, for example because of a division by zero. The error
+    /// has its position.
     pub fn advance(
         &self,
         next: &mut usize,
@@ -59,7 +60,7 @@ impl Program {
     }
 }
 
-/// Waits for `length` units of `unit_us` microseconds; not at all where it is negative.
+/// Returns the wait for `length` units of `unit_us` microseconds; zero if it is negative.
 fn sleep(length: ScriptValue, unit_us: i64, position: Position) -> Result<Action, Diagnostic> {
     let length = length
         .integer()

@@ -7,6 +7,6 @@ use crate::language::diagnostic::Position;
 pub struct ScriptParameter {
     /// Slot of the variable in [`Variables`](crate::Variables).
     pub slot: usize,
-    /// Position in the script.
+    /// Position of the variable in the script.
     pub position: Position,
 }

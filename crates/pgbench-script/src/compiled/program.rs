@@ -1,4 +1,4 @@
-//! A compiled script: instructions in order, blocks turned into jumps.
+//! Compiled script: a sequence of instructions, in which blocks are jumps.
 
 use crate::compiled::statement::ScriptStatement;
 use crate::language::diagnostic::{Diagnostic, Position};
@@ -14,7 +14,7 @@ use crate::values::variable_table::VariableTable;
 /// Target of a jump that is not known yet.
 const UNKNOWN: usize = usize::MAX;
 
-/// One instruction of a program.
+/// Instruction of a program.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Instruction {
     /// `\set`: stores a value.
@@ -36,15 +36,15 @@ pub(crate) enum Instruction {
     Jump { target: usize },
 }
 
-/// A compiled script, executed by [`Program::advance`].
+/// Compiled script, executed by [`Program::advance`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Program {
     pub(crate) instructions: Vec<Instruction>,
-    /// SQL statements in the order in which they stand in the script.
+    /// SQL statements in the order of the script.
     pub statements: Vec<ScriptStatement>,
 }
 
-/// An `\if` whose `\endif` has not been read yet.
+/// `\if` whose `\endif` was not read yet.
 struct IfBlock {
     position: Position,
     /// Index of the jump to the next branch.
@@ -142,7 +142,7 @@ impl Program {
         }
     }
 
-    /// Adds `\gset` or `\aset` to the statement before it, which exists if `follows`.
+    /// Adds `\gset` or `\aset` to the preceding statement, which exists if `follows`.
     fn capture(
         &mut self,
         meta: &MetaCommand,
@@ -177,7 +177,7 @@ impl Program {
         }
     }
 
-    /// Adds a conditional jump whose target is not known yet; returns its index.
+    /// Adds a conditional jump whose target is not known yet. Returns its index.
     fn jump_unless(&mut self, condition: Expression) -> usize {
         self.instructions.push(Instruction::JumpUnless {
             condition,
@@ -186,7 +186,7 @@ impl Program {
         self.instructions.len() - 1
     }
 
-    /// Ends a branch of the innermost block and begins another.
+    /// Ends a branch of the innermost block and begins another one.
     fn begin_branch<'b>(
         &mut self,
         meta: &MetaCommand,
@@ -206,7 +206,7 @@ impl Program {
         Ok(block)
     }
 
-    /// Makes the jump at `index` lead to the next instruction.
+    /// Sets the target of the jump at `index` to the next instruction.
     fn jump_here(&mut self, index: usize) {
         let next = self.instructions.len();
         if let Some(Instruction::JumpUnless { target, .. } | Instruction::Jump { target }) =

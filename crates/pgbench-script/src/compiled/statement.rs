@@ -1,4 +1,5 @@
-//! SQL statements: variables become bind parameters, or are replaced by text when sent.
+//! SQL statements. Variables become bind parameters, or are replaced by text when the statement is
+//! sent.
 
 use std::ops::Range;
 
@@ -11,40 +12,41 @@ use crate::language::source::ValueMode;
 use crate::values::capture::Capture;
 use crate::values::variable_table::VariableTable;
 
-/// Number of words that [`ScriptStatement::words`] holds at most.
+/// Largest number of words in [`ScriptStatement::words`].
 const MOST_WORDS: usize = 3;
 
 /// SQL statement of a script, ready to be prepared or sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptStatement {
-    /// Text with `$1`, `$2` … for parameters, or with `:name` where values are put inline.
+    /// Text with `$1`, `$2` … for parameters, or with `:name` if values are sent inline.
     pub sql: String,
-    /// Variables bound to `$1`, `$2` …; empty where values are put inline.
+    /// Variables bound to `$1`, `$2` …; empty if values are sent inline.
     pub parameters: Vec<ScriptParameter>,
-    /// Byte ranges of `sql` to be replaced by the value in a slot, for
-    /// [`Variables::substitute`](crate::Variables::substitute); empty where values are bound.
+    /// Byte ranges of `sql` with the slots whose values replace them, for
+    /// [`Variables::substitute`](crate::Variables::substitute). Empty if values are bound.
     pub substitutions: Vec<(Range<usize>, usize)>,
-    /// Variables set from its result: `\gset` and `\aset`.
+    /// Variables that the statement's result sets: `\gset` and `\aset`.
     pub capture: Option<Capture>,
-    /// True if it is several statements, joined by `\;` and sent together.
+    /// True if it consists of several statements, joined by `\;` and sent together.
     pub joined: bool,
-    /// Effect on the transaction around it.
+    /// Effect of the statement on the transaction in which it is executed.
     pub effect: TransactionEffect,
-    /// Bare words at its beginning, three at most, as in `UPDATE`, `accounts`, `SET`; never a
-    /// value.
+    /// Plain words at the beginning of the statement, at most three, such as `UPDATE`, `accounts`,
+    /// `SET`; never a value.
     pub words: Vec<String>,
-    /// Position of its first character.
+    /// Position of the statement's first character.
     pub position: Position,
-    /// Character indices of `sql` from which positions continue from the one beside them.
+    /// Pairs of a character index in `sql` and its position in the script, from which the positions
+    /// of the following characters continue.
     origins: Vec<(usize, Position)>,
 }
 
 impl ScriptStatement {
-    /// Compiles `chars`, which hold more than white space and comments.
+    /// Compiles `chars`, which must contain more than white space and comments.
     ///
     /// # Errors
-    /// Fails at a variable that nothing sets, and at one that cannot be bound because it stands
-    /// for something other than a value.
+    /// Fails at a variable that nothing sets, and at one that cannot be bound because it does not
+    /// stand for a value.
     pub(crate) fn compile(
         chars: &[SourceChar],
         variables: &VariableTable,
@@ -73,8 +75,8 @@ impl ScriptStatement {
         })
     }
 
-    /// Returns the position in the script of the `position`th character of [`Self::sql`], counted
-    /// from 1 as servers do in error messages.
+    /// Returns the position in the script of character number `position` of [`Self::sql`], counted
+    /// from 1 as in servers' error messages.
     pub fn origin(&self, position: u32) -> Position {
         let index = (position as usize).saturating_sub(1);
         let before = self.origins.iter().rev().find(|(from, _)| *from <= index);
@@ -85,7 +87,7 @@ impl ScriptStatement {
     }
 }
 
-/// Writes the statement `chars` with its variables bound or marked for substitution.
+/// Writes the statement `chars`, with its variables bound or marked for substitution.
 fn write(
     chars: &[SourceChar],
     variables: &VariableTable,
@@ -117,12 +119,12 @@ fn write(
                 }
                 at += length;
             }
-            // A slice, as in `list[low:high]`, has names of columns after its colon.
+            // In a slice, such as `list[low:high]`, a column's name may follow the colon.
             (Some(name), None) if character.context == CharContext::Code && brackets == 0 => {
                 variables.require(&name, character.position)?;
             }
             _ => {
-                // A cast, `::`, is not the beginning of a variable.
+                // The `::` of a cast does not begin a variable.
                 let cast = character.c == ':' && chars.get(at + 1).is_some_and(|l| l.c == ':');
                 for character in &chars[at..=at + usize::from(cast)] {
                     writer.push(*character);
@@ -134,7 +136,7 @@ fn write(
     Ok(writer)
 }
 
-/// Returns the name of the variable whose colon stands at `at`; `None` where none does.
+/// Returns the name of the variable whose colon is at `at`; `None` if there is none.
 pub(crate) fn variable_at(chars: &[SourceChar], at: usize) -> Option<String> {
     let here = chars[at];
     let alone = here.c == ':' && here.context != CharContext::Comment;
@@ -146,8 +148,7 @@ pub(crate) fn variable_at(chars: &[SourceChar], at: usize) -> Option<String> {
     Some(name.map(|l| l.c).collect())
 }
 
-/// Returns true if the variable of `length` characters at `at` is a part of a longer name, or
-/// quoted.
+/// Returns true if the variable of `length` characters at `at` is part of a longer name, or quoted.
 fn is_embedded(chars: &[SourceChar], at: usize, length: usize) -> bool {
     let joins = |l: &SourceChar| is_name_part(l.c) || matches!(l.c, '.' | '"');
     chars[at].context == CharContext::Quoted
@@ -166,7 +167,7 @@ fn not_a_value(name: &str, context: CharContext) -> String {
     )
 }
 
-/// Returns the bare words at the beginning of a statement, comments left out.
+/// Returns the plain words at the beginning of a statement, without comments.
 fn leading_words(chars: &[SourceChar]) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

@@ -1,4 +1,4 @@
-//! Text of a statement as it is written for sending, with the positions that it came from.
+//! Writer of a statement's text, which records the positions in the script.
 
 use std::ops::Range;
 
@@ -12,11 +12,13 @@ pub(crate) struct StatementWriter {
     pub(crate) sql: String,
     pub(crate) parameters: Vec<ScriptParameter>,
     pub(crate) substitutions: Vec<(Range<usize>, usize)>,
-    /// Character indices of `sql` from which positions continue from the one beside them.
+    /// Pairs of a character index in `sql` and its position in the script, from which the positions
+    /// of the following characters continue.
     pub(crate) origins: Vec<(usize, Position)>,
     /// Length of `sql` in characters.
     length: usize,
-    /// Position that continues the last character without a new origin.
+    /// Position in the script that directly follows the last character; a character there needs no
+    /// entry in `origins`.
     expected: Option<Position>,
 }
 
@@ -34,7 +36,7 @@ impl StatementWriter {
         self.length += 1;
     }
 
-    /// Appends text that replaces what stands at `position`.
+    /// Appends text that replaces the script's text at `position`.
     pub(crate) fn push_text(&mut self, text: &str, position: Position) {
         self.origins.push((self.length, position));
         self.expected = None;

@@ -1,15 +1,15 @@
 //! Statements that begin or end a transaction.
 
-/// Effect of a statement on the transaction around it.
+/// Effect of a statement on the transaction in which it is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionEffect {
-    /// Leaves it as it is.
+    /// The statement changes nothing.
     None,
-    /// Begins a transaction.
+    /// The statement begins a transaction.
     Begins,
-    /// Ends the transaction.
+    /// The statement ends the transaction.
     Ends,
-    /// Begins a transaction and ends it: several statements that are sent together.
+    /// Several statements that are sent together begin a transaction and end it.
     BeginsAndEnds,
 }
 
@@ -35,7 +35,7 @@ impl TransactionEffect {
         }
     }
 
-    /// Returns the effect of both statements, one after the other.
+    /// Returns the combined effect of two consecutive statements.
     pub(crate) fn then(self, next: Self) -> Self {
         match (self, next) {
             (so_far, Self::None) => so_far,

@@ -1,4 +1,4 @@
-//! Positions in a script, and messages that point at them.
+//! Positions in a script, and error messages with a position.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl fmt::Display for Position {
 pub struct Diagnostic {
     /// Position of the mistake.
     pub position: Position,
-    /// Sentence without its full stop.
+    /// Error message without a full stop.
     pub message: String,
 }
 
@@ -34,7 +34,7 @@ impl Diagnostic {
         Self { position, message }
     }
 
-    /// Adds the name of the file that the position belongs to.
+    /// Adds the name of the file to which the position belongs.
     pub fn in_file(self, file: &str) -> ScriptError {
         ScriptError {
             file: file.to_owned(),

@@ -1,15 +1,15 @@
-//! The four distributions of random integers.
+//! Four distributions of random integers.
 //!
-//! Definitions: PostgreSQL documentation, *pgbench*, section *Random Functions*. Each parameter's
-//! bounds are those given there.
+//! Definitions and bounds of the parameters: PostgreSQL documentation, *pgbench*, section *Random
+//! Functions*.
 
 use rand::Rng;
 use rand::RngExt as _;
 use rand_distr::{Distribution as _, Open01, StandardNormal, Zipf};
 
-/// Least parameter of `random_gaussian`: below it most draws would be rejected.
+/// Smallest parameter of `random_gaussian`; below it most draws would be rejected.
 const LEAST_GAUSSIAN: f64 = 2.0;
-/// Parameters of `random_zipfian`.
+/// Allowed parameters of `random_zipfian`.
 const ZIPFIAN: std::ops::RangeInclusive<f64> = 1.001..=1000.0;
 
 /// Integers from `low` to `high`, both included.
@@ -23,7 +23,7 @@ impl IntegerRange {
     /// Creates the range from `low` to `high`.
     ///
     /// # Errors
-    /// Fails when it is empty, or holds more integers than an `i64` counts.
+    /// Fails if the range is empty, or has more integers than fit an `i64`.
     pub(crate) fn new(low: i64, high: i64) -> Result<Self, String> {
         if low > high {
             return Err(format!("there is no number from {low} to {high}"));
@@ -44,7 +44,7 @@ impl IntegerRange {
         (self.high - self.low + 1) as f64
     }
 
-    /// Returns the integer at `share` of the range, 0 ≤ `share` < 1.
+    /// Returns the integer at the share `share` of the range, 0 ≤ `share` < 1.
     fn at(self, share: f64) -> i64 {
         let steps = (share * self.count()) as i64;
         self.low.saturating_add(steps).clamp(self.low, self.high)
@@ -112,7 +112,7 @@ mod tests {
 
     const DRAWS: usize = 200_000;
 
-    /// Number of times that each of 1..=100 came.
+    /// Returns how often each of 1..=100 was drawn.
     fn shares(draw: impl Fn(IntegerRange, &mut SmallRng) -> i64) -> Vec<f64> {
         let mut random = SmallRng::seed_from_u64(7);
         let bounds = IntegerRange::new(1, 100).unwrap();
@@ -126,7 +126,7 @@ mod tests {
             .collect()
     }
 
-    /// Each share lies within five standard errors of its probability.
+    /// Asserts that each share is within five standard errors of its probability.
     fn assert_drawn(shares: &[f64], probability: impl Fn(f64) -> f64) {
         for (i, share) in shares.iter().enumerate() {
             let p = probability(i as f64 + 1.0);
@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn gaussian_has_its_mean_in_the_middle_and_the_documented_mass_there() {
-        // Documented for parameter 4.0: 67 % of draws from the middle 1.0/4.0 of the range, and
-        // 95 % from the middle 2.0/4.0.
+        // The documentation says for parameter 4.0: 67 % of draws are in the middle 1.0/4.0 of the
+        // range, 95 % in the middle 2.0/4.0.
         for (parameter, middle, mass) in [(4.0, 0.25, 0.683), (4.0, 0.5, 0.954), (2.5, 0.4, 0.691)]
         {
             let drawn = shares(|b, random| b.gaussian(parameter, random).unwrap());

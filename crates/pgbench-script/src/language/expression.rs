@@ -7,7 +7,7 @@ use crate::language::function::{Function, MOST_ARGUMENTS};
 use crate::values::value::ScriptValue;
 use crate::values::variables::Variables;
 
-/// A parsed expression.
+/// Parsed expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expression {
     Constant(ScriptValue),
@@ -20,7 +20,7 @@ pub(crate) enum Expression {
         arguments: Vec<Expression>,
         position: Position,
     },
-    /// Evaluates the right side only where the left one does not decide.
+    /// Logical AND, whose right side is evaluated only if the left one does not decide.
     And(Box<Expression>, Box<Expression>, Position),
     Or(Box<Expression>, Box<Expression>, Position),
     Case {
@@ -30,11 +30,11 @@ pub(crate) enum Expression {
 }
 
 impl Expression {
-    /// Returns its value. Does not allocate, unless it fails.
+    /// Returns the value of the expression. Does not allocate, unless it fails.
     ///
     /// # Errors
-    /// Fails at an operation without a result, as a division by zero, and at a variable that is not
-    /// set.
+    /// Fails at an operation without a result, such as a division by zero, and at a variable that
+    /// is not set.
     pub(crate) fn evaluate(
         &self,
         variables: &Variables,
@@ -74,8 +74,8 @@ impl Expression {
     }
 }
 
-/// Evaluates AND (`decisive` is false) or OR (`decisive` is true): a left side that is `decisive`
-/// is the result. NULL on either side otherwise gives NULL, as in pgbench and unlike SQL.
+/// Evaluates AND (`decisive` is false) or OR (`decisive` is true). If the left side is `decisive`,
+/// it is the result. Otherwise NULL on either side gives NULL, as in pgbench and unlike SQL.
 fn logical(
     left: &Expression,
     right: &Expression,

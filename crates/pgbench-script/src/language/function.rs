@@ -1,4 +1,4 @@
-//! Operators and functions: their names, numbers of arguments and results.
+//! Operators and functions: names, numbers of arguments, and results.
 
 use rand::Rng;
 
@@ -9,7 +9,7 @@ use crate::values::value::ScriptValue;
 /// Largest number of arguments of a function.
 pub(crate) const MOST_ARGUMENTS: usize = 4;
 
-/// Operator or function whose arguments are all evaluated before it.
+/// Operator or function all of whose arguments are evaluated first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     Add,
@@ -47,7 +47,7 @@ pub(crate) enum Function {
     RandomZipfian,
 }
 
-/// Name, function, fewest and most arguments; `None` = any number.
+/// Name, function, and smallest and largest number of arguments; `None` for no limit.
 type NamedFunction = (&'static str, Function, usize, Option<usize>);
 
 /// Functions that scripts call by name.
@@ -78,7 +78,7 @@ pub(crate) const NAMED: [NamedFunction; 19] = [
     ("sqrt", Function::SquareRoot, 1, Some(1)),
 ];
 
-/// Returns the reason why a function of pgbench is not supported; `None` where that is not so.
+/// Returns the reason for which a function of pgbench is not supported; `None` for other names.
 pub(crate) fn unsupported_reason(name: &str) -> Option<&'static str> {
     match name {
         "debug" => Some(
@@ -92,15 +92,15 @@ pub(crate) fn unsupported_reason(name: &str) -> Option<&'static str> {
 }
 
 impl Function {
-    /// Returns true if it has a value for NULL arguments too; others give NULL.
+    /// Returns true if the function has a value for NULL arguments. Others return NULL for them.
     fn takes_null(self) -> bool {
         self == Self::Is
     }
 
-    /// Returns its value for `arguments`, as many as it takes.
+    /// Returns the value for `arguments`, whose number must be right.
     ///
     /// # Errors
-    /// Fails with a sentence where it has no value for them.
+    /// Fails with a message if the function has no value for them.
     pub(crate) fn apply(
         self,
         arguments: &[ScriptValue],
@@ -140,7 +140,7 @@ impl Function {
                 ScriptValue::Double(x) => ScriptValue::Double(x.abs()),
                 other => ScriptValue::Integer(other.integer()?.checked_abs().ok_or(OVERFLOW)?),
             },
-            // `greatest` and `least` of one number.
+            // `greatest` and `least` of a single number.
             _ => match a {
                 ScriptValue::Double(_) => a,
                 other => ScriptValue::Integer(other.integer()?),
@@ -228,7 +228,7 @@ impl Function {
             Self::BitAnd => Ok(ScriptValue::Integer(a & b)),
             Self::BitOr => Ok(ScriptValue::Integer(a | b)),
             Self::BitXor => Ok(ScriptValue::Integer(a ^ b)),
-            // Shifts by the width of an integer or more wrap around, as on the machine.
+            // Shifts by the width of an integer or more wrap around, as on the CPU.
             Self::ShiftLeft => Ok(ScriptValue::Integer(a.wrapping_shl(b as u32))),
             Self::ShiftRight => Ok(ScriptValue::Integer(a.wrapping_shr(b as u32))),
             Self::Equal => Ok(ScriptValue::Boolean(a == b)),

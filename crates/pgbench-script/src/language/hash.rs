@@ -1,4 +1,4 @@
-//! The two hash functions of scripts, over the eight bytes of an integer.
+//! Two hash functions of scripts, over the eight bytes of an integer.
 
 const FNV_OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;

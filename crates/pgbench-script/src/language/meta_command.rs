@@ -1,4 +1,4 @@
-//! Backslash commands as they stand in a script: their name and the rest of their line.
+//! Backslash commands: their name and the rest of their line.
 
 use crate::compiled::statement::variable_at;
 use crate::language::diagnostic::{Diagnostic, Position};
@@ -6,24 +6,23 @@ use crate::language::expression::Expression;
 use crate::language::scanner::{RawCommand, SourceChar, is_name_part};
 use crate::values::variable_table::VariableTable;
 
-/// Commands that set variables from the result of the query before them.
+/// Commands that set variables from the result of the preceding query.
 const CAPTURING: [&str; 2] = ["gset", "aset"];
 
-/// A backslash command.
+/// Backslash command.
 pub(crate) struct MetaCommand<'a> {
     /// Name in lower case, without the backslash.
     pub(crate) name: String,
-    /// Characters behind the name.
+    /// Characters after the name.
     pub(crate) rest: &'a [SourceChar],
     /// Position of the backslash.
     pub(crate) position: Position,
-    /// Position behind the last character, where something is missing.
+    /// Position after the last character, for errors about something missing.
     pub(crate) end: Position,
 }
 
 impl<'a> MetaCommand<'a> {
-    /// Parses `chars`, a command without its backslash. Names are case-insensitive, as with
-    /// pgbench.
+    /// Parses `chars`, a command without its backslash. Names are case-insensitive, as in pgbench.
     pub(crate) fn parse(chars: &'a [SourceChar]) -> Self {
         let length = chars.iter().take_while(|l| is_name_part(l.c)).count();
         let begin = chars
@@ -62,7 +61,7 @@ impl<'a> MetaCommand<'a> {
         Expression::parse(self.rest, self.end, variables)
     }
 
-    /// Returns the position of its argument.
+    /// Returns the position of the command's argument.
     pub(crate) fn argument(&self) -> Position {
         let first = self.rest.iter().find(|l| !l.c.is_whitespace());
         first.map_or(self.end, |l| l.position)
@@ -79,13 +78,13 @@ impl<'a> MetaCommand<'a> {
         }
     }
 
-    /// Creates the error of a branch outside of a block.
+    /// Creates the error of a branch outside an `\if` block.
     pub(crate) fn without_if(&self) -> Diagnostic {
         Diagnostic::new(self.position, format!("\\{} without \\if", self.name))
     }
 
-    /// Splits the argument of `\set` into the name and the characters of the expression; the name
-    /// is empty where it is not well-formed.
+    /// Splits the argument of `\set` into the name and the characters of the expression. The name
+    /// is empty if it is malformed.
     pub(crate) fn assignment(&self) -> (String, &'a [SourceChar]) {
         let begin = self.rest.iter().take_while(|l| l.c.is_whitespace()).count();
         let part = |l: &&SourceChar| is_name_part(l.c) && l.c != '$';
@@ -113,7 +112,7 @@ pub(crate) fn declare_assigned(commands: &[RawCommand], variables: &mut Variable
     }
 }
 
-/// Returns true if one of `commands` sets variables from the result of a query.
+/// Returns true if any of `commands` sets variables from the result of a query.
 pub(crate) fn has_capture(commands: &[RawCommand]) -> bool {
     commands.iter().any(|command| match command {
         RawCommand::Meta(chars) => MetaCommand::parse(chars).captures(),

@@ -2,7 +2,7 @@
 
 use crate::language::function::Function;
 
-/// Binary operators by precedence, loosest first. `NOT` binds between AND and comparisons.
+/// Binary operators by precedence, lowest first. `NOT` binds between AND and comparisons.
 pub(crate) const PRECEDENCE: [&[(&str, BinaryOperator)]; 6] = [
     &[("or", BinaryOperator::Or)],
     &[("and", BinaryOperator::And)],
@@ -32,18 +32,18 @@ pub(crate) const PRECEDENCE: [&[(&str, BinaryOperator)]; 6] = [
         ("%", BinaryOperator::Call(Function::Remainder)),
     ],
 ];
-/// Index of the comparisons in [`PRECEDENCE`]: `IS` binds as they do, `NOT` just outside of them.
+/// Index of the comparisons in [`PRECEDENCE`]. `IS` binds as they do, `NOT` one level more loosely.
 pub(crate) const COMPARISONS: usize = 2;
 
 /// Meaning of a binary operator.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum BinaryOperator {
-    /// Logical OR, which may leave its right side unevaluated.
+    /// Logical OR, whose right side may not be evaluated.
     Or,
-    /// Logical AND, which may leave its right side unevaluated.
+    /// Logical AND, whose right side may not be evaluated.
     And,
-    /// Calls the function with both operands.
+    /// Function that is called with both operands.
     Call(Function),
-    /// Calls with the operands exchanged: `a > b` is `b < a`.
+    /// Function that is called with the operands exchanged: `a > b` is `b < a`.
     Swapped(Function),
 }

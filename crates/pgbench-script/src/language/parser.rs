@@ -12,17 +12,17 @@ use crate::language::token::{Token, TokenKind, tokenize};
 use crate::values::value::ScriptValue;
 use crate::values::variable_table::{DEFAULT_SEED, VariableTable};
 
-/// Number of parts that an expression may have: far more than people write, far fewer than a stack
-/// holds.
+/// Largest number of parts of an expression: far more than people write, far fewer than would
+/// overflow the stack.
 const MOST_PARTS: usize = 500;
-/// Depth to which parentheses, signs and the like may nest.
+/// Largest depth to which parentheses, signs and the like may nest.
 const MOST_DEPTH: usize = 50;
 
 impl Expression {
-    /// Parses `chars`; `end` is the position that errors name where something is missing.
+    /// Parses `chars`. Errors about something missing name the position `end`.
     ///
     /// # Errors
-    /// Fails at the token that does not fit.
+    /// Fails at the first token that does not fit.
     pub(crate) fn parse(
         chars: &[SourceChar],
         end: Position,
@@ -44,7 +44,7 @@ impl Expression {
     }
 }
 
-/// Tokens of an expression and how far they are parsed.
+/// Tokens of an expression, and the position up to which they are parsed.
 struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
@@ -61,7 +61,7 @@ impl Parser<'_> {
         token
     }
 
-    /// Returns the next token without consuming it, where it is a symbol or a name.
+    /// Returns the next token without consuming it, if it is a symbol or a name.
     fn peek(&self) -> Option<(&str, Position)> {
         let token = self.tokens.get(self.at)?;
         match &token.kind {
@@ -71,7 +71,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Consumes the next token where it is `word`.
+    /// Consumes the next token if it is `word`. Returns true if it was.
     fn accept(&mut self, word: &str) -> bool {
         let found = self.peek().is_some_and(|(ahead, _)| ahead == word);
         self.at += usize::from(found);
@@ -96,7 +96,7 @@ impl Parser<'_> {
         self.tokens.get(self.at).map_or(self.end, |t| t.position)
     }
 
-    /// Counts `expression` as one more part.
+    /// Counts `expression` as one more part. Fails if there are too many.
     fn count_part(&mut self, expression: Expression) -> Result<Expression, Diagnostic> {
         self.parts += 1;
         if self.parts > MOST_PARTS {
@@ -110,7 +110,7 @@ impl Parser<'_> {
         Ok(expression)
     }
 
-    /// Parses a nested part.
+    /// Parses a nested part. Fails if parts are nested too deeply.
     fn nested(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<Expression, Diagnostic>,
@@ -129,7 +129,7 @@ impl Parser<'_> {
         read
     }
 
-    /// Parses binary operators of this precedence and tighter ones.
+    /// Parses binary operators of this precedence and higher ones.
     fn binary(&mut self, precedence: usize) -> Result<Expression, Diagnostic> {
         let Some(operators) = PRECEDENCE.get(precedence) else {
             return self.signed();
@@ -187,7 +187,8 @@ impl Parser<'_> {
         })
     }
 
-    /// Parses `IS [NOT] NULL|TRUE|FALSE`, `ISNULL` or `NOTNULL`, where one of them follows `left`.
+    /// Parses `IS [NOT] NULL|TRUE|FALSE`, `ISNULL` or `NOTNULL` after `left`; `None` if none of
+    /// these follows.
     fn is_test(&mut self, left: &Expression) -> Result<Option<Expression>, Diagnostic> {
         let Some((word @ ("is" | "isnull" | "notnull"), position)) = self.peek() else {
             return Ok(None);
@@ -285,7 +286,7 @@ impl Parser<'_> {
         self.count_part(expression)
     }
 
-    /// Parses a CASE behind its first word.
+    /// Parses a CASE after its first word.
     fn case(&mut self) -> Result<Expression, Diagnostic> {
         let mut whens = Vec::new();
         self.expect("when")?;
@@ -307,7 +308,7 @@ impl Parser<'_> {
         Ok(Expression::Case { whens, otherwise })
     }
 
-    /// Parses the arguments of function `name`.
+    /// Parses the arguments of function `name`, and returns the call.
     fn function_call(&mut self, name: &str, position: Position) -> Result<Expression, Diagnostic> {
         if let Some(reason) = unsupported_reason(name) {
             return Err(Diagnostic::new(position, reason));
@@ -334,7 +335,7 @@ impl Parser<'_> {
         if most.is_some() {
             return self.call(function, arguments, position);
         }
-        // A function of any number of arguments becomes nested calls with two.
+        // A function with any number of arguments becomes nested calls with two.
         let mut rest = arguments.into_iter();
         let first = rest.next().into_iter().collect();
         let mut whole = self.call(function, first, position)?;

@@ -1,24 +1,25 @@
-//! Splits a script into its commands: SQL statements and backslash commands.
+//! Scanner that splits a script into its commands: SQL statements and backslash commands.
 //!
-//! A statement ends at a `;` outside of quotes, comments and parentheses, at a backslash command,
-//! or with the file; a backslash command ends with its line, unless a backslash stands last there.
+//! A statement ends at a `;` outside quotes, comments and parentheses, at a backslash command, or
+//! at the end of the file. A backslash command ends at the end of its line, unless the line ends
+//! with a backslash.
 
 use crate::language::diagnostic::{Diagnostic, Position};
 
-/// Part of a statement that a character belongs to.
+/// Part of a statement to which a character belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CharContext {
-    /// Code of the language itself.
+    /// Code outside quotes and comments.
     Code,
-    /// Quoted text, quotes included.
+    /// Quoted text, including the quotes.
     Quoted,
-    /// A comment.
+    /// Comment.
     Comment,
     /// The semicolon of a `\;`, between statements that are sent together.
     Separator,
 }
 
-/// A character with its position in the script.
+/// Character with its position in the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SourceChar {
     pub(crate) c: char,
@@ -26,12 +27,12 @@ pub(crate) struct SourceChar {
     pub(crate) context: CharContext,
 }
 
-/// A command as it stands in the script.
+/// Command, as a sequence of characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RawCommand {
-    /// A statement without its `;` and its `--` comments.
+    /// Statement without its `;` and its `--` comments.
     Sql(Vec<SourceChar>),
-    /// A backslash command without its backslash.
+    /// Backslash command without its backslash.
     Meta(Vec<SourceChar>),
 }
 
@@ -45,8 +46,8 @@ pub(crate) fn split_commands(source: &str) -> Result<Vec<RawCommand>, Diagnostic
     Ok(scanner.commands)
 }
 
-/// Returns true if `text` is one SQL statement and nothing else, besides white space, comments and
-/// a final semicolon.
+/// Returns true if `text` consists of one SQL statement, apart from white space, comments and a
+/// final semicolon.
 pub fn is_single_statement(text: &str) -> bool {
     split_commands(text).is_ok_and(|found| matches!(found.as_slice(), [RawCommand::Sql(_)]))
 }
@@ -55,9 +56,9 @@ struct Scanner {
     chars: Vec<SourceChar>,
     at: usize,
     commands: Vec<RawCommand>,
-    /// Characters of the statement being read.
+    /// Characters of the statement that is being read.
     statement: Vec<SourceChar>,
-    /// Positions of its parentheses that are not closed yet.
+    /// Positions of the statement's parentheses that are not closed yet.
     open: Vec<Position>,
 }
 
@@ -185,7 +186,7 @@ impl Scanner {
         }
     }
 
-    /// Reads a comment, which may hold others, as in the SQL standard.
+    /// Reads a block comment. Comments may be nested, as in the SQL standard.
     fn comment(&mut self, begin: Position) -> Result<(), Diagnostic> {
         let mut depth = 0_usize;
         loop {
@@ -206,14 +207,14 @@ impl Scanner {
         }
     }
 
-    /// Returns true if the quote ahead belongs to an `E'…'`, in which a backslash escapes.
+    /// Returns true if the next quote belongs to an `E'…'`, in which a backslash escapes.
     fn is_escape_string(&self) -> bool {
         let mut before = self.statement.iter().rev();
         before.next().is_some_and(|l| matches!(l.c, 'e' | 'E'))
             && !before.next().is_some_and(|l| is_name_part(l.c))
     }
 
-    /// Reads quoted text, in which a doubled quote stands for one.
+    /// Reads quoted text, in which a doubled quote means a single one.
     fn quoted(&mut self, begin: Position, quote: char, escapes: bool) -> Result<(), Diagnostic> {
         self.push(CharContext::Quoted);
         loop {
@@ -241,7 +242,7 @@ impl Scanner {
         }
     }
 
-    /// Reads `$$…$$` or `$tag$…$tag$`; any other dollar is a plain character.
+    /// Reads `$$…$$` or `$tag$…$tag$`. Any other dollar is an ordinary character.
     fn dollar(&mut self, begin: Position) -> Result<(), Diagnostic> {
         let in_name = self.statement.last().is_some_and(|l| is_name_part(l.c));
         let tag = self.chars[self.at + 1..]

@@ -3,7 +3,7 @@
 use crate::language::diagnostic::{Diagnostic, Position};
 use crate::language::scanner::{SourceChar, begins_name, is_name_part};
 
-/// A token with its position.
+/// Token with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,
@@ -12,12 +12,12 @@ pub(crate) struct Token {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum TokenKind {
-    /// Integer without its sign: the lowest integer has no positive counterpart.
+    /// Integer without its sign, because the lowest integer has no positive counterpart.
     Integer(u64),
     Double(f64),
-    /// Function or keyword, in lower case.
+    /// Name of a function or keyword, in lower case.
     Name(String),
-    /// Variable, without its colon.
+    /// Name of a variable, without its colon.
     Variable(String),
     /// Operator, parenthesis or comma.
     Symbol(&'static str),

@@ -1,10 +1,10 @@
-//! Statements and commands that a script cannot have, and the reasons.
+//! Statements and commands that a script cannot contain, with the reasons.
 
 use crate::language::diagnostic::Diagnostic;
 use crate::language::scanner::{CharContext, SourceChar, is_name_part};
 use crate::language::source::ValueMode;
 
-/// Stands between statements that are sent together.
+/// Character that replaces `\;` between statements that are sent together.
 const SEPARATOR: char = '\0';
 const COPY: &str = "COPY from or to the client is not supported, as in pgbench: a request sends values and no \
                     files; INSERT the rows, or COPY on the server";
@@ -12,8 +12,8 @@ const JOINED: &str = "\\; sends several statements at once, which only --protoco
 const NUMBERED: &str =
     "a parameter of the server's own kind; write :name for a value, and \\set name first";
 
-/// Refuses a statement that waits for rows that nobody sends, or for values that nobody binds, and
-/// several statements at once unless values are put inline.
+/// Refuses statements that need data which clients here do not send: rows for COPY, or values for
+/// numbered parameters. Also refuses several statements at once unless values are sent inline.
 ///
 /// # Errors
 /// Fails at the position of the mistake; the message says what to write instead.
@@ -48,15 +48,15 @@ pub(crate) fn check_statement(chars: &[SourceChar], mode: ValueMode) -> Result<(
     }
 }
 
-/// Returns true if `statement`, in lower case and without quotes and comments, is a COPY from or
-/// to the client.
+/// Returns true if `statement`, in lower case and without quotes and comments, is a COPY from or to
+/// the client.
 fn copies_with_client(statement: &str) -> bool {
     let words = statement.split(|c| !is_name_part(c));
     let mut words = words.filter(|word| !word.is_empty());
     words.next() == Some("copy") && words.any(|word| ["stdin", "stdout"].contains(&word))
 }
 
-/// Returns the reason why there is no backslash command `name`.
+/// Returns the reason for which the backslash command `name` does not exist.
 pub(crate) fn command_reason(name: &str) -> String {
     match name {
         "shell" | "setshell" => format!(

@@ -1,36 +1,36 @@
-//! Bind parameters: values in the binary format of the types that a server infers for them.
+//! Bind parameters: values in the binary format of the types that the server infers.
 
 use bytes::{BufMut, BytesMut};
 use postgres_types::{IsNull, Kind, ToSql, Type, to_sql_checked};
 
 use crate::values::value::ScriptValue;
 
-/// Type of a bind parameter as which a script's values can be sent.
+/// Type of a bind parameter as which values of a script can be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterType {
-    /// `int2`
+    /// PostgreSQL's `int2`
     Int2,
-    /// `int4`
+    /// PostgreSQL's `int4`
     Int4,
-    /// `int8`
+    /// PostgreSQL's `int8`
     Int8,
-    /// `oid`
+    /// PostgreSQL's `oid`
     Oid,
-    /// `float4`
+    /// PostgreSQL's `float4`
     Float4,
-    /// `float8`
+    /// PostgreSQL's `float8`
     Float8,
-    /// `numeric`
+    /// PostgreSQL's `numeric`
     Numeric,
-    /// `bool`
+    /// PostgreSQL's `bool`
     Boolean,
-    /// `text`, `varchar`, `char`, `name` and `unknown`
+    /// PostgreSQL's `text`, `varchar`, `char`, `name` and `unknown`
     Text,
 }
 
 impl ParameterType {
-    /// Converts a type that the server infers, of a domain the base type; `None` where no value of a
-    /// script can be sent as it.
+    /// Converts a type that the server inferred; for a domain, the base type. `None` if no value of
+    /// a script can be sent as this type.
     pub fn from_postgres(inferred: &Type) -> Option<Self> {
         Some(match *inferred {
             Type::INT2 => Self::Int2,
@@ -69,7 +69,7 @@ impl ParameterType {
         }
     }
 
-    /// Returns the name of the type, as in `int4`.
+    /// Returns the name of the type, such as `int4`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Int2 => "int2",
@@ -85,7 +85,7 @@ impl ParameterType {
     }
 }
 
-/// Value of one bind parameter, which fits its type.
+/// Value of one bind parameter, which fits the parameter's type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoundValue {
     value: ScriptValue,
@@ -104,7 +104,7 @@ impl BoundValue {
     /// Binds `value` as `parameter_type`.
     ///
     /// # Errors
-    /// Fails when the value does not fit the type: nothing is cut off or rounded.
+    /// Fails if the value does not fit the type: nothing is truncated or rounded.
     pub fn new(value: ScriptValue, parameter_type: ParameterType) -> Result<Self, BindError> {
         let fits = match (value, parameter_type) {
             (ScriptValue::Integer(n), ParameterType::Int2) => i16::try_from(n).is_ok(),
@@ -137,13 +137,12 @@ impl BoundValue {
         }
     }
 
-    /// Returns the type as which it is sent.
+    /// Returns the type as which the value is sent.
     pub fn parameter_type(self) -> ParameterType {
         self.parameter_type
     }
 
-    /// Writes the value in the binary format of its type. Returns false for NULL, which has no
-    /// bytes.
+    /// Writes the value in the binary format of its type. Returns false, without writing, for NULL.
     pub fn write(self, out: &mut impl BufMut) -> bool {
         match (self.value, self.parameter_type) {
             (ScriptValue::Null, _) => return false,
@@ -157,7 +156,7 @@ impl BoundValue {
             (ScriptValue::Double(x), ParameterType::Float8) => out.put_f64(x),
             (ScriptValue::Boolean(b), ParameterType::Boolean) => out.put_u8(u8::from(b)),
             (value, ParameterType::Numeric) => write_numeric(&value.to_string(), out),
-            // `new` refuses all other pairs.
+            // Writes the text form; `new` refuses all other pairs.
             (value, _) => out.put_slice(value.to_string().as_bytes()),
         }
         true
@@ -178,9 +177,9 @@ fn write_numeric(text: &str, out: &mut impl BufMut) {
     let before = whole.len().next_multiple_of(GROUP);
     let behind = fraction.len().next_multiple_of(GROUP);
     let digits = format!("{whole:0>before$}{fraction:0<behind$}");
-    // A double has at most some 300 digits before its point, and as many behind it.
+    // A double has at most about 300 digits before its point, and as many after it.
     out.put_u16((digits.len() / GROUP) as u16);
-    // Weight of the first group: never below zero, because a digit stands before each point.
+    // The weight of the first group is never below zero, because a digit precedes each point.
     out.put_u16((before / GROUP) as u16 - 1);
     out.put_u16(sign);
     out.put_u16(fraction.len() as u16);
@@ -237,7 +236,8 @@ mod tests {
                 b"-1.5".to_vec(),
             ),
             (ScriptValue::Null, ParameterType::Int4, vec![]),
-            // -12345.6: groups 1, 2345, 6000 from weight 1, one digit behind the point.
+            // The number -12345.6 has the groups 1, 2345 and 6000 from weight 1, and one digit
+            // after the point.
             (
                 ScriptValue::Double(-12345.6),
                 ParameterType::Numeric,

@@ -1,4 +1,4 @@
-//! `\gset` and `\aset`: variables set from the result of a query.
+//! `\gset` and `\aset`, which set variables from the result of a query.
 //!
 //! Source: PostgreSQL manual, *pgbench*, section *Meta Commands*.
 
@@ -6,14 +6,14 @@ use crate::language::diagnostic::{Diagnostic, Position};
 use crate::values::variable_table::VariableTable;
 use crate::values::variables::Variables;
 
-/// Result of one statement, as the simple query protocol gives it.
+/// Result of one statement in the simple query protocol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatementResult {
-    /// Names of the columns; empty for a statement without rows.
+    /// Names of the columns; empty for a statement that returns no rows.
     pub columns: Vec<String>,
     /// Number of rows.
     pub rows: u64,
-    /// Last row, as text; NULL is `None`.
+    /// Values of the last row as text; `None` for NULL.
     pub last_row: Vec<Option<String>>,
 }
 
@@ -21,16 +21,16 @@ pub struct StatementResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
     position: Position,
-    /// True for `\aset`: results of all statements that are sent together count, not only the
-    /// last one's.
+    /// True for `\aset`: the results of all statements that were sent together are used, not only
+    /// that of the last one.
     all: bool,
-    /// Names of columns, with the slot of the variable that each sets.
+    /// Names of columns, each with the slot of the variable that it sets.
     columns: Vec<(String, usize)>,
 }
 
 impl Capture {
-    /// Captures into the variables named `prefix` plus the name of a column. Only variables that a
-    /// script reads have a slot.
+    /// Creates a capture into the variables named `prefix` plus the name of a column. Only
+    /// variables that a script reads have a slot.
     pub(crate) fn new(
         position: Position,
         all: bool,
@@ -48,11 +48,11 @@ impl Capture {
         }
     }
 
-    /// Sets the captured variables from `results`, one for each statement that was sent; NULL
+    /// Sets the captured variables from `results`, one for each statement that was sent. NULL
     /// becomes an empty text.
     ///
     /// # Errors
-    /// Fails when `\gset` gets another number of rows than one.
+    /// Fails if the query of a `\gset` did not return exactly one row.
     pub fn store(
         &self,
         results: &[StatementResult],

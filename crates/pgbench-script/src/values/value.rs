@@ -9,15 +9,15 @@ pub enum ScriptValue {
     Null,
     /// True or false.
     Boolean(bool),
-    /// Integer of 64 bits.
+    /// 64-bit integer.
     Integer(i64),
-    /// Floating-point number of 64 bits.
+    /// 64-bit floating-point number.
     Double(f64),
 }
 
 impl ScriptValue {
-    /// Parses a constant as `--define` takes it: a number, `null`, `true` or `false`, in any case;
-    /// `None` for any other text.
+    /// Parses a constant as `--define` accepts it: a number, `null`, `true` or `false`, in any
+    /// case. `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(whole) = text.parse() {
@@ -34,7 +34,7 @@ impl ScriptValue {
         }
     }
 
-    /// Names the type, for error messages.
+    /// Returns the name of the type, for error messages.
     pub(crate) fn type_name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -44,13 +44,14 @@ impl ScriptValue {
         }
     }
 
-    /// Converts to an integer; a double is rounded, half to even.
+    /// Converts the value to an integer; a double is rounded, half to even.
     pub(crate) fn integer(self) -> Result<i64, String> {
         match self {
             Self::Integer(n) => Ok(n),
             Self::Double(x) => {
                 let rounded = x.round_ties_even();
-                // Both bounds are exact as doubles; the upper one is the first that does not fit.
+                // Both bounds are exact as doubles; the upper one is the smallest number that does
+                // not fit.
                 if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&rounded) {
                     Ok(rounded as i64)
                 } else {
@@ -61,7 +62,7 @@ impl ScriptValue {
         }
     }
 
-    /// Converts to a double.
+    /// Converts the value to a double.
     pub(crate) fn double(self) -> Result<f64, String> {
         match self {
             Self::Integer(n) => Ok(n as f64),
@@ -70,7 +71,7 @@ impl ScriptValue {
         }
     }
 
-    /// Converts to a boolean, which no number is.
+    /// Returns a boolean value; fails for numbers and NULL.
     pub(crate) fn boolean(self) -> Result<bool, String> {
         match self {
             Self::Boolean(b) => Ok(b),
@@ -78,7 +79,8 @@ impl ScriptValue {
         }
     }
 
-    /// Returns true if `\if` and `CASE` take it for true: true, and numbers other than zero.
+    /// Returns true if `\if` and `CASE` treat the value as true: the boolean true, and numbers
+    /// other than zero.
     pub(crate) fn is_true(self) -> bool {
         match self {
             Self::Null => false,
@@ -89,7 +91,7 @@ impl ScriptValue {
     }
 }
 
-/// Formats the value as SQL writes it.
+/// Formats the value as in SQL.
 impl fmt::Display for ScriptValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

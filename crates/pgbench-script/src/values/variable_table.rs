@@ -1,4 +1,4 @@
-//! Names of variables: all scripts of a mix share them, each client has its own values.
+//! Table of the names of variables. All scripts of a mix share it; each client has its own values.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,11 +6,11 @@ use crate::language::diagnostic::{Diagnostic, Position};
 use crate::values::value::ScriptValue;
 use crate::values::variables::Variables;
 
-/// Seed of `hash` where none is given; always set.
+/// Variable with the default seed of `hash`; always set.
 pub(crate) const DEFAULT_SEED: &str = "default_seed";
-/// Seed of the run; always set.
+/// Variable with the seed of the run; always set.
 const RANDOM_SEED: &str = "random_seed";
-/// Number of the client, from 0; always set.
+/// Variable with the number of the client, from 0; always set.
 const CLIENT_ID: &str = "client_id";
 
 /// Variables that scripts can read, each with its slot in [`Variables`].
@@ -23,14 +23,14 @@ pub struct VariableTable {
 }
 
 impl VariableTable {
-    /// Creates a table of `constants` and the variables that are always set.
+    /// Creates a table with `constants` and the variables that are always set.
     pub(crate) fn new(constants: &[(String, ScriptValue)], seed: u64) -> Self {
         let mut table = Self::default();
         for (name, value) in constants {
             let slot = table.slot(name);
             table.initial[slot] = Some(*value);
         }
-        // Within 53 bits, so that a double holds it exactly.
+        // At most 53 bits, so that a double represents it exactly.
         let seed = ScriptValue::Integer((seed & ((1 << 53) - 1)).cast_signed());
         for name in [DEFAULT_SEED, RANDOM_SEED] {
             let slot = table.slot(name);
@@ -71,7 +71,7 @@ impl VariableTable {
         self.slots.iter().map(|(name, slot)| (name.as_str(), *slot))
     }
 
-    /// Returns the slot of `name`; `None` where nothing sets it.
+    /// Returns the slot of `name`; `None` if nothing sets it.
     pub(crate) fn get(&self, name: &str) -> Option<usize> {
         self.slots.get(name).copied()
     }
@@ -79,7 +79,7 @@ impl VariableTable {
     /// Returns the slot of `name`, which is read at `position`.
     ///
     /// # Errors
-    /// Fails when nothing sets it.
+    /// Fails if nothing sets the variable.
     pub(crate) fn require(&self, name: &str, position: Position) -> Result<usize, Diagnostic> {
         self.get(name).ok_or_else(|| {
             let message =
@@ -88,7 +88,7 @@ impl VariableTable {
         })
     }
 
-    /// Returns the value in `slot` where no script changes it.
+    /// Returns the value in `slot`, if no script changes it.
     pub(crate) fn constant(&self, slot: usize) -> Option<ScriptValue> {
         (!self.assigned.contains(&slot))
             .then(|| self.initial.get(slot).copied().flatten())

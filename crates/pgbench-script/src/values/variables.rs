@@ -1,5 +1,5 @@
-//! Values of one client's variables: numbers for expressions and parameters, text where a query set
-//! them.
+//! Values of one client's variables: numbers for expressions and parameters, or text that a query
+//! returned.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -10,21 +10,21 @@ use crate::values::value::ScriptValue;
 /// Values of one client's variables, by the slots of a [`VariableTable`](crate::VariableTable).
 #[derive(Debug, Clone)]
 pub struct Variables {
-    /// Values as expressions see them; absent where nothing is set, and where the text is no
-    /// number.
+    /// Values for expressions; absent if the variable is not set, or if its text is not a constant.
     values: Vec<Option<ScriptValue>>,
-    /// Text that a query gave, unchanged.
+    /// Text that a query returned, unchanged.
     texts: Vec<Option<String>>,
 }
 
 impl Variables {
-    /// Creates variables of which `values` are set.
+    /// Creates variables, of which those in `values` are set.
     pub(crate) fn new(values: Vec<Option<ScriptValue>>) -> Self {
         let texts = vec![None; values.len()];
         Self { values, texts }
     }
 
-    /// Returns the value in `slot`; `None` where the variable is not set or is no constant.
+    /// Returns the value in `slot`; `None` if the variable is not set or its text is not a
+    /// constant.
     pub(crate) fn get(&self, slot: usize) -> Option<ScriptValue> {
         self.values.get(slot).copied().flatten()
     }
@@ -32,7 +32,7 @@ impl Variables {
     /// Returns the value in `slot`, which is read at `position`.
     ///
     /// # Errors
-    /// Fails when the variable is not set.
+    /// Fails if the variable is not set.
     pub fn require(&self, slot: usize, position: Position) -> Result<ScriptValue, Diagnostic> {
         self.get(slot)
             .ok_or_else(|| Diagnostic::new(position, "this variable has not been set yet"))
@@ -44,8 +44,8 @@ impl Variables {
         self.texts[slot] = None;
     }
 
-    /// Sets the variable in `slot` to text that a query gave; expressions see it where it is a
-    /// constant.
+    /// Sets the variable in `slot` to text that a query returned. Expressions see the value if the
+    /// text is a constant.
     pub(crate) fn set_text(&mut self, slot: usize, text: &str) {
         self.values[slot] = ScriptValue::parse(text);
         let kept = self.texts[slot].get_or_insert_default();
@@ -53,8 +53,8 @@ impl Variables {
         kept.push_str(text);
     }
 
-    /// Writes `sql` to `out`, replacing each byte range of `substitutions` by the value in its
-    /// slot. A variable that is not set stays as it is written, as with pgbench.
+    /// Writes `sql` to `out`, replacing each byte range in `substitutions` by the value in its
+    /// slot. A variable that is not set stays unreplaced, as in pgbench.
     pub fn substitute(&self, sql: &str, substitutions: &[(Range<usize>, usize)], out: &mut String) {
         out.clear();
         let mut behind = 0;
@@ -73,7 +73,7 @@ impl Variables {
         out.push_str(&sql[behind..]);
     }
 
-    /// Copies the values of `other` into the memory that is already allocated.
+    /// Copies the values of `other` into memory that is already allocated.
     pub fn copy_from(&mut self, other: &Self) {
         self.values.clone_from(&other.values);
         self.texts.clone_from(&other.texts);

@@ -1,22 +1,22 @@
-//! The settings of a sweep as a randomised complete block design.
+//! Settings of a sweep as a randomised complete block design.
 
 use crate::student;
 
-/// Mean levels and pooled scatter of m settings over r rounds, in ln(throughput).
+/// Mean levels of m settings over r rounds, and the pooled scatter, in ln(throughput).
 pub(crate) struct Blocks {
     levels: Vec<f64>,
     rounds: usize,
     scatter: Option<Scatter>,
 }
 
-/// Rest of the variation once settings and rounds are accounted for.
+/// Variation that remains once settings and rounds are accounted for.
 #[derive(Clone, Copy)]
 struct Scatter {
     stdev: f64,
     freedom: f64,
 }
 
-/// Places among the settings given to [`Blocks::new`].
+/// Positions among the settings given to [`Blocks::new`].
 pub(crate) struct KneeRange {
     pub(crate) chosen: usize,
     pub(crate) low: usize,
@@ -26,7 +26,8 @@ pub(crate) struct KneeRange {
 }
 
 impl Blocks {
-    /// At least one setting, each with at least one repeat above zero.
+    /// Creates the design from the repeats of at least one setting. Each needs at least one repeat,
+    /// and all values must be above zero.
     pub(crate) fn new(repeats: &[&[f64]]) -> Self {
         let rounds = repeats
             .iter()
@@ -49,17 +50,17 @@ impl Blocks {
         }
     }
 
-    /// Number of settings.
+    /// Returns the number of settings.
     pub(crate) fn settings(&self) -> usize {
         self.levels.len()
     }
 
-    /// The rounds in which every setting took part.
+    /// Returns the number of rounds in which every setting took part.
     pub(crate) fn rounds(&self) -> usize {
         self.rounds
     }
 
-    /// The place of the highest level; the first of equals.
+    /// Returns the position of the highest level; the first of equal ones.
     pub(crate) fn best(&self) -> usize {
         let higher = |best, place| {
             if self.levels[place] > self.levels[best] {
@@ -71,7 +72,7 @@ impl Blocks {
         (0..self.levels.len()).fold(0, higher)
     }
 
-    /// Loss of throughput at `place` against the best's, as a ratio from 0 to 1.
+    /// Returns the loss of throughput at `place` against the best setting, as a share from 0 to 1.
     pub(crate) fn loss_ratio(&self, place: usize) -> f64 {
         -(-self.loss(place)).exp_m1()
     }
@@ -80,7 +81,7 @@ impl Blocks {
         self.levels[self.best()] - self.levels[place]
     }
 
-    /// The knee at a tolerated loss of `delta` (in ln), as the module above defines it.
+    /// Finds the knee at a tolerated loss of `delta` (in ln), as the parent module defines it.
     pub(crate) fn knee(&self, delta: f64, alpha: f64) -> KneeRange {
         let last = self.levels.len() - 1;
         let tests = self
@@ -112,15 +113,17 @@ impl Blocks {
     }
 }
 
-/// The comparisons of one sweep, at one tolerance and level.
+/// Comparisons of one sweep, at one tolerance and level.
 struct Tests<'a> {
     blocks: &'a Blocks,
     delta: f64,
-    /// The standard error of one level.
+    /// Standard error of one level.
     error: f64,
-    /// Standard errors of a difference allowed to each of m − 1 simultaneous comparisons.
+    /// Number of standard errors of a difference that each of m − 1 simultaneous comparisons is
+    /// allowed.
     simultaneous: f64,
-    /// Standard errors of a difference allowed to a comparison at α, and at α/2.
+    /// Number of standard errors of a difference that a single comparison is allowed, at α and at
+    /// α/2.
     single: f64,
     halved: f64,
     plateau: Vec<usize>,
@@ -169,8 +172,8 @@ impl<'a> Tests<'a> {
         loss <= self.delta + reach
     }
 
-    /// Returns true if some run of settings up to `place`, taken together, loses less than is
-    /// tolerated against the rest of the plateau.
+    /// Returns true if some run of settings up to `place`, taken together, loses less than the
+    /// tolerance against the rest of the plateau.
     fn is_within_by(&self, place: usize, low: usize) -> bool {
         let above: Vec<usize> = self
             .plateau
@@ -195,8 +198,8 @@ fn average(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count
 }
 
-/// The residual standard deviation of settings × rounds, on (m − 1)(r − 1) degrees of freedom;
-/// `None` where there are none.
+/// Returns the residual standard deviation of settings × rounds, with (m − 1)(r − 1) degrees of
+/// freedom; `None` if that is zero.
 fn scatter(logs: &[Vec<f64>], levels: &[f64], rounds: usize) -> Option<Scatter> {
     if logs.len() < 2 || rounds < 2 {
         return None;

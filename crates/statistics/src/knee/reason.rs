@@ -1,53 +1,53 @@
-//! Reason why a setting was chosen, as data and as a sentence.
+//! Reason for the choice of a setting, as data and as a sentence.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::KneeOptions;
 use super::blocks::{Blocks, KneeRange};
 
-/// Reason why a setting was chosen.
+/// Reason for the choice of a setting.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Repeats allowed a test.
+    /// There were several repeats, so differences were tested.
     Tested {
-        /// The values of the parameter that the knee names.
+        /// Values of the parameter at the settings that the knee names.
         values: Values,
-        /// The chosen setting's measured loss of throughput against the best.
+        /// Measured loss of throughput of the chosen setting against the best, as a share.
         loss_ratio: f64,
-        /// The loss that was tolerated.
+        /// Loss of throughput that was tolerated, as a share.
         tolerance_ratio: f64,
-        /// Confidence, from 0 to 1, with which the knee lies in the interval of `values`.
+        /// Confidence, 0 to 1, with which the knee lies in the interval of `values`.
         confidence: f64,
         /// Number of complete rounds that were compared.
         rounds: usize,
     },
-    /// One round only: the figures were taken as they are.
+    /// There was only one round, so the figures were compared without a test.
     Untested {
-        /// The values of the parameter that the knee names.
+        /// Values of the parameter at the settings that the knee names.
         values: Values,
-        /// The chosen setting's measured loss of throughput against the best.
+        /// Measured loss of throughput of the chosen setting against the best, as a share.
         loss_ratio: f64,
-        /// The loss that was tolerated.
+        /// Loss of throughput that was tolerated, as a share.
         tolerance_ratio: f64,
     },
     /// No other setting was admissible.
     OnlyAdmissible {
-        /// The value of the parameter.
+        /// Value of the parameter.
         value: f64,
     },
 }
 
-/// The values of the parameter at the settings that a knee names.
+/// Values of the parameter at the settings that a knee names.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Values {
-    /// At the chosen setting.
+    /// Value at the chosen setting.
     pub chosen: f64,
-    /// At the best.
+    /// Value at the best setting.
     pub best: f64,
-    /// At the lower end of the interval.
+    /// Value at the lower end of the interval.
     pub low: f64,
-    /// At the upper end of the interval.
+    /// Value at the upper end of the interval.
     pub high: f64,
 }
 
@@ -139,7 +139,7 @@ impl Display for Reason {
 }
 
 impl Values {
-    /// The part of the sentence that says what the chosen setting is.
+    /// Writes the part of the sentence that describes the chosen setting.
     fn choice(
         &self,
         out: &mut Formatter<'_>,
@@ -168,12 +168,12 @@ impl Values {
     }
 }
 
-/// The end of a sweep at which the chosen setting is.
+/// End of a sweep at which the chosen setting is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edge {
-    /// The smallest setting measured: a smaller one might do as well.
+    /// The smallest setting measured; a smaller one might do as well.
     Lowest,
-    /// The largest setting measured: a larger one might do better.
+    /// The largest setting measured; a larger one might do better.
     Highest,
     /// The only setting measured.
     Only,

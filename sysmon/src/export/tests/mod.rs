@@ -6,16 +6,16 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use bench_report::Tool;
-use host_metrics::follow::FollowOptions;
-use host_metrics::source::gpu::{GpuError, GpuSample};
 use host_metrics::source::{KernelUnits, Roots};
+
+use self::page::Page;
 use crate::export::exporter::Exporter;
 use crate::export::exposition::{Families, Page as Tested, PageFormat};
 use crate::export::host;
 use crate::export::page_store::PageStore;
+use crate::follow::FollowOptions;
+use crate::gpu::{GpuError, GpuSample};
 use crate::settings::SamplingSettings;
-
-use self::page::Page;
 
 fn put(root: &Path, path: &str, text: &str) {
     let path = root.join(path);

@@ -1,9 +1,10 @@
 //! Made-up machine for tests of the live view; it is busier in every second half minute.
 
+use host_metrics::source::process::ProcessFields;
+
+use crate::figure::Figures;
 use crate::watch::model::{Model, SampleUpdate, ViewInfo, WatchCost};
 use crate::watch::process::{CORES, MEMORY, ProcessView};
-use host_metrics::figure::Figures;
-use host_metrics::source::process::ProcessFields;
 
 pub(crate) const S: u64 = 1_000_000_000;
 pub(crate) const GIB: f64 = (1_u64 << 30) as f64;
@@ -78,7 +79,7 @@ pub(crate) fn figures(second: u64) -> Figures {
         ("pressure.memory.some_ratio", 0.0),
         ("pressure.io.some_ratio", 0.03),
     ] {
-        f.put(name, Some(value));
+        f.put_labelled(name, &[], Some(value));
     }
     for (disk, read, written) in [("sda", 0.0, 4096.0), ("vda", 1.5 * MIB, 30.0 * MIB * wave)] {
         let labels = [("device", disk)];

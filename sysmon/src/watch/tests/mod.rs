@@ -2,6 +2,8 @@
 
 mod layout;
 mod machine;
+#[cfg(target_os = "linux")]
+mod panicking;
 mod processes;
 mod resources;
 mod screen;

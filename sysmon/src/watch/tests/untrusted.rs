@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::watch::model::{Model, SampleUpdate, ViewInfo};
-use crate::watch::view::palette::Palette;
-use host_metrics::figure::Figures;
 use ratatui::buffer::Buffer;
 use ratatui::text::Span;
 
 use super::machine::{MIB, about, figures, news, process};
 use super::screen::{buffer, lines, screen};
+use crate::figure::Figures;
+use crate::watch::model::{Model, SampleUpdate, ViewInfo};
+use crate::watch::view::palette::Palette;
 
 #[test]
 fn what_was_not_read_is_absent_and_not_zero() {

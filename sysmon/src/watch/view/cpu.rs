@@ -1,14 +1,14 @@
 //! Lines about CPU time: of the limit or of the machine, by state, and of each core.
 
 use bench_cli::table::{rate, ratio};
-use host_metrics::metric::{cgroup, cpu, host};
+use bench_cli::terminal_text::{columns, figure, fitted, right};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, Item, LABEL, OverviewLine, item, row, solid};
 use super::glyph::{self, BarPart};
+use crate::metric::{cgroup, cpu, host};
 use crate::watch::history::Trend;
-use bench_cli::terminal_text::{columns, figure, fitted, right};
 
 /// Smallest width of a core's number, bar and share, in columns.
 const CORE: usize = 20;

@@ -1,15 +1,15 @@
 //! Lines about disks and interfaces, side by side, and about GPUs.
 
 use bench_cli::table::{duration_ns, ratio};
-use host_metrics::metric::{disk, gpu, network};
+use bench_cli::terminal_text::{figure, fitted, right, shortened};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
 use super::memory::size;
+use crate::metric::{disk, gpu, network};
 use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
-use bench_cli::terminal_text::{figure, fitted, right, shortened};
 
 /// Number of columns between the two halves.
 const GAP: usize = 2;

@@ -1,13 +1,13 @@
 //! Lines about memory and pressure (PSI).
 
 use bench_cli::table::{bytes, rate, ratio};
-use host_metrics::metric::{cgroup, memory};
+use bench_cli::terminal_text::{columns, figure, fitted};
 use ratatui::style::{Color, Modifier};
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
+use crate::metric::{cgroup, memory};
 use crate::watch::history::{STALLED, Trend};
-use bench_cli::terminal_text::{columns, figure, fitted};
 
 /// Width of `memory 100.0 %`, in columns.
 const STALL: usize = 14;

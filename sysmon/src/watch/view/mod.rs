@@ -13,10 +13,10 @@ pub(crate) mod palette;
 mod processes;
 mod trees;
 
-use host_metrics::metric;
 use std::time::Duration;
 
 use bench_cli::table::{bytes, ratio};
+use bench_cli::terminal_text::{ABSENT, columns, fitted, printable, shortened};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,7 +25,7 @@ use ratatui::text::{Line, Span};
 use self::context::{DrawContext, OverviewLine, fit, row};
 use self::palette::Palette;
 use super::model::Model;
-use bench_cli::terminal_text::{ABSENT, columns, fitted, printable, shortened};
+use crate::metric;
 
 /// Smallest number of columns and lines of a terminal that can be used.
 pub(crate) const LEAST: (u16, u16) = (60, 16);

@@ -1,7 +1,7 @@
 //! Table of processes, with as many rows and columns as there is room for.
 
 use bench_cli::table::{bytes, rate};
-use host_metrics::metric::process;
+use bench_cli::terminal_text::{columns, figure, fitted, right, shortened};
 use host_metrics::source::process::ProcessFields;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,9 +9,9 @@ use ratatui::text::{Line, Span};
 
 use super::cpu::count;
 use super::palette::Palette;
+use crate::metric::process;
 use crate::watch::model::Model;
 use crate::watch::process::{CORES, DISK_READ, DISK_WRITTEN, MEMORY, ProcessView, Sort};
-use bench_cli::terminal_text::{columns, figure, fitted, right, shortened};
 
 /// Width of a process id, in columns.
 const PID: usize = 7;

@@ -1,12 +1,12 @@
 //! Table of the followed targets: a line for each, with the sums over its processes and their descendants.
 
-use host_metrics::metric::process;
+use bench_cli::terminal_text::{figure, fitted, right};
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, OverviewLine, row};
 use super::cpu::count;
 use super::memory::size;
-use bench_cli::terminal_text::{figure, fitted, right};
+use crate::metric::process;
 
 /// Column of the table: heading, width, series and format.
 type TreeColumn = (&'static str, usize, &'static str, fn(f64) -> String);

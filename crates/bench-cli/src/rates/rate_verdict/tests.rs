@@ -1,10 +1,10 @@
 //! Tests of verdicts on made-up steps.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bench_report::histogram::recording;
-use bench_report::{Generator, Histogram, Operation, Pacing, Window};
+use bench_report::{Histogram, Operation, Pacing, Window};
+use test_support::empty_step;
 
 use super::*;
 
@@ -47,19 +47,7 @@ fn step(share: f64, slow: Duration, cut_off: u64) -> Step {
             end_ns: 11_000_000_000,
         },
         operations: [("get".to_owned(), operation)].into(),
-        name: "planted".to_owned(),
-        parameters: BTreeMap::new(),
-        repeat: 0,
-        parts: BTreeMap::new(),
-        failures: Vec::new(),
-        pool: None,
-        server: None,
-        generator: Generator::default(),
-        curve: None,
-        segments: Vec::new(),
-        sessions: None,
-        figures: BTreeMap::new(),
-        end: StepEnd::Completed,
+        ..empty_step("planted")
     }
 }
 

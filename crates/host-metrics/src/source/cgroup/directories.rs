@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::source::{Roots, SourceError};
 
-/// Version of the kernel's interface.
+/// Version of the control groups' interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CgroupVersion {
     One,
     Two,
 }
 
-/// Inodes of a group's directories.
+/// Inode numbers of a group's directories.
 pub(super) type CgroupIdentity = [u64; 4];
 
 /// Directory of a group in one hierarchy.
@@ -22,26 +22,27 @@ pub(super) struct CgroupDirectory {
     pub(super) version: CgroupVersion,
 }
 
-/// The hierarchy of a group is not mounted below `/sys/fs/cgroup`.
+/// Error: the hierarchy of a group is not mounted below `/sys/fs/cgroup`.
 #[derive(Clone, Copy)]
 struct NotMounted;
 
-/// Directories of one group; absent if it is not under that controller. They are all the same in
-/// version 2. A host may have both versions: each controller is in one of them.
+/// Directories of one group, by controller; absent if the controller does not have the group. In
+/// version 2 all are the same. A host may use both versions, with each controller in one of them.
 #[derive(Debug, Clone)]
 pub(super) struct CgroupDirectories {
     pub(super) cpu: Option<CgroupDirectory>,
     pub(super) cpu_account: Option<CgroupDirectory>,
     pub(super) memory: Option<CgroupDirectory>,
     pub(super) io: Option<CgroupDirectory>,
-    /// Controllers (by their names in version 1) whose hierarchy is not mounted below `/sys/fs/cgroup`.
+    /// Controllers, by their names in version 1, whose hierarchy is not mounted below
+    /// `/sys/fs/cgroup`.
     pub(super) unmounted: Vec<&'static str>,
     mount: PathBuf,
 }
 
 impl CgroupDirectories {
-    /// Finds the group of a process by its membership, the content of its file `cgroup`; `None` if that
-    /// is the root group.
+    /// Finds the group of a process from `membership`, the content of its file `cgroup`. `None` if
+    /// that is the root group.
     pub(super) fn of_member(roots: &Roots, membership: &str) -> Option<Self> {
         if !Self::is_mounted(roots) {
             return None;
@@ -70,10 +71,10 @@ impl CgroupDirectories {
         unified(&mount).is_some() || one.any(|controller| mount.join(controller).is_dir())
     }
 
-    /// Finds the group of this name, as in `system.slice/postgresql.service`.
+    /// Finds the group with this name, such as `system.slice/postgresql.service`.
     ///
     /// # Errors
-    /// Fails if there is none, or if the name leads out of the hierarchy.
+    /// Fails if there is no such group, or if the name leads out of the hierarchy.
     pub(super) fn named(roots: &Roots, name: &str) -> Result<Self, SourceError> {
         let mount = mount(roots);
         let missing = || SourceError::Malformed {
@@ -101,7 +102,7 @@ impl CgroupDirectories {
         place.is_any().then_some(place).ok_or_else(missing)
     }
 
-    /// Returns true if it is under all controllers that are read.
+    /// Returns true if all controllers that are read have the group.
     pub(super) fn is_whole(&self) -> bool {
         self.all().into_iter().all(Option::is_some)
     }
@@ -114,8 +115,8 @@ impl CgroupDirectories {
         [&self.cpu, &self.cpu_account, &self.memory, &self.io]
     }
 
-    /// Returns the inodes, which no other group has, not even one of the same name; `None` once it is
-    /// removed.
+    /// Returns the inode numbers, which identify the group even if another one gets its name.
+    /// `None` once the group is removed.
     pub(super) fn identity(&self) -> Option<CgroupIdentity> {
         let mut numbers = [0; 4];
         let mut last: Option<(&PathBuf, u64)> = None;
@@ -143,7 +144,7 @@ impl CgroupDirectories {
         }
     }
 
-    /// Returns `directory` and its parents, up to the mount point.
+    /// Iterates over `directory` and its parents, up to the mount point.
     pub(super) fn up<'a>(
         &'a self,
         directory: &'a CgroupDirectory,
@@ -168,7 +169,7 @@ fn is_of_two(directory: &Path) -> bool {
     directory.join("cgroup.controllers").exists()
 }
 
-/// Returns the directory of `group` below a controller of version 1; `None` for the root.
+/// Returns the directory of `group` below a controller of version 1; `None` for the root group.
 fn member_of_one(controller: &Path, group: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
     if group == "/" {
         return Ok(None);
@@ -179,8 +180,8 @@ fn member_of_one(controller: &Path, group: &str) -> Result<Option<CgroupDirector
     Ok(Some(CgroupDirectory { path, version }))
 }
 
-/// Returns the directory in version 2 of a process with this membership; `None` for the root of the
-/// host, which has no limits and none of their files.
+/// Returns the version 2 directory of a process with this membership. `None` for the root of the
+/// host, which has no limits and no files for them.
 fn member_of_two(mount: &Path, membership: &str) -> Result<Option<CgroupDirectory>, NotMounted> {
     let mut lines = membership.lines();
     let Some(group) = lines.find_map(|line| line.strip_prefix("0::")) else {
@@ -199,9 +200,9 @@ fn member_of_two(mount: &Path, membership: &str) -> Result<Option<CgroupDirector
     Ok(is_group.then_some(CgroupDirectory { path, version }))
 }
 
-/// Returns the directory of a group below a mount point. A container sees its own group at the mount
-/// point, and often its path on the host in its membership: if that does not exist, the mount point is
-/// the group.
+/// Returns the directory of a group below a mount point. In a container, the mount point is the
+/// container's own group, but the membership often has the group's path on the host. If that path
+/// does not exist, the mount point is the group.
 fn inside(mount: &Path, group: &str) -> Option<PathBuf> {
     let directory = mount.join(group.trim_start_matches('/'));
     let found = if directory.is_dir() {
@@ -212,7 +213,7 @@ fn inside(mount: &Path, group: &str) -> Option<PathBuf> {
     found.is_dir().then_some(found)
 }
 
-/// Finds the path under a controller in lines of `number:controller,controller:path`.
+/// Finds a group's path under a controller, in lines of `number:controller,controller:path`.
 pub(super) fn group_under<'a>(membership: &'a str, controller: &str) -> Option<&'a str> {
     membership.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);

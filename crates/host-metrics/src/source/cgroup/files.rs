@@ -9,7 +9,7 @@ use super::sample::{CgroupMemory, CgroupSample};
 use crate::source::pressure::{self, PressureSample};
 use crate::source::{Gaps, KeptFile, SlowFile, SourceError, Timed};
 
-/// Open files of one group. Those that its version lacks are absent.
+/// Open files of one group. Files that its version lacks are absent.
 #[derive(Debug)]
 pub(super) struct CgroupFiles {
     name: String,
@@ -25,10 +25,10 @@ pub(super) struct CgroupFiles {
     unmounted: Vec<&'static str>,
 }
 
-/// A file, and the version on which its format depends.
+/// File, with the interface version that determines its format.
 type VersionedFile = Option<(KeptFile, CgroupVersion)>;
 
-/// Files of a quota: one, or two.
+/// Files of a quota: one file in version 2, two in version 1.
 #[derive(Debug)]
 enum QuotaFiles {
     Max(SlowFile<LimitValue<f64>>),
@@ -59,7 +59,8 @@ impl CgroupFiles {
             };
             Some((KeptFile::new(path.join(name)), *version))
         };
-        // Opening missing files at every sample would cost more than reading: the root has no limits.
+        // Trying to open missing files at every sample would cost more than reading: the root group
+        // has no limits.
         let existing = |path: PathBuf| path.exists().then_some(path);
         let slow = |path| SlowFile::new(path, slow_max_age_ns);
         let quota = |version: CgroupVersion, directory: &Path| match version {
@@ -148,7 +149,7 @@ impl CgroupFiles {
             memory_limit_bytes: limit.map(|bytes| bytes as u64),
             memory_limit_unread,
             cpu: keep("cgroup.cpu", cpu, gaps),
-            // Without a quota anywhere there are no periods to count, and old kernels no file.
+            // Without a quota there are no periods to count, and old kernels lack the file.
             throttling: throttling.and_then(Result::ok),
             memory: keep("cgroup.memory", memory, gaps),
             memory_events: keep("cgroup.memory.events", memory_events, gaps),
@@ -170,7 +171,8 @@ impl CgroupFiles {
     }
 }
 
-/// Returns the least of the limits that bind a group, and true if one of them could not be read.
+/// Returns the lowest of the limits that apply to a group, and true if one of them could not be
+/// read.
 fn tightest(
     what: &'static str,
     limits: impl Iterator<Item = Result<Option<f64>, Arc<SourceError>>>,
@@ -200,8 +202,8 @@ fn read<T>(
     })
 }
 
-/// Opens the pressure files, which only version 2 has: those in the directory of the CPU controller,
-/// or if that is of version 1, of the memory controller.
+/// Opens the pressure files, which only version 2 has. They are taken from the first controller
+/// with that version.
 fn pressure(place: &CgroupDirectories) -> Option<[KeptFile; 3]> {
     let all = [&place.cpu, &place.memory, &place.io];
     let mut all = all.into_iter().flatten();
@@ -216,7 +218,7 @@ fn pressure(place: &CgroupDirectories) -> Option<[KeptFile; 3]> {
         .then(|| paths.map(KeptFile::new))
 }
 
-/// Returns the name of the figures that a controller of version 1 has.
+/// Returns the name under which the figures of a controller are reported.
 fn part_of(controller: &str) -> &'static str {
     match controller {
         "memory" => "cgroup.memory",
@@ -225,7 +227,8 @@ fn part_of(controller: &str) -> &'static str {
     }
 }
 
-/// Notes a failed reading; that a group is not under a controller, and has no file, is no failure.
+/// Records a failed reading. A missing file, because the controller does not have the group, is no
+/// failure.
 fn keep<T>(what: &'static str, read: FileRead<T>, gaps: &mut Gaps) -> Option<Timed<T>> {
     gaps.keep(what, read?)
 }

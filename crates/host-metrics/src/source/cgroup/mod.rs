@@ -1,11 +1,11 @@
-//! Control groups of versions 1 and 2: use, limits, and throttling. Inside a container the limits of
-//! its group count, not the size of the host.
+//! Control groups of versions 1 and 2: use, limits and throttling. In a container the limits of its
+//! group matter, not the size of the host.
 //!
-//! A limit of a parent binds its children, so the tightest on the way to the root counts. A group is
-//! one directory in version 2, and one under each controller in version 1.
+//! A limit of a parent also applies to its children, so the lowest limit up to the root is used. A
+//! group is one directory in version 2, and one directory per controller in version 1.
 //!
-//! Groups come and go: one that is created late is found then, and one that was removed and created
-//! again is another group, whose counters begin anew (`tracked_cgroup`).
+//! Groups may appear and disappear. A group that is created later is found then. If a group is
+//! removed and created again, it is a new group whose counters begin anew (`tracked_cgroup`).
 
 mod directories;
 mod files;

@@ -1,23 +1,24 @@
-//! Parsers of a group's files of both versions.
+//! Parsers of a group's files, for both versions.
 
 use super::sample::{CgroupCpu, CgroupIo, MemoryEvents, Throttling};
 use crate::source::text::number;
 
-/// Number from which a limit is none: version 1 writes the largest number of pages.
+/// Number from which a value means no limit: version 1 writes the largest number of pages.
 const UNLIMITED_FROM: u64 = 1 << 62;
 
-/// Parses `usage_usec N` of `cpu.stat`.
+/// Parses the line `usage_usec N` of `cpu.stat`.
 pub(super) fn cpu_stat(text: &str) -> Option<CgroupCpu> {
     let used_ns = number(text, "usage_usec")?.checked_mul(1000)?;
     Some(CgroupCpu { used_ns })
 }
 
-/// Parses `cpuacct.usage`, one number of nanoseconds.
+/// Parses `cpuacct.usage`, a single number of nanoseconds.
 pub(super) fn cpuacct(text: &str) -> Option<CgroupCpu> {
     amount(text).map(|used_ns| CgroupCpu { used_ns })
 }
 
-/// Parses `cpu.stat`, whose time is in nanoseconds in version 1, and in microseconds in version 2.
+/// Parses the throttling counters of `cpu.stat`. Its time is in nanoseconds in version 1, in
+/// microseconds in version 2.
 pub(super) fn throttling(text: &str) -> Option<Throttling> {
     let microseconds = number(text, "throttled_usec").and_then(|us| us.checked_mul(1000));
     Some(Throttling {
@@ -46,7 +47,7 @@ impl<T> LimitValue<T> {
     }
 }
 
-/// Parses `max 100000` or `150000 100000` of `cpu.max`, as cores.
+/// Parses `cpu.max`, such as `max 100000` or `150000 100000`, as a number of cores.
 pub(super) fn cpu_max(text: &str) -> Option<LimitValue<f64>> {
     let (quota, period) = text.trim().split_once(' ')?;
     let period: f64 = period.parse().ok().filter(|p| *p > 0.0)?;
@@ -57,7 +58,7 @@ pub(super) fn cpu_max(text: &str) -> Option<LimitValue<f64>> {
     Some(LimitValue::At(quota as f64 / period))
 }
 
-/// Parses a limit of one number; `max`, `-1` and the largest numbers are none.
+/// Parses a limit of one number; `max`, `-1` and the largest numbers mean no limit.
 pub(super) fn limit(text: &str) -> Option<LimitValue<u64>> {
     match text.trim() {
         "max" | "-1" => Some(LimitValue::Unlimited),
@@ -68,13 +69,13 @@ pub(super) fn limit(text: &str) -> Option<LimitValue<u64>> {
     }
 }
 
-/// Parses a file of one number.
+/// Parses a file with a single number.
 pub(super) fn amount(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }
 
-/// Parses the inactive files of `memory.stat`; version 1 has a separate line for the group with its
-/// children.
+/// Parses the bytes of inactive cached files in `memory.stat`. Version 1 has a separate line that
+/// includes the group's children.
 pub(super) fn inactive_files(text: &str, v2: bool) -> Option<u64> {
     let key = if v2 {
         "inactive_file"
@@ -93,7 +94,7 @@ pub(super) fn memory_events(text: &str) -> Option<MemoryEvents> {
     (events != MemoryEvents::default()).then_some(events)
 }
 
-/// Parses `memory.oom_control` of version 1; kills are counted since Linux 4.13.
+/// Parses `memory.oom_control` of version 1, which counts kills since Linux 4.13.
 pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
     Some(MemoryEvents {
         limit_hits: None,
@@ -101,8 +102,8 @@ pub(super) fn oom_control(text: &str) -> Option<MemoryEvents> {
     })
 }
 
-/// Parses `8:0 rbytes=1 wbytes=2 …` of `io.stat`, a line for each disk; a group without transfers has
-/// none.
+/// Parses `io.stat`, with a line `8:0 rbytes=1 wbytes=2 …` for each disk. It is empty for a group
+/// without transfers.
 pub(super) fn io_stat(text: &str) -> Option<CgroupIo> {
     let mut io = CgroupIo::default();
     for word in text.split_ascii_whitespace() {
@@ -116,7 +117,7 @@ pub(super) fn io_stat(text: &str) -> Option<CgroupIo> {
     Some(io)
 }
 
-/// `8:0 FileRead 1`, `8:0 Write 2` of version 1, then a line with the total.
+/// Parses the files of version 1, with lines such as `8:0 Read 1` and `8:0 Write 2`.
 pub(super) fn blkio(text: &str) -> Option<CgroupIo> {
     let mut io = CgroupIo::default();
     for line in text.lines() {

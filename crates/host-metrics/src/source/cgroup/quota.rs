@@ -1,4 +1,4 @@
-//! CPU quota that binds one process, read when somebody asks.
+//! CPU quota that applies to one process, read on request.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,38 +6,39 @@ use super::parse;
 use super::sample::Throttling;
 use crate::source::SourceError;
 
-/// Directories of a process' control group and of those above it, the nearest first, under the
-/// controller of CPU time.
+/// Directories of the control group of a process and of its parents, the nearest first, in the
+/// hierarchy of the CPU controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotaGroup {
     directories: Vec<PathBuf>,
 }
 
-/// A quota and the number of times that it held back the processes under it.
+/// CPU quota, with counters of how often it throttled its processes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuotaUse {
-    /// Number of cores that may be used at once.
+    /// Number of cores that the processes may use at the same time.
     pub cores: f64,
     /// Counters of the group that has the quota.
     pub throttling: Throttling,
 }
 
-/// Reason for which the group of a process is not known.
+/// Reason for which the control group of a process is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum QuotaError {
     /// A file cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The group is not under what is mounted here: that of another container, or gone.
+    /// The group is not below the hierarchy that is mounted here: it belongs to another container,
+    /// or was removed.
     #[error("its control group is not in sight")]
     OutOfSight,
 }
 
 impl QuotaGroup {
-    /// Finds the group of process `pid` by what is mounted here.
+    /// Finds the group of process `pid` in the hierarchy that is mounted here.
     ///
     /// # Errors
-    /// Fails if the process is gone or its group is not in sight.
+    /// Fails if the process has ended or its group is not visible.
     pub fn of_process(pid: u32) -> Result<Self, QuotaError> {
         let read = |path: String| {
             let text = std::fs::read_to_string(&path);
@@ -62,7 +63,7 @@ impl QuotaGroup {
         let (root, mount) = mounts
             .lines()
             .find_map(|line| mount_of(line, is_version_1))?;
-        // A group outside of what is mounted here is named by a way up.
+        // A group outside the mounted hierarchy has a path that begins with `..`.
         let below = Path::new(group).strip_prefix(root).ok()?;
         let leads_up = below.components().any(|part| part == Component::ParentDir);
         let own = Path::new(mount).join(below);
@@ -72,10 +73,10 @@ impl QuotaGroup {
         })
     }
 
-    /// Reads the quota that is nearest to the process; `None` where there is none in sight.
+    /// Reads the quota that is nearest to the process; `None` if there is none.
     ///
     /// # Errors
-    /// Fails if the group is gone.
+    /// Fails if the group was removed.
     pub fn read(&self) -> Result<Option<QuotaUse>, QuotaError> {
         let own = self.directories.first().filter(|own| own.is_dir());
         own.ok_or(QuotaError::OutOfSight)?;
@@ -83,7 +84,7 @@ impl QuotaGroup {
     }
 }
 
-/// Reads the quota of one group; `None` where it has none.
+/// Reads the quota of one group; `None` if it has none.
 fn quota_use(directory: &Path) -> Option<QuotaUse> {
     let read = |name: &str| std::fs::read_to_string(directory.join(name)).ok();
     let cores = if let Some(max) = read("cpu.max") {
@@ -98,13 +99,14 @@ fn quota_use(directory: &Path) -> Option<QuotaUse> {
     (cores > 0.0).then_some(QuotaUse { cores, throttling })
 }
 
-/// Returns the path under the `cpu` controller, as in `4:cpu,cpuacct:/docker/1f`.
+/// Returns the group's path under the `cpu` controller, from a line such as
+/// `4:cpu,cpuacct:/docker/1f`.
 fn group_of_version_1(membership: &str) -> Option<&str> {
     super::directories::group_under(membership, "cpu")
 }
 
-/// Returns root within the hierarchy and mount point, if this line of mountinfo is the one
-/// (`proc_pid_mountinfo(5)`).
+/// Returns the root within the hierarchy and the mount point from a line of mountinfo, if that line
+/// is the hierarchy's (`proc_pid_mountinfo(5)`).
 fn mount_of(line: &str, is_version_1: bool) -> Option<(&str, &str)> {
     let (left, right) = line.split_once(" - ")?;
     let mut left = left.split(' ').skip(3);

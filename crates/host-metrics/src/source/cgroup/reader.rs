@@ -7,21 +7,21 @@ use super::tracked_cgroup::TrackedCgroup;
 use crate::clock::monotonic_ns;
 use crate::source::{Gaps, Roots, SourceOptions};
 
-/// Reads the control groups of one recording: that of this program, and those that were named.
+/// Reader of the control groups of one recording: that of this program, and those that were named.
 #[derive(Debug)]
 pub(in crate::source) struct CgroupReader {
     roots: Roots,
     slow_max_age_ns: u64,
     slots: Vec<TrackedCgroup>,
-    /// Groups of followed processes that are in none of the others.
+    /// Groups of followed processes that are none of the others.
     followed: Vec<TrackedCgroup>,
     processes: Vec<u32>,
     found_ns: Option<u64>,
 }
 
 impl CgroupReader {
-    /// Creates a reader of this program's group and of those that `options` name, which need not exist
-    /// yet.
+    /// Creates a reader of this program's group and of the groups named in `selection`, which need
+    /// not exist yet.
     pub(in crate::source) fn new(roots: &Roots, selection: &SourceOptions) -> Self {
         let wanted: BTreeSet<&String> = selection.cgroups.iter().collect();
         let named = wanted.into_iter().map(|name| TrackedCgroup::named(name));
@@ -37,14 +37,14 @@ impl CgroupReader {
         }
     }
 
-    /// Reads the groups of these processes too, also after they move.
+    /// Also reads the groups of these processes, even after the processes move to others.
     pub(in crate::source) fn follow(&mut self, processes: impl Iterator<Item = u32>) {
         self.processes.clear();
         self.processes.extend(processes);
     }
 
-    /// Reads all groups that exist. A named one that does not exist is noted in `gaps` until it does;
-    /// that this program is in no group is no gap.
+    /// Reads all groups that exist. A named group is recorded in `gaps` while it does not exist. It
+    /// is no gap if this program is in no group.
     pub(in crate::source) fn sample(&mut self, gaps: &mut Gaps) -> Vec<CgroupSample> {
         let now_ns = monotonic_ns();
         let stands = |found_ns: u64| now_ns.saturating_sub(found_ns) < self.slow_max_age_ns;

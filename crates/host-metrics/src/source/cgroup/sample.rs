@@ -3,59 +3,60 @@
 use crate::source::Timed;
 use crate::source::pressure::PressureSample;
 
-/// Counters and limits of one group. A figure that its version or the kernel lacks is absent.
+/// Counters and limits of one group. Figures that its version or the kernel lacks are absent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CgroupSample {
-    /// `own` for the group of this program, else its name.
+    /// Name of the group; `own` for the group of this program.
     pub name: String,
-    /// Inodes of its directories, which differ from those of an earlier group of the same name.
+    /// Inode numbers of the group's directories, which differ from those of an earlier group with
+    /// the same name.
     pub identity: [u64; 4],
     /// CPU time.
     pub cpu: Option<Timed<CgroupCpu>>,
-    /// Quota in cores; absent without one.
+    /// CPU quota in cores; absent without one.
     pub quota_cores: Option<f64>,
-    /// True if a quota on the way to the root could not be read, so that a tighter one may exist.
+    /// True if the quota of the group or a parent could not be read, so that a lower one may apply.
     pub quota_unread: bool,
-    /// Throttling by the quota.
+    /// Throttling by the CPU quota.
     pub throttling: Option<Timed<Throttling>>,
     /// Memory.
     pub memory: Option<Timed<CgroupMemory>>,
-    /// Memory limit; absent without one.
+    /// Memory limit in bytes; absent without one.
     pub memory_limit_bytes: Option<u64>,
-    /// True if a limit on the way to the root could not be read, so that a tighter one may exist.
+    /// True if the limit of the group or a parent could not be read, so that a lower one may apply.
     pub memory_limit_unread: bool,
-    /// Events at the limit.
+    /// Events at the memory limit.
     pub memory_events: Option<Timed<MemoryEvents>>,
-    /// Transfers to and from disks.
+    /// Bytes read from and written to disks.
     pub io: Option<Timed<CgroupIo>>,
-    /// Time stalled; only version 2 has it.
+    /// Time in which tasks waited for a resource; only version 2 has it.
     pub pressure: PressureSample,
 }
 
 /// CPU time since the group was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CgroupCpu {
-    /// CPU time of all its processes, those that have ended included.
+    /// CPU time of all processes of the group, including ended ones, in nanoseconds.
     pub used_ns: u64,
 }
 
 /// Throttling of a group by its CPU quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Throttling {
-    /// Periods in which a process of it was ready to run.
+    /// Number of periods in which a process of the group was ready to run.
     pub periods: u64,
-    /// Periods in which the quota was used up.
+    /// Number of periods in which the quota was used up.
     pub throttled_periods: u64,
-    /// Time throttled, added up over its CPUs.
+    /// Time throttled in nanoseconds, summed over CPUs.
     pub throttled_ns: u64,
 }
 
-/// Memory that a group holds.
+/// Memory of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CgroupMemory {
-    /// All memory charged to it, cached files included.
+    /// All memory charged to the group in bytes, including cached files.
     pub used_bytes: u64,
-    /// Memory in use without inactive cached files, which the kernel reclaims first, in bytes.
+    /// Memory without inactive cached files, which the kernel reclaims first, in bytes.
     pub working_set_bytes: Option<u64>,
 }
 
@@ -68,7 +69,7 @@ pub struct MemoryEvents {
     pub oom_kills: Option<u64>,
 }
 
-/// Transfers since the group was created, over all disks.
+/// Bytes read and written since the group was created, over all disks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CgroupIo {
     /// Bytes read.

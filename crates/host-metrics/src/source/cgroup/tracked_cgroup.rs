@@ -1,4 +1,4 @@
-//! A control group that is searched until it exists, and again once it was removed.
+//! Control group that is searched for until it exists, and again after it was removed.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,18 @@ use crate::source::{Gaps, Roots, SourceError};
 /// Way in which a group is found.
 #[derive(Debug)]
 enum CgroupOwner {
-    /// Group of this program, which may be moved; read from its membership file.
+    /// Group of this program, found through its membership file; the program may be moved to
+    /// another group.
     Own { membership: PathBuf, last: String },
-    /// Group of a name.
+    /// Group with a given name.
     Named,
 }
 
-/// One control group of a recording, which may not exist.
+/// Control group of a recording, which may not exist.
 #[derive(Debug)]
 pub(super) struct TrackedCgroup {
     owner: CgroupOwner,
-    /// `own` for the group of this program, else its name.
+    /// Name of the group; `own` for the group of this program.
     name: String,
     group: Option<(CgroupFiles, CgroupDirectories, CgroupIdentity)>,
 }
@@ -46,8 +47,8 @@ impl TrackedCgroup {
         }
     }
 
-    /// Finds the group of a process, named as in the hierarchy; `None` if that is the root, or the
-    /// process has ended.
+    /// Finds the group of a process, named as in the hierarchy. `None` if it is the root group, or
+    /// if the process has ended.
     pub(super) fn of_process(roots: &Roots, pid: u32, slow_max_age_ns: u64) -> Option<Self> {
         let path = roots.proc.join(format!("{pid}/cgroup"));
         let membership = std::fs::read_to_string(path).ok()?;
@@ -68,13 +69,14 @@ impl TrackedCgroup {
         self.name == other.name || (self.group.is_some() && identity(self) == identity(other))
     }
 
-    /// Finds the group again if it was removed, replaced or created since. A named one that does not
-    /// exist is noted in `gaps` until it does; that this program is in no group is no gap.
+    /// Searches for the group again if it was removed, replaced or created. A named group is
+    /// recorded in `gaps` while it does not exist. It is no gap if this program is in no group.
     pub(super) fn refresh(&mut self, roots: &Roots, slow_max_age_ns: u64, gaps: &mut Gaps) {
         let moved = self.is_moved();
         let is_current =
             |(_, place, identity): &(CgroupFiles, CgroupDirectories, CgroupIdentity)| {
-                // In version 1 it may appear under one controller first and under others later.
+                // In version 1 a group may appear under one controller first and under others
+                // later.
                 let whole = place.is_whole() || matches!(self.owner, CgroupOwner::Own { .. });
                 whole && place.identity().as_ref() == Some(identity)
             };
@@ -93,7 +95,7 @@ impl TrackedCgroup {
         });
     }
 
-    /// Reads the group. A failure because it was removed is no gap.
+    /// Reads the group. It is no gap if reading fails because the group was removed.
     pub(super) fn sample(&mut self, gaps: &mut Gaps) -> Option<CgroupSample> {
         let (group, place, identity) = self.group.as_mut()?;
         let mut found = Gaps::default();
@@ -107,7 +109,7 @@ impl TrackedCgroup {
         Some(sample)
     }
 
-    /// Returns true if this program is in another group than before.
+    /// Returns true if this program was moved to another group.
     fn is_moved(&mut self) -> bool {
         let CgroupOwner::Own { membership, last } = &mut self.owner else {
             return false;
@@ -144,7 +146,7 @@ impl TrackedCgroup {
     }
 }
 
-/// Returns the name of a process' group by its membership. In version 1 it may have several, of which
+/// Returns the name of a process's group from its membership. In version 1 there may be several;
 /// the longest is the most specific.
 fn name_of(membership: &str) -> Option<&str> {
     let paths = membership.lines().filter_map(|line| {

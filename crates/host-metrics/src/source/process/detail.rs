@@ -1,4 +1,4 @@
-//! Figures of a process that are expensive to read, and so are read on request.
+//! Figures of a process that are expensive to read, and are therefore read only on request.
 
 use std::fs::File;
 use std::io;
@@ -13,23 +13,24 @@ use super::words::after;
 use super::{ProcessDetail, ProcessFields, ProcessIo, SchedulerWait};
 use crate::source::{Gaps, SourceError, Timed};
 
-/// Size of the buffer, which is longer than any of these files.
+/// Size of the buffer in bytes; it is larger than any of these files.
 const FILE_BYTES: usize = 8192;
 
-/// Reads the details of one process after the other into one buffer.
+/// Reader of the details of processes, which uses one buffer for all.
 #[derive(Debug)]
 pub(super) struct ProcessDetailReader {
     proc: PathBuf,
     buffer: Vec<u8>,
     threads: Vec<(u32, SchedulerWait)>,
-    /// True if the size of the directory of descriptors is their number, as since Linux 6.2.
+    /// True if the size of the directory of descriptors is their number, which is so since Linux
+    /// 6.2.
     size_counts: bool,
 }
 
 impl ProcessDetailReader {
     pub(super) fn new(proc: &Path) -> Self {
         let own = proc.join("self/fd");
-        // Listing the directory opens one more descriptor.
+        // Listing the directory itself opens one more descriptor.
         let listed = count(&own).ok().filter(|count| *count > 0);
         let size = std::fs::metadata(&own).map(|directory| directory.len());
         Self {
@@ -40,7 +41,8 @@ impl ProcessDetailReader {
         }
     }
 
-    /// Reads the figures `fields` of a process with this number of threads.
+    /// Reads the figures `fields` of a process with `threads` threads. `keep` leaves the files
+    /// open.
     pub(super) fn read(
         &mut self,
         files: &mut DetailFiles,
@@ -64,7 +66,7 @@ impl ProcessDetailReader {
             detail.swap_bytes = read.and_then(|read| kib(read.value));
         }
         if fields.pss {
-            // Threads of the kernel map no memory and have an empty file.
+            // Kernel threads map no memory and have an empty file.
             let pss = |text: &[u8]| Some(after(text, b"Pss:").unwrap_or(0));
             let read = self.one(&mut files.smaps, (pid, "smaps_rollup"), keep, pss);
             let read = note.keep("process.pss", |of| &mut of.pss, read);
@@ -127,8 +129,8 @@ impl ProcessDetailReader {
         }
     }
 
-    /// Reads the counters of the scheduler. Those of a process are the ones of its first thread alone,
-    /// so all are read if there are several.
+    /// Reads the counters of the scheduler. The file of a process covers its first thread only, so
+    /// the files of all threads are read if there are several.
     fn scheduler(
         &mut self,
         files: &mut DetailFiles,
@@ -149,7 +151,7 @@ impl ProcessDetailReader {
         waited
     }
 
-    /// Puts the counters of each thread into `all`, in order of their numbers.
+    /// Reads the counters of each thread into `all`, in the order of thread ids.
     fn read_threads(
         &mut self,
         pid: u32,
@@ -196,7 +198,7 @@ impl ProcessDetailReader {
         }
         let directory = match kept.take() {
             Some(directory) => directory,
-            // Its size may be readable where its content is not.
+            // The size may be readable even if the content is not.
             None => File::options()
                 .read(true)
                 .custom_flags(nix::libc::O_PATH)
@@ -286,7 +288,7 @@ mod tests {
         assert_eq!(detail.descriptors, Some(2));
         assert_eq!(detail.scheduler.unwrap().value, SchedulerWait::default());
 
-        // Thread 8 ends, 9 starts, and the time that both waited is not lost.
+        // Thread 8 ends and thread 9 starts. The time that both waited is not lost.
         put(root.path(), "task/7/schedstat", "1 110 4\n");
         std::fs::remove_dir_all(root.path().join("7/task/8")).unwrap();
         put(root.path(), "task/9/schedstat", "1 7 1\n");
@@ -294,7 +296,7 @@ mod tests {
         let waited = read().scheduler.unwrap().value;
         assert_eq!((waited.waited_ns, waited.switches), (17, 2));
 
-        // All but the first end.
+        // All threads but the first end.
         put(root.path(), "schedstat", "1 115 5\n");
         let detail = reader.read(&mut files, EVERYTHING, 1, true, &mut gaps);
         let waited = detail.scheduler.unwrap().value;
@@ -363,7 +365,7 @@ mod tests {
         let counted = count(&reader);
         let held: Vec<File> = (0..50).map(|_| File::open("/dev/null").unwrap()).collect();
         let more = count(&reader);
-        // Tests beside this one open files as well.
+        // Tests that run at the same time open files as well.
         assert!(more >= counted + 30, "{counted} {more}");
         reader.size_counts = false;
         assert!(count(&reader).abs_diff(more) < 20);

@@ -1,4 +1,4 @@
-//! Files of one process that are read on request, and their last readings.
+//! Files of one process that are read on request, with their last readings.
 
 use std::fs::File;
 
@@ -14,12 +14,12 @@ pub(super) struct DetailFiles {
     pub(super) smaps: Option<File>,
     pub(super) schedule: Option<File>,
     pub(super) descriptors: Option<File>,
-    /// Counters of each thread at the last reading, in order of their numbers.
+    /// Counters of each thread at the last reading, in the order of thread ids.
     threads: Vec<(u32, SchedulerWait)>,
     was_read: bool,
     waited: SchedulerWait,
     pub(super) last: Option<(ProcessFields, ProcessDetail)>,
-    /// Figures that were ever asked for, and those of them that could not be read.
+    /// Figures that were ever requested, and those of them that could not be read.
     pub(super) asked: ProcessFields,
     pub(super) unread: ProcessFields,
 }
@@ -42,8 +42,8 @@ impl DetailFiles {
         }
     }
 
-    /// Returns the last reading as one of the time `still`, if the same figures are asked for and none
-    /// of them can change while the process sleeps.
+    /// Returns the last reading, now valid for the time `still`. `None` if other figures are
+    /// requested, or if any of them may change while the process sleeps.
     pub(super) fn reuse(
         &mut self,
         fields: ProcessFields,
@@ -72,9 +72,9 @@ impl DetailFiles {
         kept.into_iter().filter(|file| file.is_some()).count()
     }
 
-    /// Adds the time that each thread waited since the last reading, and returns the sum so far. A
-    /// thread that ends takes its counters with it, so they are added up here; of one that started in
-    /// between all counts.
+    /// Adds the time that each thread waited since the last reading, and returns the sum so far.
+    /// The sum is kept here because a thread's counters vanish when it ends. Of a thread that
+    /// started since the last reading, all time counts.
     pub(super) fn add_waits(&mut self, threads: &[(u32, SchedulerWait)]) -> SchedulerWait {
         for (thread, now) in threads {
             let before = self

@@ -1,42 +1,42 @@
-//! Files of one process, read when somebody asks.
+//! Files of one process, read on request.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::ProcessSample;
 use super::schedule::{ScheduleFile, ScheduleTimes};
 use super::stat;
 use super::status::ProcessStatus;
-use super::{ProcessId, ProcessSample};
 use crate::source::{KernelUnits, SourceError, Timed};
 use crate::{CommandLine, Masking};
 
-/// Longer than what is worth showing of a command line.
+/// Largest number of bytes that are read of a command line.
 const COMMAND_LINE_BYTES: usize = 4096;
 
-/// Directory of one process below `/proc`. Each call opens, reads and closes a file; for many
-/// processes at every tick there is [`HostSource`](crate::source::HostSource).
+/// Directory of one process below `/proc`. Each call opens, reads and closes a file. To read many
+/// processes at every tick, use [`HostSource`](crate::source::HostSource).
 #[derive(Debug, Clone)]
 pub struct ProcessDirectory {
     path: PathBuf,
 }
 
 impl ProcessDirectory {
-    /// Names the directory of process `pid`; nothing is read yet.
+    /// Creates the directory of process `pid`, without reading it.
     pub fn new(pid: u32) -> Self {
         Self::below(Path::new("/proc"), pid)
     }
 
-    /// Names the directory of this process.
+    /// Creates the directory of this process.
     pub fn own() -> Self {
         Self {
             path: PathBuf::from("/proc/self"),
         }
     }
 
-    /// Names the directory of process `pid` below `proc`.
+    /// Creates the directory of process `pid` below `proc`.
     pub(crate) fn below(proc: &Path, pid: u32) -> Self {
         Self {
             path: proc.join(pid.to_string()),
@@ -46,7 +46,7 @@ impl ProcessDirectory {
     /// Reads `stat`: CPU time, memory, threads and parent. The name is masked.
     ///
     /// # Errors
-    /// Fails if the process is gone or hidden.
+    /// Fails if the process has ended or is hidden.
     pub fn sample(
         &self,
         units: KernelUnits,
@@ -56,30 +56,17 @@ impl ProcessDirectory {
         let bytes = &read.value;
         let pid = bytes.split(|byte| *byte == b' ').next();
         let pid = pid.and_then(super::words::number);
-        let sample = stat::parse(bytes, units)
-            .zip(pid)
-            .map(|(stat, pid)| ProcessSample {
-                id: ProcessId {
-                    pid: pid as u32,
-                    started: stat.started,
-                },
-                parent: stat.parent,
-                name: Arc::from((masking.text)(&String::from_utf8_lossy(stat.name))),
-                cpu_ns: stat.cpu_ns,
-                children_cpu_ns: stat.children_cpu_ns,
-                rss_bytes: stat.rss_bytes,
-                threads: Some(stat.threads),
-                minor_faults: Some(stat.minor_faults),
-                major_faults: Some(stat.major_faults),
-                span: read.span,
-            });
+        let sample = stat::parse(bytes, units).zip(pid).map(|(stat, pid)| {
+            let name = (masking.text)(&String::from_utf8_lossy(stat.name));
+            stat.sample(pid as u32, Arc::from(name), read.span)
+        });
         sample.ok_or_else(|| self.malformed("stat"))
     }
 
-    /// Reads `schedstat`, which is about the first thread.
+    /// Reads `schedstat`, which covers only the first thread.
     ///
     /// # Errors
-    /// Fails if the process is gone or the kernel does not count.
+    /// Fails if the process has ended or the kernel does not count.
     pub fn schedule(&self) -> Result<ScheduleTimes, SourceError> {
         let path = self.path.join("schedstat");
         let read = ScheduleFile::open(&path).and_then(|file| file.read());
@@ -89,15 +76,15 @@ impl ProcessDirectory {
     /// Reads `status`.
     ///
     /// # Errors
-    /// Fails if the process is gone or hidden.
+    /// Fails if the process has ended or is hidden.
     pub fn status(&self) -> Result<ProcessStatus, SourceError> {
         Ok(ProcessStatus::parse(&self.read("status")?))
     }
 
-    /// Reads the numbers of the children that the first thread of process `pid` has.
+    /// Reads the process ids of the children of the first thread of process `pid`.
     ///
     /// # Errors
-    /// Fails if the process is gone, or the kernel is built without that file.
+    /// Fails if the process has ended, or if the kernel is built without that file.
     pub fn children(&self, pid: u32) -> Result<Vec<u32>, SourceError> {
         let children = self.read(&format!("task/{pid}/children"))?;
         let children = String::from_utf8_lossy(&children);
@@ -105,11 +92,11 @@ impl ProcessDirectory {
         Ok(children.filter_map(|child| child.parse().ok()).collect())
     }
 
-    /// Reads the first 4 KiB of the command line, or of the title that the program has put in its
-    /// place; `None` for a thread of the kernel, which has none.
+    /// Reads the first 4 KiB of the command line, or of the title with which the program has
+    /// replaced it. `None` for a kernel thread, which has none.
     ///
     /// # Errors
-    /// Fails if the process is gone or hidden.
+    /// Fails if the process has ended or is hidden.
     pub fn command_line(&self, masking: Masking) -> Result<Option<CommandLine>, SourceError> {
         let path = self.path.join("cmdline");
         let mut bytes = vec![0; COMMAND_LINE_BYTES];
@@ -125,7 +112,7 @@ impl ProcessDirectory {
     /// Counts the open files.
     ///
     /// # Errors
-    /// Fails if the process is gone or another user's.
+    /// Fails if the process has ended or belongs to another user.
     pub(crate) fn open_files(&self) -> Result<u64, SourceError> {
         let path = self.path.join("fd");
         match std::fs::read_dir(&path) {
@@ -152,42 +139,26 @@ impl ProcessDirectory {
     }
 }
 
-/// Reads process `pid`, on systems without `/proc` too: its sample, and the number of files that it
-/// has open, where that may be known. The name is masked.
+/// Reads process `pid`: its sample, and the number of its open files, if that is known. Works on
+/// systems without `/proc` too. The name is masked.
 ///
 /// # Errors
-/// Fails if the process is gone or hidden.
-#[cfg(target_os = "linux")]
+/// Fails if the process has ended or is hidden.
 pub fn read_process(
     pid: u32,
     masking: Masking,
 ) -> Result<(ProcessSample, Option<u64>), SourceError> {
-    let directory = ProcessDirectory::new(pid);
-    let sample = directory.sample(KernelUnits::host(), masking)?;
-    Ok((sample, directory.open_files().ok()))
-}
-
-/// Reads process `pid` by way of sysinfo: its sample, and the number of files that it has open.
-///
-/// # Errors
-/// Fails if the process is gone or hidden.
-#[cfg(not(target_os = "linux"))]
-pub fn read_process(
-    pid: u32,
-    masking: Masking,
-) -> Result<(ProcessSample, Option<u64>), SourceError> {
-    let read = crate::source::portable::read_process(pid, masking);
-    read.ok_or_else(|| SourceError::Unserved(format!("process {pid}")))
-}
-
-/// Returns the number of files that this process has open.
-///
-/// # Errors
-/// Fails where the system has neither `/proc/self/fd` nor `/dev/fd`.
-pub fn own_open_files() -> io::Result<u64> {
-    let list = std::fs::read_dir("/proc/self/fd").or_else(|_| std::fs::read_dir("/dev/fd"))?;
-    // The directory itself is open while it is read.
-    Ok((list.count() as u64).saturating_sub(1))
+    #[cfg(target_os = "linux")]
+    {
+        let directory = ProcessDirectory::new(pid);
+        let sample = directory.sample(KernelUnits::host(), masking)?;
+        Ok((sample, directory.open_files().ok()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let read = crate::source::portable::read_process(pid, masking);
+        read.ok_or_else(|| SourceError::Unserved(format!("process {pid}")))
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +182,7 @@ mod tests {
         assert_eq!(words, std::env::args().collect::<Vec<_>>());
         let (same, files) = read_process(std::process::id(), Masking::NONE).unwrap();
         assert_eq!((same.id, files.is_some()), (sample.id, true));
-        assert!(own.open_files().unwrap() > 2 && own_open_files().unwrap() > 2);
+        assert!(own.open_files().unwrap() > 2);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! Processes that `/proc` hides from this program.
 //!
-//! Mounted with `hidepid=1` (`noaccess`) it shows the numbers of other users' processes and nothing
-//! else, with `hidepid=2` (`invisible`) not even those, and with `hidepid=4` (`ptraceable`) only
-//! processes that this program may trace. The number of hidden processes is unknown in the latter two.
+//! Mounted with `hidepid=1` (`noaccess`), it shows only the process ids of other users' processes.
+//! With `hidepid=2` (`invisible`) it does not show them at all, and with `hidepid=4` (`ptraceable`)
+//! it shows only processes that this program may trace. In the latter two cases, the number of
+//! hidden processes is unknown.
 
 use std::fs::File;
 use std::path::Path;
 
-/// Capability to trace any process, for which nothing is hidden.
+/// Capability to trace any process; nothing is hidden from a process that has it.
 const CAP_SYS_PTRACE: u32 = 19;
 
-/// Returns the reason for which processes of other users are hidden, and a remedy; `None` if they are
-/// not.
+/// Returns the reason for which processes of other users are hidden, with what to do; `None` if
+/// they are visible.
 pub(super) fn reason(proc: &Path) -> Option<String> {
     let mounts = std::fs::read_to_string(proc.join("self/mounts")).ok()?;
     let options = options(&mounts)?;
@@ -24,7 +25,7 @@ pub(super) fn reason(proc: &Path) -> Option<String> {
     let only_traced = matches!(level, "4" | "ptraceable");
     let status = std::fs::read_to_string(proc.join("self/status")).unwrap_or_default();
     let admitted = !only_traced && group.is_some_and(|group| is_member(&status, group));
-    // In a user namespace the capability may not reach far enough.
+    // In a user namespace the capability may not suffice.
     let may_trace = may_trace(&status) && File::open(proc.join("1/stat")).is_ok();
     if admitted || may_trace {
         return None;
@@ -39,7 +40,7 @@ pub(super) fn reason(proc: &Path) -> Option<String> {
     ))
 }
 
-/// Returns the options of the last file system that was mounted at `/proc`.
+/// Returns the mount options of the last file system mounted at `/proc`.
 fn options(mounts: &str) -> Option<&str> {
     mounts.lines().rev().find_map(|line| {
         let mut words = line.split(' ').skip(1);
@@ -55,7 +56,7 @@ fn may_trace(status: &str) -> bool {
 }
 
 fn is_member(status: &str, group: u32) -> bool {
-    // Of the four group ids the kernel checks the last.
+    // The kernel checks the last of the four group ids.
     let own = line(status, "Gid:").and_then(|all| all.split_whitespace().last());
     let others = line(status, "Groups:").unwrap_or_default();
     let mut all = own.into_iter().chain(others.split_whitespace());

@@ -1,4 +1,4 @@
-//! List of all processes, from a directory that stays open.
+//! List of all processes, read from a directory that stays open.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use super::words::number;
 use crate::source::SourceError;
 
-/// Lists the processes again once one can have started.
+/// List of processes that is read again only if a process may have started.
 #[derive(Debug)]
 pub(super) struct ProcessListing {
     proc: PathBuf,
@@ -27,9 +27,9 @@ impl ProcessListing {
         }
     }
 
-    /// Calls `each` with every process number and returns true; returns false without a call if no
-    /// process can have started since the last time. `forks` is the number of processes and threads ever
-    /// started; absent or zero if the kernel does not count.
+    /// Calls `each` with every process id and returns true. Returns false without a call if no
+    /// process can have started since the last time. `forks` is the number of processes and threads
+    /// started since boot; absent or zero if the kernel does not count.
     pub(super) fn update(
         &mut self,
         forks: Option<u64>,
@@ -98,7 +98,7 @@ mod tests {
         assert!(seen(&mut listing, Some(4)).is_empty());
         listing.forget();
         assert_eq!(seen(&mut listing, Some(4)), [7, 9]);
-        // A kernel that does not count is asked every time.
+        // If the kernel does not count, the processes are listed every time.
         for forks in [None, Some(0), Some(0)] {
             assert_eq!(seen(&mut listing, forks), [7, 9]);
         }

@@ -1,7 +1,7 @@
-//! Processes: CPU time and memory of each, and on request more figures.
+//! Processes: CPU time and memory of each, and further figures on request.
 //!
 //! `ProcessTable` reads one line of every process at each tick, and more expensive figures only of
-//! the processes that are asked for. [`ProcessDirectory`] reads a single process.
+//! processes for which they are requested. [`ProcessDirectory`] reads a single process.
 
 #[cfg(target_os = "linux")]
 mod detail;
@@ -31,103 +31,107 @@ use std::sync::Arc;
 
 use super::{ReadSpan, Timed};
 
-pub use directory::{ProcessDirectory, own_open_files, read_process};
+pub use directory::{ProcessDirectory, read_process};
 #[cfg(target_os = "linux")]
 pub use port::listeners;
 pub use schedule::{ScheduleFile, ScheduleTimes};
 pub use status::ProcessStatus;
 
-/// Unique identity of a process: its number, and its start, because numbers are reused.
+/// Unique identity of a process: its process id and its start, because ids are reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId {
-    /// Process number.
+    /// Process id.
     pub pid: u32,
     /// Start time, on a clock that only grows (ticks since boot on Linux).
     pub started: u64,
 }
 
-/// Counters and gauges of one process, with its threads and without its children.
+/// Counters and gauges of one process, including its threads but not its children.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSample {
     /// Identity.
     pub id: ProcessId,
-    /// Number of its parent; 0 if it has none or that is unknown.
+    /// Process id of the parent; 0 if there is none or it is unknown.
     pub parent: u32,
-    /// Name of the command, masked; at most 15 bytes of it on Linux.
+    /// Name of the command, masked; at most 15 bytes on Linux.
     pub name: Arc<str>,
     /// CPU time, user and system, in nanoseconds (a multiple of the tick).
     pub cpu_ns: u64,
-    /// CPU time of all children that have ended and were waited for, and of theirs.
+    /// CPU time of all ended children that were waited for, and of their descendants, in
+    /// nanoseconds.
     pub children_cpu_ns: Option<u64>,
-    /// Resident memory.
+    /// Resident memory in bytes.
     pub rss_bytes: u64,
-    /// Threads.
+    /// Number of threads.
     pub threads: Option<u64>,
-    /// Page faults that needed no disk.
+    /// Number of page faults that needed no disk.
     pub minor_faults: Option<u64>,
-    /// Page faults that waited for one.
+    /// Number of page faults that waited for a disk.
     pub major_faults: Option<u64>,
-    /// Time of the reading.
+    /// Time at which the process was read.
     pub span: ReadSpan,
 }
 
-/// Groups of figures of a process beside CPU time and memory, each read at every tick if true.
+/// Groups of figures of a process besides CPU time and memory. Those that are true are read at
+/// every tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct ProcessFields {
-    /// CPU time of children that have ended. Read anyway.
+    /// CPU time of ended children; read in any case.
     pub children: bool,
-    /// Page faults. Read anyway.
+    /// Page faults; read in any case.
     pub faults: bool,
-    /// Threads. Read anyway.
+    /// Threads; read in any case.
     pub threads: bool,
-    /// Bytes read and written, of disks and in total.
+    /// Bytes read and written, from and to disks and in total.
     pub io: bool,
     /// Open file descriptors.
     pub descriptors: bool,
-    /// Open file descriptors, only if the kernel keeps their number (since Linux 6.2) and they need not
-    /// be counted one by one.
+    /// Open file descriptors, but only if the kernel keeps their number (since Linux 6.2), so that
+    /// they need not be counted one by one.
     pub descriptors_if_cheap: bool,
-    /// Time waited for a CPU, and context switches, of every thread.
+    /// Time that threads waited for a CPU, and context switches.
     pub scheduler: bool,
     /// Memory in swap.
     pub swap: bool,
-    /// Memory in which each shared page is divided among its users. Expensive: the kernel walks all
-    /// pages.
+    /// Memory in which each shared page is divided among the processes that share it. Expensive:
+    /// the kernel walks all pages.
     pub pss: bool,
 }
 
 impl ProcessFields {
-    /// Returns true if more files are to be read than the one that is read of every process.
+    /// Returns true if any figure needs more files than the one that is read of every process.
     pub fn need_detail(self) -> bool {
         let descriptors = self.descriptors || self.descriptors_if_cheap;
         self.io || descriptors || self.scheduler || self.swap || self.pss
     }
 }
 
-/// Figures that are read on request. One that was not asked for, or could not be read, is absent.
+/// Figures that are read on request. A figure that was not requested, or could not be read, is
+/// absent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ProcessDetail {
-    /// Transfers.
+    /// Bytes read and written.
     pub io: Option<Timed<ProcessIo>>,
-    /// Time waited for a CPU, and context switches.
+    /// Time that threads waited for a CPU, and context switches.
     pub scheduler: Option<Timed<SchedulerWait>>,
-    /// Open file descriptors.
+    /// Number of open file descriptors.
     pub descriptors: Option<u64>,
-    /// Memory in swap.
+    /// Memory in swap, in bytes.
     pub swap_bytes: Option<u64>,
-    /// Memory in which each shared page is divided among its users.
+    /// Memory in bytes, in which each shared page is divided among the processes that share it.
     pub pss_bytes: Option<u64>,
     /// Figures that could not be read although the process exists.
     pub unread: ProcessFields,
 }
 
-/// Transfers since the process started; the kernel adds those of children that were waited for.
+/// Bytes read and written since the process started; the kernel adds those of children that were
+/// waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ProcessIo {
     /// Bytes read from disks.
     pub disk_read_bytes: u64,
-    /// Bytes that were, or will be, written to disks.
+    /// Bytes that were written to disks, or will be.
     pub disk_written_bytes: u64,
     /// Bytes read by read(2) and similar calls from files, pipes and terminals; recv(2) does not count.
     pub read_bytes: u64,
@@ -135,31 +139,12 @@ pub struct ProcessIo {
     pub written_bytes: u64,
 }
 
-/// Page faults since the process began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FaultCounters {
-    /// Faults without a disk.
-    pub minor: Option<u64>,
-    /// Faults that waited for a disk.
-    pub major: Option<u64>,
-}
-
-impl FaultCounters {
-    /// Takes the counters out of a sample.
-    pub fn of(sample: &ProcessSample) -> Self {
-        Self {
-            minor: sample.minor_faults,
-            major: sample.major_faults,
-        }
-    }
-}
-
 /// Counters of the scheduler over all threads, since they were first read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SchedulerWait {
-    /// Time ready to run without a CPU.
+    /// Time ready to run without a CPU, in nanoseconds.
     pub waited_ns: u64,
-    /// Number of times that a thread was given a CPU: its context switches.
+    /// Number of times that a thread got a CPU: its context switches.
     pub switches: u64,
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Number of the state `listen` in the kernel's table.
+/// Code of the state `listen` in the kernel's table.
 const LISTEN: &str = "0A";
 
-/// Finds the processes that listen on each of `ports`, by the tree at `proc`. Those of other users
-/// show only to root.
+/// Finds the processes that listen on each of `ports`, in the tree at `proc`. Only root sees those
+/// of other users.
 pub fn listeners(proc: &Path, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u32>> {
     let sockets: BTreeMap<String, u16> = ["net/tcp", "net/tcp6"]
         .iter()
@@ -40,8 +40,8 @@ pub fn listeners(proc: &Path, ports: &BTreeSet<u16>) -> BTreeMap<u16, BTreeSet<u
     found
 }
 
-/// Returns the link target `socket:[inode]` and the port of each socket that listens on one of `ports`.
-/// Lines are `sl local remote st queues timer retransmits uid timeout inode …`.
+/// Returns the link target `socket:[inode]` and the port of each socket that listens on one of
+/// `ports`. Lines are `sl local remote st queues timer retransmits uid timeout inode …`.
 fn listening(text: &str, ports: &BTreeSet<u16>) -> Vec<(String, u16)> {
     let socket = |line: &str| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();

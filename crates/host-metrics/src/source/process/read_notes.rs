@@ -1,4 +1,4 @@
-//! Results of the reads of one process, counted once for each process and figure.
+//! Outcomes of the reads of one process, counted once per process and figure.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use super::ProcessFields;
 use super::detail_files::DetailFiles;
 use crate::source::{Gaps, SourceError};
 
-/// Results of the reads of one process.
+/// Outcomes of the reads of one process.
 pub(super) struct ReadNotes<'a> {
     gaps: &'a mut Gaps,
     asked: ProcessFields,
@@ -24,7 +24,7 @@ impl<'a> ReadNotes<'a> {
         }
     }
 
-    /// Returns the reading; notes the reason if it failed, unless the process has ended.
+    /// Returns the reading; if it failed, records the reason, unless the process has ended.
     pub(super) fn keep<T>(
         &mut self,
         what: &'static str,
@@ -50,7 +50,8 @@ impl<'a> ReadNotes<'a> {
         }
     }
 
-    /// Returns the figures that were ever asked for, those that ever failed, and those that failed now.
+    /// Returns the figures that were ever requested, those that ever failed, and those that failed
+    /// now.
     pub(super) fn close(self) -> (ProcessFields, ProcessFields, ProcessFields) {
         (self.asked, self.unread, self.unread_now)
     }

@@ -1,26 +1,26 @@
-//! Detection of processes that slept since the last reading. Such a process used nothing, so the last
-//! reading is still right; detecting that takes a fifth of the time of reading it again.
+//! Detector of processes that slept since the last reading. Such a process used no CPU time, so its
+//! last reading is still right. Detecting this takes a fifth of the time of reading the process.
 //!
-//! The kernel counts how often a thread was given a CPU and how long it ran. Changes to a sleeping
-//! process (its memory is reclaimed, its parent ends) do not show there, so every process is read again
-//! from time to time.
+//! The kernel counts how often a thread got a CPU and how long it ran. Some changes to a sleeping
+//! process do not show in these counters: its memory may be reclaimed, or its parent may end. Every
+//! process is therefore read again from time to time.
 
 use std::path::Path;
 
 use super::schedule::{ScheduleFile, ScheduleTimes};
 use crate::source::{ReadSpan, Timed};
 
-/// Age at which the reading of a sleeping process is renewed.
+/// Age at which the reading of a sleeping process is renewed, in nanoseconds.
 const MAX_AGE_NS: u64 = 5_000_000_000;
 
-/// Scheduler counters of one process, in a file that stays open.
+/// Scheduler counters of one process, read from a file that stays open.
 #[derive(Debug, Default)]
 pub(super) struct RunDetector {
     file: Option<ScheduleFile>,
     last: Option<(ScheduleTimes, u64)>,
 }
 
-/// Returns true if the kernel counts at all.
+/// Returns true if the kernel counts these events at all.
 pub(super) fn is_counted(proc: &Path) -> bool {
     ScheduleFile::open(&proc.join("self/schedstat"))
         .ok()
@@ -29,8 +29,8 @@ pub(super) fn is_counted(proc: &Path) -> bool {
 }
 
 impl RunDetector {
-    /// Returns the time of this check if a process of one thread cannot have run since the last one, and
-    /// its reading is not too old. Call it before reading the process.
+    /// Returns the time of this check, if a process with a single thread cannot have run since the
+    /// last check and its reading is not too old. To be called before the process is read.
     pub(super) fn has_slept(&mut self, proc: &Path, pid: u32, now_ns: u64) -> Option<ReadSpan> {
         let file = match self.file.take() {
             Some(file) => file,
@@ -56,7 +56,7 @@ impl RunDetector {
     }
 }
 
-/// Reads the counters; `None` where the kernel does not count.
+/// Reads the counters; `None` if the kernel does not count.
 fn counted(file: &ScheduleFile) -> Option<ScheduleTimes> {
     file.read().ok().filter(|times| times.slices > 0)
 }

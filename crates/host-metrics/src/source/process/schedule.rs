@@ -1,4 +1,5 @@
-//! `schedstat`: time that a thread ran, time that it waited for a CPU, and how often it got one.
+//! File `schedstat`: time that a thread ran, time that it waited for a CPU, and number of times
+//! that it got one.
 
 use std::fs::File;
 use std::io;
@@ -7,23 +8,23 @@ use std::path::Path;
 
 use super::words::WordReader;
 
-/// Three numbers of 20 digits.
+/// Size of the buffer for a line: three numbers of 20 digits.
 const LINE_BYTES: usize = 64;
 
-/// Counters of the scheduler for one thread, since it began. Those of a process are the ones of
-/// its first thread alone.
+/// Counters of the scheduler for one thread, since it started. Those of a process are the counters
+/// of its first thread only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ScheduleTimes {
     /// Time on a CPU, in nanoseconds.
     pub ran_ns: u64,
-    /// Time ready to run and without a CPU, in nanoseconds.
+    /// Time ready to run without a CPU, in nanoseconds.
     pub ready_ns: u64,
-    /// Number of times that it was given a CPU; zero where the kernel does not count.
+    /// Number of times that the thread got a CPU; zero if the kernel does not count.
     pub slices: u64,
 }
 
 impl ScheduleTimes {
-    /// Parses `ran ready slices`, a whole line.
+    /// Parses a whole line of the form `ran ready slices`.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let mut words = WordReader::new(text.strip_suffix(b"\n")?);
         Some(Self {
@@ -34,26 +35,26 @@ impl ScheduleTimes {
     }
 }
 
-/// The file `schedstat` of one thread, which stays open. It belongs to its thread, not to the
-/// number: once the thread has ended every read fails, even if its number is given again.
+/// File `schedstat` of one thread, which stays open. It belongs to its thread, not to the thread
+/// id: once the thread has ended every read fails, even if the id is reused.
 #[derive(Debug)]
 pub struct ScheduleFile(File);
 
 impl ScheduleFile {
-    /// Opens that of the calling thread.
+    /// Opens the file of the calling thread.
     ///
     /// # Errors
-    /// Fails where the kernel does not count, or there is no `/proc`.
+    /// Fails if the kernel does not count, or if there is no `/proc`.
     #[cfg(target_os = "linux")]
     pub fn of_this_thread() -> io::Result<Self> {
         let thread = nix::unistd::gettid();
         Self::open(Path::new(&format!("/proc/self/task/{thread}/schedstat")))
     }
 
-    /// Fails: only Linux counts.
+    /// Fails, because only Linux has these counters.
     ///
     /// # Errors
-    /// Always.
+    /// Always fails.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn of_this_thread() -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
@@ -64,10 +65,10 @@ impl ScheduleFile {
         File::open(path).map(Self)
     }
 
-    /// Reads the counters. Makes one system call and allocates nothing.
+    /// Reads the counters with one system call and no allocation.
     ///
     /// # Errors
-    /// Fails once the thread has ended, and if the line makes no sense.
+    /// Fails once the thread has ended, and if the line is malformed.
     pub fn read(&self) -> io::Result<ScheduleTimes> {
         let mut line = [0; LINE_BYTES];
         let length = self.0.read_at(&mut line, 0)?;
@@ -104,7 +105,7 @@ mod tests {
         }
         let ended = std::thread::spawn(|| ScheduleFile::of_this_thread().unwrap());
         let ended = ended.join().unwrap();
-        // The kernel may take a moment to let go of it.
+        // The kernel may take a moment to remove the thread.
         let gone = (0..1000).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(1));
             ended.read().is_err()

@@ -1,7 +1,10 @@
-//! `/proc/PID/stat`: one line, most of what a tick needs to know of a process.
+//! File `/proc/PID/stat`: one line with most of the figures that a tick needs of a process.
+
+use std::sync::Arc;
 
 use super::words::WordReader;
-use crate::source::KernelUnits;
+use super::{ProcessId, ProcessSample};
+use crate::source::{KernelUnits, ReadSpan};
 
 /// Fields of a line; the name is borrowed until it is known to be new.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +20,29 @@ pub(super) struct StatLine<'a> {
     pub(super) rss_bytes: u64,
 }
 
-/// `pid (name) state …`: the name may hold anything, brackets too, so the last `)` ends it. Fields
-/// are counted as in proc(5), where the state is field 3.
+impl StatLine<'_> {
+    /// Returns the sample of process `pid`, read during `span`, with its masked name.
+    pub(super) fn sample(&self, pid: u32, name: Arc<str>, span: ReadSpan) -> ProcessSample {
+        ProcessSample {
+            id: ProcessId {
+                pid,
+                started: self.started,
+            },
+            parent: self.parent,
+            name,
+            cpu_ns: self.cpu_ns,
+            children_cpu_ns: self.children_cpu_ns,
+            rss_bytes: self.rss_bytes,
+            threads: Some(self.threads),
+            minor_faults: Some(self.minor_faults),
+            major_faults: Some(self.major_faults),
+            span,
+        }
+    }
+}
+
+/// Parses `pid (name) state …`. The name may contain anything, including brackets, so the last `)`
+/// ends it. Fields are numbered as in proc(5), where the state is field 3.
 pub(super) fn parse(line: &[u8], units: KernelUnits) -> Option<StatLine<'_>> {
     let line = line.strip_suffix(b"\n")?;
     let open = line.iter().position(|b| *b == b'(')?;
@@ -57,7 +81,7 @@ pub(super) mod tests {
         page_bytes: 4096,
     };
 
-    /// A line with the fields that matter and `0` in the others.
+    /// Returns a line with the relevant fields, and `0` in all others.
     pub(in crate::source::process) fn line(
         pid: u32,
         name: &str,

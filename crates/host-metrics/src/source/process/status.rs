@@ -1,17 +1,17 @@
-//! `status`: memory of a process and the CPUs that it may use.
+//! File `status`: memory of a process, and the CPUs that it may use.
 
 use std::collections::BTreeSet;
 
 use super::words::after;
 
-/// Figures of `status`. A figure that the kernel does not tell of this process is absent.
+/// Figures in `status`. Figures that the kernel does not report for this process are absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProcessStatus {
-    /// Most resident memory that it ever held.
+    /// Largest resident memory that the process has ever had, in bytes.
     pub rss_max_bytes: Option<u64>,
-    /// Memory in swap.
+    /// Memory in swap, in bytes.
     pub swap_bytes: Option<u64>,
-    /// Numbers of the CPUs that its first thread may use.
+    /// Numbers of the CPUs on which the first thread may run.
     pub allowed_cpus: Option<BTreeSet<u32>>,
 }
 
@@ -27,12 +27,12 @@ impl ProcessStatus {
     }
 }
 
-/// Memory in swap, in kibibytes; zero for a thread of the kernel, which has none.
+/// Returns the memory in swap, in kibibytes; zero for a kernel thread, which has none.
 pub(super) fn swap_kib(text: &[u8]) -> u64 {
     after(text, b"VmSwap:").unwrap_or(0)
 }
 
-/// Parses the list of CPUs, as in `Cpus_allowed_list: 0-3,8`.
+/// Parses the list of CPUs, such as `Cpus_allowed_list: 0-3,8`.
 fn allowed_cpus(text: &str) -> Option<BTreeSet<u32>> {
     let lines = text.lines();
     let mut lists = lines.filter_map(|line| line.strip_prefix("Cpus_allowed_list:"));

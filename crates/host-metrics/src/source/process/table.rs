@@ -1,11 +1,11 @@
-//! All processes, each read through a file that stays open.
+//! Table of all processes, each read through a file that stays open.
 //!
-//! An open file belongs to its process, not to the number: once the process has ended every read
-//! fails, even if the number is reused. Their number is bounded well below the limit of open files;
-//! files of processes beyond the bound are opened anew at each tick.
+//! An open file belongs to its process, not to the process id: once the process has ended every
+//! read fails, even if the id is reused. The number of open files is bounded well below the limit;
+//! files of further processes are opened again at each tick.
 //!
-//! `/proc` is listed only after a process has started, which the kernel counts, because listing costs
-//! a fifth of reading all processes. A process is read again only if it can have run since
+//! Listing `/proc` costs a fifth of reading all processes, so it is done only after a process has
+//! started, which the kernel counts. A process is read again only if it may have run since
 //! (`RunDetector`): most processes of a host sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ use super::{ProcessDetail, ProcessDirectory, ProcessFields, ProcessId, ProcessSa
 use crate::source::{Gaps, KernelUnits};
 use crate::{CommandLine, Masking};
 
-/// Reads all processes of the tree at a root.
+/// Reader of all processes below one root of `/proc`.
 #[derive(Debug)]
 pub(in crate::source) struct ProcessTable {
     proc: PathBuf,
@@ -33,13 +33,13 @@ pub(in crate::source) struct ProcessTable {
     known: BTreeMap<u32, TableEntry>,
     most_handles: usize,
     handles: usize,
-    /// Processes that had ended at the last sample: their children have another parent now.
+    /// Processes that had ended by the last sample, whose children have another parent now.
     gone: BTreeSet<u32>,
     listings: u64,
     line: Vec<u8>,
     reader: ProcessDetailReader,
     runs_are_counted: bool,
-    /// Reason for which those of other users are hidden, until it is noted.
+    /// Reason for which processes of other users are hidden, until it is recorded as a gap.
     hidden: Option<String>,
 }
 
@@ -68,8 +68,9 @@ impl ProcessTable {
         }
     }
 
-    /// Reads all processes; leaves out those that end meanwhile. `forks` is the number of processes and
-    /// threads ever started, read before this call; without it `/proc` is listed every time.
+    /// Reads all processes; leaves out those that end meanwhile. `forks` is the number of processes
+    /// and threads started since boot, read before this call. Without it `/proc` is listed every
+    /// time.
     pub(in crate::source) fn sample(
         &mut self,
         forks: Option<u64>,
@@ -123,8 +124,8 @@ impl ProcessTable {
         Some(samples)
     }
 
-    /// Reads more of a process that was in the last sample. A reading that fails is absent, and noted
-    /// in `gaps` unless the process has ended.
+    /// Reads the figures `fields` of a process in the last sample. A figure whose reading fails is
+    /// absent, and recorded in `gaps` unless the process has ended.
     pub(in crate::source) fn detail(
         &mut self,
         id: ProcessId,
@@ -152,7 +153,7 @@ impl ProcessTable {
         detail
     }
 
-    /// Reads the command line of a process; `None` for a thread of the kernel.
+    /// Reads the command line of a process; `None` for a kernel thread.
     pub(in crate::source) fn command_line(&self, pid: u32) -> Option<CommandLine> {
         let directory = ProcessDirectory::below(&self.proc, pid);
         directory.command_line(self.masking).ok().flatten()
@@ -200,7 +201,7 @@ mod tests {
         }
     }
 
-    /// Reads all processes and returns pages of memory and parent of one.
+    /// Reads all processes, and returns the pages of memory and the parent of process `pid`.
     fn read(table: &mut ProcessTable, pid: u32) -> Option<(u64, u32)> {
         let samples = table.sample(None, &mut Gaps::default()).unwrap();
         let found = samples.iter().find(|sample| sample.id.pid == pid)?;
@@ -225,7 +226,7 @@ mod tests {
         ran("7", 1);
         let mut table = ProcessTable::new(root.path(), UNITS, Masking::NONE, 100);
         assert_eq!(read(&mut table, 7), Some((10, 2)));
-        // It did not run, and so the file is not looked into.
+        // The process did not run, so its file is not read.
         put(root.path(), 7, &of_one_thread(2, 11));
         assert_eq!(read(&mut table, 7), Some((10, 2)));
         ran("7", 2);

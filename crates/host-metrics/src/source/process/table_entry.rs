@@ -1,4 +1,4 @@
-//! One process of the table, and its open files.
+//! Process of the table, with its open files.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,9 +14,9 @@ use super::{ProcessId, ProcessSample};
 use crate::Masking;
 use crate::source::{Gaps, KernelUnits, ReadSpan, SourceError, Timed};
 
-/// Size of the buffer for a line, which has 52 numbers of 20 digits and a name of 64 bytes at most.
+/// Size of the buffer for a line: at most 52 numbers of 20 digits, and a name of 64 bytes.
 pub(super) const LINE_BYTES: usize = 2048;
-/// Name of the gap if a process may not be read.
+/// Name of the gap for processes that may not be read.
 pub(super) const PROCESSES: &str = "processes";
 
 #[derive(Debug)]
@@ -27,13 +27,15 @@ pub(super) struct TableEntry {
     runs: RunDetector,
     /// Last reading.
     pub(super) sample: Option<ProcessSample>,
-    /// Time at which it was found to have slept since the last reading, if it was.
+    /// Time at which the process was found to have slept since the last reading; absent if it may
+    /// have run.
     pub(super) asleep: Option<ReadSpan>,
     pub(super) detail: Option<Box<DetailFiles>>,
     pub(super) detail_handles: usize,
-    /// Number of the last listing of `/proc` that had it.
+    /// Number of the last listing of `/proc` that contained the process.
     pub(super) listed: u64,
-    /// True if it was counted among all processes, and among those that may not be read.
+    /// True if the process was counted among all, and true if it was counted among those that may
+    /// not be read.
     counted: bool,
     denied: bool,
 }
@@ -42,12 +44,12 @@ pub(super) struct TableEntry {
 pub(super) enum ReadFailure {
     /// The process has ended, or its line is malformed.
     Gone,
-    /// The process exists and may not be read.
+    /// The process exists but may not be read.
     Denied(SourceError),
 }
 
 impl TableEntry {
-    /// Creates an entry of which only the number is known yet.
+    /// Creates an entry of which only the process id is known.
     pub(super) fn new(pid: u32) -> Self {
         Self {
             id: ProcessId { pid, started: 0 },
@@ -68,8 +70,8 @@ impl TableEntry {
         usize::from(self.file.is_some()) + self.runs.handles() + self.detail_handles
     }
 
-    /// Checks if the process slept since the last reading, which is then used again. Not for processes
-    /// of several threads, nor for one whose parent is in `gone`.
+    /// Checks whether the process has slept since the last reading, which can then be used again.
+    /// Not for processes with several threads, nor for one whose parent is in `gone`.
     pub(super) fn check_asleep(
         &mut self,
         proc: &Path,
@@ -100,7 +102,7 @@ impl TableEntry {
         }
     }
 
-    /// Reads its line, unless it slept since the last reading.
+    /// Reads the process's line, unless the process has slept since the last reading.
     pub(super) fn read(
         &mut self,
         proc: &Path,
@@ -132,7 +134,7 @@ impl TableEntry {
         let stat = stat::parse(&line[..read.value], units).ok_or(ReadFailure::Gone)?;
         if stat.started != self.id.started {
             if self.sample.is_some() {
-                // The open files belong to an earlier process of this number.
+                // The open files belong to an earlier process with this id.
                 let listed = self.listed;
                 *self = Self::new(self.id.pid);
                 self.listed = listed;
@@ -149,23 +151,12 @@ impl TableEntry {
         read: &Timed<usize>,
         masking: Masking,
     ) -> ProcessSample {
-        // A process changes its name when it becomes another program.
+        // The name changes when the process executes another program.
         if self.name.as_bytes() != stat.name {
-            // Some programs write their command line there.
+            // Some programs write their command line into the name.
             self.name = Arc::from((masking.text)(&String::from_utf8_lossy(stat.name)));
         }
-        let sample = ProcessSample {
-            id: self.id,
-            parent: stat.parent,
-            name: Arc::clone(&self.name),
-            cpu_ns: stat.cpu_ns,
-            children_cpu_ns: stat.children_cpu_ns,
-            rss_bytes: stat.rss_bytes,
-            threads: Some(stat.threads),
-            minor_faults: Some(stat.minor_faults),
-            major_faults: Some(stat.major_faults),
-            span: read.span,
-        };
+        let sample = stat.sample(self.id.pid, Arc::clone(&self.name), read.span);
         self.sample = Some(sample.clone());
         sample
     }

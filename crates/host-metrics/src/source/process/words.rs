@@ -1,5 +1,5 @@
-//! Words and numbers of a line of bytes, without a copy or a check for UTF-8: five hundred lines are
-//! parsed at each tick.
+//! Words and numbers of a line of bytes, without copies or a check for UTF-8, because five hundred
+//! lines are parsed at each tick.
 
 /// Words of a line that are separated by white space.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(super) fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// Parses the number after `key` at the beginning of a line, whatever unit follows it.
+/// Parses the number after `key` at the beginning of a line; ignores a unit after the number.
 pub(super) fn after(text: &[u8], key: &[u8]) -> Option<u64> {
     let mut lines = text.split_inclusive(|byte| *byte == b'\n');
     let line = lines.find_map(|line| line.strip_suffix(b"\n")?.strip_prefix(key))?;

@@ -145,14 +145,29 @@ fn record_at_random(recorder: &Recorder, segments: &Segments, random: &mut Small
         } else {
             Outcome::success(operation)
         };
-        recorder.record(&timestamps, &outcome, Within { due, done });
+        recorder.record(
+            &timestamps,
+            &outcome,
+            Within {
+                due,
+                done,
+                began_earlier: false,
+            },
+        );
         let part = Part {
             part: random.random_range(0..2),
             began_ns: timestamps.acquired_ns,
             ended_ns: timestamps.done_ns,
             failure: outcome.failure.map(|failure| failure.kind),
         };
-        recorder.record_parts(&[part], Within { due, done });
+        recorder.record_parts(
+            &[part],
+            Within {
+                due,
+                done,
+                began_earlier: false,
+            },
+        );
     }
 }
 

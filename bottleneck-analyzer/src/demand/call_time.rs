@@ -1,0 +1,61 @@
+//! Time of a call on a CPU, and while it holds a connection.
+
+use crate::assessment::TimeModel;
+use crate::bench_facts::BenchFacts;
+
+/// Share of the service time. If calls spend less than this on a CPU or waiting for one, a fully used CPU
+/// does not limit them.
+const CPU_MATTERS: f64 = 0.25;
+
+/// Returns the time that a call spends on a CPU or waiting for one, in nanoseconds. The remainder of the
+/// model is included: it passes in the client, which runs on the same machine.
+pub(super) fn cpu_ns(model: &TimeModel) -> f64 {
+    model.sum_of("server_cpu") + model.sum_of("server_runnable") + model.sum_of("rest")
+}
+
+/// Returns true if calls spend enough time on a CPU, or waiting for one, for a full CPU to limit them. Also
+/// true if the CPU time of calls is not known.
+pub(crate) fn cpu_matters(bench: &BenchFacts<'_>) -> bool {
+    bench.time_model.as_ref().is_none_or(|model| {
+        let known = model.part("server_cpu").is_some();
+        let on_one_or_before = cpu_ns(model) + ready_ns(bench).unwrap_or(0.0);
+        !known || on_one_or_before >= CPU_MATTERS * model.served_ns()
+    })
+}
+
+/// Returns the time of a call during which its session was ready to run but had no CPU, in nanoseconds, as
+/// counted by the kernel. Samples of the session do not show this time: a session that was woken up shows its
+/// last wait event until it runs.
+fn ready_ns(bench: &BenchFacts<'_>) -> Option<f64> {
+    let (_, step) = bench.operating_step()?;
+    let calls: u64 = step.operations.values().map(|o| o.attempted).sum();
+    let ready = bench.server_figure("server.load_ready_ns")?;
+    (calls > 0).then(|| ready / calls as f64)
+}
+
+/// Returns the time for which a call holds a connection, in nanoseconds, without its waits for locks. With
+/// `cpu_is_crowded` the wait for a CPU is left out, too.
+pub(super) fn held_ns(model: &TimeModel, cpu_is_crowded: bool) -> f64 {
+    let locks = model.sum_of("lock") + model.sum_of("lwlock");
+    let ready = if cpu_is_crowded {
+        model.sum_of("server_runnable")
+    } else {
+        0.0
+    };
+    // `sum_of("lock")` does not include `lwlock…`, which begins with other letters.
+    (model.served_ns() - locks - ready).max(0.0)
+}
+
+/// Returns the time of a call in lock waits, sleeps and temporary files while it holds its connection,
+/// in nanoseconds. A larger pool does not shorten it.
+pub(crate) fn held_up_ns(model: &TimeModel) -> f64 {
+    let prefixes = [
+        "lock",
+        "lwlock",
+        "timeout.",
+        "io.buffile",
+        "extension.",
+        "ipc.",
+    ];
+    prefixes.iter().map(|prefix| model.sum_of(prefix)).sum()
+}

@@ -1,0 +1,144 @@
+//! Searches for a rate: the steps of a report that a search tried, and those that stand for its result.
+//!
+//! A search overloads its target on purpose. A step above the rate that it found is evidence for the
+//! upper end of its interval; it is no setting, and what fails there is no problem by itself.
+
+use bench_report::histogram::Percentiles;
+use bench_report::{FoundRate, RateSearchEnd, RateVerdict, Report};
+
+/// Returns true if step `index` shows a limit: that of its setting, or the rate below the limit that a
+/// search found. A search that found no limit shows none.
+pub(crate) fn shows_limit(report: &Report, index: usize) -> bool {
+    let found = report.summary.search_of_step(index);
+    found.is_none_or(|(_, search, tried)| {
+        search.end == RateSearchEnd::Bracketed && search.stands_for_result(tried)
+    })
+}
+
+/// Returns the bounds of a search in words: `p99<50ms and errors<1%`.
+pub(crate) fn bounds(search: &FoundRate) -> String {
+    search.objectives.join(" and ")
+}
+
+/// Describes what a search found in a step, for labels: `tried by a search: broke a bound`.
+pub(crate) fn verdict(report: &Report, index: usize) -> Option<&'static str> {
+    let (_, search, tried) = report.summary.search_of_step(index)?;
+    Some(match tried.verdict {
+        RateVerdict::Held if search.stands_for_result(tried) => "result of the search",
+        RateVerdict::Held => "tried by the search: held",
+        RateVerdict::Broken => "tried by the search: broke a bound",
+        RateVerdict::Doubtful => "tried by the search: not judged",
+    })
+}
+
+/// Bound of a search on a percentile of response time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LatencyBound {
+    /// Name of the percentile, as in `p99`.
+    pub(crate) name: &'static str,
+    /// Quantile, 0..1.
+    pub(crate) quantile: f64,
+    /// Time that it must stay below, in nanoseconds.
+    pub(crate) below_ns: f64,
+}
+
+impl LatencyBound {
+    /// Reads a bound as it is written, as in `p99<50ms`; `None` for other bounds.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (figure, bound) = text.split_once('<')?;
+        let level = Percentiles::LEVELS.into_iter();
+        let (name, quantile) = level.into_iter().find(|(name, _)| *name == figure)?;
+        let below = humantime::parse_duration(bound).ok()?;
+        Some(Self {
+            name,
+            quantile,
+            below_ns: below.as_nanos() as f64,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_report::{Tool, TriedRate};
+
+    fn report(steps: &[(f64, RateVerdict)], held_per_s: Option<f64>) -> Report {
+        let tool = Tool {
+            name: "redis-bench".into(),
+            version: "0.1.0".into(),
+            commit: None,
+        };
+        let mut report = Report::begin(tool, "run".into(), "pool");
+        let steps = steps.iter().enumerate();
+        let tried = steps.map(|(step, (rate_per_s, verdict))| TriedRate {
+            step,
+            rate_per_s: *rate_per_s,
+            verdict: *verdict,
+            reason: None,
+        });
+        report.summary.found_rates.push(FoundRate {
+            subject: "pool of 8".into(),
+            objectives: vec!["p99<50ms".into()],
+            repeats: 1,
+            held_per_s,
+            broken_per_s: None,
+            end: RateSearchEnd::Unfinished,
+            reason: String::new(),
+            steps: tried.collect(),
+        });
+        report
+    }
+
+    fn stand(report: &Report) -> Vec<usize> {
+        let count = report.summary.found_rates[0].steps.len();
+        (0..count)
+            .filter(|i| !report.summary.is_on_the_way(*i))
+            .collect()
+    }
+
+    #[test]
+    fn what_held_stands_for_a_search_and_what_was_tried_on_the_way_does_not() {
+        use RateVerdict::{Broken, Doubtful, Held};
+        let found = [
+            (100.0, Held),
+            (200.0, Broken),
+            (150.0, Doubtful),
+            (150.0, Held),
+            (175.0, Broken),
+        ];
+        assert_eq!(stand(&report(&found, Some(150.0))), [3]);
+        assert!(
+            !shows_limit(&report(&found, Some(150.0)), 3),
+            "no end, no limit"
+        );
+        // Not at its end: 150/s may break in the next step, and is the most that is known.
+        assert_eq!(stand(&report(&found[..4], None)), [3]);
+        // A rate that once broke does not hold.
+        assert_eq!(
+            stand(&report(&[(100.0, Held), (100.0, Broken)], None)),
+            [0, 1]
+        );
+        // Nothing held: the lowest rate overloads nothing on purpose.
+        let broken = [
+            (100.0, Broken),
+            (50.0, Broken),
+            (10.0, Broken),
+            (10.0, Doubtful),
+        ];
+        assert_eq!(stand(&report(&broken, None)), [2, 3]);
+        assert!(
+            !report(&found, None).summary.is_on_the_way(9),
+            "of no search"
+        );
+    }
+
+    #[test]
+    fn bounds_on_latency_are_read_as_they_are_written() {
+        let bound = LatencyBound::parse("p999<1s 500ms").unwrap();
+        assert_eq!((bound.name, bound.quantile), ("p999", 0.999));
+        assert_eq!(bound.below_ns, 1.5e9);
+        for other in ["errors<1%", "p98<1s", "p99>1s", "p99<fast"] {
+            assert_eq!(LatencyBound::parse(other), None, "{other}");
+        }
+    }
+}

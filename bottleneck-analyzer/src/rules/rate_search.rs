@@ -1,0 +1,161 @@
+//! Rule `found_rate`: results of searches for the highest rate that keeps its bounds.
+//!
+//! Reads `summary.found_rates`. A rate that was found is information; a bound that not even the lowest rate
+//! kept is a problem; a search that could not judge, or did not come to its end, is an open question. A
+//! step that broke a bound is evidence for the upper end of an interval and named as one that was tried on
+//! purpose.
+
+use bench_report::{FoundRate, RateSearchEnd, RateVerdict};
+
+use crate::assessment::{Confidence, EvidenceItem, FindingKind};
+use crate::bench_facts::BenchFacts;
+use crate::conclusions::Conclusions;
+use crate::finding_draft::FindingDraft;
+use crate::json_pointer::escape;
+use crate::rate_search::{LatencyBound, bounds};
+use crate::run_facts::RunFacts;
+
+const RULE: &str = "found_rate";
+
+pub(super) fn check(facts: &RunFacts<'_>, out: &mut Conclusions) {
+    for bench in &facts.benches {
+        for (place, search) in bench.source.report.summary.found_rates.iter().enumerate() {
+            judge(bench, (place, search), out);
+        }
+    }
+}
+
+fn judge(bench: &BenchFacts<'_>, (place, search): (usize, &FoundRate), out: &mut Conclusions) {
+    let would_tell = match search.end {
+        RateSearchEnd::Bracketed | RateSearchEnd::NotBroken => {
+            return out.add_finding(found(bench, place, search));
+        }
+        RateSearchEnd::NotMet => return out.add_finding(not_met(bench, place, search)),
+        RateSearchEnd::NotJudgedAbove => {
+            out.add_finding(found(bench, place, search));
+            "the generator on a machine of its own, or more of it (--workers)"
+        }
+        RateSearchEnd::NotJudged => {
+            "the generator on a machine of its own, more of it (--workers), or longer steps (--duration)"
+        }
+        RateSearchEnd::Unfinished => "a search that comes to its end",
+    };
+    let why = match search.end {
+        RateSearchEnd::NotJudgedAbove => "the generator spoilt what is above the rate that held",
+        _ => &search.reason,
+    };
+    let question = format!(
+        "the limit of {} under {}: {why}",
+        search.subject,
+        bounds(search)
+    );
+    out.cannot_judge(RULE, bench.component, question, would_tell);
+}
+
+/// Builds the finding about a rate that holds.
+fn found(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDraft {
+    let detail = format!(
+        "Found in {} steps. Those at higher rates than this were tried to find the limit; what fails or \
+         queues in them shows where it is.",
+        search.steps.len()
+    );
+    let title = format!(
+        "{} keeps {} {}",
+        search.subject,
+        bounds(search),
+        reached(search)
+    );
+    draft(bench, FindingKind::Information, (place, search))
+        .says(title, detail)
+        .confidence(if search.repeats > 1 {
+            Confidence::High
+        } else {
+            Confidence::Medium
+        })
+}
+
+/// Says how far a rate holds: `up to between 1,840 and 1,960 requests/s: at 1,960/s p99 was 61.0 ms`.
+fn reached(search: &FoundRate) -> String {
+    match search.end {
+        RateSearchEnd::Bracketed => format!("up to a rate {}", search.reason),
+        _ => format!("at a rate of {}", search.reason),
+    }
+}
+
+/// Builds the finding about bounds that no rate keeps.
+fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDraft {
+    let title = format!("{} keeps {} at no rate", search.subject, bounds(search));
+    let detail = format!(
+        "The search ended so: {}. It is no question of load then.",
+        search.reason
+    );
+    draft(bench, FindingKind::Problem, (place, search))
+        .says(title, detail)
+        .confidence(Confidence::High)
+        .evidence(at_lowest(bench, search))
+        .breaks_objective(true)
+        .advice(
+            &[
+                "see where the time of a call goes at the lowest rate",
+                "or set another bound (--find-rate)",
+            ],
+            "a rate that can be promised",
+            "at the lowest rate calls hardly queue: it is the service itself that takes longer",
+        )
+}
+
+/// Returns the percentiles that broke a bound at the lowest rate as evidence: what spoils them spoils the
+/// conclusion that load is not the cause.
+fn at_lowest(bench: &BenchFacts<'_>, search: &FoundRate) -> Vec<EvidenceItem> {
+    let bounds = search.objectives.iter();
+    let bounds: Vec<LatencyBound> = bounds.filter_map(|b| LatencyBound::parse(b)).collect();
+    let tried = search.steps.iter();
+    let lowest = tried.filter(|tried| search.stands_for_result(tried));
+    let broken = lowest.filter(|tried| tried.verdict == RateVerdict::Broken);
+    let figures = broken.flat_map(|tried| bounds.iter().map(|bound| (tried.step, bound.name)));
+    let evidence = figures.flat_map(|(index, name)| {
+        let step = bench.source.report.steps.get(index);
+        let names = step.into_iter().flat_map(|step| step.operations.keys());
+        names.filter_map(move |operation| {
+            let operation_key = escape(operation);
+            let pointer =
+                format!("/steps/{index}/operations/{operation_key}/response/percentiles_ns/{name}");
+            let label = format!("{name} of {operation} at the lowest rate");
+            bench.source.evidence(label, &pointer)
+        })
+    });
+    evidence.collect()
+}
+
+fn draft(
+    bench: &BenchFacts<'_>,
+    kind: FindingKind,
+    (place, search): (usize, &FoundRate),
+) -> FindingDraft {
+    bench
+        .finding(RULE, kind)
+        .thing(search.subject.clone())
+        .one_of_several(&search.subject)
+        .evidence(evidence(bench, place, search))
+}
+
+/// Returns both ends of the interval, and the step that gave the upper one, as evidence.
+fn evidence(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> Vec<EvidenceItem> {
+    let of = |label: &str, field: &str| {
+        let pointer = format!("/summary/found_rates/{place}/{field}");
+        bench.source.evidence(label, &pointer)
+    };
+    let broke = search.steps.iter().position(|tried| {
+        tried.verdict == RateVerdict::Broken && Some(tried.rate_per_s) == search.broken_per_s
+    });
+    let broke = broke.map(|step| format!("steps/{step}/reason"));
+    let at_broken = broke.and_then(|field| of("there, tried by the search", &field));
+    [
+        of("highest rate that held", "held_per_s"),
+        of("lowest rate that broke a bound", "broken_per_s"),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(at_broken)
+    .collect()
+}

@@ -1,0 +1,53 @@
+//! Instants at which the load of a step was changed while it ran.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Value of an instant that was not set.
+const NEVER: u64 = u64::MAX;
+
+/// Instants of at most `MOST` changes in nanoseconds, rising. Clones share them, so that all threads see
+/// a change without a lock.
+#[derive(Debug, Clone)]
+pub(super) struct ChangeInstants<const MOST: usize>(Arc<[AtomicU64; MOST]>);
+
+impl<const MOST: usize> Default for ChangeInstants<MOST> {
+    fn default() -> Self {
+        Self(Arc::new([const { AtomicU64::new(NEVER) }; MOST]))
+    }
+}
+
+impl<const MOST: usize> PartialEq for ChangeInstants<MOST> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<const MOST: usize> Eq for ChangeInstants<MOST> {}
+
+impl<const MOST: usize> ChangeInstants<MOST> {
+    /// Returns the first one; the largest number where nothing was changed.
+    pub(super) fn first_ns(&self) -> u64 {
+        self.0
+            .first()
+            .map_or(NEVER, |at_ns| at_ns.load(Ordering::Relaxed))
+    }
+
+    /// Iterates over them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
+        let all = self.0.iter().map(|at_ns| at_ns.load(Ordering::Relaxed));
+        all.take_while(|at_ns| *at_ns != NEVER)
+    }
+
+    /// Returns the number of changes at `instant_ns` or before.
+    pub(super) fn count_until(&self, instant_ns: u64) -> usize {
+        self.iter().take_while(|at_ns| *at_ns <= instant_ns).count()
+    }
+
+    /// Adds one, which comes after the others.
+    pub(super) fn push(&self, at_ns: u64) {
+        if let Some(free) = self.0.get(self.iter().count()) {
+            free.store(at_ns, Ordering::Relaxed);
+        }
+    }
+}

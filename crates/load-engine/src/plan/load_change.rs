@@ -1,0 +1,89 @@
+//! Changes of a load while its step runs, and the reasons for which one is refused.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::load_curve::FittedCurve;
+use super::load_curve_error::LoadCurveError;
+
+/// Change of a load while its step runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LoadChange {
+    /// Instant on `CLOCK_MONOTONIC` from which the load follows the curve, in nanoseconds.
+    pub(crate) at_ns: u64,
+    /// Curve over the rest of the measured part.
+    pub(crate) fitted: FittedCurve,
+}
+
+/// Reason for which a load is not changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ChangeError {
+    /// The connections of the step are held at one number.
+    #[error("connections that stay open follow no curve, so that their load cannot be changed")]
+    HeldConnections,
+    /// The requests of a traced run are told by the segments that were planned.
+    #[error("a traced run follows its plan, so that its load cannot be changed")]
+    TracedRun,
+    /// Each user makes a set number of requests.
+    #[error(
+        "the step ends with the last request of its users, so that their number cannot be changed"
+    )]
+    CountedRequests,
+    /// No worker on another host hears of a change.
+    #[error("several hosts make the load by one plan, so that it cannot be changed on one of them")]
+    SeveralHosts,
+    /// The step measures one setting, as in a sweep or in a search for a rate.
+    #[error("the step holds one setting, which its scenario judges; its load cannot be changed")]
+    HeldSetting,
+    /// The change would come before the measured part.
+    #[error("the load cannot be changed in the warm-up; wait until it is measured")]
+    WarmUp,
+    /// No tick of the measured part is left at which a change could begin.
+    #[error("the step is over, or ends before the load could change")]
+    StepOver,
+    /// Every segment that a step can tell apart is used.
+    #[error("the load was changed too often in this step: no segment is left for its results")]
+    TooManyChanges,
+    /// The curve takes longer than the rest of the step.
+    #[error(
+        "the curve takes {}, and {} of the step are left; give a shorter one",
+        humantime::format_duration(*.curve), humantime::format_duration(*.left)
+    )]
+    TooLong {
+        /// Length of the curve.
+        curve: Duration,
+        /// Time between the change and the end of the step.
+        left: Duration,
+    },
+    /// The curve makes no sense.
+    #[error(transparent)]
+    Curve(LoadCurveError),
+    /// The step has fewer threads than the new number of users would have been given.
+    #[error(
+        "the step runs on {threads} threads with a runtime each, and so many users would have had \
+         {wanted}; none is added to a step that runs"
+    )]
+    TooFewThreads {
+        /// Number of threads that make the load.
+        threads: u64,
+        /// Number of threads that a step of the new load has.
+        wanted: u64,
+    },
+    /// The controller's own thread asked, which would wait for itself.
+    #[error("an observer runs on the controller's thread; change the load from another one")]
+    OwnThread,
+}
+
+impl From<LoadCurveError> for ChangeError {
+    fn from(error: LoadCurveError) -> Self {
+        match error {
+            LoadCurveError::TooLong { curve, step } => Self::TooLong { curve, left: step },
+            LoadCurveError::NoRoom { spike, step } => Self::TooLong {
+                curve: spike,
+                left: step,
+            },
+            other => Self::Curve(other),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Tasks of the users of one worker: those who are planned, and those whom a change of the load adds.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::target::{Target, UserId};
+use super::user::User;
+use super::user_requests::UserRequests;
+use crate::load::opening_order::OpeningOrder;
+use crate::load::step_state::StepState;
+use crate::plan::load_plan::{LoadPlan, SessionOpening};
+use crate::plan::step_plan::StepPlan;
+use crate::plan::think_time::ThinkTime;
+use crate::plan::user_schedule::Presence;
+use crate::plan::worker_share::WorkerShare;
+use crate::record::failure::Failure;
+
+/// Tasks that make requests.
+pub(super) type SessionTasks = JoinSet<Result<(), Failure>>;
+
+/// Users of one worker, each of whom is a task.
+pub(super) struct UserTasks<'a, T> {
+    worker: WorkerShare,
+    plan: &'a StepPlan,
+    think_time: ThinkTime,
+    target: &'a Arc<T>,
+    shared: &'a Arc<StepState>,
+    /// Number of users who have a task.
+    started: u64,
+    /// Number of changes of the load that they include.
+    seen: usize,
+}
+
+impl<'a, T: Target> UserTasks<'a, T> {
+    /// Creates the users of a closed loop, with no task yet; `None` for an open loop.
+    pub(super) fn new(
+        worker: WorkerShare,
+        plan: &'a StepPlan,
+        target: &'a Arc<T>,
+        shared: &'a Arc<StepState>,
+    ) -> Option<Self> {
+        let LoadPlan::Closed { think_time, .. } = plan.load else {
+            return None;
+        };
+        Some(Self {
+            worker,
+            plan,
+            think_time,
+            target,
+            shared,
+            started: 0,
+            seen: 0,
+        })
+    }
+
+    /// Starts the planned users.
+    pub(super) fn start(&mut self, tasks: &mut SessionTasks) {
+        if self.plan.takes_changes {
+            tasks.spawn(last_until_the_end(Arc::clone(self.shared)));
+        }
+        match self.plan.opening {
+            SessionOpening::Upfront => {
+                let sessions = self.worker.share_of(self.plan.load.sessions());
+                for place in OpeningOrder::places(sessions) {
+                    let user = self.next_user(|_| vec![Presence::ALWAYS]);
+                    tasks.spawn(user.stay(place));
+                }
+            }
+            SessionOpening::WhenDue => {
+                let load = self.plan.intended_load();
+                let Some(users) = load.as_ref().and_then(|load| load.users()) else {
+                    return;
+                };
+                while self.started < self.worker.share_of(users.schedule.peak()) {
+                    let user = self.next_user(|id| users.schedule.presences(id.0));
+                    tasks.spawn(user.visit());
+                }
+            }
+        }
+    }
+
+    /// Waits until the load is changed.
+    pub(super) async fn changed(&self) {
+        self.shared.disturbed(self.seen).await;
+        if self.shared.changes.count() == self.seen {
+            // The step was halted: no further user starts.
+            std::future::pending().await
+        }
+    }
+
+    /// Starts the users whom changes of the load have added.
+    pub(super) fn start_more(&mut self, tasks: &mut SessionTasks) {
+        let Some((seen, load)) = self.shared.changes.since(self.seen) else {
+            return;
+        };
+        self.seen = seen;
+        let most = load.users().map_or(0, |users| users.schedule.peak());
+        while self.started < self.worker.share_of(most) {
+            // The user itself computes its presences from the changed load.
+            let user = self.next_user(|_| Vec::new());
+            tasks.spawn(user.visit());
+        }
+    }
+
+    fn next_user(&mut self, presences: impl FnOnce(UserId) -> Vec<Presence>) -> User<T> {
+        let id = UserId(self.started * self.worker.count + self.worker.index);
+        self.started += 1;
+        User {
+            target: Arc::clone(self.target),
+            id,
+            requests: UserRequests::new(self.plan, self.think_time, id),
+            presences: presences(id),
+            shared: Arc::clone(self.shared),
+            waits_for_changes: self.plan.takes_changes,
+        }
+    }
+}
+
+/// Lasts until the end of the measured part, so that users can be added where there was none.
+async fn last_until_the_end(shared: Arc<StepState>) -> Result<(), Failure> {
+    let end_ns = shared.step.segments.wait().await.measure_end_ns();
+    shared.wait_until(end_ns).await;
+    Ok(())
+}

@@ -1,0 +1,485 @@
+//! Loads that are changed while their step runs: what was asked for comes to pass, exactly and told.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
+
+mod known;
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bench_report::{Load, Series, StepEnd, StepSegment};
+use known::{Known, KnownFactory, closed, hit, open};
+use load_engine::{
+    AppliedChange, Cancel, ChangeError, Failure, LoadControl, LoadCurve, Observer, OperationId,
+    OperationTable, Outcome, RuntimeKind, Session, SessionOpening, StepPlan, StepResult, Target,
+    TargetFactory, ThinkTime, Tick, Timestamps, UserId, WorkerShare, run_requests,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// Hands the control of a step to another thread.
+struct HandsOver(Sender<LoadControl>);
+
+impl Observer for HandsOver {
+    fn load_control(&mut self, control: &LoadControl) {
+        let _ = self.0.send(control.clone());
+    }
+}
+
+/// Runs a step while another thread changes its load with `change`; returns what became of both.
+fn run_and_change<F: TargetFactory, T: Send + 'static>(
+    plan: &StepPlan,
+    factory: &Arc<F>,
+    change: impl FnOnce(&LoadControl) -> T + Send + 'static,
+) -> (StepResult, T) {
+    let (sender, received) = mpsc::channel();
+    let changing: JoinHandle<T> = std::thread::spawn(move || change(&received.recv().unwrap()));
+    let result = run_requests(plan, factory, &Cancel::new(), &mut HandsOver(sender)).unwrap();
+    (result, changing.join().unwrap())
+}
+
+fn known(known: Known) -> Arc<KnownFactory> {
+    Arc::new(KnownFactory(Arc::new(known)))
+}
+
+fn series<'a>(result: &'a StepResult, name: &str) -> &'a Series {
+    result.series.iter().find(|s| s.name == name).unwrap()
+}
+
+fn names(result: &StepResult) -> Vec<&str> {
+    let segments = result.step.segments.iter();
+    segments.map(|segment| segment.name.as_str()).collect()
+}
+
+fn wait_for(count: &AtomicU64, least: u64) {
+    while count.load(Ordering::Relaxed) < least {
+        std::thread::sleep(MS(1));
+    }
+}
+
+/// Seconds from the start of the measured part to a change.
+fn seconds_until(result: &StepResult, applied: AppliedChange) -> f64 {
+    (applied.at_ns - result.step.window.measure_start_ns) as f64 / 1e9
+}
+
+#[test]
+fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
+    for (runtime, opening) in [
+        (RuntimeKind::Shared, SessionOpening::Upfront),
+        (RuntimeKind::PerCore, SessionOpening::WhenDue),
+    ] {
+        let mut plan = open(200.0, 64, MS(2_000)).taking_changes();
+        (plan.runtime, plan.opening, plan.threads) = (runtime, opening, 3);
+        let (result, applied) = run_and_change(&plan, &known(Known::default()), |control| {
+            control.change(1_000.0).unwrap()
+        });
+        let (step, changed_s) = (&result.step, seconds_until(&result, applied));
+        assert_eq!(step.end, StepEnd::Completed);
+        assert_eq!(applied.segment, 1);
+        assert_eq!(
+            applied.at_ns.saturating_sub(step.window.start_ns) % 100_000_000,
+            0,
+            "a tick"
+        );
+        assert_eq!(names(&result), ["planned", "change_1"]);
+        let wanted = [200.0 * changed_s, 1_000.0 * (2.0 - changed_s)];
+        for (segment, wanted) in step.segments.iter().zip(wanted) {
+            // The one at the change may be rounded to either side.
+            let off = segment.attempted() as f64 - wanted;
+            assert!(off.abs() <= 1.01, "{}: {off} of {wanted}", segment.name);
+        }
+        let attempted = step
+            .segments
+            .iter()
+            .map(StepSegment::attempted)
+            .sum::<u64>();
+        assert_eq!(attempted, hit(&result).attempted, "segments add up");
+        let off = attempted as f64 - wanted.iter().sum::<f64>();
+        assert!(off.abs() <= 1.01, "{off}");
+        let ends: Vec<u64> = step
+            .segments
+            .iter()
+            .flat_map(|s| &s.spans)
+            .map(|s| s.end_ns)
+            .collect();
+        assert_eq!(
+            ends,
+            [applied.at_ns, step.window.measure_end_ns],
+            "the end stays"
+        );
+
+        let curve = step.curve.as_ref().unwrap();
+        assert_eq!(
+            (curve.written.as_str(), curve.first, curve.peak),
+            ("200", 200.0, 1_000.0)
+        );
+        let [change] = &curve.changes[..] else {
+            panic!("{curve:?}");
+        };
+        assert_eq!(
+            (change.at_ns, change.curve.as_str()),
+            (applied.at_ns, "1000")
+        );
+        let Load::Open { rate_per_s, .. } = step.load else {
+            panic!("{:?}", step.load);
+        };
+        assert!(
+            (rate_per_s * 2.0 - wanted.iter().sum::<f64>()).abs() < 1e-6,
+            "{rate_per_s}"
+        );
+        let intended = series(&result, "load.intended_rate_per_s");
+        let mut from_ns = step.window.start_ns;
+        for (to_ns, mean) in intended.at_ns.iter().zip(&intended.mean) {
+            let to_ns = (*to_ns).min(step.window.measure_end_ns);
+            let Some(mean) = mean else { continue };
+            // The part of the interval that comes after the change.
+            let after_ns = to_ns.saturating_sub(applied.at_ns.max(from_ns));
+            let after = after_ns as f64 / (to_ns - from_ns) as f64;
+            let off = mean - (200.0 + 800.0 * after);
+            assert!(off.abs() < 1e-3, "{off} in {from_ns}..{to_ns}");
+            from_ns = to_ns;
+        }
+        assert!(intended.mean.iter().flatten().count() > 2);
+        let steady = |code| !result.warnings.iter().any(|w| w.code == code);
+        assert!(
+            steady(bench_report::WarningCode::NotSteady),
+            "it was changed, and did not drift"
+        );
+    }
+}
+
+#[test]
+fn a_pacer_that_sleeps_for_minutes_wakes_for_a_change_and_a_pause_stays_one() {
+    // The second arrival would come after 100 s.
+    let plan = open(0.01, 64, MS(2_000)).taking_changes();
+    let (result, applied) = run_and_change(&plan, &known(Known::default()), |control| {
+        control.change(100.0).unwrap()
+    });
+    let wanted = 1.0 + 100.0 * (2.0 - seconds_until(&result, applied));
+    let off = hit(&result).attempted as f64 - wanted;
+    assert!(off.abs() <= 1.01, "{off} of {wanted}");
+
+    let plan = open(500.0, 64, MS(1_500)).taking_changes();
+    let (result, applied) = run_and_change(&plan, &known(Known::default()), |control| {
+        (
+            control.change(0.0).unwrap(),
+            control.change("stairs:0,300/200ms".parse::<LoadCurve>().unwrap()),
+        )
+    });
+    let (pause, stairs) = (applied.0, applied.1.unwrap());
+    assert!(stairs.at_ns > pause.at_ns, "one after the other");
+    assert_eq!(names(&result), ["planned", "change_1", "change_2"]);
+    let [_, paused, up] = &result.step.segments[..] else {
+        panic!("{:?}", names(&result));
+    };
+    assert!(paused.attempted() <= 1);
+    let left_s = 1.5 - seconds_until(&result, stairs);
+    let off = up.attempted() as f64 - 300.0 * (left_s - 0.2);
+    assert!(off.abs() <= 1.01, "the last stair is held: {off}");
+}
+
+#[test]
+fn users_come_and_leave_with_a_change_and_have_their_answers_first() {
+    for opening in [SessionOpening::Upfront, SessionOpening::WhenDue] {
+        let mut plan = closed(2, MS(3_000)).taking_changes();
+        plan.opening = opening;
+        let target = Arc::new(Known {
+            takes: MS(5),
+            ..Known::default()
+        });
+        let seen = Arc::clone(&target);
+        let factory = Arc::new(KnownFactory(target));
+        let (result, applied) = run_and_change(&plan, &factory, move |control| {
+            let more = control.change(6.0).unwrap();
+            wait_for(&seen.opened, 6);
+            let fewer = control.change(1.0).unwrap();
+            wait_for(&seen.closed, 5);
+            (more, fewer)
+        });
+        let step = &result.step;
+        assert_eq!(step.end, StepEnd::Completed);
+        assert_eq!(hit(&result).censored, 0, "who leaves has the answer first");
+        assert_eq!(
+            step.load,
+            Load::Closed {
+                users: 6,
+                think_time_ns: 0
+            }
+        );
+        let sessions = step.sessions.as_ref().unwrap();
+        let before = match opening {
+            SessionOpening::Upfront => 2,
+            SessionOpening::WhenDue => 0,
+        };
+        assert_eq!(
+            (sessions.opened, sessions.present_max),
+            (6 - before, 6),
+            "{opening:?}"
+        );
+        let (intended, users) = (
+            series(&result, "load.intended_users"),
+            series(&result, "load.users"),
+        );
+        let told = intended.at_ns.iter().zip(&intended.mean);
+        for (at_ns, present) in told.filter_map(|(at_ns, users)| Some((*at_ns, (*users)?))) {
+            let wanted = match at_ns.min(step.window.measure_end_ns) {
+                before if before < applied.0.at_ns => 2.0,
+                between if between < applied.1.at_ns => 6.0,
+                _ => 1.0,
+            };
+            assert_eq!(present, wanted, "at {at_ns} of {applied:?}");
+        }
+        let present = users
+            .mean
+            .iter()
+            .flatten()
+            .rev()
+            .find(|users| **users > 0.0);
+        assert_eq!(present, Some(&1.0));
+        assert_eq!(names(&result), ["planned", "change_1", "change_2"]);
+    }
+}
+
+#[test]
+fn users_who_think_for_an_hour_leave_at_once_and_come_back_with_the_next_change() {
+    let mut plan = closed(2, MS(3_000)).taking_changes();
+    plan.load = load_engine::LoadPlan::Closed {
+        users: 2,
+        think_time: ThinkTime::Constant(Duration::from_hours(1)),
+    };
+    let target = Arc::new(Known::default());
+    let seen = Arc::clone(&target);
+    let factory = Arc::new(KnownFactory(target));
+    let (result, ()) = run_and_change(&plan, &factory, move |control| {
+        wait_for(&seen.served, 2);
+        control.change(0.0).unwrap();
+        wait_for(&seen.closed, 2);
+        control.change(3.0).unwrap();
+        wait_for(&seen.opened, 5);
+    });
+    // One request of each, and one of the third; the first two think on.
+    assert_eq!(hit(&result).attempted, 3);
+    assert_eq!(result.step.sessions.as_ref().unwrap().opened, 3);
+}
+
+#[test]
+fn a_spawn_rate_holds_for_the_users_whom_a_change_adds() {
+    let plan = closed(1, MS(2_000)).spawning(20.0).taking_changes();
+    let takes = MS(5);
+    let factory = known(Known {
+        takes,
+        ..Known::default()
+    });
+    let (result, applied) = run_and_change(&plan, &factory, |control| control.change(9.0).unwrap());
+    let intended = series(&result, "load.intended_users");
+    let first = intended
+        .at_ns
+        .iter()
+        .position(|at| *at > applied.at_ns)
+        .unwrap();
+    let since_s = (intended.at_ns[first] - applied.at_ns) as f64 / 1e9;
+    assert_eq!(
+        intended.mean[first],
+        Some((1.0 + (20.0 * since_s)).min(9.0).floor())
+    );
+    assert_eq!(result.step.sessions.as_ref().unwrap().opened, 9);
+}
+
+#[test]
+fn a_change_that_cannot_be_made_is_refused_with_its_reason() {
+    let plan = open(100.0, 8, MS(1_500));
+    let asks = |plan: &StepPlan, load: &str| {
+        let load: LoadCurve = load.parse().unwrap();
+        let factory = known(Known::default());
+        let (result, refused) = run_and_change(plan, &factory, move |control| control.change(load));
+        assert_eq!(result.step.curve, None, "nothing has changed");
+        assert!(result.step.segments.is_empty());
+        refused.unwrap_err()
+    };
+    assert_eq!(asks(&plan, "5"), ChangeError::HeldSetting);
+    let counted = closed(2, MS(300)).asking(3).taking_changes();
+    assert_eq!(asks(&counted, "5"), ChangeError::CountedRequests);
+    let taking = plan.clone().taking_changes();
+    let ChangeError::TooLong { curve, left } = asks(&taking, "ramp:1..5/1h") else {
+        panic!("it must not fit");
+    };
+    assert!(curve == Duration::from_hours(1) && left < plan.measure);
+    let short = open(100.0, 8, MS(90)).taking_changes();
+    assert_eq!(asks(&short, "5"), ChangeError::StepOver, "no tick is left");
+    let mut single = closed(1, MS(500)).taking_changes();
+    (single.runtime, single.threads) = (RuntimeKind::PerCore, 2);
+    let few = ChangeError::TooFewThreads {
+        threads: 1,
+        wanted: 2,
+    };
+    assert_eq!(asks(&single, "2"), few);
+}
+
+#[test]
+fn the_warm_up_is_not_changed_and_a_step_that_is_over_says_so() {
+    let mut plan = open(100.0, 8, MS(1_500)).taking_changes();
+    plan.warmup = MS(1_000);
+    let (result, (refused, applied, control)) =
+        run_and_change(&plan, &known(Known::default()), |control| {
+            let refused = control.change(400.0).unwrap_err();
+            let mut asked = control.change(400.0);
+            while asked == Err(ChangeError::WarmUp) {
+                std::thread::sleep(MS(5));
+                asked = control.change(400.0);
+            }
+            (refused, asked.unwrap(), control.clone())
+        });
+    assert_eq!(refused, ChangeError::WarmUp);
+    assert!(applied.at_ns > result.step.window.measure_start_ns);
+    assert_eq!(control.change(5.0), Err(ChangeError::StepOver));
+}
+
+/// Asks for a change on the controller's own thread.
+#[derive(Default)]
+struct AsksItself {
+    control: Option<LoadControl>,
+    answers: Arc<Mutex<Vec<Result<AppliedChange, ChangeError>>>>,
+}
+
+impl Observer for AsksItself {
+    fn load_control(&mut self, control: &LoadControl) {
+        self.control = Some(control.clone());
+    }
+
+    fn tick(&mut self, _: &Tick) {
+        let answer = self.control.as_ref().unwrap().change(5.0);
+        self.answers.lock().unwrap().push(answer);
+    }
+}
+
+#[test]
+fn an_observer_that_asks_on_the_controllers_thread_does_not_wait_for_itself() {
+    let plan = open(100.0, 8, MS(250)).taking_changes();
+    let mut observer = AsksItself::default();
+    run_requests(
+        &plan,
+        &known(Known::default()),
+        &Cancel::new(),
+        &mut observer,
+    )
+    .unwrap();
+    let answers = observer.answers.lock().unwrap();
+    assert!(!answers.is_empty());
+    assert!(
+        answers
+            .iter()
+            .all(|answer| *answer == Err(ChangeError::OwnThread))
+    );
+}
+
+/// Server on the loopback address that sends back each byte, and counts connections and bytes.
+#[derive(Debug, Default)]
+struct Echo {
+    connections: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Echo {
+    /// Begins to serve, for as long as the process lives.
+    fn serve(self: Arc<Self>) -> io::Result<std::net::SocketAddr> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = { runtime }.enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).unwrap();
+                while let Ok((connection, _)) = listener.accept().await {
+                    self.connections.fetch_add(1, Ordering::Relaxed);
+                    let echo = Arc::clone(&self);
+                    tokio::spawn(async move { echo.answer(connection).await });
+                }
+            });
+        });
+        Ok(address)
+    }
+
+    async fn answer(&self, mut connection: TcpStream) {
+        while let Ok(byte) = connection.read_u8().await {
+            self.bytes.fetch_add(1, Ordering::Relaxed);
+            if connection.write_u8(byte).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+struct EchoClient(std::net::SocketAddr);
+
+struct EchoSession(TcpStream);
+
+impl TargetFactory for EchoClient {
+    type Target = Self;
+
+    fn operations(&self) -> OperationTable {
+        OperationTable::from(&["echo"])
+    }
+
+    async fn build(&self, _: WorkerShare) -> Result<Self, Failure> {
+        Ok(Self(self.0))
+    }
+}
+
+impl Target for EchoClient {
+    type Session = EchoSession;
+
+    async fn open(&self, _: UserId) -> Result<EchoSession, Failure> {
+        let connected = TcpStream::connect(self.0).await;
+        connected
+            .map(EchoSession)
+            .map_err(|error| Failure::new("connect", &error.to_string()))
+    }
+}
+
+impl Session for EchoSession {
+    async fn request(&mut self, _: &mut Timestamps) -> Outcome {
+        let asked = async {
+            self.0.write_u8(1).await?;
+            self.0.read_u8().await
+        };
+        match asked.await {
+            Ok(_) => Outcome::success(OperationId::FIRST),
+            Err(error) => {
+                Outcome::failed(OperationId::FIRST, Failure::new("io", &error.to_string()))
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_on_the_loopback_address_sees_the_changed_load() {
+    let server = Arc::new(Echo::default());
+    let address = Arc::clone(&server).serve().unwrap();
+    let mut plan = closed(2, MS(2_500)).taking_changes();
+    plan.load = load_engine::LoadPlan::Closed {
+        users: 2,
+        think_time: ThinkTime::Constant(MS(10)),
+    };
+    let seen = Arc::clone(&server);
+    let (result, _) = run_and_change(&plan, &Arc::new(EchoClient(address)), move |control| {
+        let applied = control.change("stairs:5,3/300ms".parse::<LoadCurve>().unwrap());
+        wait_for(&seen.connections, 5);
+        applied.unwrap()
+    });
+    assert_eq!(result.step.end, StepEnd::Completed);
+    assert_eq!(server.connections.load(Ordering::Relaxed), 5);
+    let echo = &result.step.operations["echo"];
+    assert_eq!((echo.failures(), echo.censored), (0, 0));
+    assert_eq!(echo.attempted, server.bytes.load(Ordering::Relaxed));
+    assert_eq!(names(&result), ["planned", "change_1"]);
+    assert_eq!(
+        result.step.curve.as_ref().unwrap().changes[0].curve,
+        "stairs:5,3/300ms"
+    );
+}

@@ -1,0 +1,29 @@
+use std::collections::BTreeMap;
+
+use bench_report::{Generator, Load, Step, StepEnd, Window};
+
+/// Creates a completed step of one user, without results. A test adds what it plants:
+/// `Step { operations, ..empty_step("pool of 8") }`.
+pub fn empty_step(name: &str) -> Step {
+    Step {
+        name: name.to_owned(),
+        parameters: BTreeMap::new(),
+        repeat: 0,
+        window: Window::default(),
+        load: Load::Closed {
+            users: 1,
+            think_time_ns: 0,
+        },
+        operations: BTreeMap::new(),
+        parts: BTreeMap::new(),
+        failures: Vec::new(),
+        pool: None,
+        server: None,
+        generator: Generator::default(),
+        curve: None,
+        segments: Vec::new(),
+        sessions: None,
+        figures: BTreeMap::new(),
+        end: StepEnd::Completed,
+    }
+}

@@ -1,0 +1,44 @@
+//! Drivers by which the bench talks to the server.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// Driver by which the bench talks to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Driver {
+    /// The bare protocol, a socket for each user: the server's ceiling as this client sees it
+    Wire,
+    /// tokio-postgres without a pool, a connection for each user
+    Direct,
+    /// deadpool-postgres
+    Deadpool,
+    /// sqlx
+    Sqlx,
+}
+
+impl Driver {
+    /// Returns the name as written on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Wire => "wire",
+            Self::Direct => "direct",
+            Self::Deadpool => "deadpool",
+            Self::Sqlx => "sqlx",
+        }
+    }
+
+    /// Returns true if the driver has a pool, whose connections the users share.
+    pub(crate) fn is_pooled(self) -> bool {
+        matches!(self, Self::Deadpool | Self::Sqlx)
+    }
+
+    /// Returns the name of the parameter that a sweep of this driver varies.
+    pub(crate) fn swept(self) -> &'static str {
+        if self.is_pooled() {
+            "pool_size"
+        } else {
+            "users"
+        }
+    }
+}

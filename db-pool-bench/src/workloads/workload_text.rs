@@ -1,0 +1,179 @@
+//! Text of a workload with what a server has told of it, from which another process compiles the same
+//! workload without asking again.
+
+use pgbench_script::{ParameterType, ScriptError, ScriptSource, ScriptValue};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::types::Type;
+
+use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft};
+use crate::protocol::Protocol;
+
+/// Text of a workload, and the types of its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WorkloadText {
+    scripts: Vec<ScriptText>,
+    constants: Vec<(String, ConstantText)>,
+    seed: u64,
+    protocol: Protocol,
+    max_tries: u64,
+    search_path: Option<String>,
+    /// Object ids of the types of each statement's parameters.
+    parameters: Vec<Vec<u32>>,
+}
+
+/// Script of a mix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct ScriptText {
+    file: String,
+    text: String,
+    label: String,
+    operation: String,
+    weight: u32,
+}
+
+/// Value of a predefined variable, exact to the last bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ConstantText {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    DoubleBits(u64),
+}
+
+/// Scripts and variables that a workload was compiled from.
+#[derive(Debug, Clone)]
+pub(super) struct CompiledFrom {
+    pub(super) entries: Vec<ScriptEntry>,
+    pub(super) constants: Vec<(String, ScriptValue)>,
+    pub(super) seed: u64,
+}
+
+impl WorkloadText {
+    /// Returns the text of `workload`.
+    pub(crate) fn new(workload: &SqlWorkload) -> Self {
+        let source = &workload.source;
+        let constants = source.constants.iter();
+        // After them comes the one that rolls back.
+        let statements = workload.statements()[..workload.rollback].iter();
+        Self {
+            scripts: source.entries.iter().map(ScriptText::new).collect(),
+            constants: constants
+                .map(|(name, value)| (name.clone(), ConstantText::new(*value)))
+                .collect(),
+            seed: source.seed,
+            protocol: workload.protocol,
+            max_tries: workload.max_tries,
+            search_path: workload.search_path.clone(),
+            parameters: statements
+                .map(|statement| statement.kinds().map(ParameterType::oid).collect())
+                .collect(),
+        }
+    }
+
+    /// Compiles the workload.
+    ///
+    /// # Errors
+    /// Fails when the text is none that [`WorkloadText::new`] has written.
+    pub(crate) fn compile(self) -> Result<SqlWorkload, ScriptError> {
+        let entries = self.scripts.into_iter().map(ScriptText::entry).collect();
+        let constants: Vec<(String, ScriptValue)> = self
+            .constants
+            .into_iter()
+            .map(|(name, value)| (name, value.value()))
+            .collect();
+        let draft = WorkloadDraft::new(entries, &constants, self.seed, self.protocol)?;
+        let kinds = |oids: Vec<u32>| oids.into_iter().filter_map(parameter_type).collect();
+        let mut workload = draft.finish(self.parameters.into_iter().map(kinds).collect());
+        workload.max_tries = self.max_tries;
+        workload.search_path = self.search_path;
+        Ok(workload)
+    }
+}
+
+fn parameter_type(oid: u32) -> Option<ParameterType> {
+    ParameterType::from_postgres(&Type::from_oid(oid)?)
+}
+
+impl ScriptText {
+    fn new(entry: &ScriptEntry) -> Self {
+        Self {
+            file: entry.source.file.clone(),
+            text: entry.source.text.clone(),
+            label: entry.label.clone(),
+            operation: entry.operation.clone(),
+            weight: entry.weight,
+        }
+    }
+
+    fn entry(self) -> ScriptEntry {
+        ScriptEntry {
+            source: ScriptSource {
+                file: self.file,
+                text: self.text,
+            },
+            label: self.label,
+            operation: self.operation,
+            weight: self.weight,
+        }
+    }
+}
+
+impl ConstantText {
+    fn new(value: ScriptValue) -> Self {
+        match value {
+            ScriptValue::Null => Self::Null,
+            ScriptValue::Boolean(value) => Self::Boolean(value),
+            ScriptValue::Integer(value) => Self::Integer(value),
+            ScriptValue::Double(value) => Self::DoubleBits(value.to_bits()),
+        }
+    }
+
+    fn value(self) -> ScriptValue {
+        match self {
+            Self::Null => ScriptValue::Null,
+            Self::Boolean(value) => ScriptValue::Boolean(value),
+            Self::Integer(value) => ScriptValue::Integer(value),
+            Self::DoubleBits(bits) => ScriptValue::Double(f64::from_bits(bits)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_compiled_from_its_text_is_the_same_to_the_last_statement() {
+        let entry = |label: &str, text: &str| ScriptEntry {
+            source: ScriptSource {
+                file: format!("{label}.sql"),
+                text: text.to_owned(),
+            },
+            label: label.to_owned(),
+            operation: label.to_owned(),
+            weight: 3,
+        };
+        let buy = "\\set n random(1, 9)\nBEGIN;\nUPDATE t SET a = :n WHERE b = :share;\nEND;\n";
+        let entries = vec![entry("read", "SELECT :scale;\n"), entry("buy", buy)];
+        let constants = [
+            ("scale".to_owned(), ScriptValue::Integer(7)),
+            ("share".to_owned(), ScriptValue::Double(0.1 + 0.2)),
+            ("none".to_owned(), ScriptValue::Null),
+        ];
+        let draft = WorkloadDraft::new(entries, &constants, 5, Protocol::Prepared).unwrap();
+        let (int, float) = (ParameterType::Int4, ParameterType::Float8);
+        let kinds = vec![vec![int], vec![], vec![int, float], vec![]];
+        let mut workload = draft.finish(kinds);
+        (workload.max_tries, workload.search_path) = (4, Some("shop,public".to_owned()));
+        let text = WorkloadText::new(&workload);
+        let sent = serde_json::to_string(&text).unwrap();
+        let got: WorkloadText = serde_json::from_str(&sent).unwrap();
+        assert_eq!(got, text);
+        let compiled = got.compile().unwrap();
+        assert_eq!(format!("{compiled:?}"), format!("{workload:?}"));
+        let statements = compiled.statements().iter();
+        let kinds: Vec<ParameterType> = statements.flat_map(|one| one.kinds()).collect();
+        assert_eq!(kinds, [int, int, float]);
+    }
+}

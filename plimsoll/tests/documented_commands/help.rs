@@ -1,0 +1,65 @@
+//! Examples of the help texts.
+
+use test_support::TestDirectory;
+
+use crate::PROGRAMS;
+use crate::common;
+use crate::shell_command::{ShellCommand, joined};
+
+/// Commands that no help lists, with examples of their own.
+const HIDDEN: [(&str, &str); 1] = [("db-pool-bench", "check")];
+
+/// Returns the examples of all programs and of all their commands.
+pub(crate) fn examples() -> Vec<ShellCommand> {
+    let place = TestDirectory::new();
+    let mut all = Vec::new();
+    for program in PROGRAMS {
+        collect(&place, program, &mut Vec::new(), &mut all);
+    }
+    for (program, command) in HIDDEN {
+        collect(&place, program, &mut vec![command.to_owned()], &mut all);
+    }
+    all
+}
+
+/// Adds the examples of one command, and of the commands below it.
+fn collect(
+    place: &TestDirectory,
+    program: &str,
+    path: &mut Vec<String>,
+    all: &mut Vec<ShellCommand>,
+) {
+    let mut words: Vec<&str> = path.iter().map(String::as_str).collect();
+    words.push("--help");
+    let mut command = common::tool(place, program, &words);
+    // No line is broken.
+    let output = command.env("COLUMNS", "1000").output().unwrap();
+    assert!(output.status.success(), "{program} {words:?}: {output:?}");
+    let help = String::from_utf8(output.stdout).unwrap();
+    let told = format!("{program} {}", words.join(" "));
+    if let Some((_, examples)) = help.split_once("\nExample") {
+        // Deeper lines explain the example above them.
+        let examples = joined(examples);
+        let lines = examples.lines().filter(|line| !line.starts_with("   "));
+        all.extend(lines.filter_map(|line| ShellCommand::read(&told, line)));
+    }
+    for below in commands(&help) {
+        path.push(below);
+        collect(place, program, path, all);
+        path.pop();
+    }
+}
+
+/// Returns the commands that a help text lists.
+fn commands(help: &str) -> Vec<String> {
+    let Some((_, list)) = help.split_once("\nCommands:\n") else {
+        return Vec::new();
+    };
+    let entries = list.lines().take_while(|line| !line.is_empty());
+    let names = entries.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,212 @@
+//! The place in which a command is typed: the files that it names are there, its servers are not.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use test_support::{RunningProgram, TIMEOUT, TestDirectory, eventually};
+
+use crate::common::binary;
+use crate::documents::root;
+use crate::shell_command::ShellCommand;
+
+/// Words with which a program that runs until Ctrl-C says that it is at work.
+const AT_WORK: [&str; 4] = [
+    "listening on ",
+    "recording into ",
+    "phase: record",
+    "serving http",
+];
+/// Words of a failure that is the machine's: no server, not this address, or another program at it.
+const AWAY: [&str; 3] = [
+    "refused",
+    "annot assign requested address",
+    "already in use",
+];
+/// Words of a refusal to draw where there is no terminal.
+const NO_TERMINAL: &str = "stdout is no terminal";
+/// Directory of the reports that commands name.
+const NIGHTLY: &str = "reports/nightly";
+/// Scripts that commands name; the last one wants `--define tenants=…`.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("browse.sql", "SELECT 1;\n"),
+    ("buy.sql", "SELECT 2;\n"),
+    ("checkout.sql", "\\set n random(1, :tenants)\nSELECT :n;\n"),
+];
+
+/// Runs a command until it ends, or until it says that it is at work: then it is asked to end.
+/// Returns what was said where it was refused.
+pub(crate) fn run(command: &ShellCommand) -> Result<(), String> {
+    let place = TestDirectory::new();
+    let mut script = command.script();
+    let recorder = (command.line.starts_with("sysmon mark")).then(|| record(&place));
+    match &recorder {
+        None => furnish(&place),
+        // Others may record on this machine, and their recordings are not to be marked.
+        Some(_) if !script.contains("--recording") => {
+            script.push_str(&format!(" --recording {NIGHTLY}"));
+        }
+        Some(recorder) => script = script.replace("4711", &recorder.id().to_string()),
+    }
+    let said = [
+        place.path().join("stdout.txt"),
+        place.path().join("stderr.txt"),
+    ];
+    let [stdout, stderr] = said.each_ref().map(|path| File::create(path).unwrap());
+    let child = shell(&place, &script).stdout(stdout).stderr(stderr).spawn();
+    let read = || {
+        said.each_ref()
+            .map(|path| fs::read_to_string(path).unwrap_or_default())
+            .concat()
+    };
+    let (code, was_at_work) = end(child.unwrap(), || {
+        AT_WORK.iter().any(|word| read().contains(word))
+    });
+    if let Some(recorder) = recorder {
+        recorder.signal(Signal::SIGINT);
+        recorder.end();
+    }
+    let said = read();
+    let is_away = AWAY.iter().any(|word| said.contains(word));
+    let accepted = match code {
+        Some(0) => true,
+        Some(130) => was_at_work,
+        Some(3) => command.line.contains("--gate"),
+        Some(1) => is_away,
+        Some(2) => said.contains(NO_TERMINAL),
+        _ => false,
+    };
+    if accepted && !said.contains("panicked") {
+        return Ok(());
+    }
+    Err(format!("exit code {code:?}: {said}"))
+}
+
+/// Returns a shell that runs `script` in `place`, where no server answers.
+fn shell(place: &TestDirectory, script: &str) -> Command {
+    let programs = binary("plimsoll").parent().unwrap().display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let soon = SystemTime::now() + Duration::from_mins(1);
+    let soon = soon.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let mut command = place.command("sh", &["-c", script]);
+    command
+        .env("PATH", format!("{programs}:{path}"))
+        .env("HOME", place.path())
+        .env("T", soon.as_secs().to_string())
+        .env("DATABASE_URL", "postgres://app@127.0.0.1:1/shop")
+        .env("REDIS_URL", "redis://127.0.0.1:1/")
+        .env("WS_URL", "ws://127.0.0.1:1/");
+    command
+}
+
+/// Waits for the end of a process, which is asked to end once it is at work. Returns its exit code and
+/// whether it was asked.
+fn end(mut child: Child, is_at_work: impl Fn() -> bool) -> (Option<i32>, bool) {
+    let (started, mut asked) = (Instant::now(), false);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status.code(), asked);
+        }
+        if !asked && is_at_work() {
+            kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+            asked = true;
+        }
+        if started.elapsed() > TIMEOUT {
+            let _ = child.kill();
+            let _ = child.wait();
+            return (None, asked);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Starts a recording that takes marks.
+fn record(place: &TestDirectory) -> RunningProgram {
+    let args = ["record", "--processes", "none", "--run-dir", NIGHTLY];
+    let recorder = RunningProgram::start(&mut place.command(binary("sysmon"), &args));
+    let marks = place.path().join(NIGHTLY).join("sysmon.record.json.marks");
+    eventually("it takes marks", || marks.exists());
+    recorder
+}
+
+/// Puts the files that commands name into `place`.
+fn furnish(place: &TestDirectory) {
+    let at = |name: &str| place.path().join(name);
+    symlink(root().join("examples"), at("examples")).unwrap();
+    fs::write(at("Makefile"), "test:\n\t@true\n").unwrap();
+    for (name, script) in SCRIPTS {
+        fs::write(at(name), script).unwrap();
+    }
+    let smoke = root().join("reports/examples/smoke");
+    let thresholds = root().join("bottleneck-analyzer/thresholds.toml");
+    fs::copy(thresholds, at("mine.toml")).unwrap();
+    for run in [
+        NIGHTLY,
+        "reports/20260314-091500-7f3a",
+        "reports/examples/smoke",
+    ] {
+        copy_all(&smoke, &at(run));
+    }
+    let sweep = "db-pool-bench.sweep.json";
+    fs::copy(smoke.join(sweep), at(sweep)).unwrap();
+    for recording in ["before", "after", "a"] {
+        copy_all(RECORDING.path(), &at(recording));
+    }
+    for file in files(RECORDING.path()).iter().filter(|file| is_raw(file)) {
+        fs::copy(file, at(NIGHTLY).join(file.file_name().unwrap())).unwrap();
+    }
+    for worker in 0..2 {
+        share_of(&smoke, worker, &at(&worker.to_string()));
+    }
+}
+
+/// Recording around a command, with its raw samples both in one file and in several.
+static RECORDING: LazyLock<TestDirectory> = LazyLock::new(|| {
+    let place = TestDirectory::new();
+    for (directory, flags) in [("in-several", "--rotate-age 1s"), (".", "--quiet")] {
+        let words = format!("record --interval 100ms --run-dir {directory} {flags} -- sleep 0.3");
+        let words: Vec<&str> = words.split(' ').collect();
+        let output = place.command(binary("sysmon"), &words).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    for file in files(&place.path().join("in-several")) {
+        if is_raw(&file) {
+            fs::copy(&file, place.path().join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    place
+});
+
+/// Writes the report of one of two workers on hosts of their own.
+fn share_of(smoke: &Path, worker: u64, directory: &Path) {
+    let name = "redis-bench.cache.json";
+    let text = fs::read_to_string(smoke.join(name)).unwrap();
+    let mut report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    report["config"]["worker"] = json!({"i": worker, "n": 2, "plan_hash": "7f3a"});
+    fs::create_dir(directory).unwrap();
+    fs::write(directory.join(name), report.to_string()).unwrap();
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in files(from) {
+        fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+}
+
+/// Returns true if a file holds raw samples.
+fn is_raw(file: &Path) -> bool {
+    file.extension().is_some_and(|e| e == "arrows")
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_file()).collect()
+}

@@ -1,0 +1,211 @@
+//! Process that is followed.
+
+use std::sync::Arc;
+
+use host_metrics::CommandLine;
+use host_metrics::rate_window::{Baseline, FigureValue};
+use host_metrics::source::process::{
+    ProcessDetail, ProcessFields, ProcessIo, ProcessSample, SchedulerWait,
+};
+use host_metrics::source::{ReadSpan, Timed};
+
+use super::fault_counters::FaultCounters;
+use super::process_recorder::ProcessRecorder;
+use crate::metric::{Metric, process as metric};
+
+/// Largest number of characters that are kept of a command line.
+const COMMAND_CHARS: usize = 200;
+
+/// Process that is followed, with its latest figures and its history `H`.
+#[derive(Debug)]
+pub(crate) struct FollowedProcess<H = ()> {
+    /// Name of the process in the last sample.
+    pub name: Arc<str>,
+    /// CPU time that the process has used during the recording, in nanoseconds.
+    pub used_ns: u64,
+    /// Largest resident memory in any sample, in bytes.
+    pub rss_max_bytes: u64,
+    command: Option<Arc<str>>,
+    target: Option<Arc<str>>,
+    latest: Vec<(&'static str, FigureValue)>,
+    history: Option<H>,
+    faults: Baseline<FaultCounters>,
+    children: Baseline<Option<u64>>,
+    io: Baseline<ProcessIo>,
+    waiting: Baseline<SchedulerWait>,
+}
+
+impl<H: ProcessRecorder> FollowedProcess<H> {
+    pub(super) fn new(sample: &ProcessSample, keeps_history: bool, least_window_ns: u64) -> Self {
+        let mut history = keeps_history.then(H::default);
+        if let Some(history) = &mut history {
+            history.label("pid", &sample.id.pid.to_string());
+            history.label("name", &sample.name);
+        }
+        Self {
+            name: Arc::clone(&sample.name),
+            used_ns: 0,
+            rss_max_bytes: 0,
+            command: None,
+            target: None,
+            latest: Vec::new(),
+            history,
+            faults: Baseline::with_least_window(0),
+            children: Baseline::with_least_window(least_window_ns),
+            io: Baseline::with_least_window(0),
+            waiting: Baseline::with_least_window(0),
+        }
+    }
+
+    /// Iterates over the figures in the last sample of the process, by name.
+    pub(crate) fn latest(&self) -> impl Iterator<Item = (&'static str, FigureValue)> {
+        self.latest.iter().copied()
+    }
+
+    /// Returns the command line with secrets masked; `None` if command lines are not recorded.
+    pub(crate) fn command(&self) -> Option<&str> {
+        self.command.as_deref()
+    }
+
+    /// Returns the label of the target to whose tree the process belongs.
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.target.as_deref()
+    }
+
+    /// Returns the history; `None` in a live view.
+    pub(crate) fn history(&self) -> Option<&H> {
+        self.history.as_ref()
+    }
+
+    pub(super) fn history_mut(&mut self) -> Option<&mut H> {
+        self.history.as_mut()
+    }
+
+    /// Returns true if the process still has this name. The name changes if the process executes
+    /// another program.
+    pub(super) fn is_named(&self, name: &Arc<str>) -> bool {
+        self.name == *name
+    }
+
+    pub(super) fn rename(&mut self, name: &Arc<str>) {
+        self.name = Arc::clone(name);
+        self.label("name", name);
+    }
+
+    /// Keeps the first `COMMAND_CHARS` characters of the masked command line.
+    pub(super) fn set_command(&mut self, line: &CommandLine) {
+        let shown: String = line.to_string().chars().take(COMMAND_CHARS).collect();
+        self.label("command", &shown);
+        self.command = Some(shown.into());
+    }
+
+    /// Sets the label of the target to which the process belongs.
+    pub(super) fn set_target(&mut self, label: &str) {
+        self.label("follow", label);
+        self.target = Some(label.into());
+    }
+
+    fn label(&mut self, key: &'static str, value: &str) {
+        if let Some(history) = &mut self.history {
+            history.label(key, value);
+        }
+    }
+
+    /// Adds the tick that ended at `at_ns`.
+    pub(super) fn record(
+        &mut self,
+        at_ns: u64,
+        sample: &ProcessSample,
+        cores: Option<FigureValue>,
+        detail: ProcessDetail,
+        (fields, tick_ns): (ProcessFields, u64),
+    ) {
+        self.latest.clear();
+        self.put(at_ns, metric::CPU_CORES.name(), cores);
+        self.put_gauge(at_ns, &metric::RSS, sample);
+        if fields.threads {
+            self.put_gauges(at_ns, metric::THREADS, sample);
+        }
+        if fields.faults {
+            let faults = timed(sample.span, FaultCounters::of(sample));
+            let rates = rates(&mut self.faults, metric::FAULTS, Some(faults));
+            self.put_all(at_ns, rates);
+        }
+        if fields.children {
+            self.record_children(at_ns, sample, tick_ns);
+        }
+        self.record_detail(at_ns, detail, fields);
+    }
+
+    fn record_children(&mut self, at_ns: u64, sample: &ProcessSample, tick_ns: u64) {
+        let children = timed(sample.span, sample.children_cpu_ns);
+        let mut cores = None;
+        self.children.advance(Some(children), |old, new, window| {
+            cores = window.mean(*old, *new, 2 * tick_ns);
+        });
+        self.put(at_ns, metric::CHILDREN_CPU_CORES.name(), cores);
+    }
+
+    fn record_detail(&mut self, at_ns: u64, detail: ProcessDetail, fields: ProcessFields) {
+        if fields.descriptors || detail.descriptors.is_some() {
+            self.put_gauge(at_ns, &metric::DESCRIPTORS, &detail);
+        }
+        if fields.swap {
+            self.put_gauge(at_ns, &metric::SWAP, &detail);
+        }
+        if fields.pss {
+            self.put_gauge(at_ns, &metric::PSS, &detail);
+        }
+        if fields.io {
+            let rates = rates(&mut self.io, metric::IO, detail.io);
+            self.put_all(at_ns, rates);
+        }
+        if fields.scheduler {
+            let rates = rates(&mut self.waiting, metric::SCHEDULER, detail.scheduler);
+            self.put_all(at_ns, rates);
+        }
+    }
+
+    fn put_gauges<S>(&mut self, at_ns: u64, metrics: &[&Metric<S>], sample: &S) {
+        for metric in metrics {
+            self.put_gauge(at_ns, metric, sample);
+        }
+    }
+
+    fn put_gauge<S>(&mut self, at_ns: u64, metric: &Metric<S>, sample: &S) {
+        let reading = metric.gauge_value(sample).map(FigureValue::from);
+        self.put(at_ns, metric.name(), reading);
+    }
+
+    fn put_all(&mut self, at_ns: u64, readings: Vec<(&'static str, Option<FigureValue>)>) {
+        for (name, reading) in readings {
+            self.put(at_ns, name, reading);
+        }
+    }
+
+    fn put(&mut self, at_ns: u64, name: &'static str, reading: Option<FigureValue>) {
+        self.latest.extend(reading.map(|reading| (name, reading)));
+        if let Some(history) = &mut self.history {
+            history.put(at_ns, name, reading);
+        }
+    }
+}
+
+/// Derives the figures of `metrics` from the baseline's sample to `sample`.
+fn rates<S>(
+    baseline: &mut Baseline<S>,
+    metrics: &[&Metric<S>],
+    sample: Option<Timed<S>>,
+) -> Vec<(&'static str, Option<FigureValue>)> {
+    let mut rates: Vec<_> = metrics.iter().map(|m| (m.name(), None)).collect();
+    baseline.advance(sample, |old, new, window| {
+        for (metric, (_, rate)) in metrics.iter().zip(&mut rates) {
+            *rate = metric.derive(old, new, window);
+        }
+    });
+    rates
+}
+
+fn timed<T>(span: ReadSpan, value: T) -> Timed<T> {
+    Timed { span, value }
+}

@@ -1,0 +1,102 @@
+//! Selection of the processes that use the most.
+
+use std::cmp::Reverse;
+
+use host_metrics::source::process::{ProcessId, ProcessSample};
+
+/// CPU time and memory of one process, by which it is selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcessUse {
+    /// Identity of the process.
+    pub id: ProcessId,
+    /// CPU time in nanoseconds, over a period that the caller chooses.
+    pub cpu_ns: u64,
+    /// Resident memory in bytes.
+    pub rss_bytes: u64,
+}
+
+/// Selects the first `most` of `all` by CPU time, of those that used any, and the first `most` by
+/// memory. Among equal ones the earlier is preferred. The result is true at the index of each
+/// selected process.
+pub(crate) fn select_top(all: &[ProcessUse], most: usize) -> Vec<bool> {
+    let mut selected = vec![false; all.len()];
+    let mut indices: Vec<usize> = (0..all.len()).collect();
+    for index in greatest(&mut indices, most, |index| all[index].cpu_ns) {
+        selected[*index] |= all[*index].cpu_ns > 0;
+    }
+    for index in greatest(&mut indices, most, |index| all[index].rss_bytes) {
+        selected[*index] = true;
+    }
+    selected
+}
+
+/// Returns the `most` indices with the largest values, in no order. Among equal values the smaller
+/// index is preferred.
+fn greatest(indices: &mut [usize], most: usize, value: impl Fn(usize) -> u64) -> &[usize] {
+    if (1..indices.len()).contains(&most) {
+        indices.select_nth_unstable_by_key(most - 1, |index| (Reverse(value(*index)), *index));
+    }
+    &indices[..most.min(indices.len())]
+}
+
+/// Detector of processes that started after the last sample. All their CPU time was used since
+/// then, unlike that of processes that are only seen for the first time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct StartTracker {
+    latest_start: Option<u64>,
+}
+
+impl StartTracker {
+    /// Returns true if the process started after the last sample. Returns false before the first
+    /// sample.
+    pub(crate) fn is_new(self, id: ProcessId) -> bool {
+        self.latest_start.is_some_and(|latest| id.started >= latest)
+    }
+
+    /// Ends a sample, once [`StartTracker::is_new`] was called for all of its processes.
+    pub(crate) fn finish_sample(&mut self, samples: &[ProcessSample]) {
+        let latest = samples.iter().map(|sample| sample.id.started).max();
+        self.latest_start = latest.max(self.latest_start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(uses: &[(u64, u64)]) -> Vec<ProcessUse> {
+        let uses = uses.iter().zip(1..);
+        let one = |((cpu_ns, rss_bytes), pid): (&(u64, u64), u32)| ProcessUse {
+            id: ProcessId { pid, started: 0 },
+            cpu_ns: *cpu_ns,
+            rss_bytes: *rss_bytes,
+        };
+        uses.map(one).collect()
+    }
+
+    #[test]
+    fn the_first_by_cpu_time_and_the_first_by_memory_are_selected() {
+        let all = all(&[(5, 10), (9, 20), (0, 40), (7, 30)]);
+        assert_eq!(select_top(&all, 0), [false; 4]);
+        assert_eq!(select_top(&all, 1), [false, true, true, false]);
+        assert_eq!(select_top(&all, 2), [false, true, true, true]);
+        assert_eq!(select_top(&all, 9), [true; 4]);
+    }
+
+    #[test]
+    fn who_used_no_cpu_time_is_not_selected_by_it_and_of_equals_the_earlier_is() {
+        let idle = all(&[(0, 1), (0, 2), (0, 2)]);
+        assert_eq!(select_top(&idle, 1), [false, true, false]);
+    }
+
+    #[test]
+    fn a_process_is_new_if_it_started_after_the_sample_before() {
+        let id = |started| ProcessId { pid: 7, started };
+        let mut starts = StartTracker::default();
+        assert!(!starts.is_new(id(5)));
+        starts.latest_start = Some(5);
+        assert!(starts.is_new(id(6)) && !starts.is_new(id(4)));
+        starts.finish_sample(&[]);
+        assert!(starts.is_new(id(5)));
+    }
+}

@@ -1,0 +1,114 @@
+//! GPUs: load, memory, power, temperature and clock, as the driver reports them.
+//!
+//! A host without a GPU is the normal case and no gap. A figure that a GPU does not report is absent
+//! and noted once, as any other; of a GPU that stops answering (it may fall off the bus) all figures
+//! are absent from then on.
+//!
+//! The figures are gauges, some of them smoothed by the driver: the shares are of its last sampling
+//! period, a sixth of a second to a second long, in whole percent, and the power of recent GPUs is a
+//! mean over about a second. Reading twice a second ([`watch`]) loses little of that. A read takes
+//! some milliseconds, and seconds while a GPU wakes, so it has a thread of its own.
+//!
+//! Module `nvml` asks NVIDIA's driver; tests put a made-up [`GpuDriver`] in its place. None of
+//! this has met a real GPU yet, so how long its reads take there is not known: a report has it as
+//! `own.gpu_read_ns_mean` and `own.gpu_read_ns_max`.
+
+pub(crate) mod nvml;
+pub(crate) mod watch;
+
+use std::sync::Arc;
+
+use host_metrics::source::Gaps;
+
+/// Reason for which a GPU, or a figure of a GPU, is absent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum GpuError {
+    /// The host has no GPU that can be read.
+    #[error("{0}")]
+    Absent(&'static str),
+    /// The driver refused or failed; the text is its message.
+    #[error("{0}")]
+    Driver(String),
+}
+
+/// Readings of one GPU; each may fail on its own.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct GpuSample {
+    /// Number of the GPU in the driver's order, which is that of the bus.
+    pub index: u32,
+    /// Name of the product.
+    pub name: Arc<str>,
+    /// Shares of the driver's last sampling period in which the GPU was busy.
+    pub busy: Result<GpuBusy, GpuError>,
+    /// Device memory.
+    pub memory: Result<GpuMemory, GpuError>,
+    /// Power of the whole board, in watts.
+    pub power_watts: Result<f64, GpuError>,
+    /// Temperature of the chip, in degrees Celsius.
+    pub temperature_celsius: Result<f64, GpuError>,
+    /// Clock of the multiprocessors, in hertz.
+    pub sm_clock_hertz: Result<f64, GpuError>,
+}
+
+/// Shares of the driver's last sampling period, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct GpuBusy {
+    /// Share of time in which at least one kernel ran, on however small a part of the chip.
+    pub utilisation_ratio: f64,
+    /// Share of time in which device memory was read or written.
+    pub memory_ratio: f64,
+}
+
+/// Device memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GpuMemory {
+    /// Memory in use in bytes, without that of the driver itself.
+    pub used_bytes: u64,
+    /// Total memory in bytes.
+    pub total_bytes: u64,
+}
+
+/// Driver of GPUs: NVML, or a made-up one in tests.
+pub(crate) trait GpuDriver {
+    /// Reads every GPU once, in order of index.
+    fn read(&mut self) -> Vec<GpuSample>;
+}
+
+impl GpuSample {
+    /// Creates the sample of a GPU of which nothing can be read.
+    pub(crate) fn lost(index: u32, name: Arc<str>, why: &GpuError) -> Self {
+        Self {
+            index,
+            name,
+            busy: Err(why.clone()),
+            memory: Err(why.clone()),
+            power_watts: Err(why.clone()),
+            temperature_celsius: Err(why.clone()),
+            sm_clock_hertz: Err(why.clone()),
+        }
+    }
+
+    /// Records the readings that failed: individually, or the whole GPU if all failed.
+    pub(crate) fn note_gaps(&self, gaps: &mut Gaps) {
+        let parts = [
+            ("gpu.utilisation", self.busy.as_ref().err()),
+            ("gpu.memory", self.memory.as_ref().err()),
+            ("gpu.power", self.power_watts.as_ref().err()),
+            ("gpu.temperature", self.temperature_celsius.as_ref().err()),
+            ("gpu.sm_clock", self.sm_clock_hertz.as_ref().err()),
+        ];
+        let mut note = |what, why| {
+            let Self { index, name, .. } = self;
+            gaps.note(what, &format!("GPU {index} ({name}): {why}"));
+        };
+        if let (true, Some(why)) = (parts.iter().all(|(_, why)| why.is_some()), parts[0].1) {
+            note("gpu", why);
+            return;
+        }
+        for (what, why) in parts {
+            if let Some(why) = why {
+                note(what, why);
+            }
+        }
+    }
+}

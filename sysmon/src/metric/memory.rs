@@ -1,0 +1,78 @@
+//! Metrics of memory and swap.
+
+use host_metrics::source::memory::{MemorySample, PagingSample};
+
+use super::definition::metrics;
+
+metrics! {
+    /// Memory in use.
+    IN_USE: MemorySample {
+        TOTAL = level("memory.total_bytes", Some("sysmon_memory_total_bytes"),
+            "Memory that the kernel manages.", |m| Some(m.total_bytes));
+        AVAILABLE = level("memory.available_bytes", Some("sysmon_memory_available_bytes"),
+            "Memory available without swapping.", |m| m.available_bytes);
+        USED = level("memory.used_bytes", None,
+            "Memory that is not available without swapping.", used).should_level_off();
+        USED_RATIO = gauge("memory.used_ratio", None,
+            "Share of memory that is not available without swapping.",
+            used_ratio).titled("memory used");
+        CACHED = level("memory.cached_bytes", Some("sysmon_memory_cached_bytes"),
+            "Page cache, buffers included.", |m| m.cached_bytes);
+        DIRTY = level("memory.dirty_bytes", Some("sysmon_memory_dirty_bytes"),
+            "Memory changed and not yet written to disk, or being written.",
+            |m| m.dirty_bytes).titled("memory dirty");
+        SLAB = level("memory.slab_bytes", Some("sysmon_memory_slab_bytes"),
+            "Memory of the kernel's own objects.", |m| m.slab_bytes).titled("memory slab");
+        SLAB_RECLAIMABLE = level(
+            "memory.slab_reclaimable_bytes", Some("sysmon_memory_slab_reclaimable_bytes"),
+            "Memory of the kernel's own objects that it can reclaim.", |m| m.slab_reclaimable_bytes);
+        HUGE_ANONYMOUS = level(
+            "memory.huge_anonymous_bytes", Some("sysmon_memory_huge_anonymous_bytes"),
+            "Memory of programs in transparent huge pages.", |m| m.huge_anonymous_bytes);
+        HUGE_TOTAL = level("memory.huge_total_bytes", Some("sysmon_memory_huge_total_bytes"),
+            "Memory set aside as huge pages.", |m| m.huge_total_bytes);
+        HUGE_FREE = level("memory.huge_free_bytes", Some("sysmon_memory_huge_free_bytes"),
+            "Memory of huge pages that are not in use.", |m| m.huge_free_bytes);
+    }
+}
+
+fn used(memory: &MemorySample) -> Option<u64> {
+    memory
+        .available_bytes
+        .map(|available| memory.total_bytes - available)
+}
+
+fn used_ratio(memory: &MemorySample) -> Option<f64> {
+    let share = |available: u64| 1.0 - available as f64 / memory.total_bytes as f64;
+    memory.available_bytes.map(share)
+}
+
+metrics! {
+    /// Page faults and kills. A kill is too rare for a rate.
+    FAULTS: PagingSample {
+        MAJOR_FAULTS = rate("memory.major_faults_per_s", Some("sysmon_major_faults"),
+            "Page faults that waited for a disk.",
+            |p| p.major_faults).titled("major faults/s").hidden_if_zero();
+        OOM_KILLS = growth("memory.oom_kills", Some("sysmon_oom_kills"),
+            "Processes killed because memory ran out.",
+            |p| p.oom_kills).titled("OOM kills").hidden_if_zero();
+    }
+}
+
+metrics! {
+    /// Swap in use.
+    SWAP: MemorySample {
+        SWAP_USED = level("swap.used_bytes", Some("sysmon_swap_used_bytes"),
+            "Swap in use.", |m| m.swap_used_bytes).titled("swap used").hidden_if_zero();
+    }
+}
+
+metrics! {
+    /// Transfers from and to swap.
+    SWAPPING: PagingSample {
+        SWAPPED_IN = rate("swap.in_bytes_per_s", Some("sysmon_swap_in_bytes"),
+            "Bytes read back from swap.", |p| p.swapped_in_bytes).titled("swap in").hidden_if_zero();
+        SWAPPED_OUT = rate("swap.out_bytes_per_s", Some("sysmon_swap_out_bytes"),
+            "Bytes written to swap.", |p| p.swapped_out_bytes).titled("swap out").hidden_if_zero();
+    }
+}

@@ -1,0 +1,109 @@
+//! Metrics of pressure (PSI): time in which tasks waited for a resource.
+
+use host_metrics::source::pressure::PressureStall;
+
+use super::definition::{Metric, metrics};
+
+/// Resolution of the kernel's counters of stalled time, in nanoseconds.
+const QUANTUM_NS: u64 = 1000;
+
+const SOME: Option<&str> = Some("sysmon_pressure_some_seconds");
+const FULL: Option<&str> = Some("sysmon_pressure_full_seconds");
+const GROUP_SOME: Option<&str> = Some("sysmon_cgroup_pressure_some_seconds");
+const GROUP_FULL: Option<&str> = Some("sysmon_cgroup_pressure_full_seconds");
+
+#[expect(clippy::unnecessary_wraps, reason = "a row reads an optional count")]
+fn some(stall: &PressureStall) -> Option<u64> {
+    Some(stall.some_ns)
+}
+
+fn full(stall: &PressureStall) -> Option<u64> {
+    stall.full_ns
+}
+
+metrics! {
+    /// Pressure on the machine's CPUs. Not all tasks can wait for a CPU at the same time, so the
+    /// share `full` is not recorded.
+    CPU: PressureStall {
+        CPU_SOME = share("pressure.cpu.some_ratio", SOME,
+            "Time in which some task waited for the resource.",
+            some, QUANTUM_NS).titled("pressure CPU").labelled("resource", "cpu");
+        CPU_FULL = time_counter("pressure.cpu.full_ratio", FULL,
+            "Time in which all tasks that were not idle waited for the resource.",
+            full).labelled("resource", "cpu");
+    }
+}
+
+metrics! {
+    /// Pressure on the machine's memory.
+    MEMORY: PressureStall {
+        MEMORY_SOME = share("pressure.memory.some_ratio", SOME,
+            "Time in which some task waited for the resource.",
+            some, QUANTUM_NS).titled("pressure memory").labelled("resource", "memory");
+        MEMORY_FULL = share("pressure.memory.full_ratio", FULL,
+            "Time in which all tasks that were not idle waited for the resource.",
+            full, QUANTUM_NS).labelled("resource", "memory");
+    }
+}
+
+metrics! {
+    /// Pressure on the machine's disks.
+    IO: PressureStall {
+        IO_SOME = share("pressure.io.some_ratio", SOME,
+            "Time in which some task waited for the resource.",
+            some, QUANTUM_NS).titled("pressure I/O").labelled("resource", "io");
+        IO_FULL = share("pressure.io.full_ratio", FULL,
+            "Time in which all tasks that were not idle waited for the resource.",
+            full, QUANTUM_NS).labelled("resource", "io");
+    }
+}
+
+metrics! {
+    /// Pressure on the CPUs of a control group.
+    CGROUP_CPU: PressureStall {
+        CGROUP_CPU_SOME = share("cgroup.pressure.cpu.some_ratio", GROUP_SOME,
+            "Time in which some task of the group waited for the resource.",
+            some, QUANTUM_NS).labelled("resource", "cpu");
+        CGROUP_CPU_FULL = share("cgroup.pressure.cpu.full_ratio", GROUP_FULL,
+            "Time in which all tasks of the group waited for the resource.",
+            full, QUANTUM_NS).labelled("resource", "cpu");
+    }
+}
+
+metrics! {
+    /// Pressure on the memory of a control group: share of the time in which some, and in which
+    /// all, of its tasks waited for memory.
+    CGROUP_MEMORY: PressureStall {
+        CGROUP_MEMORY_SOME = share("cgroup.pressure.memory.some_ratio", GROUP_SOME,
+            "Time in which some task of the group waited for the resource.",
+            some, QUANTUM_NS).labelled("resource", "memory");
+        CGROUP_MEMORY_FULL = share("cgroup.pressure.memory.full_ratio", GROUP_FULL,
+            "Time in which all tasks of the group waited for the resource.",
+            full, QUANTUM_NS).labelled("resource", "memory");
+    }
+}
+
+metrics! {
+    /// Pressure on the disks of a control group.
+    CGROUP_IO: PressureStall {
+        CGROUP_IO_SOME = share("cgroup.pressure.io.some_ratio", GROUP_SOME,
+            "Time in which some task of the group waited for the resource.",
+            some, QUANTUM_NS).labelled("resource", "io");
+        CGROUP_IO_FULL = share("cgroup.pressure.io.full_ratio", GROUP_FULL,
+            "Time in which all tasks of the group waited for the resource.",
+            full, QUANTUM_NS).labelled("resource", "io");
+    }
+}
+
+/// Tables of the pressure metrics of a machine or group, by resource.
+pub(crate) type PressureTables = [(&'static str, &'static [&'static Metric<PressureStall>]); 3];
+
+/// Pressure on the machine.
+pub(crate) static MACHINE: PressureTables = [("cpu", CPU), ("memory", MEMORY), ("io", IO)];
+
+/// Pressure on a control group.
+pub(crate) static CGROUP: PressureTables = [
+    ("cpu", CGROUP_CPU),
+    ("memory", CGROUP_MEMORY),
+    ("io", CGROUP_IO),
+];
