@@ -28,8 +28,8 @@ const STOP: Duration = Duration::from_secs(1);
 const POOLED: &str = "pooled --pool-size 8";
 const SHARED: &str = "multiplexed --connections 1";
 
-/// Runs one step of `GET` by `client`, with further words of `args`; `meanwhile` is called when the
-/// step is measured.
+/// Runs one step of `GET` with `client` and the further arguments `args`. Calls `meanwhile` when the measured
+/// part begins.
 fn step<T>(redis: &Redis, client: &str, args: &str, meanwhile: impl FnOnce() -> T) -> (Step, T) {
     let place = TestDirectory::new();
     let args = format!(

@@ -319,7 +319,7 @@ fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
     }
 }
 
-/// Greets, and then says something every few milliseconds whatever it is sent, echoes in between.
+/// Server that sends a greeting, and then a message of its own every few milliseconds between its echoes.
 fn chatters(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -348,7 +348,7 @@ fn chatters(stream: TcpStream) {
     }
 }
 
-/// What a server sends by itself is no echo, and no wrong one.
+/// A message that a server sends by itself is neither an echo nor a wrong echo.
 #[test]
 fn a_server_that_says_more_than_it_is_asked_is_measured_by_its_echoes() {
     let place = TestDirectory::new();
@@ -364,7 +364,7 @@ fn a_server_that_says_more_than_it_is_asked_is_measured_by_its_echoes() {
     assert!(echo.succeeded > 0 && echo.errors.is_empty(), "{echo:?}");
 }
 
-/// A server that takes every connection and ends every fourth one a moment later.
+/// Starts a server that accepts every connection and closes every fourth one a moment later.
 fn ends_every_fourth() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -382,7 +382,7 @@ fn ends_every_fourth() -> String {
     url
 }
 
-/// Connections that are opened in place of those that the server ended do not hide these.
+/// New connections that replace those that the server closed must not hide the loss.
 #[test]
 fn connections_that_end_while_others_are_opened_are_lost_ones() {
     let place = TestDirectory::new();
@@ -401,7 +401,7 @@ fn connections_that_end_while_others_are_opened_are_lost_ones() {
     assert!(reason.contains("closed.1012"), "{reason}");
 }
 
-/// A burst of pings, and the end of the connection before any of them can be answered.
+/// Sends a burst of pings, and closes the connection before any of them can be answered.
 fn pings_and_drops(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -413,7 +413,7 @@ fn pings_and_drops(stream: TcpStream) {
     let _ = socket.get_ref().shutdown(Shutdown::Both);
 }
 
-/// Takes no notice of a close frame, and leaves the TCP connection open.
+/// Ignores a close frame, and keeps the TCP connection open.
 fn never_says_goodbye(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -449,7 +449,7 @@ fn no_peer_keeps_the_bench_from_its_end() {
     assert_eq!((value, owner), (20, LimitOwner::Bound), "{said}");
 }
 
-/// Pings idle connections, and counts those that answer.
+/// Starts a server that pings idle connections and counts the answers.
 fn counts_pongs(pongs: &Arc<AtomicU64>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -476,7 +476,7 @@ fn counts_pongs(pongs: &Arc<AtomicU64>) -> String {
     url
 }
 
-/// One connection talks; the others have nothing to do but to answer pings, all of them.
+/// One connection sends messages. The others are idle, and all of them must answer pings.
 #[test]
 fn connections_that_are_silent_answer_the_pings_of_their_server() {
     let pongs = Arc::new(AtomicU64::new(0));

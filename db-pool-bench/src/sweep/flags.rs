@@ -109,7 +109,7 @@ pub(crate) struct SweepFlags {
     #[command(flatten)]
     pub(crate) load: LoadFlags,
 
-    /// Processes that make the load.
+    /// Flags that select how processes share the load.
     #[command(flatten)]
     pub(crate) sharing: SharingFlags,
 

@@ -68,7 +68,7 @@ const INIT_EXAMPLES: &str = "Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = INIT_EXAMPLES)]
 pub(crate) struct InitFlags {
-    /// The server
+    /// Address of the server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: String,
 
@@ -89,7 +89,7 @@ const DROP_EXAMPLES: &str = "Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = DROP_EXAMPLES)]
 pub(crate) struct DropFlags {
-    /// The server
+    /// Address of the server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: String,
 

@@ -78,7 +78,7 @@ pub(crate) enum ShowFormat {
     Json,
 }
 
-/// Output of one call.
+/// Output of one call of `sysmon show`.
 #[derive(Debug, PartialEq, Eq)]
 enum Rendered {
     /// Text for people, which is coloured on a terminal.

@@ -19,7 +19,7 @@ use crate::stream::{RawHeader, RawWriter, Rotation, paths};
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
 
-/// A place in which recordings lie.
+/// Directory with recordings.
 struct Home(TempDir);
 
 impl Home {
@@ -31,7 +31,8 @@ impl Home {
         self.0.path().join("sysmon.record.json")
     }
 
-    /// Returns what `sysmon show` prints for these words, of which files lie in this place.
+    /// Returns the output of `sysmon show` with the arguments `words`. Names of files are relative to the
+    /// directory.
     fn try_show(&self, words: &[&str]) -> anyhow::Result<String> {
         let cli = SysmonCli::try_parse_from([&["sysmon", "show"], words].concat());
         let SysmonCommand::Show(flags) = cli.unwrap().action else {
@@ -50,7 +51,7 @@ impl Home {
         self.try_show(words).unwrap()
     }
 
-    /// Returns why these words are wrong usage, with what to do instead.
+    /// Returns the error message for the arguments `words`, which are wrong usage.
     fn refused(&self, words: &[&str]) -> String {
         let error = self.try_show(words).unwrap_err();
         assert!(error.downcast_ref::<UsageError>().is_some(), "{error:?}");

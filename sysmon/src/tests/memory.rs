@@ -87,8 +87,8 @@ fn figures(tick: u64) -> Figures {
     figures
 }
 
-/// Peak of the resident memory, without the pages of the executable that were read into memory so far.
-/// Those grow with the tests in this executable, and no recording keeps them.
+/// Returns the peak of the resident memory in bytes, without the pages of the executable. Their number grows
+/// with the tests in this executable and has nothing to do with a recording.
 fn peak_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let file = status

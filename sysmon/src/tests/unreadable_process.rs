@@ -1,4 +1,4 @@
-//! A process that may not be read, among many that may.
+//! Test of one process that cannot be read among many that can.
 
 use std::fs;
 use std::path::Path;

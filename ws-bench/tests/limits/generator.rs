@@ -1,4 +1,4 @@
-//! A generator that is slow or stands still: it accuses itself, and never the server.
+//! Tests of a generator that is slow or stopped: the report must blame the generator and never the server.
 
 use std::thread;
 use std::time::Duration;
