@@ -1,7 +1,5 @@
 //! Commands of `sysmon`.
 
-use std::process::ExitCode;
-
 use clap::{Parser, Subcommand};
 
 #[cfg(feature = "export")]
@@ -51,26 +49,6 @@ Examples:
   sysmon show reports/nightly            what was recorded
   sysmon show before after               two recordings side by side
   sysmon help record                     all about one command";
-
-/// Runs the command that the command line names, and returns the exit code.
-pub fn run() -> ExitCode {
-    let cli = bench_cli::parse::<SysmonCli>();
-    let mut own_code = None;
-    let code = bench_cli::run("sysmon", || match cli.action {
-        SysmonCommand::Record(flags) => {
-            let recorded = record::record(&flags);
-            own_code = record::own_failure(&recorded, &flags);
-            recorded
-        }
-        #[cfg(feature = "watch")]
-        SysmonCommand::Watch(flags) => watch::watch(&flags),
-        SysmonCommand::Show(flags) => show::show(&flags),
-        SysmonCommand::Mark(flags) => mark::mark(&flags),
-        #[cfg(feature = "export")]
-        SysmonCommand::Export(flags) => export::export(&flags),
-    });
-    own_code.map_or(code, ExitCode::from)
-}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bench_cli::curve_values;
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::load::LoadFlags;
+use bench_cli::workers::WorkerFlags;
 use bench_cli::{Objective, UsageError};
 use bench_report::Pacing;
 use clap::{Args, Parser, Subcommand};
@@ -36,6 +37,9 @@ pub(crate) enum WsCommand {
     Limit(Box<LimitArgs>),
     /// Run an echo server until Ctrl-C
     Serve(ServeArgs),
+    /// Hold a share of the connections, as the process that started this one orders on stdin
+    #[command(hide = true)]
+    Worker,
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +96,9 @@ pub(crate) struct LimitArgs {
     pub(crate) load: LoadFlags,
 
     #[command(flatten)]
+    pub(crate) workers: WorkerFlags,
+
+    #[command(flatten)]
     pub(crate) output: OutputFlags,
 }
 
@@ -105,7 +112,8 @@ Examples:
   ws-bench limit
   ws-bench limit --url ws://127.0.0.1:9001/ --max 5000
   ws-bench limit --url ws://127.0.0.1:9001/ --rate 10k --latency-bound 50ms
-  ws-bench limit --max 2000 --talkers 100 --think-time 20ms --stop-on 'errors>5%'";
+  ws-bench limit --max 2000 --talkers 100 --think-time 20ms --stop-on 'errors>5%'
+  ws-bench limit --max 2000 --workers 2";
 
 #[derive(Debug, Args)]
 #[command(after_help = SERVE_EXAMPLES)]

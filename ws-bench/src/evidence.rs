@@ -79,9 +79,11 @@ impl ServerProcessReader {
     }
 }
 
-/// Returns the resident memory of this process in bytes; `None` if the operating system does not tell.
-pub(crate) fn own_rss_bytes() -> Option<u64> {
-    usage(std::process::id()).map(|usage| usage.rss_bytes)
+/// Returns the resident memory of `processes` together, in bytes; `None` if the operating system does not
+/// tell that of one.
+pub(crate) fn rss_bytes(processes: &[u32]) -> Option<u64> {
+    let each = processes.iter();
+    each.map(|pid| Some(usage(*pid)?.rss_bytes)).sum()
 }
 
 fn usage(pid: u32) -> Option<ProcessUsage> {

@@ -22,6 +22,7 @@ mod evidence;
 mod failure;
 mod kernel_limits;
 pub(crate) mod limit;
+mod limit_load;
 mod machine_limits;
 mod open_files;
 mod probe;
@@ -33,16 +34,18 @@ pub(crate) mod settings;
 mod socket;
 mod step_runner;
 mod verdict;
+mod worker;
 
 use std::process::ExitCode;
 
 use bench_cli::load::seed_or_drawn;
-use bench_cli::{Exit, Remedy as _, run_scenario};
+use bench_cli::{Exit, Remedy as _, run_scenario, workers};
 
 use crate::cli::{LimitArgs, WsCli, WsCommand};
 use crate::limit::LimitRun;
 use crate::serve::{ServeError, ServeOptions};
 use crate::settings::DEFAULTS;
+use crate::worker::WsWorker;
 
 /// Parses the command line and runs the command that it names.
 pub fn run() -> ExitCode {
@@ -62,6 +65,7 @@ fn run_command(command: &WsCommand) -> anyhow::Result<Exit> {
             })?;
             Ok(Exit::Done)
         }
+        WsCommand::Worker => workers::serve(env!("CARGO_PKG_VERSION"), WsWorker::new),
     }
 }
 
@@ -70,6 +74,7 @@ fn limit(args: &LimitArgs) -> anyhow::Result<Exit> {
     let scenario = LimitRun {
         url: args.target()?,
         settings: args.settings(seed),
+        workers: args.workers.workers,
         config: args.load.config(seed, DEFAULTS),
     };
     run_scenario(&scenario, &args.output)

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_cli::bench::{Bench, ShownFigures};
-use bench_cli::{Remedy as _, Scenario, ScenarioName};
+use bench_cli::{Remedy as _, Scenario, ScenarioName, workers};
 use bench_report::{Limit, LimitOwner, Report};
-use load_engine::{Failure, HeldLoad, HeldSettings, available_threads};
+use load_engine::{Failure, HeldLoad, HeldSettings, WorkerShare, available_threads};
 use serde_json::Value;
 use testbed::WebSocketServer;
 
@@ -17,6 +17,7 @@ use crate::connection::WsConnector;
 use crate::endpoint::{TargetUrl, WsEndpoint};
 use crate::evidence::ServerProcessReader;
 use crate::failure;
+use crate::limit_load::LimitLoad;
 use crate::machine_limits::{MachineLimits, ServerPlacement, Shortage, shortage};
 use crate::probe::{ProbeResult, probe};
 use crate::remedy;
@@ -25,6 +26,7 @@ use crate::search::LimitSearch;
 use crate::settings::LimitSettings;
 use crate::step_runner::{StepBreak, StepRunner, StepVerdict};
 use crate::verdict::BreakReason;
+use crate::worker::ConnectorOrder;
 
 /// Time-out after a rule ended a step, for a new connection and for its echo. If both fail, the server counts
 /// as gone.
@@ -36,6 +38,8 @@ pub(crate) struct LimitRun {
     pub(crate) url: Option<TargetUrl>,
     /// Settings of the search.
     pub(crate) settings: LimitSettings,
+    /// Number of processes that hold the connections; absent where this one does.
+    pub(crate) workers: Option<u64>,
     /// Entries of the report's `config` about the flags of the load.
     pub(crate) config: BTreeMap<String, Value>,
 }
@@ -51,7 +55,7 @@ pub(crate) struct LimitTarget {
 /// The server has answered a probe.
 pub(crate) struct LimitSetup {
     watch: ServerProcessReader,
-    load: HeldLoad<WsConnector>,
+    load: LimitLoad,
     /// Limit of this machine that is below the number of connections to try; absent if there is none.
     shortage: Option<Shortage>,
 }
@@ -71,6 +75,9 @@ impl Scenario for LimitRun {
     fn config(&self) -> BTreeMap<String, Value> {
         let mut config = self.config.clone();
         self.settings.describe(&mut config);
+        if let Some(workers) = self.workers {
+            config.insert("workers".to_owned(), workers.into());
+        }
         config
     }
 
@@ -109,7 +116,7 @@ impl Scenario for LimitRun {
             ProbeResult::Interrupted => return Ok(None),
             ProbeResult::Nothing(failure) => return Err(unreachable(&target.url, &failure)),
         };
-        let shortage = plan(bench, &endpoint, settings.max);
+        let shortage = plan(bench, &endpoint, settings.max, self.workers.unwrap_or(1));
         let watch = target.throwaway.as_ref().map_or_else(
             || ServerProcessReader::of_endpoint(&endpoint),
             |server| ServerProcessReader::of_process(server.pid()),
@@ -118,20 +125,7 @@ impl Scenario for LimitRun {
             let config = &mut bench.report.config;
             config.insert("server_process".to_owned(), process);
         }
-        let connector = WsConnector {
-            endpoint,
-            timeout: settings.timeout,
-            message_bytes: settings.message_bytes,
-        };
-        let held = HeldSettings {
-            connects_per_s: settings.spawn_rate_per_s,
-            timeout: settings.timeout,
-            runtime: settings.runtime,
-            threads: available_threads(),
-            waiting: settings.waiting,
-        };
-        let load = HeldLoad::start(Arc::new(connector), held)
-            .context("cannot start the load generator's threads")?;
+        let load = self.start_load(bench, target, endpoint)?;
         Ok(Some(LimitSetup {
             watch,
             load,
@@ -183,6 +177,46 @@ impl Scenario for LimitRun {
     }
 }
 
+impl LimitRun {
+    /// Starts the threads that hold the connections, or the worker processes.
+    fn start_load(
+        &self,
+        bench: &mut Bench,
+        target: &LimitTarget,
+        endpoint: WsEndpoint,
+    ) -> anyhow::Result<LimitLoad> {
+        if let Some(count) = self.workers {
+            // They inherit the limit of open files, which has been raised.
+            bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
+            let throwaway = target.throwaway.as_ref();
+            return Ok(LimitLoad::OnWorkers {
+                order: ConnectorOrder {
+                    throwaway_url: throwaway.map(|server| server.url().to_owned()),
+                    address: endpoint.address,
+                },
+                open: 0,
+            });
+        }
+        let settings = &self.settings;
+        let connector = WsConnector {
+            endpoint,
+            timeout: settings.timeout,
+            message_bytes: settings.message_bytes,
+        };
+        let held = HeldSettings {
+            connects_per_s: settings.spawn_rate_per_s,
+            timeout: settings.timeout,
+            runtime: settings.runtime,
+            threads: available_threads(),
+            waiting: settings.waiting,
+            process: WorkerShare::ALONE,
+        };
+        let load = HeldLoad::start(Arc::new(connector), held)
+            .context("cannot start the load generator's threads")?;
+        Ok(LimitLoad::Here(load))
+    }
+}
+
 fn throwaway() -> anyhow::Result<LimitTarget> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let server = WebSocketServer::start(&program, &[])
@@ -194,15 +228,15 @@ fn throwaway() -> anyhow::Result<LimitTarget> {
     })
 }
 
-/// Returns the limit of this machine that is below `max` connections, and warns of it before the first
-/// connection is opened. `None` if `max` connections fit.
-fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64) -> Option<Shortage> {
+/// Returns the limit of this machine that is below `max` connections, which so many processes hold, and
+/// warns of it before the first connection is opened. `None` if `max` connections fit.
+fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64, processes: u64) -> Option<Shortage> {
     let server = ServerPlacement {
         local: endpoint.is_local(),
         many_sources: endpoint.spreads_sources(),
     };
     let machine = MachineLimits::prepare(bench.report.environment.cgroup.as_ref());
-    let shortage = shortage(max, &machine, server)?;
+    let shortage = shortage(max, &machine, server, processes)?;
     let warning = shortage.warning(max);
     bench.line(&format!("warning: {}", warning.message));
     bench.warn(warning);

@@ -91,15 +91,17 @@ impl Shortage {
     }
 }
 
-/// Returns the tightest limit that is below `wanted` connections; `None` if they fit.
+/// Returns the tightest limit that is below `wanted` connections, which so many processes hold; `None` if
+/// they fit. Each process has its own limit of open files; ports and memory are those of the machine.
 pub(crate) fn shortage(
     wanted: u64,
     machine: &MachineLimits,
     server: ServerPlacement,
+    processes: u64,
 ) -> Option<Shortage> {
     let limits = [
-        files(wanted, machine),
-        ports(machine, server),
+        files(wanted, machine, processes),
+        ports(machine, server, processes),
         memory(wanted, machine, server),
     ];
     let tightest = limits
@@ -109,9 +111,9 @@ pub(crate) fn shortage(
     (tightest.fits < wanted).then_some(tightest)
 }
 
-fn files(wanted: u64, machine: &MachineLimits) -> Option<Shortage> {
+fn files(wanted: u64, machine: &MachineLimits, processes: u64) -> Option<Shortage> {
     let nofile = machine.nofile?;
-    let needed = wanted + machine.open_files + SPARE_FILES;
+    let needed = wanted.div_ceil(processes) + machine.open_files + SPARE_FILES;
     let raise =
         format!("raise it for this shell with: sudo prlimit --pid $$ --nofile={needed}:{needed}");
     let remedy = match machine.nr_open {
@@ -121,14 +123,19 @@ fn files(wanted: u64, machine: &MachineLimits) -> Option<Shortage> {
         _ => raise,
     };
     Some(Shortage {
-        fits: nofile.saturating_sub(machine.open_files + SPARE_FILES),
+        fits: nofile.saturating_sub(machine.open_files + SPARE_FILES) * processes,
         owner: LimitOwner::Generator,
-        reason: format!("this process may open {nofile} files (nofile)"),
+        reason: match processes {
+            1 => format!("this process may open {nofile} files (nofile)"),
+            _ => {
+                format!("each of the {processes} worker processes may open {nofile} files (nofile)")
+            }
+        },
         remedy,
     })
 }
 
-fn ports(machine: &MachineLimits, server: ServerPlacement) -> Option<Shortage> {
+fn ports(machine: &MachineLimits, server: ServerPlacement, processes: u64) -> Option<Shortage> {
     let (first, last) = machine.ports.filter(|_| !server.many_sources)?;
     let remedy = if first > 1_024 || last < 65_535 {
         "widen it with: sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\""
@@ -138,7 +145,14 @@ fn ports(machine: &MachineLimits, server: ServerPlacement) -> Option<Shortage> {
     Some(Shortage {
         fits: (last - first + 1).saturating_sub(SPARE_PORTS),
         owner: LimitOwner::Network,
-        reason: format!("one source address has the ports {first} to {last} (ip_local_port_range)"),
+        reason: format!(
+            "one source address has the ports {first} to {last} (ip_local_port_range){}",
+            if processes > 1 {
+                ", which all worker processes share"
+            } else {
+                ""
+            }
+        ),
         remedy: remedy.to_owned(),
     })
 }
@@ -180,21 +194,21 @@ mod tests {
 
     #[test]
     fn what_fits_is_no_shortage() {
-        assert_eq!(shortage(10_000, &machine(), HERE), None);
-        assert_eq!(shortage(10_000, &machine(), ELSEWHERE), None);
-        assert_eq!(shortage(1 << 40, &MachineLimits::default(), HERE), None);
+        assert_eq!(shortage(10_000, &machine(), HERE, 1), None);
+        assert_eq!(shortage(10_000, &machine(), ELSEWHERE, 1), None);
+        assert_eq!(shortage(1 << 40, &MachineLimits::default(), HERE, 1), None);
     }
 
     #[test]
     fn too_few_files_are_ours_and_the_command_raises_them() {
-        let limit = shortage(50_000, &machine(), HERE).unwrap();
+        let limit = shortage(50_000, &machine(), HERE, 1).unwrap();
         assert_eq!((limit.fits, limit.owner), (19_916, LimitOwner::Generator));
         assert!(
             limit.remedy.contains("--nofile=50084:50084"),
             "{}",
             limit.remedy
         );
-        let limit = shortage(2_000_000, &machine(), HERE).unwrap();
+        let limit = shortage(2_000_000, &machine(), HERE, 1).unwrap();
         assert!(
             limit.remedy.contains("fs.nr_open=2000084"),
             "{}",
@@ -214,8 +228,8 @@ mod tests {
             nofile: Some(1 << 20),
             ..machine()
         };
-        assert_eq!(shortage(40_000, &machine, HERE), None);
-        let limit = shortage(40_000, &machine, ELSEWHERE).unwrap();
+        assert_eq!(shortage(40_000, &machine, HERE, 1), None);
+        let limit = shortage(40_000, &machine, ELSEWHERE, 1).unwrap();
         assert_eq!((limit.fits, limit.owner), (27_232, LimitOwner::Network));
         assert!(limit.remedy.contains("1024 65535"));
     }
@@ -226,7 +240,27 @@ mod tests {
             available_bytes: Some(64 << 20),
             ..machine()
         };
-        let fits = |server| shortage(10_000, &machine, server).unwrap().fits;
+        let fits = |server| shortage(10_000, &machine, server, 1).unwrap().fits;
         assert_eq!(fits(ELSEWHERE), 2 * fits(HERE));
+    }
+
+    #[test]
+    fn each_worker_has_its_own_files_and_all_share_the_ports() {
+        let few = MachineLimits {
+            nofile: Some(1_084),
+            ..machine()
+        };
+        let fits = |workers| shortage(10_000, &few, HERE, workers).unwrap();
+        assert_eq!((fits(1).fits, fits(4).fits), (1_000, 4_000));
+        assert!(fits(4).reason.starts_with("each of the 4 worker processes"));
+        let remedy = fits(4).remedy;
+        assert!(remedy.contains("--nofile=2584:2584"), "{remedy}");
+        let many = MachineLimits {
+            nofile: Some(1 << 20),
+            ..machine()
+        };
+        let limit = shortage(40_000, &many, ELSEWHERE, 4).unwrap();
+        assert_eq!((limit.fits, limit.owner), (27_232, LimitOwner::Network));
+        assert!(limit.reason.ends_with("which all worker processes share"));
     }
 }

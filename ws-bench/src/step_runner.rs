@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use bench_cli::bench::{Bench, EvidenceSource};
 use bench_report::{Operation, ServerEvidence, Step, StepEnd};
-use load_engine::{
-    HeldLevel, HeldLoad, HeldResult, LoadPlan, StepPlan, WorkerGone, available_threads,
-};
+use load_engine::{HeldLevel, HeldResult, LoadPlan, StepPlan, available_threads};
 
-use crate::connection::WsConnector;
-use crate::evidence::{ProcessUsage, ServerProcessReader, own_rss_bytes};
+use crate::evidence::{ProcessUsage, ServerProcessReader, rss_bytes};
+use crate::limit_load::LimitLoad;
 use crate::open_files::ReservedFiles;
 use crate::settings::LimitSettings;
 use crate::verdict::{BreakReason, StepBounds, StepEvidence, judge};
@@ -46,7 +44,7 @@ pub(crate) struct StepBreak {
 /// Runs steps on connections that stay open from step to step.
 pub(crate) struct StepRunner<'a> {
     pub(crate) bench: &'a mut Bench,
-    pub(crate) load: HeldLoad<WsConnector>,
+    pub(crate) load: LimitLoad,
     pub(crate) settings: &'a LimitSettings,
     pub(crate) watch: ServerProcessReader,
     /// Number of steps after this one, if none breaks.
@@ -83,9 +81,10 @@ impl StepRunner<'_> {
             watch: &self.watch,
             reserve: Some(ReservedFiles::open()),
             began: None,
+            load_processes: self.bench.load_processes(),
             rss_bytes: None,
         };
-        let held = self.bench.held(&mut self.load, &plan, level, &mut evidence);
+        let held = self.load.run(self.bench, &plan, level, &mut evidence)?;
         let rss_bytes = evidence.rss_bytes;
         let why = reason(&held, bounds);
         self.push(held, why, rss_bytes)
@@ -116,6 +115,7 @@ impl StepRunner<'_> {
         self.print_result(&step);
         let end = step.end.clone();
         self.bench.push_step(step, result.series, result.warnings);
+        self.bench.check_workers()?;
         match (end, why) {
             (_, Some(why)) => Ok(StepVerdict::Broken(StepBreak { why, open, by_rule })),
             (StepEnd::Interrupted, None) => Ok(StepVerdict::Interrupted),
@@ -128,10 +128,9 @@ impl StepRunner<'_> {
     /// is charged only with its own losses.
     ///
     /// # Errors
-    /// Fails if a worker thread has ended.
-    pub(crate) fn close_beyond(&mut self, most: u64) -> Result<(), WorkerGone> {
-        let bench = &*self.bench;
-        self.load.close_beyond(most, || bench.interrupted())
+    /// Fails if a worker has ended.
+    pub(crate) fn close_beyond(&mut self, most: u64) -> anyhow::Result<()> {
+        self.load.close_beyond(self.bench, most)
     }
 
     fn print_result(&mut self, reported: &Step) {
@@ -232,13 +231,15 @@ struct LimitEvidence<'a> {
     watch: &'a ServerProcessReader,
     reserve: Option<ReservedFiles>,
     began: Option<ProcessUsage>,
+    /// Processes that hold the connections.
+    load_processes: Vec<u32>,
     rss_bytes: Option<u64>,
 }
 
 impl EvidenceSource for LimitEvidence<'_> {
     fn measure_begins(&mut self) {
         self.reserve = None;
-        self.rss_bytes = own_rss_bytes();
+        self.rss_bytes = rss_bytes(&self.load_processes);
         self.began = self.watch.read();
     }
 

@@ -26,8 +26,8 @@ impl Default for ShownFigures {
 impl ShownFigures {
     /// Returns the warnings about figures in the table as text, with their steps, the gravest
     /// first. `warnings` concern single steps; the same warning about several steps is merged into
-    /// one. Steps that a search tried on the way to its result are left out: its table has a verdict
-    /// on each of them.
+    /// one. Leaves out steps that a search tried on the way to its result, because the table of the
+    /// search shows a verdict on each of them.
     pub(crate) fn doubts(&self, report: &Report, warnings: &[Warning]) -> String {
         let is_on_the_way = |warning: &Warning| {
             let step = warning.step;
@@ -79,8 +79,9 @@ impl ShownFigures {
     }
 }
 
-/// Merges the warnings of each kind, those about steps that a search tried on the way to its result apart
-/// from the others: an overloaded step is not to speak for the result.
+/// Merges warnings of the same kind. Warnings about steps that a search tried on the way to its
+/// result are merged separately, because such a step may be overloaded and says nothing about the
+/// result.
 pub(crate) fn merge_warnings(summary: &Summary, warnings: Vec<Warning>) -> Vec<Warning> {
     let is_on_the_way = |warning: &Warning| {
         warning

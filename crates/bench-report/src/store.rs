@@ -12,7 +12,8 @@ use crate::{Report, json};
 pub use crate::load::{load, load_json};
 pub use crate::store_error::StoreError;
 
-/// File of a report, which was written once before any load is made.
+/// File of a report. It is created before any load is made, to find out early whether it can be
+/// written.
 #[derive(Debug, Clone)]
 pub struct ReportFile {
     path: PathBuf,

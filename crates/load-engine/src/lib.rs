@@ -59,7 +59,7 @@ pub use plan::{
 };
 pub use processes::{
     parent_connection::{WorkerError, WorkerScenario, serve_worker},
-    run_on_workers::run_on_workers,
+    run_on_workers::{run_connections_on_workers, run_on_workers},
     worker_processes::{WorkerProcesses, WorkersError},
     worker_step::WorkerStep,
 };

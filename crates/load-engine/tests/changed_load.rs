@@ -1,4 +1,5 @@
-//! Loads that are changed while their step runs: what was asked for comes to pass, exactly and told.
+//! Tests of loads that are changed while their step runs: the requested load is made exactly, and
+//! the report shows it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
 mod known;
@@ -22,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// Hands the control of a step to another thread.
+/// Observer that sends the load control of a step to another thread.
 struct HandsOver(Sender<LoadControl>);
 
 impl Observer for HandsOver {
@@ -31,7 +32,8 @@ impl Observer for HandsOver {
     }
 }
 
-/// Runs a step while another thread changes its load with `change`; returns what became of both.
+/// Runs a step while another thread calls `change` with the load control. Returns the step's
+/// result, and what `change` returned.
 fn run_and_change<F: TargetFactory, T: Send + 'static>(
     plan: &StepPlan,
     factory: &Arc<F>,
@@ -62,9 +64,27 @@ fn wait_for(count: &AtomicU64, least: u64) {
     }
 }
 
-/// Seconds from the start of the measured part to a change.
+/// Returns the time from the start of the measured part to a change, in seconds.
 fn seconds_until(result: &StepResult, applied: AppliedChange) -> f64 {
     (applied.at_ns - result.step.window.measure_start_ns) as f64 / 1e9
+}
+
+/// Asserts that the series of the intended rate has the mean of each interval: of the first rate before
+/// the change, of the second one after it.
+fn assert_intended(result: &StepResult, applied: AppliedChange, rates: [f64; 2]) {
+    let window = result.step.window;
+    let intended = series(result, "load.intended_rate_per_s");
+    let mut from_ns = window.start_ns;
+    for (to_ns, mean) in intended.at_ns.iter().zip(&intended.mean) {
+        let to_ns = (*to_ns).min(window.measure_end_ns);
+        let Some(mean) = mean else { continue };
+        let after_ns = to_ns.saturating_sub(applied.at_ns.max(from_ns));
+        let after = after_ns as f64 / (to_ns - from_ns) as f64;
+        let off = mean - (rates[0] + (rates[1] - rates[0]) * after);
+        assert!(off.abs() < 1e-3, "{off} in {from_ns}..{to_ns}");
+        from_ns = to_ns;
+    }
+    assert!(intended.mean.iter().flatten().count() > 2);
 }
 
 #[test]
@@ -89,7 +109,7 @@ fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
         assert_eq!(names(&result), ["planned", "change_1"]);
         let wanted = [200.0 * changed_s, 1_000.0 * (2.0 - changed_s)];
         for (segment, wanted) in step.segments.iter().zip(wanted) {
-            // The one at the change may be rounded to either side.
+            // Rounding may put the arrival at the change in either segment.
             let off = segment.attempted() as f64 - wanted;
             assert!(off.abs() <= 1.01, "{}: {off} of {wanted}", segment.name);
         }
@@ -132,19 +152,7 @@ fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
             (rate_per_s * 2.0 - wanted.iter().sum::<f64>()).abs() < 1e-6,
             "{rate_per_s}"
         );
-        let intended = series(&result, "load.intended_rate_per_s");
-        let mut from_ns = step.window.start_ns;
-        for (to_ns, mean) in intended.at_ns.iter().zip(&intended.mean) {
-            let to_ns = (*to_ns).min(step.window.measure_end_ns);
-            let Some(mean) = mean else { continue };
-            // The part of the interval that comes after the change.
-            let after_ns = to_ns.saturating_sub(applied.at_ns.max(from_ns));
-            let after = after_ns as f64 / (to_ns - from_ns) as f64;
-            let off = mean - (200.0 + 800.0 * after);
-            assert!(off.abs() < 1e-3, "{off} in {from_ns}..{to_ns}");
-            from_ns = to_ns;
-        }
-        assert!(intended.mean.iter().flatten().count() > 2);
+        assert_intended(&result, applied, [200.0, 1_000.0]);
         let steady = |code| !result.warnings.iter().any(|w| w.code == code);
         assert!(
             steady(bench_report::WarningCode::NotSteady),
@@ -155,7 +163,7 @@ fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
 
 #[test]
 fn a_pacer_that_sleeps_for_minutes_wakes_for_a_change_and_a_pause_stays_one() {
-    // The second arrival would come after 100 s.
+    // Without the change, the second arrival would be due after 100 s.
     let plan = open(0.01, 64, MS(2_000)).taking_changes();
     let (result, applied) = run_and_change(&plan, &known(Known::default()), |control| {
         control.change(100.0).unwrap()
@@ -262,7 +270,8 @@ fn users_who_think_for_an_hour_leave_at_once_and_come_back_with_the_next_change(
         control.change(3.0).unwrap();
         wait_for(&seen.opened, 5);
     });
-    // One request of each, and one of the third; the first two think on.
+    // Each of the first two users makes one request, and so does the third. The first two are still
+    // in their think time.
     assert_eq!(hit(&result).attempted, 3);
     assert_eq!(result.step.sessions.as_ref().unwrap().opened, 3);
 }
@@ -339,7 +348,7 @@ fn the_warm_up_is_not_changed_and_a_step_that_is_over_says_so() {
     assert_eq!(control.change(5.0), Err(ChangeError::StepOver));
 }
 
-/// Asks for a change on the controller's own thread.
+/// Observer that requests a change on the controller's own thread.
 #[derive(Default)]
 struct AsksItself {
     control: Option<LoadControl>,
@@ -385,7 +394,7 @@ struct Echo {
 }
 
 impl Echo {
-    /// Begins to serve, for as long as the process lives.
+    /// Starts the server, which runs until the process ends, and returns its address.
     fn serve(self: Arc<Self>) -> io::Result<std::net::SocketAddr> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;

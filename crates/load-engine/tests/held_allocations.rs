@@ -113,6 +113,7 @@ fn allocations_of(load: LoadPlan) -> u64 {
         runtime: RuntimeKind::PerCore,
         threads: 1,
         waiting: WaitStrategy::Sleep,
+        process: load_engine::WorkerShare::ALONE,
     };
     let mut held = HeldLoad::start(Arc::new(Factory(Arc::clone(&counts))), settings).unwrap();
     let plan = StepPlan {

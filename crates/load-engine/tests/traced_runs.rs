@@ -172,7 +172,8 @@ fn an_actor_that_fails_breaks_a_rule_though_all_requests_succeed() {
     );
 }
 
-/// Observer that always reports the target as away, and counts the segments that begin.
+/// Observer that always reports the target as away (being restarted), and counts the segments that
+/// begin.
 struct Away(AtomicUsize);
 
 impl Observer for Away {

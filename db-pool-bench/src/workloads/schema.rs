@@ -57,7 +57,7 @@ impl NotMade {
     }
 }
 
-/// Schema of this program, by its name.
+/// Schema that this program creates, identified by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Schema {
     name: String,

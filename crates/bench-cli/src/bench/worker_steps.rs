@@ -1,11 +1,16 @@
 //! Steps whose load worker processes make.
 
 use anyhow::Context as _;
-use load_engine::{StepPlan, WorkerProcesses, run_on_workers};
+use load_engine::{
+    HeldLevel, HeldResult, StepPlan, WorkerProcesses, run_connections_on_workers, run_on_workers,
+};
 use serde::Serialize;
 
 use super::Bench;
 use crate::follower::EvidenceSource;
+
+/// Fault of a bench that has no worker processes.
+const NO_WORKERS: &str = "there are no worker processes";
 
 impl Bench {
     /// Sets the worker processes that make the load of all steps run by
@@ -42,10 +47,7 @@ impl Bench {
         target: &impl Serialize,
         evidence: &mut dyn EvidenceSource,
     ) -> anyhow::Result<usize> {
-        let mut workers = self
-            .workers
-            .take()
-            .context("there are no worker processes")?;
+        let mut workers = self.workers.take().context(NO_WORKERS)?;
         let cancel = self.cancel.clone();
         let mut follower = self.follower(&plan.name, evidence);
         let ran = run_on_workers(plan, target, &mut workers, &cancel, &mut follower);
@@ -55,5 +57,49 @@ impl Bench {
         result.step.server = server;
         self.plan.done += plan.warmup + plan.measure;
         Ok(self.push_step(result.step, result.series, result.warnings))
+    }
+
+    /// Runs one step on connections that the worker processes hold, as [`held`](Self::held) does on those
+    /// of this process. `target` is what a worker needs to connect.
+    ///
+    /// # Errors
+    /// When no load can be made at all.
+    pub fn held_on_workers(
+        &mut self,
+        plan: &StepPlan,
+        level: HeldLevel,
+        target: &impl Serialize,
+        evidence: &mut dyn EvidenceSource,
+    ) -> anyhow::Result<HeldResult> {
+        let mut workers = self.workers.take().context(NO_WORKERS)?;
+        let cancel = self.cancel.clone();
+        let mut follower = self.follower(&plan.name, evidence);
+        let ran =
+            run_connections_on_workers(plan, level, target, &mut workers, &cancel, &mut follower);
+        let server = follower.server;
+        self.workers = Some(workers);
+        let mut held = ran?;
+        held.result.step.server = server;
+        self.plan.done += plan.warmup + plan.measure;
+        Ok(held)
+    }
+
+    /// Closes the connections that the worker processes hold beyond `most`; returns the number of those
+    /// that are open then. Nobody waits for that after a signal.
+    ///
+    /// # Errors
+    /// Fails if a worker is lost.
+    pub fn close_on_workers(&mut self, most: u64) -> anyhow::Result<u64> {
+        let cancel = self.cancel.clone();
+        let workers = self.workers.as_mut().context(NO_WORKERS)?;
+        let open = workers.close_beyond(most, || cancel.is_cancelled());
+        self.check_workers()?;
+        Ok(open)
+    }
+
+    /// Returns the ids of the processes that make the load: the workers, or this one.
+    pub fn load_processes(&self) -> Vec<u32> {
+        let workers = self.workers.as_ref().map(WorkerProcesses::pids);
+        workers.unwrap_or_else(|| vec![std::process::id()])
     }
 }

@@ -88,14 +88,18 @@ impl HostSource {
         self.0.sample(gaps)
     }
 
-    /// Reads more of a process that was in the last sample; on Linux only.
+    /// Reads more of a process that was in the last sample, if `fields` ask for more; on Linux only.
     pub fn detail(
         &mut self,
         id: ProcessId,
         fields: ProcessFields,
         gaps: &mut Gaps,
     ) -> ProcessDetail {
-        self.0.detail(id, fields, gaps)
+        if fields.need_detail() {
+            self.0.detail(id, fields, gaps)
+        } else {
+            ProcessDetail::default()
+        }
     }
 
     /// Also reads the control groups of these processes, from the next time on at which memberships

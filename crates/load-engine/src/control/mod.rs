@@ -11,7 +11,7 @@ pub(crate) mod observer;
 mod overdue_requests;
 mod rule_checks;
 pub(crate) mod rule_window;
-mod run_account;
+pub(crate) mod run_account;
 pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub(crate) mod run_traced;

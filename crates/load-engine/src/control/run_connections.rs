@@ -5,6 +5,7 @@ use bench_report::Operation;
 use super::cancel::Cancel;
 use super::controller::Controller;
 use super::observer::Observer;
+use super::run_account::RunAccount;
 use super::step_result::StepResult;
 use crate::held::connection_factory::ConnectionFactory;
 use crate::held::held_load::HeldLoad;
@@ -39,11 +40,18 @@ pub fn run_connections<F: ConnectionFactory>(
 ) -> HeldResult {
     let mut source = HeldStepLoad::new(load, plan, level);
     let account = Controller::new(plan, cancel, observer, &mut source).run();
-    let (checks, connects_broke) = (source.checks(), source.has_broken());
-    HeldResult {
-        result: account.into_step(plan),
-        checks,
-        open: load.open(),
-        connects_broke,
+    HeldResult::new(account, plan, level)
+}
+
+impl HeldResult {
+    /// Makes the result of a step from the account of it.
+    pub(crate) fn new(mut account: RunAccount, plan: &StepPlan, level: HeldLevel) -> Self {
+        let held = account.collected.held.take().unwrap_or_default();
+        Self {
+            checks: held.checks.into_values().next(),
+            open: held.open,
+            connects_broke: held.failed_connects > level.allowed_failures,
+            result: account.into_step(plan),
+        }
     }
 }

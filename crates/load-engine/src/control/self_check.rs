@@ -104,7 +104,8 @@ fn weight(warning: &Warning) -> (bool, f64) {
     (!warning.spoils.iter().all(far), warning.excess())
 }
 
-/// Warns if the generator, or one of its threads, may have limited `step`. Pointers name step 0.
+/// Returns a warning if the generator, or one of its threads, may have limited `step`. The JSON
+/// pointers of the warning name step 0, which the caller replaces.
 pub(crate) fn saturation(step: &Step) -> Option<Warning> {
     let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
     if generator.is_saturated(bound) {

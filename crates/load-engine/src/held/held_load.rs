@@ -34,6 +34,8 @@ pub struct HeldSettings {
     pub threads: usize,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
+    /// Share of the connections, and of those opened per second, that this process has.
+    pub process: WorkerShare,
 }
 
 /// Error of a worker that ended too early.
@@ -84,6 +86,7 @@ impl<F: ConnectionFactory> HeldLoad<F> {
             waiting: settings.waiting,
             open: Arc::new(AtomicU64::new(0)),
             connections: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+            process: settings.process,
         });
         let (load_threads, shutdown) = (LoadThreads::default(), CancellationToken::new());
         let pool = PoolThreads {
@@ -91,7 +94,7 @@ impl<F: ConnectionFactory> HeldLoad<F> {
             threads,
             workers,
             sessions: 0,
-            process: WorkerShare::ALONE,
+            process: settings.process,
         };
         let (orders, receivers): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::unbounded_channel()).unzip();

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::connection_factory::HeldOperations;
@@ -12,7 +13,7 @@ use crate::record::recorder::Recorder;
 use crate::record::step_recorder::StepRecorder;
 
 /// Number of connections that a step holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldLevel {
     /// Number of connections that shall be open.
     pub connections: u64,
@@ -63,9 +64,10 @@ impl HeldStep {
         self.messages.segments.get()
     }
 
-    /// Returns the number of connections that send messages.
+    /// Returns the number of connections of this process that send messages.
     pub(crate) fn talkers(&self) -> u64 {
-        self.plan.load.sessions().min(self.level.connections)
+        let (process, sessions) = (self.plan.process, self.plan.load.sessions());
+        process.share_of(sessions).min(self.level.connections)
     }
 
     /// Counts one failed attempt to connect.
@@ -73,9 +75,14 @@ impl HeldStep {
         self.failed_connects.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns the number of attempts to connect that failed.
+    pub(crate) fn failed_connects(&self) -> u64 {
+        self.failed_connects.load(Ordering::Relaxed)
+    }
+
     /// Returns true if more attempts to connect failed than are allowed.
     pub(crate) fn has_broken(&self) -> bool {
-        self.failed_connects.load(Ordering::Relaxed) > self.level.allowed_failures
+        self.failed_connects() > self.level.allowed_failures
     }
 
     /// Stops the start of further attempts to connect and messages.

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bench_report::{Operation, StepEnd};
+use bench_report::StepEnd;
 
 use super::connection_factory::ConnectionFactory;
 use super::held_load::HeldLoad;
 use super::held_step::{HeldLevel, HeldStep};
 use super::held_worker::WorkerCommand;
 use crate::load::cpu_use::CpuReading;
-use crate::load::load_source::{CollectedStep, LoadSource, Preparation, RawStep};
+use crate::load::load_source::{
+    CollectedStep, HeldOutcome, LoadSource, Preparation, RawStep, TOO_FEW_OPENED,
+};
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::record::interval::Interval;
@@ -26,6 +28,9 @@ const MOST_FILLS: usize = 3;
 /// connection.
 const RECORDING_BOUND: Duration = Duration::from_millis(500);
 const RECORDING_BOUND_PER_CONNECTION: Duration = Duration::from_micros(50);
+/// Name of the series that has the number of open connections.
+pub(crate) const OPEN_CONNECTIONS: &str = "open_connections";
+
 /// Stage of a step on held connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -58,17 +63,6 @@ impl<'a, F: ConnectionFactory> HeldStepLoad<'a, F> {
             began: Instant::now(),
             connect_s: None,
         }
-    }
-
-    /// Returns the results of the last message on each connection; `None` if there were none.
-    pub(crate) fn checks(&self) -> Option<Operation> {
-        let (operations, _) = self.step.checks.recorder.collect(1.0);
-        operations.into_values().next()
-    }
-
-    /// Returns true if more attempts to connect failed than are allowed.
-    pub(crate) fn has_broken(&self) -> bool {
-        self.step.has_broken()
     }
 
     fn raw_step(&self, measured_s: f64) -> RawStep {
@@ -122,9 +116,13 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
         }
         self.connect_s = Some(self.began.elapsed().as_secs_f64());
         if self.step.has_broken() {
-            return Preparation::Failed("too many connections could not be opened".to_owned());
+            return Preparation::Failed(TOO_FEW_OPENED.to_owned());
         }
         Preparation::Ready
+    }
+
+    fn failed_connects(&self) -> u64 {
+        self.step.failed_connects()
     }
 
     fn begin(&mut self, segments: &Segments) {
@@ -141,7 +139,7 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
     }
 
     fn gauges(&mut self) -> Vec<(&'static str, f64)> {
-        vec![("open_connections", self.load.open() as f64)]
+        vec![(OPEN_CONNECTIONS, self.load.open() as f64)]
     }
 
     fn read_cpu(&mut self) -> CpuReading {
@@ -197,6 +195,11 @@ impl<F: ConnectionFactory> LoadSource for HeldStepLoad<'_, F> {
             segments: Vec::new(),
             sessions: None,
             sessions_by_segment: Vec::new(),
+            held: Some(HeldOutcome {
+                checks: self.step.checks.recorder.collect(1.0).0,
+                open: self.load.open(),
+                failed_connects: self.step.failed_connects(),
+            }),
             processes: None,
         }
     }

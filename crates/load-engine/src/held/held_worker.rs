@@ -70,13 +70,18 @@ pub(crate) struct HeldState<F> {
     pub(crate) waiting: WaitStrategy,
     /// Number of open connections.
     pub(crate) open: Arc<AtomicU64>,
-    /// Number of connections of each worker after its last command.
+    /// Number of connections of each worker of this process after its last command.
     pub(crate) connections: Vec<AtomicU64>,
+    /// Share of the load that this process makes.
+    pub(crate) process: WorkerShare,
 }
 
 /// State of one worker, owned by the main task of its runtime.
 pub(crate) struct HeldWorker<F: ConnectionFactory> {
+    /// Share of the load of all processes.
     worker: WorkerShare,
+    /// Share of what this process has.
+    thread: WorkerShare,
     state: Arc<HeldState<F>>,
     pacer: Pacer,
     connections: Vec<Arc<ConnectionHandle>>,
@@ -94,8 +99,13 @@ impl<F: ConnectionFactory> HeldWorker<F> {
     pub(crate) fn new(worker: WorkerShare, state: Arc<HeldState<F>>) -> Result<Self, Failure> {
         let pacer =
             Pacer::new(state.waiting).map_err(|error| Failure::new("timer", &error.to_string()))?;
+        let thread = WorkerShare {
+            index: worker.index / state.process.count,
+            count: state.connections.len() as u64,
+        };
         Ok(Self {
             worker,
+            thread,
             state,
             pacer,
             connections: Vec::new(),
@@ -132,7 +142,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
             WorkerCommand::Check(step) => self.check(&step, cut_off).await,
             WorkerCommand::Close(surplus) => self.close(&surplus).await,
         }
-        let own = &self.state.connections[self.worker.index as usize];
+        let own = &self.state.connections[self.thread.index as usize];
         own.store(self.connections.len() as u64, Ordering::Relaxed);
         Ok(())
     }
@@ -143,7 +153,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         missing: u64,
         attempts: &mut JoinSet<Option<F::Connection>>,
     ) -> Result<(), Failure> {
-        let wanted = self.connections.len() + self.worker.share_of(missing) as usize;
+        let wanted = self.connections.len() + self.thread.share_of(missing) as usize;
         let at_once = self.worker.share_of(ATTEMPTS_AT_ONCE).max(1) as usize;
         let gap_ns = (1e9 * self.worker.count as f64 / self.state.connects_per_s) as u64;
         let mut due_ns = monotonic_ns();
@@ -197,7 +207,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         cut_off: &CancellationToken,
     ) -> Result<(), Failure> {
         let (token, completed) = mpsc::channel::<()>(1);
-        let own = talkers[self.worker.index as usize].clone();
+        let own = talkers[self.thread.index as usize].clone();
         let connections = spread_evenly(&self.connections, (own.end - own.start) as usize);
         let mut released = Ok(());
         match step.plan.load {
@@ -205,7 +215,8 @@ impl<F: ConnectionFactory> HeldWorker<F> {
                 let count = connections.len().max(1) as u32;
                 for (connection, n) in connections.iter().zip(0..) {
                     let offset = think_time.mean() / count * n;
-                    let talker = own.start + u64::from(n);
+                    let process = self.state.process;
+                    let talker = process.of_talker(own.start + u64::from(n));
                     let pauses = Pauses::new(think_time, step.plan.seed, talker);
                     let schedule = TalkSchedule::Paused { pauses, offset };
                     // If the connection is lost, the check at the end of the step will record it.
@@ -244,7 +255,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
         own: Range<u64>,
         all: u64,
     ) -> Result<(), Failure> {
-        let arrivals = step.plan.arrivals(WorkerShare::ALONE);
+        let arrivals = step.plan.arrivals(step.plan.process);
         let (Some(segments), Some(arrivals), false) = (step.segments(), arrivals, own.is_empty())
         else {
             return Ok(());

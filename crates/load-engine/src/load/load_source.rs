@@ -15,14 +15,24 @@ use crate::record::interval::Interval;
 /// Time between the end of the preparation and the first arrival, where one process makes the load.
 pub(crate) const HEAD_START_NS: u64 = 2_000_000;
 
-/// Time from a change of the load to its instant that threads of one process need to hear of it.
+/// Time that threads of one process need to notice a change of the load before its instant, in
+/// nanoseconds.
 pub(crate) const CHANGE_LEAD_NS: u64 = 20_000_000;
+
+/// Reason for which a step does not begin whose connections could be opened in part only.
+pub(crate) const TOO_FEW_OPENED: &str = "too many connections could not be opened";
 
 /// Maker of the load of one step. The controller decides the times, and calls each method at most
 /// once in each of its cycles. Users, sessions and connections are details of the implementation.
 pub(crate) trait LoadSource {
     /// Returns the state of the preparation that must end before the load begins.
     fn preparation(&mut self) -> Preparation;
+
+    /// Returns the number of attempts to connect that failed before the load began; 0 where the first
+    /// failure ends the preparation.
+    fn failed_connects(&self) -> u64 {
+        0
+    }
 
     /// Returns the time, in nanoseconds, that must lie between `begin` and the first arrival so
     /// that all threads or processes are ready for it.
@@ -33,16 +43,16 @@ pub(crate) trait LoadSource {
     /// Sets the instants of the step, and lets all threads or processes begin.
     fn begin(&mut self, segments: &Segments);
 
-    /// Time from a change to its instant that everybody needs to hear of it; `None` where the load follows
-    /// no curve.
+    /// Returns the time, in nanoseconds, that all threads or processes need to receive a change of
+    /// the load before its instant. `None` if the load cannot be changed.
     fn change_lead_ns(&self) -> Option<u64> {
         None
     }
 
-    /// Makes the load follow another curve from an instant on, which begins a segment.
+    /// Makes the load follow another curve from an instant on, at which a new segment begins.
     ///
     /// # Errors
-    /// Fails if it cannot make such a load; nothing changes then.
+    /// Fails if the source cannot make such a load. Nothing changes then.
     fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
         let _ = change;
         Err(ChangeError::HeldConnections)
@@ -132,10 +142,23 @@ pub(crate) struct CollectedStep {
     /// worker processes made the load.
     #[serde(skip)]
     pub(crate) sessions_by_segment: Vec<SessionUse>,
+    /// State of a load of held connections; absent for other loads.
+    pub(crate) held: Option<HeldOutcome>,
     /// Information about the worker processes that made the load; absent where this process made
     /// it.
     #[serde(skip)]
     pub(crate) processes: Option<LoadProcesses>,
+}
+
+/// State of a load of held connections at the end of a step.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct HeldOutcome {
+    /// Results of the last message on each connection, under its operation; empty if there were none.
+    pub(crate) checks: BTreeMap<String, Operation>,
+    /// Number of connections that are open.
+    pub(crate) open: u64,
+    /// Number of attempts to connect that failed.
+    pub(crate) failed_connects: u64,
 }
 
 /// Information about the worker processes that made a load.
@@ -193,8 +216,23 @@ impl CollectedStep {
                 .collect::<Result<_, _>>()?,
             sessions: SessionUse::merged(parts.iter().filter_map(|part| part.sessions.as_ref()))?,
             sessions_by_segment: Vec::new(),
+            held: HeldOutcome::merged(parts.iter().filter_map(|part| part.held.as_ref()))?,
             processes: None,
         })
+    }
+}
+
+impl HeldOutcome {
+    fn merged<'a>(parts: impl Iterator<Item = &'a Self>) -> Result<Option<Self>, HistogramError> {
+        let parts: Vec<&Self> = parts.collect();
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            checks: Operation::merged_by_name(parts.iter().map(|part| &part.checks))?,
+            open: parts.iter().map(|part| part.open).sum(),
+            failed_connects: parts.iter().map(|part| part.failed_connects).sum(),
+        }))
     }
 }
 

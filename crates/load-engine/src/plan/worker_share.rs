@@ -24,6 +24,11 @@ impl WorkerShare {
         bench_report::share_of(whole, self.index, self.count)
     }
 
+    /// Returns the number over all processes of talker `number` of this one.
+    pub(crate) fn of_talker(self, number: u64) -> u64 {
+        number * self.count + self.index
+    }
+
     /// Returns the share of thread number `thread`, of `threads` threads in this process. The
     /// shares of all threads add up to that of the process, whatever number of threads other
     /// processes have.

@@ -1,4 +1,4 @@
-//! Changes of a load that worker processes make together.
+//! Tests of changes of a load that several worker processes make together.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
@@ -26,7 +26,8 @@ impl Observer for HandsOver {
     }
 }
 
-/// Runs `plan` on `count` workers while another thread changes its load to `load`.
+/// Runs `plan` on `count` workers while another thread changes the load to `load`. Returns the
+/// step's result, and the answer to the change.
 fn run_and_change(
     plan: &StepPlan,
     (count, counter): (u64, &Counter),

@@ -8,13 +8,16 @@ use bench_report::clock::monotonic_ns;
 use super::protocol::Order;
 use super::worker_process::WorkerProcess;
 use super::worker_processes::WorkerProcesses;
+use crate::held::held_step::HeldLevel;
+use crate::held::held_step_load::OPEN_CONNECTIONS;
 use crate::load::cpu_use::CpuReading;
-use crate::load::load_source::{CollectedStep, LoadProcesses, LoadSource, LostWorker, Preparation};
+use crate::load::load_source::{
+    CollectedStep, LoadProcesses, LoadSource, Preparation, TOO_FEW_OPENED,
+};
 use crate::load::local_load::{sessions_series, tells_sessions};
 use crate::load::worker_pool::PoolThreads;
 use crate::plan::intended_load::IntendedLoad;
 use crate::plan::load_change::{ChangeError, LoadChange};
-use crate::plan::load_plan::LoadPlan;
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 use crate::plan::worker_share::WorkerShare;
@@ -32,11 +35,17 @@ const RAW_BOUND_PER_SESSION: Duration = Duration::from_micros(100);
 
 /// Worker processes as the source of one step's load.
 pub(crate) struct ChildProcesses<'a> {
-    processes: &'a mut WorkerProcesses,
-    plan: &'a StepPlan,
-    segments: Option<Segments>,
+    pub(super) processes: &'a mut WorkerProcesses,
+    pub(super) plan: &'a StepPlan,
+    /// Connections that all workers hold together; absent where the load is of requests.
+    pub(super) level: Option<HeldLevel>,
+    pub(super) segments: Option<Segments>,
+    /// True once more attempts to connect failed than are allowed.
+    connects_broke: bool,
+    /// True once the workers verify their connections.
+    verifies: bool,
     /// Load with the changes made; absent before the first one.
-    changed: Option<IntendedLoad>,
+    pub(super) changed: Option<IntendedLoad>,
 }
 
 /// Returns the plan of one worker process, with its part of the threads.
@@ -63,32 +72,63 @@ fn common_end<'a>(ends: impl Iterator<Item = Option<&'a StepEnd>>) -> Option<Ste
 }
 
 impl<'a> ChildProcesses<'a> {
-    /// Orders every worker to open the sessions of its share of `plan` on `target`.
+    /// Orders every worker to open the sessions of its share of `plan` on `target`, or the connections
+    /// of its share of `level`, where they are to be held.
     pub(crate) fn prepare(
         processes: &'a mut WorkerProcesses,
         plan: &'a StepPlan,
+        level: Option<HeldLevel>,
         target: &serde_json::Value,
     ) -> Self {
         processes.forget_step();
         for worker in &mut processes.workers {
             let plan = Box::new(share_of(plan, worker.share));
             let target = target.clone();
-            worker.order(&Order::Prepare { plan, target });
+            // Failed attempts are counted over all workers, by the parent.
+            let level = level.map(|level| HeldLevel {
+                connections: worker.share.share_of(level.connections),
+                ..level
+            });
+            worker.order(&Order::Prepare {
+                plan,
+                level,
+                target,
+            });
         }
         Self {
             processes,
             plan,
+            level,
             segments: None,
+            connects_broke: false,
+            verifies: false,
             changed: None,
         }
     }
 
-    fn plan_of(&self, worker: &WorkerProcess) -> StepPlan {
+    /// Ends the opening of connections once more attempts failed, over all workers, than are allowed.
+    fn watch_connects(&mut self) {
+        let failed = self.processes.workers.iter();
+        let failed: u64 = failed.map(|worker| worker.step.failed_connects).sum();
+        let is_broken = self
+            .level
+            .is_some_and(|level| failed > level.allowed_failures);
+        if is_broken && !self.connects_broke {
+            self.connects_broke = true;
+            self.processes.order(&Order::Halt);
+        }
+    }
+
+    pub(super) fn plan_of(&self, worker: &WorkerProcess) -> StepPlan {
         share_of(self.plan, worker.share)
     }
 
-    /// Returns the number of sessions that the load takes, with the changes made.
-    fn sessions(&self) -> u64 {
+    /// Returns the number of sessions that the load takes, with the changes made, or of the connections
+    /// that it holds.
+    pub(super) fn sessions(&self) -> u64 {
+        if let Some(level) = self.level {
+            return level.connections;
+        }
         let planned = &self.plan.load;
         let changed = self.changed.as_ref();
         changed.map_or(planned.sessions(), |load| load.sessions(planned))
@@ -109,79 +149,34 @@ impl<'a> ChildProcesses<'a> {
         }
     }
 
-    /// Describes each worker that was lost in this step.
-    fn lost(&self) -> Vec<LostWorker> {
-        let workers = self.processes.workers.iter();
-        let lost = workers.filter(|worker| worker.lost.is_some());
-        lost.map(|worker| self.lost_worker(worker)).collect()
-    }
-
-    fn lost_worker(&self, worker: &WorkerProcess) -> LostWorker {
-        let heard_ns = worker.step.last_interval_ns;
-        let start_ns = self.segments.as_ref().map(Segments::start_ns);
-        let when = match (heard_ns, start_ns) {
-            (Some(heard_ns), Some(start_ns)) => format!(
-                "its last interval ended {:.2} s after the start of the step",
-                heard_ns.saturating_sub(start_ns) as f64 / 1e9
-            ),
-            _ => "before it had told of an interval".to_owned(),
-        };
-        let arrivals_not_made = self.arrivals_not_made(worker);
-        let not_made = match (arrivals_not_made, &self.plan.load) {
-            (Some(count), _) => format!("{count} arrivals that were to follow were not made"),
-            (None, LoadPlan::Closed { .. }) => {
-                let users = self.sessions();
-                let own = worker.share.share_of(users);
-                format!("its {own} of {users} users made no load from then on")
-            }
-            (None, LoadPlan::Open { .. }) => "its share of the load was not made".to_owned(),
-        };
-        let message = format!(
-            "{}; {when}; {not_made}, and what it measured is not in the figures of this step",
-            worker.sentence()
-        );
-        LostWorker {
-            message,
-            arrivals_not_made,
-        }
-    }
-
-    /// Returns the number of measured arrivals of `worker` that were due after its last interval;
-    /// `None` in a closed loop.
-    fn arrivals_not_made(&self, worker: &WorkerProcess) -> Option<u64> {
-        let window = self.segments.as_ref()?.window();
-        let heard_ns = worker.step.last_interval_ns.unwrap_or(0);
-        let measured = window.measure_start_ns.max(heard_ns)..window.measure_end_ns;
-        let plan = self.plan_of(worker);
-        let due = PoolThreads::of_plan(&plan).shares().map(|worker| {
-            let mut due = plan.arrivals(worker)?;
-            if let Some(IntendedLoad::Rate(curves)) = &self.changed {
-                due.follow(curves.clone());
-            }
-            let due = due.map(|offset_ns| window.start_ns + offset_ns);
-            Some(due.filter(|due_ns| measured.contains(due_ns)).count() as u64)
-        });
-        due.sum()
-    }
-
     /// Merges the measurements of all workers.
-    fn merged(&self) -> CollectedStep {
+    fn merged(&mut self) -> CollectedStep {
+        let mut collected = Vec::new();
+        for worker in &mut self.processes.workers {
+            let Some(mut told) = worker.step.collected.take() else {
+                continue;
+            };
+            if self.level.is_some() {
+                // A limit that a connection met may be that of its process.
+                for failure in &mut told.whole.failures {
+                    failure.message = format!("worker {}: {}", worker.share, failure.message);
+                }
+            }
+            collected.push(told);
+        }
         let workers = &self.processes.workers;
-        let collected: Vec<&CollectedStep> = workers
-            .iter()
-            .filter_map(|worker| worker.step.collected.as_ref())
-            .collect();
         let first_failure = workers.iter().find_map(|worker| {
             let reason = worker.step.failure.as_ref()?;
             Some(format!("worker {}: {reason}", worker.share))
         });
-        let (mut whole, failure) = match CollectedStep::merged(&collected) {
-            Ok(whole) => (whole, first_failure),
-            Err(error) => {
-                let told = format!("what the workers measured cannot be added: {error}");
-                (CollectedStep::default(), Some(told))
-            }
-        };
+        let (mut whole, failure) =
+            match CollectedStep::merged(&collected.iter().collect::<Vec<_>>()) {
+                Ok(whole) => (whole, first_failure),
+                Err(error) => {
+                    let told = format!("what the workers measured cannot be added: {error}");
+                    (CollectedStep::default(), Some(told))
+                }
+            };
         let stalls = workers.iter().map(|worker| worker.step.worst_stall_ns);
         whole.processes = Some(LoadProcesses {
             threads: Some(workers.iter().map(|worker| worker.step.threads).sum()),
@@ -209,10 +204,12 @@ impl LoadSource for ChildProcesses<'_> {
         if let Some(lost) = self.processes.lost() {
             return Preparation::Failed(lost);
         }
+        self.watch_connects();
         let (mut all_opened, mut all_wanted, mut are_ready) = (0, 0, true);
         for worker in &self.processes.workers {
             match &worker.step.preparation {
                 Some(Preparation::Ready) => {}
+                Some(Preparation::Failed(_)) if self.connects_broke => {}
                 Some(Preparation::Failed(reason)) => {
                     return Preparation::Failed(format!("worker {}: {reason}", worker.share));
                 }
@@ -223,11 +220,14 @@ impl LoadSource for ChildProcesses<'_> {
                 None => are_ready = false,
             }
         }
+        if are_ready && self.connects_broke {
+            return Preparation::Failed(TOO_FEW_OPENED.to_owned());
+        }
         if are_ready {
             return Preparation::Ready;
         }
         // Workers that are ready no longer report their sessions: all of them are open.
-        let sessions = self.plan.load.sessions() as usize;
+        let sessions = self.sessions() as usize;
         Preparation::Opening {
             opened: sessions.saturating_sub(all_wanted.saturating_sub(all_opened)),
             wanted: sessions,
@@ -245,10 +245,13 @@ impl LoadSource for ChildProcesses<'_> {
     }
 
     fn change_lead_ns(&self) -> Option<u64> {
-        Some(self.head_start_ns())
+        self.level.is_none().then(|| self.head_start_ns())
     }
 
     fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
+        if self.level.is_some() {
+            return Err(ChangeError::HeldConnections);
+        }
         let segments = self.segments.as_ref().ok_or(ChangeError::WarmUp)?;
         let load = self.changed.clone().or_else(|| self.plan.intended_load());
         let mut load = load.ok_or(ChangeError::StepOver)?;
@@ -276,12 +279,21 @@ impl LoadSource for ChildProcesses<'_> {
     }
 
     fn gauges(&mut self) -> Vec<(&'static str, f64)> {
-        if !tells_sessions(self.plan, self.changed.is_some()) {
-            return Vec::new();
-        }
+        let name = match self.level {
+            Some(_) => OPEN_CONNECTIONS,
+            None if tells_sessions(self.plan, self.changed.is_some()) => {
+                sessions_series(&self.plan.load)
+            }
+            None => return Vec::new(),
+        };
         let open = self.processes.workers.iter();
-        let open = open.filter_map(|worker| worker.step.sessions_open);
-        vec![(sessions_series(&self.plan.load), open.sum())]
+        let open = open.filter_map(|worker| match &worker.step.preparation {
+            Some(Preparation::Opening { opened, .. }) if self.level.is_some() => {
+                Some(*opened as f64)
+            }
+            _ => worker.step.sessions_open,
+        });
+        vec![(name, open.sum())]
     }
 
     fn read_cpu(&mut self) -> CpuReading {
@@ -300,6 +312,23 @@ impl LoadSource for ChildProcesses<'_> {
         }
         let working = workers.iter().filter(|worker| worker.lost.is_none());
         common_end(working.map(|worker| worker.step.early_end.as_ref()))
+    }
+
+    fn verify(&mut self, cancelled: bool) -> bool {
+        if self.level.is_none() {
+            return true;
+        }
+        if !self.verifies {
+            if cancelled {
+                return false;
+            }
+            self.verifies = true;
+            self.processes.order(&Order::Verify);
+        }
+        // Who does not answer would be waited for without end.
+        self.ask(&Order::Ping);
+        let mut workers = self.processes.workers.iter();
+        workers.all(|worker| worker.lost.is_some() || worker.step.verified)
     }
 
     fn halt(&mut self) {

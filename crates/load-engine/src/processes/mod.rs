@@ -1,6 +1,7 @@
 //! Load that several processes make: a parent that decides and merges, and worker processes.
 
 pub(crate) mod child_processes;
+mod lost_load;
 pub(crate) mod parent_connection;
 mod protocol;
 pub(crate) mod run_on_workers;
@@ -10,5 +11,7 @@ pub(crate) mod worker_step;
 
 #[cfg(test)]
 mod change_tests;
+#[cfg(test)]
+mod held_tests;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,16 @@ pub trait WorkerScenario {
     /// # Errors
     /// Returns the reason for which the step could not begin.
     fn run_step(&mut self, target: Value, step: WorkerStep<'_>) -> Result<(), String>;
+
+    /// Closes the connections that this worker holds beyond `most`, between two steps; returns the
+    /// number of those that are open then. A load that holds none has nothing to close.
+    ///
+    /// # Errors
+    /// Returns the reason for which no connections can be held any more.
+    fn close_beyond(&mut self, most: u64) -> Result<u64, String> {
+        let _ = most;
+        Ok(0)
+    }
 }
 
 /// Reason for which a process cannot be a worker.
@@ -135,11 +145,19 @@ impl ParentConnection<'_> {
                 Order::Ping => self.send(&Answer::Pong {
                     at_ns: monotonic_ns(),
                 }),
-                Order::Prepare { plan, target } => {
-                    let step = WorkerStep::new(self, *plan);
+                Order::Prepare {
+                    plan,
+                    level,
+                    target,
+                } => {
+                    let step = WorkerStep::new(self, *plan, level);
                     if let Err(reason) = scenario.run_step(target, step) {
                         self.send(&Answer::CannotBegin { reason });
                     }
+                }
+                Order::CloseBeyond { most } => {
+                    let open = scenario.close_beyond(most);
+                    self.send(&Answer::Closed { open });
                 }
                 // Ignores orders that arrived after the step to which they belong.
                 _ => {}

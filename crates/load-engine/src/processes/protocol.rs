@@ -7,6 +7,7 @@ use bench_report::StepEnd;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::held::held_step::HeldLevel;
 use crate::load::cpu_use::CpuReading;
 use crate::load::load_source::CollectedStep;
 use crate::plan::load_change::LoadChange;
@@ -17,7 +18,7 @@ use crate::record::interval::Interval;
 
 /// Version of the protocol. Parent and worker are the same program, and each refuses another
 /// version.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// Order from the parent to a worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,8 +33,13 @@ pub(super) enum Order {
     },
     /// Read the clock.
     Ping,
-    /// Open the sessions of a step on `target`.
-    Prepare { plan: Box<StepPlan>, target: Value },
+    /// Open the sessions of a step on `target`, or, where there is a `level`, those of the connections
+    /// that are missing.
+    Prepare {
+        plan: Box<StepPlan>,
+        level: Option<HeldLevel>,
+        target: Value,
+    },
     /// Make the load at these instants.
     Start { segments: Segments },
     /// Make the load follow another curve from an instant on.
@@ -48,6 +54,10 @@ pub(super) enum Order {
     Release,
     /// Cut off the requests in flight.
     Abort,
+    /// Verify the connections that the load holds.
+    Verify,
+    /// Between two steps: close the connections beyond `most`.
+    CloseBeyond { most: u64 },
     /// End the step and send all measurements. `segments_s` has the length of each segment in
     /// seconds.
     Finish { segments_s: Vec<f64> },
@@ -69,6 +79,8 @@ pub(super) enum Answer {
     Pong { at_ns: u64 },
     /// The worker is opening sessions: `opened` of the `wanted` ones are open.
     Opening { opened: usize, wanted: usize },
+    /// So many attempts to connect have failed.
+    FailedConnects { count: u64 },
     /// The worker's load can begin.
     Ready,
     /// The worker's load cannot begin; the worker waits for the end of the step.
@@ -86,6 +98,10 @@ pub(super) enum Answer {
     EarlyEnd { end: StepEnd },
     /// No request is in flight.
     Finished,
+    /// The connections are verified; `open` of them are open.
+    Verified { open: Option<f64> },
+    /// Connections were closed and `open` are left, unless the worker can hold none any more.
+    Closed { open: Result<u64, String> },
     /// All measurements of the worker, its longest stall, and the first error of its load.
     Collected {
         collected: Box<CollectedStep>,

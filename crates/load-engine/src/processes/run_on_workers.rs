@@ -7,8 +7,10 @@ use super::worker_processes::WorkerProcesses;
 use crate::control::cancel::Cancel;
 use crate::control::controller::Controller;
 use crate::control::observer::Observer;
+use crate::control::run_connections::HeldResult;
 use crate::control::run_requests::StartError;
 use crate::control::step_result::StepResult;
+use crate::held::held_step::HeldLevel;
 use crate::plan::step_plan::StepPlan;
 
 /// Runs one step on worker processes until its planned end, until a stop rule ends it, or until
@@ -32,7 +34,29 @@ pub fn run_on_workers(
         return Err(StartError::TooManyWorkers { sessions, count });
     }
     let target = serde_json::to_value(target).map_err(std::io::Error::from)?;
-    let mut load = ChildProcesses::prepare(workers, plan, &target);
+    let mut load = ChildProcesses::prepare(workers, plan, None, &target);
     let controller = Controller::new(plan, cancel, observer, &mut load);
     Ok(controller.run().into_step_of_requests(plan))
+}
+
+/// Runs one step on connections that worker processes hold and keep open, to its end. `target` is what
+/// they need to connect; it goes through a pipe and may hold secrets.
+///
+/// # Errors
+/// Fails if a worker was lost before.
+pub fn run_connections_on_workers(
+    plan: &StepPlan,
+    level: HeldLevel,
+    target: &impl Serialize,
+    workers: &mut WorkerProcesses,
+    cancel: &Cancel,
+    observer: &mut dyn Observer,
+) -> Result<HeldResult, StartError> {
+    if let Some(lost) = workers.lost() {
+        return Err(StartError::WorkerLost(lost));
+    }
+    let target = serde_json::to_value(target).map_err(std::io::Error::from)?;
+    let mut load = ChildProcesses::prepare(workers, plan, Some(level), &target);
+    let account = Controller::new(plan, cancel, observer, &mut load).run();
+    Ok(HeldResult::new(account, plan, level))
 }

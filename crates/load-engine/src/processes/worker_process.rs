@@ -48,6 +48,11 @@ pub(super) struct StepOnWorker {
     pub(super) cpu: Option<CpuReading>,
     pub(super) early_end: Option<StepEnd>,
     pub(super) finished: bool,
+    /// Number of its attempts to connect that failed.
+    pub(super) failed_connects: u64,
+    pub(super) verified: bool,
+    /// Number of connections that were open once it had closed the surplus.
+    pub(super) open_after_closing: Option<u64>,
     pub(super) collected: Option<CollectedStep>,
     pub(super) threads: usize,
     pub(super) worst_stall_ns: u64,
@@ -129,6 +134,7 @@ impl WorkerProcess {
             Answer::Hello { .. } => step.greeted = true,
             Answer::Pong { at_ns } => step.pong_ns = Some(at_ns),
             Answer::Refused { reason } => self.lost = Some(reason),
+            Answer::FailedConnects { count } => step.failed_connects = count,
             Answer::Opening { opened, wanted } => {
                 step.preparation = Some(Preparation::Opening { opened, wanted });
             }
@@ -156,6 +162,11 @@ impl WorkerProcess {
             Answer::Cpu { reading } => step.cpu = Some(reading),
             Answer::EarlyEnd { end } => step.early_end = Some(end),
             Answer::Finished => step.finished = true,
+            Answer::Verified { open } => (step.verified, step.sessions_open) = (true, open),
+            Answer::Closed { open: Ok(open) } => step.open_after_closing = Some(open),
+            Answer::Closed { open: Err(reason) } => {
+                self.lost = Some(format!("can hold no connections any more: {reason}"));
+            }
             Answer::Collected {
                 collected,
                 threads,

@@ -20,6 +20,11 @@ const PINGS: usize = 3;
 /// Longest wait for the answer to a ping.
 const PING_BOUND: Duration = Duration::from_secs(2);
 
+/// Longest wait for workers to close connections, each of which has a second for that, and the time
+/// between two looks at whether it is still worth waiting.
+const CLOSE_BOUND: Duration = Duration::from_secs(30);
+const CLOSE_BEAT: Duration = Duration::from_millis(10);
+
 /// Reason for which worker processes cannot make a load.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkersError {
@@ -184,6 +189,34 @@ impl WorkerProcesses {
             Some(worker.unusable(&reason))
         });
         faulty.map_or(Ok(()), Err)
+    }
+
+    /// Closes the connections that the workers hold beyond `most`, each those beyond its share; returns
+    /// the number of those that are open then. Nobody waits for that once `cancelled` returns true.
+    pub fn close_beyond(&mut self, most: u64, cancelled: impl Fn() -> bool) -> u64 {
+        for worker in &mut self.workers {
+            worker.step.open_after_closing = None;
+            let most = worker.share.share_of(most);
+            worker.order(&Order::CloseBeyond { most });
+        }
+        let started = Instant::now();
+        let has_closed = |worker: &WorkerProcess| worker.step.open_after_closing.is_some();
+        let is_over = |worker: &WorkerProcess| worker.lost.is_some() || has_closed(worker);
+        while !cancelled() && !self.workers.iter().all(is_over) {
+            if started.elapsed() > CLOSE_BOUND {
+                let silent = self.workers.iter_mut().filter(|worker| !is_over(worker));
+                silent.for_each(|worker| worker.give_up(CLOSE_BOUND));
+            }
+            self.wait(CLOSE_BEAT, has_closed);
+        }
+        let open = self.workers.iter();
+        open.filter_map(|worker| worker.step.open_after_closing)
+            .sum()
+    }
+
+    /// Returns the process ids of the workers.
+    pub fn pids(&self) -> Vec<u32> {
+        self.workers.iter().map(|worker| worker.pid).collect()
     }
 
     /// Returns the number of workers.

@@ -8,8 +8,11 @@ use bench_report::clock::monotonic_ns;
 
 use super::protocol::{Answer, Order};
 use crate::control::run_requests::start_requests;
+use crate::held::connection_factory::ConnectionFactory;
+use crate::held::held_load::HeldLoad;
+use crate::held::held_step::HeldLevel;
+use crate::held::held_step_load::HeldStepLoad;
 use crate::load::load_source::{LoadSource, Preparation};
-use crate::load::local_load::sessions_series;
 use crate::plan::step_plan::StepPlan;
 use crate::requests::target::TargetFactory;
 
@@ -21,7 +24,13 @@ const BEAT: Duration = Duration::from_millis(10);
 pub struct WorkerStep<'a> {
     connection: &'a mut dyn Orders,
     plan: StepPlan,
+    /// Connections to hold; absent where the load is of requests.
+    level: Option<HeldLevel>,
     told: Told,
+    /// True once the load may begin nothing more.
+    halted: bool,
+    /// True while the load verifies its connections.
+    verifies: bool,
     /// Instant from which delays of this process count, once the load has begun.
     measured_from_ns: u64,
     worst_stall_ns: u64,
@@ -31,6 +40,7 @@ pub struct WorkerStep<'a> {
 #[derive(Debug, Default)]
 struct Told {
     preparation: Option<Preparation>,
+    failed_connects: u64,
     started: bool,
     early_end: bool,
     finished: bool,
@@ -44,14 +54,26 @@ pub(super) trait Orders {
 }
 
 impl<'a> WorkerStep<'a> {
-    pub(super) fn new(connection: &'a mut dyn Orders, plan: StepPlan) -> Self {
+    pub(super) fn new(
+        connection: &'a mut dyn Orders,
+        plan: StepPlan,
+        level: Option<HeldLevel>,
+    ) -> Self {
         Self {
             connection,
             plan,
+            level,
             told: Told::default(),
+            halted: false,
+            verifies: false,
             measured_from_ns: u64::MAX,
             worst_stall_ns: 0,
         }
+    }
+
+    /// Returns the plan of the step, with this worker's share of it.
+    pub fn plan(&self) -> &StepPlan {
+        &self.plan
     }
 
     /// Makes this worker's share of a step of requests.
@@ -61,6 +83,21 @@ impl<'a> WorkerStep<'a> {
     pub fn run_requests<F: TargetFactory>(mut self, factory: &Arc<F>) -> Result<(), String> {
         let mut load = start_requests(&self.plan, factory).map_err(|error| error.to_string())?;
         self.follow(&mut load);
+        Ok(())
+    }
+
+    /// Makes this worker's share of a step on the connections of `load`, which stay open.
+    ///
+    /// # Errors
+    /// Returns the reason for which no load can be made at all.
+    pub fn run_connections<F: ConnectionFactory>(
+        mut self,
+        load: &mut HeldLoad<F>,
+    ) -> Result<(), String> {
+        let level = self.level;
+        let level = level.ok_or("the parent told of no connections to hold")?;
+        let plan = self.plan.clone();
+        self.follow(&mut HeldStepLoad::new(load, &plan, level));
         Ok(())
     }
 
@@ -100,11 +137,9 @@ impl<'a> WorkerStep<'a> {
             Order::Change { change } => drop(load.change(&change)),
             Order::TakeInterval => {
                 let interval = Box::new(load.take_interval());
-                let mut gauges = load.gauges().into_iter();
-                let name = sessions_series(&self.plan.load);
                 self.connection.answer(&Answer::Interval {
                     interval,
-                    sessions_open: gauges.find(|gauge| gauge.0 == name).map(|gauge| gauge.1),
+                    sessions_open: sessions_open(load),
                 });
             }
             Order::ReadCpu => {
@@ -114,41 +149,65 @@ impl<'a> WorkerStep<'a> {
             Order::Ping => self.connection.answer(&Answer::Pong {
                 at_ns: monotonic_ns(),
             }),
-            Order::Halt => load.halt(),
+            Order::Halt => {
+                load.halt();
+                self.halted = true;
+            }
             Order::Release => load.release(),
             Order::Abort => load.abort(),
-            Order::Begin { .. } | Order::Prepare { .. } | Order::Finish { .. } => {}
+            Order::Verify => self.verifies = true,
+            Order::Begin { .. }
+            | Order::Prepare { .. }
+            | Order::Finish { .. }
+            | Order::CloseBeyond { .. } => {}
         }
     }
 
     /// Sends the parent the events that are new.
     fn tell(&mut self, load: &mut dyn LoadSource) {
         if !self.told.started {
-            let preparation = load.preparation();
-            if self.told.preparation.as_ref() != Some(&preparation) {
-                let answer = match &preparation {
-                    Preparation::Opening { opened, wanted } => Answer::Opening {
-                        opened: *opened,
-                        wanted: *wanted,
-                    },
-                    Preparation::Ready => Answer::Ready,
-                    Preparation::Failed(reason) => Answer::Failed {
-                        reason: reason.clone(),
-                    },
-                };
-                self.connection.answer(&answer);
-                self.told.preparation = Some(preparation);
-            }
+            self.tell_preparation(load);
         } else if !self.told.early_end
             && let Some(end) = load.early_end()
         {
             self.connection.answer(&Answer::EarlyEnd { end });
             self.told.early_end = true;
         }
-        if !self.told.finished && load.is_finished() {
+        // Connections that are being opened or held idle are no load that has finished.
+        let may_finish = self.told.started || self.halted;
+        if may_finish && !self.told.finished && load.is_finished() {
             self.connection.answer(&Answer::Finished);
             self.told.finished = true;
         }
+        if self.verifies && load.verify(false) {
+            let open = sessions_open(load);
+            self.connection.answer(&Answer::Verified { open });
+            self.verifies = false;
+        }
+    }
+
+    fn tell_preparation(&mut self, load: &mut dyn LoadSource) {
+        let preparation = load.preparation();
+        let count = load.failed_connects();
+        if count != self.told.failed_connects {
+            self.connection.answer(&Answer::FailedConnects { count });
+            self.told.failed_connects = count;
+        }
+        if self.told.preparation.as_ref() == Some(&preparation) {
+            return;
+        }
+        let answer = match &preparation {
+            Preparation::Opening { opened, wanted } => Answer::Opening {
+                opened: *opened,
+                wanted: *wanted,
+            },
+            Preparation::Ready => Answer::Ready,
+            Preparation::Failed(reason) => Answer::Failed {
+                reason: reason.clone(),
+            },
+        };
+        self.connection.answer(&answer);
+        self.told.preparation = Some(preparation);
     }
 
     /// Ends the load and sends all measurements.
@@ -162,4 +221,10 @@ impl<'a> WorkerStep<'a> {
             failure,
         });
     }
+}
+
+/// Returns the number of sessions or connections that are open, where that changes: the only gauge that
+/// a load has.
+fn sessions_open(load: &mut dyn LoadSource) -> Option<f64> {
+    load.gauges().first().map(|gauge| gauge.1)
 }

@@ -140,6 +140,7 @@ pub(crate) fn start_with(
         runtime: RuntimeKind::PerCore,
         threads,
         waiting: WaitStrategy::Sleep,
+        process: load_engine::WorkerShare::ALONE,
     };
     HeldLoad::start(Arc::new(EndpointFactory(Arc::clone(endpoint))), settings).unwrap()
 }

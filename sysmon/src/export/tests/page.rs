@@ -15,7 +15,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// Parses `text`; as OpenMetrics if `open` is set.
-    pub fn read(text: &str, open: bool) -> Self {
+    pub(crate) fn read(text: &str, open: bool) -> Self {
         let mut reader = Reader {
             open,
             current: Family::default(),

@@ -1,0 +1,92 @@
+//! Worker process: holds its share of the connections, as its parent orders.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use load_engine::{HeldLoad, HeldSettings, StepPlan, WorkerScenario, WorkerStep};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cli::{LimitArgs, WsCli, WsCommand};
+use crate::connection::WsConnector;
+use crate::endpoint::TargetUrl;
+
+/// Server of a run, as the parent tells its workers through a pipe.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ConnectorOrder {
+    /// URL of the throwaway server that the parent has started; absent where flags or environment,
+    /// which are the parent's, have that of the user's.
+    pub(crate) throwaway_url: Option<String>,
+    /// Address to which the parent has resolved the server's name.
+    pub(crate) address: SocketAddr,
+}
+
+/// Search of the parent, of whose connections this process holds a share.
+pub(crate) struct WsWorker {
+    args: LimitArgs,
+    /// Connections, from the first step on.
+    load: Option<HeldLoad<WsConnector>>,
+}
+
+impl WsWorker {
+    /// Creates a worker of the command that the parent runs.
+    ///
+    /// # Errors
+    /// Fails when that makes no load.
+    pub(crate) fn new(cli: WsCli) -> Result<Self, String> {
+        match cli.command {
+            WsCommand::Limit(args) => Ok(Self {
+                args: *args,
+                load: None,
+            }),
+            _ => Err("this command makes its load without workers".to_owned()),
+        }
+    }
+
+    /// Starts the threads that hold this process's share of the connections.
+    fn start(
+        &self,
+        order: &ConnectorOrder,
+        plan: &StepPlan,
+    ) -> Result<HeldLoad<WsConnector>, String> {
+        let url = order.throwaway_url.as_ref().or(self.args.url.as_ref());
+        let url = url.ok_or("the parent named no server")?;
+        let url = TargetUrl::parse(url).map_err(|error| error.to_string())?;
+        let settings = self.args.settings(plan.seed);
+        let connector = WsConnector {
+            endpoint: url.resolved_to(order.address),
+            timeout: settings.timeout,
+            message_bytes: settings.message_bytes,
+        };
+        let held = HeldSettings {
+            connects_per_s: settings.spawn_rate_per_s,
+            timeout: settings.timeout,
+            runtime: settings.runtime,
+            threads: plan.threads,
+            waiting: settings.waiting,
+            process: plan.process,
+        };
+        HeldLoad::start(Arc::new(connector), held).map_err(|error| error.to_string())
+    }
+}
+
+impl WorkerScenario for WsWorker {
+    fn run_step(&mut self, target: Value, step: WorkerStep<'_>) -> Result<(), String> {
+        let order: ConnectorOrder =
+            serde_json::from_value(target).map_err(|error| error.to_string())?;
+        let load = match self.load.take() {
+            Some(load) => load,
+            None => self.start(&order, step.plan())?,
+        };
+        step.run_connections(self.load.insert(load))
+    }
+
+    fn close_beyond(&mut self, most: u64) -> Result<u64, String> {
+        let Some(load) = &mut self.load else {
+            return Ok(0);
+        };
+        load.close_beyond(most, || false)
+            .map_err(|gone| gone.to_string())?;
+        Ok(load.open())
+    }
+}
