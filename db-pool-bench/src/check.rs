@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use bench_cli::Exit;
-use bench_report::report::new_run_id;
+use bench_report::run_id::new_run_id;
 use clap::Args;
 use load_engine::Cancel;
 

@@ -1,7 +1,5 @@
 //! The commands of `db-pool-bench`.
 
-use std::process::ExitCode;
-
 use bench_cli::{Exit, workers};
 use clap::{Parser, Subcommand};
 
@@ -56,14 +54,8 @@ pub(crate) enum PoolBenchCommand {
     Worker,
 }
 
-/// Parses the command line and runs the command that it names.
-pub fn run() -> ExitCode {
-    let cli: PoolBenchCli = bench_cli::parse();
-    bench_cli::run("db-pool-bench", || cli.command.run())
-}
-
 impl PoolBenchCommand {
-    fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self {
             Self::Sweep(flags) => sweep::run(&flags),
             Self::Scale(flags) => scale::run(&flags),

@@ -22,7 +22,7 @@ use crate::time_shares::{self, ExtraUsers};
 use crate::worker::DriverOrder;
 use crate::workloads::{Schema, SqlWorkload, WorkloadText};
 use pg_connect::Address;
-use pg_evidence::EvidenceCollector;
+use pg_evidence::{EvidenceCollector, Scope};
 
 /// Stop rule that protects a server that is not a throwaway one, if the user gives no rules.
 const GUARD: StopRule = StopRule::ErrorRatio { above: 0.1 };
@@ -69,7 +69,8 @@ impl<'a> ScenarioContext<'a> {
         workload: Arc<SqlWorkload>,
     ) -> anyhow::Result<Self> {
         let (address, cancel) = (server.address.clone(), bench.cancel.clone());
-        let collector = EvidenceCollector::start(address, schema.name(), cancel)
+        let scope = Scope::Application(schema.name().to_owned());
+        let collector = EvidenceCollector::start(scope, address, schema.name(), cancel)
             .context("cannot start the thread that watches the server")?;
         Ok(Self {
             bench,

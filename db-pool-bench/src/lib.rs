@@ -48,4 +48,12 @@ mod worker;
 mod workload_commands;
 mod workloads;
 
-pub use cli::run;
+use std::process::ExitCode;
+
+use crate::cli::PoolBenchCli;
+
+/// Parses the command line and runs the command that it names.
+pub fn run() -> ExitCode {
+    let cli: PoolBenchCli = bench_cli::parse();
+    bench_cli::run("db-pool-bench", || cli.command.run())
+}

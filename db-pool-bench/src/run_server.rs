@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use bench_cli::ScenarioName;
 use bench_cli::bench::Bench;
 use bench_cli::host_worker::{self, HostWorker};
-use bench_report::report::own_name;
+use bench_report::run_id::own_name;
 use load_engine::{Phase, WallTime};
 use pg_evidence::{Client, settings};
 use serde_json::json;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bench_cli::curve_flags::{CURVES_HELP, CurveLoadFlags};
 use bench_cli::flags::{self, OutputFlags};
 use bench_cli::host_worker::HostWorkerFlags;
+use bench_cli::load::{CURVES_HELP, CurveLoadFlags};
 use bench_cli::workers::WorkerFlags;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bench_cli::curve_values;
 use bench_cli::flags::{self, OutputFlags};
-use bench_cli::load::LoadFlags;
+use bench_cli::load::{self, LoadFlags};
 use bench_cli::workers::WorkerFlags;
 use bench_cli::{Objective, UsageError};
 use bench_report::Pacing;
@@ -89,7 +88,7 @@ pub(crate) struct LimitArgs {
     pub(crate) message_size: u64,
 
     /// Number of connections that send messages, each waiting for its echo unless --rate is given
-    #[arg(long, value_parser = curve_values::held_count, value_name = "N", help_heading = "Load")]
+    #[arg(long, value_parser = load::held_count, value_name = "N", help_heading = "Load")]
     pub(crate) talkers: Option<u64>,
 
     #[command(flatten)]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bench_cli::curve_values;
 use bench_cli::flags;
+use bench_cli::load;
 use clap::{Arg, Args, ValueEnum};
 use load_engine::ThinkTime;
 
@@ -39,7 +39,7 @@ not end the run; it is reported separately.";
 )]
 pub(crate) struct ExhaustFlags {
     /// Users in a closed loop [default: four for each connection]
-    #[arg(long, value_parser = curve_values::held_count, value_name = "N")]
+    #[arg(long, value_parser = load::held_count, value_name = "N")]
     pub(crate) users: Option<u64>,
 
     /// Tasks that hold a connection [default: one for each connection]

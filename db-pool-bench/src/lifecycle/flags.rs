@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bench_cli::curve_values;
 use bench_cli::flags;
+use bench_cli::load;
 use clap::{Arg, Args};
 
 use crate::one_pool::{NO_RATE_TO_FIND, OnePoolFlags, TracedRunFlags};
@@ -43,7 +43,7 @@ the server meanwhile to see its effect on the pool: the run goes on.";
 )]
 pub(crate) struct LifecycleFlags {
     /// Arrivals per second at the end of the ramp
-    #[arg(long, value_parser = curve_values::held_rate, value_name = "PER_S", default_value = "100")]
+    #[arg(long, value_parser = load::held_rate, value_name = "PER_S", default_value = "100")]
     pub(crate) peak_rate: f64,
 
     /// Arrivals of a spike as a multiple of the peak rate

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use bench_cli::Objective;
 use bench_cli::flags::{self, Counts, OutputFlags};
-use bench_cli::load::LoadFlags;
-use bench_cli::{LoadConflicts, Objective};
+use bench_cli::load::{LoadConflicts, LoadFlags};
 use clap::Args;
 use load_engine::ThinkTime;
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bench_report::report::run_id;
+use bench_report::run_id::run_id;
 use bench_report::store::{ReportFile, load};
 use bench_report::{Report, Series, Tool};
 use host_metrics::CommandLine;

@@ -7,7 +7,7 @@ use load_engine::{
 use serde::Serialize;
 
 use super::Bench;
-use crate::follower::EvidenceSource;
+use super::follower::EvidenceSource;
 
 /// Fault of a bench that has no worker processes.
 const NO_WORKERS: &str = "there are no worker processes";

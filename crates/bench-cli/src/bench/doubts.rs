@@ -3,7 +3,9 @@
 //! are noticed.
 
 use bench_report::{Report, Step, Summary, Warning, WarningCode};
-use load_engine::self_check;
+use load_engine::is_thin_percentile;
+
+use super::merged_warnings;
 
 /// Latency figures that a bench's table shows.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +48,7 @@ impl ShownFigures {
             (!warning.spoils.is_empty()).then_some(warning)
         };
         let warnings = warnings.iter().filter(|warning| !is_on_the_way(warning));
-        let mut doubts = self_check::merge(warnings.filter_map(about).collect());
+        let mut doubts = merged_warnings::merge(warnings.filter_map(about).collect());
         doubts.sort_by_key(|warning| warning.code.gravity());
         let lines: Vec<String> = doubts
             .iter()
@@ -75,7 +77,7 @@ impl ShownFigures {
         self.percentiles.contains(&last)
             && (code != WarningCode::TooFewSamples
                 || !self.merged
-                || samples().is_none_or(|count| self_check::is_thin(last, count)))
+                || samples().is_none_or(|count| is_thin_percentile(last, count)))
     }
 }
 
@@ -89,8 +91,8 @@ pub(crate) fn merge_warnings(summary: &Summary, warnings: Vec<Warning>) -> Vec<W
             .is_some_and(|index| summary.is_on_the_way(index))
     };
     let (tried, others): (Vec<_>, Vec<_>) = warnings.into_iter().partition(is_on_the_way);
-    let mut merged = self_check::merge(others);
-    merged.extend(self_check::merge(tried));
+    let mut merged = merged_warnings::merge(others);
+    merged.extend(merged_warnings::merge(tried));
     merged
 }
 
