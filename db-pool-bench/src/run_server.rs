@@ -39,7 +39,7 @@ pub(crate) struct RunServer {
 #[derive(Debug, Clone, Copy)]
 struct HostsRun {
     host: HostWorker,
-    /// Start of the first step.
+    /// Planned start of the first step.
     starts: WallTime,
     /// Instant at which the last step is over on every host.
     over: WallTime,

@@ -35,7 +35,7 @@ pub(crate) enum RedisBenchCommand {
     /// Compare ways to connect by plain SET or GET throughput
     #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
     Pool(Box<PoolFlags>),
-    /// Make a share of the load, as the process that started this one orders on stdin
+    /// Make a share of the load; the parent process sends the orders on stdin
     #[command(hide = true)]
     Worker,
 }

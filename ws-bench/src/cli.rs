@@ -36,7 +36,7 @@ pub(crate) enum WsCommand {
     Limit(Box<LimitArgs>),
     /// Run an echo server until Ctrl-C
     Serve(ServeArgs),
-    /// Hold a share of the connections, as the process that started this one orders on stdin
+    /// Hold a share of the connections; the parent process sends the orders on stdin
     #[command(hide = true)]
     Worker,
 }
