@@ -15,11 +15,11 @@ use load_engine::{StepPlan, StopRule};
 use testbed::{Faults, Proxy};
 
 use crate::conditions::Conditions;
+use crate::driver_order::DriverOrder;
 use crate::drivers::{Deadpool, Direct, Driver, DriverSetup, Sqlx, Wire};
 use crate::server::ServerUnderTest;
 use crate::target::TargetFlags;
 use crate::time_shares::{self, ExtraUsers};
-use crate::worker::DriverOrder;
 use crate::workloads::{Schema, SqlWorkload, WorkloadText};
 use pg_connect::Address;
 use pg_evidence::{EvidenceCollector, Scope};

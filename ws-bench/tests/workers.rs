@@ -152,7 +152,7 @@ fn a_descriptor_that_the_system_refuses_one_worker_is_told_with_its_name() {
 #[test]
 fn a_killed_worker_is_named_and_the_run_has_failed() {
     let place = TestDirectory::new();
-    // Without a URL: workers find the throwaway server of their parent.
+    // Without a URL, the workers must use the throwaway server of their parent.
     let args = ["--duration", "3s", "--max", "400", "--workers", "2"];
     let mut running = RunningProgram::start(&mut limit_of(&place, &args));
     running.wait_for("phase: measure");

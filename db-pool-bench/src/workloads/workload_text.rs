@@ -5,7 +5,8 @@ use pgbench_script::{ParameterType, ScriptError, ScriptSource, ScriptValue};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Type;
 
-use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft};
+use super::script_entry::ScriptEntry;
+use super::workload::{SqlWorkload, WorkloadDraft};
 use crate::protocol::Protocol;
 
 /// Scripts and settings of a workload, with the types of its parameters.
@@ -39,14 +40,6 @@ enum ConstantText {
     Boolean(bool),
     Integer(i64),
     DoubleBits(u64),
-}
-
-/// Scripts and variables that a workload was compiled from.
-#[derive(Debug, Clone)]
-pub(super) struct CompiledFrom {
-    pub(super) entries: Vec<ScriptEntry>,
-    pub(super) constants: Vec<(String, ScriptValue)>,
-    pub(super) seed: u64,
 }
 
 impl WorkloadText {
