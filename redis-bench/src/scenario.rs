@@ -96,6 +96,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         }
         self.flags.load.check(self.defaults)?;
         self.check_workers()?;
+        self.check_users()?;
         self.check_share()
     }
 

@@ -150,6 +150,20 @@ fn wrong_usage_is_told_with_code_2() {
             &["cache", "--rate", "10", "--spawn-rate", "2"],
             "leave one of the two out",
         ),
+        (
+            &[
+                "pool",
+                "--client",
+                "pooled",
+                "--pool-size",
+                "8",
+                "--users",
+                "4",
+                "--workers",
+                "8",
+            ],
+            "8 workers cannot share 4 users",
+        ),
         (&["pool", "--workload", "zadd"], "get"),
         (&["cash"], "cache"),
     ] {
