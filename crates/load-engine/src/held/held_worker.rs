@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::connection_attempt::attempt;
 use super::connection_factory::{ConnectionFactory, ConnectionId};
 use super::connection_handle::{CompletionToken, ConnectionCommand, ConnectionHandle};
 use super::connection_task::{ConnectionTask, record_lost};
 use super::held_step::HeldStep;
-use super::talk_schedule::{TalkSchedule, TalkerQueue, talker_arrivals};
+use super::talk_schedule::{TalkSchedule, TalkerQueue, deliver, talker_arrivals};
 use crate::load::pacer::Pacer;
 use crate::plan::load_plan::LoadPlan;
 use crate::plan::step_plan::WaitStrategy;
@@ -24,8 +25,6 @@ use crate::plan::think_time::Pauses;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::{Arrival, InFlightRequest};
-use crate::record::operation_table::OperationId;
-use crate::record::outcome::Outcome;
 
 /// Largest number of attempts to connect at a time, over all workers. It is below the usual length
 /// of servers' accept queues (`somaxconn`), so that the test does not measure that queue.
@@ -172,7 +171,7 @@ impl<F: ConnectionFactory> HeldWorker<F> {
                     due_ns = (due_ns + gap_ns).max(monotonic_ns().saturating_sub(CATCH_UP_NS));
                     let id = ConnectionId(self.opened * self.worker.count + self.worker.index);
                     self.opened += 1;
-                    attempts.spawn(attempt(id, Arc::clone(&self.state), Arc::clone(step)));
+                    attempts.spawn(attempt(id, Arc::clone(&self.state.factory), Arc::clone(step)));
                 }
             }
         }
@@ -384,44 +383,6 @@ fn talk(
         schedule: Box::new(schedule),
         token: token.clone(),
     }
-}
-
-async fn attempt<F: ConnectionFactory>(
-    id: ConnectionId,
-    state: Arc<HeldState<F>>,
-    step: Arc<HeldStep>,
-) -> Option<F::Connection> {
-    let mut request = InFlightRequest::for_user(&step.connects, monotonic_ns());
-    let connected = state.factory.connect(id, &mut request.timestamps).await;
-    let operation = OperationId::FIRST;
-    match connected {
-        Ok(connection) => {
-            request.finish(&Outcome::success(operation), &[]);
-            Some(connection)
-        }
-        Err(failure) => {
-            request.finish(&Outcome::failed(operation, failure), &[]);
-            None
-        }
-    }
-}
-
-/// Sends an arrival to the connection at position `turn`, or to the next open one. If none is open,
-/// the arrival is recorded as censored.
-fn deliver(
-    step: &HeldStep,
-    queues: &mut Vec<mpsc::UnboundedSender<Arrival>>,
-    turn: usize,
-    arrival: Arrival,
-) {
-    while !queues.is_empty() {
-        let index = turn % queues.len();
-        if queues[index].send(arrival).is_ok() {
-            return;
-        }
-        queues.swap_remove(index);
-    }
-    drop(InFlightRequest::never_started(&step.messages, arrival));
 }
 
 /// Picks `wanted` of `connections`, at even distances.
