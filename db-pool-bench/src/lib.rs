@@ -22,6 +22,7 @@ mod control;
 #[cfg(test)]
 mod counting;
 mod defaults;
+mod driver_order;
 mod drivers;
 mod exhaust;
 mod failure;

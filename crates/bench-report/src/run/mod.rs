@@ -1,4 +1,4 @@
-//! What a report says of the whole run.
+//! Parts of a report about the whole run.
 
 pub(crate) mod environment;
 pub(crate) mod found_rate;

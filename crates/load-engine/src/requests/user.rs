@@ -15,7 +15,7 @@ use crate::plan::user_schedule::Presence;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 
-/// User of a closed loop, one of those that make its load.
+/// One user of a closed loop.
 pub(super) struct LoadUser<T> {
     pub(super) target: Arc<T>,
     pub(super) id: UserId,

@@ -2,9 +2,10 @@
 //! the report shows it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
+#[path = "../known/mod.rs"]
 mod known;
+mod loopback;
 
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
@@ -14,12 +15,9 @@ use std::time::Duration;
 use bench_report::{Load, Series, StepEnd, StepSegment};
 use known::{Known, KnownFactory, closed, hit, open};
 use load_engine::{
-    AppliedChange, Cancel, ChangeError, Failure, LoadControl, LoadCurve, Observer, OperationId,
-    OperationTable, Outcome, RuntimeKind, Session, SessionOpening, StepPlan, StepResult, Target,
-    TargetFactory, ThinkTime, Tick, Timestamps, UserId, WorkerShare, run_requests,
+    AppliedChange, Cancel, ChangeError, LoadControl, LoadCurve, Observer, RuntimeKind,
+    SessionOpening, StepPlan, StepResult, TargetFactory, ThinkTime, Tick, run_requests,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -69,8 +67,8 @@ fn seconds_until(result: &StepResult, applied: AppliedChange) -> f64 {
     (applied.at_ns - result.step.window.measure_start_ns) as f64 / 1e9
 }
 
-/// Asserts that the series of the intended rate has the mean of each interval: of the first rate before
-/// the change, of the second one after it.
+/// Verifies the series of the intended rate: in each interval it must be the mean of the first rate
+/// before the change and the second rate after it, weighted by time.
 fn assert_intended(result: &StepResult, applied: AppliedChange, rates: [f64; 2]) {
     let window = result.step.window;
     let intended = series(result, "load.intended_rate_per_s");
@@ -348,6 +346,30 @@ fn the_warm_up_is_not_changed_and_a_step_that_is_over_says_so() {
     assert_eq!(control.change(5.0), Err(ChangeError::StepOver));
 }
 
+#[test]
+fn a_change_that_was_to_come_after_the_end_has_changed_nothing() {
+    let plan = open(200.0, 8, MS(60_000)).taking_changes();
+    let (sender, received) = mpsc::channel::<LoadControl>();
+    let cancel = Cancel::new();
+    let signal = cancel.clone();
+    let changing = std::thread::spawn(move || {
+        let applied = received.recv().unwrap().change(900.0);
+        signal.cancel();
+        applied.unwrap()
+    });
+    let observer = &mut HandsOver(sender);
+    let result = run_requests(&plan, &known(Known::default()), &cancel, observer).unwrap();
+    let (step, applied) = (&result.step, changing.join().unwrap());
+    assert_eq!(step.end, StepEnd::Interrupted);
+    // A tick is up to a second away, and a signal a few hundredths.
+    let is_changed = applied.at_ns < step.window.measure_end_ns;
+    assert_eq!(step.curve.is_some(), is_changed);
+    assert_eq!(step.segments.len(), if is_changed { 2 } else { 0 });
+    if !is_changed {
+        assert_eq!(step.load, plan.load.reported(0));
+    }
+}
+
 /// Observer that requests a change on the controller's own thread.
 #[derive(Default)]
 struct AsksItself {
@@ -383,112 +405,5 @@ fn an_observer_that_asks_on_the_controllers_thread_does_not_wait_for_itself() {
         answers
             .iter()
             .all(|answer| *answer == Err(ChangeError::OwnThread))
-    );
-}
-
-/// Server on the loopback address that sends back each byte, and counts connections and bytes.
-#[derive(Debug, Default)]
-struct Echo {
-    connections: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Echo {
-    /// Starts the server, which runs until the process ends, and returns its address.
-    fn serve(self: Arc<Self>) -> io::Result<std::net::SocketAddr> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = { runtime }.enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).unwrap();
-                while let Ok((connection, _)) = listener.accept().await {
-                    self.connections.fetch_add(1, Ordering::Relaxed);
-                    let echo = Arc::clone(&self);
-                    tokio::spawn(async move { echo.answer(connection).await });
-                }
-            });
-        });
-        Ok(address)
-    }
-
-    async fn answer(&self, mut connection: TcpStream) {
-        while let Ok(byte) = connection.read_u8().await {
-            self.bytes.fetch_add(1, Ordering::Relaxed);
-            if connection.write_u8(byte).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-struct EchoClient(std::net::SocketAddr);
-
-struct EchoSession(TcpStream);
-
-impl TargetFactory for EchoClient {
-    type Target = Self;
-
-    fn operations(&self) -> OperationTable {
-        OperationTable::from(&["echo"])
-    }
-
-    async fn build(&self, _: WorkerShare) -> Result<Self, Failure> {
-        Ok(Self(self.0))
-    }
-}
-
-impl Target for EchoClient {
-    type Session = EchoSession;
-
-    async fn open(&self, _: UserId) -> Result<EchoSession, Failure> {
-        let connected = TcpStream::connect(self.0).await;
-        connected
-            .map(EchoSession)
-            .map_err(|error| Failure::new("connect", &error.to_string()))
-    }
-}
-
-impl Session for EchoSession {
-    async fn request(&mut self, _: &mut Timestamps) -> Outcome {
-        let asked = async {
-            self.0.write_u8(1).await?;
-            self.0.read_u8().await
-        };
-        match asked.await {
-            Ok(_) => Outcome::success(OperationId::FIRST),
-            Err(error) => {
-                Outcome::failed(OperationId::FIRST, Failure::new("io", &error.to_string()))
-            }
-        }
-    }
-}
-
-#[test]
-fn a_server_on_the_loopback_address_sees_the_changed_load() {
-    let server = Arc::new(Echo::default());
-    let address = Arc::clone(&server).serve().unwrap();
-    let mut plan = closed(2, MS(2_500)).taking_changes();
-    plan.load = load_engine::LoadPlan::Closed {
-        users: 2,
-        think_time: ThinkTime::Constant(MS(10)),
-    };
-    let seen = Arc::clone(&server);
-    let (result, _) = run_and_change(&plan, &Arc::new(EchoClient(address)), move |control| {
-        let applied = control.change("stairs:5,3/300ms".parse::<LoadCurve>().unwrap());
-        wait_for(&seen.connections, 5);
-        applied.unwrap()
-    });
-    assert_eq!(result.step.end, StepEnd::Completed);
-    assert_eq!(server.connections.load(Ordering::Relaxed), 5);
-    let echo = &result.step.operations["echo"];
-    assert_eq!((echo.failures(), echo.censored), (0, 0));
-    assert_eq!(echo.attempted, server.bytes.load(Ordering::Relaxed));
-    assert_eq!(names(&result), ["planned", "change_1"]);
-    assert_eq!(
-        result.step.curve.as_ref().unwrap().changes[0].curve,
-        "stairs:5,3/300ms"
     );
 }
