@@ -15,7 +15,7 @@ impl Default for FailureSamples {
 
 impl FailureSamples {
     /// Keeps the failure that `sample` creates, if it is the first of its kind or fewer than
-    /// [`KEPT`] are kept.
+    /// [`FailureSample::KEPT`] are kept.
     pub(crate) fn offer(&mut self, is_first: bool, sample: impl FnOnce() -> FailureSample) {
         if is_first || self.0.len() < FailureSample::KEPT {
             self.0.push(sample());
