@@ -72,7 +72,20 @@ impl PoolBenchCommand {
             Self::Observe(flags) => observe::run(&flags),
             Self::Workload(flags) => workload_commands::run(&flags),
             Self::Check(flags) => check::run(&flags),
-            Self::Worker => workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(PoolWorker(cli))),
+            Self::Worker => workers::serve(env!("CARGO_PKG_VERSION"), |cli: PoolBenchCli| {
+                cli.command.worker()
+            }),
+        }
+    }
+}
+
+impl PoolBenchCommand {
+    /// Returns a worker that makes a share of this command's load.
+    fn worker(self) -> Result<PoolWorker, String> {
+        match self {
+            Self::Sweep(flags) => Ok(PoolWorker(flags.target)),
+            Self::Scale(flags) => Ok(PoolWorker(flags.pool.target)),
+            _ => Err("this command makes its load without workers".to_owned()),
         }
     }
 }

@@ -8,7 +8,6 @@ use pg_connect::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cli::{PoolBenchCli, PoolBenchCommand};
 use crate::drivers::{Deadpool, Direct, Driver, DriverSetup, Sqlx, Wire};
 use crate::target::TargetFlags;
 use crate::workloads::WorkloadText;
@@ -37,20 +36,15 @@ pub(crate) struct DriverOrder {
     pub(crate) seed: u64,
 }
 
-/// Scenario of the parent, of which this process makes a share.
-pub(crate) struct PoolWorker(pub(crate) PoolBenchCli);
+/// Worker process, with the flags of its parent about the server and the pools.
+pub(crate) struct PoolWorker(pub(crate) TargetFlags);
 
 impl WorkerScenario for PoolWorker {
     fn run_step(&mut self, target: Value, step: WorkerStep<'_>) -> Result<(), String> {
-        let flags = match &self.0.command {
-            PoolBenchCommand::Sweep(flags) => &flags.target,
-            PoolBenchCommand::Scale(flags) => &flags.pool.target,
-            _ => return Err("this command makes its load without workers".to_owned()),
-        };
         let order: DriverOrder =
             serde_json::from_value(target).map_err(|error| error.to_string())?;
         let driver = order.driver;
-        let setup = order.setup(flags)?;
+        let setup = order.setup(&self.0)?;
         match driver {
             Driver::Wire => step.run_requests(&Arc::new(Wire(setup))),
             Driver::Direct => step.run_requests(&Arc::new(Direct(setup))),

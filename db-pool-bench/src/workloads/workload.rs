@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use load_engine::{Failure, OperationId, OperationTable};
 
-use super::workload_text::CompiledFrom;
+use super::script_entry::{CompiledFrom, ScriptEntry};
 use crate::connect::{InferredParameter, ParameterDescriber};
 use crate::failure::from_wire;
 use crate::protocol::Protocol;
@@ -23,19 +23,6 @@ const MOST_PARTS: usize = 32;
 const OTHER_PARTS: &str = "other statements";
 /// Longest name of a statement in reports, in characters.
 const LONGEST_NAME: usize = 48;
-
-/// Text of one script of a mix.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ScriptEntry {
-    /// Source text of the script.
-    pub(crate) source: ScriptSource,
-    /// Prefix for the names of its statements.
-    pub(crate) label: String,
-    /// Name of the operation that executions of the script count for; several scripts may share one.
-    pub(crate) operation: String,
-    /// Weight of the script, relative to the other scripts.
-    pub(crate) weight: u32,
-}
 
 /// Workload that all users of a step execute.
 #[derive(Debug)]

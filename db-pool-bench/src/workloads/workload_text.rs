@@ -5,7 +5,8 @@ use pgbench_script::{ParameterType, ScriptError, ScriptSource, ScriptValue};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Type;
 
-use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft};
+use super::script_entry::ScriptEntry;
+use super::workload::{SqlWorkload, WorkloadDraft};
 use crate::protocol::Protocol;
 
 /// Text of a workload, and the types of its parameters.
@@ -39,14 +40,6 @@ enum ConstantText {
     Boolean(bool),
     Integer(i64),
     DoubleBits(u64),
-}
-
-/// Scripts and variables that a workload was compiled from.
-#[derive(Debug, Clone)]
-pub(super) struct CompiledFrom {
-    pub(super) entries: Vec<ScriptEntry>,
-    pub(super) constants: Vec<(String, ScriptValue)>,
-    pub(super) seed: u64,
 }
 
 impl WorkloadText {
@@ -142,6 +135,7 @@ impl ConstantText {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workloads::workload::Prepared;
 
     #[test]
     fn a_workload_compiled_from_its_text_is_the_same_to_the_last_statement() {
@@ -173,7 +167,7 @@ mod tests {
         let compiled = got.compile().unwrap();
         assert_eq!(format!("{compiled:?}"), format!("{workload:?}"));
         let statements = compiled.statements().iter();
-        let kinds: Vec<ParameterType> = statements.flat_map(|one| one.kinds()).collect();
+        let kinds: Vec<ParameterType> = statements.flat_map(Prepared::kinds).collect();
         assert_eq!(kinds, [int, int, float]);
     }
 }

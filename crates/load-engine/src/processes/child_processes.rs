@@ -328,7 +328,7 @@ impl LoadSource for ChildProcesses<'_> {
         // Who does not answer would be waited for without end.
         self.ask(&Order::Ping);
         let mut workers = self.processes.workers.iter();
-        workers.all(|worker| worker.lost.is_some() || worker.step.verified)
+        workers.all(|worker| worker.lost.is_some() || worker.step.open_when_verified.is_some())
     }
 
     fn halt(&mut self) {

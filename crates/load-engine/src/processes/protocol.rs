@@ -99,7 +99,7 @@ pub(super) enum Answer {
     /// No request is in flight.
     Finished,
     /// The connections are verified; `open` of them are open.
-    Verified { open: Option<f64> },
+    Verified { open: f64 },
     /// Connections were closed and `open` are left, unless the worker can hold none any more.
     Closed { open: Result<u64, String> },
     /// All measurements of the worker, its longest stall, and the first error of its load.
