@@ -165,7 +165,10 @@ mod tests {
         let got: WorkloadText = serde_json::from_str(&sent).unwrap();
         assert_eq!(got, text);
         let compiled = got.compile().unwrap();
-        assert_eq!(format!("{compiled:?}"), format!("{workload:?}"));
+        assert_eq!(WorkloadText::new(&compiled), text);
+        let programs = |one: &SqlWorkload| format!("{:?} {:?}", one.scripts, one.statements);
+        assert_eq!(programs(&compiled), programs(&workload));
+        assert_eq!(compiled.parts(), workload.parts());
         let statements = compiled.statements().iter();
         let kinds: Vec<ParameterType> = statements.flat_map(Prepared::kinds).collect();
         assert_eq!(kinds, [int, int, float]);
