@@ -149,7 +149,7 @@ impl KneeChoice {
                 value(self.chosen)
             )
         } else {
-            found.reason.to_string()
+            found.reason.clone()
         };
         if let Some(edge) = edge {
             let _ = write!(into.reason, "; {edge}");

@@ -1,7 +1,5 @@
 //! Commands of `sysmon`.
 
-use std::process::ExitCode;
-
 use clap::{Parser, Subcommand};
 
 #[cfg(feature = "export")]
@@ -27,19 +25,19 @@ pub(crate) enum SysmonCommand {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = record::flags::EXAMPLES)]
     Record(Box<RecordFlags>),
-    /// Watch the same on the terminal, live
+    /// Show the machine's figures live on the terminal
     #[cfg(feature = "watch")]
     #[command(after_help = watch::cli::EXAMPLES)]
     #[command(mut_arg("interval", |arg| arg.help("Time between samples, 200ms or more")))]
     Watch(WatchFlags),
-    /// Serve the same to Prometheus, over HTTP
+    /// Serve the machine's figures to Prometheus over HTTP
     #[cfg(feature = "export")]
     #[command(after_help = export::flags::EXAMPLES)]
     Export(ExportFlags),
     /// Show a recording as a table, CSV or JSON, or two side by side
     #[command(after_help = show::EXAMPLES)]
     Show(ShowFlags),
-    /// Put a named mark into a recording under way
+    /// Add a named mark to a recording in progress
     #[command(after_help = mark::EXAMPLES)]
     Mark(MarkFlags),
 }
@@ -51,26 +49,6 @@ Examples:
   sysmon show reports/nightly            what was recorded
   sysmon show before after               two recordings side by side
   sysmon help record                     all about one command";
-
-/// Runs the command that the command line names, and returns the exit code.
-pub fn run() -> ExitCode {
-    let cli = bench_cli::parse::<SysmonCli>();
-    let mut own_code = None;
-    let code = bench_cli::run("sysmon", || match cli.action {
-        SysmonCommand::Record(flags) => {
-            let recorded = record::record(&flags);
-            own_code = record::own_failure(&recorded, &flags);
-            recorded
-        }
-        #[cfg(feature = "watch")]
-        SysmonCommand::Watch(flags) => watch::watch(&flags),
-        SysmonCommand::Show(flags) => show::show(&flags),
-        SysmonCommand::Mark(flags) => mark::mark(&flags),
-        #[cfg(feature = "export")]
-        SysmonCommand::Export(flags) => export::export(&flags),
-    });
-    own_code.map_or(code, ExitCode::from)
-}
 
 #[cfg(test)]
 mod tests {

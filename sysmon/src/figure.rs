@@ -10,10 +10,16 @@ pub(crate) type Label = (&'static str, String);
 /// All labels of a figure. The figures of one device at one tick share them.
 pub(crate) type Labels = Arc<[Label]>;
 
+/// Returns the value; `None` if it exceeds `most` by more than its error, which is impossible.
+pub(crate) fn at_most(reading: FigureValue, most: Option<f64>) -> Option<FigureValue> {
+    let possible = most.is_none_or(|most| reading.value <= most + reading.error);
+    possible.then_some(reading)
+}
+
 /// Figure that was read or derived. Figures that could not be are left out.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Figure {
-    /// Name of its series.
+    /// Name of the series.
     pub name: &'static str,
     /// Labels; the first one has the number or name of the device. Empty for a figure of the whole
     /// host.
@@ -27,7 +33,8 @@ pub(crate) struct Figure {
 pub(crate) struct Figures(Vec<Figure>);
 
 impl Figures {
-    /// Adds a figure of the whole host (without labels), a core, a device or an interface, unless it is absent or not finite.
+    /// Adds a figure of the whole host (without labels), of a core, a device or an interface, unless it
+    /// is absent or not finite.
     pub(crate) fn put_labelled(
         &mut self,
         name: &'static str,

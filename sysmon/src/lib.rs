@@ -15,7 +15,7 @@
     )
 )]
 
-pub mod cli;
+mod cli;
 mod command;
 mod derive;
 #[cfg(feature = "export")]
@@ -51,3 +51,27 @@ mod tick_schedule;
 mod wall_clock;
 #[cfg(feature = "watch")]
 mod watch;
+
+use std::process::ExitCode;
+
+use crate::cli::{SysmonCli, SysmonCommand};
+
+/// Runs the command that the command line names, and returns the exit code.
+pub fn run() -> ExitCode {
+    let cli = bench_cli::parse::<SysmonCli>();
+    let mut own_code = None;
+    let code = bench_cli::run("sysmon", || match cli.action {
+        SysmonCommand::Record(flags) => {
+            let recorded = record::record(&flags);
+            own_code = record::own_failure(&recorded, &flags);
+            recorded
+        }
+        #[cfg(feature = "watch")]
+        SysmonCommand::Watch(flags) => watch::watch(&flags),
+        SysmonCommand::Show(flags) => show::show(&flags),
+        SysmonCommand::Mark(flags) => mark::mark(&flags),
+        #[cfg(feature = "export")]
+        SysmonCommand::Export(flags) => export::export(&flags),
+    });
+    own_code.map_or(code, ExitCode::from)
+}

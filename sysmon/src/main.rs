@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sysmon::cli::run()
+    sysmon::run()
 }

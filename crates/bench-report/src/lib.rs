@@ -9,27 +9,23 @@
 
 pub mod clock;
 pub mod histogram;
-pub mod json;
-mod load;
+mod json;
 mod load_share;
 pub mod manifest;
-mod place;
 pub mod redaction;
-pub mod report;
 mod run;
+pub mod run_id;
 mod steps;
 pub mod store;
-mod store_error;
 
 pub use histogram::Histogram;
 pub use load_share::{ARRIVALS_NOT_MADE, share_of};
-pub use place::{ReportPlace, Unsaved};
-pub(crate) use report::SCHEMA;
-pub use report::{Report, Status, Tool};
+pub(crate) use run::report::SCHEMA;
 pub use run::{
     environment::{Cgroup, Environment},
     found_rate::{FoundRate, RateSearchEnd, RateVerdict, TriedRate},
     mark::Mark,
+    report::{Report, Status, Tool},
     series::Series,
     summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary},
     warning::{Warning, WarningCode},

@@ -37,14 +37,6 @@ pub struct FigureValue {
     pub over: Option<Period>,
 }
 
-impl FigureValue {
-    /// Returns the value; `None` if it exceeds `most` by more than its error, which is impossible.
-    pub fn at_most(self, most: Option<f64>) -> Option<Self> {
-        let possible = most.is_none_or(|most| self.value <= most + self.error);
-        possible.then_some(self)
-    }
-}
-
 impl From<f64> for FigureValue {
     fn from(value: f64) -> Self {
         Self {
@@ -89,7 +81,7 @@ pub struct RateWindow {
 
 impl RateWindow {
     /// Returns the length, in nanoseconds.
-    pub fn ns(&self) -> u64 {
+    fn ns(&self) -> u64 {
         self.period.ns()
     }
 

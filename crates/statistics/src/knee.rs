@@ -39,8 +39,8 @@ mod tests;
 
 use blocks::Blocks;
 pub use options::KneeOptions;
-pub(crate) use reason::Values;
-pub use reason::{Edge, Reason};
+pub use reason::Edge;
+use reason::{Reason, Values};
 
 use crate::student;
 
@@ -58,7 +58,7 @@ pub struct KneeSetting<'a> {
 }
 
 /// Result of the search. All indices refer to the given settings, and `low ≤ chosen ≤ high`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Knee {
     /// Index of the admissible setting with the highest throughput.
     pub best: usize,
@@ -68,8 +68,8 @@ pub struct Knee {
     pub low: usize,
     /// Index of the largest setting that may be the knee.
     pub high: usize,
-    /// Reason for the choice, with the figures; its `Display` is a sentence.
-    pub reason: Reason,
+    /// Reason for the choice, with the figures, as a clause.
+    pub reason: String,
     /// End of the sweep at which the chosen setting is, so that the knee is not bracketed; `None`
     /// if it is at none.
     pub edge: Option<Edge>,
@@ -155,7 +155,7 @@ pub fn find(settings: &[KneeSetting], options: KneeOptions) -> Result<Knee, Knee
         chosen,
         low,
         high,
-        reason,
+        reason: reason.to_string(),
         edge: edge(settings, chosen),
     })
 }

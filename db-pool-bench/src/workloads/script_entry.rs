@@ -1,4 +1,4 @@
-//! Scripts of a mix, as text.
+//! Scripts of a workload, before they are compiled.
 
 use pgbench_script::{ScriptSource, ScriptValue};
 

@@ -6,7 +6,7 @@ use host_metrics::rate_window::{Baseline, FigureValue, RateWindow};
 use host_metrics::source::cgroup::{CgroupCpu, CgroupIo, CgroupSample, MemoryEvents, Throttling};
 
 use super::pressure_baselines::PressureBaselines;
-use crate::figure::Figures;
+use crate::figure::{Figures, at_most};
 use crate::metric::{cgroup as metric, pressure, put_gauges, put_rates};
 
 /// Last readings of each control group, by the group's name.
@@ -88,7 +88,7 @@ impl CgroupBaselines {
             // The kernel adds the time of running tasks at every tick of each core.
             let quantum_ns = tick_ns * cores.unwrap_or(1.0) as u64;
             let used = w.mean(Some(old.used_ns), Some(new.used_ns), quantum_ns);
-            let used = used.and_then(|used| used.at_most(cores));
+            let used = used.and_then(|used| at_most(used, cores));
             out.put_labelled(metric::CPU_CORES.name(), &labels, used);
             // A group may exceed its quota briefly, and is throttled for it in the next period.
             let of_limit = |used: FigureValue, limit: f64| FigureValue {

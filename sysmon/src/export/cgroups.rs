@@ -25,7 +25,10 @@ pub(crate) fn families(groups: &[CgroupSample], out: &mut Families) {
         if let Some(io) = &group.io {
             out.table(cgroup::IO, &io.value, labels);
         }
-        for (stall, (_, table)) in group.pressure.all().into_iter().zip(pressure::CGROUP) {
+        for (stall, (_, table)) in pressure::resources(&group.pressure)
+            .into_iter()
+            .zip(pressure::CGROUP)
+        {
             if let Some(stall) = stall {
                 out.table(table, &stall.value, labels);
             }

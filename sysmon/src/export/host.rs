@@ -40,7 +40,10 @@ pub(crate) fn families(sample: &HostSample, monotonic: &mut MonotonicTimes, out:
     }
     tcp(sample, out);
     sensors(&sample.sensors, out);
-    for (stall, (_, table)) in sample.pressure.all().into_iter().zip(pressure::MACHINE) {
+    for (stall, (_, table)) in pressure::resources(&sample.pressure)
+        .into_iter()
+        .zip(pressure::MACHINE)
+    {
         if let Some(stall) = stall {
             out.table(table, &stall.value, &[]);
         }

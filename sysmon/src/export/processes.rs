@@ -69,11 +69,7 @@ impl ProcessExporter {
             if !is_shown && target.is_none() {
                 continue;
             }
-            let detail = if fields.need_detail() {
-                details.detail(sample.id, fields)
-            } else {
-                ProcessDetail::default()
-            };
+            let detail = details.detail(sample.id, fields);
             if let Some(target) = target {
                 self.trees.add(target, sample, &detail);
             }

@@ -6,6 +6,7 @@ use host_metrics::rate_window::{FigureValue, Period, RateWindow, tick_window_ns}
 use host_metrics::source::process::{ProcessId, ProcessSample};
 
 use super::selection::StartTracker;
+use crate::figure::at_most;
 
 /// CPU time that each live process has used since it was first seen. Only a few numbers are kept
 /// per process.
@@ -73,7 +74,7 @@ impl CpuTracker {
             },
             slack_ns: tracked.slack_ns + sample.span.slack_ns(),
         };
-        if window.ns() < self.least_window_ns {
+        if window.period.ns() < self.least_window_ns {
             return (tracked.used_ns, None);
         }
         let used_ns = sample.cpu_ns.checked_sub(tracked.cpu_ns);
@@ -82,7 +83,7 @@ impl CpuTracker {
         let running = sample.threads.unwrap_or(1);
         let running = self.cores.map_or(running, |most| running.min(most as u64));
         let cores = window.mean(Some(0), used_ns, (2 + running) * self.tick_ns);
-        let cores = cores.and_then(|used| used.at_most(self.cores));
+        let cores = cores.and_then(|used| at_most(used, self.cores));
         if cores.is_some() {
             tracked.used_ns += used_ns.unwrap_or(0);
         }

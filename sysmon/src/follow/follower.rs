@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use host_metrics::rate_window::{FigureValue, tick_window_ns};
-use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, ProcessSample};
+use host_metrics::source::process::{ProcessFields, ProcessId, ProcessSample};
 
 use super::cpu_tracker::CpuTracker;
 use super::followed_process::FollowedProcess;
@@ -179,11 +179,7 @@ impl<H: ProcessRecorder> Follower<H> {
         lookup: &mut dyn ProcessLookup,
     ) {
         let fields = self.options.fields;
-        let detail = if fields.need_detail() {
-            lookup.detail(sample.id, fields)
-        } else {
-            ProcessDetail::default()
-        };
+        let detail = lookup.detail(sample.id, fields);
         if let Some(target) = target {
             self.trees.add(target, sample, &detail);
         }

@@ -16,7 +16,7 @@ use host_metrics::source::process::{ProcessDetail, ProcessFields, ProcessId, Pro
 
 use super::selection::StartTracker;
 use super::tree_totals::TreeTotals;
-use crate::figure::Figures;
+use crate::figure::{Figures, at_most};
 use crate::metric::{process as metric, put_gauges};
 
 /// CPU time of a tree, and its members in the last sample.
@@ -140,7 +140,7 @@ impl ProcessTree {
                 },
                 slack_ns: slack_ns + self.slack_ns,
             };
-            if window.ns() < self.least_window_ns {
+            if window.period.ns() < self.least_window_ns {
                 return;
             }
             let used_ns = used_between(
@@ -151,7 +151,7 @@ impl ProcessTree {
             );
             let quantum_ns = 2 * tick_ns * rounded_counters(&self.last, &sum.now);
             let used = window.mean(Some(0), used_ns, quantum_ns);
-            let used = used.and_then(|used| used.at_most(self.cores));
+            let used = used.and_then(|used| at_most(used, self.cores));
             if used.is_some() {
                 self.used_ns += used_ns.unwrap_or(0);
             }

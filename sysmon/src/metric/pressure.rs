@@ -1,5 +1,9 @@
 //! Metrics of pressure (PSI): time in which tasks waited for a resource.
 
+#[cfg(feature = "export")]
+use host_metrics::source::Timed;
+#[cfg(feature = "export")]
+use host_metrics::source::pressure::PressureSample;
 use host_metrics::source::pressure::PressureStall;
 
 use super::definition::{Metric, metrics};
@@ -97,6 +101,12 @@ metrics! {
 
 /// Tables of the pressure metrics of a machine or group, by resource.
 pub(crate) type PressureTables = [(&'static str, &'static [&'static Metric<PressureStall>]); 3];
+
+/// Returns the resources of a sample in the order of the tables: CPU, memory, I/O.
+#[cfg(feature = "export")]
+pub(crate) fn resources(sample: &PressureSample) -> [Option<&Timed<PressureStall>>; 3] {
+    [&sample.cpu, &sample.memory, &sample.io].map(Option::as_ref)
+}
 
 /// Pressure on the machine.
 pub(crate) static MACHINE: PressureTables = [("cpu", CPU), ("memory", MEMORY), ("io", IO)];

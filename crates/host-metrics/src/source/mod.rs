@@ -88,14 +88,19 @@ impl HostSource {
         self.0.sample(gaps)
     }
 
-    /// Reads more of a process that was in the last sample; on Linux only.
+    /// Reads the figures of a process that `fields` name beyond those of the sample. The process
+    /// must be in the last sample. Reads nothing on systems other than Linux.
     pub fn detail(
         &mut self,
         id: ProcessId,
         fields: ProcessFields,
         gaps: &mut Gaps,
     ) -> ProcessDetail {
-        self.0.detail(id, fields, gaps)
+        if fields.need_detail() {
+            self.0.detail(id, fields, gaps)
+        } else {
+            ProcessDetail::default()
+        }
     }
 
     /// Also reads the control groups of these processes, from the next time on at which memberships

@@ -104,13 +104,11 @@ impl PortableSource {
     pub(super) fn detail(
         &mut self,
         _id: ProcessId,
-        fields: ProcessFields,
+        _fields: ProcessFields,
         gaps: &mut Gaps,
     ) -> ProcessDetail {
-        if fields.need_detail() {
-            let why = SourceError::Unserved("only Linux has it".to_owned());
-            gaps.note("details of processes", &why);
-        }
+        let why = SourceError::Unserved("only Linux has it".to_owned());
+        gaps.note("details of processes", &why);
         ProcessDetail::default()
     }
 

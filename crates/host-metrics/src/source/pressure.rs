@@ -22,14 +22,6 @@ pub struct PressureSample {
     pub io: Option<Timed<PressureStall>>,
 }
 
-impl PressureSample {
-    /// Returns the resources in the order of the tables of
-    /// [`metric::pressure`](crate::metric::pressure): CPU, memory, I/O.
-    pub fn all(&self) -> [Option<&Timed<PressureStall>>; 3] {
-        [self.cpu.as_ref(), self.memory.as_ref(), self.io.as_ref()]
-    }
-}
-
 /// Parses one file of `/proc/pressure`; `None` if its line `some` has no total.
 pub(crate) fn parse(text: &str) -> Option<PressureStall> {
     let total_ns = |kind: &str| -> Option<u64> {

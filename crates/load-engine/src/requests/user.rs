@@ -15,12 +15,12 @@ use crate::plan::user_schedule::Presence;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 
-/// One user.
-pub(super) struct User<T> {
+/// One user of a closed loop.
+pub(super) struct LoadUser<T> {
     pub(super) target: Arc<T>,
     pub(super) id: UserId,
     pub(super) requests: UserRequests,
-    /// Times in which it is present, in order.
+    /// Periods in which the user is present, in order.
     pub(super) presences: Vec<Presence>,
     pub(super) shared: Arc<StepState>,
     /// True if the load may be changed, so that a user who has left may have to come again.
@@ -29,15 +29,15 @@ pub(super) struct User<T> {
 
 /// State of a user during a step.
 struct UserState {
-    /// Number of changes of the load that its presences include.
+    /// Number of changes of the load that the user's presences already include.
     seen: usize,
-    /// End of the pause after its last answer.
+    /// End of the pause after the last answer.
     resume_ns: u64,
-    /// Instant at which its last request was over.
+    /// Instant at which the last request ended.
     finished_ns: u64,
 }
 
-impl<T: Target> User<T> {
+impl<T: Target> LoadUser<T> {
     /// Runs a user whose session opens before the step.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl<T: Target> User<T> {
     /// Runs a user who is present at certain times. Each time, the user opens a new session.
     ///
     /// # Errors
-    /// Never: a session that cannot open is a result.
+    /// Never fails: a session that cannot be opened is recorded as a result.
     pub(super) async fn visit(mut self) -> Result<(), Failure> {
         let shared = Arc::clone(&self.shared);
         let segments = shared.step.segments.wait().await;
@@ -122,12 +122,11 @@ impl<T: Target> User<T> {
         until_ns: u64,
         state: &mut UserState,
     ) -> Option<OpenSession<T::Session>> {
-        let mut opened = match opened {
-            Some(opened) => opened,
-            None => {
-                let until = (until_ns, state.seen);
-                OpenSession::open_until(&*self.target, self.id, until, &self.shared).await?
-            }
+        let mut opened = if let Some(opened) = opened {
+            opened
+        } else {
+            let until = (until_ns, state.seen);
+            OpenSession::open_until(&*self.target, self.id, until, &self.shared).await?
         };
         self.ask_until(&mut opened.session, until_ns, state).await;
         Some(opened)

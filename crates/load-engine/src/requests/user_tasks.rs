@@ -1,11 +1,11 @@
-//! Tasks of the users of one worker: those who are planned, and those whom a change of the load adds.
+//! Tasks of the users of one worker: of planned users, and of users that a change of the load adds.
 
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use super::target::{Target, UserId};
-use super::user::User;
+use super::user::LoadUser;
 use super::user_requests::UserRequests;
 use crate::load::opening_order::OpeningOrder;
 use crate::load::step_state::StepState;
@@ -85,7 +85,7 @@ impl<'a, T: Target> UserTasks<'a, T> {
         self.shared.disturbed(self.seen).await;
         if self.shared.changes.count() == self.seen {
             // The step was halted: no further user starts.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -103,10 +103,10 @@ impl<'a, T: Target> UserTasks<'a, T> {
         }
     }
 
-    fn next_user(&mut self, presences: impl FnOnce(UserId) -> Vec<Presence>) -> User<T> {
+    fn next_user(&mut self, presences: impl FnOnce(UserId) -> Vec<Presence>) -> LoadUser<T> {
         let id = UserId(self.started * self.worker.count + self.worker.index);
         self.started += 1;
-        User {
+        LoadUser {
             target: Arc::clone(self.target),
             id,
             requests: UserRequests::new(self.plan, self.think_time, id),
@@ -117,7 +117,8 @@ impl<'a, T: Target> UserTasks<'a, T> {
     }
 }
 
-/// Lasts until the end of the measured part, so that users can be added where there was none.
+/// Waits until the end of the measured part, so that a change can add users to a worker that has
+/// none.
 async fn last_until_the_end(shared: Arc<StepState>) -> Result<(), Failure> {
     let end_ns = shared.step.segments.wait().await.measure_end_ns();
     shared.wait_until(end_ns).await;

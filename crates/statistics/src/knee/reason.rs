@@ -1,4 +1,4 @@
-//! Reason for the choice of a setting, as data and as a sentence.
+//! Reason for the choice of a setting, as a clause.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -7,8 +7,7 @@ use super::blocks::{Blocks, KneeRange};
 
 /// Reason for the choice of a setting.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum Reason {
+pub(super) enum Reason {
     /// There were several repeats, so differences were tested.
     Tested {
         /// Values of the parameter at the settings that the knee names.
@@ -40,7 +39,7 @@ pub enum Reason {
 
 /// Values of the parameter at the settings that a knee names.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Values {
+pub(super) struct Values {
     /// Value at the chosen setting.
     pub chosen: f64,
     /// Value at the best setting.

@@ -1,6 +1,6 @@
 //! Single sweeps, each with its answer.
 
-use super::{Edge, Knee, KneeError, KneeOptions, KneeSetting, Reason, find};
+use super::{Edge, Knee, KneeError, KneeOptions, KneeSetting, find};
 
 fn setting(value: f64, repeats: &[f64]) -> KneeSetting<'_> {
     KneeSetting {
@@ -73,7 +73,6 @@ fn one_round_chooses_and_says_that_nothing_was_tested() {
         .map(|(value, repeats)| setting(*value, &repeats[..1]));
     let knee = found(&settings);
     assert_eq!((knee.low, knee.chosen, knee.high), (0, 2, 4));
-    assert!(matches!(knee.reason, Reason::Untested { .. }));
     insta::assert_snapshot!(knee.reason, @"4 is the smallest setting measured to lose no more than 3 % of throughput against the best (8; measured loss 0.7 %); with one round no test is possible, and any from 1 to 16 could be it: repeat the sweep to know");
 }
 
@@ -83,10 +82,8 @@ fn an_interrupted_sweep_is_judged_by_its_complete_rounds() {
     for setting in &mut settings[3..] {
         setting.repeats = &setting.repeats[..2];
     }
-    let Reason::Tested { rounds, .. } = found(&settings).reason else {
-        panic!("not tested")
-    };
-    assert_eq!(rounds, 2);
+    let reason = found(&settings).reason;
+    assert!(reason.contains("; after 2 rounds, "), "{reason}");
 
     settings[4].repeats = &[];
     assert_eq!(found(&settings).chosen, 2);

@@ -101,7 +101,7 @@ pub struct ProcessFields {
 
 impl ProcessFields {
     /// Returns true if any figure needs more files than the one that is read of every process.
-    pub fn need_detail(self) -> bool {
+    pub(crate) fn need_detail(self) -> bool {
         let descriptors = self.descriptors || self.descriptors_if_cheap;
         self.io || descriptors || self.scheduler || self.swap || self.pss
     }
