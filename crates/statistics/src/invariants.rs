@@ -65,7 +65,7 @@ proptest! {
             }
             prop_assert!(knee.low <= knee.chosen && knee.chosen <= knee.high);
             prop_assert!(knee.chosen <= knee.best || knee.high >= knee.best);
-            prop_assert!(!knee.reason.to_string().contains("NaN"));
+            prop_assert!(!knee.reason.contains("NaN"));
         }
     }
 }
