@@ -67,6 +67,24 @@ fn seconds_until(result: &StepResult, applied: AppliedChange) -> f64 {
     (applied.at_ns - result.step.window.measure_start_ns) as f64 / 1e9
 }
 
+/// Asserts that the series of the intended rate has the mean of each interval: of the first rate before
+/// the change, of the second one after it.
+fn assert_intended(result: &StepResult, applied: AppliedChange, rates: [f64; 2]) {
+    let window = result.step.window;
+    let intended = series(result, "load.intended_rate_per_s");
+    let mut from_ns = window.start_ns;
+    for (to_ns, mean) in intended.at_ns.iter().zip(&intended.mean) {
+        let to_ns = (*to_ns).min(window.measure_end_ns);
+        let Some(mean) = mean else { continue };
+        let after_ns = to_ns.saturating_sub(applied.at_ns.max(from_ns));
+        let after = after_ns as f64 / (to_ns - from_ns) as f64;
+        let off = mean - (rates[0] + (rates[1] - rates[0]) * after);
+        assert!(off.abs() < 1e-3, "{off} in {from_ns}..{to_ns}");
+        from_ns = to_ns;
+    }
+    assert!(intended.mean.iter().flatten().count() > 2);
+}
+
 #[test]
 fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
     for (runtime, opening) in [
@@ -132,19 +150,7 @@ fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
             (rate_per_s * 2.0 - wanted.iter().sum::<f64>()).abs() < 1e-6,
             "{rate_per_s}"
         );
-        let intended = series(&result, "load.intended_rate_per_s");
-        let mut from_ns = step.window.start_ns;
-        for (to_ns, mean) in intended.at_ns.iter().zip(&intended.mean) {
-            let to_ns = (*to_ns).min(step.window.measure_end_ns);
-            let Some(mean) = mean else { continue };
-            // The part of the interval that comes after the change.
-            let after_ns = to_ns.saturating_sub(applied.at_ns.max(from_ns));
-            let after = after_ns as f64 / (to_ns - from_ns) as f64;
-            let off = mean - (200.0 + 800.0 * after);
-            assert!(off.abs() < 1e-3, "{off} in {from_ns}..{to_ns}");
-            from_ns = to_ns;
-        }
-        assert!(intended.mean.iter().flatten().count() > 2);
+        assert_intended(&result, applied, [200.0, 1_000.0]);
         let steady = |code| !result.warnings.iter().any(|w| w.code == code);
         assert!(
             steady(bench_report::WarningCode::NotSteady),

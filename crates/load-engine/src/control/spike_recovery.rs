@@ -215,10 +215,10 @@ mod tests {
         end_s: u64,
         before: Operation,
         log: Option<&AnswerLog>,
-        change_s: Option<u64>,
+        at_s: Option<u64>,
     ) -> SpikeRecovery {
         let plan = plan();
-        let changes = change_s.map(|at_s| LoadChange {
+        let changes = at_s.map(|at_s| LoadChange {
             at_ns: at_s * S,
             fitted: LoadCurve::Constant(700.0)
                 .over(Duration::from_secs(32 - at_s))

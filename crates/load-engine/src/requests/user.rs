@@ -15,8 +15,8 @@ use crate::plan::user_schedule::Presence;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 
-/// One user.
-pub(super) struct User<T> {
+/// User of a closed loop, one of those that make its load.
+pub(super) struct LoadUser<T> {
     pub(super) target: Arc<T>,
     pub(super) id: UserId,
     pub(super) requests: UserRequests,
@@ -37,7 +37,7 @@ struct UserState {
     finished_ns: u64,
 }
 
-impl<T: Target> User<T> {
+impl<T: Target> LoadUser<T> {
     /// Runs a user whose session opens before the step.
     ///
     /// # Errors
@@ -122,12 +122,11 @@ impl<T: Target> User<T> {
         until_ns: u64,
         state: &mut UserState,
     ) -> Option<OpenSession<T::Session>> {
-        let mut opened = match opened {
-            Some(opened) => opened,
-            None => {
-                let until = (until_ns, state.seen);
-                OpenSession::open_until(&*self.target, self.id, until, &self.shared).await?
-            }
+        let mut opened = if let Some(opened) = opened {
+            opened
+        } else {
+            let until = (until_ns, state.seen);
+            OpenSession::open_until(&*self.target, self.id, until, &self.shared).await?
         };
         self.ask_until(&mut opened.session, until_ns, state).await;
         Some(opened)

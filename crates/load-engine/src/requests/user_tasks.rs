@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::target::{Target, UserId};
-use super::user::User;
+use super::user::LoadUser;
 use super::user_requests::UserRequests;
 use crate::load::opening_order::OpeningOrder;
 use crate::load::step_state::StepState;
@@ -85,7 +85,7 @@ impl<'a, T: Target> UserTasks<'a, T> {
         self.shared.disturbed(self.seen).await;
         if self.shared.changes.count() == self.seen {
             // The step was halted: no further user starts.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -103,10 +103,10 @@ impl<'a, T: Target> UserTasks<'a, T> {
         }
     }
 
-    fn next_user(&mut self, presences: impl FnOnce(UserId) -> Vec<Presence>) -> User<T> {
+    fn next_user(&mut self, presences: impl FnOnce(UserId) -> Vec<Presence>) -> LoadUser<T> {
         let id = UserId(self.started * self.worker.count + self.worker.index);
         self.started += 1;
-        User {
+        LoadUser {
             target: Arc::clone(self.target),
             id,
             requests: UserRequests::new(self.plan, self.think_time, id),
