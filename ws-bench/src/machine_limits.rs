@@ -92,8 +92,9 @@ impl Shortage {
     }
 }
 
-/// Returns the tightest limit that is below `wanted` connections, which so many processes hold; `None` if
-/// they fit. Each process has its own limit of open files; ports and memory are those of the machine.
+/// Returns the lowest limit that does not allow `wanted` connections in this number of `processes`; `None` if
+/// all limits allow them. Each process has its own limit of open files; ports and memory are those of the
+/// machine.
 pub(crate) fn shortage(
     wanted: u64,
     machine: &MachineLimits,
