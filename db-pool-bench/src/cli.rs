@@ -1,7 +1,5 @@
 //! The commands of `db-pool-bench`.
 
-use std::process::ExitCode;
-
 use bench_cli::{Exit, workers};
 use clap::{Parser, Subcommand};
 
@@ -11,6 +9,7 @@ use crate::lifecycle::{self, LifecycleFlags};
 use crate::observe::{self, ObserveFlags};
 use crate::scale::{self, ScaleFlags};
 use crate::sweep::{self, SweepFlags};
+use crate::target::TargetFlags;
 use crate::worker::PoolWorker;
 use crate::workload_commands::{self, WorkloadCommandFlags};
 
@@ -51,19 +50,13 @@ pub(crate) enum PoolBenchCommand {
     /// Check that a server allows a run; nothing is left there
     #[command(hide = true)]
     Check(ServerCheckFlags),
-    /// Make a share of the load, as the process that started this one orders on stdin
+    /// Make a share of the load; the parent process sends the orders on stdin
     #[command(hide = true)]
     Worker,
 }
 
-/// Parses the command line and runs the command that it names.
-pub fn run() -> ExitCode {
-    let cli: PoolBenchCli = bench_cli::parse();
-    bench_cli::run("db-pool-bench", || cli.command.run())
-}
-
 impl PoolBenchCommand {
-    fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self {
             Self::Sweep(flags) => sweep::run(&flags),
             Self::Scale(flags) => scale::run(&flags),
@@ -72,7 +65,18 @@ impl PoolBenchCommand {
             Self::Observe(flags) => observe::run(&flags),
             Self::Workload(flags) => workload_commands::run(&flags),
             Self::Check(flags) => check::run(&flags),
-            Self::Worker => workers::serve(env!("CARGO_PKG_VERSION"), |cli| Ok(PoolWorker(cli))),
+            Self::Worker => workers::serve(env!("CARGO_PKG_VERSION"), |cli: PoolBenchCli| {
+                Ok(PoolWorker(cli.command.shared_target()?))
+            }),
+        }
+    }
+
+    /// Returns the flags of the server and the pool of a command whose load several processes make.
+    fn shared_target(self) -> Result<TargetFlags, String> {
+        match self {
+            Self::Sweep(flags) => Ok(flags.target),
+            Self::Scale(flags) => Ok(flags.pool.target),
+            _ => Err("this command makes its load without workers".to_owned()),
         }
     }
 }

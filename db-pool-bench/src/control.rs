@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bench_cli::blocking::run_with_timeout;
+use bench_cli::blocking::{BlockingTask, TaskResult, WaitLimits};
 use load_engine::{Cancel, Failure};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
@@ -180,4 +180,36 @@ pub(crate) fn clean_up(
         ))
     };
     run_with_timeout(bound, work).unwrap_or_else(silent)
+}
+
+/// Runs `work` on a separate thread and waits for its result, at most `timeout`, so that a stopped
+/// server does not prevent saving. `None` if there is no result in time; the thread is then left
+/// running.
+fn run_with_timeout<T: Send + 'static>(
+    timeout: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let task = BlockingTask::start(|_| work()).ok()?;
+    match task.wait(&Cancel::new(), WaitLimits::new(timeout)) {
+        TaskResult::Done(value) => Some(value),
+        TaskResult::Cancelled | TaskResult::TimedOut | TaskResult::Lost => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn work_that_takes_too_long_is_given_up() {
+        let (hold, released) = mpsc::channel::<()>();
+        let stuck = run_with_timeout(Duration::from_millis(20), move || released.recv());
+        assert!(stuck.is_none());
+        drop(hold);
+        assert_eq!(run_with_timeout(LONG, || 7), Some(7));
+    }
 }

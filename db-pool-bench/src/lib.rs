@@ -22,6 +22,7 @@ mod control;
 #[cfg(test)]
 mod counting;
 mod defaults;
+mod driver_order;
 mod drivers;
 mod exhaust;
 mod failure;
@@ -48,4 +49,12 @@ mod worker;
 mod workload_commands;
 mod workloads;
 
-pub use cli::run;
+use std::process::ExitCode;
+
+use crate::cli::PoolBenchCli;
+
+/// Parses the command line and runs the command that it names.
+pub fn run() -> ExitCode {
+    let cli: PoolBenchCli = bench_cli::parse();
+    bench_cli::run("db-pool-bench", || cli.command.run())
+}

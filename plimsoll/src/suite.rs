@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use bench_cli::progress::Progress;
 use bench_cli::{Exit, Remedy as _};
 use bench_report::manifest::STARTED_BY_ENV;
-use bench_report::report::{RUN_ID_ENV, new_run_id};
+use bench_report::run_id::{RUN_ID_ENV, new_run_id};
 use bench_report::store::{self, StoreError};
 use child_process::ChildProcess;
 use nix::sys::signal::Signal;

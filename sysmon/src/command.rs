@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 
 use bench_report::manifest::{RUN_DIR_ENV, STARTED_BY_ENV};
-use bench_report::report::RUN_ID_ENV;
+use bench_report::run_id::RUN_ID_ENV;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::{AccessFlags, Pid, access};
 

@@ -119,7 +119,7 @@ fn thin_out(points: &[(f64, f64)]) -> Option<Vec<(f64, f64)>> {
     (thinned.len() >= LEAST_MEDIANS).then_some(thinned)
 }
 
-/// Lowest value from a point on, at the beginning of each third and near the end.
+/// Lowest of all values from a point to the end, at the beginning of each third and at the end.
 #[derive(Debug, Clone, Copy)]
 struct Floor([f64; 4]);
 
@@ -133,7 +133,8 @@ impl Floor {
         Some(Self([0, 1, 2, 3].map(|third| floor[last * third / 3])))
     }
 
-    /// Returns the growth in the first two thirds that was never given back.
+    /// Returns the rise of the lowest remaining value over the first two thirds: growth that no
+    /// later value undid.
     fn risen(self) -> f64 {
         self.0[2] - self.0[0]
     }

@@ -1,6 +1,10 @@
 //! Run of a bench around its own load. It claims the report's file, follows signals, shows
 //! progress, saves the report after each step, and returns the exit code.
 
+mod doubts;
+mod ending;
+mod follower;
+mod merged_warnings;
 mod worker_steps;
 
 use std::collections::BTreeMap;
@@ -9,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bench_report::clock::monotonic_ns;
-use bench_report::report::run_id;
+use bench_report::run_id::run_id;
 use bench_report::{Report, Series, Status, Step, Warning, WarningCode};
 use load_engine::{
     Actor, Cancel, ConnectionFactory, HeldLevel, HeldLoad, HeldResult, Phase, StepPlan,
@@ -17,17 +21,15 @@ use load_engine::{
     run_traced,
 };
 
-use crate::doubts::merge_warnings;
-use crate::ending;
+use self::doubts::merge_warnings;
+use self::follower::{RunProgress, StepFollower};
 use crate::exit::{Exit, Remedy as _};
 use crate::flags::OutputFlags;
-use crate::follower::{RunProgress, StepFollower};
 use crate::output::{self, Output};
 use crate::progress::Progress;
 use crate::signals;
 
-pub use crate::doubts::ShownFigures;
-pub use crate::follower::EvidenceSource;
+pub use self::{doubts::ShownFigures, follower::EvidenceSource};
 
 /// Largest number of points that a series over the whole run keeps.
 const SERIES_BOUND: usize = 4_000;

@@ -13,9 +13,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Longest waits for a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitLimits {
-    /// Longest wait from its beginning.
+    /// Longest wait for the result, counted from the start of the wait.
     pub timeout: Duration,
-    /// Longest wait after the cancellation of the run.
+    /// Longest wait for the result after the cancellation of the run, counted from the
+    /// cancellation.
     pub after_cancel: Duration,
 }
 
@@ -126,20 +127,6 @@ pub fn wait_for<T>(result: &Receiver<T>, cancel: &Cancel, limits: WaitLimits) ->
     }
 }
 
-/// Runs `work` on a separate thread and waits for its result, at most `timeout`, so that a stopped
-/// server does not prevent saving. `None` if there is no result in time; the thread is then left
-/// running.
-pub fn run_with_timeout<T: Send + 'static>(
-    timeout: Duration,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    let task = BlockingTask::start(|_| work()).ok()?;
-    match task.wait(&Cancel::new(), WaitLimits::new(timeout)) {
-        TaskResult::Done(value) => Some(value),
-        TaskResult::Cancelled | TaskResult::TimedOut | TaskResult::Lost => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,14 +191,5 @@ mod tests {
                 TaskState::Lost => panic!("it ended without a result"),
             }
         }
-    }
-
-    #[test]
-    fn work_that_takes_too_long_is_given_up() {
-        let (hold, released) = mpsc::channel::<()>();
-        let stuck = run_with_timeout(Duration::from_millis(20), move || released.recv());
-        assert!(stuck.is_none());
-        drop(hold);
-        assert_eq!(run_with_timeout(LONG, || 7), Some(7));
     }
 }

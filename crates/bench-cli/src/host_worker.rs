@@ -290,7 +290,7 @@ impl HostWorker {
 pub fn data_name(bench: &Bench) -> String {
     let worker = bench.report.config.get("worker");
     let hash = worker.and_then(|worker| worker.get("plan_hash")?.as_str());
-    let own = || bench_report::report::own_name(&bench.report.run_id);
+    let own = || bench_report::run_id::own_name(&bench.report.run_id);
     hash.map_or_else(own, |hash| format!("hosts-{hash}"))
 }
 

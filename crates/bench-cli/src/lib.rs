@@ -29,20 +29,8 @@ pub mod bench;
 #[cfg(feature = "load")]
 pub mod blocking;
 mod command_line;
-mod count;
-mod counts;
-#[cfg(feature = "load")]
-pub mod curve_flags;
-#[cfg(feature = "load")]
-pub mod curve_values;
-#[cfg(feature = "load")]
-mod doubts;
-#[cfg(feature = "load")]
-mod ending;
 mod exit;
 pub mod flags;
-#[cfg(feature = "load")]
-mod follower;
 mod generate;
 #[cfg(feature = "load")]
 mod host_schedule;
@@ -50,8 +38,6 @@ mod host_schedule;
 pub mod host_worker;
 #[cfg(feature = "load")]
 pub mod load;
-#[cfg(feature = "load")]
-mod load_conflicts;
 mod logging;
 pub mod output;
 pub mod progress;
@@ -69,8 +55,6 @@ pub mod workers;
 
 pub use command_line::parse;
 pub use exit::{Exit, Interrupted, Remedy, UsageError, explain, run};
-#[cfg(feature = "load")]
-pub use load_conflicts::LoadConflicts;
 pub use logging::verbose_flag;
 #[cfg(feature = "load")]
 pub use rates::{

@@ -1,5 +1,9 @@
 //! Flags that every bench has, and the step plans that they define.
 
+mod curve_flags;
+mod curve_values;
+mod load_conflicts;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,10 +12,14 @@ use clap::{Args, ValueEnum};
 use load_engine::{LoadPlan, RuntimeKind, StepPlan, StopRule, ThinkTime, WaitStrategy};
 use serde_json::{Value, json};
 
-use crate::curve_values;
 use crate::flags;
-use crate::load_conflicts::LoadConflicts;
 use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
+
+pub use self::{
+    curve_flags::{CURVES_HELP, CurveLoadFlags},
+    curve_values::{held_count, held_counts, held_rate},
+    load_conflicts::LoadConflicts,
+};
 
 /// Flags that define the load.
 #[derive(Debug, Clone, Args)]
@@ -70,7 +78,7 @@ pub struct StepFlags {
 
     /// One multi-thread runtime, or a single-thread one per core
     #[arg(long, value_enum)]
-    pub runtime: Option<RuntimeFlag>,
+    pub(crate) runtime: Option<RuntimeFlag>,
 
     /// Spin before each arrival is due: exact, and takes a core
     #[arg(long)]
@@ -103,7 +111,7 @@ impl From<PacingFlag> for Pacing {
 
 /// Kind of tokio runtime that makes the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RuntimeFlag {
+pub(crate) enum RuntimeFlag {
     /// One multi-thread runtime, as most applications have.
     Shared,
     /// One single-thread runtime per thread, which costs the least CPU time per request.

@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use bench_report::manifest::{self, Part, PartFile, PartStatus};
-use bench_report::store::StoreError;
-use bench_report::{Report, ReportPlace, Tool};
+use bench_report::store::{ReportPlace, StoreError};
+use bench_report::{Report, Tool};
 
 use crate::flags::{Format, OutputFlags};
 use crate::{Remedy as _, screen};
@@ -30,7 +30,7 @@ pub struct Output {
 struct SaveState {
     place: ReportPlace,
     /// Reason for which the report is not in its file, and the path of the replacement; absent if
-    /// it is there.
+    /// the report is in its file.
     trouble: Option<String>,
     notice: Option<String>,
 }
@@ -107,7 +107,7 @@ impl Output {
         match self.format {
             Format::Text => show(text)?,
             Format::Json => {
-                print(&(bench_report::json::text(report)? + "\n"))?;
+                print(&(report.to_json()? + "\n"))?;
             }
         }
         self.tell_place()

@@ -3,9 +3,6 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Text in place of a figure that could not be read.
-pub const ABSENT: &str = "–";
-
 /// Replaces each character without width, such as a control character, by a question mark.
 pub fn printable(text: &str) -> String {
     let seen = |c: char| c.width().is_some_and(|columns| columns > 0);
@@ -58,11 +55,6 @@ pub fn right(text: &str, exactly: usize) -> String {
     " ".repeat(short) + &text
 }
 
-/// Formats a figure with `unit`; returns [`ABSENT`] if there is none.
-pub fn figure(value: Option<f64>, unit: impl Fn(f64) -> String) -> String {
-    value.map_or_else(|| ABSENT.to_owned(), unit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,11 +95,5 @@ mod tests {
         assert_eq!(fitted("postgres", 6), "postg…");
         assert_eq!(fitted("数据库服务器", 6), "数据… ");
         assert_eq!(right("12", 4), "  12");
-    }
-
-    #[test]
-    fn an_absent_figure_is_no_zero() {
-        assert_eq!(figure(None, |v| v.to_string()), "–");
-        assert_eq!(figure(Some(0.0), |v| format!("{v:.1}")), "0.0");
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn write(to: impl Write, document: &impl Serialize) -> serde_json::Re
 ///
 /// # Errors
 /// Fails if the document has no JSON form.
-pub fn text(document: &impl Serialize) -> serde_json::Result<String> {
+pub(crate) fn text(document: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
     write(&mut bytes, document)?;
     String::from_utf8(bytes).map_err(|e| serde::ser::Error::custom(e.utf8_error()))

@@ -9,27 +9,21 @@
 
 pub mod clock;
 pub mod histogram;
-pub mod json;
-mod load;
-mod load_share;
+mod json;
 pub mod manifest;
-mod place;
 pub mod redaction;
-pub mod report;
 mod run;
+pub mod run_id;
 mod steps;
 pub mod store;
-mod store_error;
 
 pub use histogram::Histogram;
-pub use load_share::{ARRIVALS_NOT_MADE, share_of};
-pub use place::{ReportPlace, Unsaved};
-pub(crate) use report::SCHEMA;
-pub use report::{Report, Status, Tool};
+pub(crate) use run::report::SCHEMA;
 pub use run::{
     environment::{Cgroup, Environment},
     found_rate::{FoundRate, RateSearchEnd, RateVerdict, TriedRate},
     mark::Mark,
+    report::{Report, Status, Tool},
     series::Series,
     summary::{Comparison, Growing, GrowthVerdict, Limit, LimitOwner, Recommendation, Summary},
     warning::{Warning, WarningCode},
@@ -38,6 +32,7 @@ pub use steps::{
     changing_load::{CurveChange, CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
     failure::FailureSample,
     latency::{Latency, QuantileEstimate, QuantileKind},
+    load_share::{ARRIVALS_NOT_MADE, share_of},
     operation::{CensoredPercentiles, Operation},
     pool::{CheckoutParts, PoolUsage},
     server_evidence::{EvidenceRow, ServerEvidence},

@@ -1,5 +1,9 @@
 //! Files of reports: created before the load starts, and replaced as a whole or not at all.
 
+mod load;
+mod place;
+mod store_error;
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,10 +13,14 @@ use serde::de::DeserializeOwned;
 
 use crate::{Report, json};
 
-pub use crate::load::{load, load_json};
-pub use crate::store_error::StoreError;
+pub use self::{
+    load::{load, load_json},
+    place::{ReportPlace, Unsaved},
+    store_error::StoreError,
+};
 
-/// File of a report, which was written once before any load is made.
+/// File of a report. It is created before any load is made, to find out early whether it can be
+/// written.
 #[derive(Debug, Clone)]
 pub struct ReportFile {
     path: PathBuf,
@@ -189,7 +197,7 @@ fn open_special(path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::begun as report;
+    use crate::run::report::begun as report;
 
     #[test]
     fn a_saved_report_reads_back_the_same() {

@@ -1,4 +1,4 @@
-//! Runs a command for so many seconds at most: `bounded SECONDS COMMAND…`.
+//! Runs a command for at most a number of seconds: `bounded SECONDS COMMAND…`.
 
 use std::error::Error;
 use std::process::{Command, ExitCode};

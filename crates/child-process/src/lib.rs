@@ -1,7 +1,7 @@
 //! Child processes that do not outlive this process.
 //!
-//! `spawn` starts a child in a session of its own and has the kernel signal it when this process
-//! dies; [`ChildProcess`] is such a child whose exit is waited for within a time-out.
+//! `spawn` starts a child in its own session, and has the kernel signal the child when this process
+//! dies. [`ChildProcess`] is such a child with a time-out for its exit.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod spawn;
@@ -16,53 +16,55 @@ use nix::unistd::Pid;
 
 pub use spawn::spawn;
 
-/// Time between two polls of a child.
+/// Time between two checks of a child.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Running child process. Dropped before it has exited, it is killed and waited for.
+/// Running child process. If it is dropped before it has exited, it is killed and waited for.
 #[derive(Debug)]
 pub struct ChildProcess {
     child: Child,
 }
 
 impl ChildProcess {
-    /// Starts `command` in a session of its own, as [`spawn`](spawn()) does; it gets `death_signal`
-    /// when this process dies.
+    /// Starts `command` in its own session, as [`spawn`](spawn()) does. The child receives
+    /// `death_signal` when this process dies.
     ///
     /// # Errors
-    /// Fails when the system starts no process, or none of that name.
+    /// Fails if the operating system starts no process, or if the program does not exist.
     pub fn start(command: Command, death_signal: Signal) -> io::Result<Self> {
         let child = spawn(command, Some(death_signal))?;
         Ok(Self { child })
     }
 
-    /// Process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Takes its standard error, where it is a pipe and was not taken yet.
+    /// Takes the child's standard error; `None` if it is no pipe or was taken before.
     pub fn take_stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
 
-    /// Returns the exit status; `None` while it runs.
+    /// Returns the exit status; `None` while the child runs.
     ///
     /// # Errors
-    /// Fails when the system does not tell it.
+    /// Fails if the operating system does not report it.
     pub fn exit_status(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
-    /// Sends `signal`, unless it has exited: its process id may belong to another then.
+    /// Sends `signal`, unless the child has exited: its process id may then belong to another
+    /// process.
     pub fn signal(&mut self, signal: Signal) {
         if matches!(self.exit_status(), Ok(None)) {
-            // It may exit meanwhile, and is then a zombie that keeps its process id.
+            // If the child exits meanwhile, it is a zombie that keeps its process id.
             let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
         }
     }
 
-    /// Waits for its exit for at most `timeout`, then kills it; `None` when it had to be killed.
+    /// Waits for the child's exit, at most `timeout`, and then kills it. `None` if it had to be
+    /// killed.
     pub fn wait(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let started = Instant::now();
         loop {
@@ -77,7 +79,7 @@ impl ChildProcess {
         }
     }
 
-    /// Kills it and waits until it is gone; does nothing after its exit.
+    /// Kills the child and waits for its end; does nothing after its exit.
     pub fn kill(&mut self) {
         // Both fail only for a process that has exited.
         let _ = self.child.kill();
@@ -107,7 +109,7 @@ mod tests {
         ChildProcess::start(command, Signal::SIGKILL).unwrap()
     }
 
-    /// Returns the first line of its output, which it prints once it is set up.
+    /// Returns the first line of the child's output, which it prints once it is set up.
     fn first_line(child: &mut ChildProcess) -> String {
         let mut line = String::new();
         let output = child.child.stdout.take().unwrap();
@@ -134,7 +136,7 @@ mod tests {
         child.signal(Signal::SIGTERM);
         let status = child.wait(LONG).unwrap();
         assert_eq!(status.signal(), Some(Signal::SIGTERM as i32));
-        // Its process id is free now: nobody else is signalled.
+        // The process id is free now; no other process receives the signal.
         child.signal(Signal::SIGKILL);
     }
 

@@ -1,8 +1,9 @@
-//! Start of children that get a signal when this process dies.
+//! Start of children that receive a signal when this process dies.
 //!
-//! Linux can signal a child when its parent dies (`PR_SET_PDEATHSIG`), but 'parent' means the
-//! thread that spawned it, and a change of user forgets the wish. So one thread that lives as long
-//! as the process spawns them all, and the wish is made after the change of user, before `exec`.
+//! Linux can signal a child when its parent dies (`PR_SET_PDEATHSIG`). But 'parent' means the
+//! thread that spawned the child, and a change of user cancels the setting. So a single thread,
+//! which lives as long as the process, spawns all children, and the setting is made after the
+//! change of user, before `exec`.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -15,14 +16,14 @@ use nix::sys::signal::Signal;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Spawns `command` in a session of its own, so that a terminal's Ctrl-C reaches it through us
-/// alone. When we die it gets `death_signal`, where the system can do that.
+/// Spawns `command` in its own session, so that Ctrl-C in a terminal reaches it only through this
+/// process. When this process dies the child receives `death_signal`, if the system supports that.
 ///
 /// # Errors
-/// Fails when the system starts no process, or none of that name.
+/// Fails if the operating system starts no process, or if the program does not exist.
 pub fn spawn(mut command: Command, death_signal: Option<Signal>) -> io::Result<Child> {
     let parent = nix::unistd::getpid();
-    // SAFETY: between fork and exec the closure makes system calls only and allocates nothing.
+    // SAFETY: between fork and exec the closure makes only system calls, and allocates nothing.
     unsafe {
         command.pre_exec(move || {
             nix::unistd::setsid()?;

@@ -4,7 +4,7 @@
 //! Three rules hold everywhere. Response time runs from the instant at which a request was *due*,
 //! so that a stalled server shows in the figures although the generator had to wait. The phases of
 //! a request are recorded separately and add up to its response time. The generator checks itself
-//! ([`self_check`]) and names the figures that it may have distorted.
+//! and names the figures that it may have distorted.
 //!
 //! [`run_requests`] runs one step of requests and answers. [`run_connections`] runs one step of
 //! connections that stay open from step to step. [`run_traced`] runs a changing load whose requests
@@ -31,7 +31,7 @@ pub use control::{
     run_connections::{HeldResult, run_connections},
     run_requests::{StartError, run_requests},
     run_traced::{TracedResult, run_traced},
-    self_check,
+    self_check::is_thin_percentile,
     step_result::{StepResult, WORST_INTERVAL_P99_NS},
 };
 pub use held::{

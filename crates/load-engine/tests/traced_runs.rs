@@ -111,11 +111,7 @@ fn what_is_planted_in_a_segment_shows_there_alone() {
         let traced = traced.filter(|r| r.segment == Some(n));
         assert_eq!(traced.count() as u64, attempted(step), "{}", step.name);
     }
-    let begins: Vec<u64> = result
-        .trace
-        .iter()
-        .map(|r| r.timestamps.begin_ns())
-        .collect();
+    let begins: Vec<u64> = result.trace.iter().map(|r| r.timestamps.due_ns).collect();
     assert!(begins.is_sorted());
     assert_eq!(*free.lock().unwrap(), [PLACES; PLACES], "all gave back");
 }
@@ -172,7 +168,8 @@ fn an_actor_that_fails_breaks_a_rule_though_all_requests_succeed() {
     );
 }
 
-/// Observer that always reports the target as away, and counts the segments that begin.
+/// Observer that always reports the target as away (being restarted), and counts the segments that
+/// begin.
 struct Away(AtomicUsize);
 
 impl Observer for Away {

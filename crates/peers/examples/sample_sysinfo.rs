@@ -1,8 +1,9 @@
-//! The smallest loop that samples the machine with sysinfo; `sysmon record` beside it shows what
-//! reading directly saves.
+//! Smallest loop that samples the machine with the library sysinfo. Comparing `sysmon record` with
+//! it shows the saving of reading files directly.
 //!
-//! `sample_sysinfo host|processes|everything MILLISECONDS SAMPLES` takes so many samples beyond the
-//! first, which is not counted, and prints `operations=N seconds=S cpu_per_operation_ns=C`.
+//! `sample_sysinfo host|processes|everything MILLISECONDS SAMPLES` takes this number of samples
+//! after a first one, which is not counted. It prints `operations=N seconds=S
+//! cpu_per_operation_ns=C`.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! One run of the benchmark, from the claim of its results file to its exit code.
+//! Run of the benchmark, from the claim of its results file to its exit code.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::results::{ContestOutcome, ContestResult, PeerResults};
 use crate::sampling::SamplingContest;
 use crate::{minimal, postgres, redis, sampling, table};
 
-/// An interval of fewer pairs than this can be narrow by luck.
+/// Smallest number of pairs; an interval of fewer pairs may be narrow by chance.
 const LEAST_PAIRS: usize = 5;
 
-/// Runs the contests that `cli` asks for, and prints their table.
+/// Runs the contests that `cli` selects, and prints their table.
 ///
 /// # Errors
-/// When signals cannot be followed or the results cannot be saved or shown; what befalls one
-/// contest is in the results, and in the exit code.
+/// Fails if signal handlers cannot be installed, or if the results cannot be saved or shown.
+/// Failures of a contest are in the results and in the exit code.
 pub(crate) fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
     let mut bench = PeerBenchmark::begin(cli)?;
     let chosen =
@@ -49,7 +49,7 @@ pub(crate) fn run(cli: &PeersCli) -> anyhow::Result<Exit> {
     Ok(bench.exit())
 }
 
-/// The throwaway servers, each started for the first contest that needs it.
+/// Throwaway servers, each started for the first contest that needs it.
 #[derive(Debug, Default)]
 struct ThrowawayServers {
     postgres: Option<postgres::PostgresWorkload>,
@@ -179,8 +179,8 @@ impl PeerBenchmark {
         }
     }
 
-    /// Returns interrupted before failed; a contest that was skipped because its peer is missing is no failure,
-    /// unless nothing else was measured.
+    /// Returns the exit status: interrupted before failed. A contest that was skipped because its
+    /// peer is missing is no failure, unless nothing else was measured.
     fn exit(&self) -> Exit {
         let outcomes = || self.results.contests.iter().map(|contest| &contest.outcome);
         let failed = outcomes().any(|outcome| matches!(outcome, ContestOutcome::Failed { .. }));
@@ -216,7 +216,7 @@ fn rule(cli: &PeersCli) -> PairRule {
     }
 }
 
-/// Describes this machine, with the versions of the installed peers.
+/// Returns the description of this machine, with the versions of the installed peers.
 fn environment() -> Environment {
     let mut environment = Environment::capture();
     let programs = [

@@ -1,4 +1,4 @@
-//! A contest: two programs under the same load, each measured on request.
+//! Contest: two programs under the same load, each of which is measured on request.
 
 use std::io;
 
@@ -11,39 +11,39 @@ use crate::program::ProgramError;
 /// Side of a contest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// Our bench.
+    /// Bench of this project.
     Ours,
-    /// The program that it is measured beside.
+    /// Program with which it is compared.
     Peer,
 }
 
 /// Figures of one run of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measurement {
-    /// Operations that succeeded, per second.
+    /// Successful operations per second.
     pub(crate) operations_per_s: f64,
-    /// CPU time of the generator per operation; the two sides cover different parts, see
-    /// `CPU_COVERS`.
+    /// CPU time of the generator per operation in nanoseconds. The two sides cover different
+    /// periods, see `CPU_COVERS`.
     pub(crate) cpu_per_operation_ns: f64,
 }
 
-/// Extent of the CPU times of load generators: ours comes from the bench's report, the peers' from
-/// the system.
+/// Periods covered by the CPU times of load generators. Ours come from the bench's report, those of
+/// peers from the operating system.
 pub(crate) const CPU_COVERS: &str = "ours in its measured part, the peer's in its whole run";
 
-/// Figure by which the two sides are compared.
+/// Figure in which the two sides are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Compared {
-    /// Operations per second: more is better.
+    /// Operations per second, of which more is better.
     #[default]
     Throughput,
-    /// CPU time per operation: less is better.
+    /// CPU time per operation, of which less is better.
     CpuTime,
 }
 
 impl Compared {
-    /// Returns that figure of one run.
+    /// Returns the compared figure of one run.
     pub(crate) fn figure_of(self, measurement: &Measurement) -> f64 {
         match self {
             Self::Throughput => measurement.operations_per_s,
@@ -65,47 +65,47 @@ pub(crate) trait Contest {
     /// Runs one side once.
     ///
     /// # Errors
-    /// When it gave no figure.
+    /// Fails if the run gives no figures.
     fn measure(&mut self, side: Side) -> Result<Measurement, ContestError>;
 }
 
-/// Reason why a contest gave no ratio.
+/// Reason for which a contest gave no ratio.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContestError {
-    /// The peer is not installed: the contest is left out.
+    /// The peer is not installed, so the contest is skipped.
     #[error("{peer} was not found in {searched}; {remedy}")]
     NoPeer {
-        /// The peer's name.
+        /// Name of the peer.
         peer: &'static str,
-        /// Place where it was looked for.
+        /// Places that were searched.
         searched: &'static str,
         /// Package to install.
         remedy: &'static str,
     },
-    /// A program of ours is not where it is built.
+    /// A program of this project is not in the directory where it is built.
     #[error("{program} was not found in {directory}; build it with: make bench")]
     NotBuilt {
-        /// The program.
+        /// Name of the program.
         program: &'static str,
-        /// Place where it was looked for.
+        /// Directory that was searched.
         directory: String,
     },
     /// A program did not run to its end.
     #[error(transparent)]
     Child(#[from] ProgramError),
-    /// The idle processes to sample could not be started.
+    /// The idle processes to be sampled could not be started.
     #[error("cannot start idle processes: {0}; raise the limit that `ulimit -u` shows")]
     Idle(io::Error),
     /// The throwaway server is missing or did not start.
     #[error(transparent)]
     Testbed(#[from] TestbedError),
-    /// Our bench left no report that can be read.
+    /// The bench left no readable report.
     #[error(transparent)]
     Report(#[from] StoreError),
-    /// A program ran to its end and its output gives no rate.
+    /// A program ran to its end, but its output gives no rate.
     #[error("cannot tell what {program} measured: {reason}")]
     Unreadable {
-        /// The program.
+        /// Name of the program.
         program: &'static str,
         /// Fault in its output.
         reason: String,
@@ -113,7 +113,7 @@ pub(crate) enum ContestError {
 }
 
 impl ContestError {
-    /// Adapter for `map_err` that names the program whose output is at fault.
+    /// Returns a function for `map_err` that adds the name of the program with the faulty output.
     pub(crate) fn unreadable(program: &'static str) -> impl FnOnce(String) -> Self {
         move |reason| Self::Unreadable { program, reason }
     }

@@ -1,4 +1,5 @@
-//! Context of a run: it starts programs, says where ours are, and how long each run measures.
+//! Context of a run: the runner of programs, the places of this project's programs, and the length
+//! of each run.
 
 use std::ffi::OsString;
 use std::io;
@@ -11,25 +12,25 @@ use bench_report::{Operation, StepEnd};
 use crate::contest::{ContestError, Measurement};
 use crate::program::ProgramRunner;
 
-/// Shared by all contests: the runner of programs, and the length of each run.
+/// Data that all contests share: the runner of programs, and the length of each run.
 #[derive(Debug)]
 pub(crate) struct RunContext {
-    /// Runs the programs.
+    /// Runner of the programs.
     pub(crate) runner: ProgramRunner,
     /// Seconds that each run measures.
     pub(crate) seconds: u64,
 }
 
 impl RunContext {
-    /// Returns the time-out of a run, with all that surrounds its measured part.
+    /// Returns the time-out of a run, including the time around its measured part.
     pub(crate) fn bound(&self) -> Duration {
         Duration::from_secs(self.seconds * 2 + 30)
     }
 
-    /// Returns the path for a bench's report, from which the report of an earlier run is removed.
+    /// Returns the path for a bench's report, after removing the report of an earlier run.
     ///
     /// # Errors
-    /// When the old report cannot be removed: it could be taken for a new one.
+    /// Fails if the old report cannot be removed, because it could be taken for a new one.
     pub(crate) fn new_report_path(&self) -> Result<PathBuf, ContestError> {
         let path = self.runner.file("report.json");
         match std::fs::remove_file(&path) {
@@ -40,7 +41,8 @@ impl RunContext {
         }
     }
 
-    /// Returns the arguments that all our benches get: one short step, its report in `report`.
+    /// Returns the arguments for all benches of this project: one short step, with its report in
+    /// `report`.
     pub(crate) fn bench_args(&self, report: &Path) -> Vec<OsString> {
         let duration = format!("{}s", self.seconds);
         let mut args: Vec<OsString> = ["--repeats", "1", "--warmup", "500ms", "--duration"]
@@ -52,10 +54,10 @@ impl RunContext {
     }
 }
 
-/// Returns the path of a program that is built with this one and lies in the same directory.
+/// Returns the path of a program that was built with this one, in the same directory.
 ///
 /// # Errors
-/// [`ContestError::NotBuilt`] when it is not there.
+/// [`ContestError::NotBuilt`] if it is not there.
 pub(crate) fn sibling(program: &'static str) -> Result<PathBuf, ContestError> {
     let own = std::env::current_exe().unwrap_or_default();
     let directory = own.parent().unwrap_or(Path::new("."));
@@ -69,10 +71,12 @@ pub(crate) fn sibling(program: &'static str) -> Result<PathBuf, ContestError> {
     })
 }
 
-/// Reads the figures of one of our benches from a report with a single, complete step.
+/// Reads the figures of a bench of this project from its report, which must have a single, complete
+/// step.
 ///
 /// # Errors
-/// When the report cannot be read, has not exactly one whole step, or has failures in it.
+/// Fails if the report cannot be read, does not have exactly one complete step, or contains
+/// failures.
 pub(crate) fn measurement_of_report(
     program: &'static str,
     path: &Path,

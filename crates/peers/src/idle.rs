@@ -1,4 +1,4 @@
-//! Processes that sleep, to measure the cost of sampling many.
+//! Sleeping processes, with which the cost of sampling many processes is measured.
 
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -7,10 +7,10 @@ use nix::sys::signal::Signal;
 
 use child_process::spawn;
 
-/// Life of an idle process in seconds, should this program not end it.
+/// Time in seconds after which an idle process ends by itself.
 const LONGEST: &str = "3600";
 
-/// Sleeping processes, which end with this value and when we are killed.
+/// Sleeping processes. They end when the value is dropped, and when this process is killed.
 #[derive(Debug, Default)]
 pub(crate) struct IdleProcesses(Vec<Child>);
 
@@ -18,7 +18,7 @@ impl IdleProcesses {
     /// Starts `count` processes.
     ///
     /// # Errors
-    /// Fails if the system would not start one more; those that it did are ended.
+    /// Fails if the operating system does not start all of them; those that were started are ended.
     pub(crate) fn start(count: usize) -> io::Result<Self> {
         let mut all = Self::default();
         for _ in 0..count {
@@ -34,7 +34,7 @@ impl IdleProcesses {
 
 impl Drop for IdleProcesses {
     fn drop(&mut self) {
-        // One that ended by itself is only waited for.
+        // A process that ended by itself only needs to be waited for.
         for child in &mut self.0 {
             let _ = child.kill();
         }

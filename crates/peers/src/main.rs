@@ -1,9 +1,9 @@
-//! Measures the benches beside their peers, each pair on one throwaway server: pgbench, Redis'
-//! own benchmark, and the smallest loop that the same crate allows.
+//! Compares the benches with similar programs ("peers"), each pair on one throwaway server:
+//! pgbench, Redis' own benchmark, and the smallest loop on the same library.
 //!
-//! A load generator that is slower than it needs to be measures itself. How much slower ours are
-//! is a ratio of runs that follow each other closely (`pairs`), since absolute rates say more
-//! about the minute and the machine. It is a benchmark: a ratio that falls short fails nothing.
+//! A load generator that is slower than necessary measures itself. The slowdown of ours is given as
+//! a ratio of runs that follow each other closely (`pairs`), because absolute rates depend on the
+//! moment and the machine. This is a benchmark: a ratio below expectation is no failure.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -1,4 +1,4 @@
-//! The smallest loops, which are built as examples beside the benches.
+//! Smallest loops, which are built as examples beside the benches.
 
 use std::path::PathBuf;
 
@@ -14,15 +14,16 @@ pub(crate) const POOL: &str = "examples/minimal_pool";
 /// Returns the path of `program`.
 ///
 /// # Errors
-/// When it is not built.
+/// Fails if the program is not built.
 pub(crate) fn find(program: &'static str) -> Result<PathBuf, ContestError> {
     sibling(program)
 }
 
-/// Reads the figures of a run of `program`; the CPU time is that of the whole process.
+/// Reads the figures of a run of `program` from its output. The CPU time is that of the whole
+/// process.
 ///
 /// # Errors
-/// When its output does not hold them.
+/// Fails if the output does not contain them.
 pub(crate) fn measurement(
     program: &'static str,
     finished: &ProgramOutput,
@@ -35,10 +36,11 @@ pub(crate) fn measurement(
     })
 }
 
-/// Reads the figures of a run of `program`, with the CPU time that it prints itself: without its start.
+/// Reads the figures of a run of `program` from its output, including the CPU time that it prints,
+/// which excludes its start.
 ///
 /// # Errors
-/// When its output does not hold them.
+/// Fails if the output does not contain them.
 pub(crate) fn own_measurement(
     program: &'static str,
     finished: &ProgramOutput,
@@ -61,10 +63,10 @@ pub(crate) fn own_measurement(
     }
 }
 
-/// Reads `operations=N seconds=S`: operations, seconds.
+/// Parses `operations=N seconds=S` and returns both numbers.
 ///
 /// # Errors
-/// A sentence that says what is missing.
+/// Returns a message that says what is missing.
 pub(crate) fn parse(text: &str) -> Result<(u64, f64), String> {
     let operations = value(text, "operations").and_then(|text| text.parse().ok());
     let seconds = value(text, "seconds").and_then(|text| text.parse().ok());

@@ -1,9 +1,9 @@
-//! Runs pairs, ours and the peer's in alternating order, until the 95 % confidence interval of
-//! their ratio of throughput or of CPU time is narrow enough, or enough pairs have run.
+//! Pairs of runs, ours and the peer's in alternating order, until the 95 % confidence interval of
+//! their ratio of throughput or CPU time is narrow enough, or the largest number of pairs has run.
 //!
-//! Absolute rates drift from minute to minute with everything else that a machine does. Two runs
-//! that follow each other suffer the same, so their ratio stays; and as each side comes first in
-//! every other pair, what the first run does to the second cancels as well.
+//! Absolute rates drift from minute to minute with the state of the machine. Two consecutive runs
+//! are affected alike, so their ratio is stable. Each side comes first in every second pair, so
+//! that effects of the first run on the second one cancel.
 
 use serde::{Deserialize, Serialize};
 use statistics::{Estimate, ratio_interval};
@@ -16,24 +16,25 @@ pub(crate) const CONFIDENCE: f64 = 0.95;
 /// One run of each side, close together in time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunPair {
-    /// True if ours was the first of the two.
+    /// True if the run of ours was the first of the two.
     pub(crate) ours_first: bool,
-    /// Our run.
+    /// Run of our bench.
     pub(crate) ours: Measurement,
-    /// The peer's run.
+    /// Run of the peer.
     pub(crate) peer: Measurement,
 }
 
 /// Rule for the number of pairs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PairRule {
-    /// Never below so many pairs: an interval of two or three can be narrow by luck.
+    /// Half-width of the ratio's interval that ends the series: once the interval is that narrow,
+    /// no further pairs are run.
     pub(crate) least: usize,
-    /// Never above so many pairs.
+    /// Largest number of pairs.
     pub(crate) most: usize,
-    /// Stop at a half-width of this or less.
+    /// Half-width of the interval at which no further pairs are run.
     pub(crate) half_width: f64,
-    /// True if the half-width counts as a share of the ratio: for ratios that are far from one.
+    /// True if the half-width is a share of the ratio, for ratios that are far from one.
     pub(crate) relative: bool,
     /// Figure that the ratio compares.
     pub(crate) compared: Compared,
@@ -50,7 +51,8 @@ impl PairRule {
     }
 }
 
-/// The ratio of what is compared, ours ÷ the peer's, with its interval; from two pairs on.
+/// Estimates the ratio of the compared figure, ours ÷ the peer's, with its interval; `None` for
+/// fewer than two pairs.
 pub(crate) fn estimate(pairs: &[RunPair], compared: Compared) -> Option<Estimate> {
     let figures: Vec<(f64, f64)> = pairs
         .iter()
@@ -64,10 +66,10 @@ pub(crate) fn estimate(pairs: &[RunPair], compared: Compared) -> Option<Estimate
     ratio_interval(&figures, CONFIDENCE)
 }
 
-/// Adds pair after pair until `rule` is met, and shows `seen` all pairs after each.
+/// Runs pairs until `rule` is met, and calls `seen` with all pairs after each one.
 ///
 /// # Errors
-/// The first error of a run; `pairs` keeps those that were whole before.
+/// Returns the first error of a run; `pairs` keeps the pairs that were complete before.
 pub(crate) fn alternate(
     contest: &mut dyn Contest,
     rule: &PairRule,
@@ -109,8 +111,8 @@ mod tests {
         compared: Compared::Throughput,
     };
 
-    /// A machine that drifts by a twentieth with every run, on which ours is worth `ratio` of its
-    /// peer, give or take `scatter` from one run to the next.
+    /// Machine whose speed drifts by a twentieth with every run. Ours is `ratio` times as fast as
+    /// its peer, varying by `scatter` from run to run.
     struct Planted {
         ratio: f64,
         scatter: f64,

@@ -1,4 +1,4 @@
-//! The contests that there are: programs, loads, and expected ratios.
+//! All contests: programs, loads, and expected ratios.
 
 use crate::contest::Compared;
 use crate::sampling::{self, PeerSampler, SampleScope};
@@ -6,50 +6,51 @@ use crate::sampling::{self, PeerSampler, SampleScope};
 /// Plan of one contest: its programs, its load, and the expected ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ContestPlan {
-    /// Name of the contest, as `--only` takes it.
+    /// Name of the contest, as in `--only`.
     pub(crate) name: &'static str,
-    /// The bench.
+    /// Name of our bench.
     pub(crate) ours: &'static str,
-    /// The program that it is measured beside.
+    /// Name of the program with which it is compared.
     pub(crate) peer: &'static str,
     /// Figure that the ratio compares.
     pub(crate) compared: Compared,
-    /// The least ratio of operations per second, or the greatest of CPU times, ours ÷ the peer's;
-    /// absent where the ratio is only shown.
+    /// Smallest expected ratio of operations per second, or largest of CPU times, ours ÷ the
+    /// peer's; absent if the ratio is only shown.
     pub(crate) expected_ratio: Option<f64>,
-    /// The most CPU time that one of our operations may take; absent where there is no bound.
+    /// Largest CPU time in nanoseconds that one of our operations may take; absent if there is no
+    /// bound.
     pub(crate) most_cpu_ns: Option<f64>,
     /// Kind of operation that both sides perform, with its driver and users.
     pub(crate) load: ContestLoad,
 }
 
-/// The load of a contest, the same on both sides.
+/// Load of a contest, the same on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContestLoad {
-    /// Prepared point selects by so many users, each with a connection, beside pgbench.
+    /// Prepared point selects by users who each have a connection, compared with pgbench.
     PointSelect {
-        /// Name of the driver, as `--driver` takes it.
+        /// Name of the driver, as in `--driver`.
         driver: &'static str,
-        /// Users, connections and clients.
+        /// Number of users, connections and clients.
         users: u32,
     },
-    /// Prepared point selects through a pool of as many connections as users, beside the smallest loop
-    /// on the same pool.
+    /// Prepared point selects through a pool with as many connections as users, compared with the
+    /// smallest loop on the same pool.
     Pooled {
-        /// Name of the driver, as `--driver` takes it.
+        /// Name of the driver, as in `--driver`.
         driver: &'static str,
-        /// Users, and connections.
+        /// Number of users and of connections.
         users: u32,
     },
-    /// SETs of three bytes, beside the smallest loop on the same crate.
+    /// SETs of three bytes, compared with the smallest loop on the same library.
     MinimalSet,
-    /// SETs of three bytes, beside Redis' own benchmark.
+    /// SETs of three bytes, compared with Redis' own benchmark.
     BenchmarkSet,
-    /// Samples of the machine, beside another program that takes them.
+    /// Samples of the machine, compared with another program that takes them.
     Sample {
         /// Data that each sample reads.
         scope: SampleScope,
-        /// The other program.
+        /// Program with which ours is compared.
         peer: PeerSampler,
     },
 }

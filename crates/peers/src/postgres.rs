@@ -1,5 +1,5 @@
-//! `db-pool-bench` without a pool beside `pgbench`, and with one beside the smallest loop on the
-//! same pool: each pair on the same server and statement.
+//! `db-pool-bench` without a pool compared with `pgbench`, and with a pool compared with the
+//! smallest loop on the same pool: each pair on the same server with the same statement.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,14 +12,14 @@ use crate::context::{RunContext, measurement_of_report, sibling};
 use crate::minimal;
 use crate::program::{command, find};
 
-/// Our bench.
+/// Name of our bench.
 pub(crate) const OURS: &str = "db-pool-bench";
 const PEER: &str = "pgbench";
-/// A million accounts: some 150 MB with the index.
+/// Scale of pgbench's tables: a million accounts, about 150 MB with the index.
 const SCALE: &str = "10";
 const FILL_BOUND: Duration = Duration::from_mins(3);
 
-/// A throwaway PostgreSQL with pgbench's tables.
+/// Throwaway PostgreSQL with pgbench's tables.
 #[derive(Debug)]
 pub(crate) struct PostgresWorkload {
     server: Postgres,
@@ -30,10 +30,11 @@ pub(crate) struct PostgresWorkload {
 }
 
 impl PostgresWorkload {
-    /// Starts the server and fills it, all in memory and with nothing to write from then on.
+    /// Starts the server and fills it, so that all data are in memory and nothing remains to be
+    /// written.
     ///
     /// # Errors
-    /// When a program or the server is missing, or filling it fails.
+    /// Fails if a program or the server is missing, or if filling fails.
     pub(crate) fn prepare(context: &RunContext) -> Result<Self, ContestError> {
         let peer = peer_program()?;
         let ours = sibling(OURS)?;
@@ -53,7 +54,7 @@ impl PostgresWorkload {
         Ok(workload)
     }
 
-    /// The contest of `driver`, which has no pool, beside pgbench at so many users.
+    /// Creates the contest of `driver`, which has no pool, with pgbench at this number of users.
     pub(crate) fn beside_pgbench<'a>(
         &'a self,
         context: &'a RunContext,
@@ -63,8 +64,8 @@ impl PostgresWorkload {
         self.point_select(context, driver, users, PostgresPeer::Pgbench)
     }
 
-    /// The contest of `driver`, which has a pool, beside the smallest loop on the same pool, which
-    /// is `program`.
+    /// Creates the contest of `driver`, which has a pool, with the smallest loop on the same pool,
+    /// `program`.
     pub(crate) fn beside_minimal<'a>(
         &'a self,
         context: &'a RunContext,
@@ -91,8 +92,8 @@ impl PostgresWorkload {
         }
     }
 
-    /// pgbench on this server; the password goes by environment, for a process list shows the
-    /// arguments of a command.
+    /// Returns a pgbench command for this server. The password is in the environment, because a
+    /// process list shows arguments.
     fn pgbench(&self) -> Command {
         let mut pgbench = command(&self.peer);
         pgbench
@@ -136,7 +137,7 @@ enum PostgresPeer {
     Minimal(PathBuf),
 }
 
-/// Prepared point selects by so many users on either side.
+/// Contest of prepared point selects, with the same number of users on either side.
 #[derive(Debug)]
 pub(crate) struct PointSelectContest<'a> {
     workload: &'a PostgresWorkload,
@@ -164,7 +165,7 @@ impl PointSelectContest<'_> {
             .args(["sweep", "--driver", self.driver])
             .args(["--pool-sizes", &self.users])
             .args(["--workload", "point-select", "--table", "pgbench_accounts"]);
-        // Each side as its peer is: pgbench has threads that share nothing.
+        // Each side runs as its peer does: pgbench has threads that share nothing.
         match self.peer {
             PostgresPeer::Pgbench => bench.args(["--runtime", "per-core"]),
             PostgresPeer::Minimal(_) => bench.args(["--runtime", "shared", "--users", &self.users]),
@@ -200,16 +201,16 @@ impl PointSelectContest<'_> {
 /// Figures that pgbench prints about its run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PgbenchFigures {
-    /// Transactions that succeeded.
+    /// Number of successful transactions.
     pub(crate) operations: u64,
-    /// Transactions per second that succeeded, without the time it took to connect.
+    /// Successful transactions per second, without the time for connecting.
     pub(crate) operations_per_s: f64,
 }
 
-/// Reads what pgbench prints, of version 10 to 18.
+/// Parses the output of pgbench, of versions 10 to 18.
 ///
 /// # Errors
-/// A sentence that says what is missing, or that transactions failed.
+/// Returns a message that says what is missing, or that transactions failed.
 pub(crate) fn parse_pgbench(text: &str) -> Result<PgbenchFigures, String> {
     let value = |label: &str| {
         text.lines()
@@ -221,12 +222,12 @@ pub(crate) fn parse_pgbench(text: &str) -> Result<PgbenchFigures, String> {
         return Err(format!("it had failed transactions: {failed}"));
     }
     let operations = value("number of transactions actually processed:")
-        // A run of a fixed number prints `done/planned`.
+        // A run with a fixed number of transactions prints `done/planned`.
         .and_then(|rest| rest.split('/').next()?.trim().parse().ok())
         .filter(|&operations: &u64| operations > 0)
         .ok_or("it does not say how many transactions it processed")?;
     let rate = |line: &str| leading_number(line.strip_prefix("tps =")?.trim_start());
-    // Until version 13 there are two rates; the later one, without connecting, is what is left.
+    // Up to version 13 there are two rates; the last one, without connecting, is used.
     let operations_per_s = text
         .lines()
         .filter_map(rate)
@@ -243,12 +244,13 @@ fn leading_number(text: &str) -> Option<f64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// pgbench, of the same version as the server where it is beside it.
+/// Returns the path of pgbench, preferably of the server's version from the same directory.
 ///
 /// # Errors
-/// When it is not installed.
+/// Fails if it is not installed.
 pub(crate) fn peer_program() -> Result<PathBuf, ContestError> {
-    // Its own directory first: what is in the PATH may be a script that looks for it there.
+    // The server's directory is searched first: the program in `PATH` may be a script that searches
+    // for pgbench.
     find(&[PEER], &[&testbed::find_postgres()?]).ok_or(ContestError::NoPeer {
         peer: PEER,
         searched: "PostgreSQL's directory and PATH",

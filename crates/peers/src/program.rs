@@ -1,4 +1,5 @@
-//! Programs that are run one at a time: bounded in time, ended by a signal, their CPU counted.
+//! Programs that run one at a time, with a time-out, ended by a signal, with their CPU time
+//! measured.
 
 use std::env;
 use std::fs::{self, File};
@@ -17,11 +18,11 @@ use nix::sys::signal::Signal;
 use nix::sys::time::TimeValLike as _;
 use tempfile::TempDir;
 
-/// Time between two checks for the program's exit: too rare to cost it anything.
+/// Time between two checks for the program's exit, long enough to cost it nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Time that an interrupted program has to clean up before it is killed.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Variables that the programs see: nothing that changes what they do.
+/// Environment variables that are passed to the programs; none of them changes their behaviour.
 const ENVIRONMENT: [&str; 6] = [
     "PATH",
     "HOME",
@@ -30,39 +31,39 @@ const ENVIRONMENT: [&str; 6] = [
     "LD_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
 ];
-/// Lines of a failed program's output that an error quotes.
+/// Number of lines of a failed program's output that an error quotes.
 const MOST_LINES: usize = 3;
 
-/// Reason why a program gave no result.
+/// Reason for which a program gave no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProgramError {
-    /// The system could not start it, or not wait for it.
+    /// The operating system could not start the program, or not wait for it.
     #[error("cannot run {program}: {source}", program = program.display())]
     Start {
-        /// The program.
+        /// Path of the program.
         program: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// It exited with an error.
+    /// The program exited with an error.
     #[error("{program} failed ({status}): {said}", program = program.display())]
     Failed {
-        /// The program.
+        /// Path of the program.
         program: PathBuf,
         /// Exit code of the program, or the signal that ended it.
         status: ExitStatus,
-        /// The last lines that it printed.
+        /// Last lines of its output.
         said: String,
     },
-    /// It did not end in time, and was killed.
+    /// The program did not end in time, and was killed.
     #[error("{program} did not end within {bound:?} and was killed", program = program.display())]
     TooLong {
-        /// The program.
+        /// Path of the program.
         program: PathBuf,
-        /// The time-out.
+        /// Time-out.
         bound: Duration,
     },
-    /// A signal asked this process to end; the program was interrupted.
+    /// A signal requested the end of this process, so the program was interrupted.
     #[error("interrupted")]
     Interrupted,
 }
@@ -70,13 +71,15 @@ pub(crate) enum ProgramError {
 /// Result of a program that succeeded.
 #[derive(Debug)]
 pub(crate) struct ProgramOutput {
-    /// Its stdout.
+    /// Output on stdout.
     pub(crate) stdout: String,
-    /// CPU time, user and system, of the whole process and of those that it waited for.
+    /// CPU time in nanoseconds, user and system, of the process and of the children that it waited
+    /// for.
     pub(crate) cpu_ns: u64,
 }
 
-/// Runs programs, one at a time: the CPU time of the last one is what that of all children grew.
+/// Runner of programs, one at a time. The CPU time of a program is the growth of that of all
+/// children.
 #[derive(Debug)]
 pub(crate) struct ProgramRunner {
     interrupted: Arc<AtomicBool>,
@@ -84,11 +87,11 @@ pub(crate) struct ProgramRunner {
 }
 
 impl ProgramRunner {
-    /// A runner with a private directory, which is removed with this value. Once `interrupted` is
-    /// set, a running program is asked to end and no other starts.
+    /// Creates a runner with a private directory, which is removed when the runner is dropped. Once
+    /// `interrupted` is set, a running program is interrupted and no other one is started.
     ///
     /// # Errors
-    /// When the directory cannot be made.
+    /// Fails if the directory cannot be created.
     pub(crate) fn new(interrupted: Arc<AtomicBool>) -> io::Result<Self> {
         let scratch = tempfile::Builder::new()
             .prefix("plimsoll-peers-")
@@ -99,20 +102,21 @@ impl ProgramRunner {
         })
     }
 
-    /// A file in the private directory.
+    /// Returns the path of a file in the private directory.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
     }
 
-    /// Returns true if a signal asked this process to end.
+    /// Returns true if a signal requested the end of this process.
     pub(crate) fn interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Runs `command` to its end, for at most `bound`.
+    /// Runs `command` to its end, at most for `bound`.
     ///
     /// # Errors
-    /// When it cannot start, fails, takes too long, or we were asked to end meanwhile.
+    /// Fails if the program cannot start, fails or takes too long, or if a signal requested the end
+    /// of this process.
     pub(crate) fn run(
         &self,
         mut command: Command,
@@ -126,7 +130,7 @@ impl ProgramRunner {
             program: program.clone(),
             source,
         };
-        // Into files, so that nobody has to read pipes while the load is on.
+        // Output goes to files, so that no pipes need to be read during the load.
         let (stdout, stderr) = (self.file("stdout"), self.file("stderr"));
         command
             .stdin(Stdio::null())
@@ -181,8 +185,8 @@ impl ProgramRunner {
     }
 }
 
-/// A command that sees nothing of our environment but where programs and libraries are, and
-/// that prints English.
+/// Creates a command whose environment has only the paths of programs and libraries, and a locale
+/// for English output.
 pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     let kept = ENVIRONMENT
@@ -192,7 +196,7 @@ pub(crate) fn command(program: &Path) -> Command {
     command
 }
 
-/// The first of `names` that is a program in one of the directories, or else in `PATH`.
+/// Returns the first of `names` that is a program in one of the directories, or else in `PATH`.
 pub(crate) fn find(names: &[&str], directories: &[&Path]) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let places: Vec<PathBuf> = directories
@@ -211,7 +215,7 @@ fn is_program(path: &Path) -> bool {
         .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
-/// CPU time, user and system, of all children that have been waited for.
+/// Reads the CPU time in nanoseconds, user and system, of all children that were waited for.
 fn children_cpu_ns() -> io::Result<u64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let microseconds =

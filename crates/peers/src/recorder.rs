@@ -5,27 +5,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::verdict::BoundVerdict;
 
-/// Share of a core that recording may take at the measured rate.
+/// Largest share of a core that recording should take at the measured rate.
 pub(crate) const EXPECTED_CORE_RATIO: f64 = 0.02;
 
 /// Cost of recording at the highest rate that was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RecorderCost {
-    /// Time per record of the most expensive kind: a success with every phase.
+    /// Time in nanoseconds per record of the most expensive kind: a success with every phase.
     pub(crate) ns_per_record: f64,
-    /// Highest rate of `db-pool-bench` in these contests.
+    /// Highest rate of `db-pool-bench` in these contests, in operations per second.
     pub(crate) operations_per_s: f64,
-    /// The product of both, as a share of one core.
+    /// Product of both, as a share of one core.
     pub(crate) core_ratio: f64,
-    /// Share below which it is as expected.
+    /// Share below which the cost is as expected.
     pub(crate) expected_ratio: f64,
-    /// Verdict on that share.
+    /// Verdict on the share.
     pub(crate) verdict: BoundVerdict,
 }
 
 impl RecorderCost {
-    /// Measures the cost of a record and relates it to `operations_per_s`; `None` where it cannot be
-    /// measured.
+    /// Measures the cost of a record, and calculates the share at `operations_per_s`. `None` if it
+    /// cannot be measured.
     pub(crate) fn measure(operations_per_s: f64) -> Option<Self> {
         Some(Self::at(recording_cost_ns()?, operations_per_s))
     }

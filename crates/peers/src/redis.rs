@@ -1,5 +1,5 @@
-//! `redis-bench` over shared connections, beside the smallest loop on the same crate and beside
-//! Redis' own benchmark.
+//! `redis-bench` over shared connections, compared with the smallest loop on the same library and
+//! with Redis' own benchmark.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,13 +14,14 @@ use crate::program::{ProgramOutput, command, find};
 const OURS: &str = "redis-bench";
 const BENCHMARK: &str = "redis-benchmark";
 const BENCHMARKS: [&str; 2] = [BENCHMARK, "valkey-benchmark"];
-/// Users here, tasks or connections there.
+/// Number of users of ours, and of tasks or connections of the peer.
 const USERS: &str = "50";
 const VALUE_BYTES: &str = "3";
-/// For the first run of redis-benchmark, which takes a number of requests and no time.
+/// Number of requests in the first run of redis-benchmark, which accepts a number of requests but
+/// no duration.
 const CALIBRATION: u64 = 50_000;
 
-/// A throwaway Redis.
+/// Throwaway Redis server.
 #[derive(Debug)]
 pub(crate) struct RedisWorkload {
     server: Redis,
@@ -32,7 +33,7 @@ impl RedisWorkload {
     /// Starts the server.
     ///
     /// # Errors
-    /// When our bench or the server is missing.
+    /// Fails if our bench or the server is missing.
     pub(crate) fn prepare() -> Result<Self, ContestError> {
         let ours = sibling(OURS)?;
         let server = Redis::start(&RedisOptions::default())?;
@@ -44,7 +45,7 @@ impl RedisWorkload {
         })
     }
 
-    /// The contest beside the smallest loop, which is `program`.
+    /// Creates the contest with the smallest loop, `program`.
     pub(crate) fn beside_minimal<'a>(
         &'a self,
         context: &'a RunContext,
@@ -53,10 +54,10 @@ impl RedisWorkload {
         self.contest(context, RedisPeer::Minimal(program))
     }
 
-    /// The contest beside Redis' own benchmark, which is `program`.
+    /// Creates the contest with Redis' own benchmark, `program`.
     ///
     /// # Errors
-    /// When the run that calibrates it fails.
+    /// Fails if the calibration run fails.
     pub(crate) fn beside_benchmark<'a>(
         &'a self,
         context: &'a RunContext,
@@ -83,7 +84,7 @@ impl RedisWorkload {
         command
     }
 
-    /// The rate of redis-benchmark over so many requests, and how it ended.
+    /// Runs redis-benchmark with `requests` requests. Returns its rate per second, and its output.
     fn benchmark(
         &self,
         context: &RunContext,
@@ -108,7 +109,7 @@ enum RedisPeer {
     Benchmark { program: PathBuf, requests: u64 },
 }
 
-/// SETs of three bytes by fifty users on either side.
+/// Contest of SETs of three bytes by fifty users on either side.
 #[derive(Debug)]
 pub(crate) struct SetContest<'a> {
     workload: &'a RedisWorkload,
@@ -159,11 +160,11 @@ impl SetContest<'_> {
     }
 }
 
-/// Reads the requests per second of the test `SET` from what `redis-benchmark --csv` prints:
-/// with a header line, or, until version 6.0, without.
+/// Parses the requests per second of the test `SET` from the output of `redis-benchmark --csv`,
+/// with a header line or, up to version 6.0, without.
 ///
 /// # Errors
-/// A sentence that says what is missing.
+/// Returns a message that says what is missing.
 pub(crate) fn parse_benchmark(text: &str) -> Result<f64, String> {
     let cells = |line: &str| -> Vec<String> {
         line.trim()
@@ -186,10 +187,10 @@ pub(crate) fn parse_benchmark(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "it prints no rate of SET".to_owned())
 }
 
-/// Redis' own benchmark, or Valkey's.
+/// Returns the path of Redis' own benchmark, or Valkey's.
 ///
 /// # Errors
-/// When it is not installed.
+/// Fails if it is not installed.
 pub(crate) fn benchmark_program() -> Result<PathBuf, ContestError> {
     find(&BENCHMARKS, &[]).ok_or(ContestError::NoPeer {
         peer: BENCHMARK,

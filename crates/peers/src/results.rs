@@ -1,4 +1,4 @@
-//! Results file: every pair is kept, so that all figures can be computed again.
+//! Results file. It keeps every pair, so that all figures can be calculated again.
 
 use std::time::SystemTime;
 
@@ -13,23 +13,23 @@ use crate::plan::ContestPlan;
 use crate::recorder::RecorderCost;
 use crate::verdict::BoundVerdict;
 
-/// The form of the results file.
+/// Name and version of the file's format.
 pub(crate) const SCHEMA: &str = "plimsoll.peers/1";
 
 /// All contests of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PeerResults {
-    /// Name and version of this form of file.
+    /// Name and version of the file's format.
     pub(crate) schema: String,
     /// Program that measured.
     pub(crate) tool: Tool,
-    /// Start of the run, RFC 3339.
+    /// Start of the run, RFC 3339 in UTC.
     pub(crate) started_at: String,
-    /// The machine, with the peers' versions.
+    /// Machine, with the versions of the peers.
     pub(crate) environment: Environment,
     /// Settings of the measurement.
     pub(crate) settings: ResultSettings,
-    /// One for each contest that was begun.
+    /// Result of each contest that was begun.
     pub(crate) contests: Vec<ContestResult>,
     /// Cost of recording; absent until a contest of `db-pool-bench` was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,8 +57,8 @@ impl PeerResults {
         }
     }
 
-    /// Returns the highest median rate of `program`, in operations per second; `None` where no
-    /// contest measured it.
+    /// Returns the highest median rate of `program`, in operations per second; `None` if no contest
+    /// measured it.
     pub(crate) fn highest_rate_of(&self, program: &str) -> Option<f64> {
         let ours = self
             .contests
@@ -74,15 +74,15 @@ impl PeerResults {
 pub(crate) struct ResultSettings {
     /// Seconds that each run measured.
     pub(crate) seconds: u64,
-    /// The fewest pairs.
+    /// Smallest number of pairs.
     pub(crate) least_pairs: usize,
-    /// The most pairs.
+    /// Largest number of pairs.
     pub(crate) most_pairs: usize,
-    /// The half-width of the ratio's interval at which a contest ends.
+    /// Half-width of the ratio's interval at which a contest ends.
     pub(crate) half_width_ratio: f64,
     /// Confidence of that interval.
     pub(crate) confidence_ratio: f64,
-    /// Extent of the CPU times.
+    /// Periods covered by the CPU times of both sides.
     pub(crate) cpu_covers: String,
 }
 
@@ -90,69 +90,71 @@ pub(crate) struct ResultSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub(crate) enum ContestOutcome {
-    /// Measured until it was certain enough, or to the most pairs.
+    /// The contest was measured until its ratio was certain enough, or for the largest number of
+    /// pairs.
     Measured,
-    /// Its peer is missing.
+    /// The contest was skipped because its peer is missing.
     Skipped {
-        /// Missing program, with what to install.
+        /// Missing program, with the package to install.
         reason: String,
     },
-    /// It could not be run, or not to its end.
+    /// The contest could not be run, or not to its end.
     Failed {
-        /// Error that ended it.
+        /// Error that ended the contest.
         reason: String,
     },
-    /// A signal ended it.
+    /// A signal ended the contest.
     Interrupted,
 }
 
-/// One contest.
+/// Result of one contest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ContestResult {
-    /// Its name.
+    /// Name of the contest.
     pub(crate) name: String,
-    /// Our bench.
+    /// Name of our bench.
     pub(crate) ours: String,
-    /// The program that it was measured beside.
+    /// Name of the program with which it was compared.
     pub(crate) peer: String,
-    /// Its outcome.
+    /// Outcome of the contest.
     pub(crate) outcome: ContestOutcome,
     /// Figure that the ratio compares.
     #[serde(default)]
     pub(crate) compared: Compared,
-    /// The ratio that is expected, at the least of throughput and at the most of CPU time; absent
-    /// where the ratio is only shown.
+    /// Expected ratio: the smallest for throughput, the largest for CPU time. Absent if the ratio
+    /// is only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expected_ratio: Option<f64>,
-    /// Absent below two pairs.
+    /// Ratio of the compared figure; absent for fewer than two pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ratio: Option<Ratio>,
-    /// Absent without a ratio or a bound.
+    /// Verdict on the ratio; absent without a ratio or a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) verdict: Option<BoundVerdict>,
-    /// The most CPU time that one of our operations may take; absent where there is no bound.
+    /// Largest CPU time in nanoseconds that one of our operations may take; absent if there is no
+    /// bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) most_cpu_per_operation_ns: Option<f64>,
     /// Verdict on the median of our CPU time; absent without a pair or a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_verdict: Option<BoundVerdict>,
-    /// Absent without a pair.
+    /// Medians over the pairs; absent without a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) medians: Option<Medians>,
-    /// In the order in which they were run.
+    /// Pairs, in the order in which they were run.
     pub(crate) pairs: Vec<RunPair>,
 }
 
 /// Ratio of the compared figure, ours ÷ the peer's: the geometric mean over the pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ratio {
-    /// The mean.
+    /// Geometric mean.
     pub(crate) mean_ratio: f64,
-    /// Half of the interval.
+    /// Half of the width of its confidence interval.
     pub(crate) half_width_ratio: f64,
-    /// The interval's lower end.
+    /// Lower end of the interval.
     pub(crate) low_ratio: f64,
-    /// The interval's upper end.
+    /// Upper end of the interval.
     pub(crate) high_ratio: f64,
 }
 
@@ -161,16 +163,16 @@ pub(crate) struct Ratio {
 pub(crate) struct Medians {
     /// Our operations per second.
     pub(crate) ours_operations_per_s: f64,
-    /// The peer's.
+    /// The peer's operations per second.
     pub(crate) peer_operations_per_s: f64,
-    /// Our CPU time per operation.
+    /// Our CPU time per operation, in nanoseconds.
     pub(crate) ours_cpu_per_operation_ns: f64,
-    /// The peer's.
+    /// The peer's CPU time per operation, in nanoseconds.
     pub(crate) peer_cpu_per_operation_ns: f64,
 }
 
 impl ContestResult {
-    /// Computes ratio, verdicts and medians from `pairs`.
+    /// Calculates ratio, verdicts and medians from `pairs`.
     pub(crate) fn from_pairs(
         plan: &ContestPlan,
         outcome: ContestOutcome,

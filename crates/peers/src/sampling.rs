@@ -1,10 +1,11 @@
-//! `sysmon record` beside other programs that sample the machine: CPU time per sample.
+//! `sysmon record` compared with other programs that sample the machine, by CPU time per sample.
 //!
-//! Both sides sample at the same interval and as often. What starting and ending costs is taken
-//! out: of programs that cannot tell by the difference between a run of several samples and one of
-//! a single one, which leaves in all that a sample brings with it, its line of output or its point
-//! in the report; the loops tell themselves what theirs took. None of the others keeps what it
-//! sampled, so ours keeps no raw samples either; what those cost is a contest of ours with itself.
+//! Both sides sample at the same interval, the same number of times. The cost of starting and
+//! ending is excluded. For programs that cannot report it, the difference between a run of several
+//! samples and a run of a single one is used; this includes everything that belongs to a sample,
+//! such as its line of output or its point in the report. The loops report the time of their
+//! samples themselves. None of the other programs stores its samples, so ours does not store raw
+//! samples either; their cost is measured in a contest of ours with itself.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,23 +19,24 @@ use crate::idle::IdleProcesses;
 use crate::minimal;
 use crate::program::{command, find};
 
-/// Our recorder.
+/// Name of our recorder.
 pub(crate) const OURS: &str = "sysmon";
 const PIDSTAT: &str = "pidstat";
 const PSUTIL: &str = "psutil";
 const SYSINFO: &str = "sysinfo";
 const WITHOUT_RAW: &str = "sysmon --no-raw";
-/// The smallest loop on sysinfo.
+/// Smallest loop on sysinfo.
 const SYSINFO_LOOP: &str = "examples/sample_sysinfo";
 const PSUTIL_LOOP: &str = include_str!("sample_psutil.py");
-/// Debian's own comes first: it is the one for which Debian has psutil.
+/// Names of Python; Debian's own is first, because Debian's psutil is for it.
 const PYTHON_PROGRAMS: [&str; 2] = ["/usr/bin/python3", "python3"];
-/// With fewer the difference of two runs would be that of their starts.
+/// Smallest number of intervals in a run; with fewer, the difference of two runs would be that of
+/// their starts.
 const LEAST_INTERVALS: u64 = 3;
-/// Starting takes longer than a few samples, and not as long each time: the differences are summed
-/// up until they say something.
+/// Largest number of differences that are summed. Starting takes longer than a few samples and
+/// varies, so differences are summed until they are large enough.
 const MOST_DIFFERENCES: u32 = 4;
-/// Number of processes that are sampled, where the machine has no more of its own.
+/// Number of processes that are sampled, if the machine does not have as many anyway.
 const PROCESSES: usize = 500;
 
 /// Data that a sample reads.
@@ -44,13 +46,13 @@ pub(crate) enum SampleScope {
     Host,
     /// The machine, and CPU time and memory of five hundred processes.
     Processes,
-    /// The machine, and of five hundred processes what each program has of CPU time, memory, I/O,
-    /// scheduler wait, threads and descriptors.
+    /// The machine, and CPU time, memory, I/O, scheduler wait, threads and descriptors of five
+    /// hundred processes, as far as each program reads them.
     Everything,
 }
 
 impl SampleScope {
-    /// The most CPU time that a sample of ours may take.
+    /// Returns the largest CPU time in nanoseconds that a sample of ours may take.
     pub(crate) const fn most_cpu_ns(self) -> f64 {
         match self {
             Self::Host => 0.4e6,
@@ -79,7 +81,7 @@ impl SampleScope {
         }
     }
 
-    /// Returns its name as the loops take it.
+    /// Returns the name of the scope as the loops accept it.
     fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -89,21 +91,21 @@ impl SampleScope {
     }
 }
 
-/// Program that ours is measured beside.
+/// Program with which ours is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerSampler {
-    /// pidstat of sysstat, which has no interval below a second.
+    /// pidstat of sysstat, whose shortest interval is a second.
     Pidstat,
-    /// A loop in Python.
+    /// Loop in Python on psutil.
     Psutil,
-    /// The smallest loop on the crate.
+    /// Smallest loop on sysinfo.
     Sysinfo,
-    /// Ours without raw samples, beside ours with them.
+    /// Our recorder without raw samples, compared with itself with them.
     WithoutRaw,
 }
 
 impl PeerSampler {
-    /// Its name.
+    /// Returns the name of the program.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Pidstat => PIDSTAT,
@@ -130,7 +132,7 @@ impl PeerSampler {
     }
 }
 
-/// The recorder and another program that samples the machine.
+/// Contest of our recorder with another program that samples the machine.
 #[derive(Debug)]
 pub(crate) struct SamplingContest<'a> {
     context: &'a RunContext,
@@ -142,11 +144,11 @@ pub(crate) struct SamplingContest<'a> {
 }
 
 impl<'a> SamplingContest<'a> {
-    /// Finds both programs and, where processes are sampled, starts idle ones until the machine has
+    /// Finds both programs. If processes are sampled, starts idle ones until the machine has
     /// `PROCESSES`.
     ///
     /// # Errors
-    /// When a program is missing or a process does not start.
+    /// Fails if a program is missing, or if a process does not start.
     pub(crate) fn prepare(
         context: &'a RunContext,
         scope: SampleScope,
@@ -170,13 +172,14 @@ impl<'a> SamplingContest<'a> {
         })
     }
 
-    /// Returns the number of samples that a run takes beyond the first.
+    /// Returns the number of samples that a run takes after the first one.
     fn count(&self) -> u64 {
         let intervals = self.context.seconds * 1000 / self.peer.interval().as_millis() as u64;
         intervals.max(LEAST_INTERVALS)
     }
 
-    /// Returns the number of samples, and the CPU time of the whole program, of a recording of `intervals`.
+    /// Runs a recording of `intervals`. Returns its number of samples, and the CPU time of the
+    /// whole program.
     fn record(&self, side: Side, intervals: u64) -> Result<SampledRun, ContestError> {
         let report = self.context.new_report_path()?;
         let interval = self.peer.interval();
@@ -208,7 +211,7 @@ impl<'a> SamplingContest<'a> {
             .args(["-p", "ALL", "1", &intervals.to_string()]);
         let finished = self.context.runner.run(pidstat, self.context.bound())?;
         let unreadable = ContestError::unreadable(PIDSTAT);
-        // A heading stands above each interval's processes, and above their averages.
+        // A heading stands above the processes of each interval, and above their averages.
         let headings = headings(&finished.stdout);
         if headings <= intervals {
             let reason = format!("{headings} headings for {intervals} intervals");
@@ -298,7 +301,7 @@ fn processes() -> usize {
 /// Returns the path of sysstat's pidstat.
 ///
 /// # Errors
-/// When it is not installed.
+/// Fails if it is not installed.
 pub(crate) fn pidstat_program() -> Result<PathBuf, ContestError> {
     find(&[PIDSTAT], &[]).ok_or(ContestError::NoPeer {
         peer: PIDSTAT,

@@ -1,4 +1,4 @@
-//! The results as people read them.
+//! Results as text for people.
 
 use bench_cli::table::{Table, duration_ns, rate, ratio as share};
 
@@ -7,7 +7,7 @@ use crate::recorder::RecorderCost;
 use crate::results::{ContestOutcome, ContestResult, PeerResults, Ratio};
 use crate::verdict::BoundVerdict;
 
-/// The tables of what was measured, the verdicts, what was not measured, and how to read it.
+/// Returns the tables of results, the verdicts, the contests that were not measured, and a legend.
 pub(crate) fn text(results: &PeerResults) -> String {
     let tables: String = [Compared::Throughput, Compared::CpuTime]
         .into_iter()
@@ -27,7 +27,7 @@ fn unfinished(contest: &ContestResult) -> Option<String> {
     Some(format!("{}: {why}\n", contest.name))
 }
 
-/// The contests in which that is compared; `None` when there is none.
+/// Returns the table of the contests with this compared figure; `None` if there are none.
 fn table_of(results: &PeerResults, compared: Compared) -> Option<String> {
     let mut table = match compared {
         Compared::Throughput => Table::new(&[
@@ -54,7 +54,7 @@ fn legend(confidence_ratio: f64) -> String {
     )
 }
 
-/// A figure of what is compared.
+/// Formats a compared figure.
 pub(crate) fn figure(compared: Compared, figure: f64) -> String {
     match compared {
         Compared::Throughput => rate(figure),
@@ -74,7 +74,7 @@ fn recorder(cost: &RecorderCost) -> String {
     )
 }
 
-/// One ratio with its half-width, as in `0.93 ± 0.02`.
+/// Formats a ratio with its half-width, such as `0.93 ± 0.02`.
 pub(crate) fn ratio(ratio: &Ratio) -> String {
     format!("{:.3} ± {:.3}", ratio.mean_ratio, ratio.half_width_ratio)
 }
@@ -134,7 +134,7 @@ fn expected(contest: &ContestResult) -> Option<String> {
     Some(format!(", expected {at_best} {bound}{verdict}{doubt}"))
 }
 
-/// Returns the reason why a contest is incomplete; `None` when it is complete.
+/// Returns the reason for which a contest is incomplete; `None` if it is complete.
 pub(crate) fn why_unfinished(contest: &ContestResult) -> Option<String> {
     match &contest.outcome {
         ContestOutcome::Measured => None,

@@ -1,5 +1,5 @@
-//! The command on a real Redis and a real PostgreSQL, with the benches and the smallest loop that
-//! are built beside it.
+//! Tests of the command on a real Redis and a real PostgreSQL, with the benches and smallest loops
+//! that are built beside it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -54,12 +54,12 @@ fn assert_measured(contest: &Value) {
     }
 }
 
-/// The processes that `parent` has started and that are alive.
+/// Returns the living processes that `parent` has started.
 fn children(parent: u32) -> Vec<u32> {
     let parent = parent.to_string();
     let is_child = |pid: &u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The name, in parentheses, may hold anything.
+        // The name, in parentheses, may contain anything.
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         after_name.split_whitespace().nth(1) == Some(&parent)
     };
@@ -110,7 +110,8 @@ fn a_pool_stands_beside_the_smallest_loop_and_recording_has_its_price() {
     assert!(table.contains("recorder: "), "{table}");
 }
 
-/// Returns true if it was measured; a contest whose peer is not installed is left out, and says so.
+/// Runs a contest. Returns true if it was measured; if its peer is not installed it must be skipped
+/// with that reason.
 fn is_measured(name: &str) -> bool {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("bench.json");
@@ -142,7 +143,8 @@ fn processes() -> usize {
     fs::read_dir("/proc").unwrap().count()
 }
 
-/// One after the other: each counts the processes that it leaves, and the others start hundreds.
+/// The contests run one after the other, because each counts the processes that it leaves and
+/// others start hundreds.
 #[test]
 fn samples_of_the_recorder_stand_beside_sysinfo_psutil_and_pidstat() {
     assert!(is_measured("sample-host-sysinfo"));

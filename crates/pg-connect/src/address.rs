@@ -171,13 +171,14 @@ impl Address {
         found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Returns the number of the way to the server that all connections take, once the first one has
-    /// settled it: a host out of several, with TLS or without.
+    /// Returns the position, among the ways to reach the server (each host, with or without TLS),
+    /// of the way that all connections use. `None` until the first connection has selected it.
     pub fn settled_way(&self) -> Option<usize> {
         self.route.settled()
     }
 
-    /// Settles the way that another process takes, which has read the same address.
+    /// Selects the way at position `number`, which another process with the same address has
+    /// selected. Has no effect if a way is already selected.
     pub fn settle_way(&self, number: usize) {
         self.route.settle(number);
     }

@@ -34,12 +34,13 @@ impl Route {
         &self.candidates[self.settled.get().copied().unwrap_or(0)]
     }
 
-    /// Returns the number of the candidate that was settled.
+    /// Returns the position of the selected candidate; `None` before the first connection.
     pub(crate) fn settled(&self) -> Option<usize> {
         self.settled.get().copied()
     }
 
-    /// Settles the candidate of this number, unless one is settled or there is none.
+    /// Selects the candidate at position `number`. Has no effect if one is already selected, or if
+    /// there is no such candidate.
     pub(crate) fn settle(&self, number: usize) {
         if number < self.candidates.len() {
             let _ = self.settled.set(number);

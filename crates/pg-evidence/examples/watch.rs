@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     let text = std::env::args().nth(1).context("name an address")?;
     let address = Address::parse(&text)?;
     let name = "pg_evidence_example";
-    let mut watch = EvidenceCollector::over(Scope::Everyone, address, name, Cancel::default())?;
+    let mut watch = EvidenceCollector::start(Scope::Everyone, address, name, Cancel::default())?;
     let capacity = watch.begin_step().context("cancelled")?;
     capacity.context("cannot watch this server")?;
     watch.measure_begins();

@@ -10,7 +10,7 @@
 //! use pg_evidence::{EvidenceCollector, Scope};
 //!
 //! let address = Address::parse("postgres://app@db/shop")?;
-//! let mut watch = EvidenceCollector::over(Scope::Everyone, address, "example", Cancel::default())?;
+//! let mut watch = EvidenceCollector::start(Scope::Everyone, address, "example", Cancel::default())?;
 //! if let Some(capacity) = watch.begin_step() {
 //!     capacity?;
 //!     watch.measure_begins();

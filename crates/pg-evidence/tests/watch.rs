@@ -8,7 +8,7 @@ use std::time::Duration;
 use bench_cli::bench::EvidenceSource as _;
 use load_engine::Cancel;
 use pg_connect::Address;
-use pg_evidence::EvidenceCollector;
+use pg_evidence::{EvidenceCollector, Scope};
 use test_support::eventually;
 use testbed::{Postgres, PostgresOptions};
 use tokio::runtime::Runtime;
@@ -45,7 +45,9 @@ fn a_planted_wait_is_seen_with_whoever_is_waited_for_and_without_values() {
     runtime.block_on(clerk.batch_execute(&held)).unwrap();
 
     let address = Address::parse(server.url()).unwrap();
-    let mut watch = EvidenceCollector::start(address, "shop", Cancel::default()).unwrap();
+    let shop_sessions = Scope::Application("shop".to_owned());
+    let mut watch =
+        EvidenceCollector::start(shop_sessions, address, "shop", Cancel::default()).unwrap();
     let capacity = watch.begin_step().unwrap().unwrap();
     assert_eq!(capacity.refusal(1, None), None);
     let refusal = capacity.refusal(1_000, None).unwrap();

@@ -1,6 +1,6 @@
 //! Comparison of figures in tests.
 
-/// Fails unless both figures differ by no more than `within`.
+/// Panics unless `found` and `expected` differ by at most `within`.
 pub(crate) fn close(found: f64, expected: f64, within: f64) {
     assert!(
         (found - expected).abs() <= within,

@@ -41,17 +41,17 @@ pub fn median(samples: &[f64]) -> Option<f64> {
     percentile(samples, 0.5)
 }
 
-/// Calculates quantile `q` (0 to 1) of samples in any order, interpolated linearly between order
-/// statistics. `None` without samples.
-///
-/// Source: Hyndman & Fan, *Sample Quantiles in Statistical Packages*, The American Statistician
-/// 50(4), 1996, definition 7.
+/// Calculates quantile `q` (0 to 1) of samples in any order, as [`percentile_sorted`] defines it.
+/// `None` without samples.
 pub(crate) fn percentile(samples: &[f64], q: f64) -> Option<f64> {
     percentile_sorted(&sorted(usable(samples, 1)?), q)
 }
 
-/// Calculates quantile `q` as [`percentile`] does, of samples in ascending order; `None` if they
-/// are not.
+/// Calculates quantile `q` (0 to 1) of samples in ascending order, interpolated linearly between
+/// order statistics. `None` without samples, or if the samples are not in ascending order.
+///
+/// Source: Hyndman & Fan, *Sample Quantiles in Statistical Packages*, The American Statistician
+/// 50(4), 1996, definition 7.
 pub fn percentile_sorted(samples: &[f64], q: f64) -> Option<f64> {
     let samples = usable(samples, 1)?;
     if !(0.0..=1.0).contains(&q) || !samples.is_sorted() {

@@ -124,13 +124,15 @@ pub fn recovery(
     }
 }
 
-/// Outcome of a sequence of windows.
+/// Outcome of a sequence of consecutive windows. A window holds if no more of its requests are late
+/// than chance allows.
 enum Row {
     /// All windows hold; together they take this many stretches.
     Holds { length: usize },
-    /// A window does not hold. The next sequence begins after this many stretches.
+    /// A window does not hold. The next sequence begins `next` stretches after the start of this
+    /// one.
     Broken { next: usize },
-    /// There are too few stretches for the sequence; this many windows hold.
+    /// There are too few stretches to complete the sequence; the first `held` windows hold.
     TooShort { held: usize },
 }
 

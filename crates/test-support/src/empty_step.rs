@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use bench_report::{Generator, Load, Step, StepEnd, Window};
 
-/// Creates a completed step of one user, without results. A test adds what it plants:
+/// Creates a completed step of one user, without results. A test adds the parts that it needs:
 /// `Step { operations, ..empty_step("pool of 8") }`.
 pub fn empty_step(name: &str) -> Step {
     Step {

@@ -1,7 +1,7 @@
-//! Parts that tests share: a place where a tool runs alone, the tool at work, and how much
-//! longer than alone everything takes on this machine now.
+//! Parts that tests share: a directory in which a tool runs alone, the running tool, and the
+//! slowdown of this machine by other programs.
 //!
-//! For tests only: whatever goes wrong here fails the test.
+//! For tests only: any failure here fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod empty_step;
@@ -21,10 +21,10 @@ pub use test_directory::TestDirectory;
 
 /// Time-out of all waits; only a failing test reaches it.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
-/// Time from a signal to the exit of a tool that is alone on its machine.
+/// Longest time from a signal to the exit of a tool on an otherwise idle machine.
 const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
-/// Waits until `condition` holds.
+/// Waits until `condition` holds; fails the test with `what` if it does not within [`TIMEOUT`].
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
@@ -36,8 +36,7 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Returns the warning about things that a run could not remove; `None` where it left
-/// nothing.
+/// Returns the warning about data that a run could not remove; `None` if it left nothing.
 pub fn left_behind(report: &Report) -> Option<&str> {
     let mut warnings = report.warnings.iter();
     let left = warnings.find(|warning| warning.code == WarningCode::LeftBehind);
@@ -46,15 +45,16 @@ pub fn left_behind(report: &Report) -> Option<&str> {
 
 /// Copies a program that is to be started.
 ///
-/// Another process does so: had this one the copy open for writing, a thread that starts something
-/// else just then would hand the open file on, and the copy could not be started ('Text file
-/// busy') until that other program has begun.
+/// Another process makes the copy. If this process had the copy open for writing, a thread that
+/// starts a program at that instant would pass on the open file, and the copy could not be started
+/// ('Text file busy') until that program has begun.
 pub fn copy_program(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("--").args([from, to]).status();
     assert!(copied.unwrap().success(), "no copy of {}", from.display());
 }
 
-/// Factor by which a thread takes longer now than alone, because others want the processors.
+/// Measures the factor by which a thread is slower now than on an idle machine, because other
+/// programs use the processors.
 pub fn contention() -> f64 {
     let used = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
     let (wall, before) = (Instant::now(), used());
@@ -66,8 +66,8 @@ pub fn contention() -> f64 {
     (wall.elapsed().as_secs_f64() / spent).max(1.0)
 }
 
-/// Time that a tool may take to end after a signal: 3 s, and as much more as others keep it from
-/// the processors.
+/// Returns the time that a tool may take to end after a signal: 3 s, longer while other programs
+/// use the processors.
 pub fn ending_bound() -> Duration {
     ENDS_WITHIN.mul_f64(contention())
 }

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::{TIMEOUT, ending_bound, eventually};
 
-/// A running tool whose stderr is read. It does not outlive a test that fails.
+/// Running tool whose stderr is read. It does not outlive a failing test.
 #[derive(Debug)]
 pub struct RunningProgram {
     child: Child,
@@ -21,17 +21,17 @@ pub struct RunningProgram {
 /// End of a tool.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit code; `None` where a signal ended it.
+    /// Exit code; `None` if a signal killed the tool.
     pub code: Option<i32>,
-    /// Time that it took from when the test began to wait for it.
+    /// Time from the beginning of the wait to the tool's end.
     pub took: Duration,
-    /// Its stderr, then its stdout.
+    /// Everything on stderr, followed by everything on stdout.
     pub said: String,
 }
 
 impl Ended {
-    /// Asserts that a signal ended it in order: in time, and told so by its exit code. `when` says
-    /// which signal that was.
+    /// Asserts that the tool ended in order after a signal: in time, and with the exit code for it.
+    /// `when` names the signal in failures.
     pub fn assert_interrupted(&self, when: &str) {
         let Self { code, took, said } = self;
         assert_eq!(*code, Some(130), "{when}: {said}");
@@ -69,12 +69,13 @@ impl RunningProgram {
         }
     }
 
-    /// Returns its pid.
+    /// Returns the process id of the tool.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Reads its progress until a line begins with `wanted`, and hands out that line.
+    /// Reads the tool's stderr until a line begins with `wanted`, and returns that line. Fails the
+    /// test if none comes.
     pub fn wait_for(&mut self, wanted: &str) -> String {
         loop {
             let line = self.stderr.recv_timeout(TIMEOUT).unwrap_or_else(|error| {
@@ -91,7 +92,7 @@ impl RunningProgram {
         }
     }
 
-    /// Reads its progress until a line begins with `wanted`, and hands out that line; `None` where
+    /// Reads the tool's stderr until a line begins with `wanted`, and returns that line; `None` if
     /// none does within `bound`.
     pub fn wait_for_within(&mut self, wanted: &str, bound: Duration) -> Option<String> {
         let started = Instant::now();
@@ -105,17 +106,17 @@ impl RunningProgram {
         }
     }
 
-    /// Returns true if it has not ended yet.
+    /// Returns true if the tool has not ended yet.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Sends it `signal`.
+    /// Sends `signal` to the tool.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
-    /// Waits for its end.
+    /// Waits for the tool's end.
     pub fn end(mut self) -> Ended {
         let started = Instant::now();
         eventually("the tool ends", || !self.runs());
@@ -130,7 +131,7 @@ impl RunningProgram {
 
 impl Drop for RunningProgram {
     fn drop(&mut self) {
-        // It has ended already, unless the test failed.
+        // The tool has ended already, unless the test failed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use bench_report::Report;
 
-/// Variables that would send a tool to somebody's server, or make it part of somebody's run.
+/// Environment variables that would make a tool use a server of the developer, or join a run.
 const VARIABLES: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "WS_URL"];
 const PREFIXES: [&str; 2] = ["PG", "PLIMSOLL_"];
 
-/// A working directory of one test, with a directory for temporary files. Servers may run as
-/// another user, who can reach the latter.
+/// Working directory of one test, with a directory for temporary files. The latter is accessible to
+/// other users, because servers may run as one.
 #[derive(Debug)]
 pub struct TestDirectory(tempfile::TempDir);
 
@@ -50,7 +50,8 @@ impl TestDirectory {
         self.path().join("tmp")
     }
 
-    /// Returns a command that runs `program` here, without the caller's variables for servers.
+    /// Returns a command that runs `program` in the directory, without the caller's variables that
+    /// name servers.
     pub fn command(&self, program: impl AsRef<OsStr>, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars() {
@@ -74,7 +75,8 @@ impl TestDirectory {
         bench_report::store::load(&self.path().join(file)).unwrap()
     }
 
-    /// Lists processes that run in this directory (without zombies) and files that they left in [`tmp`].
+    /// Lists processes that run in this directory (without zombies), and files that they left in
+    /// [`tmp`].
     ///
     /// [`tmp`]: Self::tmp
     pub fn left_behind(&self) -> Vec<String> {

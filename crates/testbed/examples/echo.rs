@@ -1,5 +1,5 @@
-//! Stands in for `ws-bench serve` in the tests: announces itself as that does, and sends back
-//! whatever bytes it gets.
+//! Substitute for `ws-bench serve` in tests. It announces its address in the same way, and sends
+//! back all bytes that it receives.
 
 use std::error::Error;
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
-//! Starts throwaway servers, says where they are, and waits.
+//! Starts throwaway servers, prints their addresses, and waits.
 //!
-//! `servers [paused]`: the tests kill this program and look for what it leaves behind.
+//! `servers [paused]`: tests kill this program and check what it leaves behind.
 
 use std::error::Error;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Passwords, and addresses that carry them.
+//! Passwords, and addresses that contain them.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ pub(crate) fn random_password() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// Refuses a text of several lines: servers read passwords from files of lines.
+/// Refuses a text of several lines, because servers read passwords from files line by line.
 pub(crate) fn one_line(server: &'static str, text: &str) -> Result<(), TestbedError> {
     if text.contains(['\n', '\r', '\0']) {
         let reason = "passwords and settings must be one line each".to_owned();
@@ -22,8 +22,8 @@ pub(crate) fn one_line(server: &'static str, text: &str) -> Result<(), TestbedEr
     Ok(())
 }
 
-/// `text` as the user information of an address holds it (RFC 3986: all but the unreserved
-/// characters escaped).
+/// Escapes `text` for the user information of an address: all characters but the unreserved ones of
+/// RFC 3986.
 pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {

@@ -1,59 +1,60 @@
-//! Errors when a throwaway server is found, started or ended.
+//! Errors of finding, starting and ending throwaway servers.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Reason why a throwaway server could not be found, started or ended.
+/// Reason for which a throwaway server could not be found, started or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestbedError {
-    /// The server is not installed where we look for it.
+    /// The server is not installed in any of the places that are searched.
     #[error("{server} was not found in {searched}. {remedy}")]
     Missing {
-        /// The server's name, as people know it.
+        /// Name of the server, as people know it.
         server: &'static str,
         /// Places that were searched.
         searched: String,
-        /// The package to install, by package manager, and the variable that names a location.
+        /// Packages to install, by package manager, and the environment variable that names a
+        /// location.
         remedy: &'static str,
     },
     /// The server, or a program that prepares it, ended before it was ready.
     #[error("{server} did not start: {reason}{}", quoted(log))]
     Start {
-        /// The server's or the program's name.
+        /// Name of the server or program.
         server: &'static str,
-        /// Event, in words.
+        /// Description of the event.
         reason: String,
-        /// The last lines of its log; empty when it wrote none.
+        /// Last lines of the log; empty if there are none.
         log: String,
     },
-    /// The server did not answer, or did not end, within its time.
+    /// The server did not answer, or did not end, in time.
     #[error("{server} did not {what} within {waited:?}{}", quoted(log))]
     Timeout {
-        /// The server's or the program's name.
+        /// Name of the server or program.
         server: &'static str,
         /// Event that was waited for, as an infinitive.
         what: &'static str,
-        /// Time waited.
+        /// Length of the wait.
         waited: Duration,
-        /// The last lines of its log; empty when it wrote none.
+        /// Last lines of the log; empty if there are none.
         log: String,
     },
-    /// The operating system refused something.
+    /// The operating system refused an action.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// Action that was tried, as an infinitive.
+        /// Action, as an infinitive.
         action: &'static str,
-        /// Path that it was done to.
+        /// Path on which the action was attempted.
         path: PathBuf,
-        /// Reason of the failure.
+        /// Error of the operating system.
         source: io::Error,
     },
 }
 
 impl TestbedError {
-    /// An adapter for `map_err`: names what was tried and on what.
+    /// Returns a function for `map_err` that adds the action and its path.
     pub(crate) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

@@ -1,4 +1,4 @@
-//! Finds the servers that are installed on this machine.
+//! Search for the servers that are installed on this machine.
 
 use std::cmp::Reverse;
 use std::env;
@@ -16,10 +16,10 @@ const REDIS_REMEDY: &str = "Install it (apt-get install redis-server · dnf inst
     valkey · apk add redis · brew install redis), or set PLIMSOLL_REDIS_BIN to the executable";
 const HOMEBREW: [&str; 3] = ["/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"];
 
-/// The directory that holds `postgres` and `initdb`.
+/// Returns the directory that contains `postgres` and `initdb`.
 ///
-/// Looked for in `PLIMSOLL_POSTGRES_BIN` (which, when set, is the only place), `PATH`,
-/// `/usr/lib/postgresql/*/bin` and `/usr/pgsql-*/bin` (newest version first), and Homebrew.
+/// Searches `PLIMSOLL_POSTGRES_BIN` (if set, the only place), `PATH`, `/usr/lib/postgresql/*/bin`
+/// and `/usr/pgsql-*/bin` (newest version first), and Homebrew.
 ///
 /// # Errors
 /// [`TestbedError::Missing`] names the package to install.
@@ -27,10 +27,10 @@ pub fn find_postgres() -> Result<PathBuf, TestbedError> {
     ProgramSearch::of_this_process(POSTGRES_VARIABLE).postgres()
 }
 
-/// The executable of Redis or Valkey.
+/// Returns the executable of Redis or Valkey.
 ///
-/// Looked for in `PLIMSOLL_REDIS_BIN` (the executable or its directory; when set, the only
-/// place), `PATH` and Homebrew.
+/// Searches `PLIMSOLL_REDIS_BIN` (the executable or its directory; if set, the only place), `PATH`
+/// and Homebrew.
 ///
 /// # Errors
 /// [`TestbedError::Missing`] names the package to install.
@@ -38,7 +38,7 @@ pub fn find_redis() -> Result<PathBuf, TestbedError> {
     ProgramSearch::of_this_process(REDIS_VARIABLE).redis()
 }
 
-/// The places to look in; apart from the environment, so that a test can say what is installed.
+/// Places to search. They are fields so that a test can replace the environment.
 struct ProgramSearch {
     chosen: Option<PathBuf>,
     path: OsString,
@@ -88,7 +88,8 @@ impl ProgramSearch {
         })
     }
 
-    /// Directories in which packages put PostgreSQL, the newest version of each place first.
+    /// Iterates over the directories in which packages install PostgreSQL, in each place the newest
+    /// version first.
     fn packaged(&self) -> impl Iterator<Item = PathBuf> {
         let debian = newest_first(&self.below("/usr/lib/postgresql"), "");
         let red_hat = newest_first(&self.below("/usr"), "pgsql-");
@@ -113,7 +114,8 @@ impl ProgramSearch {
     }
 }
 
-/// Subdirectories of `parent` that are named `prefix` and a version, the highest version first.
+/// Returns the subdirectories of `parent` whose names are `prefix` and a version, the highest
+/// version first.
 fn newest_first(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     let mut versions: Vec<_> = entries
@@ -128,8 +130,9 @@ fn newest_first(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     versions.into_iter().map(|(_, path)| path).collect()
 }
 
-/// The directory that its `postgres` links into, or itself: what is linked into the PATH is often
-/// a few programs of a version only.
+/// Returns the directory with all programs of PostgreSQL: the one into which `directory`'s
+/// `postgres` links, or `directory` itself. `PATH` often contains links to only some of a version's
+/// programs.
 fn whole_postgres(directory: &Path) -> Option<PathBuf> {
     let linked = directory.join("postgres").canonicalize().ok()?;
     [linked.parent(), Some(directory)]

@@ -1,13 +1,14 @@
-//! A separate process that ends the server and removes its files when this process is killed.
+//! Guardian: a separate process that ends the server and removes its files if this process is
+//! killed.
 //!
-//! A process that is killed runs no destructor. The guardian is a shell in a session of its own
-//! that reads a pipe whose other end only we hold: when we die, by whatever means, it reads the
-//! end of the file, ends every process of the server and removes the directory. It runs as the
-//! user that owns the server, so it needs no privileges for either.
+//! A killed process runs no destructors. The guardian is a shell in its own session. It reads a
+//! pipe whose other end only this process has. When this process dies, in whatever way, the
+//! guardian reads the end of the file, ends all processes of the server and removes the directory.
+//! It runs as the user that owns the server, so it needs no privileges.
 //!
-//! It knows the server's processes by their working directory, which is ours alone: this finds
-//! children whose parent is dead already, and can never find somebody else's process that has
-//! been given an old number.
+//! It recognizes the server's processes by their working directory, which no other process uses.
+//! This also finds children whose parent is already dead, and never another process that has a
+//! reused process id.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -18,10 +19,13 @@ use nix::sys::signal::Signal;
 use crate::server_user::ServerUser;
 use child_process::spawn;
 
-/// Arguments: the private directory, the server's working directory below it, the name of the
-/// signal that asks it to end. We may die before the guardian says that it is ready, hence the
-/// trap. Each process stands still while its shared memory is noted (as `shared_memory` does: it
-/// may not give it back), and gets the signal when it is continued.
+/// Script of the guardian. Its arguments are the private directory, the server's working directory
+/// within it, and the name of the signal that ends the server.
+///
+/// It ignores SIGPIPE, because this process may die before the guardian reports that it is ready.
+/// Each process is stopped before its shared memory is recorded (as `shared_memory` does), because
+/// a process that dies by the signal may not release that memory. The process receives the signal
+/// once it is continued.
 #[cfg(target_os = "linux")]
 const SCRIPT: &str = r#"directory=$1 work=$2 signal=$3 files= segments=
 trap '' PIPE
@@ -50,7 +54,7 @@ rm -rf "$directory" $files
 for segment in $segments; do ipcrm -m $segment; done
 "#;
 
-/// The same script for systems without `/proc`: the server is the process whose pid it was told.
+/// Script for systems without `/proc`. The server is the process whose pid was sent.
 #[cfg(not(target_os = "linux"))]
 const SCRIPT: &str = r#"directory=$1 work=$2 signal=$3 server=
 trap '' PIPE
@@ -75,7 +79,7 @@ fi
 rm -rf "$directory"
 "#;
 
-/// The process that cleans up when this one dies.
+/// Process that cleans up if this process dies.
 #[derive(Debug)]
 pub(crate) struct Guardian {
     shell: Child,
@@ -83,9 +87,9 @@ pub(crate) struct Guardian {
 }
 
 impl Guardian {
-    /// Makes `directory` and `work` within it, and guards them and all processes that will work
-    /// there. As the guardian makes them, they are its user's, and there is no instant in which
-    /// nobody would remove them.
+    /// Creates `directory` and `work` within it, and guards them and all processes that work there.
+    /// The guardian itself creates them, so that they belong to its user and are never without a
+    /// guard.
     pub(crate) fn start(
         directory: &Path,
         work: &Path,
@@ -98,7 +102,7 @@ impl Guardian {
             .arg(directory)
             .arg(work);
         command.arg(signal.as_str().trim_start_matches("SIG"));
-        // By environment, for a process list that people can read.
+        // The script is passed in the environment, to keep process lists readable.
         command
             .env_clear()
             .env("SCRIPT", SCRIPT)
@@ -122,17 +126,17 @@ impl Guardian {
         Err(io::Error::other(answer.trim_end().to_owned()))
     }
 
-    /// Tells the guardian the server's pid.
+    /// Sends the server's pid to the guardian.
     pub(crate) fn watch(&mut self, pid: u32) -> io::Result<()> {
         self.pipe
             .as_mut()
             .map_or(Ok(()), |pipe| writeln!(pipe, "server {pid}"))
     }
 
-    /// Ends the guardian: everything has been cleaned up.
+    /// Ends the guardian after everything was cleaned up.
     pub(crate) fn dismiss(&mut self) {
         if let Some(mut pipe) = self.pipe.take() {
-            // A guardian that somebody killed cannot be told, and need not be.
+            // If the guardian was killed, it need not be notified.
             let _ = pipe.write_all(b"done\n");
             drop(pipe);
             let _ = self.shell.wait();

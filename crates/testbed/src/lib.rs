@@ -1,11 +1,11 @@
 //! Throwaway servers and a faulty network, for tests and for runs without a server at hand.
 //!
-//! A figure is only worth something when it came from a real server, and nobody starts a real
-//! server for a first look. So this crate starts one: on a free port of the loopback, in a private
-//! temporary directory, with passwords that no process list shows. It ends with its guard, and
-//! also when the process that holds the guard is killed.
+//! Only figures from a real server are worth anything, but nobody sets up a real server for a first
+//! look. This crate therefore starts one: on a free port of the loopback interface, in a private
+//! temporary directory, with passwords that no process list shows. The server ends when its guard
+//! is dropped, and also when the process with the guard is killed.
 //!
-//! Everything here blocks; the caller needs no async runtime.
+//! All functions block; callers need no async runtime.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

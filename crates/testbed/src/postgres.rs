@@ -1,4 +1,4 @@
-//! A throwaway PostgreSQL.
+//! Throwaway PostgreSQL server.
 
 use std::env;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ const SERVER_KIND: ServerKind = ServerKind {
     ],
 };
 const PREPARE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Variables that PostgreSQL may see: nothing that changes its behaviour.
+/// Environment variables that are passed to PostgreSQL; none of them changes its behaviour.
 const ENVIRONMENT: [&str; 4] = ["PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 const STATEMENTS: &str = "pg_stat_statements";
 /// First version with `min_dynamic_shared_memory`.
@@ -34,13 +34,13 @@ const FIRST_WITH_SHARED_RESERVE: u32 = 14;
 /// Options of a throwaway PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
-    /// `max_connections`; 100 unless told.
+    /// Setting `max_connections`; 100 by default.
     pub max_connections: u32,
-    /// Further settings, as in `postgresql.conf`, unquoted; they win over ours.
+    /// Further settings, as in `postgresql.conf`, unquoted. They override the crate's own.
     pub settings: Vec<(String, String)>,
-    /// The password of the user `plimsoll`; a random one unless told. Checked by SCRAM.
+    /// Password of the user `plimsoll`, checked by SCRAM; a random one by default.
     pub password: Option<String>,
-    /// True if a commit reaches the disk, as on an honest server; `false` is quicker.
+    /// True if commits are flushed to disk, as on a production server; false is faster.
     pub fsync: bool,
 }
 
@@ -55,10 +55,10 @@ impl Default for PostgresOptions {
     }
 }
 
-/// A throwaway PostgreSQL with a database `plimsoll` that the superuser `plimsoll` owns.
+/// Throwaway PostgreSQL server with a database `plimsoll`, owned by the superuser `plimsoll`.
 ///
-/// It listens on TCP at 127.0.0.1, counts statements where `pg_stat_statements` is installed (the
-/// extension is there too), and times its input and output. It ends with this value.
+/// It listens on TCP at 127.0.0.1 and measures I/O times. If `pg_stat_statements` is installed, it
+/// counts statements and has the extension. Dropping the value ends the server.
 #[derive(Debug)]
 pub struct Postgres {
     url: String,
@@ -69,10 +69,10 @@ pub struct Postgres {
 serve!(Postgres);
 
 impl Postgres {
-    /// Starts a PostgreSQL; takes a second or two.
+    /// Starts a PostgreSQL server, which takes a second or two.
     ///
     /// # Errors
-    /// [`TestbedError::Missing`] when none is installed; others say what failed, with the log.
+    /// [`TestbedError::Missing`] if none is installed. Other errors say what failed, with the log.
     pub fn start(options: &PostgresOptions) -> Result<Self, TestbedError> {
         let bin_dir = find_postgres()?;
         let password = options.password.clone().unwrap_or_else(random_password);
@@ -87,11 +87,11 @@ impl Postgres {
         })
     }
 
-    /// Ends it as a service manager does (all sessions at once, what was committed is kept) and
-    /// starts it anew at the same address; connections are refused meanwhile.
+    /// Stops the server as a service manager does (it ends all sessions at once, and keeps
+    /// committed data), and starts it again at the same address. Connections are refused meanwhile.
     ///
     /// # Errors
-    /// As [`Postgres::start`]; the server is gone then.
+    /// Fails as [`Postgres::start`] does. The server can then no longer be used.
     pub fn restart(&mut self) -> Result<(), TestbedError> {
         let port = self.port();
         let Self {
@@ -103,7 +103,8 @@ impl Postgres {
         )
     }
 
-    /// The directory of its programs: `pgbench` and `psql` are there where they are installed.
+    /// Returns the directory of PostgreSQL's programs. It contains `pgbench` and `psql` if they are
+    /// installed.
     pub fn bin_dir(&self) -> &Path {
         &self.bin_dir
     }
@@ -129,7 +130,8 @@ fn start(
     })
 }
 
-/// Makes the data directory. A crash before the start loses nothing, so nothing is synced.
+/// Creates the data directory with `initdb`. Nothing is flushed to disk, because a crash before the
+/// start loses nothing of value.
 fn initialise(
     directory: &ServerDirectory,
     bin_dir: &Path,
@@ -178,9 +180,9 @@ fn configuration(
         ("full_page_writes", on_or_off),
         ("lc_messages", "C"),
     ];
-    // What sessions share while they run lies in memory that the main process has mapped, too: a
-    // file of its own, made by one session and left to others, would outlive a server that is killed
-    // with nobody who has it mapped.
+    // Shared memory that sessions create while they run is allocated within the main process's
+    // memory. Otherwise one session would create a file that others use, and nothing would remove
+    // it after a kill.
     let within = [("min_dynamic_shared_memory", "16MB")];
     let within = within
         .into_iter()
@@ -202,7 +204,7 @@ fn configuration(
     Ok(text)
 }
 
-/// The version of the data directory, as in 15.
+/// Reads the version of the data directory, such as 15.
 fn major_version(directory: &ServerDirectory) -> Result<u32, TestbedError> {
     let file = directory.work().join("PG_VERSION");
     let text = fs::read_to_string(&file).map_err(TestbedError::io("read", &file))?;
@@ -216,7 +218,7 @@ fn configure(directory: &ServerDirectory, configuration: &str) -> Result<(), Tes
         .map(drop)
 }
 
-/// Makes the database before the server listens: nobody can ever see it half made.
+/// Creates the database before the server listens, so that no client sees it incomplete.
 fn populate(
     directory: &ServerDirectory,
     bin_dir: &Path,
@@ -267,8 +269,8 @@ fn main_process(directory: &ServerDirectory, bin_dir: &Path) -> Result<Command, 
     Ok(command)
 }
 
-/// True if the process accepts connections: `postmaster.pid` as `pg_ctl` reads it, the process in
-/// its first line and the state in its eighth.
+/// Returns true if the process accepts connections. Like `pg_ctl`, reads `postmaster.pid`: the
+/// process id from its first line, the state from its eighth.
 fn is_ready(directory: &ServerDirectory, pid: u32) -> bool {
     let state = fs::read_to_string(directory.work().join("postmaster.pid")).unwrap_or_default();
     let line = |n| state.lines().nth(n).map(str::trim);

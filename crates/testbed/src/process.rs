@@ -1,4 +1,4 @@
-//! The processes of a server: finding them, waiting for them, and sending them signals.
+//! Processes of a server: finding them, waiting for them, and sending them signals.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// One line of the system's process table.
+/// Line of the system's process table.
 #[derive(Clone, Copy, Debug)]
 struct ProcessEntry {
     pid: u32,
@@ -15,7 +15,7 @@ struct ProcessEntry {
 }
 
 impl ProcessEntry {
-    /// Reads `pid (name) state parent …`, where the name may hold anything.
+    /// Parses `pid (name) state parent …`, where the name may contain anything.
     #[cfg(target_os = "linux")]
     fn parse(stat: &str) -> Option<Self> {
         let pid = stat.split(' ').next()?.parse().ok()?;
@@ -28,7 +28,7 @@ impl ProcessEntry {
         })
     }
 
-    /// Reads `pid parent state`.
+    /// Parses `pid parent state`.
     #[cfg(not(target_os = "linux"))]
     fn parse(line: &str) -> Option<Self> {
         let mut fields = line.split_ascii_whitespace();
@@ -80,16 +80,17 @@ fn living() -> Vec<ProcessEntry> {
     entries
 }
 
-/// Waits until none of these exists. One that is exiting exists for a moment after it has left
-/// its working directory, so [`server_processes`] no longer finds it.
+/// Waits until none of these processes exists. A process that exits still exists for a moment after
+/// it has left its working directory, when [`server_processes`] no longer finds it.
 pub(crate) fn wait_until_gone(processes: &[u32], timeout: Duration) {
     wait_until(timeout, || {
         !living().iter().any(|entry| processes.contains(&entry.pid))
     });
 }
 
-/// The living processes of a server, its main process first: `main`, all that descend from it, and
-/// (on Linux) all that work in `directory`, which also finds children that lost their parent.
+/// Returns the living processes of a server, its main process first: `main`, all of its
+/// descendants, and (on Linux) all processes that work in `directory`, which includes children
+/// whose parent has died.
 pub(crate) fn server_processes(main: Option<u32>, directory: &Path) -> Vec<u32> {
     let living = living();
     let (mut members, others): (Vec<u32>, Vec<u32>) = living
@@ -109,7 +110,7 @@ pub(crate) fn server_processes(main: Option<u32>, directory: &Path) -> Vec<u32> 
     members
 }
 
-/// Sends a signal; a process that has exited meanwhile is no error.
+/// Sends a signal; it is no error if the process has exited meanwhile.
 pub(crate) fn signal(pid: u32, signal: Signal) {
     if let Err(error) = kill(Pid::from_raw(pid.cast_signed()), signal)
         && error != nix::errno::Errno::ESRCH
@@ -118,7 +119,7 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Stops `pid` and waits until it is stopped: from then on it starts no further children.
+/// Stops `pid` and waits until it is stopped. It then starts no further children.
 pub(crate) fn stop(pid: u32) {
     signal(pid, Signal::SIGSTOP);
     wait_until(Duration::from_millis(200), || {
@@ -128,7 +129,7 @@ pub(crate) fn stop(pid: u32) {
     });
 }
 
-/// Waits until `condition` holds, for `timeout` at most; returns true if it does.
+/// Waits until `condition` holds, at most `timeout`. Returns true if it holds.
 pub(crate) fn wait_until(timeout: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + timeout;
     loop {

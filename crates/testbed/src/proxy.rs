@@ -1,4 +1,4 @@
-//! A TCP proxy that misbehaves on demand: the slow, stalled or broken network of a test.
+//! TCP proxy with faults on demand, which simulates a slow, stalled or broken network.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,25 +16,27 @@ use tokio::time::{Instant, sleep_until};
 use crate::TestbedError;
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Bytes that may be on their way at once in one direction: a gigabyte per second at 64 ms.
+/// Largest number of bytes in flight in one direction: a gigabyte per second at 64 ms.
 const ON_THE_WAY_BYTES: usize = 64 * 1024 * 1024;
 
-/// Effects of the network on connections. The default does nothing to them.
+/// Faults that the proxy applies to connections. The default is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Delay of every byte, in each direction. Bytes keep flowing meanwhile: it costs
-    /// time, not throughput. Rounded up to whole milliseconds.
+    /// Delay of every byte, in each direction, rounded up to whole milliseconds. Bytes continue to
+    /// flow meanwhile, so throughput is unaffected.
     pub delay: Duration,
-    /// New connections are accepted and reset at once.
+    /// True to accept new connections and reset them at once.
     pub refuse: bool,
-    /// Nothing is forwarded and no new connection reaches the target, until this ends.
+    /// True to forward nothing, and to keep new connections from reaching the target, until this is
+    /// false again.
     pub stall: bool,
-    /// A connection is reset once it has forwarded this many bytes, both directions together.
+    /// Number of bytes, in both directions together, after which a connection is reset; absent for
+    /// no limit.
     pub cut_after_bytes: Option<u64>,
 }
 
-/// A proxy on a free port of 127.0.0.1, on a thread of its own. It ends, and its connections
-/// with it, with this value.
+/// Proxy on a free port of 127.0.0.1, with its own thread. Dropping the value ends the proxy and
+/// its connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -48,7 +50,7 @@ impl Proxy {
     /// Starts to forward to `target`.
     ///
     /// # Errors
-    /// [`TestbedError::Io`] when there is no port or no thread to be had.
+    /// [`TestbedError::Io`] if there is no free port, or no thread can be created.
     pub fn start(target: SocketAddr, faults: Faults) -> Result<Self, TestbedError> {
         let (sender, receiver) = watch::channel(faults);
         let (stop, stopped) = oneshot::channel();
@@ -91,20 +93,20 @@ impl Proxy {
         })
     }
 
-    /// Address to connect to instead of the target's.
+    /// Returns the address to connect to instead of the target's.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Round trips so far, over all connections: how often a client spoke up after the server's
-    /// last word, or first of all. It needs no protocol, so encryption hides nothing of it; who
-    /// sends on without waiting for an answer makes one round trip of it all.
+    /// Returns the number of round trips so far, over all connections: how often a client sent data
+    /// first, or after data of the server. This works for any protocol, even an encrypted one. A
+    /// client that sends several requests without waiting for answers makes a single round trip.
     pub fn round_trips(&self) -> u64 {
         self.round_trips.load(Ordering::Relaxed)
     }
 
-    /// Changes the faults of all connections, old and new. Bytes already on their way keep the
-    /// delay that they set out with.
+    /// Sets the faults of all connections, existing and new. Bytes in flight keep the delay with
+    /// which they were sent.
     pub fn set(&self, faults: Faults) {
         self.faults.send_replace(faults);
     }
@@ -133,7 +135,7 @@ async fn serve(
     }
 }
 
-/// Side of a connection that sent last, from which round trips are counted.
+/// Side of a connection that sent data last, from which round trips are counted.
 struct Turns {
     clients: AtomicBool,
     round_trips: Arc<AtomicU64>,
@@ -158,7 +160,7 @@ impl Turns {
     }
 }
 
-/// Forwards one connection until both directions are closed; resets both ends if either breaks.
+/// Forwards one connection until both directions are closed. Resets both ends if either breaks.
 async fn carry(
     mut client: TcpStream,
     target: SocketAddr,
@@ -188,12 +190,12 @@ async fn carry(
     }
 }
 
-/// Turns the next close into a reset, so that the other end sees a broken connection.
+/// Makes closing the connection reset it, so that the peer sees a broken connection.
 fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 
-/// Bytes in flight, the instant at which they arrive, and their share of the buffer.
+/// Bytes in flight, the instant at which they must arrive, and their share of the buffer.
 struct Chunk {
     bytes: Vec<u8>,
     due: Instant,
@@ -264,7 +266,7 @@ async fn deliver(
     to.shutdown().await
 }
 
-/// Waits until nothing is stalled.
+/// Waits until the connection is not stalled.
 async fn flowing(faults: &mut watch::Receiver<Faults>) -> io::Result<()> {
     let waited = faults.wait_for(|faults| !faults.stall).await;
     waited

@@ -1,4 +1,4 @@
-//! A throwaway Redis (or Valkey).
+//! Throwaway Redis (or Valkey) server.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -24,13 +24,13 @@ const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Options of a throwaway Redis.
 #[derive(Clone, Debug, Default)]
 pub struct RedisOptions {
-    /// Further settings, as in `redis.conf`; they win over ours.
+    /// Further settings, as in `redis.conf`. They override the crate's own.
     pub settings: Vec<(String, String)>,
-    /// The password of the default user; none unless told.
+    /// Password of the default user; none by default.
     pub password: Option<String>,
 }
 
-/// A throwaway Redis that keeps nothing on disk. It ends with this value.
+/// Throwaway Redis server that stores nothing on disk. Dropping the value ends the server.
 #[derive(Debug)]
 pub struct Redis {
     url: String,
@@ -40,10 +40,10 @@ pub struct Redis {
 serve!(Redis);
 
 impl Redis {
-    /// Starts a Redis.
+    /// Starts a Redis server.
     ///
     /// # Errors
-    /// [`TestbedError::Missing`] when none is installed; others say what failed, with the log.
+    /// [`TestbedError::Missing`] if none is installed. Other errors say what failed, with the log.
     pub fn start(options: &RedisOptions) -> Result<Self, TestbedError> {
         let program = find_redis()?;
         let server = on_free_port(|port| start(&program, options, port))?;
@@ -95,7 +95,8 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Returns the pid behind the port, which is another's if somebody took the port.
+/// Returns the pid of the server on the port, which is a different one if another program took the
+/// port.
 fn process_that_answers(port: u16, password: Option<&str>) -> io::Result<u32> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT)?;

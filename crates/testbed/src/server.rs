@@ -1,4 +1,4 @@
-//! Starting, pausing and ending of throwaway servers of every kind.
+//! Starting, pausing and ending throwaway servers of every kind.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -18,17 +18,18 @@ const END_TIMEOUT: Duration = Duration::from_secs(1);
 const PORT_ATTEMPTS: usize = 5;
 const PORT_TAKEN: &str = "Address already in use";
 
-/// A kind of server: its name, and the signals that stop it.
+/// Kind of server: its name, and the signals that stop it.
 #[derive(Debug)]
 pub(crate) struct ServerKind {
     pub(crate) name: &'static str,
-    /// Signal for its main process when we die: must end all of its processes at once.
+    /// Signal for the main process when this process dies; it must end all of the server's
+    /// processes at once.
     pub(crate) orphaned: Signal,
-    /// Signals to stop it, with the time that each is given; SIGKILL follows.
+    /// Signals that stop the server, each with the time to wait for its effect; SIGKILL follows.
     pub(crate) stop_signals: &'static [(Signal, Duration)],
 }
 
-/// A running server, which ends with this value.
+/// Running server. Dropping the value ends it.
 #[derive(Debug)]
 pub(crate) struct RunningServer {
     kind: &'static ServerKind,
@@ -40,7 +41,7 @@ pub(crate) struct RunningServer {
 }
 
 impl RunningServer {
-    /// Starts `command` and asks `ready` for its port until there is one.
+    /// Starts `command`, and calls `ready` until it returns the server's port.
     pub(crate) fn start(
         kind: &'static ServerKind,
         mut directory: ServerDirectory,
@@ -65,7 +66,8 @@ impl RunningServer {
         Ok(server)
     }
 
-    /// Ends the processes as [`RunningServer::end`] does, and starts what `command` makes in their place.
+    /// Ends the processes as [`RunningServer::end`] does, and starts the command that `command`
+    /// returns in their place.
     pub(crate) fn restart(
         &mut self,
         command: impl Fn(&ServerDirectory) -> Result<Command, TestbedError>,
@@ -77,7 +79,7 @@ impl RunningServer {
         let started = spawn(command, Some(self.kind.orphaned));
         self.child = started.map_err(TestbedError::io("run", program))?;
         self.reaped = false;
-        // What was given back may be somebody else's by now.
+        // Shared memory that was released may now belong to another program.
         self.shared_memory = SharedMemory::default();
         self.directory.watch(self.pid())?;
         self.await_ready(ready)
@@ -123,7 +125,8 @@ impl RunningServer {
         self.directory.path()
     }
 
-    /// The living processes; once the main process has been reaped its number may be another's.
+    /// Returns the living processes. The main process is left out once it was reaped, because its
+    /// pid may be reused.
     pub(crate) fn processes(&self) -> Vec<u32> {
         server_processes((!self.reaped).then(|| self.pid()), &self.directory.work())
     }
@@ -139,8 +142,8 @@ impl RunningServer {
         self.signal_all(Signal::SIGCONT);
     }
 
-    /// Ends every process at once. The main process stands still meanwhile, so that it neither
-    /// replaces its children nor leaves orphans that nobody counted.
+    /// Kills all processes. The main process is stopped meanwhile, so that it starts no further
+    /// processes.
     pub(crate) fn kill(&mut self) {
         if !self.reaped {
             stop(self.pid());
@@ -157,7 +160,7 @@ impl RunningServer {
         self.shared_memory.remove();
     }
 
-    /// Asks the server to end, makes sure that it has, and removes what it left.
+    /// Requests the server to end, makes sure that it has, and removes everything that it left.
     pub(crate) fn end(&mut self) -> Result<(), TestbedError> {
         self.end_processes();
         self.directory.clear()
@@ -195,7 +198,7 @@ impl Drop for RunningServer {
     }
 }
 
-/// Starts a server on a free port; on another one, if somebody takes the port before the server.
+/// Starts a server on a free port, and on another one if a different program takes the port first.
 pub(crate) fn on_free_port<T>(
     start: impl Fn(u16) -> Result<T, TestbedError>,
 ) -> Result<T, TestbedError> {
@@ -223,42 +226,43 @@ fn free_port() -> Result<u16, TestbedError> {
 macro_rules! serve {
     ($server:ty) => {
         impl $server {
-            /// The address to connect to, with the password if there is one.
+            /// Returns the address to connect to, with the password if there is one.
             pub fn url(&self) -> &str {
                 &self.url
             }
 
-            /// The port on 127.0.0.1.
+            /// Returns the port on 127.0.0.1.
             pub fn port(&self) -> u16 {
                 self.server.port()
             }
 
-            /// The number of the main process.
+            /// Returns the pid of the main process.
             pub fn pid(&self) -> u32 {
                 self.server.pid()
             }
 
-            /// The private directory, which is removed with this value.
+            /// Returns the private directory, which is removed when the server ends.
             pub fn directory(&self) -> &std::path::Path {
                 self.server.directory()
             }
 
-            /// The living processes: the main process first, then all its children.
+            /// Returns the living processes: the main process first, followed by all of its
+            /// descendants.
             pub fn processes(&self) -> Vec<u32> {
                 self.server.processes()
             }
 
-            /// Stops all processes (SIGSTOP): connections stay open, nothing is answered.
+            /// Stops all processes (SIGSTOP): connections stay open, but nothing is answered.
             pub fn pause(&self) {
                 self.server.pause();
             }
 
-            /// Lets all processes go on (SIGCONT).
+            /// Continues all processes (SIGCONT).
             pub fn resume(&self) {
                 self.server.resume();
             }
 
-            /// Kills all processes (SIGKILL) and waits until they are gone.
+            /// Kills all processes (SIGKILL) and waits until they have ended.
             pub fn kill(&mut self) {
                 self.server.kill();
             }

@@ -17,7 +17,8 @@ use child_process::spawn;
 
 const LOG_TAIL_BYTES: usize = 2048;
 
-/// A private directory that is removed with this value, or by its guardian when this process is killed.
+/// Private directory. It is removed when the value is dropped, or by its guardian if this process
+/// is killed.
 #[derive(Debug)]
 pub(crate) struct ServerDirectory {
     path: PathBuf,
@@ -27,7 +28,8 @@ pub(crate) struct ServerDirectory {
 }
 
 impl ServerDirectory {
-    /// Makes the directory (mode 0700, owned by `user`); `stop_signal` asks the server to end.
+    /// Creates the directory (mode 0700, owned by `user`). `stop_signal` is the signal that ends
+    /// the server.
     pub(crate) fn create(user: ServerUser, stop_signal: Signal) -> Result<Self, TestbedError> {
         let base = base_directory(user);
         let base = base
@@ -76,7 +78,7 @@ impl ServerDirectory {
         Ok(path)
     }
 
-    /// Creates a command that runs as the server's user in its directory and writes into its log.
+    /// Creates a command that runs as the server's user in its directory and writes to its log.
     pub(crate) fn command(&self, program: &Path) -> Result<Command, TestbedError> {
         let path = self.log_path();
         let log = self
@@ -137,7 +139,7 @@ impl ServerDirectory {
         }
     }
 
-    /// Tells the guardian which process to end.
+    /// Sends the pid of the server's main process to the guardian.
     pub(crate) fn watch(&mut self, pid: u32) -> Result<(), TestbedError> {
         self.guardian
             .watch(pid)
@@ -179,8 +181,8 @@ impl Drop for ServerDirectory {
     }
 }
 
-/// The directory for temporary files; `/tmp` where another user could not enter the former, or
-/// not remove what is its own there.
+/// Returns the directory for temporary files; `/tmp` if the server's user could not enter that
+/// directory, or not remove its own files there.
 fn base_directory(user: ServerUser) -> PathBuf {
     let usual = std::env::temp_dir();
     let lets_others = |place: &Path, bits| {

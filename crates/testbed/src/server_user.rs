@@ -1,4 +1,4 @@
-//! The user that a server runs as: PostgreSQL refuses to be started by root.
+//! User under which a server runs, because PostgreSQL refuses to run as root.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -7,22 +7,22 @@ use std::process::Command;
 
 use nix::unistd::{Gid, Uid, User, chown, geteuid};
 
-/// The user that a server, its files and its guardian belong to.
+/// User to whom a server, its files and its guardian belong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ServerUser {
-    /// The user of this process.
+    /// User of this process.
     Ours,
-    /// A user without privileges, because this process runs as root.
+    /// User without privileges, because this process runs as root.
     Other {
-        /// The user.
+        /// User id.
         user: Uid,
-        /// Its main group; it keeps no other.
+        /// Id of the user's main group, the only group that it keeps.
         group: Gid,
     },
 }
 
 impl ServerUser {
-    /// Returns the user of this process, or under root the user `postgres`, or else `nobody`.
+    /// Returns the user of this process; for root, the user `postgres`, or else `nobody`.
     pub(crate) fn unprivileged() -> io::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self::Ours);
@@ -48,7 +48,7 @@ impl ServerUser {
         }
     }
 
-    /// Lets the command run as this user; the standard library drops root's other groups.
+    /// Makes the command run as this user; the standard library drops root's other groups.
     pub(crate) fn apply_to(self, command: &mut Command) {
         if let Self::Other { user, group } = self {
             command.uid(user.as_raw()).gid(group.as_raw());

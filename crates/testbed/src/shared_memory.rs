@@ -1,14 +1,14 @@
-//! Shared memory that outlives the processes that made it.
+//! Shared memory that outlives the processes that created it.
 //!
-//! PostgreSQL gives its shared memory back when it is asked to end. Killed, it cannot: a System V
-//! segment and some files in `/dev/shm` would stay until the machine restarts. So we look what it
-//! has mapped while it lives: somebody else may kill it.
+//! PostgreSQL releases its shared memory when it ends in order. If it is killed it cannot: a System
+//! V segment and some files in `/dev/shm` would remain until the machine restarts. Its mappings are
+//! therefore read while it is alive, because it may be killed at any time.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-/// Shared memory of a server's processes that the kernel keeps after their end.
+/// Shared memory of a server's processes that the kernel keeps after they have ended.
 #[derive(Debug, Default)]
 pub(crate) struct SharedMemory {
     segments: BTreeSet<i32>,
@@ -16,7 +16,8 @@ pub(crate) struct SharedMemory {
 }
 
 impl SharedMemory {
-    /// Looks into the processes' memory maps (Linux; elsewhere, or where we may not, finds none).
+    /// Reads the memory maps of the processes. Finds nothing on systems other than Linux, or
+    /// without permission.
     pub(crate) fn look_into(&mut self, processes: &[u32]) {
         for pid in processes {
             let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
@@ -24,7 +25,8 @@ impl SharedMemory {
         }
     }
 
-    /// Reads `range permissions offset device inode path`; a System V segment's inode is its id.
+    /// Parses `range permissions offset device inode path`. The inode of a System V segment is its
+    /// id.
     fn note(&mut self, line: &str) {
         let mut fields = line.split_ascii_whitespace();
         let (Some(inode), Some(path)) = (fields.nth(4), fields.next()) else {
@@ -37,14 +39,14 @@ impl SharedMemory {
         }
     }
 
-    /// Removes it. The processes must be gone.
+    /// Removes the shared memory. The processes must have ended.
     pub(crate) fn remove(&self) {
         for file in &self.files {
             let _ = fs::remove_file(file);
         }
         #[cfg(target_os = "linux")]
         for &segment in &self.segments {
-            // SAFETY: IPC_RMID takes no buffer; a segment that is gone already is refused.
+            // SAFETY: IPC_RMID uses no buffer; the kernel refuses a segment that no longer exists.
             unsafe {
                 nix::libc::shmctl(segment, nix::libc::IPC_RMID, std::ptr::null_mut());
             }

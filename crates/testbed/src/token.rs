@@ -1,18 +1,18 @@
 //! Token that marks throwaway servers for a bench.
 //!
-//! Actions on a server of our own (pausing, filling, resetting its statistics) must never be
-//! done to the user's. Whoever starts throwaway servers hands their addresses to the benches in
-//! an environment variable; any other server is the user's.
+//! Some actions on a throwaway server (pausing it, filling it, resetting its statistics) must never
+//! be performed on a server of the user. A program that starts throwaway servers passes their
+//! addresses to the benches in an environment variable; any other server belongs to the user.
 
 use url::Url;
 
-/// The environment variable that carries the mark to child processes.
+/// Environment variable that passes the mark to child processes.
 pub const ENV: &str = "PLIMSOLL_THROWAWAY";
 
 const TOKEN_DIGITS: usize = 32;
 
-/// The value of [`ENV`] that marks these servers as ours: a random token, `@`, and the servers'
-/// hosts and ports, with commas between. It holds no passwords.
+/// Returns the value of [`ENV`] that marks these servers as throwaway ones: a random token, `@`,
+/// and the servers' hosts and ports, separated by commas. It contains no passwords.
 pub fn mark<Address: AsRef<str>>(urls: impl IntoIterator<Item = Address>) -> String {
     let servers: Vec<_> = urls
         .into_iter()
@@ -21,8 +21,8 @@ pub fn mark<Address: AsRef<str>>(urls: impl IntoIterator<Item = Address>) -> Str
     format!("{:032x}@{}", rand::random::<u128>(), servers.join(","))
 }
 
-/// True if the server at `url` is one that `value` (of [`ENV`]) marks as ours. Compares host and
-/// port as they are written; when in doubt a server is the user's.
+/// Returns true if `value` (of [`ENV`]) marks the server at `url` as a throwaway one. Host and port
+/// are compared as written; in case of doubt, a server belongs to the user.
 pub fn is_ours(value: &str, url: &str) -> bool {
     let Some((token, servers)) = value.split_once('@') else {
         return false;

@@ -1,4 +1,4 @@
-//! A throwaway WebSocket echo server: the sibling binary `ws-bench serve`, as a process of its own.
+//! Throwaway WebSocket echo server: the program `ws-bench serve` as a separate process.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const SERVER_KIND: ServerKind = ServerKind {
 };
 const READY: &str = "listening on ";
 
-/// A throwaway WebSocket echo server. It ends with this value.
+/// Throwaway WebSocket echo server. Dropping the value ends the server.
 #[derive(Debug)]
 pub struct WebSocketServer {
     url: String,
@@ -52,7 +52,7 @@ impl WebSocketServer {
     }
 }
 
-/// The port in the first whole line that announces one.
+/// Returns the port in the first complete line that announces one.
 fn announced_port(log: &str) -> Option<u16> {
     let lines = log
         .split_inclusive('\n')

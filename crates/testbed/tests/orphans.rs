@@ -1,4 +1,4 @@
-//! A process that is killed runs no destructor, and still leaves nothing behind.
+//! Tests that a process that is killed, and therefore runs no destructors, leaves nothing behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use common::{eventually, example, is_kept, lives, shared_memory};
 
-/// Starts the example in a temporary directory of its own, where all its traces are.
+/// Example program, started in its own temporary directory, which contains everything that it
+/// creates.
 fn start(argument: &str, place: &Path) -> Child {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(place, fs::Permissions::from_mode(0o1777)).unwrap();
@@ -90,8 +91,8 @@ fn a_killed_parent_takes_its_paused_servers_along() {
     servers_go_with_their_parent("paused");
 }
 
-/// From the first moment to well after the start: while the directory is made, while the database
-/// is prepared, while the server starts.
+/// The program is killed at instants from its first moment to well after the start: while the
+/// directory is created, while the database is prepared, while the server starts.
 #[test]
 fn a_parent_killed_while_its_servers_start_leaves_nothing_either() {
     for instant_ms in [5, 20, 50, 100, 200, 400, 800, 1200] {

@@ -1,4 +1,4 @@
-//! A throwaway PostgreSQL is a real one, does what its guard says, and leaves nothing behind.
+//! Tests that a throwaway PostgreSQL is a real one, obeys its guard, and leaves nothing behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -22,7 +22,7 @@ fn quick() -> PostgresOptions {
     }
 }
 
-/// Asks one question on a connection of its own.
+/// Sends one query on a new connection.
 fn ask(url: &str, query: &str) -> Result<String, tokio_postgres::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -184,8 +184,8 @@ fn kill_ends_every_process_and_its_shared_memory() {
     assert!(!directory.exists());
 }
 
-/// A file that one session makes and leaves to the others would be found by nobody once all who had
-/// mapped it are gone.
+/// A file of shared memory that one session creates and others use could not be found once all
+/// sessions that mapped it have ended.
 #[test]
 fn what_sessions_share_lies_where_the_main_process_has_it_too() {
     let postgres = Postgres::start(&quick()).unwrap();
@@ -282,7 +282,7 @@ fn a_terminals_interrupt_does_not_reach_it() {
     assert_ne!(session(postgres.pid()), session(std::process::id()));
 }
 
-/// Looks at all command lines again and again while a server starts.
+/// Reads all command lines repeatedly while a server starts.
 #[test]
 fn no_command_line_ever_shows_the_password() {
     let password = format!("hush-{}", std::process::id());

@@ -1,4 +1,4 @@
-//! The proxy does to connections what it is told, and nothing else.
+//! Tests that the proxy applies exactly the faults that it is told to.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -12,7 +12,7 @@ use testbed::{Faults, Proxy};
 
 use common::{TIMEOUT, assert_pause_holds_the_answer_back, connect};
 
-/// A server that sends back what it gets, for as long as the test runs.
+/// Server that sends back all that it receives, for the length of a test.
 fn echo_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -77,7 +77,7 @@ fn a_delay_is_paid_in_each_direction() {
     assert!(started.elapsed() >= 2 * delay, "{:?}", started.elapsed());
 }
 
-/// A delay that limited throughput would take `pings` delays, one after the other.
+/// If a delay limited throughput, `pings` messages would take `pings` delays.
 #[test]
 fn bytes_keep_flowing_while_others_are_delayed() {
     let (delay, pings) = (Duration::from_millis(100), 100);
@@ -147,7 +147,7 @@ fn a_refused_connection_is_reset_and_older_ones_go_on() {
         refuse: true,
         ..Faults::default()
     });
-    // The reset may overtake the connect itself.
+    // The reset may arrive before the connect has completed.
     let refused = TcpStream::connect(proxy.address()).and_then(|mut newer| {
         newer.set_read_timeout(Some(TIMEOUT))?;
         newer.read_exact(&mut [0])

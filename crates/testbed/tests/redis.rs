@@ -1,4 +1,4 @@
-//! A throwaway Redis is a real one, does what its guard says, and leaves nothing behind.
+//! Tests that a throwaway Redis is a real one, obeys its guard, and leaves nothing behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

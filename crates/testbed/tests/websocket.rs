@@ -1,4 +1,5 @@
-//! The wrapper around `ws-bench serve`, with a program that announces itself in the same way.
+//! Tests of the wrapper around `ws-bench serve`, with a program that announces its address in the
+//! same way.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;

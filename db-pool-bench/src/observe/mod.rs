@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use bench_cli::bench::{Bench, EvidenceSource as _};
 use bench_cli::{Exit, Scenario, ScenarioName, UsageError, run_scenario};
 use bench_report::clock::monotonic_ns;
-use bench_report::report::own_name;
+use bench_report::run_id::own_name;
 use bench_report::{
     Generator, Load, Operation, Report, ServerEvidence, Step, StepEnd, Summary, Window,
 };
@@ -86,7 +86,7 @@ impl Scenario for ObservedServer<'_> {
         }
         let cancel = bench.cancel.clone();
         let watch =
-            EvidenceCollector::over(Scope::Everyone, address.clone(), schema.name(), cancel)
+            EvidenceCollector::start(Scope::Everyone, address.clone(), schema.name(), cancel)
                 .context("cannot start the thread that watches the server")?;
         match watch.begin_step() {
             None => Ok(None),

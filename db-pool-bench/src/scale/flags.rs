@@ -1,9 +1,8 @@
 //! Flags of `db-pool-bench scale`.
 
-use bench_cli::curve_values;
 use bench_cli::flags::Counts;
-use bench_cli::load::StepFlags;
-use bench_cli::{FindRateFlags, LoadConflicts, Objective};
+use bench_cli::load::{self, LoadConflicts, StepFlags};
+use bench_cli::{FindRateFlags, Objective};
 use clap::Args;
 
 use crate::defaults::DEFAULTS;
@@ -38,7 +37,7 @@ pub(crate) struct ScaleFlags {
     _exclusive: LoadConflicts,
 
     /// Users, from few to many
-    #[arg(long, value_parser = curve_values::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
+    #[arg(long, value_parser = load::held_counts, value_name = "N,…|A..B*F", default_value = "2..64*2")]
     pub(crate) users: Counts,
 
     /// Search for a rate instead of users.
@@ -57,7 +56,7 @@ pub(crate) struct ScaleFlags {
     #[command(flatten)]
     pub(crate) step: StepFlags,
 
-    /// Processes that make the load.
+    /// Flags that select how processes share the load.
     #[command(flatten)]
     pub(crate) sharing: SharingFlags,
 }

@@ -36,7 +36,7 @@ pub(super) enum UslError {
     TooFewPoints {
         /// Number of different N.
         found: usize,
-        /// Number of different N that is needed.
+        /// Number of different values of N that a fit needs.
         needed: usize,
     },
     /// A load is below 1, a throughput is not above 0, or a value is not finite.

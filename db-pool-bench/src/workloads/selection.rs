@@ -9,7 +9,8 @@ use bench_cli::UsageError;
 use serde_json::{Value as Json, json};
 
 use super::flags::{ScriptFlag, WorkloadFlags};
-use super::workload::{ScriptEntry, SqlWorkload, WorkloadDraft, WorkloadError};
+use super::script_entry::ScriptEntry;
+use super::workload::{SqlWorkload, WorkloadDraft, WorkloadError};
 use super::{Builtin, Schema, Tables};
 use crate::protocol::Protocol;
 use pg_evidence::Client;
@@ -95,7 +96,7 @@ impl WorkloadSelection {
         }
     }
 
-    /// Returns the texts of its scripts.
+    /// Returns the text of all scripts of the workload.
     pub(crate) fn texts(&self) -> String {
         match &self.kind {
             SelectedWorkload::Builtin(_) => String::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use load_engine::{Failure, OperationId, OperationTable};
 
-use super::workload_text::CompiledFrom;
+use super::script_entry::{CompiledFrom, ScriptEntry};
 use crate::connect::{InferredParameter, ParameterDescriber};
 use crate::failure::from_wire;
 use crate::protocol::Protocol;
@@ -24,19 +24,6 @@ const OTHER_PARTS: &str = "other statements";
 /// Longest name of a statement in reports, in characters.
 const LONGEST_NAME: usize = 48;
 
-/// Text of one script of a mix.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ScriptEntry {
-    /// Source text of the script.
-    pub(crate) source: ScriptSource,
-    /// Prefix for the names of its statements.
-    pub(crate) label: String,
-    /// Name of the operation that executions of the script count for; several scripts may share one.
-    pub(crate) operation: String,
-    /// Weight of the script, relative to the other scripts.
-    pub(crate) weight: u32,
-}
-
 /// Workload that all users of a step execute.
 #[derive(Debug)]
 pub(crate) struct SqlWorkload {
@@ -54,7 +41,7 @@ pub(crate) struct SqlWorkload {
     pub(super) variables: VariableTable,
     operations: OperationTable,
     parts: Vec<String>,
-    /// What it was compiled from.
+    /// Scripts and variables from which the workload was compiled.
     pub(super) source: CompiledFrom,
 }
 
@@ -209,7 +196,7 @@ impl WorkloadDraft {
         self.finish(Vec::new())
     }
 
-    /// Finishes a workload whose statements have parameters of these types, each statement's in turn.
+    /// Completes the workload with the parameter types of each statement, in order.
     pub(super) fn finish(self, kinds: Vec<Vec<ParameterType>>) -> SqlWorkload {
         let mut kinds = kinds.into_iter();
         let (mut operations, mut parts) = (Vec::<String>::new(), Vec::new());

@@ -12,7 +12,8 @@ use anyhow::Context as _;
 use bench_cli::flags::Format;
 use bench_cli::output::{self, Output};
 use bench_cli::{Exit, Remedy as _};
-use bench_report::{Report, Status, Warning, WarningCode, redaction, report::run_id};
+use bench_report::run_id::run_id;
+use bench_report::{Report, Status, Warning, WarningCode, redaction};
 use host_metrics::source::KernelUnits;
 use serde_json::json;
 

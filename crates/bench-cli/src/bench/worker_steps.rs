@@ -7,9 +7,9 @@ use load_engine::{
 use serde::Serialize;
 
 use super::Bench;
-use crate::follower::EvidenceSource;
+use super::follower::EvidenceSource;
 
-/// Fault of a bench that has no worker processes.
+/// Error for a call that needs worker processes, if none were set.
 const NO_WORKERS: &str = "there are no worker processes";
 
 impl Bench {
@@ -59,11 +59,12 @@ impl Bench {
         Ok(self.push_step(result.step, result.series, result.warnings))
     }
 
-    /// Runs one step on connections that the worker processes hold, as [`held`](Self::held) does on those
-    /// of this process. `target` is what a worker needs to connect.
+    /// Runs one step on connections that the worker processes hold, as [`held`](Self::held) does on
+    /// connections of this process. Does not add the step to the report. `target` is the
+    /// description from which each worker connects.
     ///
     /// # Errors
-    /// When no load can be made at all.
+    /// Fails if no load can be made at all.
     pub fn held_on_workers(
         &mut self,
         plan: &StepPlan,
@@ -84,8 +85,8 @@ impl Bench {
         Ok(held)
     }
 
-    /// Closes the connections that the worker processes hold beyond `most`; returns the number of those
-    /// that are open then. Nobody waits for that after a signal.
+    /// Makes the worker processes close connections until they hold `most` in total. Returns the
+    /// number that are open then. A signal that ends the run also ends the wait.
     ///
     /// # Errors
     /// Fails if a worker is lost.
@@ -97,7 +98,8 @@ impl Bench {
         Ok(open)
     }
 
-    /// Returns the ids of the processes that make the load: the workers, or this one.
+    /// Returns the ids of the processes that make the load: of the workers if there are any, else
+    /// of this process.
     pub fn load_processes(&self) -> Vec<u32> {
         let workers = self.workers.as_ref().map(WorkerProcesses::pids);
         workers.unwrap_or_else(|| vec![std::process::id()])

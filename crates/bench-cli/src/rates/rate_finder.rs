@@ -192,8 +192,8 @@ impl RateFinder {
 }
 
 /// Returns the found rate as a recommendation, with the interval from the highest rate that held to
-/// the lowest that broke. A step at the rate that held, which the generator spoilt, is none of
-/// those that it rests on.
+/// the lowest that broke. The recommendation rests on the steps that held at the found rate, and
+/// leaves out steps whose figures the generator may have distorted.
 fn recommendation(found: &FoundRate, steps: &[Step]) -> Recommendation {
     let held = found.held_per_s;
     let tried = found.steps.iter();

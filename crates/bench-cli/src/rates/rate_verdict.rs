@@ -5,7 +5,7 @@ use bench_report::histogram::recording;
 use bench_report::{
     Latency, Load, Operation, QuantileKind, RateVerdict, Step, StepEnd, Warning, WarningCode,
 };
-use load_engine::self_check;
+use load_engine::is_thin_percentile;
 
 use crate::rates::objective::Objective;
 use crate::table;
@@ -195,7 +195,7 @@ impl RatedStep<'_> {
         }
         let told = format!("{name} was {}", table::quantile(Some(found)));
         let count = latency.finished().len() + latency.unfinished();
-        let is_thin = self_check::is_thin(name, count);
+        let is_thin = is_thin_percentile(name, count);
         if found.is_below(below_ns) {
             if is_thin {
                 return JudgedStep::doubtful(format!(

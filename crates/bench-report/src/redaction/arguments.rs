@@ -41,7 +41,7 @@ pub(super) struct CommandReader {
     unknown: bool,
     /// Possible meanings of the next word.
     pending: Vec<PendingValue>,
-    /// First words that were not options, in lower case.
+    /// First words of the command that are not options, in lower case.
     words: Vec<String>,
     /// For each form of words, the number of its leading words that have appeared so far.
     reached: Vec<usize>,

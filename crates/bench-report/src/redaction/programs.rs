@@ -37,7 +37,8 @@ pub(super) struct OptionForm {
     pub(super) style: Style,
 }
 
-/// Whether an option and its value are one word (glued), two words, or either.
+/// Forms in which an option and its value are written: as one word (glued), as two words, or as
+/// either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Glue {
     May,

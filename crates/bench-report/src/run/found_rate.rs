@@ -74,9 +74,9 @@ pub enum RateVerdict {
 }
 
 impl FoundRate {
-    /// Returns true if a step of this search stands for its result: a step at the highest rate that held,
-    /// which is not spoilt. Where no rate held, steps at the lowest rate do, because they overload nothing
-    /// on purpose.
+    /// Returns true if the result of this search rests on the step `tried`: a step that held at the
+    /// highest rate that held. If no rate held, the result rests on the steps at the lowest rate,
+    /// which was not meant to overload the target.
     pub fn stands_for_result(&self, tried: &TriedRate) -> bool {
         match self.highest_held() {
             Some(held) => tried.is_at(held) && tried.verdict == RateVerdict::Held,
@@ -84,8 +84,8 @@ impl FoundRate {
         }
     }
 
-    /// Returns the highest rate that held: the result, or where the search did not come to its end the
-    /// highest of those at which no step broke a bound.
+    /// Returns the highest rate that held. If the search did not finish, returns the highest rate
+    /// with a step that held and no step that broke a bound.
     fn highest_held(&self) -> Option<f64> {
         let has_broken = |rate: f64| {
             let mut steps = self.steps.iter();

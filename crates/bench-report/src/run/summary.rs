@@ -68,8 +68,8 @@ impl Summary {
         }
     }
 
-    /// Returns the search that made step `index`, with its place among the searches and what it found in
-    /// the step. `None` for a step of no search.
+    /// Returns the search that made step `index`, with the position of the search in `found_rates`
+    /// and its verdict on the step. `None` if no search made the step.
     pub fn search_of_step(&self, index: usize) -> Option<(usize, &FoundRate, &TriedRate)> {
         let mut searches = self.found_rates.iter().enumerate();
         searches.find_map(|(place, search)| {
@@ -78,8 +78,8 @@ impl Summary {
         })
     }
 
-    /// Returns true if a search made step `index` on the way to its result. Such a step may have been
-    /// overloaded on purpose.
+    /// Returns true if a search made step `index` on the way to its result, but the result does not
+    /// rest on that step. The step may have been overloaded on purpose.
     pub fn is_on_the_way(&self, index: usize) -> bool {
         self.search_of_step(index)
             .is_some_and(|(_, search, tried)| !search.stands_for_result(tried))

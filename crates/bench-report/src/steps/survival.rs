@@ -11,7 +11,7 @@
 pub(crate) struct DurationCount {
     /// The duration, in any unit.
     pub(crate) value: u64,
-    /// Those that ended.
+    /// Number of durations that ended at this value.
     pub(crate) ended: u64,
     /// Number of durations that were cut off, which counts as later than an end at the same value.
     pub(crate) cut_off: u64,

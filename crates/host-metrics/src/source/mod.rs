@@ -88,7 +88,8 @@ impl HostSource {
         self.0.sample(gaps)
     }
 
-    /// Reads more of a process that was in the last sample, if `fields` ask for more; on Linux only.
+    /// Reads the figures of a process that `fields` name beyond those of the sample. The process
+    /// must be in the last sample. Reads nothing on systems other than Linux.
     pub fn detail(
         &mut self,
         id: ProcessId,

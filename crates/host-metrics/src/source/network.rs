@@ -22,8 +22,8 @@ pub struct InterfaceCounters {
 /// Counters of every interface, by name.
 pub(crate) type NetworkSample = BTreeMap<String, InterfaceCounters>;
 
-/// Parses `/proc/net/dev`. Leaves out interfaces that never carried anything, and malformed lines.
-/// `None` if there is no interface.
+/// Parses `/proc/net/dev`. Leaves out malformed lines, and interfaces that have transferred nothing
+/// since they were created. `None` if no line describes an interface.
 pub(crate) fn parse_dev(text: &str) -> Option<NetworkSample> {
     let lines = || text.lines().skip(2).filter_map(interface);
     lines().next()?;

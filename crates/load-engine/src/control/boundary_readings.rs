@@ -20,7 +20,7 @@ impl BoundaryReadings {
         }
     }
 
-    /// Replaces the boundaries that are to come by those of `segments`, whose load was changed.
+    /// Replaces the future boundaries by those of `segments`, which include a change of the load.
     pub(super) fn change_boundaries(&mut self, segments: &Segments) {
         self.boundaries = segments.boundaries();
     }

@@ -1,4 +1,5 @@
-//! Changes of the load of a step that runs, asked for by other threads and answered by its controller.
+//! Changes of the load of a running step. Other threads request them, and the step's controller
+//! answers.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Weak};
@@ -21,17 +22,19 @@ use crate::plan::step_plan::StepPlan;
 pub struct LoadControl {
     requests: Sender<ChangeRequest>,
     controller: ThreadId,
-    /// Held by the controller while it takes requests.
+    /// Token that the controller keeps while it answers requests.
     open: Weak<()>,
 }
 
-/// Change of a load that was accepted.
+/// Change of a load that the controller has accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AppliedChange {
-    /// Instant on `CLOCK_MONOTONIC` from which the load follows the new curve, in nanoseconds: the next
-    /// tick of the step's timeline that everybody hears of in time.
+    /// Instant on `CLOCK_MONOTONIC` from which the load follows the new curve, in nanoseconds. It
+    /// is the next tick of the step's timeline that leaves enough time to inform all threads and
+    /// processes that make the load.
     pub at_ns: u64,
-    /// Position among the step's segments of the one that has the results from then on.
+    /// Position, among the step's segments, of the segment that contains the results from that
+    /// instant on.
     pub segment: usize,
 }
 
@@ -42,12 +45,13 @@ struct ChangeRequest {
 }
 
 impl LoadControl {
-    /// Makes the load follow `load` until the step ends: arrivals per second of an open loop, users of a
-    /// closed one. Waits for the controller's answer, some hundredths of a second; the change itself comes
-    /// later.
+    /// Requests that the load follow `load` until the step ends: arrivals per second in an open
+    /// loop, users in a closed loop. Waits for the controller's answer, which takes some hundredths
+    /// of a second. The change itself begins later, at the instant in the answer.
     ///
     /// # Errors
-    /// Fails if the step does not take a change, or not this one, or is over; nothing changes then.
+    /// Fails if the load of the step cannot be changed, if this change is impossible, or if the
+    /// step is over. Nothing changes then.
     pub fn change(&self, load: impl Into<LoadCurve>) -> Result<AppliedChange, ChangeError> {
         if self.open.strong_count() == 0 {
             return Err(ChangeError::StepOver);
@@ -66,21 +70,22 @@ impl LoadControl {
     }
 }
 
-/// Changes of the load of one step, as its controller decides on them. Who asks once this is dropped is
-/// told that the step is over.
+/// Requests for changes of the load of one step, on its controller's side. Once this value is
+/// dropped, every request fails because the step is over.
 #[derive(Debug)]
 pub(super) struct ChangeRequests {
     control: LoadControl,
     _open: Arc<()>,
     received: Receiver<ChangeRequest>,
-    /// Reason for which the load of this step is never changed.
+    /// Reason for which the load of this step can never be changed; absent if it can.
     refusal: Option<ChangeError>,
     segments: Segments,
     accepted: Vec<LoadChange>,
 }
 
 impl ChangeRequests {
-    /// Creates the requests to the calling thread for changes of a step, of a traced run or not.
+    /// Creates the receiver of requests for a step. The calling thread becomes the controller that
+    /// answers them. `is_traced` is true for a traced run, whose load cannot be changed.
     pub(super) fn new(plan: &StepPlan, segments: &Segments, is_traced: bool) -> Self {
         let (requests, received) = mpsc::channel();
         let open = Arc::new(());
@@ -98,13 +103,13 @@ impl ChangeRequests {
         }
     }
 
-    /// Returns the handle of those who ask.
+    /// Returns the handle by which other threads request changes.
     pub(super) fn control(&self) -> &LoadControl {
         &self.control
     }
 
-    /// Answers the requests that have come. Changes begin at ticks of `grid`, and each is a boundary of
-    /// `readings`.
+    /// Answers all pending requests. Each accepted change begins at a tick of `grid`, which becomes
+    /// a boundary of `readings`.
     pub(super) fn answer(
         &mut self,
         grid: &TickGrid,
@@ -116,7 +121,7 @@ impl ChangeRequests {
             if answer.is_ok() {
                 readings.change_boundaries(&self.segments);
             }
-            // The thread that asked may be gone.
+            // The requesting thread may have ended.
             let _ = request.answer.send(answer);
         }
     }
@@ -154,13 +159,14 @@ impl ChangeRequests {
         Ok(AppliedChange { at_ns, segment })
     }
 
-    /// Takes no further request, and returns the changes that were accepted.
+    /// Stops answering requests, and returns the accepted changes.
     pub(super) fn close(self) -> Vec<LoadChange> {
         self.accepted
     }
 }
 
-/// Returns the reason for which the load of `plan`, of a traced run or not, is never changed.
+/// Returns the reason for which the load of `plan` can never be changed; `None` if it can.
+/// `is_traced` is true for a traced run.
 fn refusal(plan: &StepPlan, is_traced: bool) -> Option<ChangeError> {
     if is_traced {
         Some(ChangeError::TracedRun)
@@ -186,7 +192,8 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// Source of load that notes its changes, of which everybody hears within 20 ms.
+    /// Source of load that records its changes. `lead_ns` is the time that it needs before a
+    /// change.
     struct Notes {
         segments: Segments,
         changes: Vec<LoadChange>,
@@ -241,7 +248,8 @@ mod tests {
         }
     }
 
-    /// Step that starts at second 10, with 1 s of warm-up, 4 s that are measured, and a tick every 100 ms.
+    /// Plan of a step with 1 s of warm-up, a measured part of 4 s, and an open loop of 100 arrivals
+    /// per second.
     fn plan() -> StepPlan {
         let load = LoadPlan::Open {
             rate_per_s: 100.0,
@@ -253,7 +261,8 @@ mod tests {
         plan
     }
 
-    /// Answers to requests for 300 arrivals a second at these instants, in milliseconds since the start.
+    /// Requests a change to 300 arrivals per second at each of the instants `at_ms`, in
+    /// milliseconds since the start of the step, and returns the answers.
     fn ask(plan: &StepPlan, lead_ns: Option<u64>, is_traced: bool, at_ms: &[u64]) -> Vec<Asked> {
         let start_ns = 10_000 * MS;
         let segments = Segments::new(start_ns, plan.warmup, plan.measure, &plan.segments);
@@ -305,9 +314,9 @@ mod tests {
             [
                 warm_up.clone(),
                 warm_up,
-                // From the first tick of the measured part on.
+                // The first tick after the start of the measured part.
                 Ok((1_100, 1)),
-                // One change a tick.
+                // At most one change begins at a tick.
                 Ok((1_200, 2)),
                 Ok((2_100, 3)),
                 Ok((2_200, 4)),
@@ -315,7 +324,7 @@ mod tests {
                 over,
             ]
         );
-        // A change that is heard of later comes later.
+        // A longer lead makes the change begin later.
         assert_eq!(
             ask(&plan(), Some(90 * MS), false, &[2_020]),
             [Ok((2_200, 1))]

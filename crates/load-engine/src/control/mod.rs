@@ -15,7 +15,7 @@ pub(crate) mod run_account;
 pub(crate) mod run_connections;
 pub(crate) mod run_requests;
 pub(crate) mod run_traced;
-pub mod self_check;
+pub(crate) mod self_check;
 #[cfg(test)]
 mod self_check_tests;
 mod spike_recovery;

@@ -38,14 +38,15 @@ impl RunAccount {
         self.into_step_and_load(plan).0
     }
 
-    /// Makes one step of the whole run, of requests: it may have been too short for them.
+    /// Converts the whole run of a load of requests into one step of the report. Adds a warning if
+    /// the step was too short to make the whole load.
     pub(crate) fn into_step_of_requests(self, plan: &StepPlan) -> StepResult {
         let (result, load) = self.into_step_and_load(plan);
         result.with_missing_load(&load)
     }
 
     fn into_step_and_load(mut self, plan: &StepPlan) -> (StepResult, StepLoad<'_>) {
-        // One that was to come after the end has changed nothing.
+        // A change that would have begun after the end had no effect.
         let (start_ns, end_ns) = (self.window.start_ns, self.window.measure_end_ns);
         self.changes.retain(|change| change.at_ns < end_ns);
         let load = StepLoad::new(plan, start_ns, self.changes);

@@ -44,7 +44,7 @@ pub fn run_connections<F: ConnectionFactory>(
 }
 
 impl HeldResult {
-    /// Makes the result of a step from the account of it.
+    /// Creates the result of a step from the measurements of its run.
     pub(crate) fn new(mut account: RunAccount, plan: &StepPlan, level: HeldLevel) -> Self {
         let held = account.collected.held.take().unwrap_or_default();
         Self {

@@ -18,8 +18,6 @@ const DRIFT_BOUND: f64 = 0.15;
 const TAIL_BOUND: f64 = 0.1;
 /// Largest share of arrivals cut off at which means may still be used.
 const CENSORED_BOUND: f64 = 0.001;
-/// Ends of the pointers to figures of the far tail, which few users act on.
-const FAR_TAIL: [&str; 3] = ["/p999", "/p9999", "/max_ns"];
 /// Smallest number of samples beyond a percentile; with fewer, the percentile is largely chance.
 const FEWEST_BEYOND: f64 = 10.0;
 
@@ -62,49 +60,8 @@ fn with_censored(warning: &mut Warning, phase: &str) {
     warning.spoils.extend(further);
 }
 
-/// Merges the warnings of a whole run into one of each kind: the worst of its kind, with the
-/// pointers of all.
-pub fn merge(warnings: Vec<Warning>) -> Vec<Warning> {
-    let mut merged: Vec<(Warning, usize)> = Vec::new();
-    for warning in warnings {
-        let Some((worst, times)) = merged.iter_mut().find(|(w, _)| w.code == warning.code) else {
-            merged.push((warning, 1));
-            continue;
-        };
-        *times += 1;
-        let before = weight(worst);
-        let mut spoils = std::mem::take(&mut worst.spoils);
-        spoils.extend(
-            warning
-                .spoils
-                .iter()
-                .filter(|p| !spoils.contains(p))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
-        if weight(&warning) > before {
-            *worst = warning;
-        }
-        worst.spoils = spoils;
-    }
-    let tell = |(mut warning, times): (Warning, usize)| {
-        if times > 1 {
-            warning.message = format!("{} (the worst of {times} steps)", warning.message);
-        }
-        warning
-    };
-    merged.into_iter().map(tell).collect()
-}
-
-/// Returns the sort key by which the worst warning of its kind is the largest. The first part is
-/// true if the warning concerns more than the far tail; the second is the ratio of its value to its
-/// bound.
-fn weight(warning: &Warning) -> (bool, f64) {
-    let far = |pointer: &String| FAR_TAIL.iter().any(|label| pointer.ends_with(label));
-    (!warning.spoils.iter().all(far), warning.excess())
-}
-
-/// Warns if the generator, or one of its threads, may have limited `step`. Pointers name step 0.
+/// Returns a warning if the generator, or one of its threads, may have limited `step`. The JSON
+/// pointers of the warning name step 0, which the caller replaces.
 pub(crate) fn saturation(step: &Step) -> Option<Warning> {
     let (generator, bound) = (&step.generator, Generator::SATURATED_RATIO);
     if generator.is_saturated(bound) {
@@ -250,7 +207,7 @@ fn unsteady(drift_ratio: Option<f64>) -> Option<Warning> {
 }
 
 /// Returns true if `count` samples are too few for the percentile called `label`, such as `p999`.
-pub fn is_thin(label: &str, count: u64) -> bool {
+pub fn is_thin_percentile(label: &str, count: u64) -> bool {
     let named = levels(Percentiles::default());
     let found = named
         .map(|(name, q, _)| (name, q))

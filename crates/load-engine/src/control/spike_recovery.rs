@@ -17,8 +17,8 @@ const WINDOWS: RecoveryWindows = RecoveryWindows {
     in_a_row: 3,
 };
 
-/// Returns the recovery from the spike of `load`, whose answers after it are in `log`; `None` where its
-/// curve has no spike. It is judged until a change of the load.
+/// Returns the recovery from the spike of `load`, judged from the answers in `log` up to the first
+/// change of the load made while the step ran. `None` if the load's curve has no spike.
 pub(super) fn spike_recovery(
     load: &StepLoad<'_>,
     window: Window,
@@ -92,8 +92,8 @@ fn base<'a>(operations: impl Iterator<Item = &'a Operation> + Clone) -> Result<u
     }
 }
 
-/// Fills in `found` what the log shows about the recovery to the base before `end_ns`; `until` names
-/// what came then.
+/// Sets in `found` what the log shows about the return to the base before `end_ns`. `until` names
+/// the event at `end_ns` for messages.
 fn judge(found: &mut SpikeRecovery, log: &AnswerLog, base_ns: u64, (until, end_ns): (&str, u64)) {
     let stretches = log.stretches(base_ns, end_ns, found.resolution_ns);
     let until_ns = log.disturbed_until_ns();
@@ -215,7 +215,8 @@ mod tests {
         changed(end_s, before, log, None)
     }
 
-    /// As `found`, with a change of the load at this second.
+    /// Judges the recovery as `found` does; if `change_s` is given, the load is changed at that
+    /// second.
     fn changed(
         end_s: u64,
         before: Operation,
@@ -319,13 +320,14 @@ mod tests {
 
     #[test]
     fn recovery_is_judged_until_the_load_is_changed() {
-        // Answers take 40 ms again from second 20 on, when the load is changed.
+        // Answers slow down to 40 ms again at second 20, when the load is changed.
         let slow_later = log(32, |at_ns| if at_ns < 20 * S { 2 * MS } else { 40 * MS });
         let before = || operation(5_000, 0);
         let found = changed(32, before(), Some(&slow_later), Some(20));
         assert_eq!((found.after_ns, found.relapses), (Some(0), 0), "{found:?}");
         assert_eq!(found.measured_ns, 7_200 * MS, "less one interval");
-        // Three seconds before the change it was back: too late to tell.
+        // Latency returns to the base three seconds before the change, which is too late to tell
+        // whether it stays there.
         let late = log(32, |at_ns| if at_ns < 17 * S { 40 * MS } else { 2 * MS });
         let late = changed(32, before(), Some(&late), Some(20));
         assert!(reason(&late).contains("close to the change"), "{late:?}");

@@ -1,5 +1,5 @@
-//! Load of a step in its report: what was intended over time, the changes made while it ran, and the
-//! results by segment.
+//! Load of a step as the report shows it: the intended load over time, the changes made while the
+//! step ran, and the results by segment.
 
 use bench_report::{CurveChange, CurveUnit, Series, SpikeRecovery, StepCurve, StepSegment, Window};
 
@@ -10,10 +10,10 @@ use crate::plan::load_plan::{LoadPlan, SessionOpening};
 use crate::plan::segments::Segments;
 use crate::plan::step_plan::StepPlan;
 
-/// Name of the segment before the first change of a load that was to stay as it was.
+/// Name of the segment before the first change, if the planned load was constant.
 const PLANNED: &str = "planned";
 
-/// Load that a step was to make: that of its plan, and the changes that came to pass.
+/// Load that a step was to make: the planned load, and the changes made while the step ran.
 #[derive(Debug)]
 pub(super) struct StepLoad<'a> {
     pub(super) plan: &'a StepPlan,
@@ -22,7 +22,8 @@ pub(super) struct StepLoad<'a> {
 }
 
 impl<'a> StepLoad<'a> {
-    /// Creates the load of a step that began at `start_ns`, with all `changes` that came before its end.
+    /// Creates the load of a step that began at `start_ns`. `changes` are all changes that began
+    /// before the end of the step.
     pub(super) fn new(plan: &'a StepPlan, start_ns: u64, changes: Vec<LoadChange>) -> Self {
         let mut intended = plan.intended_load();
         for change in &changes {
@@ -37,17 +38,19 @@ impl<'a> StepLoad<'a> {
         }
     }
 
-    /// Returns true if the load was not the same over the whole measured part.
+    /// Returns true if the load was planned to change, or was changed, during the measured part.
     pub(super) fn has_changed(&self) -> bool {
         self.plan.changes() || !self.changes.is_empty()
     }
 
-    /// Returns the instant of the first change that was not planned.
+    /// Returns the instant of the first change made while the step ran, on `CLOCK_MONOTONIC` in
+    /// nanoseconds.
     pub(super) fn first_change_ns(&self) -> Option<u64> {
         self.changes.first().map(|change| change.at_ns)
     }
 
-    /// Returns the load for the report: its mean rate or its most users, changes included.
+    /// Returns the load for the report: its mean rate, or its largest number of users, with changes
+    /// included.
     pub(super) fn reported(&self) -> LoadPlan {
         let load = &self.plan.load;
         let from_s = self.plan.warmup.as_secs_f64();
@@ -67,8 +70,8 @@ impl<'a> StepLoad<'a> {
         (came < asked).then_some((came, asked))
     }
 
-    /// Returns the curve that the load was to follow, and the recovery from its spike; `None` where the
-    /// load did not change.
+    /// Returns the intended curve of the load, with `recovery` from its spike; `None` if the load
+    /// was constant.
     pub(super) fn curve(&self, recovery: Option<SpikeRecovery>) -> Option<StepCurve> {
         if !self.has_changed() {
             return None;
@@ -91,8 +94,8 @@ impl<'a> StepLoad<'a> {
         })
     }
 
-    /// Returns the results of each segment; those that a step ended before, or a change took the place of,
-    /// have no stretch.
+    /// Returns the results of each segment. A segment has no spans if the step ended before it, or
+    /// if a change replaced it.
     pub(super) fn segments(
         &self,
         segments: &Segments,
@@ -120,8 +123,9 @@ impl<'a> StepLoad<'a> {
         names
     }
 
-    /// Returns the series of the load that was intended of this process in the intervals that end at
-    /// `at_ns`; `None` where the load did not change. Nothing is intended after the measured part.
+    /// Returns the series of the load that this process was to make in the intervals that end at
+    /// `at_ns`; `None` for a constant load, unless its users start during the step. After the
+    /// measured part the series has no values.
     pub(super) fn intended_series(&self, window: Window, at_ns: &[u64]) -> Option<Series> {
         let comes_and_goes = matches!(self.plan.load, LoadPlan::Closed { .. })
             && self.plan.opening == SessionOpening::WhenDue;

@@ -34,7 +34,7 @@ pub struct HeldSettings {
     pub threads: usize,
     /// Way in which the pacer waits.
     pub waiting: WaitStrategy,
-    /// Share of the connections, and of those opened per second, that this process has.
+    /// Share of this process in the connections, and in the connections opened per second.
     pub process: WorkerShare,
 }
 

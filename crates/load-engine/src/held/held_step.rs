@@ -75,7 +75,7 @@ impl HeldStep {
         self.failed_connects.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the number of attempts to connect that failed.
+    /// Returns the number of failed attempts to connect so far.
     pub(crate) fn failed_connects(&self) -> u64 {
         self.failed_connects.load(Ordering::Relaxed)
     }

@@ -28,7 +28,7 @@ const MOST_FILLS: usize = 3;
 /// connection.
 const RECORDING_BOUND: Duration = Duration::from_millis(500);
 const RECORDING_BOUND_PER_CONNECTION: Duration = Duration::from_micros(50);
-/// Name of the series that has the number of open connections.
+/// Name of the series that shows the number of open connections.
 pub(crate) const OPEN_CONNECTIONS: &str = "open_connections";
 
 /// Stage of a step on held connections.

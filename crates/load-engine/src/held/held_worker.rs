@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::connection_attempt::attempt;
 use super::connection_factory::{ConnectionFactory, ConnectionId};
 use super::connection_handle::{CompletionToken, ConnectionCommand, ConnectionHandle};
 use super::connection_task::{ConnectionTask, record_lost};
 use super::held_step::HeldStep;
-use super::talk_schedule::{TalkSchedule, TalkerQueue, talker_arrivals};
+use super::talk_schedule::{TalkSchedule, TalkerQueue, deliver, talker_arrivals};
 use crate::load::pacer::Pacer;
 use crate::plan::load_plan::LoadPlan;
 use crate::plan::step_plan::WaitStrategy;
@@ -24,8 +25,6 @@ use crate::plan::think_time::Pauses;
 use crate::plan::worker_share::WorkerShare;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::{Arrival, InFlightRequest};
-use crate::record::operation_table::OperationId;
-use crate::record::outcome::Outcome;
 
 /// Largest number of attempts to connect at a time, over all workers. It is below the usual length
 /// of servers' accept queues (`somaxconn`), so that the test does not measure that queue.
@@ -70,17 +69,17 @@ pub(crate) struct HeldState<F> {
     pub(crate) waiting: WaitStrategy,
     /// Number of open connections.
     pub(crate) open: Arc<AtomicU64>,
-    /// Number of connections of each worker of this process after its last command.
+    /// Number of connections of each worker of this process, updated after each command.
     pub(crate) connections: Vec<AtomicU64>,
-    /// Share of the load that this process makes.
+    /// Share of this process in the load of all processes.
     pub(crate) process: WorkerShare,
 }
 
 /// State of one worker, owned by the main task of its runtime.
 pub(crate) struct HeldWorker<F: ConnectionFactory> {
-    /// Share of the load of all processes.
+    /// Share of this worker in the load of all processes.
     worker: WorkerShare,
-    /// Share of what this process has.
+    /// Share of this worker in the load of its process.
     thread: WorkerShare,
     state: Arc<HeldState<F>>,
     pacer: Pacer,
@@ -172,13 +171,14 @@ impl<F: ConnectionFactory> HeldWorker<F> {
                     due_ns = (due_ns + gap_ns).max(monotonic_ns().saturating_sub(CATCH_UP_NS));
                     let id = ConnectionId(self.opened * self.worker.count + self.worker.index);
                     self.opened += 1;
-                    attempts.spawn(attempt(id, Arc::clone(&self.state), Arc::clone(step)));
+                    attempts.spawn(attempt(id, Arc::clone(&self.state.factory), Arc::clone(step)));
                 }
             }
         }
     }
 
-    /// Forgets connections that were lost; records them as lost in `step`, where it has opened them.
+    /// Forgets lost connections. If `step` is given, which has opened them, records each of them
+    /// there as lost.
     fn forget_lost(&mut self, step: Option<&Arc<HeldStep>>) {
         self.connections.retain(|connection| {
             let lost = connection.failure();
@@ -383,44 +383,6 @@ fn talk(
         schedule: Box::new(schedule),
         token: token.clone(),
     }
-}
-
-async fn attempt<F: ConnectionFactory>(
-    id: ConnectionId,
-    state: Arc<HeldState<F>>,
-    step: Arc<HeldStep>,
-) -> Option<F::Connection> {
-    let mut request = InFlightRequest::for_user(&step.connects, monotonic_ns());
-    let connected = state.factory.connect(id, &mut request.timestamps).await;
-    let operation = OperationId::FIRST;
-    match connected {
-        Ok(connection) => {
-            request.finish(&Outcome::success(operation), &[]);
-            Some(connection)
-        }
-        Err(failure) => {
-            request.finish(&Outcome::failed(operation, failure), &[]);
-            None
-        }
-    }
-}
-
-/// Sends an arrival to the connection at position `turn`, or to the next open one. If none is open,
-/// the arrival is recorded as censored.
-fn deliver(
-    step: &HeldStep,
-    queues: &mut Vec<mpsc::UnboundedSender<Arrival>>,
-    turn: usize,
-    arrival: Arrival,
-) {
-    while !queues.is_empty() {
-        let index = turn % queues.len();
-        if queues[index].send(arrival).is_ok() {
-            return;
-        }
-        queues.swap_remove(index);
-    }
-    drop(InFlightRequest::never_started(&step.messages, arrival));
 }
 
 /// Picks `wanted` of `connections`, at even distances.

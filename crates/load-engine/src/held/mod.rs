@@ -1,5 +1,6 @@
 //! Load of held connections: many connections stay open, and exchange messages now and then.
 
+mod connection_attempt;
 pub(crate) mod connection_factory;
 pub(crate) mod connection_handle;
 pub(crate) mod connection_task;

@@ -1,11 +1,12 @@
-//! Changes of a step's load, as those who make it see them.
+//! Changes of a step's load, shared with the threads that make the load.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::plan::intended_load::IntendedLoad;
 
-/// Changes of a load. Their number is read before each request, and the load itself once a change.
+/// Changes of a load. Threads that make the load read the number of changes before each request,
+/// and the new load only after that number has risen.
 #[derive(Debug, Default)]
 pub(crate) struct LoadChanges {
     count: AtomicUsize,
@@ -18,15 +19,15 @@ impl LoadChanges {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Adds a change, with which `load` is what is intended.
+    /// Adds a change, after which `load` is the intended load of the whole step.
     pub(crate) fn push(&self, load: IntendedLoad) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         *latest = Some(Arc::new(load));
         self.count.fetch_add(1, Ordering::Release);
     }
 
-    /// Returns the number of changes and the load that is intended with them, if there are more than
-    /// `seen`.
+    /// Returns the number of changes and the load with all of them; `None` if there are only `seen`
+    /// changes, which the caller already knows.
     pub(crate) fn since(&self, seen: usize) -> Option<(usize, Arc<IntendedLoad>)> {
         if self.count() == seen {
             return None;

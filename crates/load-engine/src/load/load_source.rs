@@ -15,10 +15,11 @@ use crate::record::interval::Interval;
 /// Time between the end of the preparation and the first arrival, where one process makes the load.
 pub(crate) const HEAD_START_NS: u64 = 2_000_000;
 
-/// Time from a change of the load to its instant that threads of one process need to hear of it.
+/// Time that threads of one process need to notice a change of the load before its instant, in
+/// nanoseconds.
 pub(crate) const CHANGE_LEAD_NS: u64 = 20_000_000;
 
-/// Reason for which a step does not begin whose connections could be opened in part only.
+/// Reason for which a step does not begin if too many of its connections could not be opened.
 pub(crate) const TOO_FEW_OPENED: &str = "too many connections could not be opened";
 
 /// Maker of the load of one step. The controller decides the times, and calls each method at most
@@ -27,8 +28,8 @@ pub(crate) trait LoadSource {
     /// Returns the state of the preparation that must end before the load begins.
     fn preparation(&mut self) -> Preparation;
 
-    /// Returns the number of attempts to connect that failed before the load began; 0 where the first
-    /// failure ends the preparation.
+    /// Returns the number of failed attempts to connect before the load began. Always 0 for a load
+    /// whose preparation ends at the first failure.
     fn failed_connects(&self) -> u64 {
         0
     }
@@ -42,16 +43,16 @@ pub(crate) trait LoadSource {
     /// Sets the instants of the step, and lets all threads or processes begin.
     fn begin(&mut self, segments: &Segments);
 
-    /// Time from a change to its instant that everybody needs to hear of it; `None` where the load follows
-    /// no curve.
+    /// Returns the time, in nanoseconds, that all threads or processes need to receive a change of
+    /// the load before its instant. `None` if the load cannot be changed.
     fn change_lead_ns(&self) -> Option<u64> {
         None
     }
 
-    /// Makes the load follow another curve from an instant on, which begins a segment.
+    /// Makes the load follow another curve from an instant on, at which a new segment begins.
     ///
     /// # Errors
-    /// Fails if it cannot make such a load; nothing changes then.
+    /// Fails if the source cannot make such a load. Nothing changes then.
     fn change(&mut self, change: &LoadChange) -> Result<(), ChangeError> {
         let _ = change;
         Err(ChangeError::HeldConnections)
@@ -152,11 +153,12 @@ pub(crate) struct CollectedStep {
 /// State of a load of held connections at the end of a step.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct HeldOutcome {
-    /// Results of the last message on each connection, under its operation; empty if there were none.
+    /// Results of the last message on each connection, by the name of their operation; empty if no
+    /// such message was sent.
     pub(crate) checks: BTreeMap<String, Operation>,
-    /// Number of connections that are open.
+    /// Number of open connections.
     pub(crate) open: u64,
-    /// Number of attempts to connect that failed.
+    /// Number of failed attempts to connect.
     pub(crate) failed_connects: u64,
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct LocalLoad {
     workers: WorkerPool,
     plan: StepPlan,
     threads: PoolThreads,
-    /// Load with the changes made; absent before the first one.
+    /// Load with the changes made while the step ran; absent before the first change.
     changed: Option<IntendedLoad>,
     /// Number that `opened` of the state must reach before the load begins: of sessions, or of
     /// workers where sessions open during the step.
@@ -40,7 +40,8 @@ pub(crate) struct LocalLoad {
     counted_users: Option<u64>,
 }
 
-/// Returns true if sessions of `plan` come and go during the step, whose load was changed or not.
+/// Returns true if the report of a step shows the sessions that open and close during it. `changed`
+/// is true if the load was changed while the step ran.
 pub(crate) fn tells_sessions(plan: &StepPlan, changed: bool) -> bool {
     match (plan.opening, &plan.load) {
         (SessionOpening::WhenDue, _) => true,

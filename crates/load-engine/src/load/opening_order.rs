@@ -12,12 +12,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-/// Longest time that connections wait for each other, over all openings. If a server takes a second
-/// for each, all openings are nevertheless under way after half a second.
+/// Time within which all openings begin, even if the openings before them have not ended. For
+/// example, if a server takes a second for each connection, all openings have begun after half a
+/// second.
 const SPREAD: Duration = Duration::from_millis(500);
 
-/// Place of one connection in the order in which several open. Its opening begins when the earlier
-/// ones have ended, or at the latest after its share of half a second.
+/// Place of one opening in the order in which several connections open. The opening begins when all
+/// earlier ones have ended, or at the latest after its proportional share of half a second.
 #[derive(Debug)]
 pub struct OpeningOrder {
     gate: Arc<Semaphore>,

@@ -60,7 +60,8 @@ impl PoolThreads {
         }
     }
 
-    /// Returns the number of workers in this process that a load of so many sessions has.
+    /// Returns the number of workers in this process for a load of `sessions` sessions over all
+    /// processes.
     fn workers_of(self, sessions: u64) -> u64 {
         let sessions_here = sessions / self.process.count.max(1);
         match self.runtime {

@@ -167,8 +167,9 @@ mod tests {
         );
     }
 
-    /// Arrivals of three workers at 100 a second for 10 s, changed to `curve` at second 4. A worker
-    /// learns of it when it has released all that was due until second 3.9.
+    /// Due instants, in nanoseconds, of three workers at 100 arrivals per second for 10 s. `curve`
+    /// replaces the rest at second 4. Each worker learns of the change after it has released all
+    /// arrivals due before second 3.9.
     fn changed(curve: RateCurve, pacing: Pacing) -> Vec<u64> {
         let planned = self::curve(100.0, 10);
         let mut after = planned.clone();
@@ -200,17 +201,17 @@ mod tests {
         assert_eq!(faster[..400], unchanged);
         let first = &faster[400..403];
         assert_eq!(first, [4_000_000_000, 4_001_000_000, 4_002_000_000]);
-        // A pause leaves nothing, and an arrival that was under way to its instant does not come.
+        // A rate of zero adds no arrival, and cancels the arrival that was due next.
         let paused = changed(RateCurve::constant(0.0, S(6)).unwrap(), Pacing::Constant);
         assert_eq!(paused, unchanged);
-        // Slower: the gaps that were half over are as long as the new curve says.
+        // The new rate is slower: the gap in progress at the change is stretched to the new rate.
         let slower = changed(RateCurve::constant(0.5, S(6)).unwrap(), Pacing::Constant);
         assert_eq!(slower[400..], [4_000_000_000, 6_000_000_000, 8_000_000_000]);
     }
 
     #[test]
     fn changes_that_follow_each_other_quickly_add_no_arrival() {
-        // One each two seconds, and every half a second somebody asks for the same.
+        // One arrival every two seconds; every half second a change requests the same rate again.
         let mut curves = curve(0.5, 20);
         let worker = WorkerShare::ALONE;
         let mut arrivals = Arrivals::new(curves.clone(), Pacing::Constant, worker, 0);
@@ -244,7 +245,7 @@ mod tests {
         let mut unchanged: Vec<u64> = (0..3).flat_map(planned).collect();
         unchanged.sort_unstable();
         assert_eq!(due[..before], unchanged[..before]);
-        // 12,000 are expected, give or take 110.
+        // 12,000 arrivals are expected, with a standard deviation of 110.
         assert!((due.len() - before).abs_diff(12_000) < 550, "{}", due.len());
         let gaps = due[before..].windows(2).map(|w| (w[1] - w[0]) as f64 / 1e6);
         let (gaps, count) = (gaps.clone().collect::<Vec<_>>(), gaps.count() as f64);

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Value of an instant that was not set.
 const NEVER: u64 = u64::MAX;
 
-/// Instants of at most `MOST` changes in nanoseconds, rising. Clones share them, so that all threads see
-/// a change without a lock.
+/// Instants of at most `MOST` changes, rising, in nanoseconds. All clones share the same instants,
+/// so that every thread sees a change without a lock.
 #[derive(Debug, Clone)]
 pub(super) struct ChangeInstants<const MOST: usize>(Arc<[AtomicU64; MOST]>);
 
@@ -26,14 +26,14 @@ impl<const MOST: usize> PartialEq for ChangeInstants<MOST> {
 impl<const MOST: usize> Eq for ChangeInstants<MOST> {}
 
 impl<const MOST: usize> ChangeInstants<MOST> {
-    /// Returns the first one; the largest number where nothing was changed.
+    /// Returns the instant of the first change; `u64::MAX` if there is none.
     pub(super) fn first_ns(&self) -> u64 {
         self.0
             .first()
             .map_or(NEVER, |at_ns| at_ns.load(Ordering::Relaxed))
     }
 
-    /// Iterates over them.
+    /// Iterates over the instants, rising.
     pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
         let all = self.0.iter().map(|at_ns| at_ns.load(Ordering::Relaxed));
         all.take_while(|at_ns| *at_ns != NEVER)
@@ -44,7 +44,8 @@ impl<const MOST: usize> ChangeInstants<MOST> {
         self.iter().take_while(|at_ns| *at_ns <= instant_ns).count()
     }
 
-    /// Adds one, which comes after the others.
+    /// Adds the instant of a change, which must be later than all others. Does nothing if there are
+    /// already `MOST` changes.
     pub(super) fn push(&self, at_ns: u64) {
         if let Some(free) = self.0.get(self.iter().count()) {
             free.store(at_ns, Ordering::Relaxed);

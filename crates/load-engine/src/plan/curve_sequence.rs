@@ -1,22 +1,22 @@
-//! Curves that a load follows one after the other over the time of a step: arithmetic, no clock.
+//! Curves that a load follows one after another during a step. Only arithmetic; reads no clock.
 
 use std::time::Duration;
 
 use super::rate_curve::RateCurve;
 use super::straight_line::StraightLine;
 
-/// Curves of a load, one after the other, from the start of the warm-up on.
+/// Curves that a load follows one after another, from the start of the warm-up on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CurveSequence {
     parts: Vec<CurvePart>,
 }
 
-/// Curve that is followed for a while, from its beginning.
+/// Curve, or the beginning of a curve that is replaced before its end.
 #[derive(Debug, Clone, PartialEq)]
 struct CurvePart {
-    /// Time for which it is followed; it may be longer itself.
+    /// Time during which the load follows the curve, in seconds. The curve itself may be longer.
     seconds: f64,
-    /// Integral over that time.
+    /// Integral of the curve over `seconds`: the number of arrivals, if the curve is a rate.
     total: f64,
     curve: RateCurve,
 }
@@ -30,7 +30,7 @@ impl CurvePart {
         }
     }
 
-    /// Ends it after `seconds`, if it lasts longer.
+    /// Shortens the part to `seconds`, if it is longer.
     fn cut(&mut self, seconds: f64) {
         if seconds < self.seconds {
             self.seconds = seconds.max(0.0);
@@ -38,7 +38,7 @@ impl CurvePart {
         }
     }
 
-    /// Returns the straight lines of that time.
+    /// Returns the straight lines of the curve within `seconds`.
     fn lines(&self) -> Vec<StraightLine> {
         let mut left = self.seconds;
         let mut lines = Vec::new();
@@ -62,7 +62,8 @@ impl CurvePart {
 }
 
 impl CurveSequence {
-    /// Creates the sequence of `curve`, whose first value is held for `held` before.
+    /// Creates the sequence that holds the first value of `curve` for `held`, and then follows
+    /// `curve`.
     pub(crate) fn after(held: Duration, curve: RateCurve) -> Self {
         let first = RateCurve::constant(curve.value(0.0), held).ok();
         let parts = first.into_iter().chain([curve]).map(CurvePart::whole);
@@ -71,7 +72,7 @@ impl CurveSequence {
         }
     }
 
-    /// Follows `curve` from `at_s` on, in seconds since the start, in place of what was to come.
+    /// Replaces the sequence from `at_s` on, in seconds since its start, by `curve`.
     pub(crate) fn change_at(&mut self, at_s: f64, curve: RateCurve) {
         let mut left = at_s;
         for part in &mut self.parts {
@@ -82,7 +83,8 @@ impl CurveSequence {
         self.parts.push(CurvePart::whole(curve));
     }
 
-    /// Returns the value at `t` seconds; the last one after the end.
+    /// Returns the value `t` seconds after the start; after the end of the sequence, its last
+    /// value.
     pub(crate) fn value(&self, t: f64) -> f64 {
         let mut left = t;
         for part in &self.parts {
@@ -108,7 +110,8 @@ impl CurveSequence {
         sum
     }
 
-    /// Returns the mean value from `from_s` to `to_s`; the value there where they are one instant.
+    /// Returns the mean value from `from_s` to `to_s`, in seconds since the start. If the two are
+    /// equal, returns the value at that instant.
     pub(crate) fn mean(&self, from_s: f64, to_s: f64) -> f64 {
         if to_s > from_s {
             (self.cumulative(to_s) - self.cumulative(from_s)) / (to_s - from_s)
@@ -117,8 +120,9 @@ impl CurveSequence {
         }
     }
 
-    /// Returns the instant at which arrival number `x` is due, in seconds since the start; `None` where
-    /// the curves end before. The inverse of [`CurveSequence::cumulative`].
+    /// Returns the instant at which the integral reaches `x`, which is when arrival number `x` is
+    /// due, in seconds since the start. `None` if the sequence ends before. Inverse of
+    /// [`CurveSequence::cumulative`].
     pub(crate) fn inverse(&self, x: f64) -> Option<f64> {
         let (mut left, mut begin_s) = (x, 0.0);
         for part in &self.parts {
@@ -131,7 +135,7 @@ impl CurveSequence {
         None
     }
 
-    /// Returns the straight lines of all curves; a wave in 64 for each period.
+    /// Returns the straight lines of all curves. A wave is approximated by 64 lines per period.
     pub(crate) fn lines(&self) -> Vec<StraightLine> {
         self.parts.iter().flat_map(CurvePart::lines).collect()
     }
@@ -150,7 +154,8 @@ mod tests {
 
     const S: fn(f64) -> Duration = Duration::from_secs_f64;
 
-    /// Ten a second for 2 s, a ramp to 50 over 4 s of which 2 s are left to come at second 4.
+    /// Sequence of 10 per second for 2 s and the first 2 s of a ramp from 10 to 50 over 4 s; from
+    /// second 4 on, `rest` replaces the second half of the ramp.
     fn changed(rest: RateCurve) -> CurveSequence {
         let ramp = RateCurve::ramp(10.0, 50.0, S(4.0)).unwrap();
         let mut sequence = CurveSequence::after(S(2.0), ramp);
@@ -167,7 +172,7 @@ mod tests {
             assert_eq!(sequence.cumulative(t), planned.cumulative(t), "until {t}");
         }
         assert_eq!([4.0, 5.0, 9.0].map(|t| sequence.value(t)), [100.0; 3]);
-        // 20 in the warm-up, 40 in the first half of the ramp, 100 a second from then on.
+        // 20 in the first 2 s, 40 in the first half of the ramp, then 100 per second.
         assert_eq!(
             [4.0, 5.0, 6.0].map(|t| sequence.cumulative(t)),
             [60.0, 160.0, 260.0]
@@ -195,7 +200,7 @@ mod tests {
         let whole = sequence.cumulative(6.0);
         assert_eq!(sequence.inverse(whole + 0.1), None);
         assert!(sequence.inverse(whole - 0.1).unwrap() < 4.5);
-        // A change of the same instant leaves nothing of it.
+        // A change at second 4 replaces both earlier changes.
         sequence.change_at(4.0, RateCurve::constant(7.0, S(2.0)).unwrap());
         assert_eq!(sequence.cumulative(6.0), 60.0 + 14.0);
     }

@@ -16,13 +16,13 @@ pub(crate) enum IntendedLoad {
     Users(IntendedUsers),
 }
 
-/// Users of a step.
+/// Users of a step, limited by the spawn rate.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct IntendedUsers {
-    /// Number that is asked for.
+    /// Number of users that the load needs, without the limit of the spawn rate.
     asked: CurveSequence,
     spawn_per_s: Option<f64>,
-    /// Times at which they come and leave; the spawn rate limits the rises.
+    /// Times at which users come and leave. The spawn rate limits how fast users come.
     pub(crate) schedule: UserSchedule,
 }
 
@@ -36,7 +36,7 @@ impl IntendedUsers {
         }
     }
 
-    /// Returns the most users that are asked for at once.
+    /// Returns the largest number of users that the curves need at the same time.
     pub(crate) fn most_asked(&self) -> u64 {
         UserSchedule::new(&self.asked, None).peak()
     }
@@ -69,14 +69,15 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the number of sessions that a step of `load` takes, with the changes made since.
+    /// Returns the number of sessions for a step of the planned load `load`, including users that
+    /// changes have added.
     pub(crate) fn sessions(&self, load: &LoadPlan) -> u64 {
         let users = self.users().map(IntendedUsers::most_asked);
         users.unwrap_or(0).max(load.sessions())
     }
 
-    /// Returns `load` with the mean rate between `from_s` and `to_s`, or with the largest number of users
-    /// that the curves ask for.
+    /// Returns `load` with the mean rate between `from_s` and `to_s`, in seconds since the step
+    /// began, or with the largest number of users that the curves need.
     pub(crate) fn told_as(&self, load: &LoadPlan, from_s: f64, to_s: f64) -> LoadPlan {
         let mut told = load.clone();
         match (&mut told, self) {
@@ -99,7 +100,7 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the part of `whole`, a load of all processes, that `process` is to make.
+    /// Returns the part that `process` makes of the load `whole` of all processes.
     pub(crate) fn share(&self, process: WorkerShare, whole: f64) -> f64 {
         match self {
             Self::Rate(_) => whole / process.count as f64,
@@ -107,7 +108,7 @@ impl IntendedLoad {
         }
     }
 
-    /// Returns the highest value that is asked for.
+    /// Returns the highest value of the curves.
     pub(crate) fn peak(&self) -> f64 {
         match self {
             Self::Rate(curves) => curves.peak(),

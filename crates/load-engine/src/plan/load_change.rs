@@ -19,33 +19,33 @@ pub(crate) struct LoadChange {
 /// Reason for which a load is not changed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ChangeError {
-    /// The connections of the step are held at one number.
+    /// The step holds a fixed number of connections.
     #[error("connections that stay open follow no curve, so that their load cannot be changed")]
     HeldConnections,
-    /// The requests of a traced run are told by the segments that were planned.
+    /// The run is traced: its results are reported by the planned segments.
     #[error("a traced run follows its plan, so that its load cannot be changed")]
     TracedRun,
-    /// Each user makes a set number of requests.
+    /// Each user makes a fixed number of requests.
     #[error(
         "the step ends with the last request of its users, so that their number cannot be changed"
     )]
     CountedRequests,
-    /// No worker on another host hears of a change.
+    /// Workers on other hosts also make the load, and they cannot be informed of a change.
     #[error("several hosts make the load by one plan, so that it cannot be changed on one of them")]
     SeveralHosts,
-    /// The step measures one setting, as in a sweep or in a search for a rate.
+    /// The step measures a single setting, for example in a sweep or in a search for a rate.
     #[error("the step holds one setting, which its scenario judges; its load cannot be changed")]
     HeldSetting,
-    /// The change would come before the measured part.
+    /// The change would begin before the measured part.
     #[error("the load cannot be changed in the warm-up; wait until it is measured")]
     WarmUp,
     /// No tick of the measured part is left at which a change could begin.
     #[error("the step is over, or ends before the load could change")]
     StepOver,
-    /// Every segment that a step can tell apart is used.
+    /// The step already has the largest number of segments, and each change needs a new one.
     #[error("the load was changed too often in this step: no segment is left for its results")]
     TooManyChanges,
-    /// The curve takes longer than the rest of the step.
+    /// The curve is longer than the rest of the step.
     #[error(
         "the curve takes {}, and {} of the step are left; give a shorter one",
         humantime::format_duration(*.curve), humantime::format_duration(*.left)
@@ -56,10 +56,11 @@ pub enum ChangeError {
         /// Time between the change and the end of the step.
         left: Duration,
     },
-    /// The curve makes no sense.
+    /// The curve is invalid.
     #[error(transparent)]
     Curve(LoadCurveError),
-    /// The step has fewer threads than the new number of users would have been given.
+    /// The step has fewer threads than a step with the new number of users. Threads cannot be added
+    /// while a step runs.
     #[error(
         "the step runs on {threads} threads with a runtime each, and so many users would have had \
          {wanted}; none is added to a step that runs"
@@ -67,10 +68,10 @@ pub enum ChangeError {
     TooFewThreads {
         /// Number of threads that make the load.
         threads: u64,
-        /// Number of threads that a step of the new load has.
+        /// Number of threads of a step with the new number of users.
         wanted: u64,
     },
-    /// The controller's own thread asked, which would wait for itself.
+    /// The request came from the controller's own thread, which would wait for itself.
     #[error("an observer runs on the controller's thread; change the load from another one")]
     OwnThread,
 }

@@ -40,7 +40,7 @@ pub enum LoadCurve {
         /// Time from the first value to the last one.
         length: Duration,
     },
-    /// One value after another.
+    /// Constant values, one after another.
     Stairs {
         /// Value of each stair.
         values: Vec<f64>,

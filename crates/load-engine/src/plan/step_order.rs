@@ -10,7 +10,7 @@ use rand::seq::SliceRandom as _;
 pub struct PlannedStep {
     /// Index of the setting among those of the sweep.
     pub setting: usize,
-    /// Number of its repeat, from 0.
+    /// Number of the repeat of this setting, counted from 0.
     pub repeat: u64,
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    /// From the start to the end, whenever that is.
+    /// Presence from the start of the schedule to the end of the step.
     pub(crate) const ALWAYS: Self = Self {
         from: 0.0,
         until: f64::INFINITY,
@@ -230,7 +230,8 @@ mod tests {
         }
     }
 
-    /// Ten users for 20 s, changed to `curve` at second 8; at most two a second are started.
+    /// Schedule of ten users for 20 s, which `curve` replaces at second 8. At most two users start
+    /// per second.
     fn changed(curve: RateCurve) -> UserSchedule {
         let ten = RateCurve::constant(10.0, S(20.0)).unwrap();
         let mut curves = CurveSequence::after(Duration::ZERO, ten);
@@ -240,7 +241,7 @@ mod tests {
 
     #[test]
     fn after_a_change_users_leave_at_once_and_come_at_the_spawn_rate() {
-        // Those who were there stay; four more come in two seconds.
+        // The ten users stay; four more come within two seconds.
         let more = changed(RateCurve::constant(14.0, S(12.0)).unwrap());
         let at = [4.9, 7.9, 8.4, 8.6, 9.9, 10.1, 19.9];
         assert_eq!(at.map(|t| more.users_at(t)), [9, 10, 10, 11, 13, 14, 14]);

@@ -24,7 +24,8 @@ impl WorkerShare {
         bench_report::share_of(whole, self.index, self.count)
     }
 
-    /// Returns the number over all processes of talker `number` of this one.
+    /// Returns the number, among the talkers of all processes, of talker `number` of this process.
+    /// Both are counted from 0.
     pub(crate) fn of_talker(self, number: u64) -> u64 {
         number * self.count + self.index
     }

@@ -37,14 +37,14 @@ const RAW_BOUND_PER_SESSION: Duration = Duration::from_micros(100);
 pub(crate) struct ChildProcesses<'a> {
     pub(super) processes: &'a mut WorkerProcesses,
     pub(super) plan: &'a StepPlan,
-    /// Connections that all workers hold together; absent where the load is of requests.
+    /// Number of connections that all workers hold together; absent for a load of requests.
     pub(super) level: Option<HeldLevel>,
     pub(super) segments: Option<Segments>,
-    /// True once more attempts to connect failed than are allowed.
+    /// True if more attempts to connect, over all workers, have failed than are allowed.
     connects_broke: bool,
-    /// True once the workers verify their connections.
+    /// True if the workers were ordered to verify their connections.
     verifies: bool,
-    /// Load with the changes made; absent before the first one.
+    /// Load with the changes made while the step ran; absent before the first change.
     pub(super) changed: Option<IntendedLoad>,
 }
 
@@ -72,8 +72,8 @@ fn common_end<'a>(ends: impl Iterator<Item = Option<&'a StepEnd>>) -> Option<Ste
 }
 
 impl<'a> ChildProcesses<'a> {
-    /// Orders every worker to open the sessions of its share of `plan` on `target`, or the connections
-    /// of its share of `level`, where they are to be held.
+    /// Orders every worker to prepare its share of `plan` on `target`: to open sessions, or, if
+    /// `level` is given, its share of the connections that are to be held.
     pub(crate) fn prepare(
         processes: &'a mut WorkerProcesses,
         plan: &'a StepPlan,
@@ -84,7 +84,8 @@ impl<'a> ChildProcesses<'a> {
         for worker in &mut processes.workers {
             let plan = Box::new(share_of(plan, worker.share));
             let target = target.clone();
-            // Failed attempts are counted over all workers, by the parent.
+            // Each worker gets the limit of failed attempts for all workers; the parent compares
+            // the sum over all workers with that limit.
             let level = level.map(|level| HeldLevel {
                 connections: worker.share.share_of(level.connections),
                 ..level
@@ -106,7 +107,7 @@ impl<'a> ChildProcesses<'a> {
         }
     }
 
-    /// Ends the opening of connections once more attempts failed, over all workers, than are allowed.
+    /// Stops opening connections if more attempts, over all workers, have failed than are allowed.
     fn watch_connects(&mut self) {
         let failed = self.processes.workers.iter();
         let failed: u64 = failed.map(|worker| worker.step.failed_connects).sum();
@@ -123,8 +124,8 @@ impl<'a> ChildProcesses<'a> {
         share_of(self.plan, worker.share)
     }
 
-    /// Returns the number of sessions that the load takes, with the changes made, or of the connections
-    /// that it holds.
+    /// Returns the number of sessions of the load, including those that changes have added, or the
+    /// number of connections to be held.
     pub(super) fn sessions(&self) -> u64 {
         if let Some(level) = self.level {
             return level.connections;
@@ -157,7 +158,8 @@ impl<'a> ChildProcesses<'a> {
                 continue;
             };
             if self.level.is_some() {
-                // A limit that a connection met may be that of its process.
+                // Names the worker, because a connection may have failed at a limit of its own
+                // process.
                 for failure in &mut told.whole.failures {
                     failure.message = format!("worker {}: {}", worker.share, failure.message);
                 }
@@ -325,7 +327,8 @@ impl LoadSource for ChildProcesses<'_> {
             self.verifies = true;
             self.processes.order(&Order::Verify);
         }
-        // Who does not answer would be waited for without end.
+        // The ping detects workers that no longer answer, which would otherwise be waited for
+        // forever.
         self.ask(&Order::Ping);
         let mut workers = self.processes.workers.iter();
         workers.all(|worker| worker.lost.is_some() || worker.step.verified)

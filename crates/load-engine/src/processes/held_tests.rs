@@ -1,4 +1,4 @@
-//! Connections held by worker processes whose pipes are real and whose processes are threads.
+//! Tests of connections that workers hold. The workers are threads, and their pipes are real.
 
 use std::io;
 use std::ops::Range;
@@ -29,14 +29,15 @@ use crate::record::timestamps::Timestamps;
 const VERSION: &str = "1.2.3";
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Server of all workers: refuses some attempts by their number, and counts what reaches it.
+/// Server that all workers share. It refuses the attempts whose numbers are in `refused`, and
+/// counts attempts, open connections and messages.
 #[derive(Debug)]
 struct Place {
     refused: Range<u64>,
     attempts: AtomicU64,
     open: AtomicU64,
     messages: AtomicU64,
-    /// True once a connection has had a number that another one has.
+    /// True if two connections had the same number.
     repeats: AtomicBool,
     numbers: std::sync::Mutex<std::collections::BTreeSet<u64>>,
 }
@@ -54,7 +55,7 @@ impl Place {
     }
 }
 
-/// Connection to the place, which is free again when this is dropped.
+/// Connection to the server; dropping it closes it.
 struct PlaceConnection {
     place: Arc<Place>,
     waits: bool,
@@ -121,7 +122,7 @@ impl HeldConnection for PlaceConnection {
     }
 }
 
-/// A bench that holds connections to the place.
+/// Scenario of a worker that holds connections to the server.
 struct PlaceScenario {
     place: Arc<Place>,
     load: Option<HeldLoad<PlaceFactory>>,
@@ -153,7 +154,7 @@ impl WorkerScenario for PlaceScenario {
     }
 }
 
-/// Starts `count` workers on threads.
+/// Starts `count` workers as threads.
 fn start(count: u64, place: &Arc<Place>) -> WorkerProcesses {
     let pipes = (0..count).map(|_| {
         let (orders, to_worker) = io::pipe().unwrap();
@@ -173,7 +174,7 @@ fn start(count: u64, place: &Arc<Place>) -> WorkerProcesses {
     WorkerProcesses::over(pipes.collect(), VERSION, &Value::Null).unwrap()
 }
 
-/// A step in which `talkers` connections share 500 messages per second for 400 ms.
+/// Plan of a step in which `talkers` connections together send 500 messages per second for 400 ms.
 fn plan(talkers: u64) -> StepPlan {
     let load = LoadPlan::Open {
         rate_per_s: 500.0,
@@ -251,7 +252,8 @@ fn attempts_that_fail_are_counted_over_all_workers() {
         connections: 30,
         allowed_failures: 8,
     };
-    // Nobody is taken after the twentieth; 5 of the first are refused.
+    // The server accepts no connection after the twentieth attempt, and has refused 5 of the first
+    // ones.
     for (refused, open) in [(20..u64::MAX, 20), (0..5, 30)] {
         let breaks = open < level.connections;
         let place = Place::refusing(refused);

@@ -1,4 +1,4 @@
-//! Load that lost worker processes were to make.
+//! Part of a load that was not made because worker processes were lost.
 
 use super::child_processes::ChildProcesses;
 use super::worker_process::WorkerProcess;
@@ -9,7 +9,7 @@ use crate::plan::load_plan::LoadPlan;
 use crate::plan::segments::Segments;
 
 impl ChildProcesses<'_> {
-    /// Describes each worker that was lost in this step.
+    /// Returns a description of each worker that was lost in this step.
     pub(super) fn lost(&self) -> Vec<LostWorker> {
         let workers = self.processes.workers.iter();
         let lost = workers.filter(|worker| worker.lost.is_some());
@@ -49,8 +49,8 @@ impl ChildProcesses<'_> {
         }
     }
 
-    /// Returns the number of measured arrivals of `worker` that were due after its last interval;
-    /// `None` in a closed loop.
+    /// Returns the number of arrivals of `worker` that were due in the measured part after the last
+    /// interval that it reported; `None` in a closed loop.
     fn arrivals_not_made(&self, worker: &WorkerProcess) -> Option<u64> {
         let window = self.segments.as_ref()?.window();
         let heard_ns = worker.step.last_interval_ns.unwrap_or(0);

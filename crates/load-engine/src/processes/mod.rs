@@ -14,4 +14,6 @@ mod change_tests;
 #[cfg(test)]
 mod held_tests;
 #[cfg(test)]
+mod merge_tests;
+#[cfg(test)]
 mod tests;

@@ -20,11 +20,11 @@ pub trait WorkerScenario {
     /// Returns the reason for which the step could not begin.
     fn run_step(&mut self, target: Value, step: WorkerStep<'_>) -> Result<(), String>;
 
-    /// Closes the connections that this worker holds beyond `most`, between two steps; returns the
-    /// number of those that are open then. A load that holds none has nothing to close.
+    /// Closes connections between two steps until this worker holds `most`. Returns the number that
+    /// are open then; 0 for a scenario that holds no connections.
     ///
     /// # Errors
-    /// Returns the reason for which no connections can be held any more.
+    /// Returns the reason for which the worker can no longer hold connections.
     fn close_beyond(&mut self, most: u64) -> Result<u64, String> {
         let _ = most;
         Ok(0)

@@ -33,8 +33,8 @@ pub(super) enum Order {
     },
     /// Read the clock.
     Ping,
-    /// Open the sessions of a step on `target`, or, where there is a `level`, those of the connections
-    /// that are missing.
+    /// Prepare a step on `target`: open its sessions, or, if `level` is given, the missing ones of
+    /// the connections to be held.
     Prepare {
         plan: Box<StepPlan>,
         level: Option<HeldLevel>,
@@ -54,9 +54,9 @@ pub(super) enum Order {
     Release,
     /// Cut off the requests in flight.
     Abort,
-    /// Verify the connections that the load holds.
+    /// Exchange a message on every held connection, to verify that it is alive.
     Verify,
-    /// Between two steps: close the connections beyond `most`.
+    /// Close held connections until `most` are open. Sent between two steps.
     CloseBeyond { most: u64 },
     /// End the step and send all measurements. `segments_s` has the length of each segment in
     /// seconds.
@@ -79,7 +79,7 @@ pub(super) enum Answer {
     Pong { at_ns: u64 },
     /// The worker is opening sessions: `opened` of the `wanted` ones are open.
     Opening { opened: usize, wanted: usize },
-    /// So many attempts to connect have failed.
+    /// Number of failed attempts to connect so far in this step.
     FailedConnects { count: u64 },
     /// The worker's load can begin.
     Ready,
@@ -98,9 +98,10 @@ pub(super) enum Answer {
     EarlyEnd { end: StepEnd },
     /// No request is in flight.
     Finished,
-    /// The connections are verified; `open` of them are open.
+    /// The held connections were verified, and `open` of them are open.
     Verified { open: Option<f64> },
-    /// Connections were closed and `open` are left, unless the worker can hold none any more.
+    /// Held connections were closed, and `open` are left; or the reason for which the worker can no
+    /// longer hold connections.
     Closed { open: Result<u64, String> },
     /// All measurements of the worker, its longest stall, and the first error of its load.
     Collected {

@@ -39,8 +39,9 @@ pub fn run_on_workers(
     Ok(controller.run().into_step_of_requests(plan))
 }
 
-/// Runs one step on connections that worker processes hold and keep open, to its end. `target` is what
-/// they need to connect; it goes through a pipe and may hold secrets.
+/// Runs one step on connections that worker processes hold, and that stay open afterwards. `target`
+/// is the description from which each worker connects. It is sent through a pipe, so it may contain
+/// secrets.
 ///
 /// # Errors
 /// Fails if a worker was lost before.

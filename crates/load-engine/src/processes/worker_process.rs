@@ -48,10 +48,10 @@ pub(super) struct StepOnWorker {
     pub(super) cpu: Option<CpuReading>,
     pub(super) early_end: Option<StepEnd>,
     pub(super) finished: bool,
-    /// Number of its attempts to connect that failed.
+    /// Number of the worker's failed attempts to connect.
     pub(super) failed_connects: u64,
     pub(super) verified: bool,
-    /// Number of connections that were open once it had closed the surplus.
+    /// Number of open connections after the worker has closed some; absent until it has answered.
     pub(super) open_after_closing: Option<u64>,
     pub(super) collected: Option<CollectedStep>,
     pub(super) threads: usize,

@@ -20,8 +20,8 @@ const PINGS: usize = 3;
 /// Longest wait for the answer to a ping.
 const PING_BOUND: Duration = Duration::from_secs(2);
 
-/// Longest wait for workers to close connections, each of which has a second for that, and the time
-/// between two looks at whether it is still worth waiting.
+/// Longest wait until the workers have closed connections, of which each may take a second. The
+/// second value is the time between two checks whether the run was cancelled.
 const CLOSE_BOUND: Duration = Duration::from_secs(30);
 const CLOSE_BEAT: Duration = Duration::from_millis(10);
 
@@ -191,8 +191,8 @@ impl WorkerProcesses {
         faulty.map_or(Ok(()), Err)
     }
 
-    /// Closes the connections that the workers hold beyond `most`, each those beyond its share; returns
-    /// the number of those that are open then. Nobody waits for that once `cancelled` returns true.
+    /// Orders each worker to close connections until it holds its share of `most`. Returns the
+    /// number of connections that are open then. Stops waiting once `cancelled` returns true.
     pub fn close_beyond(&mut self, most: u64, cancelled: impl Fn() -> bool) -> u64 {
         for worker in &mut self.workers {
             worker.step.open_after_closing = None;

@@ -24,10 +24,10 @@ const BEAT: Duration = Duration::from_millis(10);
 pub struct WorkerStep<'a> {
     connection: &'a mut dyn Orders,
     plan: StepPlan,
-    /// Connections to hold; absent where the load is of requests.
+    /// Number of connections to be held; absent for a load of requests.
     level: Option<HeldLevel>,
     told: Told,
-    /// True once the load may begin nothing more.
+    /// True if the load must start no further request or connection.
     halted: bool,
     /// True while the load verifies its connections.
     verifies: bool,
@@ -71,7 +71,7 @@ impl<'a> WorkerStep<'a> {
         }
     }
 
-    /// Returns the plan of the step, with this worker's share of it.
+    /// Returns the plan of the step, which contains this worker's share of the load.
     pub fn plan(&self) -> &StepPlan {
         &self.plan
     }
@@ -173,7 +173,8 @@ impl<'a> WorkerStep<'a> {
             self.connection.answer(&Answer::EarlyEnd { end });
             self.told.early_end = true;
         }
-        // Connections that are being opened or held idle are no load that has finished.
+        // Before the start, a load without requests in flight is not finished: its connections are
+        // being opened, or are held idle.
         let may_finish = self.told.started || self.halted;
         if may_finish && !self.told.finished && load.is_finished() {
             self.connection.answer(&Answer::Finished);
@@ -223,8 +224,8 @@ impl<'a> WorkerStep<'a> {
     }
 }
 
-/// Returns the number of sessions or connections that are open, where that changes: the only gauge that
-/// a load has.
+/// Returns the number of open sessions or connections; `None` if it does not change during the
+/// step. It is the only value that a load reports in `gauges`.
 fn sessions_open(load: &mut dyn LoadSource) -> Option<f64> {
     load.gauges().first().map(|gauge| gauge.1)
 }

@@ -2,10 +2,10 @@
 
 use super::interval::Interval;
 
-/// One quantile of latency in each interval, for time charts. Requests in flight are included with
-/// their age so far where that raises the quantile: a few quick answers must not hide requests that
-/// hang. While no request is answered, that value is used only once it reaches the last quantile of
-/// answered requests.
+/// One quantile of latency in each interval, for time charts. The age of requests in flight counts
+/// as a latency where it raises the quantile, because a few quick answers must not hide requests
+/// that hang. In an interval without answers, only ages in flight are known; they are shown once
+/// they reach the quantile of the last interval with answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct IntervalQuantile {
     quantile: f64,

@@ -61,7 +61,7 @@ impl Timestamps {
 
     /// Returns the instant from which latency counts: that at which the request was due, or its
     /// start in a closed loop.
-    pub fn begin_ns(&self) -> u64 {
+    pub(crate) fn begin_ns(&self) -> u64 {
         if self.due_ns > 0 {
             self.due_ns
         } else {

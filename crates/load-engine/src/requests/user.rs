@@ -15,12 +15,12 @@ use crate::plan::user_schedule::Presence;
 use crate::record::failure::Failure;
 use crate::record::in_flight_request::InFlightRequest;
 
-/// User of a closed loop, one of those that make its load.
+/// One user of a closed loop.
 pub(super) struct LoadUser<T> {
     pub(super) target: Arc<T>,
     pub(super) id: UserId,
     pub(super) requests: UserRequests,
-    /// Times in which it is present, in order.
+    /// Periods in which the user is present, in order.
     pub(super) presences: Vec<Presence>,
     pub(super) shared: Arc<StepState>,
     /// True if the load may be changed, so that a user who has left may have to come again.
@@ -29,11 +29,11 @@ pub(super) struct LoadUser<T> {
 
 /// State of a user during a step.
 struct UserState {
-    /// Number of changes of the load that its presences include.
+    /// Number of changes of the load that the user's presences already include.
     seen: usize,
-    /// End of the pause after its last answer.
+    /// End of the pause after the last answer.
     resume_ns: u64,
-    /// Instant at which its last request was over.
+    /// Instant at which the last request ended.
     finished_ns: u64,
 }
 
@@ -57,7 +57,7 @@ impl<T: Target> LoadUser<T> {
     /// Runs a user who is present at certain times. Each time, the user opens a new session.
     ///
     /// # Errors
-    /// Never: a session that cannot open is a result.
+    /// Never fails: a session that cannot be opened is recorded as a result.
     pub(super) async fn visit(mut self) -> Result<(), Failure> {
         let shared = Arc::clone(&self.shared);
         let segments = shared.step.segments.wait().await;

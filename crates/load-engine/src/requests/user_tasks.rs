@@ -1,4 +1,4 @@
-//! Tasks of the users of one worker: those who are planned, and those whom a change of the load adds.
+//! Tasks of the users of one worker: of planned users, and of users that a change of the load adds.
 
 use std::sync::Arc;
 
@@ -117,7 +117,8 @@ impl<'a, T: Target> UserTasks<'a, T> {
     }
 }
 
-/// Lasts until the end of the measured part, so that users can be added where there was none.
+/// Waits until the end of the measured part, so that a change can add users to a worker that has
+/// none.
 async fn last_until_the_end(shared: Arc<StepState>) -> Result<(), Failure> {
     let end_ns = shared.step.segments.wait().await.measure_end_ns();
     shared.wait_until(end_ns).await;

@@ -24,9 +24,9 @@ use crate::record::in_flight_request::InFlightRequest;
 const POOL_SAMPLED_EVERY: Duration = Duration::from_millis(20);
 const CLOSE_BOUND: Duration = Duration::from_millis(500);
 
-/// Work that a worker does on its target beside the load.
+/// Work that a worker does on its target beside the load, such as that of actors.
 pub(crate) trait BesideLoad<T>: Send {
-    /// Begins the work, before any session is open.
+    /// Starts the work. Called before any session is opened.
     fn begin(&mut self, target: &Arc<T>, state: &Arc<StepState>);
 
     /// Ends the work, within a bounded time, once all requests are recorded.

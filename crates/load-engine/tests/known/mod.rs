@@ -21,7 +21,7 @@ pub(crate) struct Known {
     pub(crate) stall: Option<(u64, u64)>,
     pub(crate) fails_every: u64,
     pub(crate) opens: bool,
-    /// Number of openings that are refused, the first ones.
+    /// Number of session openings that the target refuses, beginning with the first one.
     pub(crate) refuses: u64,
     pub(crate) hangs: bool,
     /// Counts sessions that were opened.

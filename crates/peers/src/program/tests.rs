@@ -1,4 +1,4 @@
-//! Programs that fail, hang, or run when we are asked to end.
+//! Tests of programs that fail, hang, or run while the end is requested.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn runner() -> (ProgramRunner, Arc<AtomicBool>) {
     )
 }
 
-/// Waits until the program has written its number to `file`.
+/// Waits until the program has written its process id to `file`, and returns it.
 fn number_in(file: &Path) -> u32 {
     let begun = Instant::now();
     loop {

@@ -42,22 +42,13 @@ pub struct EvidenceCollector {
 }
 
 impl EvidenceCollector {
-    /// Starts the sampling thread, which connects when the first step begins. Dropping the
-    /// collector ends the thread. `application` is the application name of the observed
-    /// connections; that of the thread's own connection adds `.watch`.
+    /// Starts the sampling thread for the sessions in `scope`, as part of the run `name`. The thread
+    /// connects when the first step begins, and dropping the collector ends it; the application name
+    /// of its own connection is `name` with `.watch`.
     ///
     /// # Errors
     /// Fails if the operating system cannot create a thread.
-    pub fn start(address: Address, application: &str, cancel: Cancel) -> io::Result<Self> {
-        let scope = Scope::Application(application.to_owned());
-        Self::over(scope, address, application, cancel)
-    }
-
-    /// Starts the sampling thread for the sessions in `scope`, as part of the run `name`.
-    ///
-    /// # Errors
-    /// Fails if the operating system cannot create a thread.
-    pub fn over(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
+    pub fn start(scope: Scope, address: Address, name: &str, cancel: Cancel) -> io::Result<Self> {
         let (commands, inbox) = unbounded_channel();
         let (used, processes) = (Arc::default(), SharedProcesses::default());
         let shared = (Arc::clone(&used), processes.clone());

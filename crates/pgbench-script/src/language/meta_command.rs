@@ -67,7 +67,7 @@ impl<'a> MetaCommand<'a> {
         first.map_or(self.end, |l| l.position)
     }
 
-    /// Refuses an argument.
+    /// Fails if the command has an argument.
     pub(crate) fn expect_no_argument(&self) -> Result<(), Diagnostic> {
         match self.rest.iter().find(|l| !l.c.is_whitespace()) {
             None => Ok(()),

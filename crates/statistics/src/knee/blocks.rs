@@ -172,8 +172,9 @@ impl<'a> Tests<'a> {
         loss <= self.delta + reach
     }
 
-    /// Returns true if some run of settings up to `place`, taken together, loses less than the
-    /// tolerance against the rest of the plateau.
+    /// Returns true if there is a run of consecutive settings, from `low` or a later one to
+    /// `place`, whose mean loss against the plateau settings above `place` is significantly below
+    /// the tolerance. Also true if the plateau has no setting above `place`.
     fn is_within_by(&self, place: usize, low: usize) -> bool {
         let above: Vec<usize> = self
             .plateau

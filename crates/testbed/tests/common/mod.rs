@@ -1,4 +1,4 @@
-//! Parts that the tests share: looking at processes and waiting for what must come.
+//! Parts that the tests share: examining processes, and waiting for events.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::fs;
@@ -8,19 +8,20 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Far longer than anything takes; only a failing test waits for so long.
+/// Time-out far above the duration of any event; only a failing test reaches it.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
-/// Time for which a server must stay silent to count as paused: hundreds of times its usual answer.
+/// Time without an answer after which a server counts as paused: hundreds of times its usual
+/// answer.
 pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 
-/// Returns true if the process is there and not merely waiting to be reaped.
+/// Returns true if the process exists and is not a zombie.
 pub(crate) fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-/// The session that a process belongs to.
+/// Returns the session to which a process belongs.
 pub(crate) fn session(pid: u32) -> String {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.rsplit_once(") ")
@@ -43,7 +44,7 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Asserts at once: what a guard that has ended promises.
+/// Asserts that a guard which has ended left nothing behind; does not wait.
 pub(crate) fn assert_nothing_is_left(processes: &[u32], directory: &Path) {
     assert!(!processes.is_empty());
     for &pid in processes {
@@ -56,7 +57,7 @@ pub(crate) fn assert_nothing_is_left(processes: &[u32], directory: &Path) {
     );
 }
 
-/// Pauses a server, asks it something, and expects the answer after `resume` and not before.
+/// Pauses a server, sends it a request, and expects the answer only after `resume`.
 pub(crate) fn assert_pause_holds_the_answer_back<Answer: Send + 'static>(
     pause: impl FnOnce(),
     ask: impl FnOnce() -> Answer + Send + 'static,
@@ -83,7 +84,7 @@ pub(crate) fn connect(address: impl Into<SocketAddr>) -> TcpStream {
     stream
 }
 
-/// An example program of this crate, which cargo builds along with the tests.
+/// Returns the path of an example program of this crate, which cargo builds along with the tests.
 pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test
@@ -101,8 +102,8 @@ pub(crate) fn example(name: &str) -> PathBuf {
     path
 }
 
-/// The shared memory of a process that the kernel would keep without it: files in `/dev/shm`, and
-/// the numbers of System V segments.
+/// Returns the shared memory of a process that the kernel would keep after its end: files in
+/// `/dev/shm`, and the ids of System V segments.
 pub(crate) fn shared_memory(pid: u32) -> Vec<String> {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
     let fields = maps

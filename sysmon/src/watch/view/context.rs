@@ -5,12 +5,13 @@ use bench_cli::table::ratio;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::figure_text::figure;
 use super::glyph::{self, BarPart};
 use super::palette::Palette;
 use crate::watch::history::Trend;
 use crate::watch::latest::LatestFigures;
 use crate::watch::model::Model;
-use bench_cli::terminal_text::{columns, figure, fitted, right};
+use bench_cli::terminal_text::{columns, fitted, right};
 
 /// Width of a line's label, in columns.
 pub(super) const LABEL: usize = 9;

@@ -1,11 +1,12 @@
 //! Lines about CPU time: of the limit or of the machine, by state, and of each core.
 
 use bench_cli::table::{rate, ratio};
-use bench_cli::terminal_text::{columns, figure, fitted, right};
+use bench_cli::terminal_text::{columns, fitted, right};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, Item, LABEL, OverviewLine, item, row, solid};
+use super::figure_text::figure;
 use super::glyph::{self, BarPart};
 use crate::metric::{cgroup, cpu, host};
 use crate::watch::history::Trend;

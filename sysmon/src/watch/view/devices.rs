@@ -1,11 +1,12 @@
 //! Lines about disks and interfaces, side by side, and about GPUs.
 
 use bench_cli::table::{duration_ns, ratio};
-use bench_cli::terminal_text::{figure, fitted, right, shortened};
+use bench_cli::terminal_text::{fitted, right, shortened};
 use ratatui::style::Color;
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
+use super::figure_text::figure;
 use super::memory::size;
 use crate::metric::{disk, gpu, network};
 use crate::watch::history::Trend;

@@ -1,11 +1,12 @@
 //! Lines about memory and pressure (PSI).
 
 use bench_cli::table::{bytes, rate, ratio};
-use bench_cli::terminal_text::{columns, figure, fitted};
+use bench_cli::terminal_text::{columns, fitted};
 use ratatui::style::{Color, Modifier};
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, LABEL, LEAST_SPARK, OverviewLine, item, row, solid};
+use super::figure_text::figure;
 use crate::metric::{cgroup, memory};
 use crate::watch::history::{STALLED, Trend};
 

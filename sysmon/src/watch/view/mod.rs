@@ -6,6 +6,7 @@
 mod context;
 mod cpu;
 mod devices;
+mod figure_text;
 mod glyph;
 mod help;
 mod memory;
@@ -16,13 +17,14 @@ mod trees;
 use std::time::Duration;
 
 use bench_cli::table::{bytes, ratio};
-use bench_cli::terminal_text::{ABSENT, columns, fitted, printable, shortened};
+use bench_cli::terminal_text::{columns, fitted, printable, shortened};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use self::context::{DrawContext, OverviewLine, fit, row};
+use self::figure_text::ABSENT;
 use self::palette::Palette;
 use super::model::Model;
 use crate::metric;

@@ -1,13 +1,14 @@
 //! Table of processes, with as many rows and columns as there is room for.
 
 use bench_cli::table::{bytes, rate};
-use bench_cli::terminal_text::{columns, figure, fitted, right, shortened};
+use bench_cli::terminal_text::{columns, fitted, right, shortened};
 use host_metrics::source::process::ProcessFields;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::cpu::count;
+use super::figure_text::figure;
 use super::palette::Palette;
 use crate::metric::process;
 use crate::watch::model::Model;

@@ -1,10 +1,11 @@
 //! Table of the followed targets: a line for each, with the sums over its processes and their descendants.
 
-use bench_cli::terminal_text::{figure, fitted, right};
+use bench_cli::terminal_text::{fitted, right};
 use ratatui::text::{Line, Span};
 
 use super::context::{DrawContext, OverviewLine, row};
 use super::cpu::count;
+use super::figure_text::figure;
 use super::memory::size;
 use crate::metric::process;
 

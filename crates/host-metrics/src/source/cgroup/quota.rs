@@ -102,8 +102,9 @@ fn group_of_version_1(membership: &str) -> Option<&str> {
     super::directories::group_under(membership, "cpu")
 }
 
-/// Returns the root within the hierarchy and the mount point from a line of mountinfo, if that line
-/// is the hierarchy's (`proc_pid_mountinfo(5)`).
+/// Parses a line of mountinfo (`proc_pid_mountinfo(5)`). Returns the root of the mount within the
+/// hierarchy, and the mount point; `None` if the line describes another mount. `is_version_1`
+/// selects the hierarchy of the `cpu` controller of version 1 instead of that of version 2.
 fn mount_of(line: &str, is_version_1: bool) -> Option<(&str, &str)> {
     let (left, right) = line.split_once(" - ")?;
     let mut left = left.split(' ').skip(3);

@@ -1,4 +1,4 @@
-//! Process of the table, with its open files.
+//! Entry of the process table: one process, with its open files.
 
 use std::collections::BTreeSet;
 use std::fs::File;

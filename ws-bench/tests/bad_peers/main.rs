@@ -1,4 +1,5 @@
-//! Servers that misbehave: each way is an outcome of its own kind, and none a hang or a panic.
+//! Tests with servers that misbehave: each kind of misbehaviour has a result of its own, and none makes the
+//! bench hang or panic.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,7 +7,10 @@
     clippy::float_cmp
 )]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod fallen;
+mod talkative;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -15,16 +19,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bench_report::{LimitOwner, Report, Status};
-use common::{errors, finish, limit, limit_of, report, said, server};
+use bench_report::{LimitOwner, Report};
+use common::{errors, finish, limit, limit_of, report, said};
 use test_support::{Ended, RunningProgram, TestDirectory};
-use testbed::WebSocketServer;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
-/// Treatment of a connection by a peer that no longer behaves.
+/// Misbehaviour of a server on a connection.
 type Manner = fn(TcpStream);
 
-/// A server that echoes on its first `good` connections and misbehaves on all others.
+/// Starts a server that echoes on its first `good` connections and misbehaves on all others.
 fn peer(good: u64, manner: Manner) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -82,7 +85,7 @@ fn wrong_key(stream: TcpStream) {
 
 fn silence(mut stream: TcpStream) {
     let mut rest = Vec::new();
-    // Until the client gives up.
+    // Reads until the client gives up.
     let _ = stream.read_to_end(&mut rest);
 }
 
@@ -101,7 +104,7 @@ fn hangs_up(mut stream: TcpStream) {
     read_request(&mut stream);
 }
 
-/// Two connections behave: the probe's, and one of the first step's two.
+/// The server behaves on two connections: that of the probe, and one of the first step's two.
 fn second_step(manner: Manner) -> (Report, String) {
     let place = TestDirectory::new();
     let url = peer(2, manner);
@@ -158,7 +161,7 @@ fn drops(stream: TcpStream) {
     };
     let mut stream = socket.get_ref();
     stream.shutdown(Shutdown::Write).unwrap();
-    // What the client still sends is read, or the system would reset the connection.
+    // Reads what the client still sends, because the system would otherwise reset the connection.
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
@@ -185,7 +188,7 @@ fn sends_garbage(stream: TcpStream) {
         return;
     };
     thread::sleep(Duration::from_millis(100));
-    // A frame with all reserved bits set.
+    // Frame with all reserved bits set.
     let _ = socket.get_mut().write_all(&[0xF2, 0x01, 0x00]);
     while socket.read().is_ok() {}
 }
@@ -210,56 +213,6 @@ fn each_way_to_fail_an_open_connection_has_its_kind() {
         let (_, owner, reason) = limit(&report);
         assert_eq!(owner, LimitOwner::Target, "{kind}: {reason}");
     }
-}
-
-/// Stops or kills the server in the middle of a step that was to take longer than any test.
-fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
-    let mut server = server(&[]);
-    let place = TestDirectory::new();
-    let args = [
-        "--max",
-        "50",
-        "--start",
-        "50",
-        "--duration",
-        "2s",
-        "--timeout",
-        "1s",
-    ];
-    let mut running = RunningProgram::start(limit_of(&place, &args).args(["--url", server.url()]));
-    running.wait_for("phase: measure");
-    thread::sleep(Duration::from_millis(300));
-    fell(&mut server);
-    let Ended { code, took, said } = running.end();
-    assert_eq!(code, Some(0), "{said}");
-    assert!(took < common::HANG, "{said}");
-    (report(&place), said)
-}
-
-#[test]
-fn a_server_that_is_killed_is_counted_by_kind_and_ends_the_search() {
-    let (report, said) = fell_over(WebSocketServer::kill);
-    let step = &report.steps[0];
-    let echo = &step.operations["echo"];
-    assert!(echo.succeeded > 0, "it worked before");
-    assert!(step.figures["lost_connections"] >= 49.0, "{said}");
-    let (value, owner, reason) = limit(&report);
-    assert_eq!((value, owner), (0, LimitOwner::Target), "{reason}");
-    assert!(reason.contains("answered nobody any more"), "{reason}");
-    assert_eq!(report.status, Status::Complete);
-}
-
-#[test]
-fn a_server_that_stands_still_is_a_time_out_and_no_hang() {
-    let (report, said) = fell_over(|server| WebSocketServer::pause(server));
-    assert!(errors(&report, "echo", "timeout.echo") > 0, "{said}");
-    let step = &report.steps[0];
-    assert_eq!(
-        step.figures["lost_connections.timeout.echo"], 50.0,
-        "{said}"
-    );
-    let (value, owner, _) = limit(&report);
-    assert_eq!((value, owner), (0, LimitOwner::Target));
 }
 
 fn unauthorized(stream: TcpStream) {
@@ -318,52 +271,7 @@ fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
     }
 }
 
-/// Greets, and then says something every few milliseconds whatever it is sent, echoes in between.
-fn chatters(stream: TcpStream) {
-    let Ok(mut socket) = accept(stream) else {
-        return;
-    };
-    let _ = socket.send(Message::text("welcome"));
-    let soon = Some(Duration::from_millis(2));
-    socket.get_ref().set_read_timeout(soon).unwrap();
-    let others = vec![7; 64];
-    loop {
-        let chatted = socket
-            .send(Message::text("{\"type\":\"heartbeat\"}"))
-            .and_then(|()| socket.send(Message::binary(others.clone())));
-        let echoed = match socket.read() {
-            Ok(message) if message.is_binary() => socket.send(message),
-            Ok(_) => Ok(()),
-            Err(tokio_tungstenite::tungstenite::Error::Io(error))
-                if error.kind() == std::io::ErrorKind::WouldBlock =>
-            {
-                Ok(())
-            }
-            Err(_) => return,
-        };
-        if chatted.and(echoed).is_err() {
-            return;
-        }
-    }
-}
-
-/// What a server sends by itself is no echo, and no wrong one.
-#[test]
-fn a_server_that_says_more_than_it_is_asked_is_measured_by_its_echoes() {
-    let place = TestDirectory::new();
-    let args = ["--max", "8", "--start", "8", "--duration", "500ms"];
-    let url = peer(0, chatters);
-    let output = finish(limit_of(&place, &args).args(["--url", &url]));
-    let said = said(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    let report = report(&place);
-    let (value, owner, reason) = limit(&report);
-    assert_eq!((value, owner), (8, LimitOwner::Bound), "{reason}: {said}");
-    let echo = &report.steps[0].operations["echo"];
-    assert!(echo.succeeded > 0 && echo.errors.is_empty(), "{echo:?}");
-}
-
-/// A server that takes every connection and ends every fourth one a moment later.
+/// Starts a server that accepts every connection and closes every fourth one a moment later.
 fn ends_every_fourth() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -381,7 +289,7 @@ fn ends_every_fourth() -> String {
     url
 }
 
-/// Connections that are opened in place of those that the server ended do not hide these.
+/// New connections that replace those that the server closed must not hide the loss.
 #[test]
 fn connections_that_end_while_others_are_opened_are_lost_ones() {
     let place = TestDirectory::new();
@@ -400,7 +308,7 @@ fn connections_that_end_while_others_are_opened_are_lost_ones() {
     assert!(reason.contains("closed.1012"), "{reason}");
 }
 
-/// A burst of pings, and the end of the connection before any of them can be answered.
+/// Sends a burst of pings, and closes the connection before any of them can be answered.
 fn pings_and_drops(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -412,7 +320,7 @@ fn pings_and_drops(stream: TcpStream) {
     let _ = socket.get_ref().shutdown(Shutdown::Both);
 }
 
-/// Takes no notice of a close frame, and leaves the TCP connection open.
+/// Ignores a close frame, and keeps the TCP connection open.
 fn never_says_goodbye(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -446,53 +354,4 @@ fn no_peer_keeps_the_bench_from_its_end() {
     assert!(took < common::HANG, "{said}");
     let (value, owner, _) = limit(&common::report(&place));
     assert_eq!((value, owner), (20, LimitOwner::Bound), "{said}");
-}
-
-/// Pings idle connections, and counts those that answer.
-fn counts_pongs(pongs: &Arc<AtomicU64>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
-    let pongs = Arc::clone(pongs);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let pongs = Arc::clone(&pongs);
-            thread::spawn(move || {
-                let Ok(mut socket) = accept(stream) else {
-                    return;
-                };
-                let _ = socket.send(Message::Ping(b"alive"[..].into()));
-                while let Ok(message) = socket.read() {
-                    if message.is_pong() {
-                        pongs.fetch_add(1, Ordering::Relaxed);
-                    }
-                    if message.is_binary() && socket.send(message).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    url
-}
-
-/// One connection talks; the others have nothing to do but to answer pings, all of them.
-#[test]
-fn connections_that_are_silent_answer_the_pings_of_their_server() {
-    let pongs = Arc::new(AtomicU64::new(0));
-    let place = TestDirectory::new();
-    let args = [
-        "--max",
-        "30",
-        "--start",
-        "30",
-        "--duration",
-        "300ms",
-        "--talkers",
-        "1",
-    ];
-    let output = finish(limit_of(&place, &args).args(["--url", &counts_pongs(&pongs)]));
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let (value, ..) = limit(&report(&place));
-    assert_eq!(value, 30, "{}", said(&output));
-    assert!(pongs.load(Ordering::Relaxed) >= 30, "{pongs:?}");
 }

@@ -7,11 +7,10 @@ use clap::Args;
 use load_engine::{LoadCurve, LoadPlan, StepPlan};
 use serde_json::{Value, json};
 
-use crate::curve_values;
 use crate::exit::UsageError;
 use crate::flags;
-use crate::load::{Defaults, PacingFlag, StepFlags};
-use crate::load_conflicts::LoadConflicts;
+use crate::load::curve_values;
+use crate::load::{Defaults, LoadConflicts, PacingFlag, StepFlags};
 use crate::rates::find_rate::{FindRateFlags, tell_open_loop};
 use crate::rates::rate_finder::RateStep;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::store_error::StoreError;
+use super::StoreError;
 use crate::{Report, SCHEMA};
 
 /// Reads a report of any schema version that this program knows.
@@ -81,7 +81,7 @@ mod tests {
     fn a_value_that_is_not_what_it_must_be_is_named_with_its_place() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("x.json");
-        let whole = include_str!("../tests/golden/redis-bench.cache-1.json");
+        let whole = include_str!("../../tests/golden/redis-bench.cache-1.json");
         let mut document: serde_json::Value = serde_json::from_str(whole).unwrap();
         document["steps"][1]["operations"]["get"]["attempted"] = "many".into();
         std::fs::write(&path, document.to_string()).unwrap();
@@ -100,7 +100,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("r.json");
         assert!(matches!(load(&path), Err(StoreError::Read { .. })));
-        let whole = include_str!("../tests/golden/redis-bench.cache-1.json");
+        let whole = include_str!("../../tests/golden/redis-bench.cache-1.json");
         std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
         assert!(matches!(load(&path), Err(StoreError::Truncated { .. })));
         std::fs::write(&path, whole.replace("report/1", "report/99")).unwrap();

@@ -3,7 +3,9 @@
 //! are noticed.
 
 use bench_report::{Report, Step, Summary, Warning, WarningCode};
-use load_engine::self_check;
+use load_engine::is_thin_percentile;
+
+use super::merged_warnings;
 
 /// Latency figures that a bench's table shows.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +28,8 @@ impl Default for ShownFigures {
 impl ShownFigures {
     /// Returns the warnings about figures in the table as text, with their steps, the gravest
     /// first. `warnings` concern single steps; the same warning about several steps is merged into
-    /// one. Steps that a search tried on the way to its result are left out: its table has a verdict
-    /// on each of them.
+    /// one. Leaves out steps that a search tried on the way to its result, because the table of the
+    /// search shows a verdict on each of them.
     pub(crate) fn doubts(&self, report: &Report, warnings: &[Warning]) -> String {
         let is_on_the_way = |warning: &Warning| {
             let step = warning.step;
@@ -46,7 +48,7 @@ impl ShownFigures {
             (!warning.spoils.is_empty()).then_some(warning)
         };
         let warnings = warnings.iter().filter(|warning| !is_on_the_way(warning));
-        let mut doubts = self_check::merge(warnings.filter_map(about).collect());
+        let mut doubts = merged_warnings::merge(warnings.filter_map(about).collect());
         doubts.sort_by_key(|warning| warning.code.gravity());
         let lines: Vec<String> = doubts
             .iter()
@@ -75,12 +77,13 @@ impl ShownFigures {
         self.percentiles.contains(&last)
             && (code != WarningCode::TooFewSamples
                 || !self.merged
-                || samples().is_none_or(|count| self_check::is_thin(last, count)))
+                || samples().is_none_or(|count| is_thin_percentile(last, count)))
     }
 }
 
-/// Merges the warnings of each kind, those about steps that a search tried on the way to its result apart
-/// from the others: an overloaded step is not to speak for the result.
+/// Merges warnings of the same kind. Warnings about steps that a search tried on the way to its
+/// result are merged separately, because such a step may be overloaded and says nothing about the
+/// result.
 pub(crate) fn merge_warnings(summary: &Summary, warnings: Vec<Warning>) -> Vec<Warning> {
     let is_on_the_way = |warning: &Warning| {
         warning
@@ -88,8 +91,8 @@ pub(crate) fn merge_warnings(summary: &Summary, warnings: Vec<Warning>) -> Vec<W
             .is_some_and(|index| summary.is_on_the_way(index))
     };
     let (tried, others): (Vec<_>, Vec<_>) = warnings.into_iter().partition(is_on_the_way);
-    let mut merged = self_check::merge(others);
-    merged.extend(self_check::merge(tried));
+    let mut merged = merged_warnings::merge(others);
+    merged.extend(merged_warnings::merge(tried));
     merged
 }
 

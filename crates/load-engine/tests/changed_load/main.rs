@@ -1,9 +1,11 @@
-//! Loads that are changed while their step runs: what was asked for comes to pass, exactly and told.
+//! Tests of loads that are changed while their step runs: the requested load is made exactly, and
+//! the report shows it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
+#[path = "../known/mod.rs"]
 mod known;
+mod loopback;
 
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
@@ -13,16 +15,13 @@ use std::time::Duration;
 use bench_report::{Load, Series, StepEnd, StepSegment};
 use known::{Known, KnownFactory, closed, hit, open};
 use load_engine::{
-    AppliedChange, Cancel, ChangeError, Failure, LoadControl, LoadCurve, Observer, OperationId,
-    OperationTable, Outcome, RuntimeKind, Session, SessionOpening, StepPlan, StepResult, Target,
-    TargetFactory, ThinkTime, Tick, Timestamps, UserId, WorkerShare, run_requests,
+    AppliedChange, Cancel, ChangeError, LoadControl, LoadCurve, Observer, RuntimeKind,
+    SessionOpening, StepPlan, StepResult, TargetFactory, ThinkTime, Tick, run_requests,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
-/// Hands the control of a step to another thread.
+/// Observer that sends the load control of a step to another thread.
 struct HandsOver(Sender<LoadControl>);
 
 impl Observer for HandsOver {
@@ -31,7 +30,8 @@ impl Observer for HandsOver {
     }
 }
 
-/// Runs a step while another thread changes its load with `change`; returns what became of both.
+/// Runs a step while another thread calls `change` with the load control. Returns the step's
+/// result, and what `change` returned.
 fn run_and_change<F: TargetFactory, T: Send + 'static>(
     plan: &StepPlan,
     factory: &Arc<F>,
@@ -62,13 +62,13 @@ fn wait_for(count: &AtomicU64, least: u64) {
     }
 }
 
-/// Seconds from the start of the measured part to a change.
+/// Returns the time from the start of the measured part to a change, in seconds.
 fn seconds_until(result: &StepResult, applied: AppliedChange) -> f64 {
     (applied.at_ns - result.step.window.measure_start_ns) as f64 / 1e9
 }
 
-/// Asserts that the series of the intended rate has the mean of each interval: of the first rate before
-/// the change, of the second one after it.
+/// Verifies the series of the intended rate: in each interval it must be the mean of the first rate
+/// before the change and the second rate after it, weighted by time.
 fn assert_intended(result: &StepResult, applied: AppliedChange, rates: [f64; 2]) {
     let window = result.step.window;
     let intended = series(result, "load.intended_rate_per_s");
@@ -107,7 +107,7 @@ fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
         assert_eq!(names(&result), ["planned", "change_1"]);
         let wanted = [200.0 * changed_s, 1_000.0 * (2.0 - changed_s)];
         for (segment, wanted) in step.segments.iter().zip(wanted) {
-            // The one at the change may be rounded to either side.
+            // Rounding may put the arrival at the change in either segment.
             let off = segment.attempted() as f64 - wanted;
             assert!(off.abs() <= 1.01, "{}: {off} of {wanted}", segment.name);
         }
@@ -161,7 +161,7 @@ fn arrivals_follow_the_old_rate_up_to_the_change_and_the_new_one_from_it() {
 
 #[test]
 fn a_pacer_that_sleeps_for_minutes_wakes_for_a_change_and_a_pause_stays_one() {
-    // The second arrival would come after 100 s.
+    // Without the change, the second arrival would be due after 100 s.
     let plan = open(0.01, 64, MS(2_000)).taking_changes();
     let (result, applied) = run_and_change(&plan, &known(Known::default()), |control| {
         control.change(100.0).unwrap()
@@ -268,7 +268,8 @@ fn users_who_think_for_an_hour_leave_at_once_and_come_back_with_the_next_change(
         control.change(3.0).unwrap();
         wait_for(&seen.opened, 5);
     });
-    // One request of each, and one of the third; the first two think on.
+    // Each of the first two users makes one request, and so does the third. The first two are still
+    // in their think time.
     assert_eq!(hit(&result).attempted, 3);
     assert_eq!(result.step.sessions.as_ref().unwrap().opened, 3);
 }
@@ -345,7 +346,31 @@ fn the_warm_up_is_not_changed_and_a_step_that_is_over_says_so() {
     assert_eq!(control.change(5.0), Err(ChangeError::StepOver));
 }
 
-/// Asks for a change on the controller's own thread.
+#[test]
+fn a_change_that_was_to_come_after_the_end_has_changed_nothing() {
+    let plan = open(200.0, 8, MS(60_000)).taking_changes();
+    let (sender, received) = mpsc::channel::<LoadControl>();
+    let cancel = Cancel::new();
+    let signal = cancel.clone();
+    let changing = std::thread::spawn(move || {
+        let applied = received.recv().unwrap().change(900.0);
+        signal.cancel();
+        applied.unwrap()
+    });
+    let observer = &mut HandsOver(sender);
+    let result = run_requests(&plan, &known(Known::default()), &cancel, observer).unwrap();
+    let (step, applied) = (&result.step, changing.join().unwrap());
+    assert_eq!(step.end, StepEnd::Interrupted);
+    // A tick is up to a second away, and a signal a few hundredths.
+    let is_changed = applied.at_ns < step.window.measure_end_ns;
+    assert_eq!(step.curve.is_some(), is_changed);
+    assert_eq!(step.segments.len(), if is_changed { 2 } else { 0 });
+    if !is_changed {
+        assert_eq!(step.load, plan.load.reported(0));
+    }
+}
+
+/// Observer that requests a change on the controller's own thread.
 #[derive(Default)]
 struct AsksItself {
     control: Option<LoadControl>,
@@ -380,112 +405,5 @@ fn an_observer_that_asks_on_the_controllers_thread_does_not_wait_for_itself() {
         answers
             .iter()
             .all(|answer| *answer == Err(ChangeError::OwnThread))
-    );
-}
-
-/// Server on the loopback address that sends back each byte, and counts connections and bytes.
-#[derive(Debug, Default)]
-struct Echo {
-    connections: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Echo {
-    /// Begins to serve, for as long as the process lives.
-    fn serve(self: Arc<Self>) -> io::Result<std::net::SocketAddr> {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = { runtime }.enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).unwrap();
-                while let Ok((connection, _)) = listener.accept().await {
-                    self.connections.fetch_add(1, Ordering::Relaxed);
-                    let echo = Arc::clone(&self);
-                    tokio::spawn(async move { echo.answer(connection).await });
-                }
-            });
-        });
-        Ok(address)
-    }
-
-    async fn answer(&self, mut connection: TcpStream) {
-        while let Ok(byte) = connection.read_u8().await {
-            self.bytes.fetch_add(1, Ordering::Relaxed);
-            if connection.write_u8(byte).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-struct EchoClient(std::net::SocketAddr);
-
-struct EchoSession(TcpStream);
-
-impl TargetFactory for EchoClient {
-    type Target = Self;
-
-    fn operations(&self) -> OperationTable {
-        OperationTable::from(&["echo"])
-    }
-
-    async fn build(&self, _: WorkerShare) -> Result<Self, Failure> {
-        Ok(Self(self.0))
-    }
-}
-
-impl Target for EchoClient {
-    type Session = EchoSession;
-
-    async fn open(&self, _: UserId) -> Result<EchoSession, Failure> {
-        let connected = TcpStream::connect(self.0).await;
-        connected
-            .map(EchoSession)
-            .map_err(|error| Failure::new("connect", &error.to_string()))
-    }
-}
-
-impl Session for EchoSession {
-    async fn request(&mut self, _: &mut Timestamps) -> Outcome {
-        let asked = async {
-            self.0.write_u8(1).await?;
-            self.0.read_u8().await
-        };
-        match asked.await {
-            Ok(_) => Outcome::success(OperationId::FIRST),
-            Err(error) => {
-                Outcome::failed(OperationId::FIRST, Failure::new("io", &error.to_string()))
-            }
-        }
-    }
-}
-
-#[test]
-fn a_server_on_the_loopback_address_sees_the_changed_load() {
-    let server = Arc::new(Echo::default());
-    let address = Arc::clone(&server).serve().unwrap();
-    let mut plan = closed(2, MS(2_500)).taking_changes();
-    plan.load = load_engine::LoadPlan::Closed {
-        users: 2,
-        think_time: ThinkTime::Constant(MS(10)),
-    };
-    let seen = Arc::clone(&server);
-    let (result, _) = run_and_change(&plan, &Arc::new(EchoClient(address)), move |control| {
-        let applied = control.change("stairs:5,3/300ms".parse::<LoadCurve>().unwrap());
-        wait_for(&seen.connections, 5);
-        applied.unwrap()
-    });
-    assert_eq!(result.step.end, StepEnd::Completed);
-    assert_eq!(server.connections.load(Ordering::Relaxed), 5);
-    let echo = &result.step.operations["echo"];
-    assert_eq!((echo.failures(), echo.censored), (0, 0));
-    assert_eq!(echo.attempted, server.bytes.load(Ordering::Relaxed));
-    assert_eq!(names(&result), ["planned", "change_1"]);
-    assert_eq!(
-        result.step.curve.as_ref().unwrap().changes[0].curve,
-        "stairs:5,3/300ms"
     );
 }

@@ -141,7 +141,7 @@ impl Spare {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::begun as report;
+    use crate::run::report::begun as report;
     use crate::{Status, store};
 
     #[test]
