@@ -112,10 +112,10 @@ impl<'a> BenchFacts<'a> {
         Some((index, self.source.report.steps.get(index)?))
     }
 
-    /// Iterates over the steps that gates and errors are judged by, with their indices in the report: all
-    /// steps with the setting of the operating point. Incomplete ones are included, because a fault may have
-    /// ended them. Without an operating point: all steps in which a request was made. Steps
-    /// that a search tried on the way to its result are not judged.
+    /// Iterates over the steps by which gates and errors are judged, with their indices in the report: all
+    /// steps with the setting of the operating point, or, without an operating point, all steps in which a
+    /// request was made. Incomplete steps are included, because a fault may have ended them. Steps that a
+    /// search for a rate tried on the way to its result are left out.
     pub(crate) fn judged_steps(&self) -> impl Iterator<Item = (usize, &'a Step)> {
         let point = self.operating_step().map(|(_, step)| &step.parameters);
         let asked = |step: &Step| step.operations.values().any(|o| o.attempted > 0);

@@ -81,8 +81,8 @@ fn repeats_of_recommendation(source: &SourceReport, recommendation: &Recommendat
     repeats
 }
 
-/// Chooses the completed step with the highest throughput; of those that a search tried only one that
-/// stands for its result.
+/// Chooses the completed step with the highest throughput. Of the steps of a search for a rate, only those
+/// that stand for its result are considered.
 fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     let measured = source.report.steps.iter().enumerate();
     let (step, _) = measured
@@ -100,8 +100,8 @@ fn best_step(source: &SourceReport) -> Option<ChosenStep> {
     })
 }
 
-/// Returns the completed steps with the setting of step `index`, that step included. Those that a search
-/// found spoilt are left out.
+/// Returns the indices of the completed steps with the setting of step `index`, including `index` itself.
+/// Steps that a search for a rate could not judge are left out.
 pub(crate) fn repeats(source: &SourceReport, index: usize) -> Vec<usize> {
     let steps = &source.report.steps;
     let Some(chosen) = steps.get(index) else {

@@ -70,8 +70,8 @@ struct Analyze {
     /// Print nothing but errors
     #[arg(long, short)]
     quiet: bool,
-    /// Exit with 3 unless every gate passed and nothing of the run is missing; with `lenient` only
-    /// when a gate failed
+    /// Exit with code 3 unless every gate passed and no part of the run is missing; with `lenient`, only if a
+    /// gate failed
     #[arg(
         long,
         value_enum,

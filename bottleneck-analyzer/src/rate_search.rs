@@ -1,13 +1,13 @@
-//! Searches for a rate: the steps of a report that a search tried, and those that stand for its result.
+//! Steps of a report that belong to a search for a rate.
 //!
-//! A search overloads its target on purpose. A step above the rate that it found is evidence for the
-//! upper end of its interval; it is no setting, and what fails there is no problem by itself.
+//! A search overloads its target on purpose. A step above the rate that was found is evidence for the upper
+//! end of the found interval. It is not a setting of its own, and its failures are no problem by themselves.
 
 use bench_report::histogram::Percentiles;
 use bench_report::{FoundRate, RateSearchEnd, RateVerdict, Report};
 
-/// Returns true if step `index` shows a limit: that of its setting, or the rate below the limit that a
-/// search found. A search that found no limit shows none.
+/// Returns true if step `index` shows the limit of its setting. A step of a search does so only if the search
+/// found a limit and the step stands for its result.
 pub(crate) fn shows_limit(report: &Report, index: usize) -> bool {
     let found = report.summary.search_of_step(index);
     found.is_none_or(|(_, search, tried)| {
@@ -15,12 +15,13 @@ pub(crate) fn shows_limit(report: &Report, index: usize) -> bool {
     })
 }
 
-/// Returns the bounds of a search in words: `p99<50ms and errors<1%`.
+/// Returns the bounds of a search as text, such as `p99<50ms and errors<1%`.
 pub(crate) fn bounds(search: &FoundRate) -> String {
     search.objectives.join(" and ")
 }
 
-/// Describes what a search found in a step, for labels: `tried by a search: broke a bound`.
+/// Returns the verdict of a search on step `index`, for labels, such as `tried by the search: broke a bound`.
+/// `None` if the step belongs to no search.
 pub(crate) fn verdict(report: &Report, index: usize) -> Option<&'static str> {
     let (_, search, tried) = report.summary.search_of_step(index)?;
     Some(match tried.verdict {
@@ -38,12 +39,12 @@ pub(crate) struct LatencyBound {
     pub(crate) name: &'static str,
     /// Quantile, 0..1.
     pub(crate) quantile: f64,
-    /// Time that it must stay below, in nanoseconds.
+    /// Time below which the percentile must stay, in nanoseconds.
     pub(crate) below_ns: f64,
 }
 
 impl LatencyBound {
-    /// Reads a bound as it is written, as in `p99<50ms`; `None` for other bounds.
+    /// Parses a bound such as `p99<50ms`; `None` if the bound is not on a percentile.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (figure, bound) = text.split_once('<')?;
         let level = Percentiles::LEVELS.into_iter();
@@ -111,14 +112,16 @@ mod tests {
             !shows_limit(&report(&found, Some(150.0)), 3),
             "no end, no limit"
         );
-        // Not at its end: 150/s may break in the next step, and is the most that is known.
+        // The search has not ended: 150/s may break a bound in the next step, but it is the best result so
+        // far.
         assert_eq!(stand(&report(&found[..4], None)), [3]);
-        // A rate that once broke does not hold.
+        // A rate that broke a bound once does not hold.
         assert_eq!(
             stand(&report(&[(100.0, Held), (100.0, Broken)], None)),
             [0, 1]
         );
-        // Nothing held: the lowest rate overloads nothing on purpose.
+        // No rate held. The lowest rate then stands for the result, because it did not overload the target on
+        // purpose.
         let broken = [
             (100.0, Broken),
             (50.0, Broken),
@@ -135,8 +138,9 @@ mod tests {
     #[test]
     fn bounds_on_latency_are_read_as_they_are_written() {
         let bound = LatencyBound::parse("p999<1s 500ms").unwrap();
-        assert_eq!((bound.name, bound.quantile), ("p999", 0.999));
-        assert_eq!(bound.below_ns, 1.5e9);
+        assert_eq!(bound.name, "p999");
+        assert!((bound.quantile - 0.999).abs() < 1e-9);
+        assert!((bound.below_ns - 1.5e9).abs() < 1.0);
         for other in ["errors<1%", "p98<1s", "p99>1s", "p99<fast"] {
             assert_eq!(LatencyBound::parse(other), None, "{other}");
         }

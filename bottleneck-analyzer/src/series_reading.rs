@@ -7,7 +7,8 @@ use bench_report::{Series, Window};
 /// Share of a window. If points cover at least this share, the reading stands for the whole window.
 const COVERED: f64 = 0.5;
 
-/// Part of an interval by which it may lie outside of the measured part: a bench looks a moment late.
+/// Divisor of an interval's length: the interval may extend beyond the measured part by this fraction,
+/// because a bench reads its counters slightly late.
 const OUTSIDE: u64 = 50;
 
 /// Point of a series: its index, the time that it covers in nanoseconds, and its mean.
@@ -87,11 +88,11 @@ impl SeriesReading {
     }
 }
 
-/// Returns the intervals of a bench's series that lie in the measured part of a step: those on both sides
-/// of its start, and its drain, are left out.
+/// Returns the intervals of a bench's series that lie in the measured part of a step. An interval across the
+/// start of the measured part, and the intervals of the drain, are left out.
 pub(crate) fn measured_intervals(series: &Series, window: Window) -> Vec<PointSpan> {
     let measured = |(index, span, mean): PointSpan| {
-        // The first interval of a step begins with it, not at the end of the step before.
+        // The first interval of a step begins with the step, not at the end of the previous step.
         let start_ns = span.start.max(window.start_ns);
         let length_ns = span.end.checked_sub(start_ns).filter(|ns| *ns > 0)?;
         let allowed_ns = length_ns / OUTSIDE;
@@ -147,12 +148,12 @@ mod tests {
             let intervals = measured_intervals(&throughput, window).into_iter();
             intervals.map(|(_, span, _)| span).collect::<Vec<_>>()
         };
-        // Warmed up until 1,205 ms.
+        // The warm-up ends at 1,205 ms.
         let rest = [1_205..1_300, 1_300..1_400, 1_400..1_502];
         assert_eq!(measured(1_000, 1_205), rest);
-        // An old report, whose interval lies on both sides of the start.
+        // A report of an old version, with an interval across the start of the measured part.
         assert_eq!(measured(1_000, 1_150), rest);
-        // Nothing was warmed up: the point at 1,100 ms is the last of the step before.
+        // A step without a warm-up: the point at 1,100 ms is the last one of the previous step.
         assert_eq!(measured(1_110, 1_110)[0], 1_110..1_205);
     }
 

@@ -37,8 +37,8 @@ const SWEPT: [&str; 4] = ["pool_size", "connections", "users", "rate_per_s"];
 const SUBJECTS: [&str; 4] = ["driver", "client", "workload", "value_bytes"];
 
 impl Sweep {
-    /// Groups the completed steps of a report into sweeps, by subject. Of a search only the
-    /// steps below the limit that it found count.
+    /// Groups the completed steps of a report into sweeps, by subject. Of the steps of a search for a rate,
+    /// only those below the found limit are used.
     pub(crate) fn from_report(report: &Report) -> Vec<Self> {
         let mut groups: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (index, step) in report.steps.iter().enumerate() {

@@ -61,27 +61,27 @@ sections! {
         #[serde(default)]
         least_load_s: f64,
     }
-    /// CPU use.
+    /// Thresholds of CPU use.
     Cpu {
         warning_ratio: f64, critical_ratio: f64, others_ratio: f64, steal_ratio: f64,
         generator_ratio: f64,
     }
-    /// Memory and swap.
+    /// Thresholds of memory and swap.
     Memory {
         warning_ratio: f64, pressure_ratio: f64, swap_in_bytes_per_s: f64,
     }
-    /// Connection pools.
+    /// Thresholds of connection pools.
     Pool {
         checkout_share_ratio: f64, checkout_cost_ratio: f64, too_large_p99_ratio: f64,
         connections_warning_ratio: f64, connections_critical_ratio: f64,
     }
-    /// Waits inside PostgreSQL.
+    /// Thresholds of waits inside PostgreSQL.
     Waits {
         lock_share_ratio: f64, lwlock_share_ratio: f64, io_share_ratio: f64, slow_commit_ms: f64,
     }
-    /// Redis as a cache.
+    /// Thresholds of Redis as a cache.
     Cache { evicted_per_write_ratio: f64, least_evictions: u64 }
-    /// Smallest measurement that allows a conclusion.
+    /// Thresholds of a measurement that is large enough for a conclusion.
     Measurement { noise_ratio: f64, least_samples: u64 }
 }
 

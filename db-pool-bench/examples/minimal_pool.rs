@@ -1,9 +1,9 @@
-//! The smallest loop on the same pools: users who check a connection out, read one row of
-//! pgbench's table by its key and give it back, nothing recorded. `db-pool-bench sweep` beside it
-//! shows what measuring costs.
+//! Smallest loop on the same pools: users take a connection out, read one row of pgbench's table by its key,
+//! and give the connection back. Nothing is recorded. Compared with `db-pool-bench sweep`, it shows what
+//! measuring costs.
 //!
-//! `DATABASE_URL=… minimal_pool --pool deadpool --connections 8 --duration 5s` prints
-//! `operations=N seconds=S operations_per_s=R cpu_per_operation_ns=C`.
+//! `DATABASE_URL=… minimal_pool --pool deadpool --connections 8 --duration 5s` prints `operations=N seconds=S
+//! operations_per_s=R cpu_per_operation_ns=C`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,7 @@ struct Flags {
     /// Pool to measure
     #[arg(long, value_enum)]
     pool: Kind,
-    /// Connections, and users
+    /// Connections of the pool, and users
     #[arg(long, default_value = "8")]
     connections: usize,
     /// Duration of the measurement
@@ -52,7 +52,7 @@ enum Kind {
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
     let address = Address::parse(&flags.url)?;
-    // What applications have, and `db-pool-bench` by default: a thread for each core.
+    // Most applications, and `db-pool-bench` by default, use a thread for each core.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -108,7 +108,7 @@ async fn with_sqlx(flags: &Flags, address: &Address, rows: i32) -> anyhow::Resul
     Ok(())
 }
 
-/// Lets each user `repeat`, and prints what all did together.
+/// Runs `repeat` for each user, and prints the total of all users.
 async fn load<Users: Future<Output = anyhow::Result<u64>> + Send + 'static>(
     flags: &Flags,
     repeat: impl Fn(u64, Arc<AtomicBool>) -> Users,

@@ -14,7 +14,7 @@ use crate::workloads::{Schema, WorkloadSetup};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  db-pool-bench check --url postgres://app@db/shop")]
 pub(crate) struct ServerCheckFlags {
-    /// The server
+    /// Address of the server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: String,
 }

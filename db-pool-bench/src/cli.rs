@@ -50,7 +50,7 @@ pub(crate) enum PoolBenchCommand {
     /// Check that a server allows a run; nothing is left there
     #[command(hide = true)]
     Check(ServerCheckFlags),
-    /// Make a share of the load, as the process that started this one orders on stdin
+    /// Make a share of the load; the parent process sends the orders on stdin
     #[command(hide = true)]
     Worker,
 }

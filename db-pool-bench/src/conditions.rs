@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Conditions")]
 pub(crate) struct ConditionFlags {
-    /// Time the application holds the connection after the answer, as in 5ms, 1ms..9ms or exp:5ms
+    /// Time for which the application holds the connection after each answer, as in 5ms, 1ms..9ms or exp:5ms
     #[arg(long, value_parser = hold, value_name = "TIME", default_value = "0")]
     pub(crate) hold: ThinkTime,
 

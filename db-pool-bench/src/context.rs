@@ -52,7 +52,7 @@ pub(crate) struct ScenarioContext<'a> {
     flags: &'a TargetFlags,
     workload: Arc<SqlWorkload>,
     proxies: BTreeMap<Duration, Proxy>,
-    /// Share of the run that this process makes beside those on other hosts.
+    /// Share of the run's load that this process makes; absent if no other hosts take part.
     host: Option<HostWorker>,
 }
 
@@ -84,7 +84,7 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// Makes the steps those of a run that other hosts make too, where there is a `host`.
+    /// Sets the share of this process in a run of several hosts; `None` for a run of one host.
     pub(crate) fn among_hosts(mut self, host: Option<HostWorker>) -> Self {
         self.host = host;
         self
@@ -138,7 +138,7 @@ impl<'a> ScenarioContext<'a> {
             if self.host.is_none() {
                 time_shares::record(step, seen, ExtraUsers::default());
             } else {
-                // The sessions are those of all hosts, and the users of this one are a share.
+                // The server shows the sessions of all hosts, but this process knows only its own users.
                 step.server = Some(seen);
             }
         }
@@ -147,11 +147,11 @@ impl<'a> ScenarioContext<'a> {
         Ok(Some(index))
     }
 
-    /// Runs `steps`, in their order, until all are done or a signal comes; `after` is told of each that
-    /// ran.
+    /// Runs `steps` in order until all are done or a signal is received. Calls `after` with the index and the
+    /// variant of each completed step.
     ///
     /// # Errors
-    /// As [`ScenarioContext::step`].
+    /// Fails like [`ScenarioContext::step`].
     pub(crate) fn run_planned(
         &mut self,
         steps: Vec<(Variant, StepPlan)>,
@@ -176,7 +176,7 @@ impl<'a> ScenarioContext<'a> {
         Ok(())
     }
 
-    /// Returns what worker processes need for a step on `variant`.
+    /// Returns the description of a step on `variant` that is sent to worker processes.
     fn order(&mut self, variant: Variant, setup: &DriverSetup) -> anyhow::Result<DriverOrder> {
         let delay = variant.conditions.network_delay;
         Ok(DriverOrder {
@@ -246,7 +246,7 @@ impl<'a> ScenarioContext<'a> {
         })
     }
 
-    /// Returns the proxy that adds `delay`; `None` where there is nothing to add.
+    /// Returns the proxy that adds `delay`; `None` if `delay` is zero.
     fn proxy(&mut self, delay: Duration) -> anyhow::Result<Option<&Proxy>> {
         if delay.is_zero() {
             return Ok(None);
@@ -258,7 +258,7 @@ impl<'a> ScenarioContext<'a> {
     }
 }
 
-/// Makes the load of a step in this process.
+/// Makes the load of a step in this process, without worker processes.
 fn step_here(
     bench: &mut Bench,
     step: &StepPlan,

@@ -1,4 +1,4 @@
-//! An allocator that counts, for tests of what must not allocate.
+//! Allocator that counts allocations, for tests of code that must not allocate.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -7,19 +7,19 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Returns what this thread has asked for so far.
+/// Returns the number of allocations that this thread has made so far.
 pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.get()
 }
 
-/// The system's allocator, counting what each thread asks for.
+/// The system's allocator, with a count of the allocations of each thread.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes to the system's allocator as it came; the count touches no memory that
-// is allocated.
+// SAFETY: every call is passed on to the system's allocator unchanged; the count uses no memory that is
+// allocated.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);

@@ -11,32 +11,32 @@ use crate::drivers::{Driver, DriverSetup};
 use crate::target::TargetFlags;
 use crate::workloads::WorkloadText;
 
-/// Target of one step, as the parent tells its workers through a pipe.
+/// Target of one step, as the parent describes it to its workers through a pipe.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct DriverOrder {
-    /// URL of the throwaway server that the parent has started; absent where flags or environment,
-    /// which are the parent's, have that of the user's.
+    /// URL of the throwaway server that the parent started. Absent if the flags or the environment, which the
+    /// worker gets from its parent, name the user's server.
     pub(crate) throwaway_url: Option<String>,
-    /// Way to the server that the parent's first connection has settled.
+    /// Index of the host that the parent's first connection has chosen; absent if none was chosen yet.
     pub(crate) way: Option<usize>,
-    /// Proxy of the parent's that delays, where the network is to be slower.
+    /// Address of the parent's proxy that adds a network delay; absent without a delay.
     pub(crate) proxy: Option<SocketAddr>,
-    /// Application name of the connections.
+    /// Application name under which the server shows the connections.
     pub(crate) application: String,
     /// Driver under test.
     pub(crate) driver: Driver,
-    /// Connections over all workers.
+    /// Number of connections, over all workers.
     pub(crate) connections: u64,
-    /// Time for which the application holds a connection after the answer.
+    /// Time for which the application holds a connection after each answer.
     pub(crate) hold: ThinkTime,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub(crate) workload: WorkloadText,
-    /// Seed of the requests.
+    /// Seed of the random choices in requests.
     pub(crate) seed: u64,
 }
 
 impl DriverOrder {
-    /// Returns the driver settings, with what the command line of the parent says of pools.
+    /// Creates the driver settings; those of pools come from `flags`, the parent's command line.
     pub(crate) fn setup(self, flags: &TargetFlags) -> Result<DriverSetup, String> {
         let url = self.throwaway_url.as_ref().or(flags.url.as_ref());
         let url = url.ok_or("the parent named no server")?;

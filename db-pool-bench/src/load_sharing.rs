@@ -1,4 +1,5 @@
-//! Sharing of a scenario's load: this process makes it, its workers do, or one on each of several hosts.
+//! Sharing of a scenario's load: this process makes it alone, its worker processes make it, or one process on
+//! each of several hosts makes a part.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::context::Variant;
 
-/// Flags of the processes that make a load.
+/// Flags that select how processes share a load.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct SharingFlags {
     /// Flags of worker processes.
@@ -29,26 +30,27 @@ pub(crate) struct SharingFlags {
 /// Sharing of a load among processes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoadSharing {
-    /// Number of worker processes that this one leads; absent where it makes the load.
+    /// Number of worker processes that this process leads; absent if this process makes the load itself.
     workers: Option<u64>,
-    /// Share that this process makes beside those on other hosts; absent where it makes all.
+    /// Share of the load that this process makes in a run of several hosts; absent in a run of one host.
     pub(crate) host: Option<HostWorker>,
 }
 
-/// Planned steps, in their order, each on its variant.
+/// Planned steps of a run, in order, each with its variant.
 #[derive(Debug)]
 pub(crate) struct PlannedRun {
     /// The steps.
     pub(crate) steps: Vec<(Variant, StepPlan)>,
-    /// Instant at which the last one is over on every host, if there are several.
+    /// Instant at which the last step is over on every host; absent in a run of one host.
     pub(crate) over: Option<WallTime>,
 }
 
 impl LoadSharing {
-    /// Settles what `flags` ask for; `url` is that of the user's server.
+    /// Creates the sharing that `flags` select. `url` is that of the user's server, `None` for a throwaway
+    /// server.
     ///
     /// # Errors
-    /// Fails with the reason for which the load cannot be shared so.
+    /// Fails with the reason if the load cannot be shared in this way.
     pub(crate) fn new(
         flags: &SharingFlags,
         url: Option<&str>,
@@ -70,17 +72,18 @@ impl LoadSharing {
         self.workers.or(hosts).unwrap_or(1)
     }
 
-    /// Returns the seed given, or draws one, which is the same on all hosts: call it once and keep it.
+    /// Returns the seed `given`, or draws one. In a run of several hosts the drawn seed is the same on all.
+    /// Otherwise each call draws another, so call this once per run.
     pub(crate) fn seed(&self, given: Option<u64>) -> u64 {
         self.host
             .map_or_else(|| seed_or_drawn(given), |host| host.seed(given))
     }
 
-    /// Refuses a load of which a worker would get nothing: `connections` of the smallest setting, or
-    /// `users`, each with the flag that sets it.
+    /// Checks that each process gets at least one of the `connections` of the smallest setting and one of the
+    /// `users`. Both are a number and the flag that sets it.
     ///
     /// # Errors
-    /// Fails with a remedy.
+    /// Fails with a remedy if there are fewer than there are processes.
     pub(crate) fn check(
         &self,
         connections: (u64, &str),
@@ -98,8 +101,8 @@ impl LoadSharing {
         Ok(())
     }
 
-    /// Limits the threads of a step, where each has a pool of its own, so that each of them on every
-    /// host has a connection of `connections`.
+    /// With one runtime per core each thread has a pool of its own. Limits the threads of the step then, so
+    /// that every thread on every host gets at least one of the `connections`.
     pub(crate) fn limit_threads(&self, plan: &mut StepPlan, connections: u64) {
         if plan.runtime == RuntimeKind::PerCore {
             let hosts = self.host.map_or(1, |host| host.share().count);
@@ -108,7 +111,8 @@ impl LoadSharing {
         }
     }
 
-    /// Fixes the share that this process makes of `steps`, and when.
+    /// Plans the share of `steps` that this process makes. In a run of several hosts it also sets the start
+    /// of each step.
     pub(crate) fn planned(&self, steps: Vec<(Variant, StepPlan)>) -> PlannedRun {
         let (variants, mut plans): (Vec<Variant>, Vec<StepPlan>) = steps.into_iter().unzip();
         let over = self.host.map(|host| host.fix(&mut plans));
@@ -118,8 +122,8 @@ impl LoadSharing {
         }
     }
 
-    /// Adds the sharing to the report's `config`, which holds all other entries. `scripts` is the text
-    /// of the workload, which hosts must have in common.
+    /// Adds the sharing to the report's `config`, which must already have all other entries. `scripts` is the
+    /// text of the workload, which must be the same on all hosts.
     pub(crate) fn add_to(
         &self,
         config: &mut BTreeMap<String, Value>,
@@ -139,10 +143,10 @@ impl LoadSharing {
         }
     }
 
-    /// Starts the worker processes that are to make the load, if any are.
+    /// Starts the worker processes of `--workers`, if the flag is given.
     ///
     /// # Errors
-    /// Fails when one cannot be started.
+    /// Fails if a process cannot be started.
     pub(crate) fn start_workers(&self, bench: &mut Bench) -> anyhow::Result<()> {
         if let Some(count) = self.workers {
             bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
@@ -150,7 +154,8 @@ impl LoadSharing {
         Ok(())
     }
 
-    /// Returns a line for the end of the result, where that is of a share.
+    /// Returns a line for the end of the result which says that it covers one share of the load. Empty in a
+    /// run of one host.
     pub(crate) fn told(&self) -> String {
         self.host.map_or_else(String::new, |host| host.told())
     }

@@ -46,7 +46,7 @@ pub(crate) struct OnePoolFlags {
     )]
     pub(crate) drivers: Vec<Driver>,
 
-    /// Conditions of the requests.
+    /// Hold time and network delay of the requests.
     #[command(flatten)]
     pub(crate) conditions: ConditionFlags,
 

@@ -31,17 +31,17 @@ pub(crate) struct RunServer {
     pub(crate) schema: Schema,
     /// True as soon as the schema may exist on the server.
     begun: bool,
-    /// Run of several hosts that this one is a part of.
+    /// Run of several hosts to which this run belongs; absent in a run of one host.
     hosts: Option<HostsRun>,
 }
 
-/// Run of one load by several hosts, of which this process is one.
+/// Run in which several hosts make one load.
 #[derive(Debug, Clone, Copy)]
 struct HostsRun {
     host: HostWorker,
-    /// Start of its first step.
+    /// Planned start of the first step.
     starts: WallTime,
-    /// Instant at which its last step is over on every host.
+    /// Instant at which the last step is over on every host.
     over: WallTime,
 }
 
@@ -87,8 +87,8 @@ impl RunServer {
         }))
     }
 
-    /// Makes this the server of a run that several hosts make as `planned`, where there is a `host`: the
-    /// schema is one for all, and worker 0 makes and removes it.
+    /// Prepares a run of several hosts as `planned`, if `host` is given. All hosts then use the same schema,
+    /// which worker 0 creates and removes.
     pub(crate) fn among_hosts(
         mut self,
         bench: &Bench,
@@ -177,7 +177,8 @@ impl RunServer {
             return;
         }
         if let Some(hosts) = self.hosts {
-            // Others use the tables until then; who is interrupted must not leave any.
+            // Other hosts use the tables until the end of the run. An interrupt ends the wait, so that no
+            // tables are left.
             HostWorker::await_instant(bench, hosts.over);
         }
         let address = &self.server.address;

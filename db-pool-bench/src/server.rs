@@ -73,7 +73,7 @@ impl ServerUnderTest {
         }))
     }
 
-    /// Returns the URL of the server that this value started; it holds a password.
+    /// Returns the URL, with password, of the throwaway server; `None` if this value started none.
     pub(crate) fn started_url(&self) -> Option<&str> {
         self.started.as_ref().map(Postgres::url)
     }

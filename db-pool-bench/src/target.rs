@@ -19,7 +19,7 @@ const MOST_CONNECTIONS: f64 = 0.8;
 /// Flags of the server under test and of its workload.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TargetFlags {
-    /// The server, as a URL or as host=… user=… dbname=…; a throwaway one is started otherwise
+    /// Address of the server, as a URL or as host=… user=… dbname=… [default: a throwaway server]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
@@ -27,11 +27,11 @@ pub(crate) struct TargetFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "30s")]
     pub(crate) checkout_timeout: Duration,
 
-    /// Share of the connection limit that may be in use; 80 % on a server that is not a throwaway one
+    /// Largest share of the server's connection limit that may be in use [default: 80 % on your own server]
     #[arg(long, value_parser = flags::percent, value_name = "PERCENT")]
     pub(crate) most_connections: Option<f64>,
 
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     #[command(flatten)]
     pub(crate) workload: WorkloadFlags,
 

@@ -1,4 +1,4 @@
-//! Worker process: its share of the steps that its parent orders.
+//! Worker process, which makes a share of the load of the steps that its parent orders.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::driver_order::DriverOrder;
 use crate::drivers::{Deadpool, Direct, Driver, Sqlx, Wire};
 use crate::target::TargetFlags;
 
-/// Scenario of the parent, of which this process makes a share, with the parent's flags of the server
-/// and the pool.
+/// Worker of the parent's scenario; it makes a share of the load. The field has the parent's flags of the
+/// server and the pool.
 pub(crate) struct PoolWorker(pub(crate) TargetFlags);
 
 impl WorkerScenario for PoolWorker {

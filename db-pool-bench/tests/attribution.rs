@@ -1,5 +1,5 @@
-//! Four planted causes, each on a real server: the step's evidence must show the planted one as
-//! the largest part of the users' time.
+//! Four causes are planted, each on a real server. The step's evidence must show the planted one as the
+//! largest part of the users' time.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

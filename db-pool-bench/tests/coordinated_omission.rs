@@ -1,5 +1,5 @@
-//! The heart of it: a server that stalls must show in what users felt, not only in the few
-//! requests that it held.
+//! The most important test: a server that stalls must show in the times that users felt, and not only in
+//! those of the few requests that the server held.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,14 +17,14 @@ use common::{postgres, report, sweep};
 use test_support::{RunningProgram, TestDirectory};
 use testbed::Postgres;
 
-/// What comes due during the stop is less than may be in flight at once.
+/// Rate of the open loop. The requests that come due during the stop are fewer than may be in flight at once.
 const RATE_PER_S: u64 = 800;
 const SECONDS: u64 = 10;
 const STOP: Duration = Duration::from_secs(1);
 const CONNECTIONS: u64 = 8;
 
-/// Runs one step of requests for one row by its key, with further words of `args`; `meanwhile` is
-/// called when the step is measured.
+/// Runs one step of requests for one row by its key, with the further arguments `args`. Calls `meanwhile`
+/// when the measured part begins.
 fn run<T>(server: &Postgres, args: &str, meanwhile: impl FnOnce() -> T) -> (Step, T) {
     let place = TestDirectory::new();
     let args = format!(
@@ -40,13 +40,14 @@ fn run<T>(server: &Postgres, args: &str, meanwhile: impl FnOnce() -> T) -> (Step
     (step, result)
 }
 
-/// Returns what these connections can serve: how fast a queue is worked off.
+/// Returns the highest rate, in requests per second, that the connections can serve; at this rate a queue
+/// shrinks.
 fn capacity_per_s(server: &Postgres) -> f64 {
     let args = format!("--users {} --warmup 300ms --duration 1s", 4 * CONNECTIONS);
     run(server, &args, || ()).0.throughput_per_s()
 }
 
-/// Runs the open loop, stops the server in the middle; the step, and how long the server stood.
+/// Runs an open loop and stops the server in the middle. Returns the step, and the length of the stop.
 fn run_with_a_stop(server: &Postgres) -> (Step, f64) {
     let args =
         format!("--rate {RATE_PER_S} --pacing constant --warmup 500ms --duration {SECONDS}s");
@@ -82,9 +83,9 @@ fn assert_phases_add_up(select: &Operation) {
     );
 }
 
-/// Returns what else than the stop made anybody wait: who came due a time x into it waits for its
-/// rest and for those who came before, stop − x·(1 − rate ÷ capacity); at least half the stop,
-/// then, up to x = ½·stop ÷ (1 − …).
+/// Describes waits that the stop does not explain; returns `None` if there are none. A request that comes due
+/// at a time x into the stop waits for the rest of the stop and for the requests before it: stop − x·(1 −
+/// rate ÷ capacity). That is at least half of the stop up to x = ½·stop ÷ (1 − rate ÷ capacity).
 fn slow_beyond_the_stop(select: &Operation, stood_ns: f64, capacity: f64) -> Option<String> {
     let at_once = 0.5 * stood_ns / 1e9 / SECONDS as f64;
     let expected = at_once / (1.0 - RATE_PER_S as f64 / capacity);
@@ -104,7 +105,8 @@ fn slow_beyond_the_stop(select: &Operation, stood_ns: f64, capacity: f64) -> Opt
     })
 }
 
-/// A service time that holds more than the few requests which the stop caught.
+/// Describes long service times; returns `None` if only those few requests have one that the stop caught in
+/// the server.
 fn shown_in_service(select: &Operation) -> Option<String> {
     let p99 = |h: &Option<Histogram>| h.as_ref().unwrap().percentiles_ns.p99;
     let (felt, in_service) = (p99(&select.response), p99(&select.service));
@@ -116,7 +118,7 @@ fn shown_in_service(select: &Operation) -> Option<String> {
 fn a_server_that_stands_still_for_a_second_shows_in_everyone_who_was_due_in_it() {
     let server = postgres(&[]);
     let mut faults = Vec::new();
-    // Others on this machine can make requests wait as well, but not fewer of them.
+    // Other programs on this machine can make more requests wait, but not fewer.
     for _ in 0..3 {
         let capacity = capacity_per_s(&server);
         let (step, stood_ns) = run_with_a_stop(&server);

@@ -1,4 +1,4 @@
-//! Evidence of a step, on a real server of any version.
+//! Tests of the evidence about a step, on a real server of any version.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,7 +27,7 @@ const ALWAYS: [&str; 9] = [
     "transactions.oldest_s",
     "deltas.span_s",
 ];
-/// The same from a version on.
+/// Figures that servers report from a version on.
 const SINCE: [(i64, &str); 4] = [
     (14, "wal.bytes"),
     (14, "database.active_ns"),
@@ -95,7 +95,8 @@ fn a_step_has_all_that_this_version_tells_and_reasons_for_what_it_does_not() {
         rate <= 21.0,
         "at most 20 samples a second and one more: {rate}"
     );
-    // Where the module is installed, the statements of the load lead; none of ours is among them.
+    // If the extension is installed, the statements of the load come first, and none of the bench's own is
+    // listed.
     if let Some(rows) = tables.get("statements") {
         let shapes: Vec<&str> = rows
             .iter()
@@ -194,13 +195,14 @@ fn who_holds_up_whom_is_told_without_anybodys_values() {
     );
 }
 
-/// Time on a CPU so far, from the kernel.
+/// Returns the CPU time of a process so far, in nanoseconds, from the kernel.
 fn cpu_ns(pid: &str) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
     stat.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// A hundredth of a core, at the default rate, beside a load that keeps all connections busy.
+/// Collecting evidence at the default rate must take at most a hundredth of a core, during a load that keeps
+/// all connections busy.
 #[test]
 fn looking_takes_at_most_a_hundredth_of_a_core_of_the_server() {
     let server = postgres(&[]);

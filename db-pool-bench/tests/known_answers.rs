@@ -1,5 +1,5 @@
-//! A server that serves exactly k requests at once, however many connections ask: the sweep must
-//! find k, within two of its sizes.
+//! Server that serves exactly k requests at once, however many connections send one: the sweep must find k,
+//! to within two of its sizes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/places.rs"]
@@ -16,11 +16,11 @@ use testbed::Postgres;
 /// Service time of a request: at least this, and far more than the machine needs for it.
 const SERVICE: Duration = Duration::from_millis(50);
 const FAR_MORE: u32 = 25;
-/// Requests of each place in a step.
+/// Number of requests that each place serves in a step.
 const ROUNDS: u32 = 30;
 
-/// Returns what the machine itself needs for a request, just now: it is all that a place without a
-/// service time takes.
+/// Returns the time that the machine itself needs for a request at present: the time of a place with a
+/// service time of 0.
 fn turnaround(server: &Postgres) -> Duration {
     let places = Places::before(server, 1, Duration::ZERO);
     let args = "--driver deadpool --pool-sizes 1 --users 1 --workload point-select --repeats 1 \
@@ -31,7 +31,7 @@ fn turnaround(server: &Postgres) -> Duration {
     Duration::from_nanos(call.latency().unwrap().mean_ns as u64)
 }
 
-/// Sweeps `sizes` on a server with `k` places.
+/// Sweeps `sizes` on a server with `k` places, and asserts the result.
 fn assert_found(k: usize, sizes: &[u64]) {
     let server = postgres(&[]);
     let service = SERVICE.max(turnaround(&server) * FAR_MORE);
@@ -52,7 +52,7 @@ fn assert_found(k: usize, sizes: &[u64]) {
         "{k} is not in {low} to {high}: {}",
         ran.said
     );
-    // Little's law asks for as many: k places, each taken for the service time.
+    // Little's law: k places, each taken for the service time.
     let best = ran.report.summary.figures["best_throughput_per_s"];
     assert!(
         best <= 1.05 * k as f64 / service.as_secs_f64(),
@@ -65,7 +65,7 @@ fn assert_found(k: usize, sizes: &[u64]) {
     assert!(within <= 2, "{low} to {high} is too wide: {}", ran.said);
 }
 
-/// All at once: a place is a time to wait, and takes no processor.
+/// All three run at once, because a place only waits and needs no processor.
 #[test]
 fn three_seven_and_sixteen_places_are_found() {
     std::thread::scope(|scope| {

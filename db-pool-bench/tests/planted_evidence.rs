@@ -1,4 +1,4 @@
-//! Causes planted on a real server of any version: the evidence of the step must name each.
+//! Tests with causes that are planted on a real server of any version: the step's evidence must name each.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,8 +18,8 @@ use common::{PASSWORD, Talk, postgres, report, sweep};
 use scripting::write;
 use test_support::{RunningProgram, TestDirectory};
 
-/// Runs `script` for some seconds with four users on the server at `url`; calls `beside` once the
-/// step is measured.
+/// Runs `script` for some seconds with four users on the server at `url`. Calls `beside` when the step is
+/// being measured.
 fn under_load(url: &str, script: &str, beside: impl FnOnce()) -> ServerEvidence {
     let place = TestDirectory::new();
     write(&place, "load.sql", script);
@@ -38,7 +38,7 @@ fn table<'e>(evidence: &'e ServerEvidence, name: &str) -> &'e [EvidenceRow] {
     rows.unwrap_or_else(|| panic!("no table {name}: {:?}", evidence.unavailable))
 }
 
-/// The row whose `label` holds `text`.
+/// Returns the row whose `label` contains `text`.
 fn row<'e>(evidence: &'e ServerEvidence, of: &str, label: &str, text: &str) -> &'e EvidenceRow {
     let rows = table(evidence, of);
     let found = rows.iter().find(|row| row.labels[label].contains(text));
@@ -56,7 +56,7 @@ const STOCK: &str = "CREATE TABLE stock (id int PRIMARY KEY, n int);
     INSERT INTO stock SELECT i, 0 FROM generate_series(1, 5000) i;
     ANALYZE stock";
 
-/// A shop outside the load keeps a row while its client does something else.
+/// An application outside the load holds a row while its client does something else.
 #[test]
 fn the_root_of_a_queue_is_told_with_its_own_state_and_age() {
     let server = postgres(&[]);
@@ -92,7 +92,7 @@ fn the_root_of_a_queue_is_told_with_its_own_state_and_age() {
     assert!(evidence.figures["transactions.oldest_age_s"] >= age.min(1.0));
 }
 
-/// Nobody's session holds the row: its transaction was prepared and left.
+/// No session holds the row: its transaction was prepared and left.
 #[test]
 fn a_prepared_transaction_is_told_as_the_root() {
     let server = postgres(&[("max_prepared_transactions", "5")]);
@@ -144,7 +144,7 @@ fn a_sleeping_statement_is_told_with_its_event() {
     assert!((mean - evidence.figures["waits.Timeout.PgSleep_mean"]).abs() < 1e-6);
 }
 
-/// Time on a CPU goes to those who took it: the load, and a report beside it.
+/// CPU time must be assigned to those who used it: the load, and a report that runs at the same time.
 #[test]
 fn cpu_time_is_told_by_application_and_with_it_the_time_without_a_cpu() {
     let server = postgres(&[]);
@@ -172,7 +172,7 @@ fn cpu_time_is_told_by_application_and_with_it_the_time_without_a_cpu() {
     assert!(of("watch").figures["cpu_ns"] > 0.0);
 }
 
-/// A connection for each statement leaves no process to look at: the time is the server's still.
+/// A connection for each statement leaves no process to read; the time must still be counted as the server's.
 #[test]
 fn the_time_of_sessions_that_are_gone_is_not_lost() {
     let server = postgres(&[]);
@@ -255,7 +255,7 @@ fn subtransactions_beyond_what_a_snapshot_holds_show_in_the_small_caches() {
     assert!(subtransactions.is_some(), "{rows:?}");
 }
 
-/// Statements within a function are told apart, and do not count twice in the sums.
+/// Statements within a function must be listed separately, and not be counted twice in the sums.
 #[test]
 fn statements_have_the_figures_that_this_version_counts() {
     let server = postgres(&[("pg_stat_statements.track", "all")]);
@@ -300,7 +300,7 @@ fn statements_have_the_figures_that_this_version_counts() {
     }
 }
 
-/// Extensions keep their version when a server is upgraded: their columns then have old names.
+/// Extensions keep their version when a server is upgraded; their columns then have old names.
 #[test]
 fn an_extension_of_an_older_version_is_read_by_the_columns_that_it_has() {
     let server = postgres(&[]);
@@ -324,7 +324,7 @@ fn an_extension_of_an_older_version_is_read_by_the_columns_that_it_has() {
     assert!(wal.contains("does not count"), "{wal}");
 }
 
-/// DDL keeps a table to itself until after the step: nothing here may wait for it.
+/// A schema change locks a table until after the step: the collector must not wait for it.
 #[test]
 fn a_table_that_is_locked_all_along_does_not_hold_up_the_watch() {
     let server = postgres(&[]);
@@ -338,7 +338,7 @@ fn a_table_that_is_locked_all_along_does_not_hold_up_the_watch() {
     assert!(evidence.figures["transactions.oldest_age_s"] > 1.0);
 }
 
-/// Other databases may be in an encoding that is not that of the one watched.
+/// Other databases may have another encoding than the one that is observed.
 #[test]
 fn a_statement_in_another_encoding_does_not_blind_the_watch() {
     let server = postgres(&[]);

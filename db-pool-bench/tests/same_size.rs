@@ -1,5 +1,5 @@
-//! Five sweeps in a row of one real server, each in another order: what they recommend has a size
-//! in common.
+//! Five sweeps of one real server in a row, each in another order: their recommendations must have a size in
+//! common.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,9 +14,8 @@ use test_support::TestDirectory;
 
 const SIZES: [u64; 3] = [2, 4, 8];
 
-/// A server whose limit is its own and no processor's, so that a busy machine does not move it: a
-/// transaction does 9 ms without a lock and holds one hot row for 3 ms. Some four connections keep
-/// that row busy, however many there are.
+/// Script whose limit is not a processor's, so that a busy machine does not change it: a transaction sleeps 9
+/// ms without a lock and holds one hot row for 3 ms. About four connections keep that row busy.
 const HOT_ROW: &str = "\
 SELECT pg_sleep(0.009);
 BEGIN;
@@ -25,7 +24,7 @@ SELECT pg_sleep(0.003);
 END;
 ";
 
-/// Returns what a sweep recommends: from, to; open ends where it says so.
+/// Returns the interval that a sweep recommends; an open end is 0 or infinite.
 fn interval(url: &str, args: &str) -> (f64, f64) {
     let ran = complete(url, "sweep", args);
     assert_eq!(ran.code, 0, "{}", ran.said);
@@ -72,8 +71,8 @@ fn five_sweeps_of_one_server_share_a_size() {
     assert_share_a_size(server.url(), &SIZES, &args);
 }
 
-/// The default workload, whose limit is the processors: what else runs on the machine moves the
-/// answer, and a steady one takes longer steps than a test may.
+/// The limit of the default workload is the processors. Other programs on the machine change the result, and
+/// steps that are long enough take more time than a test may.
 #[test]
 #[ignore = "takes minutes and wants the machine for itself: make soak"]
 fn five_sweeps_of_the_default_workload_share_a_size() {

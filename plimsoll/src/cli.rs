@@ -47,24 +47,23 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "NAME", default_value = "quick")]
     pub(crate) profile: String,
 
-    /// Only this component, as in db-pool-bench (repeat it for several)
+    /// Run only this component, as in db-pool-bench (repeat it for several)
     #[arg(long, value_name = "COMPONENT")]
     pub(crate) only: Vec<String>,
 
-    /// Directory of the run's files, without reports of another run, which are neither
-    /// mixed nor overwritten [default: reports/RUN]
+    /// Directory of the run's files; it must not contain reports of another run [default: reports/RUN]
     #[arg(long, value_name = "DIR")]
     pub(crate) run_dir: Option<PathBuf>,
 
-    /// Your PostgreSQL; a throwaway one is started otherwise
+    /// URL of your PostgreSQL [default: a throwaway server]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
-    /// Your Redis; a throwaway one is started otherwise
+    /// URL of your Redis [default: a throwaway server]
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) redis_url: Option<String>,
 
-    /// Your WebSocket server; a throwaway one is started otherwise
+    /// URL of your WebSocket server [default: a throwaway server]
     #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) ws_url: Option<String>,
 

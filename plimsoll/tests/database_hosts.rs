@@ -1,5 +1,5 @@
-//! Workers of `db-pool-bench` that people start one by one with `--worker I/N --start-at T`, as on several
-//! hosts, on one PostgreSQL, and the joining of their reports.
+//! Tests of workers of `db-pool-bench` that are started one by one with `--worker I/N --start-at T`, as on
+//! several hosts, with one PostgreSQL; and of the merge of their reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -12,17 +12,17 @@ use common::{said, tool};
 use test_support::{Ended, RunningProgram, TestDirectory, contention};
 use testbed::{Postgres, PostgresOptions};
 
-/// A pool of 4, twice, at 200 requests per second for half a second of warm-up and half a second
-/// that is measured.
+/// Two steps with a pool of 4 at 200 requests per second: half a second of warm-up and half a second
+/// measured.
 const SWEEP: &str = "sweep --driver deadpool --pool-sizes 4 --workload point-select --rate 200 \
                      --warmup 500ms --duration 500ms --repeats 2";
-/// Longer than a schedule takes.
+/// Time-out that is longer than any schedule.
 const LONGEST: Duration = Duration::from_mins(5);
 const ZERO: &str = "0/db-pool-bench.sweep.json";
 const ONE: &str = "1/db-pool-bench.sweep.json";
 
-/// Returns a start that leaves `patience` times the time that this machine needs, as busy as it is now,
-/// with the flags that say so.
+/// Returns the flags of a start time. The time until then is `patience` times the time that the preparation
+/// takes on this machine under its present load.
 fn schedule(patience: f64) -> String {
     let enough = Duration::from_secs(6).mul_f64(contention() * patience);
     let starts = SystemTime::now() + enough;
@@ -57,14 +57,14 @@ fn is_late(report: &Report) -> bool {
     warnings.any(|warning| warning.code == WarningCode::WorkerLate)
 }
 
-/// Joins these files, and returns the exit code and all that was said.
+/// Joins these files. Returns the exit code, and all that was printed.
 fn merge(place: &TestDirectory, files: &[&str]) -> (Option<i32>, String) {
     let args = [&["merge", "--output", "whole.json"], files].concat();
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
     (output.status.code(), said(&output))
 }
 
-/// Schemas of runs that are on the server.
+/// Returns the schemas of runs that exist on the server.
 fn schemas(server: &Postgres) -> String {
     let query = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'plimsoll%'";
     let mut psql = Command::new(server.bin_dir().join("psql"));
@@ -73,7 +73,7 @@ fn schemas(server: &Postgres) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Waits for the end of a program, which by its schedule is minutes away on a busy machine.
+/// Waits for the end of a program. On a busy machine its schedule may last minutes.
 fn end_of(mut running: RunningProgram) -> Ended {
     let began = Instant::now();
     while running.runs() && began.elapsed() < LONGEST {

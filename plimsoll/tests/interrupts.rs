@@ -1,7 +1,7 @@
-//! Interrupted at any instant, every tool saves a valid report and leaves nothing behind.
+//! Tests of interrupts at any instant: every tool must save a valid report and leave nothing behind.
 //!
-//! Ten instants in `make test`, fifty in `make soak` (`PLIMSOLL_SOAK=50`); the seed is printed,
-//! and `PLIMSOLL_SEED` repeats it.
+//! `make test` tries ten instants, `make soak` fifty (`PLIMSOLL_SOAK=50`). The seed is printed, and
+//! `PLIMSOLL_SEED` repeats it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use test_support::{Ended, RunningProgram, TestDirectory, contention, ending_bound};
 
-/// A tool and its arguments.
+/// Tool with its arguments.
 type Case = (&'static str, &'static [&'static str]);
 
 const CASES: &[Case] = &[
@@ -90,9 +90,9 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// From the first sign of life; the last of these runs take a little longer.
+/// Latest instant of the signal, counted from the tool's first line; the longest of these runs last a little
+/// longer.
 const LATEST: Duration = Duration::from_secs(5);
-/// From the signal to the end.
 
 #[test]
 fn interrupted_at_any_instant_a_tool_saves_its_report_and_leaves_nothing() {
@@ -116,7 +116,7 @@ fn interrupted_at_any_instant_a_tool_saves_its_report_and_leaves_nothing() {
 fn interrupt((name, args): Case, signal: Signal, delay: Duration) {
     let place = TestDirectory::new();
     let mut running = RunningProgram::start(&mut tool(&place, name, args));
-    // sysmon has no phases; what it says first is said once it follows signals.
+    // sysmon has no phases, but it prints its first line only after it handles signals.
     running.wait_for("");
     std::thread::sleep(delay);
     running.signal(signal);
@@ -144,8 +144,8 @@ fn interrupt((name, args): Case, signal: Signal, delay: Duration) {
     assert!(left.is_empty(), "left behind {left:?}: {told}");
 }
 
-/// Every tool that the suite began has left its report; only the last was cut short, unless the
-/// signal came just as it had ended.
+/// Asserts that every tool that the suite started has written its report. Only the last one was interrupted,
+/// unless the signal came just after it had ended.
 fn assert_suite(reports: &[Report], wanted: Status, told: &str) {
     let began = |report: &&str| told.contains(&format!("\nphase: {report} "));
     let benches: Vec<&str> = ["db-pool-bench", "redis-bench", "ws-bench"]

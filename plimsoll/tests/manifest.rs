@@ -1,5 +1,5 @@
-//! The manifest of a run: what a crash, a kill and a missing report leave in it, and that the
-//! analyzer concludes nothing from what is left.
+//! Tests of a run's manifest: what it contains after a crash, a kill or a missing report, and that the
+//! analyzer concludes nothing from an incomplete run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -27,7 +27,7 @@ fn judged(place: &TestDirectory) -> (String, Option<i32>) {
     (said(&output), output.status.code())
 }
 
-/// A recording of `script` into the directory `run`.
+/// Returns the command that records while `script` runs, into the directory `run`.
 fn recorded(place: &TestDirectory, script: &str) -> Command {
     let args = ["record", "--run-dir", "run", "-q", "--", "sh", "-c", script];
     tool(place, "sysmon", &args)
@@ -117,7 +117,7 @@ fn a_suite_that_is_killed_leaves_what_it_did_not_come_to() {
         part(&directory, "ws-bench.limit").status,
         PartStatus::Planned
     );
-    // What it had started ends with it.
+    // The processes that it had started end with it.
     assert_eq!(
         place.left_behind_after(Duration::from_mins(1)),
         Vec::<String>::new()
@@ -154,7 +154,8 @@ fn a_bench_that_is_killed_is_seen_to_be_unfinished() {
     assert_eq!(code, Some(3));
 }
 
-/// Both in one directory and of one run, whatever the working directory of the command.
+/// Recording and bench write into one directory and belong to one run, whatever the working directory of the
+/// command.
 #[test]
 fn a_bench_in_a_recording_is_part_of_its_run() {
     let redis = Redis::start(&RedisOptions::default()).unwrap();
@@ -199,7 +200,7 @@ fn a_bench_in_a_recording_is_part_of_its_run() {
     }
 }
 
-/// They share the run, and neither the schema nor the keys: each measures its own and removes it.
+/// Both benches belong to one run, but have a schema and keys of their own. Each removes its own.
 #[test]
 fn two_benches_at_once_in_a_recording_do_not_touch_each_other() {
     let redis = Redis::start(&RedisOptions::default()).unwrap();
@@ -309,7 +310,7 @@ fn the_doctor_asks_the_servers_that_are_named() {
     assert!(text.contains("nobody"), "{text}");
 }
 
-/// A server that answers and takes no writes is no server for a run.
+/// A server that answers but refuses writes cannot be used for a run.
 #[test]
 fn the_doctor_tells_what_keeps_a_run_from_writing() {
     let place = TestDirectory::new();

@@ -1,4 +1,4 @@
-//! Every command of the README is run: the newcomer's make targets exist, and each line of its
+//! Test that executes every command of the README: the make targets for newcomers exist, and each line of its
 //! shell blocks does what it says on real servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ fn root() -> PathBuf {
         .unwrap()
 }
 
-/// The lines of the README's `sh` blocks, comments left out.
+/// Returns the lines of the README's `sh` blocks, without comments.
 fn commands() -> Vec<String> {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let mut lines = Vec::new();
@@ -34,7 +34,7 @@ fn commands() -> Vec<String> {
     lines
 }
 
-/// Flags that make a command short enough for a test, without changing what it does.
+/// Returns flags that make a command short enough for a test, without changing what it does.
 fn hurry(tool: &str) -> &'static [&'static str] {
     match tool {
         "db-pool-bench" | "redis-bench" => {

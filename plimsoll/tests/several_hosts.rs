@@ -1,5 +1,5 @@
-//! Workers that people start one by one with `--worker I/N --start-at T`, as on several hosts, and the
-//! joining of their reports.
+//! Tests of workers that are started one by one with `--worker I/N --start-at T`, as on several hosts, and of
+//! joining their reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -13,12 +13,12 @@ use nix::sys::signal::Signal;
 use test_support::{Ended, RunningProgram, TestDirectory, contention};
 use testbed::{Redis, RedisOptions};
 
-/// 200 reads per second, for half a second of warm-up and half a second that is measured.
+/// Load of 200 reads per second: half a second of warm-up and half a second that is measured.
 const READS: &str =
     "pool --workload get --client pooled --rate 200 --warmup 500ms --duration 500ms";
 
-/// Instant on which the workers of a test agree, and their time for each step's preparation: enough on
-/// this machine as busy as it is now.
+/// Instant that the workers of a test agree on, and their time for preparing each step. Both are long enough
+/// for this machine, even if it is busy.
 struct Schedule {
     starts: SystemTime,
     start_at: String,
@@ -63,7 +63,7 @@ fn report(place: &TestDirectory, directory: &str) -> Report {
     place.report(format!("{directory}/redis-bench.pool.json"))
 }
 
-/// Joins these files, and returns the exit code and all that was said.
+/// Joins these files. Returns the exit code, and all that was printed.
 fn merge(place: &TestDirectory, files: &[&str]) -> (Option<i32>, String) {
     let args = [&["merge", "--output", "whole.json"], files].concat();
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
@@ -75,7 +75,7 @@ fn merge(place: &TestDirectory, files: &[&str]) -> (Option<i32>, String) {
 const ZERO: &str = "0/redis-bench.pool.json";
 const ONE: &str = "1/redis-bench.pool.json";
 
-/// Response times of several reports' operations, added bucket by bucket.
+/// Returns the response times of several reports' operations, added bucket by bucket.
 fn buckets<'a>(parts: impl IntoIterator<Item = &'a Operation>) -> Vec<(u64, u64)> {
     let mut counts = BTreeMap::new();
     for part in parts {
@@ -98,8 +98,8 @@ fn is_late(report: &Report) -> bool {
     warnings.any(|warning| warning.code == WarningCode::WorkerLate)
 }
 
-/// Runs both workers of two with `flags`, and beside them one with another plan, into the directories
-/// `0`, `1` and `other`; again with more patience if this machine made one late.
+/// Runs two workers with `flags`, and a third one with another plan, into the directories `0`, `1` and
+/// `other`. Runs them again with more time if this machine made one late.
 fn both_and_another(place: &TestDirectory, redis: &Redis, flags: &str, other: &str) {
     for patience in [1.0, 2.0, 4.0, 8.0] {
         let schedule = Schedule::new(patience);
@@ -160,7 +160,7 @@ fn two_workers_started_at_one_instant_make_the_load_of_one_and_their_reports_add
     wrong_reports_are_refused_with_their_reason(&place);
 }
 
-/// Joins what does not belong together, of the reports that the test before has left.
+/// Tries to join reports that do not belong together; the test before has written them.
 fn wrong_reports_are_refused_with_their_reason(place: &TestDirectory) {
     let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).unwrap();
     let whole = std::fs::read_to_string(place.path().join(ZERO)).unwrap();

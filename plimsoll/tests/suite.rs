@@ -1,4 +1,4 @@
-//! The whole suite, end to end, as a newcomer runs it.
+//! Tests of the whole suite, as a newcomer runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -19,7 +19,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Every file below `directory`, as text.
+/// Returns the content of every file below `directory`, as text.
 fn files(directory: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap().flatten() {

@@ -1,9 +1,9 @@
-//! The smallest loop on the same crate: SET of three bytes by some tasks that share a connection,
-//! each with a key of its own, nothing recorded. `redis-bench pool --client multiplexed --workload set` beside it shows what
-//! measuring costs.
+//! Smallest loop on the same crate: tasks that share a connection SET three bytes, each under a key of its
+//! own. Nothing is recorded. Compared with `redis-bench pool --client multiplexed --workload set`, it shows
+//! what measuring costs.
 //!
-//! `REDIS_URL=… minimal --users 50 --duration 5s` prints
-//! `operations=N seconds=S operations_per_s=R cpu_per_operation_ns=C`.
+//! `REDIS_URL=… minimal --users 50 --duration 5s` prints `operations=N seconds=S operations_per_s=R
+//! cpu_per_operation_ns=C`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +35,7 @@ struct Flags {
 
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
-    // One thread, as redis-bench has for one connection on a runtime per core.
+    // One thread, as redis-bench uses for one connection with a runtime for each core.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -52,7 +52,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn load(flags: &Flags) -> anyhow::Result<(u64, Duration)> {
     let key = format!("plimsoll:minimal-{}", std::process::id());
-    // As any application has it: a time-out for each request.
+    // Applications usually have a time-out for each request.
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(RESPONSE_TIMEOUT));
     let settings = TcpSettings::default().set_nodelay(true);
     let server = flags

@@ -35,22 +35,22 @@ pub(crate) enum RedisBenchCommand {
     /// Compare ways to connect by plain SET or GET throughput
     #[command(after_help = format!("{POOL_HELP}\n\n{CURVES_HELP}"))]
     Pool(Box<PoolFlags>),
-    /// Make a share of the load, as the process that started this one orders on stdin
+    /// Make a share of the load; the parent process sends the orders on stdin
     #[command(hide = true)]
     Worker,
 }
 
 const CACHE_HELP: &str = "\
-Every step begins with the same keys, of all ages, as in a cache that has been filled for a while. \
-A read that finds no key writes it back; both together are one request, named miss, so that its \
-time is that of two round trips.
+Every step begins with the same keys, of all ages, as in a cache that has been in use for a while. \
+A read that does not find its key writes it; both together are one request, named miss, whose time \
+therefore includes two round trips.
 
-50 users call for 5 s after 1 s of warm-up, 3 times with each client, unless --users or --rate, \
---duration, --warmup and --repeats say otherwise.
+By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
+or --rate, --duration, --warmup and --repeats change that.
 
-Without --url and REDIS_URL a throwaway server is started. On any other server keys lie under \
-plimsoll:<run>: and are removed at the end; a step in which more than 10 % of the requests fail \
-ends the run unless --stop-on says otherwise.
+Without --url and REDIS_URL a throwaway server is started. On any other server all keys begin \
+with plimsoll:<run>: and are removed at the end; a step in which more than 10 % of the requests \
+fail ends the run, unless --stop-on says otherwise.
 
 Examples:
   redis-bench cache
@@ -61,8 +61,8 @@ Examples:
   redis-bench cache --users ramp:10..500/1m --think-time exp:20ms";
 
 const POOL_HELP: &str = "\
-50 users call for 5 s after 1 s of warm-up, 3 times with each client, unless --users or --rate, \
---duration, --warmup and --repeats say otherwise.
+By default 50 users send requests for 5 s after 1 s of warm-up, 3 times with each client; --users \
+or --rate, --duration, --warmup and --repeats change that.
 
 Examples:
   redis-bench pool --workload get --value-size 1KiB
@@ -87,11 +87,11 @@ pub(crate) struct CommonFlags {
     )]
     pub(crate) client: Vec<ClientKind>,
 
-    /// Connections of the pool (pooled)
+    /// Number of connections in the pool (for pooled)
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "8")]
     pub(crate) pool_size: u64,
 
-    /// Connections that all users share (multiplexed)
+    /// Number of connections that all users share (for multiplexed)
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) connections: u64,
 

@@ -22,7 +22,7 @@ pub(crate) fn by_segment(group: &ClientGroup<'_>) -> String {
 }
 
 /// Returns a description of a load that changes within a step: `arrivals per second as in ramp:10..200/5m`.
-/// `is_changed` is true if that was changed while a step ran.
+/// `is_changed` is true if the user changed the load while the step ran.
 fn curve_sentence(curve: &StepCurve, is_changed: bool) -> String {
     let changed = if is_changed {
         ", changed while a step ran"

@@ -107,6 +107,25 @@ impl<W: RedisWorkload> RedisRun<'_, W> {
         .into())
     }
 
+    /// Fails if there are fewer users than worker processes, because each worker needs one of its own.
+    pub(crate) fn check_users(&self) -> anyhow::Result<()> {
+        let (Some(workers), Some(client)) = (self.flags.workers.workers, self.clients.first())
+        else {
+            return Ok(());
+        };
+        if self.flags.load.search.is_given() {
+            return Ok(());
+        }
+        match self.plan(*client, 0)?.load {
+            LoadPlan::Closed { users, .. } if users < workers => Err(UsageError(format!(
+                "{workers} workers cannot share {users} users: each needs one of its own; use \
+                 --users {workers} or more"
+            ))
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails if the load is too small to give every worker on other hosts a share.
     pub(crate) fn check_share(&self) -> anyhow::Result<()> {
         let (Some(host), Some(client)) = (self.host, self.clients.first()) else {

@@ -30,7 +30,7 @@ use crate::workload::RedisWorkload;
 pub(crate) const DEFAULT_USERS: u64 = 50;
 /// Longest wait for the server's evidence after a signal.
 const EVIDENCE_TIMEOUT_INTERRUPTED: Duration = Duration::from_millis(150);
-/// Longest wait for the server's evidence otherwise.
+/// Longest wait for the server's evidence in all other cases.
 const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Run of one workload with each way to connect, from its flags to its report.
@@ -96,6 +96,7 @@ impl<W: RedisWorkload> Scenario for RedisRun<'_, W> {
         }
         self.flags.load.check(self.defaults)?;
         self.check_workers()?;
+        self.check_users()?;
         self.check_share()
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn segment_table(repeats: &[&Step]) -> String {
     table.to_string() + &changes(repeats) + &recoveries(repeats)
 }
 
-/// Returns a paragraph for each repeat whose load was changed while it ran.
+/// Returns a paragraph for each repeat whose load the user changed while it ran.
 fn changes(repeats: &[&Step]) -> String {
     let changed = repeats.iter().filter_map(|step| {
         let told = change_sentence(step.curve.as_ref()?, step.window.measure_start_ns)?;

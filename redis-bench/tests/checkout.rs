@@ -1,5 +1,4 @@
-//! Parts of a checkout, as the report tells it: waiting for a place, the driver's check,
-//! connecting.
+//! Tests of the parts of a checkout in the report: waiting for a place, the driver's check, connecting.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -10,7 +9,7 @@ use test_support::{RunningProgram, TestDirectory};
 
 const POOLED: &str = "cache --client pooled --keys 200 --repeats 1 --warmup 100ms --run-dir run";
 
-/// The only step of a run with `args`, during which `meanwhile` is done to the server.
+/// Returns the only step of a run with `args`. Calls `meanwhile` on the server during the run.
 fn step(args: &str, meanwhile: impl Fn(&testbed::Redis)) -> Step {
     let (redis, place) = (common::redis(), TestDirectory::new());
     let args: Vec<&str> = POOLED.split(' ').chain(args.split(' ')).collect();
@@ -26,7 +25,7 @@ fn parts(step: &Step) -> CheckoutParts {
     step.pool.as_ref().unwrap().checkout.unwrap()
 }
 
-/// The mean checkout of all operations, in nanoseconds.
+/// Returns the mean checkout of all operations, in nanoseconds.
 fn mean_checkout(step: &Step) -> f64 {
     let all: Vec<_> = step
         .operations

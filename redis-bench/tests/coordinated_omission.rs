@@ -1,5 +1,5 @@
-//! A server that stands still must show in what users felt: the heart of the toolkit, on a real
-//! Redis. And the phases of each request add up, and the pacer is on time.
+//! The most important test, on a real Redis: a server that stalls must show in the times that users felt.
+//! Also: the phases of each request add up, and the pacer is on time.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,10 +17,10 @@ use common::{bench, report};
 use test_support::{RunningProgram, TestDirectory};
 use testbed::Redis;
 
-/// One at a time: each needs the machine for itself.
+/// Lock that makes the tests run one at a time, because each needs the machine for itself.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// What comes due during the stop is less than may be in flight at once.
+/// Rate of the open loop. The requests that come due during the stop are fewer than may be in flight at once.
 const RATE_PER_S: f64 = 800.0;
 const MEASURED: Duration = Duration::from_secs(10);
 const STOP: Duration = Duration::from_secs(1);
@@ -28,8 +28,8 @@ const STOP: Duration = Duration::from_secs(1);
 const POOLED: &str = "pooled --pool-size 8";
 const SHARED: &str = "multiplexed --connections 1";
 
-/// Runs one step of `GET` by `client`, with further words of `args`; `meanwhile` is called when the
-/// step is measured.
+/// Runs one step of `GET` with `client` and the further arguments `args`. Calls `meanwhile` when the measured
+/// part begins.
 fn step<T>(redis: &Redis, client: &str, args: &str, meanwhile: impl FnOnce() -> T) -> (Step, T) {
     let place = TestDirectory::new();
     let args = format!(
@@ -51,12 +51,12 @@ fn open_loop(measure: Duration) -> String {
     format!("--rate {RATE_PER_S} --duration {}ms", measure.as_millis())
 }
 
-/// Result of the requests of a step in whose middle the server stood still.
+/// Requests of a step in whose middle the server was stopped.
 struct Stopped {
     get: Operation,
-    /// Time for which it stood still.
+    /// Time for which the server was stopped.
     stop: Duration,
-    /// Rate at which those who waited could be served afterwards.
+    /// Rate at which waiting requests could be served afterwards, per second.
     capacity_per_s: f64,
 }
 
@@ -80,7 +80,7 @@ fn with_a_stop(redis: &Redis, client: &str) -> Stopped {
     }
 }
 
-/// Most that the target can serve: the rate at which a queue is worked off.
+/// Returns the highest rate that the target can serve, per second, at which a queue gets shorter.
 fn capacity_per_s(redis: &Redis, client: &str) -> f64 {
     let (loaded, ()) = step(redis, client, "--users 32 --duration 500ms", || ());
     loaded.throughput_per_s()
@@ -95,20 +95,20 @@ impl Stopped {
         part(self.get.response.as_ref(), "response")
     }
 
-    /// Half of the arrivals that were due during the stop, as a share of all.
+    /// Returns half of the arrivals that were due during the stop, as a share of all arrivals.
     fn wanted(&self) -> f64 {
         self.stop.as_secs_f64() / 2.0 / MEASURED.as_secs_f64()
     }
 
-    /// The share of responses that took at least half of the stop.
+    /// Returns the share of responses that took at least half of the stop.
     fn slow(&self) -> f64 {
         let recorded = self.response().decode().unwrap();
         let half_ns = self.stop.as_nanos() as u64 / 2;
         recorded.count_between(half_ns, recorded.max()) as f64 / self.get.succeeded as f64
     }
 
-    /// True on any machine: an arrival that was due a share x into the stop waits for the rest of
-    /// it at least.
+    /// Asserts what must be true on any machine: an arrival that is due during the stop waits at least for
+    /// the rest of it.
     fn assert_shown(&self) {
         let (slow, wanted) = (self.slow(), self.wanted());
         assert!(
@@ -124,8 +124,9 @@ impl Stopped {
         );
     }
 
-    /// Waits that the stop did not cause. Somebody who came due a time x into it waits for
-    /// stop − x·(1 − rate ÷ capacity), because those who came before are served first.
+    /// Returns a description of waits that the stop does not explain; `None` if there are none. An arrival
+    /// that is due a time x into the stop waits for stop − x·(1 − rate ÷ capacity), because those before it
+    /// are served first.
     fn slow_beyond_the_stop(&self) -> Option<String> {
         let slow = self.slow();
         let wanted = self.wanted() / (1.0 - RATE_PER_S / self.capacity_per_s);
@@ -133,8 +134,8 @@ impl Stopped {
         (slow > wanted + 0.01).then(|| format!("{slow} waited for half of the stop, not {wanted}"))
     }
 
-    /// A service time that holds more than the few requests which the stop caught; a clock that
-    /// starts with the call would have told no more than those.
+    /// Returns a description of long service times, if there are more than the few requests that the stop
+    /// caught. A clock that starts with the call would have shown only those.
     fn shown_in_service(&self) -> Option<String> {
         let service = part(self.get.service.as_ref(), "service");
         let service = service.percentiles_ns.p99;
@@ -145,8 +146,8 @@ impl Stopped {
     }
 }
 
-/// Others on this machine can make requests wait as well, but not fewer of them: of three rounds
-/// the first without a `fault` counts.
+/// Runs up to three rounds and returns the first one without a `fault`. Other programs on this machine can
+/// make more requests wait, but not fewer.
 fn undisturbed(redis: &Redis, client: &str, fault: impl Fn(&Stopped) -> Option<String>) -> Stopped {
     let mut faults = Vec::new();
     for _ in 0..3 {
@@ -184,7 +185,7 @@ fn a_stop_shows_in_the_responses_of_a_shared_connection() {
     assert!(stopped.get.checkout.is_none(), "nothing is checked out");
 }
 
-/// Means add up however the single durations are spread; each is exact to 0.1 %.
+/// Asserts that the means of the phases add up. Each mean is exact to 0.1 %.
 fn phases_add_up(get: &Operation) {
     let mean = |histogram: Option<&Histogram>, name| part(histogram, name).mean_ns;
     let response = mean(get.response.as_ref(), "response");
@@ -217,7 +218,7 @@ fn median(mut values: Vec<u64>) -> u64 {
     values[values.len() / 2]
 }
 
-/// The median lag as the report has it.
+/// Returns the median pacing lag in the report, in nanoseconds.
 fn pacing_lag_ns(redis: &Redis) -> u64 {
     let args = open_loop(Duration::from_millis(600)) + " --runtime per-core";
     let (step, ()) = step(redis, SHARED, &args, || ());
@@ -226,7 +227,8 @@ fn pacing_lag_ns(redis: &Redis) -> u64 {
         .p50
 }
 
-/// The median lateness of a loop at the same rate that waits by the runtime's own timer.
+/// Returns the median lateness of a loop at the same rate that waits by the runtime's own timer, in
+/// nanoseconds.
 fn timer_lateness_ns() -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

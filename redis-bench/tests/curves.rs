@@ -1,5 +1,5 @@
-//! Load that changes during a step, on a real server: arrivals and users follow their curve, and results
-//! are told by segment.
+//! Tests of a load that changes during a step, on a real server: arrivals and users follow their curve, and
+//! results are reported by segment.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,7 +14,7 @@ use common::{bench, report};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::Redis;
 
-/// Runs `redis-bench` on `redis`; returns its report and what it printed.
+/// Runs `redis-bench` on `redis`. Returns its report, and the text that it printed.
 fn run(redis: &Redis, args: &str) -> (Report, String) {
     let place = TestDirectory::new();
     let words: Vec<&str> = args.split(' ').chain(["--run-dir", "run"]).collect();
@@ -65,7 +65,7 @@ fn arrivals_follow_a_ramp_and_are_told_by_thirds() {
     let (report, said) = run(&redis, args);
     assert_eq!(report.status, Status::Complete);
     let step = &report.steps[0];
-    // Of 1,200 arrivals the thirds of a ramp from 100 to 700 a second hold 200, 400 and 600.
+    // A ramp from 100 to 700 per second has 1,200 arrivals; its thirds have 200, 400 and 600.
     let found = arrivals(step);
     for ((name, count), (wanted_name, wanted)) in
         found
@@ -152,7 +152,7 @@ fn a_spike_with_too_few_requests_before_it_has_an_unknown_recovery_and_says_so()
     let (report, said) = run(&redis, args);
     let step = &report.steps[0];
     let recovery = step.curve.as_ref().unwrap().recovery.as_ref().unwrap();
-    // 500 ms before the spike hold 100 requests.
+    // Before the spike there are 500 ms with 100 requests.
     assert_eq!((recovery.after_ns, recovery.base_p99_ns), (None, None));
     assert_eq!(recovery.measured_ns, 1_000_000_000);
     let reason = recovery.unknown.as_deref().unwrap();

@@ -1,4 +1,5 @@
-//! Evidence of a real server in the report: commands by sender and cost, and connected clients.
+//! Tests of the evidence about a real server in the report: commands by sender and cost, and connected
+//! clients.
 #![allow(
     clippy::float_cmp,
     clippy::unwrap_used,
@@ -19,13 +20,13 @@ use testbed::{Redis, RedisOptions};
 const CACHE: &str =
     "cache --client pooled --keys 500 --rate 300 --repeats 1 --warmup 100ms --run-dir run";
 
-/// The only step of a run against `url`, while `meanwhile` happens.
+/// Returns the only step of a run on `url`. Calls `meanwhile` during the run.
 fn step(url: &str, args: &str, meanwhile: impl FnOnce()) -> Step {
     let place = TestDirectory::new();
     let args: Vec<&str> = CACHE.split(' ').chain(args.split(' ')).collect();
     let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", url));
     running.wait_for("phase: measure");
-    // The server is read first.
+    // Waits until the server was read for the first time.
     std::thread::sleep(Duration::from_millis(200));
     meanwhile();
     let ended = running.end();
@@ -49,7 +50,7 @@ fn row<'a>(server: &'a ServerEvidence, table: &str, label: &str, value: &str) ->
     found.unwrap_or_else(|| panic!("no {value} in {table}: {:?}", rows(server, table)))
 }
 
-/// Settings and counters that a look from outside must leave alone.
+/// Reads settings and counters that collecting evidence must not change.
 fn settings(redis: &Redis) -> BTreeMap<String, String> {
     let pairs: Vec<(String, String)> = redis::cmd("CONFIG")
         .arg("GET")
@@ -77,7 +78,7 @@ fn what_other_clients_do_is_told_apart_and_nothing_is_changed_on_the_server() {
             .query(&mut common::connect(&redis))
             .unwrap();
     };
-    // From before the step: in the slow log, and none of its own.
+    // This call was made before the step: it is in the slow log, but not in the step.
     turn(3_000_000);
     let mut monitor = common::connect(&redis);
     monitor
@@ -93,7 +94,7 @@ fn what_other_clients_do_is_told_apart_and_nothing_is_changed_on_the_server() {
     assert_eq!(eval.labels["whose"], "others");
     assert_eq!(eval.figures["calls"], 3.0);
     let old = server.unavailable.contains_key("latency_histogram");
-    // The histogram (since 7.0) knows each call within a factor of two, their sum exactly.
+    // The histogram (since version 7.0) has each call within a factor of two, and their sum exactly.
     let usec = eval.figures["usec"];
     let squares = eval.figures.get("squares_us2").copied();
     let squares = squares.unwrap_or(if old { usec * usec / 3.0 } else { 0.0 });

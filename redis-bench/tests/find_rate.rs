@@ -1,5 +1,5 @@
 //! Search for the highest rate on a real server whose limit is known: a pool of two connections, each of
-//! which is taken for ten milliseconds and more.
+//! which is taken for ten milliseconds or more.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,11 +16,11 @@ use common::{bench, report};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use testbed::{Faults, Proxy};
 
-/// Two connections make no more than this in a second, each in 10 ms at least; a rate counts as carried
-/// with 97 % of it.
+/// Highest rate of two connections, each taken for at least 10 ms. A rate counts as carried if 97 % of it was
+/// served.
 const MOST_PER_S: f64 = 2.0 / 0.010 / 0.97;
 
-/// Searches on a Redis from which each answer takes ten milliseconds; returns the report and what was
+/// Searches on a Redis whose answers each take ten milliseconds. Returns the report, and the text that was
 /// printed.
 fn search(args: &str) -> (Report, String) {
     let redis = common::redis();
@@ -44,7 +44,7 @@ fn search(args: &str) -> (Report, String) {
     (report(&place, "pool"), said)
 }
 
-/// The interval contains the known limit, and rests on steps that are in the report.
+/// Asserts that the interval contains the known limit, and rests on steps in the report.
 fn assert_limit_is_found(report: &Report, repeats: u64) -> &FoundRate {
     assert_eq!(report.status, Status::Complete);
     let [found] = &*report.summary.found_rates else {
@@ -56,7 +56,7 @@ fn assert_limit_is_found(report: &Report, repeats: u64) -> &FoundRate {
         let broken = found.broken_per_s.unwrap();
         assert!(held < broken && broken <= held * 1.06, "{found:?}");
     } else {
-        // The machine was too busy to tell: then it says so, and no more.
+        // If the machine was too busy to judge, the search must say so and claim nothing more.
         assert_eq!(found.end, RateSearchEnd::NotJudgedAbove, "{found:?}");
         assert!(found.reason.contains("no limit of the target's was found"));
     }

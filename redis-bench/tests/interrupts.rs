@@ -1,4 +1,5 @@
-//! A signal at any phase ends the run in order: within 3 s, a valid report, nothing left.
+//! Tests of a signal in any phase: the run must end in order within 3 s, with a valid report and nothing left
+//! behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -16,7 +17,8 @@ const PHASES: [&str; 7] = [
     "start", "connect", "prepare", "warm-up", "measure", "drain", "save",
 ];
 
-/// Long enough for every phase to be met, but for `drain` and `save`, which end by themselves.
+/// Returns flags of a run that is long enough to be interrupted in `phase`; `drain` and `save` end by
+/// themselves.
 fn args(phase: &str) -> Vec<&'static str> {
     let brief = matches!(phase, "drain" | "save");
     let duration = if brief { "300ms" } else { "20s" };
@@ -71,7 +73,7 @@ fn a_signal_in_any_phase_leaves_no_throwaway_server() {
     }
 }
 
-/// Phases of load are interrupted in their midst, so that there is something to report.
+/// Waits in phases with load, so that there is something to report when the signal is sent.
 fn dwell(phase: &str) {
     if matches!(phase, "warm-up" | "measure") {
         std::thread::sleep(Duration::from_millis(300));
@@ -82,7 +84,7 @@ fn end(running: RunningProgram, place: &TestDirectory, phase: &str) {
     let Ended { code, took, said } = running.end();
     assert!(took <= ending_bound(), "{phase}: {took:?}\n{said}");
     let report = report(place, "cache");
-    // A signal during the last moments may find everything done.
+    // A signal in the last moments may come after everything is done.
     let late = matches!(phase, "drain" | "save") && report.status == Status::Complete;
     let wanted = if late { Some(0) } else { Some(130) };
     assert_eq!(code, wanted, "{phase}: {said}");
@@ -117,7 +119,7 @@ fn where_the_server_stands_still_what_is_left_is_told() {
     assert_the_rest_can_be_removed(&report, &redis);
 }
 
-/// A run whose server stands still from the end of its only step on, once clean-up has begun.
+/// Starts a run whose server is stopped from the end of its only step on. Returns when clean-up has begun.
 fn cleans_up_in_vain(place: &TestDirectory, redis: &Redis) -> RunningProgram {
     let mut args = args("save");
     args.extend(["--client", "multiplexed"]);
@@ -155,12 +157,12 @@ fn clean_up_gives_a_silent_server_up_by_itself() {
     assert_the_rest_can_be_removed(&report, &redis);
 }
 
-/// The command that the report gives for what is left leaves nothing.
+/// Asserts that the command in the report removes the keys that were left.
 fn assert_the_rest_can_be_removed(report: &Report, redis: &Redis) {
     let told = left_behind(report).unwrap();
     let command = told.split("with: ").nth(1).unwrap();
     if Command::new("redis-cli").arg("--version").output().is_err() {
-        // Some packages of the server come without it; then the command cannot be tried.
+        // Some packages of the server have no redis-cli; the command then cannot be tried.
         assert!(command.starts_with("redis-cli "), "{command}");
         return;
     }
@@ -169,7 +171,7 @@ fn assert_the_rest_can_be_removed(report: &Report, redis: &Redis) {
     assert_eq!(common::keys(redis), Vec::<String>::new(), "{command}");
 }
 
-/// The network holds back what the fill has sent last until the keys could long have been removed.
+/// A proxy delays the last writes of the fill until the clean-up has removed all keys.
 #[test]
 fn what_the_fill_still_has_on_its_way_is_removed_or_told() {
     const HELD_BACK: Duration = Duration::from_millis(400);

@@ -1,4 +1,4 @@
-//! The binary from its command line to its report.
+//! Tests of the program from its command line to its report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -175,7 +175,7 @@ fn the_pool_scenario_compares_ways_to_connect() {
     assert_eq!(step.parameters["workload"].to_string(), "get");
     assert!(step.operations["get"].succeeded > 0 && step.operations["get"].failures() == 0);
     let recommended = &report.summary.recommendations[0];
-    // A pooled GET takes two round trips and one of eight connections for sixteen users.
+    // A pooled GET takes two round trips, and sixteen users share eight connections.
     assert_eq!(recommended.subject, "multiplexed", "{recommended:?}");
     assert!(text(&output.stdout).contains("shared connection"));
 }
@@ -233,7 +233,7 @@ fn without_a_guard_a_run_goes_on_when_its_server_is_killed() {
     );
 }
 
-/// Broken connections first, refused ones after, and before that it worked.
+/// Asserts that connections broke first and were refused afterwards, and that requests succeeded before.
 fn assert_killed(step: &Step) {
     let get = &step.operations["get"];
     assert!(get.succeeded > 0);
@@ -287,7 +287,7 @@ fn a_server_that_freezes_shows_in_each_operation_and_in_the_table() {
             ..Faults::default()
         });
         running.wait_for("phase: drain");
-        // Longer than the drain waits.
+        // Longer than the drain lasts.
         std::thread::sleep(Duration::from_secs(8));
         proxy.set(Faults::default());
         let Ended { code, said, .. } = running.end();

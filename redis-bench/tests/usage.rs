@@ -1,4 +1,5 @@
-//! Bad input gets one clear sentence, what to do about it, and the right exit code.
+//! Tests of wrong input: the program prints one clear sentence with what to do, and ends with the right exit
+//! code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -8,7 +9,7 @@ use common::{PASSWORD, bench, report};
 use test_support::TestDirectory;
 use testbed::{Redis, RedisOptions};
 
-/// Text of `redis-bench` on stderr about `args`, which must end with `code`.
+/// Returns the text of `redis-bench` on stderr for `args`. Asserts the exit code.
 fn told(place: &TestDirectory, url: Option<&str>, args: &[&str], code: i32) -> String {
     let mut command = bench(place, args);
     if let Some(url) = url {
@@ -149,6 +150,20 @@ fn wrong_usage_is_told_with_code_2() {
             &["cache", "--rate", "10", "--spawn-rate", "2"],
             "leave one of the two out",
         ),
+        (
+            &[
+                "pool",
+                "--client",
+                "pooled",
+                "--pool-size",
+                "8",
+                "--users",
+                "4",
+                "--workers",
+                "8",
+            ],
+            "8 workers cannot share 4 users",
+        ),
         (&["pool", "--workload", "zadd"], "get"),
         (&["cash"], "cache"),
     ] {
@@ -224,7 +239,7 @@ fn a_wrong_or_missing_password_is_told_apart_from_a_missing_server() {
     assert!(!PASSWORD.is_empty());
 }
 
-/// All keys are written at once, and a replica refuses each of them.
+/// All keys are written at once, and a replica refuses each of the writes.
 #[test]
 fn what_a_replica_refuses_is_said_once_in_its_own_words() {
     let setting = ("replicaof".to_owned(), "127.0.0.1 1".to_owned());

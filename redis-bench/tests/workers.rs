@@ -1,4 +1,4 @@
-//! Load by several processes of the real program on a real server.
+//! Tests of load that several processes of the program make on a real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use test_support::{Ended, RunningProgram, TestDirectory, ending_bound, eventually};
 use testbed::Redis;
 
-/// Reads of keys that are there: 500 in a second, 100 of them in the warm-up.
+/// Reads of keys that exist: 500 in a second, of which 100 in the warm-up.
 const READS: &[&str] = &[
     "pool",
     "--workload",
@@ -35,7 +35,7 @@ fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [args, more].concat()
 }
 
-/// Calls of GET that the server has counted.
+/// Returns the number of GET calls that the server counted.
 fn gets(redis: &Redis) -> u64 {
     let mut connection = common::connect(redis);
     let stats: String = redis::cmd("INFO")
@@ -49,7 +49,7 @@ fn gets(redis: &Redis) -> u64 {
     calls.unwrap_or(0)
 }
 
-/// Process ids of the children of a running program.
+/// Returns the process ids of the children of a running program.
 fn children(parent: u32) -> Vec<i32> {
     let tasks = std::fs::read_dir(format!("/proc/{parent}/task"))
         .into_iter()
@@ -128,7 +128,7 @@ fn a_killed_worker_is_named_and_the_load_that_it_did_not_make_is_told() {
         .unwrap();
     assert!(lost.spoils("/steps/0/operations/get/response"), "{lost:?}");
     let not_made = step.figures["arrivals_not_made"];
-    // Half of 2,000 were its own.
+    // Half of the 2,000 arrivals were those of the killed worker.
     assert!((1.0..=1_000.0).contains(&not_made), "{not_made}");
     assert!(reason.contains(&format!(
         "{not_made} arrivals that were to follow were not made"
@@ -137,7 +137,7 @@ fn a_killed_worker_is_named_and_the_load_that_it_did_not_make_is_told() {
     assert!(common::keys(&redis).is_empty(), "what was made is removed");
 }
 
-/// Removes the first value of a flag that is given twice.
+/// Removes the first of two values that a flag has.
 fn without_first<'a>(args: &[&'a str], flag: &str) -> Vec<&'a str> {
     let mut args = args.to_vec();
     let first = args.iter().position(|arg| *arg == flag).unwrap();

@@ -1,8 +1,8 @@
-//! Loads that know what they did: the truth beside which the tests hold a recording.
+//! Loads that count what they do themselves, so that tests can compare a recording with the truth.
 //!
-//! `known_load ACT …` prepares, says `ready` and waits for a line on its stdin; then it acts, says
-//! `done` with the numbers that it counted itself, and lives on until its stdin ends, so that it
-//! can still be read.
+//! `known_load ACT …` prepares, prints `ready`, and waits for a line on its stdin. Then it acts, prints
+//! `done` with the numbers that it counted, and keeps running until its stdin ends, so that it can still be
+//! read.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use std::ffi::c_void;
@@ -22,7 +22,7 @@ const MB: usize = 1_000_000;
 const PAGE: usize = 4096;
 
 fn main() {
-    // It does not outlive the test, however that ends.
+    // Ends this process with the test, even if the test is killed.
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).unwrap();
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -49,7 +49,7 @@ fn main() {
     }
 }
 
-/// Waits for its turn, acts, tells, and waits for its end.
+/// Waits for the line on stdin, acts, prints the counted numbers, and waits for the end of stdin.
 fn act(deed: impl FnOnce() -> Vec<u64>) {
     let mut lines = std::io::stdin().lock().lines();
     say("ready", &[]);
@@ -67,7 +67,7 @@ fn say(word: &str, numbers: &[u64]) {
     out.flush().unwrap();
 }
 
-/// Uses so much CPU time, however long that takes here.
+/// Uses `ms` milliseconds of CPU time, however long that takes on this machine.
 fn burn(ms: u64) -> u64 {
     let begin_ns = clock::process_cpu_ns();
     let mut used_ns = 0;
@@ -89,7 +89,7 @@ fn allocate(megabytes: usize) {
     assert!(std::hint::black_box(&held).iter().all(|byte| *byte == 1));
 }
 
-/// Holds more and more, until its stdin ends.
+/// Allocates more and more memory until stdin ends.
 fn grow(megabytes_per_s: usize) {
     let mut held = Vec::new();
     act(|| {
@@ -104,7 +104,7 @@ fn grow(megabytes_per_s: usize) {
     });
 }
 
-/// One short-lived child after the other: CPU time of them all, and its own.
+/// Starts short-lived children one after another. Returns the CPU time of all children, and its own.
 fn parent(children: usize, ms: &str) -> Vec<u64> {
     let me = std::env::current_exe().unwrap();
     for _ in 0..children {
@@ -118,11 +118,11 @@ fn parent(children: usize, ms: &str) -> Vec<u64> {
     vec![of_children, clock::process_cpu_ns()]
 }
 
-/// Writes 100 MB/s, or what the disk takes, and waits for the disk after every 4 MB: bytes, and
-/// nanoseconds waited.
+/// Writes 100 MB/s, or as much as the disk accepts, and waits for the disk after each 4 MB. Returns the
+/// bytes, and the nanoseconds of waiting.
 fn write(file: &File, megabytes: usize) -> Vec<u64> {
     const PIECE: usize = 4 * 1024 * 1024;
-    // The same place again and again, so that no disk fills.
+    // The same part of the file is written again and again, so that the disk does not fill.
     const PLACES: usize = 4;
     let piece = vec![7_u8; PIECE];
     let pieces = (megabytes * MB).div_ceil(PIECE);
@@ -139,7 +139,7 @@ fn write(file: &File, megabytes: usize) -> Vec<u64> {
     vec![(pieces * PIECE) as u64, waited.as_nanos() as u64]
 }
 
-/// Sends 100 MB/s to itself: bytes that came through.
+/// Sends 100 MB/s to itself. Returns the bytes that arrived.
 fn loopback(listener: &TcpListener, megabytes: usize) -> Vec<u64> {
     const PIECE: usize = 50_000;
     let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -163,8 +163,8 @@ fn loopback(listener: &TcpListener, megabytes: usize) -> Vec<u64> {
     vec![received.join().unwrap()]
 }
 
-/// Reads a file repeatedly and removes it from memory in between, as on a machine with too little
-/// memory, and tells the number of bytes that had to be read anew.
+/// Reads a file repeatedly and removes it from memory in between, as a machine with too little memory does.
+/// Returns the number of bytes that had to be read again.
 fn thrash(path: &str, bytes: usize) {
     std::fs::write(path, vec![7_u8; bytes]).unwrap();
     let file = OpenOptions::new()
@@ -179,7 +179,7 @@ fn thrash(path: &str, bytes: usize) {
         let mut again = 0;
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_millis(1500) {
-            // A page that is read several times counts as one that is needed.
+            // The kernel treats a page that was read several times as one that is needed.
             for _ in 0..6 {
                 let mut at = 0;
                 while let Ok(more @ 1..) = file.read_at(&mut buffer, at) {
@@ -195,7 +195,7 @@ fn thrash(path: &str, bytes: usize) {
     std::fs::remove_file(path).unwrap();
 }
 
-/// Spins, beside open files and sleeping threads, until its stdin ends.
+/// Uses a CPU, with open files and sleeping threads, until stdin ends.
 fn crowd(files: usize, threads: usize) {
     let open = || File::open("/dev/null").unwrap();
     let files: Vec<File> = (0..files).map(|_| open()).collect();
@@ -212,7 +212,7 @@ fn crowd(files: usize, threads: usize) {
     });
 }
 
-/// Keeps to a rate, where that can be kept to.
+/// Pace of bytes per second, as far as it can be kept.
 struct Pace {
     begin: Instant,
     bytes_per_s: f64,
@@ -226,14 +226,14 @@ impl Pace {
         }
     }
 
-    /// Until so many bytes are due.
+    /// Waits until `bytes` are due.
     fn wait(&self, bytes: usize) {
         let due = Duration::from_secs_f64(bytes as f64 / self.bytes_per_s);
         std::thread::sleep(due.saturating_sub(self.begin.elapsed()));
     }
 }
 
-/// A file's pages.
+/// Mapping of a file's pages.
 struct Map {
     begin: *mut c_void,
     bytes: usize,
@@ -242,8 +242,8 @@ struct Map {
 impl Map {
     fn of(file: &File, bytes: usize) -> Self {
         let rights = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping at an address of the kernel's choice, of a file that is open and
-        // that long.
+        // SAFETY: a new mapping at an address that the kernel chooses, of a file that is open and has that
+        // length.
         let begin = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
@@ -260,17 +260,17 @@ impl Map {
 
     fn touch(&self) {
         for page in (0..self.bytes).step_by(PAGE) {
-            // SAFETY: within the mapping, which nobody else writes to.
+            // SAFETY: the address is within the mapping, which nobody else writes to.
             let byte = unsafe { self.begin.cast::<u8>().add(page).read_volatile() };
             assert_eq!(byte, 7);
         }
     }
 
-    /// A hint, which only Linux knows, from 5.4 on.
+    /// Tells the kernel that the pages are not needed; only Linux supports this, from version 5.4 on.
     #[cfg_attr(not(target_os = "linux"), expect(clippy::unused_self))]
     fn page_out(&self) {
         #[cfg(target_os = "linux")]
-        // SAFETY: it is our own mapping, whose content stays what it is.
+        // SAFETY: the mapping is this value's own, and its content does not change.
         unsafe {
             libc::madvise(self.begin, self.bytes, libc::MADV_PAGEOUT)
         };
@@ -279,7 +279,7 @@ impl Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
-        // SAFETY: mapped by us, with this length, and used by nobody after.
+        // SAFETY: this value made the mapping with this length, and nobody uses it afterwards.
         unsafe { libc::munmap(self.begin, self.bytes) };
     }
 }

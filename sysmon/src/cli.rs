@@ -25,19 +25,19 @@ pub(crate) enum SysmonCommand {
     /// Record CPU, memory, pressure, disks, network, GPUs and processes
     #[command(after_help = record::flags::EXAMPLES)]
     Record(Box<RecordFlags>),
-    /// Watch the same on the terminal, live
+    /// Show the machine's figures live on the terminal
     #[cfg(feature = "watch")]
     #[command(after_help = watch::cli::EXAMPLES)]
     #[command(mut_arg("interval", |arg| arg.help("Time between samples, 200ms or more")))]
     Watch(WatchFlags),
-    /// Serve the same to Prometheus, over HTTP
+    /// Serve the machine's figures to Prometheus over HTTP
     #[cfg(feature = "export")]
     #[command(after_help = export::flags::EXAMPLES)]
     Export(ExportFlags),
     /// Show a recording as a table, CSV or JSON, or two side by side
     #[command(after_help = show::EXAMPLES)]
     Show(ShowFlags),
-    /// Put a named mark into a recording under way
+    /// Add a named mark to a recording in progress
     #[command(after_help = mark::EXAMPLES)]
     Mark(MarkFlags),
 }

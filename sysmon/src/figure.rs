@@ -19,7 +19,7 @@ pub(crate) fn at_most(reading: FigureValue, most: Option<f64>) -> Option<FigureV
 /// Figure that was read or derived. Figures that could not be are left out.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Figure {
-    /// Name of its series.
+    /// Name of the series.
     pub name: &'static str,
     /// Labels; the first one has the number or name of the device. Empty for a figure of the whole
     /// host.

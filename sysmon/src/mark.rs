@@ -11,9 +11,9 @@ use clap::Args;
 use crate::marks::{ActiveRecording, active_recordings};
 
 pub(crate) const EXAMPLES: &str = "\
-The mark carries the instant of this call, whatever the interval of the recording. It stands in the \
-report, in `sysmon show` and in the charts of bottleneck-analyzer. Only who records, or root, can \
-mark; secrets in a name are masked.
+The mark has the time of this call, not that of the next sample. It appears in the report, in \
+`sysmon show` and in the charts of bottleneck-analyzer. Only the user who records, or root, can add \
+a mark. Secrets in a name are masked.
 
 Examples:
   sysmon mark 'deploy 1.4'
@@ -26,11 +26,10 @@ const LISTED: usize = 32;
 /// Flags of `sysmon mark`.
 #[derive(Debug, Args)]
 pub(crate) struct MarkFlags {
-    /// Name of what happened: one line of at most 120 characters
+    /// Name of the event to mark: one line of at most 120 characters
     pub(crate) name: String,
 
-    /// Recording to mark, where several are under way: its process, its report, or the directory of
-    /// that
+    /// Recording to mark, if several are in progress: its process id, its report, or the report's directory
     #[arg(long, value_name = "PID|PATH")]
     pub(crate) recording: Option<String>,
 }

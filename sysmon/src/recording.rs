@@ -44,7 +44,7 @@ pub struct LiveRecording {
 }
 
 impl LiveRecording {
-    /// Starts a recording with its first sample; rates begin there.
+    /// Starts a recording, and takes its first sample, from which rates are computed.
     pub fn begin(settings: &SamplingSettings) -> Self {
         Self::begin_into(settings, None)
     }

@@ -21,13 +21,13 @@ pub(crate) struct BasicFlags {
     #[arg(long, default_value = "1s", value_parser = interval, value_name = "TIME")]
     pub(crate) interval: Duration,
 
-    /// Processes to record whatever they use, with their descendants and their sum: a name, pid:N,
-    /// port:N (who listens there) or command:REGEX
+    /// Processes that are always recorded, with their descendants and a total: a name, pid:N, port:N (the
+    /// process that listens there) or command:REGEX
     #[arg(long, value_name = "WHO,...", value_delimiter = ',', value_parser = masking::target)]
     pub(crate) follow: Vec<ProcessTarget>,
 
-    /// Groups of figures to read of processes beside CPU time and memory; each costs time at every
-    /// sample
+    /// Groups of figures to read of each process in addition to CPU time and memory; each group costs time at
+    /// every sample
     #[arg(long, value_name = "GROUP,...", value_enum, value_delimiter = ',')]
     pub(crate) fields: Vec<FieldGroup>,
 }
@@ -43,16 +43,17 @@ pub(crate) struct SamplingFlags {
     #[arg(long, value_enum)]
     pub(crate) processes: Option<ProcessChoice>,
 
-    /// Number of processes with --processes top: so many by CPU time and so many by memory
+    /// Number of processes for --processes top: this many by CPU time, and this many by memory
     #[arg(long, default_value = "10", value_parser = top, value_name = "N")]
     pub(crate) top: usize,
 
-    /// Control group to read besides our own, as in system.slice/nginx.service (repeat it)
+    /// Control group to record in addition to sysmon's own, as in system.slice/nginx.service (repeat it for
+    /// several)
     #[arg(long = "cgroup", value_name = "PATH")]
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) cgroups: Vec<String>,
 
-    /// Count TCP sockets by state as well; dear with tens of thousands of connections
+    /// Also count TCP sockets by state; expensive with tens of thousands of connections
     #[arg(long)]
     pub(crate) sockets: bool,
 }
@@ -60,11 +61,11 @@ pub(crate) struct SamplingFlags {
 /// Processes that are recorded individually.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProcessChoice {
-    /// No process, which is cheapest.
+    /// No process, which costs least.
     None,
     /// The processes that use the most CPU and memory.
     Top,
-    /// All, up to 512.
+    /// All processes, up to 512.
     All,
 }
 
@@ -73,21 +74,22 @@ pub(crate) enum ProcessChoice {
 pub(crate) enum FieldGroup {
     /// CPU time of children that have ended.
     Children,
-    /// Page faults, minor and major.
+    /// Minor and major page faults.
     Faults,
-    /// Threads.
+    /// Number of threads.
     Threads,
     /// Bytes read and written.
     Io,
-    /// Open file descriptors; since Linux 6.2 read anyway of processes that are followed or on top.
+    /// Number of open file descriptors. From Linux 6.2 on it is always read for processes that are followed
+    /// or among the top.
     Descriptors,
     /// Time waited for a CPU, and context switches.
     Scheduler,
     /// Memory in swap.
     Swap,
-    /// Memory with what is shared divided among those who share it; dear.
+    /// Memory in which each shared page is divided among its users (PSS); expensive to read.
     Pss,
-    /// All of these but pss.
+    /// All groups except pss.
     All,
 }
 

@@ -50,8 +50,8 @@ impl SamplingSettings {
         }
     }
 
-    /// Returns those of this host, and of these processes with their descendants, of which `fields`
-    /// are read.
+    /// Returns settings that record this host, and these processes with their descendants. `fields` are the
+    /// figures to read of each process.
     pub fn following(pids: &[u32], fields: ProcessFields) -> Self {
         let targets = pids.iter().copied().map(ProcessTarget::of_pid).collect();
         Self {

@@ -1,5 +1,5 @@
-//! The wall clock is set while a recording goes on: by an hour ahead, then by two back. Nothing
-//! that is recorded moves.
+//! Tests of a wall clock that is set during a recording: an hour ahead, then two hours back. No recorded time
+//! may change.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -21,9 +21,10 @@ use test_support::{RunningProgram, eventually};
 const SECOND_NS: u64 = 1_000_000_000;
 const INTERVAL_NS: u64 = 50_000_000;
 
-/// What lets a program see another wall clock; `make test` says so where it could not have it.
+/// Returns the library that shows a program another wall clock; `None` if it is not installed, which `make
+/// test` reports.
 fn library() -> Option<String> {
-    // The program knows where its library is.
+    // The program `faketime` knows the path of its library.
     let mut ask = Command::new("faketime");
     ask.args(["-f", "+0", "printenv", "LD_PRELOAD"]);
     if let Ok(asked) = ask.stderr(Stdio::null()).output() {
@@ -39,7 +40,7 @@ fn library() -> Option<String> {
     None
 }
 
-/// A recorder whose wall clock is set, and whose monotonic clock is the machine's.
+/// Recorder whose wall clock is set, while its monotonic clock is the machine's.
 struct Faked {
     home: Home,
     recorder: RunningProgram,
@@ -50,7 +51,7 @@ impl Faked {
         let home = Home::new();
         let clock = home.path().join("clock");
         fs::write(&clock, "+0").unwrap();
-        // Not through env(1), which would have the library as well.
+        // Does not use env(1), which would load the library as well.
         let mut command = Command::new(env!("CARGO_BIN_EXE_sysmon"));
         command
             .args(["record", "--run-dir", "."])
@@ -73,7 +74,7 @@ impl Faked {
         read.collect()
     }
 
-    /// Lets it record for a while that ends on disk.
+    /// Lets the recorder continue until some more samples are on disk.
     fn go_on(&self) {
         let from_ns = monotonic_ns();
         eventually("it goes on", || {
@@ -82,14 +83,14 @@ impl Faked {
     }
 
     fn set(&self, offset: &str) {
-        // At once, as it is read at every look at the clock.
+        // The new time is visible at once, because it is read at every access to the clock.
         let new = self.home.path().join("new");
         fs::write(&new, offset).unwrap();
         fs::rename(new, self.home.path().join("clock")).unwrap();
     }
 }
 
-/// When the last reading of all was taken.
+/// Returns the time of the last reading in all parts.
 fn last_ns(parts: &[RawFile]) -> Option<u64> {
     parts.iter().filter_map(RawFile::last_ns).max()
 }
@@ -131,7 +132,7 @@ fn a_wall_clock_that_is_set_moves_no_time_no_rate_and_no_gap() {
     }
     let rate = series(&report, "scheduler.context_switches_per_s").next();
     let total_seen = total(rate.unwrap());
-    // Of the first time that it went on, the first sample was before its end.
+    // The first sample after the first wait was taken before the end of that wait.
     let done = (after - before - 1.0)..(at_last - at_first + 1.0);
     assert!(
         done.contains(&total_seen),
@@ -158,14 +159,14 @@ fn a_wall_clock_that_is_set_moves_no_time_no_rate_and_no_gap() {
     is_shown_as_it_was(&home, &report);
 }
 
-/// Samples were neither missed nor taken twice for the clock's sake.
+/// Asserts that no sample was missed or taken twice because of the clock.
 fn every_sample_is_there(report: &Report) {
     let memory = series(report, "memory.used_ratio").next().unwrap();
     let span_ns = memory.at_ns.last().unwrap() - memory.at_ns[0];
     let due = span_ns / INTERVAL_NS + 1;
     let figures = &report.summary.figures;
     let seen = (figures["samples"] + figures["missed_samples"]) as u64;
-    // The last is taken at the end, before it is due.
+    // The last sample is taken at the end, before it is due.
     assert!((due - 1..=due + 1).contains(&seen), "{seen} of {due}");
 }
 

@@ -1,5 +1,5 @@
-//! A recorder that may not see everything says so: processes that `/proc` hides, files that it may
-//! not read, and a machine that tells nothing at all.
+//! Tests of a recorder that may not see everything and must say so: processes that `/proc` hides, files that
+//! it may not read, and a machine without any figures.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -12,7 +12,8 @@ fn messages(report: &Report) -> Vec<&str> {
     report.warnings.iter().map(|w| w.message.as_str()).collect()
 }
 
-/// What a recorder of user nobody has where a process of root's and one of nobody's sleep.
+/// Returns the report of a recorder of user nobody, on a system where a process of root and one of nobody are
+/// sleeping.
 fn of_nobody(hidepid: &str) -> Option<Report> {
     let home = Home::new();
     let script = format!(
@@ -65,7 +66,7 @@ fn processes_of_which_only_the_number_shows_are_counted() {
     };
     assert_eq!(sleepers(&report), 1, "one of two");
     let told = messages(&report);
-    // The shell, its sleeper and the one that waits for ours are root's.
+    // The shell, its sleeping child and the process that waits for the test's are root's.
     let counted = told
         .iter()
         .any(|m| m.starts_with("processes is absent for ") && m.contains("/stat: "));

@@ -1,5 +1,5 @@
-//! A recording whose place is lost on the way: its directory is removed or replaced, or its disk is
-//! full. It is said at once, nothing that was measured is lost, and a command's code is handed on.
+//! Tests of a recording whose directory is removed or replaced, or whose disk is full. The problem must be
+//! reported at once, no measurement may be lost, and a command's exit code must be returned.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
@@ -15,7 +15,7 @@ use common::{Home, alone, series};
 use nix::sys::signal::Signal;
 use test_support::{RunningProgram, eventually};
 
-/// A recorder into the directory `run`, once it has saved what it sampled.
+/// Starts a recorder into the directory `run`, and waits until it has saved its first samples.
 fn begin(home: &Home, more: &[&str]) -> RunningProgram {
     let args = [&["--output", "run/r.json", "--interval", "50ms"], more].concat();
     let recorder = RunningProgram::start(&mut home.command_of("record", &args));
@@ -26,7 +26,7 @@ fn begin(home: &Home, more: &[&str]) -> RunningProgram {
     recorder
 }
 
-/// The directory of the only report that was saved elsewhere.
+/// Returns the directory of the only report that was saved elsewhere.
 fn spare(home: &Home) -> Option<PathBuf> {
     let entries = fs::read_dir(home.path().join("tmp")).unwrap();
     let ours = |name: &str| name.starts_with("plimsoll-");
@@ -34,7 +34,7 @@ fn spare(home: &Home) -> Option<PathBuf> {
     found.find(|path| ours(path.file_name().unwrap().to_str().unwrap()))
 }
 
-/// Removes the directory, into which the recorder may put back a file meanwhile.
+/// Removes the directory, even if the recorder creates a file in it meanwhile.
 fn remove(directory: &Path) {
     eventually("it is removed", || fs::remove_dir_all(directory).is_ok());
 }
@@ -94,7 +94,7 @@ fn a_directory_that_is_renamed_is_made_again_with_report_and_raw_samples() {
     let report = store::load(&run.join("r.json")).unwrap();
     assert_eq!((is_closed, report.status), (true, Status::Complete));
     assert!(whole as f64 >= samples(&report) - 1.0, "from the first on");
-    // What was moved away is as it was then.
+    // The directory that was moved away has not changed since.
     assert!(ticks(&renamed).1 < whole);
 }
 
@@ -138,7 +138,8 @@ fn the_report_returns_to_its_place_once_that_can_be_written() {
     assert_eq!(report.status, Status::Complete);
 }
 
-/// The command fills a disk of its own size; whatever becomes of the report, its code counts.
+/// The command fills a disk of its own size. Whatever happens to the report, the command's exit code is
+/// returned.
 #[test]
 fn around_a_command_that_fills_the_disk_its_code_is_handed_on() {
     let script = "mount -t tmpfs -o size=700k none full && exec \"$@\"";
@@ -196,7 +197,7 @@ fn a_report_that_goes_into_a_pipe_has_no_raw_samples_beside_it() {
     let home = Home::new();
     let pipe = home.path().join("pipe");
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // It is open for the whole recording, however often the report is saved.
+    // The pipe is open for the whole recording, however often the report is saved.
     let held = File::options().read(true).write(true).open(&pipe).unwrap();
     let mut reader = Command::new("cat")
         .arg(&pipe)

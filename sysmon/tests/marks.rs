@@ -1,4 +1,4 @@
-//! `sysmon mark`: a named instant reaches the recording it is meant for, and no other.
+//! Tests of `sysmon mark`: a named instant is added to the intended recording, and to no other.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use common::Home;
 use nix::sys::signal::Signal;
 use test_support::{RunningProgram, eventually};
 
-/// A recorder that takes marks. It samples so rarely that only a mark's own clock can be right.
+/// Starts a recorder that accepts marks. It samples so rarely that a mark can be exact only by its own clock.
 fn begin(home: &Home) -> RunningProgram {
     let recorder =
         RunningProgram::start(&mut home.command(&["--interval", "1h", "--processes", "none"]));

@@ -1,4 +1,4 @@
-//! What a recording holds: known names, plausible values, and nothing that was not asked for.
+//! Tests of the content of a recording: known names, plausible values, and nothing that was not requested.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -32,7 +32,7 @@ fn sampling_every_ten_milliseconds_gives_no_nonsense() {
     assert!(figures["samples"] + figures["missed_samples"] >= 50.0);
 }
 
-/// Every name that a recording may have.
+/// All names that a recording may have.
 const KNOWN: &[&str] = &[
     "cpu.busy_ratio",
     "cpu.user_ratio",
@@ -147,7 +147,7 @@ fn what_is_recorded_has_the_names_that_the_analyzer_knows() {
         .warnings
         .iter()
         .any(|w| w.code == WarningCode::EvidenceMissing);
-    // A machine may have no disk, traffic or GPU; all else is there, or its absence is named.
+    // A machine may have no disk, traffic or GPU; other figures are there, or are reported as absent.
     let may_lack = [
         "disk.",
         "network.",

@@ -1,5 +1,5 @@
-//! Beside pidstat, which reads the same counters its own way: of the time that it watched both say
-//! the same.
+//! Comparison with pidstat, which reads the same counters in its own way: over the time that it observed,
+//! both must agree.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -15,7 +15,7 @@ use common::series;
 use host_metrics::source::process::ProcessFields;
 use sysmon::settings::SamplingSettings;
 
-/// Whether there is one; `make test` says so where it could not have it.
+/// Returns true if pidstat is installed; otherwise `make test` reports that.
 fn is_installed() -> bool {
     if Command::new("pidstat").arg("-V").output().is_ok() {
         return true;
@@ -28,7 +28,7 @@ fn is_installed() -> bool {
     false
 }
 
-/// Each second's figures of each of these processes, by the name of their column.
+/// Returns the figures of each second for these processes, by the names of pidstat's columns.
 fn pidstat(pids: &[u32], seconds: u32) -> Vec<HashMap<String, String>> {
     let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
     let watch = Command::new("pidstat")
@@ -61,7 +61,7 @@ fn pidstat_says_the_same_of_a_process_that_burns_and_one_that_writes() {
     }
     let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = home.path().join("written");
-    // Far more than they can do meanwhile; they end with the test.
+    // Far more work than can be done meanwhile; the loads end with the test.
     let burner = Load::start(&["burn", "600000"]);
     let writer = Load::start(&["write", path.to_str().unwrap(), "60000"]);
     let pids = [burner.pid(), writer.pid()];
@@ -74,7 +74,7 @@ fn pidstat_says_the_same_of_a_process_that_burns_and_one_that_writes() {
     beside.sample();
     assert_eq!(watched.len(), 2 * SECONDS as usize, "{watched:?}");
 
-    // What was recorded is what pidstat saw, and what was done before and after it watched.
+    // The recording has what pidstat saw, and what was done before and after pidstat observed.
     let unwatched_s = beside.grown(0).end() - f64::from(SECONDS);
     let report = beside.report();
     let of = |load: &Load, column: &str| -> f64 {

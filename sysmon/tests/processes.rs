@@ -1,5 +1,6 @@
-//! Processes of this machine whose doings are known: found by whatever they were asked for by,
-//! with what was asked for and nothing else, their children counted, their secrets kept.
+//! Tests with processes of this machine whose activities are known. They are found by name, id, port or
+//! command line, with the requested figures and no others; their children are counted, and their secrets are
+//! masked.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -17,7 +18,7 @@ use test_support::eventually;
 
 const SECRET: &str = "hunter2hunter2";
 
-/// A process that, with its children, does not outlive a test that fails.
+/// Process that ends, with its children, even if the test fails.
 struct Planted(Child);
 
 impl Drop for Planted {
@@ -29,7 +30,7 @@ impl Drop for Planted {
 }
 
 impl Planted {
-    /// `command` in a group of its own, once it has said that it acts.
+    /// Starts `command` in a process group of its own, and waits until it says that it is acting.
     fn begin(home: &Home, command: &mut Command) -> Self {
         let command = command.process_group(0).stdin(Stdio::null());
         let planted = Self(command.stdout(Stdio::null()).spawn().unwrap());
@@ -67,12 +68,12 @@ fn what_is_asked_for_is_read_and_nothing_else() {
     let report = home.report();
     let find = |name: &str| of(&report, name, "pid", &pid);
     let read = |name: &str| mean(find(name).unwrap());
-    // Nine, one of which spins, and the one that listens to us.
+    // Nine threads, one of which uses a CPU, and the one that waits for the test.
     let threads = read("process.threads");
     assert!((threads - 10.0).abs() < 1e-9, "{threads}");
     let open = read("process.descriptors");
     assert!((100.0..120.0).contains(&open), "{open}");
-    // It never rests: it runs, or it waits for a CPU.
+    // The thread never sleeps: it runs, or it waits for a CPU.
     let on_its_feet = read("process.cpu_cores") + read("process.waiting_threads");
     assert!((0.7..1.15).contains(&on_its_feet), "{on_its_feet}");
     for name in [
@@ -112,7 +113,7 @@ fn a_server_is_found_by_name_and_by_the_port_it_listens_on() {
             .success()
     );
     let report = home.report();
-    // Who listens on the port is the more exact answer.
+    // The process that listens on the port is the more exact match.
     let seen = of(&report, "process.rss_bytes", "follow", &port).unwrap();
     assert_eq!(seen.labels["name"], "redis-server");
     assert!(mean(of(&report, "tree.rss_bytes", "follow", &port).unwrap()) > 0.0);
@@ -122,7 +123,7 @@ fn a_server_is_found_by_name_and_by_the_port_it_listens_on() {
 fn command_lines_are_redacted_and_left_out_when_told_so() {
     let home = Home::new();
     let mut shell = Command::new("sh");
-    // The shell stays beside its child, because a command follows.
+    // The shell stays beside its child, because another command follows.
     let line = "touch acts; sleep 60; true";
     shell.args(["-c", line, "shop-worker", "--password", SECRET]);
     let worker = Planted::begin(&home, shell.current_dir(home.path()));

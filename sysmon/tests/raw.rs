@@ -1,4 +1,4 @@
-//! `sysmon record` and the raw samples beside its report, also of one that is killed.
+//! Tests of `sysmon record` and the raw samples beside its report, also if the recorder is killed.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
@@ -44,8 +44,8 @@ fn raw_samples_hold_every_reading_of_the_report_and_the_file_is_closed() {
     for (series, points) in raw.series {
         found.entry(series).or_default().extend(points);
     }
-    // A process that takes another name keeps the old one in what was written before; this one
-    // does not, while the recorders that it starts do.
+    // A process that changes its name keeps the old one in what was written before. This process does not
+    // change its name, but the recorders that it starts do.
     let keeps_its_name =
         |labels: &BTreeMap<String, String>| labels.get("pid").is_none_or(|pid| *pid == own);
     let series = report.series.into_iter();
@@ -57,10 +57,10 @@ fn raw_samples_hold_every_reading_of_the_report_and_the_file_is_closed() {
         let told: Vec<(u64, f64)> = told.filter_map(|(at, v)| Some((*at, (*v)?))).collect();
         let key = (series.name, series.labels);
         let raw = &found[&key];
-        // In the report a rate stands at its own read, here at the end of the tick.
+        // In the report a rate stands at the instant of its own read, in raw samples at the end of the tick.
         assert_eq!(raw.len(), told.len(), "{key:?}");
         for ((at_ns, value), raw) in told.into_iter().zip(raw.values()) {
-            // Reading JSON rounds the last digit.
+            // Parsing JSON may round the last digit.
             let off = (raw - value).abs();
             assert!(off <= 1e-12 * value.abs(), "{key:?} at {at_ns}: {off}");
         }
@@ -79,7 +79,7 @@ fn a_kill_loses_at_most_a_second_and_an_interval() {
             let recording = RawFile::read(&file(&home)).ok();
             recording.is_some_and(|r| r.series.values().any(|points| points.len() >= ticks))
         });
-        // At no moment in particular.
+        // Waits for an arbitrary time.
         std::thread::sleep(Duration::from_millis(u64::from(recorder.id() % 500)));
         let slower = contention();
         let killed_ns = monotonic_ns();

@@ -1,4 +1,4 @@
-//! How `sysmon record` ends, and what it hands on of the command that it is made around.
+//! Tests of how `sysmon record` ends, and of the exit code of the command that it runs.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
@@ -32,7 +32,7 @@ fn the_commands_code_is_handed_on() {
                 stderr.contains(&told) && stderr.contains("Try: "),
                 "{stderr}"
             );
-            // A slip of the pen leaves nothing behind and takes nothing away.
+            // A mistyped name leaves nothing behind and removes nothing.
             let raw = home.path().join("sysmon.record.arrows");
             assert!(!home.report_path().exists() && !raw.exists());
         } else {
@@ -85,7 +85,7 @@ fn an_own_failure_is_told_from_the_commands() {
     }
 }
 
-/// A recorder at work: it holds back signals before it claims its report.
+/// Starts a recorder. It handles signals before it creates its report.
 fn begin(home: &Home, args: &[&str]) -> RunningProgram {
     let recorder = RunningProgram::start(&mut home.command(args));
     eventually("it records", || home.report_path().exists());
@@ -124,7 +124,8 @@ fn under_nohup_a_terminal_that_is_closed_ends_nothing() {
     assert_eq!(recorder.end().code, Some(0));
 }
 
-/// A recorder around `sh -c script`, once the script has made the file `ready`.
+/// Starts a recorder with the command `sh -c script`, and waits until the script has created the file
+/// `ready`.
 fn around(home: &Home, script: &str) -> RunningProgram {
     let script = format!("echo $$ > pid; mv pid ready; {script}");
     let command = ["--quiet", "--", "sh", "-c", &script];
@@ -170,8 +171,8 @@ fn a_kill_leaves_a_readable_report_with_what_was_saved() {
     assert!(series(&report, "memory.used_ratio").next().is_some());
 }
 
-/// As `timeout` does (its child, then the child's group), and the kernel once for each thread of a
-/// parent that dies. Between the two the save of the report is under way.
+/// `timeout` sends a signal twice (to its child and to the child's group), and the kernel sends one for each
+/// thread of a parent that dies. The report is being saved between the two signals.
 #[test]
 fn a_wish_to_end_that_arrives_twice_costs_no_save() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {

@@ -1,5 +1,5 @@
-//! Processes with secrets on their command lines: none is kept in a recording, its raw samples,
-//! on the exporter's page, on the live view, or in what is printed.
+//! Tests with secrets on the command lines of processes: no secret may be in a recording, its raw samples,
+//! the exporter's page, the live view, or any output.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ use test_support::{RunningProgram, eventually};
 
 const SECRET: &str = "hunter2Zq7";
 
-/// A process that does not outlive a test that fails.
+/// Process that ends even if the test fails.
 struct Planted(Child);
 
 impl Drop for Planted {
@@ -27,7 +27,7 @@ impl Drop for Planted {
     }
 }
 
-/// Command lines of the kinds that were once recorded in clear; `X` is the secret.
+/// Command lines of kinds that were once recorded without masking; `X` is the secret.
 const LINES: &[&[&str]] = &[
     &["redis-server", "--requirepass", "X"],
     &["redis-server", "--masterauth", "X"],
@@ -48,7 +48,7 @@ const LINES: &[&[&str]] = &[
 ];
 
 impl Planted {
-    /// A process that sleeps and shows `line` as its command line.
+    /// Starts a process that sleeps and shows `line` as its command line.
     fn begin(home: &Home, line: &[&str]) -> Self {
         let mark = "touch acts; sleep 60; true";
         let words = line.iter().map(|word| word.replace('X', SECRET));
@@ -70,7 +70,7 @@ impl Planted {
     }
 }
 
-/// Everything below a directory, as text.
+/// Returns the content of all files in the directory, as text.
 fn everything(home: &Home) -> String {
     let mut text = String::new();
     for entry in std::fs::read_dir(home.path()).unwrap() {

@@ -1,4 +1,4 @@
-//! `sysmon show`: what was recorded is what is shown, whole, cut short or not at all.
+//! Tests of `sysmon show`: it shows what was recorded, of complete and truncated recordings, and of none.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
@@ -11,8 +11,8 @@ use serde_json::Value;
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
 
-/// A recording of an hour at one sample a second, rolled up as the recorder does it: CPU at 10 %
-/// with one second at 100 %, a disk that was not there at first, two processes.
+/// Returns a recording of an hour with one sample per second, rolled up as the recorder does: CPU at 10 %
+/// with one second at 100 %, a disk that was not there at first, and two processes.
 fn hour(memory_bytes: f64, pid: &str) -> Report {
     let tool = Tool {
         name: "sysmon".into(),
@@ -54,7 +54,7 @@ fn save(home: &Home, name: &str, report: &Report) {
     store::save_json(&home.path().join(name), report).unwrap();
 }
 
-/// The cells of the row that begins with `title`.
+/// Returns the cells of the row that begins with `title`.
 fn row<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
     let mut lines = text.lines();
     let line = lines.find(|line| line.starts_with(&format!("{title} ")));
@@ -269,7 +269,7 @@ fn a_real_recording_is_shown_as_it_was_recorded() {
     );
 }
 
-/// That `sysmon show ARGS` refuses with this code, sentence and remedy.
+/// Asserts that `sysmon show ARGS` fails with this exit code, sentence and remedy.
 fn refuses(home: &Home, args: &str, code: i32, sentence: &str, remedy: Option<&str>) {
     let words: Vec<&str> = args.split_whitespace().collect();
     let out = home.command_of("show", &words).output().unwrap();

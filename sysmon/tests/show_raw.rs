@@ -1,4 +1,4 @@
-//! `sysmon show` of raw samples: whole, still being written, or cut short by a kill.
+//! Tests of `sysmon show` for raw samples: complete, still being written, or cut short by a kill.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use test_support::{RunningProgram, eventually};
 
-/// Series by name and process, with their figures.
+/// Returns the figures of each series, by name and process.
 fn figures(home: &Home, file: &str) -> Vec<(String, Value)> {
     let json = home.show(&[file, "--format", "json"]);
     let json: Value = serde_json::from_str(&json).unwrap();

@@ -1,8 +1,8 @@
-//! Known loads on this machine: what a recording says of them agrees with what they counted
-//! themselves, and with the kernel's own counters read beside it.
+//! Tests with known loads on this machine: a recording must agree with what the loads counted themselves, and
+//! with the kernel's own counters.
 //!
-//! Loads do so much, however long it takes here, and every counter is read before and after each
-//! sample: so a machine that is busy with other things changes nothing.
+//! A load does a fixed amount of work, however long that takes, and every counter is read before and after
+//! each sample. A machine that is busy with other things therefore changes nothing.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -22,7 +22,7 @@ use common::{Home, series};
 use host_metrics::source::process::ProcessFields;
 use sysmon::settings::SamplingSettings;
 
-/// CPU time is counted in ticks of 10 ms, user and system each by itself.
+/// Error of CPU time in seconds: it is counted in ticks of 10 ms, user and system time separately.
 const TICKS_S: f64 = 0.02;
 
 fn of_process<'a>(report: &'a Report, name: &str, load: &Load) -> &'a Series {
@@ -72,7 +72,7 @@ fn a_burnt_core_is_a_core_and_is_put_on_the_process_that_burnt_it() {
             "{seen_s} s of {used:?}, stated error {error_s} s"
         );
     }
-    // The mean is over time; where the machine gave it a core it is one.
+    // The mean is over time; while the machine gave the process a core, it is one.
     let wall_s = beside.grown(1);
     let own = used_s.start() / wall_s.end()..=used_s.end() / wall_s.start();
     let seen = cores.mean_between(0, u64::MAX).unwrap();
@@ -115,7 +115,7 @@ fn megabytes_written_are_seen_by_the_process_and_by_the_disk() {
     let report = beside.report();
     let of_writer = |name: &str| total(of_process(&report, name, &writer));
     let written = of_writer("process.write_bytes_per_s");
-    // It writes a line to its stdout as well.
+    // The load also writes a line to its stdout.
     agrees("bytes written", written, bytes..=bytes + 100.0, 1e-9, 0.0);
     agrees("wchar", written, beside.grown(0), 1e-9, 0.0);
     let on_a_disk = nix::sys::stat::major(fs::metadata(home.path()).unwrap().dev()) > 0;
@@ -127,7 +127,7 @@ fn megabytes_written_are_seen_by_the_process_and_by_the_disk() {
     agrees("bytes to disk", to_disk, bytes..=bytes, 0.05, 0.0);
     agrees("write_bytes", to_disk, beside.grown(1), 1e-9, 0.0);
     let disks = series(&report, "disk.write_bytes_per_s").map(total).sum();
-    // Others write to the same disks.
+    // Other programs write to the same disks.
     assert!(disks >= 0.95 * bytes, "{disks} of {bytes}");
     agrees("diskstats", disks, beside.grown(2), 1e-9, 0.0);
     println!(
@@ -143,8 +143,8 @@ fn length_s(report: &Report) -> f64 {
     (at_ns[at_ns.len() - 1] - at_ns[0]) as f64 / 1e9
 }
 
-/// That what is recorded of this pressure is what the kernel counted; where it counts none, that
-/// the recording says why.
+/// Asserts that the recorded pressure agrees with the kernel's counter. If the kernel has none, the recording
+/// must tell the reason.
 fn pressure(report: &Report, beside: &Beside, counter: usize, resource: &str) {
     if !Path::new("/proc/pressure").join(resource).exists() {
         let absent = format!("pressure.{resource} is absent: cannot read /proc/pressure");
@@ -194,7 +194,7 @@ fn megabytes_over_loopback_are_seen_both_ways() {
         let lo = all.filter(|s| s.labels["interface"] == "lo").map(total);
         let seen: f64 = lo.sum();
         agrees(name, seen, beside.grown(counter), 1e-9, 0.0);
-        // Headers come on top, and what others send.
+        // Headers are counted in addition, and what other programs send.
         assert!(counter == 2 || seen >= bytes, "{seen} of {bytes}");
         println!("{name}: {seen} beside {bytes} bytes that were sent");
     }
@@ -225,7 +225,7 @@ fn allocated_memory_is_seen_by_the_process_and_by_the_machine() {
     agrees("statm", more, beside.grown(0), 0.01, 0.0);
     let used = &of_machine(&report, "memory.used_bytes").mean;
     let seen = used[used.len() - 1].unwrap() - used[0].unwrap();
-    // Memory of others comes and goes, so that it need not lie between two looks.
+    // The memory of other processes changes, so the value need not lie between two readings.
     let grown = beside.grown(1);
     let (least, most) = (
         grown.start().min(*grown.end()),
@@ -295,7 +295,7 @@ fn what_a_command_used_is_told_with_its_code() {
         .args(["burn-and-end", "1000"]);
     assert!(status.status().unwrap().success());
     let used_ns = home.report().summary.figures["command.cpu_ns"];
-    // To start takes some, too.
+    // Starting the command also takes some CPU time.
     agrees("command, ns", used_ns, 1e9..=1.03e9, 0.03, 0.0);
 }
 

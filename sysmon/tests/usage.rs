@@ -1,4 +1,4 @@
-//! What `sysmon record` says of wrong usage, and what it keeps to itself.
+//! Tests of the messages of `sysmon record` about wrong usage, and of what they must not reveal.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! `sysmon watch` on a real terminal, or what passes for one: it shows this machine, hears keys
-//! and signals, and whatever ends it leaves the terminal as it was.
+//! Tests of `sysmon watch` on a pseudo-terminal: it shows this machine, reacts to keys and signals, and
+//! leaves the terminal as it was, however it ends.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -21,7 +21,7 @@ use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::Pid;
 use test_support::{TIMEOUT, eventually};
 
-/// A terminal with a program in its foreground, which does not outlive a test that fails.
+/// Terminal with a program in its foreground, which ends even if the test fails.
 struct Desk {
     child: Child,
     keyboard: File,
@@ -50,7 +50,7 @@ fn winsize(columns: u16, rows: u16) -> Winsize {
 }
 
 impl Desk {
-    /// `sysmon watch` at 80 × 24.
+    /// Starts `sysmon watch` on a terminal of 80 × 24 characters.
     fn watch(args: &[&str]) -> Self {
         let home = Home::new();
         let mut command = home.command_of("watch", args);
@@ -62,8 +62,8 @@ impl Desk {
         let end = || Stdio::from(pty.slave.try_clone().unwrap());
         command.stdin(end()).stdout(end()).stderr(end());
         command.env("TERM", "xterm-256color").env_remove("NO_COLOR");
-        // SAFETY: between fork and exec only setsid(2) and ioctl(2) are called, which are
-        // async-signal-safe; they allocate nothing and take no lock.
+        // SAFETY: between fork and exec only setsid(2) and ioctl(2) are called, which are async-signal-safe;
+        // they allocate nothing and take no lock.
         unsafe {
             command.pre_exec(|| {
                 nix::unistd::setsid()?;
@@ -124,7 +124,7 @@ impl Desk {
         self.seen.screen_mut().set_size(rows, columns);
     }
 
-    /// Follows what is written until the screen is as `wanted`.
+    /// Reads the output until the screen is as `wanted`.
     fn until(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
         let started = Instant::now();
         while !wanted(self.seen.screen()) {
@@ -145,7 +145,7 @@ impl Desk {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
-    /// Waits for the end, and for all that was written by then; gives the exit code.
+    /// Waits for the end of the program and of its output. Returns the exit code.
     fn end(&mut self) -> Option<i32> {
         eventually("it ends", || self.child.try_wait().unwrap().is_some());
         while let Ok(bytes) = self.bytes.recv_timeout(Duration::from_millis(100)) {
@@ -252,7 +252,7 @@ fn no_color_is_honoured() {
     }
 }
 
-/// A shell that says when the program was suspended, and lets it go on at Enter.
+/// Starts the program in a shell that reports when it was suspended, and continues it on Enter.
 fn in_a_shell() -> Desk {
     let home = Home::new();
     let script = format!(
@@ -289,7 +289,7 @@ fn stopped_from_outside_it_takes_the_terminal_again_when_it_goes_on() {
     eventually("it stops", || {
         std::fs::read_to_string(&stat).unwrap().contains(") T ")
     });
-    // What the shell writes meanwhile.
+    // Output of the shell in the meantime.
     desk.seen.process(b"\x1b[?1049l\x1b[?25h\x1b[2Jshell");
     desk.signal(Signal::SIGCONT);
     desk.until("its screen again", |screen| {

@@ -32,11 +32,11 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WsCommand {
-    /// Raise the number of open connections until a limit is met
+    /// Raise the number of open connections until a limit is reached
     Limit(Box<LimitArgs>),
     /// Run an echo server until Ctrl-C
     Serve(ServeArgs),
-    /// Hold a share of the connections, as the process that started this one orders on stdin
+    /// Hold a share of the connections; the parent process sends the orders on stdin
     #[command(hide = true)]
     Worker,
 }
@@ -59,11 +59,11 @@ pub(crate) struct LimitArgs {
     #[arg(long, env = "WS_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 
-    /// Most connections to open
+    /// Largest number of connections to open
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "10k")]
     pub(crate) max: u64,
 
-    /// Connections of the first step of the search
+    /// Number of connections in the first step of the search
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "100")]
     pub(crate) start: u64,
 
@@ -75,11 +75,11 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = flags::rate, value_name = "PER_S", default_value = "10k")]
     pub(crate) spawn_rate: f64,
 
-    /// Longest time that connecting, the upgrade and each echo may take
+    /// Time-out of connecting, of the upgrade and of each echo
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "5s")]
     pub(crate) timeout: Duration,
 
-    /// Highest 99th percentile of the echo at which a step still holds
+    /// Largest 99th percentile of the echo times with which a step is still passed
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "1s")]
     pub(crate) latency_bound: Duration,
 
@@ -87,7 +87,7 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_parser = message_size, value_name = "SIZE", default_value = "20")]
     pub(crate) message_size: u64,
 
-    /// Connections that talk, each waiting for its echo unless --rate is given
+    /// Number of connections that send messages, each waiting for its echo unless --rate is given
     #[arg(long, value_parser = load::held_count, value_name = "N", help_heading = "Load")]
     pub(crate) talkers: Option<u64>,
 
@@ -103,8 +103,9 @@ pub(crate) struct LimitArgs {
 
 const LIMIT_EXAMPLES: &str = "\
 By default up to 200 of the connections share 2,000 echoes per second; the others are idle. With \
---talkers so many talk, each waiting for its echo; with --rate echoes are sent when due. Each step \
-is held for 2 s, once, without a warm-up, unless --duration, --repeats and --warmup say otherwise.
+--talkers, that many connections send messages, each waiting for its echo; with --rate, messages \
+are sent at that rate in all. Each step is measured once, for 2 s and without a warm-up, unless \
+--repeats, --duration and --warmup say otherwise.
 
 Examples:
   ws-bench limit
@@ -120,7 +121,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     pub(crate) listen: SocketAddr,
 
-    /// Answer 503 once so many connections are open
+    /// Number of open connections from which on the server answers 503 to a new one
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) refuse_after: Option<u64>,
 }

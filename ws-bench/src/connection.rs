@@ -33,7 +33,7 @@ pub(crate) struct WsConnector {
 pub(crate) struct WsConnection {
     socket: WsSocket,
     messages: MessageSource,
-    /// True if something else than an echo has come since the last message was sent.
+    /// True if the server has sent a message that is not an echo since the last message to it.
     has_foreign: bool,
 }
 

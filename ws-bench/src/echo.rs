@@ -22,9 +22,10 @@ pub(crate) enum EchoKind {
     Last,
     /// An earlier message, whose time-out has expired.
     Earlier,
-    /// One of this connection that was changed on its way.
+    /// Echo of this connection's message whose content has changed.
     Changed,
-    /// None of this connection: what a server sends by itself, or to all its connections.
+    /// Message that is no echo of this connection's message: the server sent it by itself, or to all
+    /// connections.
     Foreign,
 }
 

@@ -79,8 +79,8 @@ impl ServerProcessReader {
     }
 }
 
-/// Returns the resident memory of `processes` together, in bytes; `None` if the operating system does not
-/// tell that of one.
+/// Returns the resident memory of all `processes` together, in bytes; `None` if the memory of one of them
+/// cannot be read.
 pub(crate) fn rss_bytes(processes: &[u32]) -> Option<u64> {
     let each = processes.iter();
     each.map(|pid| Some(usage(*pid)?.rss_bytes)).sum()

@@ -38,7 +38,7 @@ pub(crate) struct LimitRun {
     pub(crate) url: Option<TargetUrl>,
     /// Settings of the search.
     pub(crate) settings: LimitSettings,
-    /// Number of processes that hold the connections; absent where this one does.
+    /// Number of worker processes that hold the connections; absent if this process holds them itself.
     pub(crate) workers: Option<u64>,
     /// Entries of the report's `config` about the flags of the load.
     pub(crate) config: BTreeMap<String, Value>,
@@ -186,7 +186,7 @@ impl LimitRun {
         endpoint: WsEndpoint,
     ) -> anyhow::Result<LimitLoad> {
         if let Some(count) = self.workers {
-            // They inherit the limit of open files, which has been raised.
+            // The workers inherit the limit of open files, which this process has raised.
             bench.lead(workers::start(count, env!("CARGO_PKG_VERSION"))?);
             let throwaway = target.throwaway.as_ref();
             return Ok(LimitLoad::OnWorkers {
@@ -228,8 +228,8 @@ fn throwaway() -> anyhow::Result<LimitTarget> {
     })
 }
 
-/// Returns the limit of this machine that is below `max` connections, which so many processes hold, and
-/// warns of it before the first connection is opened. `None` if `max` connections fit.
+/// Returns the limit of this machine that does not allow `max` connections in this number of `processes`, and
+/// adds a warning about it before the first connection is opened. `None` if the machine allows them.
 fn plan(bench: &mut Bench, endpoint: &WsEndpoint, max: u64, processes: u64) -> Option<Shortage> {
     let server = ServerPlacement {
         local: endpoint.is_local(),

@@ -1,4 +1,4 @@
-//! Connections of a search for the limit: held by this process, or by its workers.
+//! Connections of a search for the limit, held by this process or by its worker processes.
 
 use bench_cli::bench::{Bench, EvidenceSource};
 use load_engine::{HeldLevel, HeldLoad, HeldResult, StepPlan};
@@ -6,21 +6,21 @@ use load_engine::{HeldLevel, HeldLoad, HeldResult, StepPlan};
 use crate::connection::WsConnector;
 use crate::worker::ConnectorOrder;
 
-/// Connections that stay open from step to step.
+/// Connections of a search, which stay open from step to step.
 pub(crate) enum LimitLoad {
-    /// Held by this process.
+    /// Connections that this process holds.
     Here(HeldLoad<WsConnector>),
-    /// Held by the worker processes of the bench.
+    /// Connections that the worker processes of the bench hold.
     OnWorkers {
-        /// What they need to connect.
+        /// Description of the server that the workers need to connect.
         order: ConnectorOrder,
-        /// Number of connections that were open when they were last asked.
+        /// Number of open connections in the workers' last answer.
         open: u64,
     },
 }
 
 impl LimitLoad {
-    /// Returns the number of connections that are open.
+    /// Returns the number of open connections.
     pub(crate) fn open(&self) -> u64 {
         match self {
             Self::Here(load) => load.open(),
@@ -28,10 +28,10 @@ impl LimitLoad {
         }
     }
 
-    /// Runs one step: opens connections until there are those of `level`, holds and checks them.
+    /// Runs one step: opens connections up to the number of `level`, holds them and checks them.
     ///
     /// # Errors
-    /// Fails when no load can be made at all.
+    /// Fails if no load can be made at all.
     pub(crate) fn run(
         &mut self,
         bench: &mut Bench,
@@ -49,10 +49,11 @@ impl LimitLoad {
         }
     }
 
-    /// Closes the connections beyond `most`, and forgets those that were lost.
+    /// Closes the connections beyond `most`, and forgets lost connections, so that the next step is not
+    /// charged with them.
     ///
     /// # Errors
-    /// Fails when a worker is gone.
+    /// Fails if a worker process has ended.
     pub(crate) fn close_beyond(&mut self, bench: &mut Bench, most: u64) -> anyhow::Result<()> {
         match self {
             Self::Here(load) => load.close_beyond(most, || bench.interrupted())?,

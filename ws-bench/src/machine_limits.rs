@@ -12,8 +12,9 @@ use crate::open_files::{opened_files, raise_limit};
 
 /// Number of file descriptors kept free for runtimes, timers and the report.
 const SPARE_FILES: u64 = 64;
-/// Number of ports kept free for other programs on this machine.
+/// Number of ports kept free for other programs on this machine; at most a tenth of them.
 const SPARE_PORTS: u64 = 1_000;
+const SPARE_PORT_SHARE: u64 = 10;
 /// Memory of one open connection, in bytes: 7 KiB of this program for buffer and task, and the kernel's
 /// memory for a socket with empty buffers.
 const BYTES_PER_CONNECTION: u64 = 16 * 1024;
@@ -91,8 +92,9 @@ impl Shortage {
     }
 }
 
-/// Returns the tightest limit that is below `wanted` connections, which so many processes hold; `None` if
-/// they fit. Each process has its own limit of open files; ports and memory are those of the machine.
+/// Returns the lowest limit that does not allow `wanted` connections in this number of `processes`; `None` if
+/// all limits allow them. Each process has its own limit of open files; ports and memory are those of the
+/// machine.
 pub(crate) fn shortage(
     wanted: u64,
     machine: &MachineLimits,
@@ -137,13 +139,14 @@ fn files(wanted: u64, machine: &MachineLimits, processes: u64) -> Option<Shortag
 
 fn ports(machine: &MachineLimits, server: ServerPlacement, processes: u64) -> Option<Shortage> {
     let (first, last) = machine.ports.filter(|_| !server.many_sources)?;
+    let ports = (last + 1).saturating_sub(first);
     let remedy = if first > 1_024 || last < 65_535 {
         "widen it with: sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\""
     } else {
         "run the bench from several machines, or give the server several addresses"
     };
     Some(Shortage {
-        fits: (last - first + 1).saturating_sub(SPARE_PORTS),
+        fits: ports - SPARE_PORTS.min(ports / SPARE_PORT_SHARE),
         owner: LimitOwner::Network,
         reason: format!(
             "one source address has the ports {first} to {last} (ip_local_port_range){}",
@@ -232,6 +235,12 @@ mod tests {
         let limit = shortage(40_000, &machine, ELSEWHERE, 1).unwrap();
         assert_eq!((limit.fits, limit.owner), (27_232, LimitOwner::Network));
         assert!(limit.remedy.contains("1024 65535"));
+        // What is kept free is never all there is.
+        let narrow = MachineLimits {
+            ports: Some((40_000, 40_099)),
+            ..machine
+        };
+        assert_eq!(shortage(400, &narrow, ELSEWHERE, 1).unwrap().fits, 90);
     }
 
     #[test]

@@ -231,7 +231,7 @@ struct LimitEvidence<'a> {
     watch: &'a ServerProcessReader,
     reserve: Option<ReservedFiles>,
     began: Option<ProcessUsage>,
-    /// Processes that hold the connections.
+    /// Ids of the processes that hold the connections.
     load_processes: Vec<u32>,
     rss_bytes: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Worker process: holds its share of the connections, as its parent orders.
+//! Worker process, which holds a share of the connections as its parent orders.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use crate::cli::{LimitArgs, WsCli, WsCommand};
 use crate::connection::WsConnector;
 use crate::endpoint::TargetUrl;
 
-/// Server of a run, as the parent tells its workers through a pipe.
+/// Server of a run, as the parent describes it to its workers through a pipe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ConnectorOrder {
-    /// URL of the throwaway server that the parent has started; absent where flags or environment,
-    /// which are the parent's, have that of the user's.
+    /// URL of the throwaway server that the parent started. Absent if the flags or the environment, which the
+    /// worker gets from its parent, name the user's server.
     pub(crate) throwaway_url: Option<String>,
-    /// Address to which the parent has resolved the server's name.
+    /// Address to which the parent resolved the server's host name.
     pub(crate) address: SocketAddr,
 }
 
-/// Search of the parent, of whose connections this process holds a share.
+/// Worker of a search; it holds a share of the parent's connections.
 pub(crate) struct WsWorker {
     args: LimitArgs,
-    /// Connections, from the first step on.
+    /// Connections that this process holds; `None` before the first step.
     load: Option<HeldLoad<WsConnector>>,
 }
 
 impl WsWorker {
-    /// Creates a worker of the command that the parent runs.
+    /// Creates a worker for the parent's command line `cli`.
     ///
     /// # Errors
-    /// Fails when that makes no load.
+    /// Fails if the command makes its load without workers.
     pub(crate) fn new(cli: WsCli) -> Result<Self, String> {
         match cli.command {
             WsCommand::Limit(args) => Ok(Self {

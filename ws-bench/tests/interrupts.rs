@@ -1,4 +1,5 @@
-//! A signal in any phase: within three seconds a valid report, and nothing left behind.
+//! Tests of a signal in any phase: within three seconds there must be a valid report, and nothing may be left
+//! behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -56,7 +57,7 @@ fn in_every_phase_the_report_is_saved_and_no_server_is_left() {
     }
 }
 
-/// The last moments may find everything done, and then it is.
+/// A signal in the last moments may come after everything is done; the report is then complete.
 #[test]
 fn while_the_report_is_saved_it_is_finished_or_marked() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
@@ -80,7 +81,7 @@ fn while_the_report_is_saved_it_is_finished_or_marked() {
     }
 }
 
-/// The drain of a server that stands still lasts until the time-out, which is long here.
+/// The drain of a server that hangs lasts until the time-out, which is long here.
 #[test]
 fn a_server_that_stands_still_does_not_keep_us() {
     let server = server(&[]);
@@ -108,7 +109,7 @@ fn a_server_that_stands_still_does_not_keep_us() {
     assert_eq!(echo.censored, 5, "what was under way is not forgotten");
 }
 
-/// A server that echoes so many messages, over all connections, and then keeps silent.
+/// Starts a server that echoes `echoes` messages over all connections and then stays silent.
 fn falls_silent_after(echoes: i64) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -132,8 +133,8 @@ fn falls_silent_after(echoes: i64) -> String {
     url
 }
 
-/// Ten echoes per second for 500 ms and the probe's are six; the check of all connections then
-/// waits for its time-out, which is long here.
+/// Ten echoes per second for 500 ms, and that of the probe, are six. The check of all connections then waits
+/// for its time-out, which is long here.
 #[test]
 fn in_the_drain_too() {
     let url = falls_silent_after(6);

@@ -1,4 +1,4 @@
-//! The echo server, as others find it.
+//! Tests of the echo server with other clients.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -92,7 +92,7 @@ fn a_client_that_speaks_nonsense_harms_nobody() {
     rude.set_read_timeout(Some(common::HANG)).unwrap();
     rude.write_all(b"hello\r\n\r\n").unwrap();
     let mut answer = Vec::new();
-    // Whatever it answers, it ends the connection.
+    // Whatever the server answers, it closes the connection.
     let _ = rude.read_to_end(&mut answer);
     let (mut socket, _) = connect(server.url()).unwrap();
     socket.send(Message::text("still there?")).unwrap();

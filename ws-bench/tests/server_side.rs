@@ -1,4 +1,5 @@
-//! Report of the server's process: its identity, and its use of resources while it was measured.
+//! Tests of the report about the server's process: its identity, and its use of resources while it was
+//! measured.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -43,7 +44,7 @@ fn a_throwaway_server_is_named_too() {
     assert_eq!(server_process(&report).1, "ws-bench");
 }
 
-/// Uses the CPU time that is asked for, on the thread that calls it.
+/// Uses `time` of CPU time on the calling thread.
 fn burn(time: Duration) {
     let used = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
     let until = used() + time;
@@ -52,14 +53,14 @@ fn burn(time: Duration) {
     }
 }
 
-/// CPU time that a server is to burn before its next echo, and what it has burnt, in milliseconds.
+/// CPU time in milliseconds that a server must use before its next echo, and CPU time that it has used.
 #[derive(Debug, Default)]
 struct Fuel {
     asked: AtomicU64,
     burnt: AtomicU64,
 }
 
-/// An echo server in this process that burns the fuel that it is given.
+/// Starts an echo server in this process that uses the CPU time in `fuel`.
 fn burns_before_its_echo(fuel: &Arc<Fuel>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -83,8 +84,8 @@ fn burns_before_its_echo(fuel: &Arc<Fuel>) -> String {
     url
 }
 
-/// One user of one connection: 1 s of CPU goes into an echo of the warm-up, 2 s into one that is
-/// asked for within the measured 0.5 s and comes long after them.
+/// One user with one connection. 1 s of CPU time is spent on an echo of the warm-up, and 2 s on an echo that
+/// is due within the measured 0.5 s and arrives long after it.
 #[test]
 fn its_cpu_time_is_that_of_the_measured_part() {
     let fuel = Arc::new(Fuel::default());
@@ -104,6 +105,6 @@ fn its_cpu_time_is_that_of_the_measured_part() {
     let report = report(&place);
     let server = report.steps[0].server.as_ref().unwrap();
     let used_ns = server.figures["server.cpu_ns"];
-    // One thread of it burns, for no more than the measured time.
+    // One thread uses the CPU, at most for the measured time.
     assert!(used_ns <= 1.5e9, "{used_ns} ns of CPU in 0.5 s");
 }

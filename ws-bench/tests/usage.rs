@@ -1,4 +1,4 @@
-//! Wrong usage and missing servers: one clear sentence, a remedy, the right exit code.
+//! Tests of wrong usage and missing servers: one clear sentence, a remedy, and the right exit code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -10,7 +10,7 @@ use bench_report::Status;
 use common::{REPORT, bench, finish, limit_of, report, said};
 use test_support::TestDirectory;
 
-/// The code, all that was said, and nothing that looks like an accident.
+/// Runs the program. Asserts the exit code and words of its message, and that it did not panic.
 fn fails(args: &[&str], code: i32, wanted: &[&str]) -> TestDirectory {
     let place = TestDirectory::new();
     let output = finish(&mut bench(&place, args));
@@ -81,7 +81,7 @@ fn the_server_can_be_named_by_the_environment() {
 
 #[test]
 fn a_refused_connection_names_the_server_and_a_remedy() {
-    // Bound and never listened on: nobody else can take it meanwhile.
+    // The port is bound but nobody listens on it, so no other program can take it meanwhile.
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", socket.local_addr().unwrap());
     drop(socket);

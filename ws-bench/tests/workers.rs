@@ -1,4 +1,4 @@
-//! Connections held by several processes of the real program.
+//! Tests of connections that several processes of the program hold.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,7 @@ use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 
 const SHORT: &[&str] = &["--duration", "300ms"];
 
-/// Process ids of the workers of a running program, in their order.
+/// Returns the process ids of the workers of a running program, in the order of the workers.
 fn workers(parent: u32) -> Vec<i32> {
     let tasks = std::fs::read_dir(format!("/proc/{parent}/task"))
         .into_iter()
@@ -93,7 +93,7 @@ fn each_worker_has_its_own_limit_of_open_files_and_the_verdict_says_so() {
     let mut command = limit_of(&place, SHORT);
     command.args(["--url", server.url(), "--max", "1000", "--workers", "4"]);
     let few_files = || Ok(setrlimit(Resource::RLIMIT_NOFILE, 130, 130)?);
-    // SAFETY: setrlimit is async-signal-safe and touches nothing of this process.
+    // SAFETY: setrlimit is async-signal-safe and changes nothing in this process.
     unsafe { command.pre_exec(few_files) };
     let output = finish(&mut command);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -109,7 +109,7 @@ fn each_worker_has_its_own_limit_of_open_files_and_the_verdict_says_so() {
     assert!(report.steps.iter().all(held), "planned no more than fits");
 }
 
-/// The plan fits, then the limit of one worker is lowered behind its back.
+/// The limits allow the plan at first. Then the limit of one worker is lowered without its knowledge.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_descriptor_that_the_system_refuses_one_worker_is_told_with_its_name() {
@@ -152,7 +152,7 @@ fn a_descriptor_that_the_system_refuses_one_worker_is_told_with_its_name() {
 #[test]
 fn a_killed_worker_is_named_and_the_run_has_failed() {
     let place = TestDirectory::new();
-    // Without a URL: workers find the throwaway server of their parent.
+    // Without a URL, the workers must use the throwaway server of their parent.
     let args = ["--duration", "3s", "--max", "400", "--workers", "2"];
     let mut running = RunningProgram::start(&mut limit_of(&place, &args));
     running.wait_for("phase: measure");

@@ -34,7 +34,7 @@ pub(crate) struct Spoiled {
     pub code: String,
     /// The warning's message.
     pub message: String,
-    /// Name of the step that the warning is about; `None` if it is about the whole report.
+    /// Name of the step that the warning is about; `None` if the warning is about the whole report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
     /// JSON pointers into the report, to the figures that the warning makes unreliable.

@@ -183,6 +183,6 @@ pub(crate) struct Unknown {
     pub component: ComponentKind,
     /// The question, with the reason why it is open.
     pub question: String,
-    /// Measurement that would answer it.
+    /// Measurement that would answer the question.
     pub would_tell: String,
 }

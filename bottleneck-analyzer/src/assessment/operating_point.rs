@@ -22,16 +22,16 @@ pub(crate) struct OperatingPoint {
     pub high: Option<f64>,
     /// Successful requests per second. Requests of a WebSocket are its echoes, here and below.
     pub throughput_per_s: f64,
-    /// 95th percentile of the slowest operation, in the worst repeat.
+    /// 95th percentile of the slowest operation's response times in the worst repeat, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ns: Option<u64>,
-    /// 99th percentile of the slowest operation, in the worst repeat.
+    /// 99th percentile of the slowest operation's response times in the worst repeat, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<u64>,
     /// Percentiles (`p95`, `p99`) that are lower bounds, because they fall among unanswered requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub at_least: Vec<String>,
-    /// Longest time of a request in any repeat, answered or not.
+    /// Longest time of a request in any repeat, answered or not, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ns: Option<u64>,
     /// Failed and unanswered requests ÷ all requests, over all repeats.
@@ -87,7 +87,7 @@ pub(crate) struct WorstInterval {
     pub length_ns: u64,
     /// Answers per second.
     pub throughput_per_s: f64,
-    /// 99th percentile of its answers, in nanoseconds; absent if there were none.
+    /// 99th percentile of the interval's response times, in nanoseconds; absent if there were no answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_ns: Option<f64>,
 }

@@ -63,7 +63,7 @@ impl Gate {
 pub(crate) struct Promise {
     /// Component that the promise is about.
     pub component: ComponentKind,
-    /// Scenario that it was measured in.
+    /// Scenario in which the value was measured.
     pub scenario: String,
     /// File name of the report; absent if no other report is of the same component and scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]

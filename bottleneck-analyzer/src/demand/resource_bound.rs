@@ -18,7 +18,7 @@ pub(crate) struct ResourceBound {
     pub(crate) used_ratio: f64,
     /// Confidence for figures that no warning spoils.
     pub(crate) confidence: Confidence,
-    /// Evidence that it rests on.
+    /// Evidence of the bound.
     pub(crate) evidence: Vec<EvidenceItem>,
     /// Measurement that would tell more; `None` if the result is certain.
     pub(crate) would_tell: Option<String>,

@@ -30,7 +30,7 @@ pub(crate) enum MergeError {
     OtherLoad {
         /// Report at fault.
         path: PathBuf,
-        /// Report that it is compared with.
+        /// First report, with which the others are compared.
         first: PathBuf,
         /// Differences, each with both values.
         differences: String,
@@ -59,7 +59,7 @@ pub(crate) enum MergeError {
     Apart {
         /// Report at fault.
         path: PathBuf,
-        /// Report that it is compared with.
+        /// First report, with which the others are compared.
         first: PathBuf,
         /// Index of the step.
         step: usize,

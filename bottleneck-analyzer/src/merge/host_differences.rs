@@ -1,13 +1,13 @@
-//! Hosts on which a joined load was made: the joined report has the environment of the first worker alone,
-//! and this is what is different on others.
+//! Differences between the hosts that made a joined load. The joined report has the environment of the first
+//! worker's host only.
 
 use bench_report::Environment;
 use serde_json::{Map, Value};
 
 use super::worker_report::WorkerReport;
 
-/// Returns the entries of the environment that are different on the host of `other`; empty where both
-/// hosts are alike. An entry that is absent there is null.
+/// Returns the entries of the environment that differ on the host of `other`, with the values there. Empty if
+/// both hosts are alike. The value of an entry that `other` lacks is null.
 pub(super) fn differences(first: &WorkerReport, other: &WorkerReport) -> Map<String, Value> {
     let [mut theirs, mut mine] = [first, other].map(|one| entries(&one.report.environment));
     for name in theirs.keys() {
@@ -17,7 +17,7 @@ pub(super) fn differences(first: &WorkerReport, other: &WorkerReport) -> Map<Str
     mine
 }
 
-/// Returns a sentence for each worker whose host is not like the first one's.
+/// Returns a sentence for each worker whose host differs from that of the first worker.
 pub(super) fn sentences(workers: &[WorkerReport]) -> Vec<String> {
     let Some((first, others)) = workers.split_first() else {
         return Vec::new();

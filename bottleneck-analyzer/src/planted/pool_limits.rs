@@ -1,4 +1,4 @@
-//! Pools that are too small, and checkouts that are long without one.
+//! Tests of pools that are too small, and of long checkouts from pools that are large enough.
 
 use crate::assessment::{ComponentKind, Confidence};
 use bench_report::{CheckoutParts, Load, PoolUsage, Report, Step};
@@ -7,8 +7,8 @@ use super::common::server::Server;
 use super::common::{Plant, hist};
 use super::{assess_reports, factor, finding, is_unknown, named};
 
-/// Calls that queue for a pool of 4. `cpu` are shares of the machine: all that is busy, the server's, the
-/// generator's.
+/// Creates a step whose calls queue for a pool of 4. `cpu` has the shares of the machine's CPU time that all
+/// programs, the server and the generator use.
 fn crowd(cpu: (f64, f64, f64)) -> Server {
     Server {
         users: 32.0,

@@ -1,5 +1,4 @@
-//! Searches for a rate: steps that were overloaded on purpose are evidence for the result, and nothing
-//! else.
+//! Tests of searches for a rate: steps that were overloaded on purpose may be evidence for the result only.
 
 use crate::assessment::{Assessment, ComponentKind, Confidence, FindingKind, GateOutcome};
 use crate::render::{html, terminal};
@@ -14,10 +13,11 @@ use super::{assess_reports, factor, finding, gate, judge, named, promise};
 
 const BOUND: &str = "p99<20ms";
 
-/// Step that a search tried: its rate, the mean time of a request in milliseconds, and the verdict.
+/// Step of a search: rate per second, mean time of a request in milliseconds, and verdict.
 type Tried = (f64, f64, RateVerdict);
 
-/// A report of `redis-bench pool` that searched with pools of these sizes, each with these steps.
+/// Creates a report of `redis-bench pool` with one search for each entry: the size of the pool, and the
+/// steps.
 fn searched(searches: &[(u64, &[Tried])]) -> Report {
     let mut report = begin("redis-bench", "pool", START);
     report.config.insert("url".into(), "throwaway".into());
@@ -151,7 +151,8 @@ fn found(size: u64, tried: &[Tried], first: usize) -> FoundRate {
 const HELD: Tried = (1_000.0, 2.0, RateVerdict::Held);
 const BROKEN: Tried = (1_050.0, 900.0, RateVerdict::Broken);
 
-/// A search that found its limit, after an overload and a step that was spoilt.
+/// Creates the report of a search that found its limit, after an overloaded step and a step that could not be
+/// judged.
 fn bracketed() -> Report {
     let spoilt = (1_000.0, 40.0, RateVerdict::Doubtful);
     let overload = (1_600.0, 4_000.0, RateVerdict::Broken);
@@ -257,7 +258,7 @@ fn bounds_that_no_rate_keeps_are_a_problem_at_the_lowest_one() {
         (true, Confidence::Low),
         "the generator was late"
     );
-    // What the lowest rate shows counts, and nothing of the overload.
+    // The failures at the lowest rate count, those under overload do not.
     let errors = finding(&assessment, "errors_past_objective").unwrap();
     assert!(errors.detail.contains("in 1 step(s)"), "{}", errors.detail);
     assert!(finding(&assessment, "stopped_by_rule").is_none());
@@ -281,7 +282,7 @@ fn pools_are_compared_by_the_limits_that_were_found_and_by_nothing_else() {
         .map(|s| (s.value, s.steps.clone()))
         .collect();
     assert_eq!(settings, [(4.0, vec![0]), (8.0, vec![2])]);
-    // Without a limit there is nothing to compare.
+    // A search without a limit has nothing to compare.
     let open = searched(&[(4, &[HELD, BROKEN]), (8, &[larger])]);
     let sweeps = crate::sweep::Sweep::from_report(&open);
     assert_eq!(sweeps[0].settings.len(), 1);

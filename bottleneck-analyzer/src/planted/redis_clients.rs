@@ -1,4 +1,5 @@
-//! Clients of Redis: those turned away, those that cost the server, and the pool of the load.
+//! Tests of Redis's clients: rejected connections, clients that cost the server time, and the pool of the
+//! load.
 
 use crate::assessment::FindingKind;
 use bench_report::{CheckoutParts, EvidenceRow, PoolUsage};

@@ -26,7 +26,7 @@ fn is_ruled_out(assessment: &Assessment, rule: &str) -> bool {
     assessment.ruled_out.iter().any(|r| r.rule == rule)
 }
 
-/// Rows of a table of the evidence.
+/// Returns the rows of a table of the evidence, to change them.
 pub(super) fn rows<'a>(server: &'a mut ServerEvidence, table: &str) -> &'a mut Vec<EvidenceRow> {
     server.tables.entry(table.to_owned()).or_default()
 }

@@ -10,13 +10,13 @@ use crate::assessment::EvidenceItem;
 pub(crate) struct OtherApplication {
     /// Name of the application, or a description if it has no name.
     pub(crate) name: String,
-    /// Its CPU time as a share of the CPU time of all the server's processes, from 0 to 1.
+    /// CPU time of the application as a share of the CPU time of all the server's processes, from 0 to 1.
     pub(crate) share: f64,
-    /// CPU time of its server processes during the step, in nanoseconds.
+    /// CPU time of the application's server processes during the step, in nanoseconds.
     pub(crate) cpu_ns: f64,
-    /// Number of server processes that worked for it during the step.
+    /// Number of server processes that worked for the application during the step.
     pub(crate) sessions: f64,
-    /// Evidence that it rests on.
+    /// Evidence of the CPU time.
     pub(crate) evidence: Vec<EvidenceItem>,
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Wait {
     pub(crate) key: String,
     /// Name as the server spells it: `Lock:transactionid`.
     pub(crate) shown: String,
-    /// Mean number of sessions that waited for it.
+    /// Mean number of sessions that waited for the event at the same time.
     pub(crate) sessions: f64,
     /// Evidence of that number.
     pub(crate) evidence: Option<EvidenceItem>,

@@ -45,7 +45,7 @@ impl<'a> RedisEvidence<'a> {
         })
     }
 
-    /// Returns a figure of the server.
+    /// Returns the figure `name` of the server; `None` if it was not measured.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
         self.server.figures.get(name).copied()
     }

@@ -2,8 +2,9 @@
 //!
 //! `errors_past_objective` fires for each kind if more than `objectives.error_ratio` of the requests failed
 //! or stayed unanswered; below that bound `errors` names the kinds as information. `errors_elsewhere` fires
-//! for other settings past the bound, not for steps that a search for a rate tried. They read the error counts, the unanswered requests and the samples
-//! of failures in the steps, and take meaning and actions from `error-codes.toml`.
+//! for other settings past the bound, except steps that a search for a rate tried. The rules read the error
+//! counts, the unanswered requests and the samples of failures in the steps, and take meaning and actions
+//! from `error-codes.toml`.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ use crate::source_report::NEVER_CAME_BACK;
 
 /// Rule about settings other than the operating point.
 const ELSEWHERE: &str = "errors_elsewhere";
-/// Rule about failures past the objective.
+/// Name of the rule about failures past the objective.
 const PAST: &str = "errors_past_objective";
 /// Rule about failures within the objective.
 const SOME: &str = "errors";
@@ -211,7 +212,7 @@ fn judge(
 }
 
 /// Adds a finding about the settings outside the operating point in which failures exceeded the objective.
-/// What fails in a step that a search tried is part of its result.
+/// Steps of a search are left out, because their failures are part of the search's result.
 fn elsewhere(
     bench: &BenchFacts<'_>,
     judged: &[usize],

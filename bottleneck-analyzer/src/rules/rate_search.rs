@@ -52,7 +52,7 @@ fn judge(bench: &BenchFacts<'_>, (place, search): (usize, &FoundRate), out: &mut
     out.cannot_judge(RULE, bench.component, question, would_tell);
 }
 
-/// Builds the finding about a rate that holds.
+/// Builds the finding about a rate that keeps the bounds.
 fn found(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDraft {
     let detail = format!(
         "Found in {} steps. Those at higher rates than this were tried to find the limit; what fails or \
@@ -74,7 +74,8 @@ fn found(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDra
         })
 }
 
-/// Says how far a rate holds: `up to between 1,840 and 1,960 requests/s: at 1,960/s p99 was 61.0 ms`.
+/// Describes the rate up to which the bounds are kept: `up to a rate between 1,840 and 1,960 requests/s: at
+/// 1,960/s p99 was 61.0 ms`.
 fn reached(search: &FoundRate) -> String {
     match search.end {
         RateSearchEnd::Bracketed => format!("up to a rate {}", search.reason),
@@ -82,7 +83,7 @@ fn reached(search: &FoundRate) -> String {
     }
 }
 
-/// Builds the finding about bounds that no rate keeps.
+/// Builds the finding about bounds that not even the lowest rate keeps.
 fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingDraft {
     let title = format!("{} keeps {} at no rate", search.subject, bounds(search));
     let detail = format!(
@@ -104,8 +105,8 @@ fn not_met(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> FindingD
         )
 }
 
-/// Returns the percentiles that broke a bound at the lowest rate as evidence: what spoils them spoils the
-/// conclusion that load is not the cause.
+/// Returns, as evidence, the percentiles at the lowest rate if that rate broke a bound. A warning that spoils
+/// one of them also spoils the conclusion that the load is not the cause.
 fn at_lowest(bench: &BenchFacts<'_>, search: &FoundRate) -> Vec<EvidenceItem> {
     let bounds = search.objectives.iter();
     let bounds: Vec<LatencyBound> = bounds.filter_map(|b| LatencyBound::parse(b)).collect();
@@ -139,7 +140,7 @@ fn draft(
         .evidence(evidence(bench, place, search))
 }
 
-/// Returns both ends of the interval, and the step that gave the upper one, as evidence.
+/// Returns, as evidence, both ends of the found interval, and the step that broke a bound at the upper end.
 fn evidence(bench: &BenchFacts<'_>, place: usize, search: &FoundRate) -> Vec<EvidenceItem> {
     let of = |label: &str, field: &str| {
         let pointer = format!("/summary/found_rates/{place}/{field}");

@@ -25,8 +25,8 @@ const RULE: &str = "stalls";
 const STILL_RATIO: f64 = 0.20;
 /// Calls in a median interval. If there are fewer, an interval without calls may be a coincidence.
 const LEAST_CALLS: f64 = 10.0;
-/// Intervals of a step below which its median tells nothing. A step of a second has ten, of which one may
-/// lie across an end of the measured part.
+/// Smallest number of intervals from which the median of a step is computed. A step of one second has ten, of
+/// which one may extend beyond the measured part.
 const FEWEST: usize = 9;
 /// Length of a stall, in nanoseconds. Shorter ones do not count, because they are common.
 const SHORTEST_NS: u64 = 200_000_000;

@@ -13,9 +13,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Longest waits for a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitLimits {
-    /// Longest wait from its beginning.
+    /// Longest wait for the result, counted from the start of the wait.
     pub timeout: Duration,
-    /// Longest wait after the cancellation of the run.
+    /// Longest wait for the result after the cancellation of the run, counted from the
+    /// cancellation.
     pub after_cancel: Duration,
 }
 

@@ -30,7 +30,7 @@ pub struct Output {
 struct SaveState {
     place: ReportPlace,
     /// Reason for which the report is not in its file, and the path of the replacement; absent if
-    /// it is there.
+    /// the report is in its file.
     trouble: Option<String>,
     notice: Option<String>,
 }

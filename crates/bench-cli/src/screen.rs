@@ -86,7 +86,8 @@ fn sink() -> MutexGuard<'static, Sink> {
     SINK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes all in one call, so that lines of processes that share a terminal do not mix.
+/// Writes `lines` to stderr in one call, so that lines of processes that share a terminal do not
+/// mix.
 fn write(lines: &str) {
     let _ = std::io::stderr().write_all(lines.as_bytes());
 }

@@ -27,7 +27,8 @@ pub(crate) struct RunPair {
 /// Rule for the number of pairs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PairRule {
-    /// Smallest number of pairs, because an interval of two or three may be narrow by chance.
+    /// Half-width of the ratio's interval that ends the series: once the interval is that narrow,
+    /// no further pairs are run.
     pub(crate) least: usize,
     /// Largest number of pairs.
     pub(crate) most: usize,

@@ -1,4 +1,4 @@
-//! Drivers by which the bench talks to the server.
+//! Drivers under test, with which the bench connects to the server.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};

@@ -35,7 +35,7 @@ pub(crate) struct PoolOptions {
 /// Way in which a connection is checked at checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Recycle {
-    /// No round trip: a connection that the server has closed shows in the request
+    /// No round trip; a connection that the server has closed makes the request fail
     Fast,
     /// A round trip to the server for each checkout
     Verified,

@@ -24,7 +24,7 @@ again. Without --url and DATABASE_URL a throwaway PostgreSQL is started and
 removed again. On any other server a run ends early, with exit code 3, at 10 %
 errors (checkouts that time out are expected and do not count) or when more
 than 80 % of the server's connections are in use. A restart of the server does
-not end the run; it is reported apart.";
+not end the run; it is reported separately.";
 
 /// Flags of `db-pool-bench exhaust`.
 #[derive(Debug, Clone, Args)]
@@ -60,7 +60,7 @@ pub(crate) struct ExhaustFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "3s")]
     pub(crate) keep: Duration,
 
-    /// Time for which users run alone, before and after
+    /// Time for which users run without holders, before and after them
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "2s")]
     pub(crate) duration: Duration,
 

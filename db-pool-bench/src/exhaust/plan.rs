@@ -45,7 +45,7 @@ pub(super) struct ExhaustPlan<'a> {
     pub(super) flags: &'a ExhaustFlags,
     drivers: Vec<Driver>,
     pub(super) settings: Vec<ExhaustSetting>,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }

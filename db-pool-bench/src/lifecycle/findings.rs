@@ -142,9 +142,16 @@ pub(super) fn idle_sentence(report: &Report, who: &str, plan: &LifecyclePlan) ->
 pub(super) fn leak_sentence(report: &Report, who: &str) -> String {
     let last = part(report, who, SPIKE_AGAIN);
     let (Some(step), Some(in_use)) = (last, figure(last, "leaks.in_use")) else {
+        let parts = [RAMP, SPIKE, IDLE, SPIKE_AGAIN].map(|name| part(report, who, name));
+        let cut_off: u64 = parts.into_iter().flatten().map(Step::censored).sum();
         let why = match last {
-            Some(last) if last.end == StepEnd::Completed => "the server could not be asked",
-            _ => "the run ended early",
+            Some(last) if last.end != StepEnd::Completed => "the run ended early".to_owned(),
+            // Who is at work holds a connection, which is no leak.
+            Some(_) if cut_off > 0 => {
+                format!("{cut_off} requests were still at work when the drain ended")
+            }
+            Some(_) => "the server could not be asked".to_owned(),
+            None => "the run ended early".to_owned(),
         };
         return format!("whether every connection came back is not known: {why}");
     };
@@ -217,4 +224,41 @@ pub(super) fn summary(report: &Report, plan: &LifecyclePlan) -> Summary {
     }
     summary.headline = headline(&sentences);
     summary
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden;
+
+    #[test]
+    fn leaks_that_nobody_could_look_for_have_their_reason() {
+        let mut report = golden::report("lifecycle");
+        let of = |who: &str, part: &str| [("driver", who.to_owned()), ("part", part.to_owned())];
+        let who = "deadpool";
+        let mut step = |part: &str, change: &dyn Fn(&mut Step)| {
+            let wanted = of(who, part);
+            let wanted = wanted
+                .each_ref()
+                .map(|(name, value)| (*name, value.as_str()));
+            let mut steps = report.steps.iter_mut();
+            change(steps.find(|step| step.is_with(&wanted)).unwrap());
+            leak_sentence(&report, who)
+        };
+        let unasked = step(SPIKE_AGAIN, &|last| {
+            last.figures.remove("leaks.in_use");
+        });
+        assert!(
+            unasked.ends_with("the server could not be asked"),
+            "{unasked}"
+        );
+        // A request of an earlier part that takes longer than the drain waits.
+        let at_work = step(SPIKE, &|spike| {
+            spike.operations.values_mut().next().unwrap().censored = 2;
+        });
+        let why = "2 requests were still at work when the drain ended";
+        assert!(at_work.ends_with(why), "{at_work}");
+        let early = step(SPIKE_AGAIN, &|last| last.end = StepEnd::Interrupted);
+        assert!(early.ends_with("the run ended early"), "{early}");
+    }
 }

@@ -36,9 +36,9 @@ the server meanwhile to see its effect on the pool: the run goes on.";
         flags::renamed::<f64>(NO_RATE_TO_FIND)
     ),
     mut_arg("driver", |arg| arg.default_value("deadpool,sqlx")),
-    mut_arg("pool_size", |arg| arg.help("Most connections of the pool")),
-    mut_arg("idle_timeout", |arg| arg.default_value("2s").help("The pool closes a connection that nobody has used for so long")),
-    mut_arg("max_lifetime", |arg| arg.help("The pool closes a connection that is so old [default: none]")),
+    mut_arg("pool_size", |arg| arg.help("Largest number of connections in the pool")),
+    mut_arg("idle_timeout", |arg| arg.default_value("2s").help("Time without use after which the pool closes a connection")),
+    mut_arg("max_lifetime", |arg| arg.help("Age at which the pool closes a connection [default: none]")),
     mut_arg("pool_min", |arg| arg.help("Connections open before the load begins; sqlx keeps at least so many [default: none]"))
 )]
 pub(crate) struct LifecycleFlags {
@@ -58,7 +58,7 @@ pub(crate) struct LifecycleFlags {
     #[arg(long, value_parser = flags::duration, value_name = "TIME", default_value = "4s")]
     pub(crate) idle: Duration,
 
-    /// Logins at once in the storm [default: the pool's size]
+    /// Number of simultaneous logins in the storm [default: the pool's size]
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) storm: Option<u64>,
 

@@ -50,7 +50,7 @@ pub(super) struct LifecyclePlan<'a> {
     pub(super) parts: Vec<LifecyclePart>,
     /// Arrivals per second over time, for all parts.
     curve: FittedCurve,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
 }

@@ -16,7 +16,7 @@ const CLOSE_BOUND: Duration = Duration::from_millis(500);
 /// Pause before leaks are counted, in which connections in use can still be given back.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// Connections that were never given back.
+/// Connections that were never returned to the pool.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Leaks {
     /// Number of connections that the pool counts as in use although no request is running.

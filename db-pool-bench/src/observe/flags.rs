@@ -13,14 +13,14 @@ const EXAMPLES: &str = "Examples:
       for the analyzer: bottleneck-analyzer analyze reports/friday
 
 Only reads, makes no load, and creates nothing. A role in pg_monitor sees the
-sessions of all roles; any other sees its own, and is told what is hidden.
-Statements are shown without their values.";
+sessions of all roles; any other role sees only its own, and the output says
+what is hidden. Statements are shown without their values.";
 
 /// Flags of `db-pool-bench observe`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ObserveFlags {
-    /// The server
+    /// Address of the server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<String>,
 

@@ -1,4 +1,4 @@
-//! Shell commands for a server, as remedies name them.
+//! Shell commands that remedies recommend for a PostgreSQL server.
 
 use pg_connect::Address;
 
@@ -8,13 +8,13 @@ pub(crate) fn is_ready(address: &Address) -> String {
     format!("pg_isready -h {host} -p {port}")
 }
 
-/// Returns the command that lists the databases of the server.
+/// Returns the command that lists the server's databases.
 pub(crate) fn list(address: &Address) -> String {
     let (host, port) = address.host_and_port();
     format!("psql -h {host} -p {port} --list")
 }
 
-/// Returns the command that runs `sql` there; it asks for the password.
+/// Returns the command that runs `sql` on the server. The command prompts for the password.
 pub(crate) fn psql(address: &Address, sql: &str) -> String {
     let sql = sql.replace('\'', "'\\''");
     format!("psql '{}' -c '{sql}'", address.redacted())

@@ -56,7 +56,7 @@ pub(crate) struct ScaleFlags {
     #[command(flatten)]
     pub(crate) step: StepFlags,
 
-    /// Processes that make the load.
+    /// Flags that select how processes share the load.
     #[command(flatten)]
     pub(crate) sharing: SharingFlags,
 }

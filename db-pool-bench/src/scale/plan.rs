@@ -39,10 +39,10 @@ pub(super) struct ScalePlan<'a> {
     pub(super) drivers: Vec<Driver>,
     /// Settings in order of driver, then of rising numbers of users.
     pub(super) settings: Vec<ScaleSetting>,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub(super) selection: WorkloadSelection,
     pub(super) seed: u64,
-    /// Sharing of the load among processes.
+    /// Sharing of the load among processes and hosts.
     pub(super) sharing: LoadSharing,
 }
 
@@ -79,7 +79,7 @@ impl<'a> ScalePlan<'a> {
         })
     }
 
-    /// Plans all steps in their order, and when each starts where several hosts make the load.
+    /// Plans all steps in order, with the start of each if several hosts make the load.
     pub(super) fn planned(&self) -> PlannedRun {
         let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
         let steps = order.into_iter().map(|planned| {

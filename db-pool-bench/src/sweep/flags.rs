@@ -58,7 +58,7 @@ pub(crate) struct SweepFlags {
     #[command(flatten)]
     _exclusive: LoadConflicts,
 
-    /// Connections in the pool (users, for a driver without one)
+    /// Numbers of connections in the pool; for a driver without a pool, numbers of users
     #[arg(long, value_parser = flags::list_of_counts, value_name = "N,…|A..B*F", default_value = "2,4,8,16")]
     pub(crate) pool_sizes: Counts,
 
@@ -72,7 +72,7 @@ pub(crate) struct SweepFlags {
     )]
     pub(crate) driver: Vec<Driver>,
 
-    /// Time the application holds the connection after the answer, one or several, as in
+    /// Time for which the application holds the connection after each answer; one or several, as in
     /// 0,5ms,exp:5ms
     #[arg(
         long,
@@ -97,7 +97,7 @@ pub(crate) struct SweepFlags {
     #[arg(long, value_name = "OBJECTIVE", value_parser = str::parse::<Objective>)]
     pub(crate) objective: Vec<Objective>,
 
-    /// Instances of the application, to compute the connections of all their pools
+    /// Number of instances of the application, to compute the connections that all their pools need
     #[arg(long, value_parser = flags::count, value_name = "N")]
     pub(crate) app_instances: Option<u64>,
 
@@ -109,7 +109,7 @@ pub(crate) struct SweepFlags {
     #[command(flatten)]
     pub(crate) load: LoadFlags,
 
-    /// Processes that make the load.
+    /// Flags that select how processes share the load.
     #[command(flatten)]
     pub(crate) sharing: SharingFlags,
 

@@ -21,7 +21,7 @@ use crate::workloads::WorkloadSelection;
 const FEWEST_IN_FLIGHT: u64 = 1_024;
 /// Number of requests in flight for each connection of a large pool.
 const IN_FLIGHT_PER_CONNECTION: u64 = 8;
-/// Refusal of `--app-instances` beside a search for a rate.
+/// Error message for `--app-instances` together with a search for a rate.
 const NO_SIZE_FOUND: &str = "\
 --app-instances multiplies the pool size that a sweep recommends, and a search for a rate finds a rate \
 for each size and recommends none; sweep without --find-rate first, then search with --pool-sizes of \
@@ -94,11 +94,11 @@ pub(crate) struct PoolSweepPlan<'a> {
     pub(crate) flags: &'a SweepFlags,
     /// Settings, each once: in order of conditions, then driver, then rising size.
     pub(crate) settings: Vec<PoolSweepSetting>,
-    /// Workload of the requests.
+    /// Workload that the requests execute.
     pub(crate) selection: WorkloadSelection,
     /// Seed of everything random.
     pub(crate) seed: u64,
-    /// Sharing of the load among processes.
+    /// Sharing of the load among processes and hosts.
     pub(crate) sharing: LoadSharing,
 }
 
@@ -139,7 +139,7 @@ impl<'a> PoolSweepPlan<'a> {
         Ok(plan)
     }
 
-    /// Refuses more processes than the smallest setting has connections or users.
+    /// Checks that the smallest setting has a connection and a user for each process that makes the load.
     fn check_shares(&self) -> Result<(), UsageError> {
         let sizes = self.flags.pool_sizes.0.iter().copied();
         let loads = self.settings.iter().map(|setting| self.load(*setting));
@@ -150,7 +150,7 @@ impl<'a> PoolSweepPlan<'a> {
         )
     }
 
-    /// Plans all steps in their order, and when each starts where several hosts make the load.
+    /// Plans all steps in order, with the start of each if several hosts make the load.
     pub(crate) fn planned(&self) -> PlannedRun {
         let order = shuffled_steps(self.settings.len(), self.repeats(), self.seed);
         let steps = order.into_iter().map(|planned| {

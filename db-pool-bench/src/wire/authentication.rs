@@ -97,7 +97,7 @@ fn check_unbound(config: &Config) -> Result<(), WireError> {
     }
 }
 
-/// Authenticates by SCRAM-SHA-256, bound to the TLS channel where server and `config` allow it.
+/// Authenticates by SCRAM-SHA-256, bound to the TLS channel if server and `config` allow it.
 /// Source: RFC 5802 and RFC 7677; channel binding as in RFC 5929, section 4.
 async fn scram(
     channel: &mut MessageChannel,

@@ -26,7 +26,7 @@ pub(super) struct MessageChannel {
 }
 
 impl MessageChannel {
-    /// Connects to the first host of `config` that answers, with TLS where `config` asks for it.
+    /// Connects to the first host of `config` that answers, with TLS if `config` requests it.
     ///
     /// # Errors
     /// Fails with the error of the last host.

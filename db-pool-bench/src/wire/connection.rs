@@ -43,7 +43,7 @@ pub(crate) struct BareConnection {
 }
 
 impl BareConnection {
-    /// Connects and logs in as `config` says, with TLS if it asks for it, within its time-out.
+    /// Connects and logs in as `config` says: with TLS if requested, and within the connect time-out if set.
     ///
     /// # Errors
     /// Fails with the error of the operating system or the server, or if `config` lacks something.

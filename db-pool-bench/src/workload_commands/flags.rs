@@ -45,14 +45,14 @@ pub(crate) enum WorkloadCommand {
     /// Show the statements and tables of a built-in workload
     #[command(after_help = DESCRIBE_EXAMPLES)]
     Describe {
-        /// Its name
+        /// Name of the workload
         name: Builtin,
     },
     /// Create the tables of the built-in workloads in a schema that stays
     Init(InitFlags),
     /// Drop a schema that init has created
     Drop(DropFlags),
-    /// Check scripts as a run does, and report errors with their place
+    /// Check scripts as a run does, and report errors with file and line
     Check(ScriptCheckFlags),
     /// Propose a weighted mix from the statements that a server has counted
     Suggest(SuggestFlags),
@@ -68,7 +68,7 @@ const INIT_EXAMPLES: &str = "Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = INIT_EXAMPLES)]
 pub(crate) struct InitFlags {
-    /// The server
+    /// Address of the server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: String,
 
@@ -76,7 +76,7 @@ pub(crate) struct InitFlags {
     #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
     pub(crate) scale: u64,
 
-    /// The schema's name
+    /// Name of the schema
     #[arg(long, value_name = "NAME", default_value = LASTING)]
     pub(crate) schema: String,
 }
@@ -89,11 +89,11 @@ const DROP_EXAMPLES: &str = "Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = DROP_EXAMPLES)]
 pub(crate) struct DropFlags {
-    /// The server
+    /// Address of the server
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) url: String,
 
-    /// The schema's name
+    /// Name of the schema
     #[arg(long, value_name = "NAME", default_value = LASTING)]
     pub(crate) schema: String,
 }
@@ -120,7 +120,7 @@ pub(crate) struct ScriptCheckFlags {
     #[arg(long, value_enum, default_value = "prepared")]
     pub(crate) protocol: Protocol,
 
-    /// Let this server verify each statement too; nothing is executed there
+    /// Server that verifies each statement as well; it executes nothing
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Connection of a command to its server.
+//! Connection of a `workload` command to its server.
 
 use anyhow::Context as _;
 use bench_cli::{Interrupted, signals};

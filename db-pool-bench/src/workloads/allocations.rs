@@ -1,4 +1,4 @@
-//! A script that paid for memory at each request would be part of what is measured.
+//! Test that a script allocates nothing for each request: allocations would be part of what is measured.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::common::postgres;
 use crate::counting::allocations;
 use crate::protocol::Protocol;
 
-/// Takes every statement and asks nobody.
+/// Connection that accepts every statement and sends nothing.
 #[derive(Default)]
 struct Nobody {
     statements: u64,

@@ -19,7 +19,7 @@ pub(crate) enum Builtin {
     WriteHeavy,
     /// The transaction of pgbench: three updates, a select and an insert
     TpcbLike,
-    /// `SELECT 1`, which leaves the checkout as the cost
+    /// `SELECT 1`, so that the checkout is the main cost
     CheckoutOnly,
     /// Sums over 10,000 neighbouring rows
     Report,

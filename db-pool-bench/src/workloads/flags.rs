@@ -14,7 +14,7 @@ const HEAVIEST: u32 = 1_000_000;
 /// Largest scale: keys of accounts are `int4`, and each step of the scale has 100,000 of them.
 const LARGEST_SCALE: u64 = 21_474;
 
-/// Workload of the requests.
+/// Workload that the requests execute.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Workload")]
 pub(crate) struct WorkloadFlags {
@@ -30,11 +30,11 @@ pub(crate) struct WorkloadFlags {
     #[arg(long, value_parser = definition, value_name = "NAME=VALUE", requires = "script")]
     pub(crate) define: Vec<(String, ScriptValue)>,
 
-    /// Query protocol; simple and extended leave nothing on a pooler's session
+    /// Query protocol; simple and extended leave no prepared statement on a pooler's session
     #[arg(long, value_enum, default_value = "prepared")]
     pub(crate) protocol: Protocol,
 
-    /// Tries of a script after serialization failures and deadlocks
+    /// Largest number of tries of a script that fails with a serialization failure or a deadlock
     #[arg(long, value_parser = flags::count, value_name = "N", default_value = "1")]
     pub(crate) max_tries: u64,
 
@@ -42,7 +42,7 @@ pub(crate) struct WorkloadFlags {
     #[arg(long, value_parser = scale, value_name = "N", default_value = "1")]
     pub(crate) scale: u64,
 
-    /// Only read this table, which pgbench -i has created; nothing is created
+    /// Table that pgbench -i has created. It is only read, and nothing is created
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["script", "schema"])]
     pub(crate) table: Option<String>,
 
@@ -56,7 +56,7 @@ pub(crate) struct WorkloadFlags {
 pub(crate) struct ScriptFlag {
     /// Path of the script.
     pub(crate) file: PathBuf,
-    /// Weight relative to the other scripts.
+    /// Weight of the script, relative to the other scripts.
     pub(crate) weight: u32,
 }
 

@@ -22,7 +22,7 @@ const LONGEST: usize = 63;
 /// Interval between two checks that the run's server sessions are gone.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: usize = 50;
-/// Time between two looks for a schema that another host makes.
+/// Interval between two checks whether another host has created the schema.
 const AWAITED_EVERY: Duration = Duration::from_millis(200);
 
 /// Owner of the schema with a name, on a server.
@@ -57,7 +57,7 @@ impl NotMade {
     }
 }
 
-/// Schema of this program, by its name.
+/// Schema that this program creates, identified by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Schema {
     name: String,
@@ -114,7 +114,8 @@ impl Schema {
         })
     }
 
-    /// Waits until it exists, made by this tool; returns false if it does not at `until`.
+    /// Waits until the schema exists and was created by this program. Returns false if that is not the case
+    /// at the instant `until`.
     ///
     /// # Errors
     /// Fails with the server's error.

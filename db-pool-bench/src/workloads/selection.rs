@@ -96,7 +96,7 @@ impl WorkloadSelection {
         }
     }
 
-    /// Returns the texts of its scripts.
+    /// Returns the text of all scripts of the workload.
     pub(crate) fn texts(&self) -> String {
         match &self.kind {
             SelectedWorkload::Builtin(_) => String::new(),

@@ -41,7 +41,7 @@ pub(crate) struct SqlWorkload {
     pub(super) variables: VariableTable,
     operations: OperationTable,
     parts: Vec<String>,
-    /// What it was compiled from.
+    /// Scripts and variables from which the workload was compiled.
     pub(super) source: CompiledFrom,
 }
 
@@ -196,7 +196,7 @@ impl WorkloadDraft {
         self.finish(Vec::new())
     }
 
-    /// Finishes a workload whose statements have parameters of these types, each statement's in turn.
+    /// Completes the workload with the parameter types of each statement, in order.
     pub(super) fn finish(self, kinds: Vec<Vec<ParameterType>>) -> SqlWorkload {
         let mut kinds = kinds.into_iter();
         let (mut operations, mut parts) = (Vec::<String>::new(), Vec::new());

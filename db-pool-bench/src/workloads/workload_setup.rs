@@ -33,7 +33,7 @@ pub(crate) struct WorkloadSetup<'a> {
     pub(crate) schema: &'a Schema,
     /// True if the server is a throwaway one.
     pub(crate) throwaway: bool,
-    /// Instant until which another host may take to make the schema; absent where this run makes it.
+    /// Instant until which another host must have created the schema; absent if this run creates it.
     pub(crate) made_by_other_until: Option<WallTime>,
     /// True as soon as the run's schema may exist and must be dropped.
     pub(crate) schema_begun: bool,
@@ -142,7 +142,7 @@ impl WorkloadSetup<'_> {
         Err(error).remedy(remedy)
     }
 
-    /// Waits until `until` for the tables that worker 0 makes for all hosts.
+    /// Waits for the tables that worker 0 creates for all hosts, at most until `until`.
     fn made_by_other(&self, until: WallTime) -> anyhow::Result<Option<Tables>> {
         let name = self.schema.name();
         let awaited = self

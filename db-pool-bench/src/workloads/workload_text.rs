@@ -1,5 +1,5 @@
-//! Text of a workload with what a server has told of it, from which another process compiles the same
-//! workload without asking again.
+//! Serializable workload with its parameter types. From it another process compiles the same workload without
+//! a server.
 
 use pgbench_script::{ParameterType, ScriptError, ScriptSource, ScriptValue};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use super::script_entry::ScriptEntry;
 use super::workload::{SqlWorkload, WorkloadDraft};
 use crate::protocol::Protocol;
 
-/// Text of a workload, and the types of its parameters.
+/// Scripts and settings of a workload, with the types of its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WorkloadText {
     scripts: Vec<ScriptText>,
@@ -22,7 +22,7 @@ pub(crate) struct WorkloadText {
     parameters: Vec<Vec<u32>>,
 }
 
-/// Script of a mix.
+/// One script of a mix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct ScriptText {
     file: String,
@@ -47,7 +47,7 @@ impl WorkloadText {
     pub(crate) fn new(workload: &SqlWorkload) -> Self {
         let source = &workload.source;
         let constants = source.constants.iter();
-        // After them comes the one that rolls back.
+        // The last statement is the rollback, which is not part of the scripts.
         let statements = workload.statements()[..workload.rollback].iter();
         Self {
             scripts: source.entries.iter().map(ScriptText::new).collect(),
@@ -67,7 +67,7 @@ impl WorkloadText {
     /// Compiles the workload.
     ///
     /// # Errors
-    /// Fails when the text is none that [`WorkloadText::new`] has written.
+    /// Fails if [`WorkloadText::new`] did not create this text.
     pub(crate) fn compile(self) -> Result<SqlWorkload, ScriptError> {
         let entries = self.scripts.into_iter().map(ScriptText::entry).collect();
         let constants: Vec<(String, ScriptValue)> = self

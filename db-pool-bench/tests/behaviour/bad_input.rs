@@ -1,4 +1,5 @@
-//! Wrong input gets one clear sentence with what to do, the right exit code, and no backtrace.
+//! Tests of wrong input: the program prints one clear sentence with what to do, ends with the right exit
+//! code, and prints no backtrace.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::process::Command;
 use crate::common::{PASSWORD, REPORT, Talk, postgres, sweep};
 use test_support::TestDirectory;
 
-/// Returns what was said on stderr, with the exit code.
+/// Returns the exit code, and the text on stderr.
 fn refused(place: &TestDirectory, command: &mut Command) -> (i32, String) {
     let output = command.arg("--quiet").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -28,7 +29,7 @@ fn refused(place: &TestDirectory, command: &mut Command) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
-/// Returns the same of a short sweep at `url`.
+/// Returns exit code and stderr of a short sweep at `url`.
 fn refused_at(url: &str) -> (i32, String) {
     refused_with(url, "")
 }

@@ -1,4 +1,4 @@
-//! Parts of checkouts of both pools, on a real server: waiting for a place, the driver's check,
+//! Tests of the parts of checkouts in both pools, on a real server: waiting for a place, the driver's check,
 //! connecting.
 
 use bench_report::{CheckoutParts, Step};
@@ -8,7 +8,7 @@ use crate::common::{postgres, report, sweep};
 
 const DRIVERS: [&str; 2] = ["deadpool", "sqlx"];
 
-/// The only step of a sweep with `args`.
+/// Returns the only step of a sweep with `args`.
 fn step(url: &str, args: &str) -> Step {
     let place = TestDirectory::new();
     let common = "--workload checkout-only --repeats 1 --warmup 0 --duration 500ms";
@@ -47,7 +47,7 @@ fn a_check_is_told_apart_from_a_wait() {
         );
         let free = parts(&large);
         assert_adds_up(&large);
-        // A connection of sqlx is free only when the ping after its release was answered.
+        // A connection of sqlx is free only after the ping that follows its release was answered.
         let bound = if driver == "sqlx" { free.count / 10 } else { 0 };
         assert!(
             free.waited <= bound && free.opened == 0,
@@ -111,7 +111,7 @@ fn a_wait_for_one_that_grew_too_old_is_a_wait_and_its_successor_a_connect() {
         parts.opened > 2 && parts.waited > parts.count / 2,
         "{parts:?}"
     );
-    // Nearly all checkouts wait, and few of them connect.
+    // Nearly all checkouts wait, and few of them open a connection.
     assert!(
         parts.connect_mean_ns > 0.0 && parts.wait_mean_ns > 0.0,
         "{parts:?}"

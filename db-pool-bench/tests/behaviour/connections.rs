@@ -1,4 +1,4 @@
-//! Servers as they are reached: variables, password files, sockets, several hosts.
+//! Tests of the ways to reach a server: environment variables, password files, sockets, several hosts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -47,7 +47,7 @@ fn the_login_may_come_from_variables_or_a_password_file_that_nobody_else_can_rea
     );
 }
 
-/// psql is libpq: what it takes for the password, so do we.
+/// psql uses libpq: a password that psql finds must be found here as well.
 #[test]
 fn a_password_file_says_what_it_says_to_psql() {
     let server = postgres(&[]);
@@ -107,7 +107,7 @@ fn a_variable_that_no_driver_can_follow_is_refused_instead_of_meeting_another_se
     }
 }
 
-/// As a firewall or a server that stands still leaves its clients.
+/// Clients of a firewall, or of a server that hangs, get a connection but no answer.
 #[test]
 fn a_host_that_lets_in_and_says_nothing_is_given_up_in_time() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -143,7 +143,7 @@ fn a_socket_is_reached_by_its_directory() {
     );
 }
 
-/// psql is libpq: what it takes for an address, so do we, on every driver.
+/// psql uses libpq: an address that psql understands must be understood here, by every driver.
 #[test]
 fn a_string_of_keywords_or_a_list_of_hosts_reaches_the_server_that_psql_reaches() {
     let server = postgres(&[]);
@@ -239,7 +239,7 @@ fn of_several_hosts_the_first_that_suits_is_loaded_by_all_drivers() {
     assert_eq!(Talk::to(writes.url()).names(loaded), ["1"]);
     let primary = [("PGTARGETSESSIONATTRS", "primary")];
     assert!(tried(&url, "wire", &primary).is_ok());
-    // Without the condition it is the first that answers, where no schema can be made.
+    // Without the condition, the first host that answers is used; no schema can be created there.
     let said = tried(&url, "direct", &[]).unwrap_err();
     assert!(said.contains("read-only transaction"), "{said}");
 }

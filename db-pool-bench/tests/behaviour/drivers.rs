@@ -1,5 +1,5 @@
-//! The drivers side by side on real servers: what each asks beyond the request, and how its pool
-//! is kept.
+//! Tests that compare the drivers on real servers: the round trips of each beyond the request's own, and the
+//! connections that its pool keeps.
 
 use crate::common::{Talk, postgres, report, sweep};
 use bench_report::{Report, StepEnd};
@@ -98,8 +98,8 @@ fn a_pool_opens_before_the_step_what_it_is_told_to_and_the_rest_when_needed() {
     };
     assert_eq!([size("deadpool", ""), size("sqlx", "")], [8.0, 8.0]);
     assert_eq!(size("deadpool", "--pool-min 2"), 2.0);
-    // Its own task opens them as well, and who comes back before the ping after a release is over
-    // gets a new one: one or two more, where the machine is slow.
+    // sqlx's own task opens connections too. A user who comes back before the ping after a release is over
+    // gets a new connection, so there may be one or two more on a slow machine.
     let few = size("sqlx", "--pool-min 2");
     assert!((2.0..8.0).contains(&few), "{few}");
 }

@@ -1,4 +1,4 @@
-//! `exhaust` through the binary, on a real server: what was planted is found.
+//! Tests of `exhaust` as a program, on a real server: what was planted must be found.
 
 use crate::common::{Ran, Talk, complete, postgres, time_parts};
 use bench_report::{Report, Status, Step};
@@ -65,10 +65,10 @@ fn behind_holders_users_wait_and_give_up_and_are_served_again_once_they_let_go()
             ran.said
         );
         assert!(after.figures.contains_key("recovery_ns"), "{}", ran.said);
-        // The server's side tells what the connections were kept for: three for most of the time.
+        // The server's evidence shows what the connections were kept for: three for most of the time.
         let kept = held.server.as_ref().unwrap().figures[evidence];
         assert!(kept > 1.5, "{holder}: {evidence} {kept}");
-        // Nine wait for a connection while three hold one: behind the wait stands what for.
+        // Nine users wait for a connection while three hold one; the reason of the wait must show.
         let parts = time_parts(held);
         assert!(parts["checkout"] > 0.6, "{holder}: {parts:?}");
         let behind = parts.iter().filter(|(part, _)| **part != "checkout");
@@ -131,7 +131,7 @@ fn a_pool_serves_in_the_order_of_arrival() {
         "{}",
         ran.said
     );
-    // Seven others are before each: the connection that is left takes 10 ms for each of them.
+    // Seven others wait before each user; the only free connection takes 10 ms for each of them.
     assert!(
         held.figures["wait.median_ns"] >= 40e6,
         "7 × 10 ms, at least half of it: {}",

@@ -1,5 +1,5 @@
-//! Searches for the highest rate on a real server whose limit is known: each request takes a connection
-//! for ten milliseconds and more, so that two of them make no more than 200 a second.
+//! Searches for the highest rate on a real server whose limit is known. Each request holds a connection for
+//! ten milliseconds or more, so two connections serve at most 200 requests per second.
 
 use bench_report::{FoundRate, RateSearchEnd, Report, Status};
 use test_support::TestDirectory;
@@ -7,10 +7,10 @@ use test_support::TestDirectory;
 use crate::common::{complete, postgres};
 use crate::scripting::write;
 
-/// A rate counts as carried with 97 % of it.
+/// A rate counts as carried if 97 % of it was served.
 const MOST_PER_S: f64 = 2.0 / 0.010 / 0.97;
 
-/// Searches with a script that sleeps; returns the report and what was printed.
+/// Searches with a script that sleeps. Returns the report, and the text that was printed.
 fn search(scenario: &str, args: &str) -> (Report, String) {
     let server = postgres(&[]);
     let scripts = TestDirectory::new();
@@ -39,7 +39,7 @@ fn assert_limit_is_found(found: &FoundRate) {
         let broken = found.broken_per_s.unwrap();
         assert!(held < broken && broken <= held * 1.06, "{found:?}");
     } else {
-        // The machine was too busy to tell: then it says so, and no more.
+        // If the machine was too busy to judge, the search must say so and claim nothing more.
         assert_eq!(found.end, RateSearchEnd::NotJudgedAbove, "{found:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Servers that run out of connections, or come back after a crash, under the load.
+//! Tests with servers that run out of connections, or that come back after a crash, under load.
 
 use crate::common::{PASSWORD, Ran, Talk, bench, complete, postgres, report, sweep};
 use bench_report::{Report, Status, Step, StepEnd, WarningCode};
@@ -9,7 +9,7 @@ use testbed::Postgres;
 
 const SHORT: &str = "--driver deadpool --repeats 1 --warmup 0 --duration 200ms";
 
-/// Returns why the step with this pool was left out.
+/// Returns the reason why the step with a pool of `size` was left out.
 fn refusal(report: &Report, size: f64) -> &str {
     let step = report
         .steps
@@ -93,7 +93,7 @@ fn a_step_ends_when_others_need_the_connections() {
     Talk::to(server.url()).assert_nothing_is_left();
 }
 
-/// The last step, which a rule has ended, and that rule.
+/// Returns the last step, which a rule ended, with the rule and its reason.
 fn stopped(report: &Report) -> (&Step, &str, &str) {
     let last = report.steps.last().unwrap();
     let StepEnd::Stopped { rule, reason } = &last.end else {
@@ -102,7 +102,7 @@ fn stopped(report: &Report) -> (&Step, &str, &str) {
     (last, rule, reason)
 }
 
-/// Long courses: what ends them must be the guard.
+/// Long runs, which only a guard can end within the test's time.
 const COURSES: [(&str, &str); 2] = [
     (
         "exhaust",
@@ -121,7 +121,7 @@ fn a_course_ends_when_others_need_the_connections() {
         let place = TestDirectory::new();
         let mut running =
             RunningProgram::start(bench(&place, scenario, args).env("DATABASE_URL", server.url()));
-        // The line that names the course stands before it begins.
+        // The line with the run's name is printed before the run begins.
         running.wait_for("deadpool");
         let others: Vec<Talk> = (0..12).map(|_| Talk::to(server.url())).collect();
         let Ended { code, said, .. } = running.end();
@@ -138,7 +138,7 @@ fn a_course_ends_when_others_need_the_connections() {
     }
 }
 
-/// Half of all requests fail on the server.
+/// Runs a scenario with a script of which half of the requests fail on the server.
 fn with_a_failing_script(url: &str, scenario: &str, args: &str) -> Ran {
     let place = TestDirectory::new();
     let script = place.path().join("half.sql");
@@ -216,12 +216,12 @@ fn a_server_without_a_free_connection_is_told_from_one_that_is_down() {
     drop(others);
 }
 
-/// Way in which a server goes and comes back.
+/// Way in which a server stops and comes back.
 #[derive(Debug, Clone, Copy)]
 enum Loss {
-    /// It is restarted: every session ends in order, and connections are refused meanwhile.
+    /// The server is restarted: it ends every session in order, and refuses connections meanwhile.
     Restart,
-    /// A backend dies and takes all others with it: the server recovers, and lets clients in again.
+    /// A backend crashes and the server ends all others: it recovers, and then accepts clients again.
     Crash,
 }
 
@@ -275,7 +275,7 @@ fn lost(driver: &str, loss: Loss) {
     let [hit, next] = &report.steps[..] else {
         panic!("{driver}: {said}");
     };
-    // sqlx asks each connection before it hands it out, and may so hide all of it.
+    // sqlx checks each connection before it hands it out, so it may hide the lost ones completely.
     assert!(
         driver.starts_with("sqlx") || hit.error_ratio() > Some(0.0),
         "{driver}: the sessions were ended"

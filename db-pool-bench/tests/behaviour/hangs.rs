@@ -1,4 +1,4 @@
-//! Servers that stop answering in the middle of a step, and runs in which nothing succeeds.
+//! Tests with servers that stop answering in the middle of a step, and runs in which no request succeeds.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ const FROZEN: Faults = Faults {
     cut_after_bytes: None,
 };
 
-/// Returns what came of `scenario` on a server that answers for a second of its load and then no
-/// more, until the run has waited for it long enough.
+/// Runs `scenario` on a server that answers for a second of the load and then stops. Returns how the run
+/// ended, and its report.
 fn frozen(scenario: &str, args: &str, begins: &str) -> (Ended, Report) {
     let server = postgres(&[]);
     let (proxy, url) = behind_a_proxy(&server);
@@ -82,7 +82,7 @@ fn a_server_that_freezes_while_tables_are_filled_ends_the_run_with_a_remedy() {
 fn a_server_that_takes_long_to_make_a_schema_is_waited_for() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
-    // The comment on the schema waits for this; logins do not.
+    // The comment on the schema must wait for this lock; logins need not.
     talk.execute("BEGIN; LOCK TABLE pg_description IN ACCESS EXCLUSIVE MODE");
     let place = TestDirectory::new();
     let url = format!("{}?connect_timeout=2", server.url());
@@ -91,7 +91,7 @@ fn a_server_that_takes_long_to_make_a_schema_is_waited_for() {
         &["workload", "init", "--url", &url],
     );
     let running = RunningProgram::start(&mut command);
-    // As long as a frozen server is waited for.
+    // A frozen server is waited for this long.
     std::thread::sleep(Duration::from_secs(26));
     talk.execute("ROLLBACK");
     let ended = running.end();
@@ -188,7 +188,7 @@ fn what_lifecycle_cuts_off_is_censored_and_not_forgotten() {
     assert!(censored > 0);
 }
 
-/// Runs `sql` as the script of a short sweep; `ours` marks the server as a throwaway one.
+/// Runs `sql` as the script of a short sweep. With `ours` the server counts as a throwaway one.
 fn scripted(server: &Postgres, sql: &str, args: &str, ours: bool) -> Ran {
     let place = TestDirectory::new();
     write(&place, "a.sql", sql);
@@ -259,7 +259,7 @@ fn writes_to_a_server_that_only_reads_have_failed_however_few_they_are() {
     let talk = Talk::to(server.url());
     talk.execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)");
     talk.execute("ALTER DATABASE plimsoll SET default_transaction_read_only = on");
-    // Too few for a guard to tell.
+    // Too few requests for a guard to judge.
     let args = "--duration 800ms --repeats 1 --rate 10";
     let ran = scripted(&server, "UPDATE t SET n = n + 1;", args, false);
     assert_eq!(
@@ -276,7 +276,7 @@ fn a_stall_in_one_repeat_of_several_stands_in_the_table() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
     talk.execute("CREATE SEQUENCE calls");
-    // The four-hundredth request of the run sleeps, in whichever repeat that is.
+    // The four-hundredth request of the run sleeps, in whichever repeat it is made.
     let sql = "SELECT pg_sleep(CASE WHEN nextval('calls') = 400 THEN 1.5 ELSE 0 END);";
     let args = "--users 1 --duration 3s --repeats 2 --stop-on errors>90%";
     let ran = scripted(&server, sql, args, true);
@@ -284,7 +284,7 @@ fn a_stall_in_one_repeat_of_several_stands_in_the_table() {
     let has = |line: &str, title: &str| line.split_whitespace().any(|word| word == title);
     let is_head = |line: &&str| has(line, "worst") && has(line, "max");
     let mut table = ran.said.lines().skip_while(|line| !is_head(line)).skip(1);
-    // A time, and not a rate such as 1.50 k/s.
+    // Matches a duration, and not a rate such as 1.50 k/s.
     let sleeps = |line: &&str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let took_s = |pair: &[&str]| pair[0].parse::<f64>().ok().filter(|_| pair[1] == "s");

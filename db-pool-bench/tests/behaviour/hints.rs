@@ -1,4 +1,4 @@
-//! Errors of servers and poolers as they are: the remedy fits the cause that the message names.
+//! Tests with real errors of servers and poolers: the remedy must fit the cause that the message names.
 
 use std::fs;
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::common::{PASSWORD, Talk, bench, postgres, report, sweep};
 const SHORT: &str = "--driver direct --pool-sizes 1 --users 1 --repeats 1 --warmup 0 \
                      --duration 200ms --workload point-select";
 
-/// Returns what a sweep of `url` that cannot run says, without the password.
+/// Returns the message of a sweep of `url` that cannot run; it must not contain the password.
 fn said(url: &str) -> String {
     let output = sweep(&TestDirectory::new(), SHORT)
         .env("DATABASE_URL", url)
@@ -27,7 +27,7 @@ fn said(url: &str) -> String {
     said
 }
 
-/// The address of `server` for another user, with the password of all.
+/// Returns the address of `server` for another user and database, with the password that all users share.
 fn of(server: &Postgres, user: &str, database: &str) -> String {
     format!(
         "postgres://{user}:{PASSWORD}@127.0.0.1:{}/{database}",
@@ -35,7 +35,7 @@ fn of(server: &Postgres, user: &str, database: &str) -> String {
     )
 }
 
-/// Each cause with the remedy that alone fits it.
+/// Asserts that the message names the cause and contains the remedy that fits only this cause.
 fn assert_told(url: &str, cause: &str, remedy: &str) {
     let said = said(url);
     assert!(said.contains(cause), "{cause}: {said}");
@@ -43,7 +43,7 @@ fn assert_told(url: &str, cause: &str, remedy: &str) {
     assert!(given.contains(remedy), "{cause}: {said}");
 }
 
-/// User, database, what is said of the cause, and what helps.
+/// User, database, words of the message about the cause, and words of its remedy.
 const REFUSALS: [(&str, &str, &str, &str); 13] = [
     (
         "rejected",
@@ -166,7 +166,7 @@ fn a_server_that_refuses_is_told_with_what_helps_against_that() {
 fn a_server_that_is_shutting_down_is_told_from_one_that_refuses() {
     let server = postgres(&[]);
     let _somebody = Talk::to(server.url());
-    // While somebody is still there, a server that was told to end lets nobody in.
+    // While a session is still open, a server that was told to stop accepts no further clients.
     let pid = fs::read_to_string(server.directory().join("data/postmaster.pid")).unwrap();
     let pid = pid.lines().next().unwrap().parse().unwrap();
     kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
@@ -184,7 +184,7 @@ fn a_server_that_is_shutting_down_is_told_from_one_that_refuses() {
 fn time_outs_of_the_role_strike_the_load_and_not_what_is_made_for_it() {
     let server = postgres(&[]);
     let talk = Talk::to(server.url());
-    // Each table takes longer to make than the role allows, and no request of the load does.
+    // Creating each table takes longer than the role's time-out; requests of the load do not.
     talk.execute(&format!(
         "CREATE ROLE hasty LOGIN PASSWORD '{PASSWORD}'; GRANT CREATE ON DATABASE plimsoll TO hasty;
          ALTER ROLE hasty SET statement_timeout = '500ms'; ALTER ROLE hasty SET lock_timeout = '1ms';

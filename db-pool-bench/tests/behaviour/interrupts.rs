@@ -1,4 +1,4 @@
-//! A signal in any phase: a valid report, and nothing left behind.
+//! Tests of a signal in any phase: the report must be valid, and nothing may be left behind.
 
 use std::process::Command;
 
@@ -14,11 +14,11 @@ fn on(url: &str, place: &TestDirectory, args: &str) -> Command {
     command
 }
 
-/// True if a run has read its tables.
+/// Query that tells if a run has read its tables.
 const AT_WORK: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_stat_user_tables
     WHERE relname = 'pgbench_accounts' AND idx_scan > 0) THEN 'yes' ELSE 'no' END";
 
-/// Waits for `line`, sends `signal`, and expects an end in order, with a report.
+/// Waits for `line`, sends `signal`, and asserts that the run ends in order, with a report.
 fn interrupt(place: &TestDirectory, command: &mut Command, line: &str, signal: Signal) -> Report {
     let mut running = RunningProgram::start(command);
     running.wait_for(line);
@@ -67,8 +67,8 @@ fn in_every_phase_of_a_run_on_the_users_server_it_ends_in_order() {
     }
 }
 
-/// A run whose tables a reader keeps from being dropped until it lets go, with the name of their
-/// schema and the reader.
+/// Starts a run whose tables cannot be dropped while a reader holds a lock on them. Returns the run, the name
+/// of its schema, and the reader.
 fn held_up(server: &Postgres, place: &TestDirectory) -> (RunningProgram, String, Talk) {
     let args = "--driver direct --pool-sizes 1 --warmup 0 --duration 300ms --repeats 1";
     let mut running = RunningProgram::start(&mut on(server.url(), place, args));

@@ -1,4 +1,4 @@
-//! A server that dies under the load.
+//! Tests with a server that is killed under load.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::common::{postgres, report, sweep};
 use bench_report::{Status, StepEnd};
 use test_support::{Ended, RunningProgram, TestDirectory, left_behind};
 
-/// Kinds that tell a server that is gone.
+/// Kinds of failures that mean that the server is gone.
 const GONE: [&str; 7] = [
     "refused",
     "reset",

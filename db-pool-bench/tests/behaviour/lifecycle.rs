@@ -1,4 +1,4 @@
-//! `lifecycle` through the binary, on a real server: connections that come, go and stay away.
+//! Tests of `lifecycle` as a program, on a real server: connections that are opened, closed and lost.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -43,7 +43,7 @@ fn connections_are_opened_reaped_when_idle_and_opened_again_and_all_come_back() 
     let storm = part(&ran.report, "no pool", "login storm");
     let logins = &storm.operations["connect"];
     assert_eq!((logins.succeeded, logins.failures()), (6, 0), "{said}");
-    // A login is a way of its own: what sessions do once they are in says nothing of it.
+    // A login has parts of its own; what sessions do afterwards tells nothing about them.
     let spent = time_parts(storm);
     let named: Vec<&str> = spent.keys().copied().collect();
     assert_eq!(named, ["first_statement", "login", "network"], "{said}");
@@ -99,7 +99,7 @@ fn connections_are_opened_reaped_when_idle_and_opened_again_and_all_come_back() 
 #[test]
 fn connections_that_never_come_back_are_counted_and_named() {
     let server = postgres(&[]);
-    // Some 250 arrivals: two of them are a hundredth one.
+    // Of some 250 arrivals, two have a number that is a multiple of a hundred.
     let ran = complete(
         server.url(),
         "lifecycle",
@@ -129,14 +129,14 @@ fn connections_that_never_come_back_are_counted_and_named() {
 
 /// Treatment of a connection that is one too many.
 enum Surplus {
-    /// It is hung up on, as a full pooler does.
+    /// It is closed, as a full pooler does.
     Closed,
-    /// Nobody ever answers it.
+    /// It never gets an answer.
     Unanswered,
 }
 
-/// Something before `server` that lets in `most` connections at once; the URL of the server behind it.
-/// It ends with the test.
+/// Starts a proxy before `server` that accepts at most `most` connections at once. Returns the URL of the
+/// server behind the proxy, which ends with the test.
 fn lets_in(server: &Postgres, most: usize, surplus: Surplus) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, target) = (listener.local_addr().unwrap().port(), server.port());
@@ -159,7 +159,7 @@ fn lets_in(server: &Postgres, most: usize, surplus: Surplus) -> String {
                 thread::scope(|scope| {
                     for (mut from, mut to) in both {
                         scope.spawn(move || {
-                            // Whoever breaks off, the other side learns it.
+                            // If either side closes its connection, the other side is closed as well.
                             let _ = io::copy(&mut from, &mut to);
                             let _ = to.shutdown(Shutdown::Both);
                         });
@@ -202,7 +202,7 @@ fn a_storm_that_is_mostly_turned_away_breaks_the_rule_that_guards_a_server() {
             && (over + figure("unfinished") - 60.0).abs() < 0.5,
         "all are accounted for: {said}"
     );
-    // What the storm met says nothing of the pool, whose course is one of its own.
+    // The failures of the storm tell nothing about the pool, whose run comes after it.
     assert!(part(&ran.report, "deadpool", "spike").throughput_per_s() > 0.0);
     Talk::to(server.url()).assert_nothing_is_left();
 }
@@ -210,7 +210,7 @@ fn a_storm_that_is_mostly_turned_away_breaks_the_rule_that_guards_a_server() {
 #[test]
 fn logins_that_nobody_answers_break_a_rule_and_are_censored() {
     let server = postgres(&[]);
-    // The rule must end it, not the time-out of a login.
+    // The stop rule must end the step, and not the time-out of a login.
     let url = lets_in(&server, 10, Surplus::Unanswered) + "?connect_timeout=30";
     let ran = complete(&url, "lifecycle", &format!("{SHORT} --stop-on p99>500ms"));
     let said = &ran.said;
@@ -231,7 +231,7 @@ fn logins_that_nobody_answers_break_a_rule_and_are_censored() {
     assert!(ages.count == logins.censored && ages.min_ns > 500_000_000);
     assert_eq!(storm.figures["unfinished"] as u64, logins.censored);
     assert!(storm.generator.worst_stall_ns > 0 && storm.generator.cpu_ns > 0);
-    // One after the other all were let in.
+    // One after another, all connections were accepted.
     let connecting = part(&ran.report, "no pool", "connecting");
     assert_eq!(connecting.end, StepEnd::Completed, "{said}");
     assert_eq!(connecting.operations["connect"].succeeded, 15, "{said}");

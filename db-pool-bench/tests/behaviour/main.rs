@@ -1,7 +1,7 @@
 //! Behaviour of `db-pool-bench` on real servers.
 //!
-//! One program for all of it: each more would be linked with the whole bench again. Only what must
-//! have its process or its cores to itself (what is measured, what is counted) stands beside this.
+//! All of these tests are one program, because each program must be linked with the whole bench. Only tests
+//! that need a process or cores of their own, because they measure or count, are separate programs.
 #![allow(
     clippy::expect_used,
     clippy::float_cmp,

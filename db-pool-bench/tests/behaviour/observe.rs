@@ -1,4 +1,4 @@
-//! Watching a server under somebody else's load.
+//! Tests of observing a server under a load that somebody else makes.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use test_support::{RunningProgram, TestDirectory};
 
 const REPORT: &str = "run/db-pool-bench.observe.json";
-/// Nobody would write this by chance.
+/// Value that nothing else contains.
 const VALUE: &str = "Zq7secretqZ";
 
 fn observe(place: &TestDirectory, args: &str) -> Command {
@@ -24,7 +24,7 @@ fn table<'a>(report: &'a Report, name: &str) -> &'a [EvidenceRow] {
     tables.get(name).map_or(&[], Vec::as_slice)
 }
 
-/// A shop that leaves a transaction open and a job that waits for its row.
+/// Plants a shop that leaves a transaction open, and a job that waits for its row.
 fn planted(url: &str) -> std::thread::JoinHandle<()> {
     let shop = Talk::to(url);
     shop.execute(

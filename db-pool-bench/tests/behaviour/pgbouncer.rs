@@ -1,6 +1,6 @@
-//! Sweeps through PgBouncer. Session mode works with every version. Transaction mode works with
-//! prepared statements from version 1.21 on, where older ones give an error with the reason, and
-//! with the protocols `simple` and `extended` in every version.
+//! Tests of sweeps through PgBouncer. Session mode works with every version. In transaction mode, the
+//! protocols `simple` and `extended` work with every version. Prepared statements work from version 1.21 on;
+//! older versions give an error with the reason.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -12,7 +12,7 @@ use test_support::TestDirectory;
 use testbed::Postgres;
 
 const REASON: &str = "from version 1.21 on";
-/// Its sum tells whether all of a transaction, and nothing of another, was kept.
+/// Script whose sums show that transactions were kept completely or not at all.
 const PAY: &str = "\\set amount random(1, 100)
     BEGIN;
     UPDATE sums SET amount = amount + :amount WHERE who = :client_id;
@@ -25,7 +25,8 @@ const TABLES: &str = "CREATE TABLE paid (who int, amount int);
 const DIFFERENCE: &str =
     "SELECT ((SELECT sum(amount) FROM sums) - (SELECT sum(amount) FROM paid))::text";
 
-/// A sweep of these drivers: exit code, all that was said, and errors and reasons in the report.
+/// Runs a sweep of these drivers. Returns its exit code, and all its output with the errors and reasons in
+/// the report.
 fn swept(url: &str, drivers: &str, workload: &str) -> (i32, String) {
     let place = TestDirectory::new();
     fs::write(place.path().join("pay.sql"), PAY).unwrap();
@@ -51,7 +52,7 @@ fn swept(url: &str, drivers: &str, workload: &str) -> (i32, String) {
     (output.status.code().unwrap(), told)
 }
 
-/// A server with the tables of the payments, and what is run before it.
+/// Server with the tables of the script, and what to run before it.
 struct Pooled {
     pgbouncer: PgBouncer,
     server: Postgres,
@@ -60,7 +61,7 @@ struct Pooled {
 }
 
 impl Pooled {
-    /// `None` where PgBouncer is not installed.
+    /// Returns `None` if PgBouncer is not installed.
     fn new() -> Option<Self> {
         let pgbouncer = PgBouncer::installed()?;
         let server = postgres(&[]);
@@ -79,7 +80,7 @@ impl Pooled {
             .start(self.place.path(), &self.server, settings)
     }
 
-    /// Sweeps of the built-in workload and of the payments, by way of PgBouncer.
+    /// Sweeps the built-in workload and the script, through PgBouncer.
     fn both_swept(&self, settings: &str) -> [(i32, String); 2] {
         let bouncer = self.start(settings);
         ["", "--script pay.sql"].map(|workload| swept(&bouncer.url, ALL, workload))
@@ -125,13 +126,13 @@ fn in_session_mode_every_driver_works_with_scripts_and_over_tls() {
     talk.assert_nothing_is_left();
 }
 
-/// A pooler without support for prepared statements is known before the load begins, however it
-/// hands out its sessions: under load, the name of one client's statement may be that of another's.
+/// A pooler without support for prepared statements must be recognized before the load begins, however it
+/// distributes its sessions: under load, a statement's name may be that of another client's statement.
 #[test]
 fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     let Some(pooled) = Pooled::new() else { return };
     for order in ["", "server_round_robin = 1\n"] {
-        // Fewer sessions than users: each must meet the sessions of others.
+        // There are fewer sessions than users, so each user gets sessions that others used.
         let bouncer = pooled.start(&format!(
             "pool_mode = transaction\ndefault_pool_size = 2\n{order}"
         ));
@@ -158,7 +159,7 @@ fn in_transaction_mode_it_works_or_says_why_not_by_the_version() {
     pooled.talk.assert_nothing_is_left();
 }
 
-/// Returns two connections, each within a transaction on a session of its own.
+/// Returns two connections, each within a transaction on a server session of its own.
 fn both_sessions(url: &str) -> [Talk; 2] {
     let both = [Talk::to(url), Talk::to(url)];
     for session in &both {
@@ -171,7 +172,7 @@ fn both_sessions(url: &str) -> [Talk; 2] {
 /// pooler's sessions, as another client of the same driver would.
 const NAMES: [&str; 5] = ["s0", "s1", "s2", "sqlx_s_1", "w0"];
 
-/// Leaves `NAMES` on both sessions of a pooler, each bound to another statement.
+/// Prepares statements called [`NAMES`] on both sessions of a pooler, each with another text.
 fn plant_names(url: &str) {
     let both = both_sessions(url);
     for session in &both {
@@ -182,8 +183,8 @@ fn plant_names(url: &str) {
     }
 }
 
-/// With prepared statements, a driver may meet what others left, and the load may fail: what was
-/// made for it is removed all the same.
+/// With prepared statements a driver may find statements that others left, and the load may fail. The schema
+/// that was created for it must still be removed.
 #[test]
 fn a_sweep_that_meets_the_names_of_others_leaves_no_schema() {
     let Some(pooled) = Pooled::new() else { return };
@@ -195,7 +196,7 @@ fn a_sweep_that_meets_the_names_of_others_leaves_no_schema() {
     }
 }
 
-/// With any version: protocols that leave no statement on a session need no session of their own.
+/// Protocols that leave no statement on a session work with every version of the pooler.
 #[test]
 fn as_text_or_parsed_anew_statements_work_in_transaction_mode_and_leave_nothing() {
     let Some(pooled) = Pooled::new() else { return };

@@ -1,4 +1,4 @@
-//! A sweep over the bare protocol.
+//! Test of a sweep with the bare protocol.
 
 use bench_report::{Histogram, Status};
 use test_support::TestDirectory;

@@ -1,4 +1,4 @@
-//! Load by several processes of the real program on a real server.
+//! Tests of load that several processes of the program make on a real server.
 
 use crate::common::{PASSWORD, Talk, bench, postgres, report};
 use crate::scripting::write;
@@ -11,7 +11,8 @@ use testbed::Postgres;
 /// Inserts of one row each: 250 in 1.25 s, 50 of them in the warm-up.
 const INSERTS: &str = "--rate 200 --warmup 250ms --duration 1s --repeats 1 --seed 7";
 
-/// A server with a table that counts requests, and the script of such a request.
+/// Starts a server with a table that counts requests. Returns it with the directory and the name of the
+/// script that makes such a request.
 fn counted() -> (Postgres, TestDirectory, String) {
     let server = postgres(&[]);
     Talk::to(server.url()).execute("CREATE TABLE hits (user_number int8)");
@@ -26,7 +27,7 @@ fn counted() -> (Postgres, TestDirectory, String) {
     (server, scripts, args)
 }
 
-/// Runs `scenario` to its end; returns its exit code and all that was printed.
+/// Runs `scenario` to its end. Returns the exit code and all printed text.
 fn ended(place: &TestDirectory, url: &str, scenario: &str, args: &str) -> (Option<i32>, String) {
     let mut command = bench(place, scenario, args);
     let Ended { code, said, .. } = RunningProgram::start(command.env("DATABASE_URL", url)).end();
@@ -34,7 +35,7 @@ fn ended(place: &TestDirectory, url: &str, scenario: &str, args: &str) -> (Optio
     (code, said)
 }
 
-/// Process ids of the children of a running program.
+/// Returns the process ids of the children of a running program.
 fn children(parent: u32) -> Vec<i32> {
     let tasks = std::fs::read_dir(format!("/proc/{parent}/task"))
         .into_iter()
@@ -91,7 +92,7 @@ fn workers_go_through_the_network_delay_of_their_parent() {
     let place = TestDirectory::new();
     let args = "--pool-size 4 --users 4 --network-delay 5ms --workload point-select \
                 --protocol simple --repeats 1 --warmup 100ms --duration 500ms --workers 2";
-    // Without a URL: workers find the throwaway server of their parent.
+    // Without a URL, the workers must use the throwaway server of their parent.
     let mut command = bench(&place, "scale", args);
     let Ended { code, said, .. } = RunningProgram::start(&mut command).end();
     assert_eq!(code, Some(0), "{said}");

@@ -1,4 +1,5 @@
-//! The command `workload` on real servers: tables that stay, scripts checked, a mix proposed.
+//! Tests of the command `workload` on real servers: tables that stay, scripts that are checked, and a mix
+//! that is proposed.
 
 use crate::common::{PASSWORD, Talk, complete, postgres, report, sweep};
 use test_support::TestDirectory;
@@ -174,7 +175,7 @@ fn a_mix_is_proposed_from_what_was_counted_without_any_value() {
     for _ in 0..10 {
         talk.execute("INSERT INTO orders VALUES (4711, 'topsecret')");
     }
-    // What runs of this tool leave there is nobody's load.
+    // Statements that runs of this program leave in the statistics are not part of anybody's load.
     let ran = complete(server.url(), "observe", "--duration 200ms");
     assert_eq!(ran.code, 0, "{}", ran.said);
     talk.execute("CREATE ROLE reader LOGIN PASSWORD 'Zq7hunter2qZ'");
@@ -198,7 +199,7 @@ fn a_mix_is_proposed_from_what_was_counted_without_any_value() {
     );
     assert!(said.contains("read-heavy"), "90 % of calls read: {said}");
 
-    // A script says what it still needs; with it, it runs.
+    // The script says what it lacks; with that added, it runs.
     let script = place.path().join("mix/01.sql");
     let text = std::fs::read_to_string(&script).unwrap();
     assert!(text.contains("int4: \\set p1"), "{text}");

@@ -1,4 +1,4 @@
-//! A PgBouncer before a throwaway server, whose logins it takes over.
+//! PgBouncer before a throwaway server, with the same logins.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -12,20 +12,20 @@ use testbed::Postgres;
 
 use crate::common::PASSWORD;
 
-/// Names another program than the installed one.
+/// Environment variable that names another program than the installed one.
 const PROGRAM: &str = "PLIMSOLL_PGBOUNCER";
 const PROGRAMS: [&str; 2] = ["pgbouncer", "/usr/sbin/pgbouncer"];
 /// The first version that keeps prepared statements in transaction mode.
 const FIRST_WITH_PREPARED: (u32, u32) = (1, 21);
 
-/// The program with its version.
+/// Installed PgBouncer, with its version.
 pub(crate) struct PgBouncer {
     program: String,
     version: (u32, u32),
 }
 
 impl PgBouncer {
-    /// Returns what is installed; `None` where `make test` could not have it and said so.
+    /// Returns the installed PgBouncer; `None` if there is none, which `make test` reports.
     pub(crate) fn installed() -> Option<Self> {
         let named = std::env::var(PROGRAM).ok();
         let usual = PROGRAMS.map(str::to_owned);
@@ -47,12 +47,12 @@ impl PgBouncer {
         None
     }
 
-    /// Returns true if it keeps prepared statements in transaction mode.
+    /// Returns true if this version keeps prepared statements in transaction mode.
     pub(crate) fn keeps_statements(&self) -> bool {
         self.version >= FIRST_WITH_PREPARED
     }
 
-    /// Starts it in `place` with sessions of `server`; `settings` are further lines.
+    /// Starts PgBouncer in `place`, before `server`; `settings` are further lines of its configuration.
     pub(crate) fn start(&self, place: &Path, server: &Postgres, settings: &str) -> Bouncer {
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -82,7 +82,7 @@ impl PgBouncer {
         );
         let mut command = Command::new(&self.program);
         if Uid::effective().is_root() {
-            // It refuses to run as root; whoever runs the server can run it too.
+            // PgBouncer refuses to run as root; the user who runs the server can run it as well.
             let user = User::from_uid(Uid::from_raw(owner.uid())).unwrap();
             command.args(["-u", &user.unwrap().name]);
         }
@@ -103,7 +103,7 @@ impl PgBouncer {
     }
 }
 
-/// One at work; it does not outlive the test.
+/// Running PgBouncer, which is stopped at the end of the test.
 pub(crate) struct Bouncer {
     child: Child,
     pub(crate) url: String,

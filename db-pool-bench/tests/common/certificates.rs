@@ -1,4 +1,4 @@
-//! A server that speaks TLS with certificates made here.
+//! Server that supports TLS, with certificates that are made here.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::fs;
@@ -10,7 +10,7 @@ use testbed::Postgres;
 
 use crate::common::{Talk, postgres};
 
-/// An authority with what it issued, as files.
+/// Certificate authority and the certificates that it issued, as files.
 pub(crate) struct Certificates {
     pub(crate) authority: PathBuf,
     pub(crate) server: (String, String),
@@ -18,7 +18,7 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// For a server called `localhost` and a client that logs in as `app`.
+    /// Creates certificates for a server called `localhost`, and for a client that logs in as `app`.
     pub(crate) fn made_in(directory: &Path) -> Self {
         let write = |name: &str, text: String| {
             let file = directory.join(name);
@@ -50,7 +50,7 @@ impl Certificates {
     }
 }
 
-/// A server that speaks TLS, and over TCP nothing else; `app` must show a certificate.
+/// Starts a server that requires TLS over TCP; the user `app` must show a certificate.
 pub(crate) fn tls_server(certificates: &Certificates) -> Postgres {
     let server = postgres(&[]);
     let data = server.directory().join("data");

@@ -1,4 +1,4 @@
-//! Shared parts of the tests: a real server, the binary, and checks of what either left behind.
+//! Common parts of the tests: a real server, the program, and checks that neither has left anything behind.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::collections::BTreeMap;
@@ -12,9 +12,9 @@ mod server;
 #[allow(unused_imports)] // Each test file uses its part.
 pub(crate) use server::{PASSWORD, Talk, postgres};
 
-/// Place where [`sweep`] leaves its report.
+/// Path at which [`sweep`] writes its report.
 pub(crate) const REPORT: &str = "run/db-pool-bench.sweep.json";
-/// `db-pool-bench SCENARIO` with the words of `args`, in `place`.
+/// Returns the command `db-pool-bench SCENARIO` with the words of `args`, to be run in `place`.
 pub(crate) fn bench(place: &TestDirectory, scenario: &str, args: &str) -> Command {
     let mut command = place.command(
         env!("CARGO_BIN_EXE_db-pool-bench"),
@@ -24,20 +24,20 @@ pub(crate) fn bench(place: &TestDirectory, scenario: &str, args: &str) -> Comman
     command
 }
 
-/// `db-pool-bench sweep` with the words of `args`, in `place`.
+/// Returns the command `db-pool-bench sweep` with the words of `args`, to be run in `place`.
 pub(crate) fn sweep(place: &TestDirectory, args: &str) -> Command {
     bench(place, "sweep", args)
 }
 
-/// Result of a scenario that ran to its end.
+/// Result of a scenario that was completed.
 pub(crate) struct Ran {
     pub(crate) report: Report,
     pub(crate) code: i32,
-    /// All that was printed.
+    /// All text that the program printed, on both streams.
     pub(crate) said: String,
 }
 
-/// Runs `scenario` on the server at `url` to its end; the password must show nowhere.
+/// Runs `scenario` to its end on the server at `url`. Asserts that the password is shown nowhere.
 pub(crate) fn complete(url: &str, scenario: &str, args: &str) -> Ran {
     let place = TestDirectory::new();
     let output = bench(&place, scenario, args)
@@ -57,7 +57,7 @@ pub(crate) fn complete(url: &str, scenario: &str, args: &str) -> Ran {
     }
 }
 
-/// Returns where the users' time went in `step`, by part; the parts add up, where there are any.
+/// Returns the shares of the users' time in `step`, by part. Asserts that they add up, if there are any.
 pub(crate) fn time_parts(step: &Step) -> BTreeMap<&str, f64> {
     let figures = step.figures.iter();
     let parts: BTreeMap<&str, f64> = figures
@@ -71,7 +71,7 @@ pub(crate) fn time_parts(step: &Step) -> BTreeMap<&str, f64> {
     parts
 }
 
-/// The report that [`sweep`] left.
+/// Reads the report that [`sweep`] wrote.
 pub(crate) fn report(place: &TestDirectory) -> Report {
     place.report(REPORT)
 }

@@ -1,5 +1,5 @@
-//! A server with k places: before a real one stands a proxy that lets k requests be served at
-//! once, each for a time that is known, however many connections ask.
+//! Server that serves exactly k requests at once. A proxy before a real server serves each request for a
+//! known time, however many connections send one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,29 +13,28 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-/// The bench's own connections beside its load: they watch and prepare, and take no place.
+/// Names of the bench's own connections, which watch and prepare. They take no place.
 const NOT_LOAD: [&[u8]; 2] = [b".watch", b".control"];
-/// A connection may ask for TLS before it says who it is.
+/// Message by which a connection asks for TLS before it logs in.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-/// A request begins by binding a prepared statement.
+/// First byte of a request: it begins by binding a prepared statement.
 const BIND: u8 = b'B';
-/// Its answer ends with `ReadyForQuery`: a type, the length, and the state.
+/// Last bytes of an answer, `ReadyForQuery`: a type and the length; the state follows.
 const READY: [u8; 5] = [b'Z', 0, 0, 0, 5];
 
-/// The proxy; it ends with this value.
+/// Proxy, which ends when this value is dropped.
 pub(crate) struct Places {
     pub(crate) url: String,
     _runtime: Runtime,
 }
 
 impl Places {
-    /// `count` places before `server`, each taken for about `service` by one request.
+    /// Starts a proxy with `count` places before `server`. A request takes a place for about `service`.
     ///
-    /// A request has its answer after half of that. For the other half its connection is busy
-    /// still, and so is its place: the next request on this connection comes meanwhile, and as many
-    /// connections as places keep every place busy, however long an answer and the next request
-    /// take on their way. Were a place free with the answer, it would stand idle for that long, and
-    /// connections beyond `count` would be worth something.
+    /// The answer is sent after half of that time. For the other half the connection and the place stay busy,
+    /// and the connection's next request arrives. As many connections as places thus keep every place busy,
+    /// however long answers and requests are on their way. If a place were free as soon as the answer is
+    /// sent, it would be idle for that long, and more than `count` connections would serve more.
     pub(crate) fn before(server: &Postgres, count: usize, service: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -53,7 +52,7 @@ impl Places {
             while let Ok((client, _)) = listener.accept().await {
                 let (places, begun) = (Arc::clone(&places), Arc::clone(&begun));
                 let takes = move || uneven(service, begun.fetch_add(1, Ordering::Relaxed));
-                // A connection that breaks off is the bench's to notice.
+                // The bench itself notices a connection that breaks.
                 tokio::spawn(async move { carry(client, target, &places, takes).await.ok() });
             }
         });
@@ -67,8 +66,9 @@ impl Places {
     }
 }
 
-/// Within a tenth of `service`, and that on average: places that all came free at once would serve
-/// in step for ever, and a step would count a whole round more or less.
+/// Returns a service time that differs from `service` by up to a tenth, and equals it on average. If all
+/// places became free at once, they would serve in step for ever, and a step would count a whole round more
+/// or less.
 fn uneven(service: Duration, n: u64) -> Duration {
     let golden_ratio = 0.618_033_988_749_895;
     service.mul_f64(0.9 + 0.2 * (n as f64 * golden_ratio).fract())
@@ -120,7 +120,7 @@ async fn carry(
     }
 }
 
-/// All that the server says until it is ready for the next request.
+/// Reads everything that the server sends until it is ready for the next request.
 async fn answer(server: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let (mut answer, mut told) = (Vec::new(), vec![0; 16_384]);
     loop {

@@ -1,4 +1,4 @@
-//! A short sweep of a server, by the address and variables with which it is reached.
+//! Short sweep of a server, by the address and the environment variables with which it is reached.
 
 use std::fs;
 
@@ -10,7 +10,8 @@ use crate::common::{PASSWORD, REPORT, report, sweep};
 const SHORT: &str =
     "--pool-sizes 2 --users 2 --repeats 1 --warmup 0 --duration 200ms --workload read-heavy";
 
-/// A short sweep at `url` with these drivers and variables: its report, or what it said.
+/// Runs a short sweep at `url` with these drivers and variables. Returns its report, or its message if it
+/// fails.
 pub(crate) fn tried(
     url: &str,
     drivers: &str,

@@ -1,4 +1,4 @@
-//! Scripts in a place of their own, run by the binary on a server.
+//! Scripts in a directory of their own, which the program runs on a server.
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::process::Command;
@@ -9,7 +9,7 @@ use testbed::Postgres;
 
 use crate::common::{PASSWORD, Talk, postgres, report, sweep};
 
-/// `program` of the installed PostgreSQL, which must succeed; what it printed.
+/// Runs a program of the installed PostgreSQL, which must succeed. Returns its output.
 pub(crate) fn pgbench(server: &Postgres, args: &[&str]) -> (String, String) {
     let output = Command::new(server.bin_dir().join("pgbench"))
         .args(args)
@@ -22,14 +22,14 @@ pub(crate) fn pgbench(server: &Postgres, args: &[&str]) -> (String, String) {
     (out, err)
 }
 
-/// A server with the tables of `pgbench -i`.
+/// Starts a server with the tables of `pgbench -i`.
 pub(crate) fn with_pgbench_tables(scale: &str) -> Postgres {
     let server = postgres(&[]);
     pgbench(&server, &["-i", "-q", "-s", scale, server.url()]);
     server
 }
 
-/// A script that pgbench has built in, as it prints it.
+/// Returns a script that pgbench has built in, as pgbench prints it.
 pub(crate) fn shipped(server: &Postgres, name: &str) -> String {
     let show = format!("--show-script={name}");
     let (out, err) = pgbench(server, &[&show]);
@@ -40,7 +40,7 @@ pub(crate) fn run(place: &TestDirectory, server: &Postgres, args: &str) -> (Repo
     run_to(0, place, server, args)
 }
 
-/// Runs to the end, with this exit code.
+/// Runs the program to its end. Asserts this exit code.
 pub(crate) fn run_to(
     code: i32,
     place: &TestDirectory,
@@ -57,7 +57,7 @@ pub(crate) fn run_to(
     (report(place), said)
 }
 
-/// Returns what is wrong with a script, as told on stderr, with the exit code.
+/// Returns the exit code, and the text on stderr about the error in a script.
 pub(crate) fn refused(place: &TestDirectory, server: &Postgres, args: &str) -> (i32, String) {
     let output = sweep(place, args)
         .args(["--quiet"])

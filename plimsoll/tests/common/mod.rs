@@ -1,5 +1,5 @@
-//! Parts that the suite's tests share: the binaries, a place where nothing else lives, and a look at
-//! what was left behind.
+//! Common parts of the suite's tests: the programs, an isolated directory, and a search for what was left
+//! behind.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::process::{Command, Output};
 
 use test_support::{TestDirectory, copy_program};
 
-/// The shortest run of the suite.
+/// Shortest run of the suite.
 pub(crate) const RUN: [&str; 7] = [
     "run",
     "--profile",
@@ -26,7 +26,7 @@ pub(crate) const RUN: [&str; 7] = [
     "run",
 ];
 
-/// The binaries that the suite starts.
+/// Programs that the suite starts.
 const TOOLS: [&str; 5] = [
     "db-pool-bench",
     "redis-bench",
@@ -35,7 +35,7 @@ const TOOLS: [&str; 5] = [
     "bottleneck-analyzer",
 ];
 
-/// One of the suite's binaries.
+/// Returns the path of one of the suite's programs.
 pub(crate) fn binary(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_BIN_EXE_plimsoll")).parent().unwrap();
     let path = directory.join(name);
@@ -47,18 +47,18 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// One of the suite's tools in `place`.
+/// Returns the command that runs one of the suite's tools in `place`.
 pub(crate) fn tool(place: &TestDirectory, name: &str, args: &[&str]) -> Command {
     place.command(binary(name), args)
 }
 
-/// All that a tool printed.
+/// Returns all that a tool printed.
 pub(crate) fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stderr) + &text(&output.stdout)
 }
 
-/// The suite in `place`, with a shell script in place of one of its tools; without that tool where
+/// Installs the suite in `place`, with a shell script instead of the tool `replaced`; without that tool if
 /// there is no script.
 pub(crate) fn suite_with(place: &TestDirectory, replaced: &str, script: Option<&str>) -> PathBuf {
     let bin = place.path().join("bin");
@@ -71,18 +71,18 @@ pub(crate) fn suite_with(place: &TestDirectory, replaced: &str, script: Option<&
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    // A program finds its siblings by where it really is, so a link to it would not do.
+    // A program searches the others in the directory of its real path, so a link would not work.
     let plimsoll = bin.join("plimsoll");
     copy_program(&binary("plimsoll"), &plimsoll);
     plimsoll
 }
 
-/// The report in `directory` of that name.
+/// Reads the report called `stem` in `directory`.
 pub(crate) fn report(directory: &Path, stem: &str) -> bench_report::Report {
     bench_report::store::load(&directory.join(format!("{stem}.json"))).unwrap()
 }
 
-/// Every report in `directory`, all of which must be valid; none where there is no directory.
+/// Reads all reports in `directory`, which must be valid; empty if there is no directory.
 pub(crate) fn reports(directory: &Path) -> Vec<bench_report::Report> {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();

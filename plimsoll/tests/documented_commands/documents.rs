@@ -1,4 +1,4 @@
-//! Commands of the documents.
+//! Shell commands in the Markdown documents.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ pub(crate) fn root() -> PathBuf {
     here.join("..").canonicalize().unwrap()
 }
 
-/// Block of a document between two fences.
+/// Code block of a document.
 struct Block {
     document: String,
     language: String,
@@ -18,7 +18,7 @@ struct Block {
 }
 
 impl Block {
-    /// Returns the lines that a user types: where some have a prompt, those alone.
+    /// Returns the lines that a user types: those with a prompt, or all lines if none has a prompt.
     fn typed(&self) -> Vec<String> {
         if !["sh", "console", ""].contains(&&*self.language) {
             return Vec::new();
@@ -47,7 +47,7 @@ pub(crate) fn commands() -> Vec<ShellCommand> {
     blocks().iter().flat_map(read).collect()
 }
 
-/// Returns what is made in the documents, each with the document that shows it.
+/// Returns the `make` targets in the documents, each with the document that has it.
 pub(crate) fn make_targets() -> Vec<(String, String)> {
     let mut targets = Vec::new();
     for block in blocks() {

@@ -1,4 +1,4 @@
-//! Examples of the help texts.
+//! Shell commands in the examples of help texts.
 
 use test_support::TestDirectory;
 
@@ -6,7 +6,7 @@ use crate::PROGRAMS;
 use crate::common;
 use crate::shell_command::{ShellCommand, joined};
 
-/// Commands that no help lists, with examples of their own.
+/// Commands that no help text lists, but whose own help has examples.
 const HIDDEN: [(&str, &str); 1] = [("db-pool-bench", "check")];
 
 /// Returns the examples of all programs and of all their commands.

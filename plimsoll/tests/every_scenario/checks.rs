@@ -4,28 +4,28 @@ use std::time::Duration;
 
 use bench_report::{Histogram, Operation, Report, Series, Step, StepEnd};
 
-/// Longest p99 that the rule of the long runs allows.
+/// Bound of the stop rule in the long runs: the largest p99.
 pub(crate) const RULE_BOUND: Duration = Duration::from_secs(1);
 pub(crate) const RULE: &str = "p99>1s";
 /// Time in which a rule must notice that its bound is broken.
 pub(crate) const RULE_NOTICES_WITHIN: Duration = Duration::from_secs(2);
-/// Results of one scenario.
+/// Reports of one scenario.
 pub(crate) struct Observed {
-    /// Of a run that ended by itself.
+    /// Report of a run that ended by itself.
     pub(crate) brief: Report,
-    /// Of a run whose server was frozen at `frozen_ns` of the monotonic clock.
+    /// Report of a run whose server was frozen at `frozen_ns` of the monotonic clock.
     pub(crate) hung: Report,
     pub(crate) frozen_ns: u64,
 }
 
 impl Observed {
-    /// Steps of the brief run in which requests were made.
+    /// Iterates over the steps of the brief run in which requests were made.
     fn loaded_steps(&self) -> impl Iterator<Item = &Step> {
         let steps = self.brief.steps.iter();
         steps.filter(|step| !step.operations.is_empty())
     }
 
-    /// The step in which the server was frozen.
+    /// Returns the step in which the server was frozen.
     fn hung_step(&self) -> Result<&Step, String> {
         let frozen = |step: &&Step| step.window.end_ns > self.frozen_ns;
         let step = self.hung.steps.iter().find(frozen);
@@ -51,7 +51,7 @@ fn ensure(holds: bool, what: impl Fn() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what()) }
 }
 
-/// Attempted = succeeded + failed + censored, for each operation.
+/// Returns the counts of each operation: attempted = succeeded + failed + censored.
 fn counts_of(step: &Step) -> String {
     let counts = |(name, operation): (&String, &Operation)| {
         let Operation {
@@ -67,7 +67,7 @@ fn counts_of(step: &Step) -> String {
     counts.join(", ")
 }
 
-/// Loaded steps exist, and their windows are in order.
+/// Checks that there are steps with load, and that the instants of their windows are in order.
 fn check_steps(observed: &Observed) -> Result<(), String> {
     ensure(observed.loaded_steps().count() > 0, || {
         "no step with load".to_owned()
@@ -85,7 +85,8 @@ fn check_steps(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// The generator tells its threads, its CPU time, the busiest thread and the CPU time per arrival.
+/// Checks that the generator reports its threads, its CPU time, the busiest thread, and the CPU time per
+/// arrival.
 fn check_cpu(observed: &Observed) -> Result<(), String> {
     for step in observed.loaded_steps() {
         let generator = &step.generator;
@@ -101,7 +102,7 @@ fn check_cpu(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// The generator kept a heartbeat: it never comes at the very nanosecond.
+/// Checks that the generator measured its heartbeat, which is always late by some nanoseconds.
 fn check_stall(observed: &Observed) -> Result<(), String> {
     for step in observed.loaded_steps() {
         let stall_ns = step.generator.worst_stall_ns;
@@ -128,8 +129,7 @@ fn covered(observed: &Observed, names: &[&str]) -> Result<(), String> {
             let points = series.filter(|series| series.name == *name);
             let at_ns: Vec<u64> = points.flat_map(|series| series.at_ns.clone()).collect();
             let gap_ns = longest_gap_ns(step, at_ns);
-            // Points are at most 200 ms apart, and later by as much as the generator itself
-            // stood still.
+            // Points are at most 200 ms apart, and further by as much as the generator itself was stalled.
             let bound_ns = 300_000_000 + step.generator.worst_stall_ns;
             ensure(gap_ns <= bound_ns, || {
                 format!("{}: {gap_ns} ns of it without {name}", step.name)
@@ -142,7 +142,7 @@ fn covered(observed: &Observed, names: &[&str]) -> Result<(), String> {
     ensure(unread.is_none(), || format!("nothing read: {unread:?}"))
 }
 
-/// Longest part of the step, from its first arrival to the end of measuring, in which no point of
+/// Returns the longest part of the step, from its first arrival to the end of measuring, in which no point of
 /// a series ends.
 fn longest_gap_ns(step: &Step, mut at_ns: Vec<u64>) -> u64 {
     let window = step.window;
@@ -153,7 +153,7 @@ fn longest_gap_ns(step: &Step, mut at_ns: Vec<u64>) -> u64 {
     gaps.max().unwrap_or(0)
 }
 
-/// Each arrival succeeded, failed or was censored, and is in one histogram of each phase.
+/// Checks that each arrival succeeded, failed or was censored, and is in one histogram of each phase.
 fn check_counts(observed: &Observed) -> Result<(), String> {
     for step in observed.loaded_steps() {
         for operation in step.operations.values() {
@@ -172,9 +172,9 @@ fn check_counts(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// Call = checkout + service, and response = pacing lag + backlog + call where nothing failed: the
-/// lag is recorded of all arrivals, the others of successes. Histograms hold three digits of each
-/// value, so that means are exact to a thousandth each.
+/// Checks that call = checkout + service, and that response = pacing lag + backlog + call if nothing failed.
+/// The pacing lag is recorded for all arrivals, the other phases for successes. Histograms have three digits
+/// of each value, so means are exact to a thousandth.
 fn check_phases(observed: &Observed) -> Result<(), String> {
     for step in observed.loaded_steps() {
         for (name, operation) in &step.operations {
@@ -204,7 +204,7 @@ fn check_phases(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// What was under way when the run gave the frozen server up is counted as censored.
+/// Checks that requests in flight when the run gave up the frozen server are counted as censored.
 fn check_censoring(observed: &Observed) -> Result<(), String> {
     let step = observed.hung_step()?;
     ensure(step.censored() > 0, || {
@@ -220,7 +220,7 @@ fn check_censoring(observed: &Observed) -> Result<(), String> {
     Ok(())
 }
 
-/// The rule ended the step within its bound and 2 s of the freeze, and not before.
+/// Checks that the rule ended the step within its bound and 2 s after the freeze, and not earlier.
 fn check_stop_rule(observed: &Observed) -> Result<(), String> {
     let step = observed.hung_step()?;
     let StepEnd::Stopped { rule, .. } = &step.end else {

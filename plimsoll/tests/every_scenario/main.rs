@@ -1,9 +1,9 @@
-//! Every scenario with load keeps the same promises: a complete account of the generator, figures
-//! over the time of each step, counts and phases that add up, requests that were never answered
-//! counted as censored, and a stop rule that ends a step whose server hangs.
+//! Tests that every scenario with load keeps the same promises: complete figures of the generator, figures
+//! over the time of each step, counts and phases that add up, unanswered requests counted as censored, and a
+//! stop rule that ends a step whose server hangs.
 //!
-//! Nothing here depends on the speed of the machine: each run loads lightly, and bounds allow for
-//! the generator's own stalls, which it reports.
+//! Nothing depends on the speed of the machine: each run makes a light load, and bounds allow for the
+//! generator's own stalls, which it reports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checks;
@@ -22,12 +22,12 @@ use scenarios::{KNOWN_GAPS, SCENARIOS, Scenario, WITHOUT_LOAD};
 use test_support::{RunningProgram, TestDirectory};
 use testbed::{Postgres, PostgresOptions, Redis, RedisOptions, WebSocketServer};
 
-/// Longest drain of a step, with some time to end it.
+/// Longest drain of a step, with some time to end the step.
 const DRAIN: Duration = Duration::from_secs(8);
 /// Time under load before the server is frozen.
 const BEFORE_THE_FREEZE: Duration = Duration::from_millis(500);
 
-/// A throwaway server of any kind.
+/// Throwaway server of any kind.
 enum Server {
     Postgres(Postgres),
     Redis(Redis),
@@ -48,7 +48,7 @@ impl Server {
         }
     }
 
-    /// Variable that names the server, and its address.
+    /// Returns the environment variable for the server's address, and the address.
     fn address(&self) -> (&'static str, &str) {
         match self {
             Self::Postgres(server) => ("DATABASE_URL", server.url()),
@@ -74,7 +74,7 @@ impl Server {
     }
 }
 
-/// Starts the scenario on `server`, with its report in `report.json`.
+/// Starts the scenario on `server`; its report is written to `report.json`.
 fn start(
     place: &TestDirectory,
     scenario: &Scenario,
@@ -130,7 +130,7 @@ fn observe(scenario: &Scenario) -> Observed {
     }
 }
 
-/// Checks that do not hold, and known gaps that have closed.
+/// Returns the checks that fail, and the known gaps that no longer fail.
 fn complaints(scenario: &Scenario, observed: &Observed) -> Vec<String> {
     let full_name = scenario.full_name();
     let complaint = |(name, check): &(&str, Check)| {
@@ -168,8 +168,8 @@ fn every_scenario_keeps_the_promises_of_all() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// Every subcommand is one with load that has a row above, or one without; `plimsoll list` names
-/// the former; and gaps are of scenarios and checks that exist.
+/// Every subcommand either makes load and has a row above, or makes none. `plimsoll list` must name the
+/// former, and known gaps must be of scenarios and checks that exist.
 #[test]
 fn every_scenario_has_a_row() {
     let place = TestDirectory::new();

@@ -1,16 +1,16 @@
-//! The scenarios with load, and the checks that do not hold for them yet.
+//! Scenarios with load, and the checks that they do not pass yet.
 
-/// One scenario with load.
+/// Scenario with load.
 pub(crate) struct Scenario {
     pub(crate) bench: &'static str,
     pub(crate) name: &'static str,
-    /// Flags of a light load that fails nothing on a server that answers.
+    /// Flags of a load so light that no request fails on a server that answers.
     pub(crate) flags: &'static str,
     /// Flags of a run that ends by itself after about a second.
     pub(crate) brief: &'static str,
-    /// Flags of a run that would go on for longer than its server is watched.
+    /// Flags of a run that lasts longer than the test observes it.
     pub(crate) long: &'static str,
-    /// Beginning of the progress line after which requests are under way.
+    /// Beginning of the progress line that is printed just before requests are made.
     pub(crate) under_load: &'static str,
 }
 
@@ -93,5 +93,5 @@ pub(crate) const WITHOUT_LOAD: [&str; 7] = [
     "help",
 ];
 
-/// Checks that do not hold yet, as scenario, check, and the assertion that is missing.
+/// Checks that do not pass yet: scenario, check, and the missing assertion.
 pub(crate) const KNOWN_GAPS: [(&str, &str, &str); 0] = [];

@@ -1,5 +1,5 @@
-//! Whoever is beside the load: other applications, other programs, stops and quotas. Each ends with
-//! its value.
+//! Disturbances of the load: other applications, other programs, stops and quotas. Each ends when its value
+//! is dropped.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -16,7 +16,7 @@ use testbed::Postgres;
 use crate::planting::Beside;
 use crate::stage::{client, psql};
 
-/// Something that was started or made, and is ended or removed with this value.
+/// Something that was started or created, and is ended or removed when this value is dropped.
 pub(crate) enum Guest {
     Group(Child),
     Quota(PathBuf),
@@ -36,7 +36,7 @@ impl Drop for Guest {
     }
 }
 
-/// Starts what needs no attention; stops and standbys are seen to by [`tend`].
+/// Starts the disturbance. Stops and standbys also need [`tend`].
 pub(crate) fn start(
     beside: &Beside,
     server: &Postgres,
@@ -64,7 +64,7 @@ pub(crate) fn start(
     }
 }
 
-/// Stops and continues what is to stop now and then, until `over`.
+/// Stops and continues processes at intervals, until `over` is set.
 pub(crate) fn tend(beside: &Beside, server: &Postgres, guests: &[Guest], over: &AtomicBool) {
     let pause = |ms| std::thread::sleep(Duration::from_millis(ms));
     match *beside {
@@ -136,7 +136,7 @@ fn sessions(
     guest
 }
 
-/// Copies of the shell under another name, each at work on its script.
+/// Starts copies of the shell under another name, each with a script.
 fn programs(
     place: &TestDirectory,
     name: &str,
@@ -155,7 +155,7 @@ fn programs(
     (0..count).map(start).collect()
 }
 
-/// The log's receiver, acknowledged before it is needed.
+/// Starts a receiver of the write-ahead log, which has acknowledged it before the load begins.
 fn receiver(server: &Postgres, place: &TestDirectory) -> Guest {
     let directory = place.path().join("received");
     fs::create_dir(&directory).unwrap();
@@ -170,7 +170,7 @@ fn receiver(server: &Postgres, place: &TestDirectory) -> Guest {
     guest
 }
 
-/// A control group of our own with all of the server's processes in it.
+/// Creates a control group with all of the server's processes in it.
 fn quota(server: &Postgres, cores: f64) -> Result<Guest, String> {
     let root = Path::new("/sys/fs/cgroup");
     let (version_1, period_us) = (root.join("cpu"), 100_000.0);
@@ -189,7 +189,7 @@ fn quota(server: &Postgres, cores: f64) -> Result<Guest, String> {
         fs::write(group.join("cpu.max"), format!("{quota_us} 100000")).map_err(told)?;
     }
     for pid in server.processes() {
-        // One that has just ended is not there any more.
+        // A process that has just ended cannot be moved.
         let _ = fs::write(group.join("cgroup.procs"), pid.to_string());
     }
     let members = fs::read_to_string(group.join("cgroup.procs")).map_err(told)?;
@@ -200,7 +200,7 @@ fn quota(server: &Postgres, cores: f64) -> Result<Guest, String> {
         .ok_or_else(|| "the server's processes stay out of the control group".to_owned())
 }
 
-/// Moves whoever is left in the group out of it, and removes it.
+/// Moves the remaining processes out of the group, and removes it.
 fn leave(group: &Path) {
     let Some(above) = group.parent() else { return };
     for _ in 0..100 {

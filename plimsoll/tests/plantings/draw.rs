@@ -1,16 +1,16 @@
-//! Ten kinds, drawn from the three lists by a seed that is committed before anything is run.
+//! Draw of ten kinds from the three lists, by a seed that was committed before anything was run.
 
 use crate::planting::Planting;
 use crate::{machine, sqlstates, wait_events};
 
-/// The year of the act that Samuel Plimsoll got.
+/// Seed of the draw: the year of the act that Samuel Plimsoll achieved.
 pub(crate) const SEED: u64 = 1876;
-/// Number of kinds drawn of each list.
+/// Number of kinds drawn from the list of wait events.
 const WAIT_EVENTS: usize = 4;
 const SQLSTATES: usize = 3;
 const MACHINE: usize = 3;
 
-/// The kinds that are planted, always the same ones.
+/// Returns the kinds that are planted, which are always the same.
 pub(crate) fn drawn() -> Vec<Planting> {
     let mut random = SplitMix(SEED);
     let mut all = take(wait_events::ALL, WAIT_EVENTS, &mut random);
@@ -19,7 +19,7 @@ pub(crate) fn drawn() -> Vec<Planting> {
     all
 }
 
-/// `count` of `list`, each at most once.
+/// Draws `count` entries of `list`, each at most once.
 fn take(list: &[Planting], count: usize, random: &mut SplitMix) -> Vec<Planting> {
     let mut left: Vec<Planting> = list.to_vec();
     let mut taken = Vec::new();
@@ -30,7 +30,8 @@ fn take(list: &[Planting], count: usize, random: &mut SplitMix) -> Vec<Planting>
     taken
 }
 
-/// Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, OOPSLA 2014.
+/// Random number generator: Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, OOPSLA
+/// 2014.
 struct SplitMix(u64);
 
 impl SplitMix {

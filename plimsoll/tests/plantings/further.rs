@@ -1,8 +1,7 @@
-//! Causes that are in none of the three lists: the draw does not reach them, so that it stays what
-//! it was. They are planted by name.
+//! Causes that are in none of the three lists, so that they do not change the draw. They are planted by name.
 //!
-//! Left out: SQLSTATE 53300 (too many connections), because the bench counts the places that the server
-//! has left before it opens a pool, and tells of one that does not fit (`step_failed`).
+//! SQLSTATE 53300 (too many connections) is left out: the bench counts the server's free connections before
+//! it opens a pool, and reports a pool that does not fit (`step_failed`).
 
 use crate::planting::{Beside, EIGHT, Load, Planting};
 

@@ -1,4 +1,4 @@
-//! Runs in which nothing is planted, below the knee: nothing may be called a problem.
+//! Runs below the knee in which nothing is planted: the analyzer must report no problem.
 
 use serde_json::Value;
 use test_support::TestDirectory;
@@ -6,7 +6,7 @@ use test_support::TestDirectory;
 use crate::common::tool;
 use crate::stage::{assess, end, record};
 
-/// One healthy load: the tool and its words.
+/// Healthy loads: the tool and its arguments.
 pub(crate) const RUNS: [(&str, &str); 10] = [
     (
         "db-pool-bench",
@@ -47,7 +47,7 @@ pub(crate) const RUNS: [(&str, &str); 10] = [
     ),
 ];
 
-/// Problems and gates that were not judged, of one run; empty where it is as it should be.
+/// Returns the problems of one run, and the gates that were not judged; empty if the run is as it should be.
 pub(crate) fn complaints(tool_name: &str, words: &str) -> Vec<String> {
     let place = TestDirectory::new();
     let recorder = record(&place);

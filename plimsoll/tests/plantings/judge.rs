@@ -1,26 +1,26 @@
-//! Judges whether the first finding is the one that was declared.
+//! Judgement whether the first finding is the one that was declared.
 
 use serde_json::Value;
 
 use crate::planting::Planting;
 
-/// The first finding that is no mere information.
+/// First finding that is more than information.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) rule: String,
-    /// The thing it names, its title and its sentences.
+    /// Thing that it names, its title and its sentences.
     text: String,
     pub(crate) impact: Option<f64>,
 }
 
-/// One run's verdict on a planting.
+/// Result of one run with a planting.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) found: Result<Option<Found>, String>,
     pub(crate) is_right: bool,
 }
 
-/// The first finding of an assessment that is no mere information.
+/// Returns the first finding of an assessment that is more than information.
 pub(crate) fn first(assessment: &Value) -> Option<Found> {
     let findings = assessment["findings"].as_array()?;
     let finding = findings.iter().find(|f| f["kind"] != "information")?;
@@ -32,7 +32,7 @@ pub(crate) fn first(assessment: &Value) -> Option<Found> {
     })
 }
 
-/// Judges what a run found by what was declared.
+/// Compares what a run found with what was declared.
 pub(crate) fn judge(planting: &Planting, assessment: Result<Value, String>) -> Outcome {
     let found = assessment.map(|assessment| first(&assessment));
     let is_right = matches!(&found, Ok(Some(found)) if fits(planting, found));
@@ -51,7 +51,7 @@ fn fits(planting: &Planting, found: &Found) -> bool {
 }
 
 impl Outcome {
-    /// As the table in the documentation has it.
+    /// Returns the result as a cell of the table in the documentation.
     pub(crate) fn cell(&self) -> String {
         let mark = if self.is_right { "yes" } else { "**no**" };
         match &self.found {
@@ -69,7 +69,7 @@ impl Outcome {
         }
     }
 
-    /// Adds all that was said, for whoever looks for the reason.
+    /// Returns the result with all that was said, for debugging.
     pub(crate) fn told(&self) -> String {
         let text = self.found.as_ref().ok().and_then(Option::as_ref);
         format!("{} {}", self.cell(), text.map_or("", |found| &found.text))

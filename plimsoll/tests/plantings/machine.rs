@@ -1,7 +1,7 @@
-//! Resources of the machine and of the server that run out, and who uses them up.
+//! Plantings of resources of the machine and of the server that are used up, with their users.
 //!
-//! Left out: memory, of which a throwaway machine has none to spare for a test that fills it; swap
-//! and the network card, which it does not have.
+//! Left out are memory, because a test cannot fill the memory of the machine it runs on, and swap and the
+//! network card, which that machine does not have.
 
 use crate::planting::{Beside, EIGHT, Load, Planting};
 

@@ -1,5 +1,5 @@
-//! Ten kinds of cause, drawn by a committed seed and planted on throwaway servers, each declared
-//! before its first run; and ten healthy runs. The long ones are run by `make prove`.
+//! Tests with ten kinds of cause that a committed seed draws and that are planted on throwaway servers; each
+//! is declared before its first run. Also ten healthy runs. `make prove` runs the long ones.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,9 +23,9 @@ mod wait_events;
 
 use std::collections::BTreeSet;
 
-/// Runs of each kind.
+/// Number of runs of each kind.
 const RUNS: usize = 3;
-/// Share of the runs that must name the cause first and rightly.
+/// Share of the runs that must name the right cause first.
 const LEAST_RIGHT: f64 = 0.8;
 
 #[test]
@@ -49,7 +49,7 @@ fn the_draw_is_ten_different_kinds_from_large_lists_as_the_documentation_declare
     }
 }
 
-/// `PLIMSOLL_PLANTING` narrows it to kinds whose names hold these words, of the whole lists.
+/// `PLIMSOLL_PLANTING` selects, from the whole lists, the kinds whose names contain these words.
 #[test]
 #[ignore = "takes a quarter of an hour: make prove"]
 fn what_is_planted_is_named_first_and_rightly() {

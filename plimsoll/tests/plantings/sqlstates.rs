@@ -1,11 +1,11 @@
-//! SQLSTATEs that are seen under load, each in a known share of the calls.
+//! Plantings of SQLSTATEs that occur under load, each in a known share of the calls.
 
 use crate::planting::{Beside, Declared, EIGHT, Load, Planting};
 
-/// One call in five fails, by the number that its script draws.
+/// Share of the calls that fail, by the number that the script draws.
 const ONE_IN_FIVE: f64 = 0.2;
 
-/// At a rate that a throwaway server carries easily.
+/// Load at a rate that a throwaway server easily carries.
 const RATED: Load = Load {
     rate: Some(100),
     ..EIGHT
@@ -104,7 +104,7 @@ pub(crate) const ALL: &[Planting] = &[
         "CREATE TABLE orders (d int CHECK (d < 5));",
         "\\set d random(1, 5)\nINSERT INTO orders VALUES (:d);\n",
     ),
-    // Whoever waits for a row that was changed meanwhile fails: about seven of eight users.
+    // A transaction that waits for a row which was changed meanwhile fails: about seven of eight users.
     sharing(
         Planting {
             load: EIGHT,
@@ -118,7 +118,7 @@ pub(crate) const ALL: &[Planting] = &[
         0.8,
         0.2,
     ),
-    // Two rows in either order: of two who meet crosswise one fails.
+    // Two rows are locked in either order; of two transactions that wait for each other, one fails.
     sharing(
         Planting {
             server: &[("deadlock_timeout", "20ms")],
@@ -137,7 +137,7 @@ pub(crate) const ALL: &[Planting] = &[
         0.35,
         0.25,
     ),
-    // Somebody else has the row for half of the time.
+    // Another application holds the row for half of the time.
     sharing(
         Planting {
             beside: &[Beside::Sessions {
@@ -248,7 +248,7 @@ pub(crate) const ALL: &[Planting] = &[
             "\\set d random(1, 5)\n\\set pause 1 + 300 * (:d / 5)\nBEGIN;\nSELECT 1;\n\\sleep :pause ms\nSELECT 2;\nEND;\n",
         )
     },
-    // Of some two hundred statements a second twenty are ended with their session.
+    // Of about two hundred statements per second, twenty are ended together with their session.
     sharing(
         Planting {
             load: Load {

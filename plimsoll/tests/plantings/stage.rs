@@ -1,5 +1,5 @@
-//! A run with a planting: a throwaway server, whoever is beside, the recorder, the load, and what
-//! the analyzer says of it.
+//! Run with a planting: a throwaway server, the disturbance, the recorder, the load, and the analyzer's
+//! assessment.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,12 +14,12 @@ use crate::beside;
 use crate::common::tool;
 use crate::planting::{Load, Planting};
 
-/// Of the throwaway servers, which listen on this machine alone.
+/// Password of the throwaway servers, which listen only on this machine.
 const PASSWORD: &str = "planted";
-/// Longer than a hundred samples take at the slowest.
+/// Longer than a hundred samples take, even if they are slow.
 const DURATION: &str = "12s";
 
-/// Runs a planting for the `nth` time; the assessment, or why it could not be planted.
+/// Runs a planting for the `nth` time. Returns the assessment, or the reason why it could not be planted.
 pub(crate) fn run(planting: &Planting, nth: usize) -> Result<Value, String> {
     let settings = planting.server.iter();
     let server = Postgres::start(&PostgresOptions {
@@ -55,7 +55,7 @@ pub(crate) fn run(planting: &Planting, nth: usize) -> Result<Value, String> {
     })
 }
 
-/// A program of the installed PostgreSQL, addressed to `server`.
+/// Returns the command of a program of the installed PostgreSQL that connects to `server`.
 pub(crate) fn client(server: &Postgres, place: &TestDirectory, program: &str) -> Command {
     let mut command = place.command(server.bin_dir().join(program), &[]);
     command
@@ -69,7 +69,7 @@ pub(crate) fn client(server: &Postgres, place: &TestDirectory, program: &str) ->
     command
 }
 
-/// Runs `sql`, all of which must succeed.
+/// Executes `sql`, all of which must succeed.
 pub(crate) fn psql(server: &Postgres, place: &TestDirectory, sql: &str) -> Result<(), String> {
     let script = place.path().join("sql");
     std::fs::write(&script, sql).map_err(|error| error.to_string())?;
@@ -82,16 +82,16 @@ pub(crate) fn psql(server: &Postgres, place: &TestDirectory, sql: &str) -> Resul
     output.status.success().then_some(()).ok_or(said)
 }
 
-/// Starts the recorder of the machine, which follows into the run's directory.
+/// Starts the recorder of the machine, which writes into the run's directory.
 pub(crate) fn record(place: &TestDirectory) -> RunningProgram {
     let args = ["record", "--run-dir", "run", "--interval", "500ms"];
     let recorder = RunningProgram::start(&mut tool(place, "sysmon", &args));
-    // What comes before the first sample is not part of any step.
+    // Time before the first sample must not be part of a step.
     std::thread::sleep(std::time::Duration::from_millis(700));
     recorder
 }
 
-/// Ends the recorder, which saves what it has.
+/// Ends the recorder, which then saves its recording.
 pub(crate) fn end(recorder: RunningProgram) {
     recorder.signal(Signal::SIGINT);
     let ended = recorder.end();
@@ -119,7 +119,7 @@ fn load(place: &TestDirectory, server: &Postgres, load: &Load, nth: usize) -> Ou
     bench.env("DATABASE_URL", server.url()).output().unwrap()
 }
 
-/// The assessment of the run in `place`, whose files are kept under `name`.
+/// Returns the assessment of the run in `place`. The run's files are kept under `name`.
 pub(crate) fn assess(place: &TestDirectory, name: &str) -> Result<Value, String> {
     let args = ["analyze", "run", "--no-html", "--quiet"];
     let output = tool(place, "bottleneck-analyzer", &args).output().unwrap();
@@ -130,7 +130,7 @@ pub(crate) fn assess(place: &TestDirectory, name: &str) -> Result<Value, String>
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
-/// Copies the run to where it outlives this program, for whoever looks why it came out so.
+/// Copies the run to a directory that is kept, for debugging.
 fn keep(place: &TestDirectory, name: &str) {
     let is_plain = |c: char| c.is_ascii_alphanumeric();
     let name: String = name

@@ -1,8 +1,9 @@
-//! Wait events of PostgreSQL that can be planted on a throwaway server.
+//! Plantings of wait events of PostgreSQL on a throwaway server.
 //!
-//! Left out: events of single pages and partitions (`LWLock:BufferContent`, `LockManager`,
-//! `ProcArray`, the small caches) take many cores to become the largest part; reads of the disk
-//! (`IO:DataFileRead`) come from the system's cache here; parallel workers' events are no problem.
+//! Left out are events of single pages and partitions (`LWLock:BufferContent`, `LockManager`, `ProcArray`,
+//! the small caches), which become the largest part only on many cores; reads of the disk
+//! (`IO:DataFileRead`), which the system's cache serves here; and events of parallel workers, which are no
+//! problem.
 
 use crate::planting::{Beside, Declared, EIGHT, Load, Planting};
 
@@ -42,11 +43,11 @@ const fn declared(
     }
 }
 
-/// Of eight users who take turns one is served and seven wait.
+/// Of eight users who take turns, one is served and seven wait.
 const SEVEN_OF_EIGHT: f64 = 0.85;
 
 pub(crate) const ALL: &[Planting] = &[
-    // All insert one key; each that comes waits for whether the one before takes it back.
+    // All users insert the same key; each waits until the one before has rolled back or committed.
     plain(
         "Lock:transactionid",
         declared("lock_waits", &["transactionid", "INSERT INTO keys"], SEVEN_OF_EIGHT, 0.15),
@@ -59,7 +60,7 @@ pub(crate) const ALL: &[Planting] = &[
         STOCK,
         "BEGIN;\nUPDATE stock SET n = n + 1 WHERE id = 1;\n\\sleep 8 ms\nEND;\n",
     ),
-    // The table is locked for three fifths of the time, by somebody else.
+    // Another application locks the table for three fifths of the time.
     Planting {
         beside: &[Beside::Sessions {
             application: "migration",
@@ -79,7 +80,7 @@ pub(crate) const ALL: &[Planting] = &[
         "",
         "BEGIN;\nSELECT pg_advisory_xact_lock(42);\n\\sleep 8 ms\nEND;\n",
     ),
-    // Transactions that notify commit one at a time, each with its flush.
+    // Transactions with NOTIFY commit one at a time, each with a flush.
     Planting {
         server: &[("commit_delay", "5000"), ("commit_siblings", "0")],
         ..plain(
@@ -89,7 +90,7 @@ pub(crate) const ALL: &[Planting] = &[
             "\\set id random(1, 10000)\nBEGIN;\nUPDATE stock SET n = n + 1 WHERE id = :id;\nNOTIFY changed;\nEND;\n",
         )
     },
-    // An index is built beside transactions that are open for most of the time.
+    // An index is built while transactions are open for most of the time.
     Planting {
         load: Load {
             users: 1,
@@ -123,7 +124,7 @@ pub(crate) const ALL: &[Planting] = &[
          CREATE TRIGGER audit BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION audit();",
         "INSERT INTO orders VALUES (1);\n",
     ),
-    // The first of a group flushes the log and takes its time; the others wait for it.
+    // The first transaction of a group flushes the log slowly; the others wait for it.
     Planting {
         server: &[("commit_delay", "10000"), ("commit_siblings", "0")],
         ..plain(
@@ -166,7 +167,7 @@ pub(crate) const ALL: &[Planting] = &[
         STOCK,
         "\\set id random(1, 10000)\nBEGIN;\nSELECT n FROM stock WHERE id = :id;\n\\sleep 20 ms\nEND;\n",
     ),
-    // Four fifths of the time nobody acknowledges the log.
+    // For four fifths of the time nobody acknowledges the log.
     Planting {
         beside: &[Beside::Standby {
             every_ms: 500,
@@ -212,7 +213,8 @@ pub(crate) const ALL: &[Planting] = &[
             "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE;\nSELECT n FROM stock WHERE id = 100;\nEND;\n",
         )
     },
-    // For three fifths of the time a transaction holds everybody's row that was prepared and has no session.
+    // For three fifths of the time, a prepared transaction without a session holds the row that all users
+    // need.
     Planting {
         server: &[("max_prepared_transactions", "5")],
         beside: &[Beside::Sessions {

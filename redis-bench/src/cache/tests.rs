@@ -1,4 +1,4 @@
-//! The cache's figures against what a real Redis counts itself.
+//! Tests that compare the figures of `cache` with the counts of a real Redis.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ fn fill(redis: &Redis, keys: &RunKeys) {
     );
 }
 
-/// The flags of `redis-bench cache`, as on the command line.
+/// Parses flags of `redis-bench cache`, as on the command line.
 fn cache_flags(args: &[&str]) -> CacheFlags {
     let args = ["redis-bench", "cache"].iter().chain(args);
     match RedisBenchCli::parse_from(args).command {
@@ -54,7 +54,7 @@ fn cache_flags(args: &[&str]) -> CacheFlags {
     }
 }
 
-/// One step of a closed loop of 8 users on a keyspace just filled.
+/// Runs one step of a closed loop with 8 users, on keys that were just filled.
 fn step(redis: &Redis, client: ClientKind, measure: Duration, args: &[&str]) -> Step {
     let flags = cache_flags(args);
     let cache = Cache(&flags);
@@ -96,8 +96,8 @@ fn count(redis: &Redis, name: &str) -> u64 {
     info(redis).number(name).unwrap() as u64
 }
 
-/// Without a warm-up every request of the step is measured, and nobody else reads here: client and
-/// server must count alike, to the last request.
+/// Without a warm-up every request of the step is measured, and no other client reads: bench and server must
+/// have the same counts.
 #[test]
 fn hits_and_misses_are_the_servers_own_and_misses_are_written_back() {
     for client in CLIENTS {
@@ -120,7 +120,7 @@ fn hits_and_misses_are_the_servers_own_and_misses_are_written_back() {
         let filled = info(&redis).commands()["set"].calls as u64 - misses;
         let new = there - filled;
         assert!(new > 0, "{client:?}: nothing was missed");
-        // Several users may miss the same key before the first has written it.
+        // Several users may miss the same key before the first of them has written it.
         assert!(
             (new..=2 * new).contains(&misses),
             "{client:?}: {misses} misses, {new} new keys"
@@ -156,7 +156,7 @@ fn keys_expire_and_are_fetched_again() {
     let mut connection = connect(&redis);
     for key in keys(&redis) {
         let left: i64 = redis::cmd("PTTL").arg(&key).query(&mut connection).unwrap();
-        // −2: gone meanwhile; −1 would be a key that stays.
+        // −2 means that the key has expired meanwhile; −1 would be a key without an expiry.
         assert!(
             (0..=300).contains(&left) || left == -2,
             "{key} lives {left} ms"

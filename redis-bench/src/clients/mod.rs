@@ -31,7 +31,7 @@ const PAUSE_AFTER_BREAK: Duration = Duration::from_millis(10);
 /// Way to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum ClientKind {
-    /// deadpool-redis: each request takes a connection out of a pool and gives it back.
+    /// deadpool-redis: each request takes a connection from a pool and returns it.
     Pooled,
     /// All requests share a few connections; their commands are interleaved.
     Multiplexed,

@@ -1,4 +1,4 @@
-//! Parts that the tests share: servers, the binary, and its report.
+//! Common parts of the tests: servers, the program, and its report.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -41,12 +41,12 @@ pub(crate) fn keys(redis: &Redis) -> Vec<String> {
     keys
 }
 
-/// `redis-bench` in `place`.
+/// Returns the command `redis-bench` with `args`, to be run in `place`.
 pub(crate) fn bench(place: &TestDirectory, args: &[&str]) -> Command {
     place.command(env!("CARGO_BIN_EXE_redis-bench"), args)
 }
 
-/// The report that a run with `--run-dir run` left.
+/// Reads the report of a run with `--run-dir run`.
 pub(crate) fn report(place: &TestDirectory, scenario: &str) -> Report {
     place.report(format!("run/redis-bench.{scenario}.json"))
 }

@@ -12,14 +12,14 @@ use crate::stream::flags::RawFlags;
 
 // Each paragraph is one line, because clap breaks lines at the width of the terminal.
 pub(crate) const EXAMPLES: &str = "\
-Around a command stdout is the command's: the summary goes to stderr, and the exit code is the \
-command's own (128 + n when signal n killed it), 127 when there is no such program, 126 when it \
-cannot be run, 125 when sysmon itself failed.
+With a command, stdout belongs to the command, and the summary goes to stderr. The exit code is \
+the command's own (128 + n if signal n killed it); 127 if the program does not exist, 126 if it \
+cannot be run, 125 if sysmon itself failed.
 
 Examples:
   sysmon record                                    until Ctrl-C
   sysmon record --duration 30s
-  sysmon record -- make test                       hands on its exit code
+  sysmon record -- make test                       exits with the command's code
   sysmon record --rotate-age 1h --keep 24          24 files of raw samples
   sysmon record --interval 100ms --processes none --output run.json
   sysmon record --follow postgres,redis-server --fields io,scheduler
@@ -32,17 +32,17 @@ pub(crate) struct RecordFlags {
     #[command(flatten)]
     pub(crate) sampling: SamplingFlags,
 
-    /// Time to record; without it until Ctrl-C, or until the command ends
+    /// Length of the recording [default: until Ctrl-C, or until the command ends]
     #[arg(long, value_parser = flags::duration, value_name = "TIME")]
     #[arg(conflicts_with = "command")]
     pub(crate) duration: Option<Duration>,
 
-    /// Do not record the command lines of processes, which are redacted otherwise
+    /// Do not record the command lines of processes [default: recorded, with secrets masked]
     #[arg(long)]
     pub(crate) no_command_lines: bool,
 
-    /// Growth of memory over the recording that matters: a size, or a share of what was there at
-    /// first, as in 10% [default: 50MB]
+    /// Smallest growth of memory over the recording that is reported: a size, or a share of the first values,
+    /// as in 10% [default: 50MB]
     #[arg(long, value_name = "SIZE|SHARE")]
     pub(crate) growth: Option<GrowthThreshold>,
 

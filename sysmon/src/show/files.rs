@@ -9,9 +9,9 @@ use crate::stream::{RawReader, StreamError, paths};
 pub(super) struct RecordingFiles {
     /// Path of the only file, or a pattern that matches all of them.
     pub(super) path: PathBuf,
-    /// Id of the run that they belong to.
+    /// Id of the run that made the recording.
     pub(super) run_id: String,
-    /// Path of the report that they belong to.
+    /// Path of the report of the same run.
     pub(super) report: PathBuf,
     /// Files with their part numbers; at least one.
     pub(super) files: Vec<(u64, PathBuf)>,

@@ -52,7 +52,7 @@ pub(crate) struct SummaryRow {
     pub(crate) name: String,
     /// Labels that distinguish the series from others of the same name.
     pub(crate) labels: BTreeMap<String, String>,
-    /// Unit of its figures.
+    /// Unit of the figures.
     pub(crate) unit: &'static str,
     /// Summary figures.
     #[serde(flatten)]

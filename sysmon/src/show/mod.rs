@@ -27,9 +27,9 @@ pub(crate) use pattern::Pattern;
 pub(crate) use summary::SeriesSummary;
 
 pub(crate) const EXAMPLES: &str = "\
-Percentiles of a report are of its points, each the mean of several samples once a recording is \
-long; the text says of how many. Extremes and means are of all samples. Percentiles of raw samples \
-(*.arrows) are of every sample.
+Percentiles of a report are computed from its points. In a long recording each point is the mean \
+of several samples; the output says of how many. Extremes and means are computed from all samples, \
+and so are percentiles of raw samples (*.arrows).
 
 Examples:
   sysmon show reports/nightly
@@ -43,21 +43,21 @@ Examples:
 /// Flags of `sysmon show`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowFlags {
-    /// Report of a recording, the directory that holds it, or raw samples (*.arrows), of which any
-    /// file of a rotated recording names them all; two recordings are shown side by side
+    /// Report of a recording, the report's directory, or a file of raw samples (*.arrows); one file of a
+    /// rotated recording stands for all its files. Two recordings are shown side by side
     #[arg(value_name = "RECORDING", required = true)]
     pub(crate) recordings: Vec<PathBuf>,
 
-    /// Only the file of raw samples that is named, and not the others of its recording
+    /// Show only the named file of raw samples, not the other files of its recording
     #[arg(long)]
     pub(crate) alone: bool,
 
-    /// Only series whose name and labels match, as in cpu.busy or name=postgres: a regular
-    /// expression (repeat it)
+    /// Show only series whose name and labels, as one text, match this regular expression, as in cpu.busy or
+    /// name=postgres (repeat it for several)
     #[arg(long, value_name = "PATTERN", value_parser = pattern::expression)]
     pub(crate) series: Vec<Regex>,
 
-    /// Every point over time instead of a summary
+    /// Show every point over time instead of a summary
     #[arg(long)]
     pub(crate) points: bool,
 
@@ -72,13 +72,13 @@ pub(crate) enum ShowFormat {
     /// A table for people.
     #[default]
     Text,
-    /// A line for each series, or for each point.
+    /// One line for each series, or for each point.
     Csv,
-    /// Everything.
+    /// All data as JSON.
     Json,
 }
 
-/// Output of one call.
+/// Output of one call of `sysmon show`.
 #[derive(Debug, PartialEq, Eq)]
 enum Rendered {
     /// Text for people, which is coloured on a terminal.

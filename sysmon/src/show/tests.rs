@@ -1,4 +1,4 @@
-//! `sysmon show` of a recording whose raw samples were rotated: its parts are one.
+//! Tests of `sysmon show` for a recording whose raw samples were rotated: its parts are shown as one.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::stream::{RawHeader, RawWriter, Rotation, paths};
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
 
-/// A place in which recordings lie.
+/// Directory with recordings.
 struct Home(TempDir);
 
 impl Home {
@@ -31,7 +31,8 @@ impl Home {
         self.0.path().join("sysmon.record.json")
     }
 
-    /// Returns what `sysmon show` prints for these words, of which files lie in this place.
+    /// Returns the output of `sysmon show` with the arguments `words`. Names of files are relative to the
+    /// directory.
     fn try_show(&self, words: &[&str]) -> anyhow::Result<String> {
         let cli = SysmonCli::try_parse_from([&["sysmon", "show"], words].concat());
         let SysmonCommand::Show(flags) = cli.unwrap().action else {
@@ -50,7 +51,7 @@ impl Home {
         self.try_show(words).unwrap()
     }
 
-    /// Returns why these words are wrong usage, with what to do instead.
+    /// Returns the error message for the arguments `words`, which are wrong usage.
     fn refused(&self, words: &[&str]) -> String {
         let error = self.try_show(words).unwrap_err();
         assert!(error.downcast_ref::<UsageError>().is_some(), "{error:?}");
@@ -70,8 +71,8 @@ fn header(run_id: &str) -> RawHeader {
     RawHeader::new(&report, SECOND)
 }
 
-/// Samples of 45 seconds in five files of ten seconds: a load of the second's number, and memory
-/// that was first read in the 15th second.
+/// Writes samples of 45 seconds in five files of ten seconds each: a load whose value is the number of the
+/// second, and memory that was first read in the 15th second.
 fn record(home: &Home, run_id: &str) {
     let rotation = Rotation {
         age_ns: Some(10 * SECOND),
@@ -105,7 +106,7 @@ fn json(home: &Home, args: &[&str]) -> Value {
     serde_json::from_str(&home.show(&args)).unwrap()
 }
 
-/// One series with its figures.
+/// Returns one series with its figures.
 fn series<'a>(json: &'a Value, name: &str) -> &'a Value {
     let mut all = json["series"].as_array().unwrap().iter();
     all.find(|series| series["name"] == name).unwrap()
@@ -153,8 +154,8 @@ fn parts_stand_in_order_of_time_whatever_their_names_and_what_lies_between_is_a_
     let home = Home::new();
     record(&home, "run");
     let path = |number| paths::part(&home.report_path(), number);
-    // The first takes the name behind the last, the second is gone, the third was copied, and the
-    // fourth was never closed.
+    // The first file gets a name after the last, the second is removed, the third is copied, and the fourth
+    // was never closed.
     fs::rename(path(1), path(6)).unwrap();
     fs::remove_file(path(2)).unwrap();
     fs::copy(path(3), path(9)).unwrap();
@@ -200,7 +201,7 @@ fn parts_stand_in_order_of_time_whatever_their_names_and_what_lies_between_is_a_
         "There are no samples of 11.0 s, from 10.0 s to 21.0 s after the start."
     );
 
-    // What --keep has removed is no part of it either.
+    // Files that --keep has removed are no part of it either.
     fs::remove_file(path(6)).unwrap();
     let gone = "There are no samples of 21.0 s, from 0 s to 21.0 s after the start.";
     assert!(notes(&json(&home, &[&part(5)])).contains(&gone));

@@ -21,19 +21,19 @@ const LEAST_AGE: Duration = Duration::from_secs(1);
 #[command(next_help_heading = "Raw samples")]
 #[command(group(ArgGroup::new("rotate").args(["rotate_size", "rotate_age"]).multiple(true)))]
 pub(crate) struct RawFlags {
-    /// Keep no raw samples, which go to an Arrow stream beside the report otherwise
+    /// Do not keep raw samples [default: written as an Arrow stream beside the report]
     #[arg(long, conflicts_with_all = ["rotate", "keep"])]
     pub(crate) no_raw: bool,
 
-    /// Begin another file once one is this large, 16KiB or more
+    /// Size at which a new file is begun, 16KiB or more
     #[arg(long, value_parser = rotate_size, value_name = "SIZE")]
     pub(crate) rotate_size: Option<u64>,
 
-    /// Begin another file once one is this old, 1s or more
+    /// Age at which a new file is begun, 1s or more
     #[arg(long, value_parser = rotate_age, value_name = "TIME")]
     pub(crate) rotate_age: Option<Duration>,
 
-    /// Keep so many files, and remove the oldest of this recording [default: all]
+    /// Number of files to keep; older files of this recording are removed [default: all]
     #[arg(long, value_parser = count, value_name = "N", requires = "rotate")]
     pub(crate) keep: Option<u64>,
 }

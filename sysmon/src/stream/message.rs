@@ -11,9 +11,9 @@ use super::ending::Ending;
 const MARK: [u8; 4] = [0xff; 4];
 /// Largest header of a message that is accepted, in bytes: far larger than any that is written.
 const MOST_HEADER_BYTES: usize = 1 << 20;
-/// Largest body of a message that is accepted, in bytes: far larger than any that is written.
+/// Largest accepted body of a message, in bytes. Messages that this program writes are far smaller.
 const MOST_BODY_BYTES: usize = 1 << 28;
-/// Largest number of rows in a batch that is accepted: far more than are written.
+/// Largest accepted number of rows in a batch. Batches that this program writes are far smaller.
 const MOST_ROWS: i64 = 1 << 24;
 /// Value that a compressed column has instead of its uncompressed length if it is stored uncompressed.
 const NOT_COMPRESSED: i64 = -1;

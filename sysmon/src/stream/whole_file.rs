@@ -1,4 +1,4 @@
-//! A whole file of raw samples in memory, for tests.
+//! Reader of a whole file of raw samples into memory, for tests.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

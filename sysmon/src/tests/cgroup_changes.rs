@@ -1,4 +1,4 @@
-//! Control groups that are made, removed and moved between while a recording runs.
+//! Tests of control groups that are created or removed, or between which processes move, during a recording.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::tree::put;
 use crate::follow::FollowOptions;
 use crate::masking::target;
 
-/// All that was read of a group, in order.
+/// Returns all readings of a group's figure, in order.
 fn all(report: &Report, name: &str, group: &str) -> Vec<Option<f64>> {
     let mut all = report.series.iter();
     let found = all.find(|s| s.name == name && s.labels["cgroup"] == group);
@@ -43,12 +43,12 @@ fn a_group_that_is_made_again_is_another_and_its_counters_are_not_held_against_t
     let root = tempfile::tempdir().unwrap();
     version_two(root.path(), "db");
     put(root.path(), "proc/self/cgroup", "0::/\n");
-    // Kept, so that the system cannot give its number to the next one.
+    // The directory is kept, so that the system cannot give its inode number to the next one.
     let old = root.path().join("old");
     let again = |root: &Path| {
         std::fs::rename(root.join("sys/fs/cgroup/db"), &old).unwrap();
         version_two(root, "db");
-        // It has used more already than the first ever did.
+        // The new group has already used more than the first one ever did.
         uses(root, "db", 9_000_000);
         put(root, "sys/fs/cgroup/db/cpu.max", "50000 100000\n");
     };
@@ -158,7 +158,7 @@ fn the_group_of_a_process_that_is_followed_is_recorded_wherever_it_is_moved() {
         let text = format!("0::/{group}\n");
         put(root.path(), &format!("proc/{pid}/cgroup"), &text);
     };
-    // The recorder is in `app` beside another process that is followed: that group has a name.
+    // The recorder is in `app`, together with a followed process, so that this group gets a name.
     put(root.path(), "proc/self/cgroup", "0::/app\n");
     for (pid, name, parent, group) in [
         (7, "postgres", 1, "db/one"),

@@ -1,5 +1,5 @@
-//! Control groups of either version on made-up trees: what a group uses is a share of what it
-//! may use, a parent's limit binds, and what is missing is absent and named once.
+//! Tests of control groups of either version on made-up trees. Use is a share of the limit, a parent's limit
+//! applies, and missing figures are absent and reported once.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ pub(super) fn gaps(report: &Report) -> Vec<&str> {
         .collect()
 }
 
-/// A container as its own processes see it: the group is the root of what is mounted.
+/// Writes a container as its own processes see it: the group is the root of the mounted tree.
 pub(super) fn version_two(root: &Path, group: &str) {
     let own = |file: &str| format!("sys/fs/cgroup/{group}/{file}");
     put(root, "sys/fs/cgroup/cgroup.controllers", "cpu io memory\n");
@@ -64,12 +64,12 @@ pub(super) fn version_two(root: &Path, group: &str) {
     }
 }
 
-/// A recording whose groups are looked for at each sample, with one sample after each change.
+/// Records with control groups that are searched at each sample: one sample after each change.
 pub(super) fn after_each(root: &Path, named: &[&str], changes: &[&dyn Fn(&Path)]) -> Report {
     following(root, None, named, changes)
 }
 
-/// The same with the processes that are followed.
+/// Does the same, and follows processes.
 pub(super) fn following(
     root: &Path,
     follow: Option<FollowOptions>,
@@ -172,7 +172,7 @@ fn in_version_one_each_controller_has_its_own_directory() {
         &memory("memory.stat"),
         "inactive_file 9\ntotal_inactive_file 0\n",
     );
-    // No limit of its own, so the machine's gibibyte is what there is.
+    // The group has no limit of its own, so the machine's gibibyte is the limit.
     put(
         root,
         &memory("memory.limit_in_bytes"),
@@ -301,7 +301,7 @@ fn cut_odd_and_missing_files_take_no_others_along() {
     }
 }
 
-/// As systemd's `hybrid` mode mounts them: version 1 for the CPU, version 2 beside it.
+/// Writes the tree of systemd's `hybrid` mode: version 1 for the CPU, together with version 2.
 fn both_versions(root: &Path) {
     let membership = "2:cpu,cpuacct:/job\n1:name=systemd:/job\n0::/job\n";
     put(root, "proc/self/cgroup", membership);
@@ -354,7 +354,7 @@ fn of_a_machine_with_both_versions_each_controller_is_read_where_it_is() {
 
 #[test]
 fn a_controller_whose_hierarchy_is_mounted_elsewhere_is_told_of() {
-    // Its version 2 is where it belongs; memory is kept in version 1, as some runtimes want it.
+    // Version 2 is mounted at its usual place; memory is in version 1, as some container runtimes do it.
     let root = tempfile::tempdir().unwrap();
     version_two(root.path(), "job");
     std::fs::remove_file(root.path().join("sys/fs/cgroup/job/memory.current")).unwrap();
@@ -365,7 +365,7 @@ fn a_controller_whose_hierarchy_is_mounted_elsewhere_is_told_of() {
     let told = "cgroup.memory is absent: the control groups of memory are not at /sys/fs/cgroup";
     assert_eq!(gaps(&report), [told]);
 
-    // Version 1 is where it belongs, and version 2, which has the memory, is not.
+    // Version 1 is mounted at its usual place; version 2, which has the memory, is not.
     let root = tempfile::tempdir().unwrap();
     both_versions(root.path());
     let unified = root.path().join("sys/fs/cgroup/unified");

@@ -1,6 +1,6 @@
-//! What the kernel says of a machine with nothing wrong.
+//! Files of the kernel on a healthy made-up machine.
 
-/// A machine with nothing wrong: every file that is read.
+/// Every file that is read, on a healthy machine.
 pub(crate) const FILES: &[(&str, &str)] = &[
     (
         "proc/stat",
@@ -70,13 +70,13 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// What the processors did until the second look.
+/// Content of `proc/stat` at the second sample.
 pub(crate) const LATER_STAT: &str = "cpu  40 10 20 190 9 2 3 4 4 2\ncpu0 35 10 15 150 9 2 3 4 4 2\n\
                           cpu1 9 9 9 9 9 9 9 9 9 10\nctxt 150\nprocesses 9\nprocs_running 1\n";
 
 const PRESSURE: &str = "some avg10=0.00 total=10\nfull avg10=0.00 total=5\n";
 
-/// Its group, in version 2.
+/// Control group of the machine, in version 2.
 pub(crate) const VERSION_TWO: &[(&str, &str)] = &[
     ("proc/self/cgroup", "0::/a\n"),
     ("sys/fs/cgroup/cgroup.controllers", "cpu io memory\n"),
@@ -95,7 +95,7 @@ pub(crate) const VERSION_TWO: &[(&str, &str)] = &[
     ("sys/fs/cgroup/a/io.pressure", PRESSURE),
 ];
 
-/// The same in version 1.
+/// Control group of the machine, in version 1.
 pub(crate) const VERSION_ONE: &[(&str, &str)] = &[
     (
         "proc/self/cgroup",

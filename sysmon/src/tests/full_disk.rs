@@ -1,4 +1,5 @@
-//! A disk that fills up under a recording: a limit on the size of a process's files stands for it.
+//! Tests of a disk that becomes full during a recording. A limit on the size of a process's files stands for
+//! the disk.
 
 use std::time::Duration;
 
@@ -91,7 +92,7 @@ fn record_on_a_full_disk() {
     assert!(std::fs::metadata(&file).unwrap().len() <= MOST_BYTES);
 }
 
-/// A tick with rows that compression cannot make smaller.
+/// Returns a tick with rows that compression cannot make smaller.
 fn tick(second: u64, rows: u64) -> RawSample {
     let row = |i: u64| SampleRow {
         series: "x",
@@ -133,7 +134,7 @@ fn goes_on_in_another_file(rotation: Rotation, names: &[&str; 2]) {
     let mut raw = RawWriter::start(&place_of_report, header, rotation).unwrap();
     raw.hand_in(tick(1, 1));
     eventually("the first tick is on disk", || raw.written_rows() == 1);
-    // Room for the mark that closes the file, and in another for its header only.
+    // Space for the marker that closes the file; in a further file only for its header.
     let size = std::fs::metadata(part(1)).unwrap().len();
     limit_files(Some(size + 8));
     raw.hand_in(tick(2, 500));
@@ -151,7 +152,7 @@ fn goes_on_in_another_file(rotation: Rotation, names: &[&str; 2]) {
         raw.hand_in(tick(second, 500));
         raw.outages()
     };
-    // More than once it is tried again, in vain.
+    // Writing is tried again more than once, without success.
     eventually("it was tried again", || next(&mut raw).lost_samples >= 50);
     assert!(raw.outages().current.is_some());
     assert_eq!(
@@ -185,7 +186,8 @@ fn goes_on_in_another_file(rotation: Rotation, names: &[&str; 2]) {
     told_and_counted(&raw, first - 1);
 }
 
-/// From the second that was kept last to the one that was kept again.
+/// Asserts that the outage lasts from the last second that was written before to the first that was written
+/// after.
 fn told_and_counted(raw: &RawWriter, seconds: u64) {
     let outages = raw.outages();
     assert_eq!((outages.count, outages.lost_samples), (1, seconds - 1));

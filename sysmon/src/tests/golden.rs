@@ -1,5 +1,4 @@
-//! Everything that a recording, an export and a result say of one made-up machine, held against
-//! what they said before.
+//! Snapshot tests of everything that a recording, an export and a result contain about one made-up machine.
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -30,7 +29,7 @@ fn write(root: &Path, files: &[(&str, &str)]) {
     }
 }
 
-/// A machine of which everything can be read, and the settings that read it.
+/// Creates a machine on which everything can be read, and the settings that read it.
 fn machine() -> (tempfile::TempDir, SamplingSettings) {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), super::files::FILES);
@@ -67,7 +66,7 @@ fn machine() -> (tempfile::TempDir, SamplingSettings) {
     (root, settings)
 }
 
-/// Lets time go by and counters grow.
+/// Advances the counters in the files of the machine.
 fn later(root: &Path) {
     std::thread::sleep(Duration::from_millis(120));
     let stat = format!("{}procs_blocked 3\n", super::files::LATER_STAT);
@@ -83,7 +82,7 @@ fn later(root: &Path) {
     );
 }
 
-/// Name and labels, with the value of what is read as it is: a rate depends on the clock.
+/// Returns name and labels of a figure, with its value unless it is a rate, which depends on the clock.
 fn line(figure: &Figure) -> String {
     let labels: Vec<String> = figure
         .labels
@@ -160,7 +159,7 @@ fn a_page_has_the_families_that_it_had() {
     ];
     let varies = |line: &str| own.iter().any(|name| line.starts_with(name));
     let mut lines: Vec<&str> = text.lines().filter(|line| !varies(line)).collect();
-    // The samples of a family are in no order.
+    // The samples of a family have no order.
     lines.sort_unstable();
     insta::assert_snapshot!("page", lines.join("\n"));
 }

@@ -1,5 +1,5 @@
-//! A made-up GPU beside a made-up machine: what it tells comes out under its name, what it does
-//! not tell is named once, and a driver that hangs costs no sample.
+//! Tests with a made-up GPU on a made-up machine. Figures of the driver appear under their names, missing
+//! ones are reported once, and a driver that hangs delays no sample.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -15,13 +15,13 @@ use crate::recording::LiveRecording;
 use crate::render;
 use crate::settings::SamplingSettings;
 
-/// Far beyond what any machine needs; a test that waits longer has found a hang.
+/// Far longer than any machine needs; a test that waits longer has found a hang.
 const HANG: Duration = Duration::from_mins(1);
-/// The made-up driver answers at once.
+/// Interval of reading; the made-up driver answers at once.
 const PERIOD: Duration = Duration::from_millis(2);
 const GIB: u64 = 1 << 30;
 
-/// Tells what the test last planted.
+/// Driver that returns what the test set last.
 #[derive(Clone)]
 struct MadeUp(Arc<Mutex<Vec<GpuSample>>>);
 
@@ -41,7 +41,7 @@ impl GpuDriver for MadeUp {
     }
 }
 
-/// A driver that does not answer until the test is over.
+/// Driver that does not answer until the test is over.
 struct Hanging(Receiver<()>);
 
 impl GpuDriver for Hanging {
@@ -78,7 +78,7 @@ fn lost(index: u32) -> GpuSample {
     GpuSample::lost(index, Arc::from("Made-up 9000"), &why)
 }
 
-/// A recording of GPUs alone: the machine around them tells nothing.
+/// Recording of GPUs only: the machine has no other figures.
 struct Bench {
     recording: LiveRecording,
     _root: tempfile::TempDir,
@@ -115,7 +115,7 @@ impl Bench {
         report
     }
 
-    /// Samples until the report shows what is awaited.
+    /// Takes samples until the report shows what the test waits for.
     fn until(&mut self, what: &str, seen: impl Fn(&Report) -> bool) -> Report {
         let begin = Instant::now();
         loop {

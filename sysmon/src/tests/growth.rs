@@ -1,5 +1,5 @@
-//! What grows and what does not, as a recording has it: rolled up to a bounded number of points.
-//! Sixty series of each kind; the rule itself is tested in `statistics`.
+//! Tests of series that grow and that do not, as a recording stores them: rolled up to a bounded number of
+//! points. There are sixty series of each kind. The rule itself is tested in `statistics`.
 
 use bench_report::{GrowthVerdict, Series};
 use host_metrics::rate_window::FigureValue;
@@ -12,9 +12,9 @@ const HALF_AN_HOUR_S: u32 = 1800;
 const MB: f64 = 1e6;
 const SERIES: u32 = 60;
 
-/// The resident memory of a process with 200 MB, once a second, with noise that remembers itself.
+/// Returns the resident memory of a process with 200 MB, once a second, with autocorrelated noise.
 fn recorded(seed: u32, seconds: u32, noise_mb: f64, more_mb: impl Fn(f64) -> f64) -> Series {
-    // Marsaglia's xorshift, of 64 bits.
+    // Marsaglia's xorshift generator with 64 bits.
     let mut state = 0x9E37_79B9_7F4A_7C15 ^ u64::from(seed + 1);
     let mut noise = || {
         state ^= state << 13;
@@ -32,7 +32,7 @@ fn recorded(seed: u32, seconds: u32, noise_mb: f64, more_mb: impl Fn(f64) -> f64
     rolling.series()
 }
 
-/// How many of sixty are said to grow, and how many of these to leak.
+/// Returns how many of sixty series count as growing, and how many of these as leaks.
 fn found(plant: impl Fn(u32) -> Series) -> (usize, usize) {
     let series: Vec<Series> = (0..SERIES).map(plant).collect();
     assert!(series.iter().all(|series| series.len() <= 2 * POINTS));

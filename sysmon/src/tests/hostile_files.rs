@@ -1,5 +1,5 @@
-//! Files of the kernel that say anything at all: whatever bytes are in them, nothing panics and no
-//! figure is one that cannot be.
+//! Tests with kernel files of arbitrary content: whatever bytes they contain, nothing may panic and no figure
+//! may be impossible.
 
 mod harm;
 
@@ -38,7 +38,7 @@ fn put(root: &Path, path: &str, bytes: Option<&[u8]>) {
         std::fs::remove_file(path).unwrap_or_default();
         return;
     };
-    // A file that is emptied first is written to the disk at once by some file systems.
+    // Some file systems write a file to disk at once if it is truncated first.
     let mut whole = File::options();
     let whole = whole.write(true).create(true).truncate(false);
     let file = whole.open(path).unwrap();
@@ -46,7 +46,7 @@ fn put(root: &Path, path: &str, bytes: Option<&[u8]>) {
     file.set_len(bytes.len() as u64).unwrap();
 }
 
-/// The tree's source, asked for the rest of a process.
+/// Source of the tree's files that reads details of a process.
 struct Asked<'a>(&'a mut HostSource, &'a mut Gaps);
 
 impl ProcessLookup for Asked<'_> {
@@ -63,7 +63,7 @@ impl ProcessLookup for Asked<'_> {
     }
 }
 
-/// As if it had been taken later.
+/// Changes the time of a sample, as if it had been taken later.
 fn put_off(sample: &mut HostSample, by_ns: u64) {
     fn later(span: &mut ReadSpan, by_ns: u64) {
         span.begin_ns += by_ns;
@@ -95,13 +95,13 @@ fn put_off(sample: &mut HostSample, by_ns: u64) {
     }
 }
 
-/// Everything that is derived of a tree that is harmed in between.
+/// Everything that is derived from a tree whose files are damaged between two samples.
 struct Derived {
     figures: Vec<Figure>,
     follower: ProcessFollower,
 }
 
-/// A made-up tree, whole between two uses.
+/// Made-up tree, which is restored after each use.
 struct Tree {
     root: tempfile::TempDir,
     files: Vec<(&'static str, &'static str)>,
@@ -190,7 +190,7 @@ fn derive(tree: &Tree, harms: &[(usize, bool, Harm)]) -> Derived {
     }
 }
 
-/// Why a figure cannot be.
+/// Returns the reason why a figure is impossible; `None` if it is possible.
 fn nonsense(name: &str, value: f64, error: f64) -> Option<&'static str> {
     if !value.is_finite() || !error.is_finite() {
         return Some("it is no number");
@@ -198,12 +198,12 @@ fn nonsense(name: &str, value: f64, error: f64) -> Option<&'static str> {
     if error < 0.0 || (value < 0.0 && name != "temperature.celsius") {
         return Some("it is negative");
     }
-    // What a group uses of its limit may be more than all: limits are lowered.
+    // A group may use more than its limit, because limits can be lowered.
     let of_limit = name.starts_with("cgroup.") && name.ends_with("used_ratio");
     if name.ends_with("_ratio") && !of_limit && value > 1.0 {
         return Some("it is more than all");
     }
-    // The whole time of a child counts when it ends, however long ago it was used.
+    // The whole CPU time of a child counts when it ends, however long ago it was used.
     let at_once = name.ends_with("children_cpu_cores");
     if name.ends_with("cpu_cores") && !at_once && value > CORES as f64 + error {
         return Some("there are not so many cores");

@@ -1,4 +1,4 @@
-//! A whole recording of a made-up `/proc` and `/sys`: missing, cut, odd and hostile files.
+//! Tests of whole recordings of a made-up `/proc` and `/sys`: missing, truncated, odd and hostile files.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,7 +16,7 @@ const UNITS: KernelUnits = KernelUnits {
     page_bytes: 4096,
 };
 
-/// A machine with nothing wrong.
+/// Writes the files of a healthy machine.
 fn healthy(root: &Path) {
     put(
         root,
@@ -69,7 +69,7 @@ fn of_tree(root: &Path) -> SamplingSettings {
     }
 }
 
-/// Two samples with `change` between, and the report they make.
+/// Takes two samples, with `change` between them, and returns the report.
 fn record(root: &Path, change: impl FnOnce(&Path)) -> Report {
     let mut recording = LiveRecording::begin(&SamplingSettings {
         cores: Some(1),
@@ -241,7 +241,7 @@ fn where_every_process_was_asked_for_those_left_out_are_told_of() {
         });
         sample_later(&mut recording);
         let report = report_of(&recording);
-        // Ten processes, of which four are kept.
+        // There are ten processes, of which four are recorded.
         let absent = missing(&report);
         let absent = absent
             .iter()
@@ -336,7 +336,7 @@ fn every_cut_of_this_machines_own_files_is_survived() {
             recording.sample();
         }
         for (name, _, spread) in recording.series_store().stats() {
-            // The counters stood still, so whatever is read of them must too.
+            // The counters did not change, so all rates must be zero.
             if name.ends_with("_per_s") {
                 assert_eq!(spread.max(), Some(0.0), "{name} from {file}");
             }
@@ -344,12 +344,12 @@ fn every_cut_of_this_machines_own_files_is_survived() {
     }
 }
 
-/// A made-up tree with as many processes as wanted, each the child of the one before.
+/// Writes a tree with `length` processes, each a child of the one before.
 fn chain(root: &Path, length: u32) {
     for pid in 1..=length {
         let directory = root.join(format!("proc/{pid}"));
         std::fs::create_dir_all(&directory).unwrap();
-        // The last is the parent of the first, so that the chain is a ring.
+        // The last process is the parent of the first, so that the chain is a ring.
         let parent = if pid == 1 { length } else { pid - 1 };
         let mut line = format!("{pid} (ring) S {parent}");
         line.push_str(&" 0".repeat(17));

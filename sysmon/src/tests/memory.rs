@@ -1,6 +1,5 @@
-//! An hour ten times a second with 200 processes, in as much memory as it may take. What is kept and
-//! what is saved is driven with made-up samples on a made-up clock; what reads keeps a buffer or two
-//! whatever the time.
+//! Test of the memory that a recording of an hour takes, with ten samples a second of 200 processes. Storing
+//! and saving use made-up samples and a made-up clock; reading needs only a buffer or two at any time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,10 +25,10 @@ const TICK_NS: u64 = 100_000_000;
 const TICKS: u64 = 36_000;
 const PROCESSES: u32 = 200;
 const CORES: u64 = 8;
-/// Two thirds of what the whole program may take.
+/// Bound in bytes: two thirds of what the whole program may use.
 const MOST_BYTES: u64 = 20_000_000;
 
-/// Knows nothing more of any process.
+/// Source that knows no further details of any process.
 struct Silent;
 
 impl ProcessLookup for Silent {
@@ -62,7 +61,7 @@ fn process(pid: u32) -> ProcessSample {
     }
 }
 
-/// A hundred figures of the machine, most of them by core.
+/// Returns a hundred figures of the machine, most of them of single cores.
 fn figures(tick: u64) -> Figures {
     const NAMES: [&str; 12] = [
         "cpu.busy_ratio",
@@ -88,8 +87,8 @@ fn figures(tick: u64) -> Figures {
     figures
 }
 
-/// Peak of the resident memory, without the pages of the executable that were read into memory so far.
-/// Those grow with the tests in this executable, and no recording keeps them.
+/// Returns the peak of the resident memory in bytes, without the pages of the executable. Their number grows
+/// with the tests in this executable and has nothing to do with a recording.
 fn peak_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let file = status
@@ -146,7 +145,7 @@ fn record_an_hour() {
     let grown = peak_bytes() - before;
     assert!(grown <= MOST_BYTES, "{grown} bytes more than at first");
 
-    // It is bounded because little is kept of much, and not because much is missing.
+    // Memory is bounded because few points are kept of many series, and not because series are missing.
     let series = &report.series;
     assert_eq!(series.len() as u64, 12 * CORES + 2 * u64::from(PROCESSES));
     let points: usize = series.iter().map(Series::len).sum();

@@ -1,18 +1,18 @@
-//! Tests that need a process of their own: what they limit or measure holds for a whole process.
+//! Tests that need a process of their own, because they limit or measure a whole process.
 
 use std::process::Command;
 
 use nix::sys::signal::{SigHandler, Signal, signal};
 
-/// The variable that tells a process which test it was started for.
+/// Environment variable that names the test for which a process was started.
 const OWN_PROCESS: &str = "SYSMON_OWN_PROCESS";
 
-/// Runs `body` of the test of this name in a process of its own, whose output goes through a pipe: a
-/// limit on the size of files would also cut off the test harness where it writes its results into a
+/// Runs `body`, of the test of this name, in a process of its own whose output goes through a pipe. A limit
+/// on the size of files would otherwise also apply to the test harness, if that writes its results into a
 /// file.
 pub(super) fn in_own_process(test: &str, body: impl FnOnce()) {
     if std::env::var(OWN_PROCESS).is_ok_and(|own| own == test) {
-        // SAFETY: ignoring a signal runs no code of ours in a handler.
+        // SAFETY: ignoring a signal runs no code of this program in a handler.
         unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.unwrap();
         return body();
     }

@@ -1,4 +1,4 @@
-//! Raw samples on disk: what is written is read back, however the file ends.
+//! Tests of raw samples on disk: what was written is read back, however the file ends.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,7 +49,7 @@ fn row(series: &'static str, labels: &[(&str, &str)], value: f64, error: f64) ->
     }
 }
 
-/// A recording in a directory of its own.
+/// Recording in a directory of its own.
 struct Desk {
     home: tempfile::TempDir,
     writer: RawWriter,
@@ -66,7 +66,7 @@ impl Desk {
         Self { home, writer }
     }
 
-    /// Hands in a tick and waits until it is on disk, as the cadence of a recording does.
+    /// Passes a tick to the writer and waits until it is on disk, as if time had passed.
     fn tick(&mut self, at_ns: u64, rows: Vec<SampleRow>) {
         let expected = self.writer.written_rows() + rows.len() as u64;
         self.writer.hand_in(RawSample { at_ns, rows });
@@ -90,7 +90,7 @@ impl Desk {
     }
 }
 
-/// Every row of a file as text, and how the file ends.
+/// Returns every row of a file as text, and how the file ends.
 fn rows(path: &Path) -> (Vec<String>, Ending) {
     let mut reader = RawReader::open(path).unwrap();
     let mut found = Vec::new();
@@ -152,7 +152,7 @@ fn what_is_written_is_read_back_series_by_series() {
 fn a_file_that_is_cut_is_read_up_to_the_cut_and_says_so() {
     let mut desk = Desk::new(header(SECOND_NS), Rotation::default());
     for second in 2..5 {
-        // Each tick has a label of its own, so that dictionaries are cut too.
+        // Each tick has a label of its own, so that dictionaries are cut, too.
         let pid = second.to_string();
         desk.tick(
             second * SECOND_NS,
@@ -165,7 +165,7 @@ fn a_file_that_is_cut_is_read_up_to_the_cut_and_says_so() {
     let bytes = fs::read(desk.file()).unwrap();
     let cut = desk.home.path().join("cut.arrows");
     let (mut open, mut torn, mut most) = (0, 0, 0);
-    // Messages begin at multiples of eight; a cut right there is told from one a byte further.
+    // Messages begin at multiples of eight bytes; a cut exactly there differs from one a byte later.
     for length in (0..bytes.len()).filter(|length| length % 8 < 2) {
         fs::write(&cut, &bytes[..length]).unwrap();
         let Ok(_) = RawReader::open(&cut) else {
@@ -192,7 +192,7 @@ fn what_follows_the_last_batch_is_told_from_an_end() {
     desk.tick(2 * SECOND_NS, vec![row("x", &[], 1.0, 0.0)]);
     let open = fs::read(desk.file()).unwrap();
     let damaged = desk.home.path().join("damaged.arrows");
-    // What a file system that lost its power may leave.
+    // What a file system may leave after a power failure.
     fs::write(&damaged, [open.as_slice(), &[0; 4096]].concat()).unwrap();
     let (found, ending) = rows(&damaged);
     assert!(matches!(ending, Ending::Damaged(_)), "{ending:?}");
@@ -201,7 +201,7 @@ fn what_follows_the_last_batch_is_told_from_an_end() {
         let mut bytes = open.clone();
         bytes[place] ^= 1 << (place % 8);
         fs::write(&damaged, &bytes).unwrap();
-        // Neither a panic nor more rows than there are; what is read differs with the bit.
+        // There may be no panic and no more rows than were written; what is read depends on the changed bit.
         if let Ok(recording) = read(&damaged) {
             assert!(
                 recording
@@ -248,7 +248,7 @@ fn the_dictionary_of_a_file_stays_small_however_many_processes_come_and_go() {
         let rows = rows.collect();
         desk.writer.hand_in(RawSample { at_ns: tick, rows });
         if tick % 100 == 99 {
-            // Batches of a hundred ticks at most.
+            // A batch has at most a hundred ticks.
             let handed_in = (tick + 1) * at_once;
             eventually("they are written", || {
                 desk.writer.written_rows() == handed_in
@@ -297,7 +297,7 @@ fn sampling_never_waits_for_a_disk_that_stands_still_and_what_is_lost_is_counted
         let rows = vec![row; rows_each];
         desk.writer.hand_in(RawSample { at_ns: tick, rows });
     }
-    // All were handed in although nobody took anything off the disk.
+    // All ticks were accepted, although nothing was written to the disk meanwhile.
     let dropped = desk.writer.dropped_samples();
     assert!(dropped > ticks / 2 && dropped < ticks, "{dropped}");
     go.send(()).unwrap();
@@ -346,7 +346,7 @@ fn files_are_turned_by_age_and_the_oldest_of_this_recording_removed() {
         let kept = fs::read_to_string(desk.home.path().join(name)).unwrap();
         assert_eq!(kept, "of another recording");
     }
-    // Each is whole without the others, and they follow on one another.
+    // Each file can be read without the others, and continues the one before.
     for (name, part, seconds) in [(ours[0], 4, 30..40), (ours[1], 5, 40..45)] {
         let recording = read(&desk.home.path().join(name)).unwrap();
         assert_eq!(recording.ending, Ending::Closed);
@@ -385,7 +385,7 @@ fn files_are_turned_by_size_and_all_are_kept_where_nothing_is_said() {
         .map(|f| fs::metadata(f).unwrap().len())
         .collect();
     let all_but_last = &sizes[..sizes.len() - 1];
-    // A file is closed once it is as large; the batch that makes it so is still in it.
+    // A file is closed when it has reached the size; the batch that makes it so large is still in it.
     assert!(
         all_but_last
             .iter()

@@ -1,4 +1,4 @@
-//! A process that may not be read, among many that may.
+//! Test of one process that cannot be read among many that can.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::follow::FollowOptions;
 use crate::recording::LiveRecording;
 use crate::settings::SamplingSettings;
 
-/// A process of a made-up tree; what it has read and written is told only `if_readable`.
+/// Writes a process into a made-up tree. Its transfers can be read only with `if_readable`.
 fn process(root: &Path, pid: u32, if_readable: bool) {
     let own = root.join(format!("proc/{pid}"));
     fs::create_dir_all(&own).unwrap();
     let line = format!("{pid} (server) S 1 1 1 0 -1 0 0 0 0 0 5 5 0 0 20 0 1 0 {pid} 0 9 ");
     fs::write(own.join("stat"), line + &"0 ".repeat(30) + "\n").unwrap();
     let io = "rchar: 1\nwchar: 1\nread_bytes: 1\nwrite_bytes: 1\n";
-    // Root may read every file, so that one that is a directory stands for one that is denied.
+    // Root may read every file, so a directory stands for a file that cannot be read.
     if if_readable {
         fs::write(own.join("io"), io).unwrap();
     } else {

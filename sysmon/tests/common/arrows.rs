@@ -1,4 +1,4 @@
-//! Files of raw samples, read as any program reads them: as a stream of Arrow record batches.
+//! Reader of files of raw samples as Arrow streams, independent of sysmon's own code.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use arrow_array::{RecordBatch, StringArray};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::ArrowError;
 
-/// Bytes that end a stream which was closed.
+/// Last bytes of a stream that was closed.
 const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// Readings of one series: time of the tick, and value.
@@ -20,20 +20,20 @@ pub type Points = Vec<(u64, f64)>;
 /// Name and labels of a series.
 pub type SeriesKey = (String, BTreeMap<String, String>);
 
-/// Content of one file.
+/// Content of one file of raw samples.
 pub struct RawFile {
-    /// Metadata of its schema.
+    /// Metadata of the file's schema.
     pub header: BTreeMap<String, String>,
     pub series: BTreeMap<SeriesKey, Points>,
-    /// True if it was closed; false if it is open, or its last batch is cut short.
+    /// True if the stream has its end mark; false if the file is still open or its last batch is incomplete.
     pub is_closed: bool,
 }
 
 impl RawFile {
-    /// Reads a file, as far as it goes.
+    /// Reads all complete batches of a file.
     ///
     /// # Errors
-    /// Fails if it holds no stream, or one that is damaged.
+    /// Fails if the file is not a stream, or if the stream is damaged.
     pub fn read(path: &Path) -> Result<Self, ArrowError> {
         let is_closed = fs::read(path)?.ends_with(&END_OF_STREAM);
         let batches = StreamReader::try_new(File::open(path)?, None)?;
@@ -69,19 +69,19 @@ impl RawFile {
         }
     }
 
-    /// Returns the time of the last tick that it holds.
+    /// Returns the time of the last tick in the file, in nanoseconds.
     pub fn last_ns(&self) -> Option<u64> {
         let last = self.series.values().filter_map(|points| points.last());
         last.map(|(at_ns, _)| *at_ns).max()
     }
 }
 
-/// Returns the file of a recording that is not rotated, by its report.
+/// Returns the path of the raw samples of `report`, if the recording is not rotated.
 pub fn single(report: &Path) -> PathBuf {
     report.with_extension("arrows")
 }
 
-/// Returns the file with this number of a rotated recording.
+/// Returns the path of file `number` of a rotated recording.
 pub fn part(report: &Path, number: u64) -> PathBuf {
     report.with_extension(format!("{number:06}.arrows"))
 }

@@ -1,5 +1,5 @@
-//! A recording beside the counters that it should agree with, each read just before and just
-//! after every sample: whatever the machine does meanwhile lies between the two.
+//! Recording together with the counters that it should agree with. Each counter is read just before and just
+//! after every sample, so that a busy machine does not matter.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use bench_report::{Report, Series, Tool};
 use sysmon::recording::LiveRecording;
 use sysmon::settings::SamplingSettings;
 
-/// Longer than the least window of a counter of ticks, so that every sample has all its rates.
+/// Longer than the shortest interval for rates of counters in ticks, so that every sample has all rates.
 const BETWEEN: Duration = Duration::from_millis(150);
 
-/// Something that only grows.
+/// Function that reads a counter, which only grows.
 pub type Counter = Box<dyn Fn() -> f64>;
 
-/// One recording, and its counters.
+/// Recording with the counters to compare.
 pub struct Beside {
     recording: LiveRecording,
     counters: Vec<Counter>,
-    /// Of each sample, of each counter.
+    /// For each sample, the readings before and after it of each counter.
     looks: Vec<Vec<(f64, f64)>>,
 }
 
@@ -43,7 +43,7 @@ impl Beside {
         self.looks.push(before.into_iter().zip(after).collect());
     }
 
-    /// Takes samples until `done` answers, and one that begins after that.
+    /// Takes samples until `done` returns a value, and then one further sample.
     pub fn until<T>(&mut self, mut done: impl FnMut() -> Option<T>) -> T {
         loop {
             let answer = done();
@@ -65,12 +65,13 @@ impl Beside {
         report
     }
 
-    /// By how much a counter grew from the first sample to the last, at least and at most.
+    /// Returns by how much a counter grew from the first sample to the last: the smallest and the largest
+    /// possible growth.
     pub fn grown(&self, counter: usize) -> RangeInclusive<f64> {
         self.grown_between(counter, 0, self.looks.len() - 1)
     }
 
-    /// The same from each sample to the next.
+    /// Iterates over the same range for each sample and the next.
     pub fn steps(&self, counter: usize) -> impl Iterator<Item = RangeInclusive<f64>> {
         (1..self.looks.len()).map(move |look| self.grown_between(counter, look - 1, look))
     }
@@ -85,7 +86,8 @@ fn read(counters: &[Counter]) -> Vec<f64> {
     counters.iter().map(|counter| counter()).collect()
 }
 
-/// What a rate adds up to: each of its points stands for the time since the last that was read.
+/// Returns the sum of a rate over time: each of its points covers the time since the last point with a
+/// reading.
 pub fn total(series: &Series) -> f64 {
     let mut begin_ns = series.at_ns[0];
     let points = series.at_ns.iter().zip(&series.mean);
@@ -98,8 +100,8 @@ pub fn total(series: &Series) -> f64 {
     parts.sum()
 }
 
-/// That what was seen is what was done, as far as `share` of it and `error`, the counter's own.
-/// Says by how much it is off.
+/// Asserts that `seen` agrees with `done`, to within a `share` of it and `error`, the error of the counter.
+/// The message tells the difference.
 pub fn agrees(what: &str, seen: f64, done: RangeInclusive<f64>, share: f64, error: f64) {
     let (least, most) = (*done.start(), *done.end());
     let off = if seen < least {

@@ -1,4 +1,4 @@
-//! What the kernel counts, read by other means than those that are tested.
+//! Counters of the kernel, read in other ways than those that are tested.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use super::beside::Counter;
 use super::load::Load;
 
-/// CPU time of a process to the nanosecond, in seconds.
+/// CPU time of a process in seconds, exact to the nanosecond.
 pub fn cpu_clock_s(load: &Load) -> Counter {
     let pid = Pid::from_raw(load.pid().cast_signed());
     let clock = ClockId::pid_cpu_clock_id(pid).unwrap();
@@ -23,13 +23,13 @@ pub fn wall_s() -> Counter {
     Box::new(|| bench_report::clock::monotonic_ns() as f64 / 1e9)
 }
 
-/// What `pick` makes of a file of the kernel.
+/// Value that `pick` reads from the text of a kernel file.
 pub fn file(path: impl AsRef<Path>, pick: impl Fn(&str) -> f64 + 'static) -> Counter {
     let path = path.as_ref().to_owned();
     Box::new(move || pick(&fs::read_to_string(&path).unwrap()))
 }
 
-/// The number after `key` in a file.
+/// Number that follows `key` in a file.
 pub fn number_after(path: impl AsRef<Path>, key: &'static str) -> Counter {
     file(path, move |text| {
         let rest = text.split_once(key).unwrap().1;
@@ -37,7 +37,7 @@ pub fn number_after(path: impl AsRef<Path>, key: &'static str) -> Counter {
     })
 }
 
-/// Ticks of all CPUs in states that `is_counted`, as proc(5) numbers them.
+/// Ticks of all CPUs in those states that `is_counted` returns true for, numbered as in proc(5).
 pub fn ticks(is_counted: fn(usize) -> bool) -> Counter {
     file("/proc/stat", move |text| {
         let words = text.lines().next().unwrap().split_whitespace().skip(1);
@@ -52,7 +52,7 @@ pub fn bytes_written_to_disks() -> Counter {
     file("/proc/diskstats", of_diskstats)
 }
 
-/// Of whole disks, as `/sys/block` has them; the kernel counts sectors of 512 bytes.
+/// Sums up whole disks, as `/sys/block` lists them; the kernel counts sectors of 512 bytes.
 fn of_diskstats(diskstats: &str) -> f64 {
     let of_line = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -70,7 +70,7 @@ fn of_diskstats(diskstats: &str) -> f64 {
     diskstats.lines().map(of_line).sum()
 }
 
-/// Time in which some task stood still, in seconds.
+/// Time in which some task waited for the resource, in seconds.
 pub fn stalled_s(resource: &str) -> Counter {
     let path = format!("/proc/pressure/{resource}");
     let total = number_after(path, "total=");

@@ -1,4 +1,4 @@
-//! A load at work in a process of its own: `examples/known_load`.
+//! Load in a process of its own: `examples/known_load`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
@@ -7,14 +7,14 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use test_support::TIMEOUT;
 
-/// One that is prepared, acts when told to, and does not outlive the test.
+/// Load that acts when it is told to, and ends with the test.
 pub struct Load {
     child: Child,
     said: Receiver<String>,
 }
 
 impl Load {
-    /// `known_load` with these words, once it is ready to act.
+    /// Starts `known_load` with these words, and waits until it is ready to act.
     pub fn prepare(words: &[&str]) -> Self {
         let mut child = Command::new(example("known_load"))
             .args(words)
@@ -34,7 +34,7 @@ impl Load {
         load
     }
 
-    /// The same, at once told to act.
+    /// Starts `known_load` with these words, and tells it to act at once.
     pub fn start(words: &[&str]) -> Self {
         let mut load = Self::prepare(words);
         load.go();
@@ -45,13 +45,13 @@ impl Load {
         self.child.id()
     }
 
-    /// Tells it to act.
+    /// Tells the load to act.
     pub fn go(&mut self) {
         let stdin = self.child.stdin.as_mut().unwrap();
         stdin.write_all(b"go\n").unwrap();
     }
 
-    /// What it counted, once it has done it.
+    /// Returns the numbers that the load counted; `None` until it has acted.
     pub fn done(&self) -> Option<Vec<f64>> {
         match self.said.try_recv() {
             Ok(line) => {
@@ -71,8 +71,8 @@ impl Drop for Load {
     }
 }
 
-/// A program of `examples/`, which `cargo test -p sysmon` builds beside the tests; `--test NAME`
-/// alone does not build it anew.
+/// Returns the path of a program in `examples/`. `cargo test -p sysmon` builds it together with the tests;
+/// `--test NAME` alone does not build it again.
 pub fn example(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let beside = own.ancestors().nth(2).unwrap().join("examples").join(name);

@@ -1,4 +1,4 @@
-//! A recorder in a place of its own.
+//! Recorder in a directory of its own.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -18,10 +18,10 @@ use std::process::{Command, Output};
 use bench_report::{Report, Series};
 use test_support::TestDirectory;
 
-/// Where the report of a recording is.
+/// File name of the report.
 const REPORT: &str = "sysmon.record.json";
 
-/// Where one test records.
+/// Directory into which one test records.
 pub struct Home(TestDirectory);
 
 impl Home {
@@ -45,14 +45,14 @@ impl Home {
         self.0.report(REPORT)
     }
 
-    /// `sysmon record` into this place.
+    /// Returns the command `sysmon record`, which records into this directory.
     pub fn command(&self, args: &[&str]) -> Command {
         self.command_of("record", &[&["--run-dir", "."], args].concat())
     }
 
-    /// Another of its commands.
+    /// Returns another command of `sysmon`, to be run in this directory.
     pub fn command_of(&self, action: &str, args: &[&str]) -> Command {
-        // A test that a script runs in the background has SIGINT ignored, and so would this.
+        // A test that a script starts in the background ignores SIGINT, and the recorder would inherit that.
         let sysmon = [
             "--default-signal=INT,TERM",
             env!("CARGO_BIN_EXE_sysmon"),
@@ -61,7 +61,7 @@ impl Home {
         self.0.command("env", &[&sysmon, args].concat())
     }
 
-    /// What `sysmon show` prints, which must succeed.
+    /// Returns the output of `sysmon show`, which must succeed.
     pub fn show(&self, args: &[&str]) -> String {
         let out = self.command_of("show", args).output().unwrap();
         let stderr = String::from_utf8_lossy(&out.stderr);
@@ -74,9 +74,9 @@ impl Home {
     }
 }
 
-/// `command` behind a script among processes and mounts of its own: `"$@"` in it is the command, and
-/// `as_nobody "$@"` the same as another user. `None`, with the reason printed, where the system does
-/// not let us.
+/// Returns `command` behind a shell script, with process ids and mounts of its own. In the script, `"$@"` is
+/// the command, and `as_nobody "$@"` the same as another user. Prints a reason and returns `None` if the
+/// system does not allow this.
 pub fn alone(home: &Home, script: &str, command: &Command) -> Option<Command> {
     const PRIVATE: [&str; 3] = ["--mount", "--pid", "--fork"];
     let tried = Command::new("unshare").args(PRIVATE).arg("true").output();

@@ -1,4 +1,4 @@
-//! The exporter at work, and what asks it.
+//! Running exporter, and its clients.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ pub struct Exporter {
     _home: Home,
 }
 
-/// What was answered.
+/// Answer of the exporter.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 impl Exporter {
-    /// `sysmon export` on a port of its own.
+    /// Starts `sysmon export` on a port of its own.
     pub fn start(args: &[&str]) -> Self {
         let home = Home::new();
         let args = [&["--listen", "127.0.0.1:0"], args].concat();
@@ -48,10 +48,11 @@ impl Exporter {
         connect(self.address)
     }
 
-    /// Sends `bytes`, closes that side if told to, and hears what comes until the other side ends.
+    /// Sends `bytes`, closes the sending side if `half_close` is set, and returns everything that is received
+    /// until the other side closes.
     pub fn say(&self, bytes: &[u8], half_close: bool) -> Vec<u8> {
         let mut stream = self.connect();
-        // It may refuse in the midst of it.
+        // The server may refuse the request before it was sent completely.
         let _ = stream.write_all(bytes);
         if half_close {
             let _ = stream.shutdown(Shutdown::Write);
@@ -70,7 +71,7 @@ impl Exporter {
         Page::read(&answer.body, false)
     }
 
-    /// A page with at least so many samples behind it.
+    /// Returns a page of an exporter that has taken at least `samples` samples.
     pub fn page_after(&self, samples: f64) -> Page {
         loop {
             let page = self.page();
@@ -94,7 +95,8 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// All that comes; a connection that is reset ends as well, one that stays open fails.
+/// Returns everything that is received. A connection that is reset has ended, too; one that stays open fails
+/// the test.
 pub fn hear(stream: &mut TcpStream) -> Vec<u8> {
     let mut heard = Vec::new();
     let mut buffer = [0; 4096];

@@ -1,4 +1,4 @@
-//! Requests that are malformed, slow, huge or something else altogether.
+//! Tests with requests that are malformed, slow, huge or something else altogether.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ fn exporter() -> Exporter {
     Exporter::start(&["--interval", "200ms"])
 }
 
-/// What is sent, and what may be answered.
+/// Name, bytes of the request, and status codes that are allowed as the answer.
 type Malformed = (&'static str, Vec<u8>, &'static [u16]);
 
 fn headers(count: usize) -> String {
@@ -100,7 +100,7 @@ fn whatever_is_asked_the_next_good_request_is_answered() {
     for (what, bytes, statuses) in malformed() {
         let heard = exporter.say(&bytes, true);
         if heard.is_empty() {
-            // Closed without a word, which is an answer too: not to a request that is one.
+            // Closing without an answer is allowed as well, but not for a valid request.
             assert!(!statuses.contains(&405), "{what}");
         } else {
             let status = Answer::read(&heard).status;
@@ -173,7 +173,7 @@ fn the_slow_are_let_go_and_many_of_them_keep_nobody_out_for_long() {
         stream.write_all(bytes).unwrap();
         stream
     };
-    // More than are served at once, and all with half a request or none.
+    // More connections than are served at once, all with half a request or none.
     let parts: [&[u8]; 3] = [b"", b"GET /met", b"GET /metrics HTTP/1.1\r\nA: "];
     let mut slow: Vec<_> = (0..200).map(|n| begun(parts[n % 3])).collect();
     let mut dripping = slow.pop().unwrap();

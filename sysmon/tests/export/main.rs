@@ -1,4 +1,4 @@
-//! `sysmon export` as a scraper meets it.
+//! Tests of `sysmon export` as a scraper sees it.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -86,7 +86,7 @@ fn a_hostile_name_is_told_as_it_is_and_gone_with_its_process() {
     assert_eq!(exporter.page().all("sysmon_tree_resident_bytes").count(), 0);
 }
 
-/// CPU time of each core by state, in seconds, guests taken out of user and nice.
+/// Returns the CPU time of each core by state, in seconds; guests are not part of user and nice.
 fn proc_stat() -> BTreeMap<(String, &'static str), f64> {
     let text = std::fs::read_to_string("/proc/stat").unwrap();
     let mut times = BTreeMap::new();
@@ -114,7 +114,8 @@ fn proc_stat() -> BTreeMap<(String, &'static str), f64> {
     times
 }
 
-/// Five ticks: idle time is a guess at the instant of the read, a guest is accounted in two steps.
+/// Tolerance in seconds, five ticks: idle time is an estimate at the instant of reading, and a guest's time
+/// is counted in two steps.
 const TICKS: f64 = 0.05;
 
 #[test]
@@ -202,7 +203,8 @@ fn only_who_writes_an_address_is_seen_from_outside() {
         assert!(stderr.contains(sentence), "{args:?}: {stderr}");
     }
 
-    // No variable leads it outside: on its own port it serves, or finds it taken, at home.
+    // No environment variable makes it listen on other addresses: it serves on its own port, or finds it
+    // taken.
     let mut command = home.command_of("export", &["--processes", "none"]);
     for variable in [
         "LISTEN",

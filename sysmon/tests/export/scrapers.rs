@@ -1,4 +1,4 @@
-//! What sampling costs does not depend on how many ask for the page.
+//! Test that the cost of sampling does not depend on the number of scrapers.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,28 +9,28 @@ use std::time::Duration;
 use crate::exporter::{Exporter, connect};
 
 const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
-/// It is closed when it is a minute old.
+/// Number of requests on one connection, which is closed after a minute.
 const ASKS_OF_A_CONNECTION: u32 = 10;
 
-/// So many scrapers, each of which asks again after a pause.
+/// Scrapers, each of which sends a request after a pause.
 #[derive(Clone, Copy)]
 struct Scrapers {
     count: u32,
     pause: Duration,
 }
 
-/// What a sample brought with it while they asked.
+/// Cost of a sample while the scrapers were at work.
 #[derive(Debug)]
 struct Cost {
-    /// Of reading the machine and making the page's figures, in seconds of CPU time.
+    /// CPU time of reading the machine and building the page's figures, in seconds.
     sampling_s: f64,
-    /// Of all that the program did.
+    /// CPU time of the whole program, in seconds.
     whole_s: f64,
     scrapes: f64,
 }
 
 impl Scrapers {
-    /// Until so many samples were taken, one in each `interval`.
+    /// Sends requests until `samples` samples were taken, one in each `interval`.
     fn ask(self, exporter: &Exporter, samples: u32, interval: Duration) -> Cost {
         let before = exporter.page();
         let stop = &AtomicBool::new(false);
@@ -38,7 +38,7 @@ impl Scrapers {
         std::thread::scope(|scope| {
             for number in 0..self.count {
                 scope.spawn(move || {
-                    // Not all at once, as real ones do not.
+                    // Real scrapers do not all start at once either.
                     sleep(self.pause * number / self.count);
                     while !stop.load(Ordering::Relaxed) {
                         let mut stream = connect(address);
@@ -50,7 +50,7 @@ impl Scrapers {
                     }
                 });
             }
-            // To look for the last one is to ask as well.
+            // Asking for the number of samples is a request, too, so the test waits instead.
             sleep(interval * samples);
             exporter.page_after(before.value("sysmon_samples_total") + f64::from(samples));
             stop.store(true, Ordering::Relaxed);
@@ -77,7 +77,8 @@ fn fifty_scrapers_cost_no_more_reads_and_no_more_writing_than_one() {
     assert!(fifty.sampling_s < 5.0 * one.sampling_s, "{one:?} {fifty:?}");
 }
 
-/// A minute each with nobody and with fifty who ask once a second, as Prometheus does.
+/// Compares a minute without scrapers with a minute of fifty scrapers that each send a request per second, as
+/// Prometheus does.
 #[test]
 #[ignore = "takes two minutes and wants the machine for itself: make soak"]
 fn a_minute_of_fifty_scrapers_costs_a_sample_no_more_than_a_minute_of_none() {
@@ -93,7 +94,7 @@ fn a_minute_of_fifty_scrapers_costs_a_sample_no_more_than_a_minute_of_none() {
     );
 }
 
-/// Reads one answer of a connection that stays open.
+/// Reads one answer on a connection that stays open.
 fn whole_answer(stream: &mut TcpStream) {
     let mut heard = Vec::new();
     let mut buffer = [0; 16 * 1024];

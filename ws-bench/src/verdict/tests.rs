@@ -117,7 +117,7 @@ fn a_stall_of_the_generator_acquits_the_target_of_what_it_accounts_for() {
         worst_stall_ns: ms * 1_000_000,
         ..busy(0.2)
     };
-    // p99 is 2 s with a bound of 1 s: a stall of 1 s is enough.
+    // The p99 is 2 s and the bound 1 s, so a stall of 1 s explains the difference.
     let late = |ms| found_by("echo", operation(100, &[], SLOW), &stalled(ms)).unwrap();
     let acquitted = late(1_050);
     assert_eq!(
@@ -133,7 +133,7 @@ fn a_stall_of_the_generator_acquits_the_target_of_what_it_accounts_for() {
         (late(300).owner, late(300).may_pass),
         (LimitOwner::Target, false)
     );
-    // An echo may take 5 s: a stall of 4 s leaves too little of them.
+    // An echo may take 5 s; a stall of 4 s leaves the server too little of that.
     let stuck = |ms| {
         found_by(
             "echo",
@@ -181,7 +181,7 @@ fn one_full_thread_of_the_generator_may_be_the_slow_one() {
 
 #[test]
 fn a_generator_that_waits_for_a_cpu_may_be_the_slow_one() {
-    // Two threads at work for half of 2 s, which is 2 s of CPU time in all.
+    // Two threads were at work for half of 2 s: together 2 s of CPU time.
     let waited = |ms: u64| Generator {
         threads: 2,
         cpu_ns: 2_000_000_000,

@@ -9,7 +9,7 @@ use testbed::WebSocketServer;
 
 use crate::common::{HANG, errors, limit, limit_of, report, server};
 
-/// Stops or kills the server in the middle of a step that was to take longer than any test.
+/// Stops or kills the server in the middle of a step that would take longer than any test.
 fn fell_over(fell: impl FnOnce(&mut WebSocketServer)) -> (Report, String) {
     let mut server = server(&[]);
     let place = TestDirectory::new();

@@ -1,4 +1,5 @@
-//! Servers that misbehave: each way is an outcome of its own kind, and none a hang or a panic.
+//! Tests with servers that misbehave: each kind of misbehaviour has a result of its own, and none makes the
+//! bench hang or panic.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,10 +24,10 @@ use common::{errors, finish, limit, limit_of, report, said};
 use test_support::{Ended, RunningProgram, TestDirectory};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
-/// Treatment of a connection by a peer that no longer behaves.
+/// Misbehaviour of a server on a connection.
 type Manner = fn(TcpStream);
 
-/// A server that echoes on its first `good` connections and misbehaves on all others.
+/// Starts a server that echoes on its first `good` connections and misbehaves on all others.
 fn peer(good: u64, manner: Manner) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -84,7 +85,7 @@ fn wrong_key(stream: TcpStream) {
 
 fn silence(mut stream: TcpStream) {
     let mut rest = Vec::new();
-    // Until the client gives up.
+    // Reads until the client gives up.
     let _ = stream.read_to_end(&mut rest);
 }
 
@@ -103,7 +104,7 @@ fn hangs_up(mut stream: TcpStream) {
     read_request(&mut stream);
 }
 
-/// Two connections behave: the probe's, and one of the first step's two.
+/// The server behaves on two connections: that of the probe, and one of the first step's two.
 fn second_step(manner: Manner) -> (Report, String) {
     let place = TestDirectory::new();
     let url = peer(2, manner);
@@ -160,7 +161,7 @@ fn drops(stream: TcpStream) {
     };
     let mut stream = socket.get_ref();
     stream.shutdown(Shutdown::Write).unwrap();
-    // What the client still sends is read, or the system would reset the connection.
+    // Reads what the client still sends, because the system would otherwise reset the connection.
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
@@ -187,7 +188,7 @@ fn sends_garbage(stream: TcpStream) {
         return;
     };
     thread::sleep(Duration::from_millis(100));
-    // A frame with all reserved bits set.
+    // Frame with all reserved bits set.
     let _ = socket.get_mut().write_all(&[0xF2, 0x01, 0x00]);
     while socket.read().is_ok() {}
 }
@@ -270,7 +271,7 @@ fn a_server_that_cannot_be_loaded_gets_a_remedy_for_the_cause_that_it_names() {
     }
 }
 
-/// A server that takes every connection and ends every fourth one a moment later.
+/// Starts a server that accepts every connection and closes every fourth one a moment later.
 fn ends_every_fourth() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -288,7 +289,7 @@ fn ends_every_fourth() -> String {
     url
 }
 
-/// Connections that are opened in place of those that the server ended do not hide these.
+/// New connections that replace those that the server closed must not hide the loss.
 #[test]
 fn connections_that_end_while_others_are_opened_are_lost_ones() {
     let place = TestDirectory::new();
@@ -307,7 +308,7 @@ fn connections_that_end_while_others_are_opened_are_lost_ones() {
     assert!(reason.contains("closed.1012"), "{reason}");
 }
 
-/// A burst of pings, and the end of the connection before any of them can be answered.
+/// Sends a burst of pings, and closes the connection before any of them can be answered.
 fn pings_and_drops(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -319,7 +320,7 @@ fn pings_and_drops(stream: TcpStream) {
     let _ = socket.get_ref().shutdown(Shutdown::Both);
 }
 
-/// Takes no notice of a close frame, and leaves the TCP connection open.
+/// Ignores a close frame, and keeps the TCP connection open.
 fn never_says_goodbye(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;

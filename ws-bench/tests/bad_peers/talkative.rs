@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Message, accept};
 use crate::common::{finish, limit, limit_of, report, said};
 use crate::peer;
 
-/// Greets, and then says something every few milliseconds whatever it is sent, echoes in between.
+/// Server that sends a greeting, and then a message of its own every few milliseconds between its echoes.
 fn chatters(stream: TcpStream) {
     let Ok(mut socket) = accept(stream) else {
         return;
@@ -42,7 +42,7 @@ fn chatters(stream: TcpStream) {
     }
 }
 
-/// What a server sends by itself is no echo, and no wrong one.
+/// A message that a server sends by itself is neither an echo nor a wrong echo.
 #[test]
 fn a_server_that_says_more_than_it_is_asked_is_measured_by_its_echoes() {
     let place = TestDirectory::new();
@@ -58,7 +58,7 @@ fn a_server_that_says_more_than_it_is_asked_is_measured_by_its_echoes() {
     assert!(echo.succeeded > 0 && echo.errors.is_empty(), "{echo:?}");
 }
 
-/// Pings idle connections, and counts those that answer.
+/// Starts a server that pings idle connections and counts the answers.
 fn counts_pongs(pongs: &Arc<AtomicU64>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -85,7 +85,7 @@ fn counts_pongs(pongs: &Arc<AtomicU64>) -> String {
     url
 }
 
-/// One connection talks; the others have nothing to do but to answer pings, all of them.
+/// One connection sends messages. The others are idle, and all of them must answer pings.
 #[test]
 fn connections_that_are_silent_answer_the_pings_of_their_server() {
     let pongs = Arc::new(AtomicU64::new(0));

@@ -1,4 +1,4 @@
-//! Parts that the tests share: the binary, its servers, and the reports that it writes.
+//! Common parts of the tests: the program, its servers, and its reports.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -22,19 +22,19 @@ pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_ws-bench"))
 }
 
-/// An echo server of our own with these further arguments.
+/// Starts an echo server of this program, with these further arguments.
 pub(crate) fn server(args: &[&str]) -> WebSocketServer {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     WebSocketServer::start(binary(), &args).unwrap()
 }
 
-/// `ws-bench` in `place`.
+/// Returns the command `ws-bench` with `args`, to be run in `place`.
 pub(crate) fn bench(place: &TestDirectory, args: &[&str]) -> Command {
     place.command(binary(), args)
 }
 
-/// `ws-bench limit` with a report in `run`, and no latency that would break a step only because
-/// this machine is slow.
+/// Returns the command `ws-bench limit` with a report in `run`, and with a latency bound that a slow machine
+/// does not break.
 pub(crate) fn limit_of(place: &TestDirectory, args: &[&str]) -> Command {
     let mut command = bench(
         place,
@@ -44,15 +44,15 @@ pub(crate) fn limit_of(place: &TestDirectory, args: &[&str]) -> Command {
     command
 }
 
-/// Place where [`limit_of`] leaves its report.
+/// Path at which [`limit_of`] writes its report.
 pub(crate) const REPORT: &str = "run/ws-bench.limit.json";
 
-/// The report that [`limit_of`] left.
+/// Reads the report that [`limit_of`] wrote.
 pub(crate) fn report(place: &TestDirectory) -> Report {
     place.report(REPORT)
 }
 
-/// Runs to the end; fails where the program panicked.
+/// Runs the program to its end. Fails if it panicked.
 pub(crate) fn finish(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     let said = said(&output);
@@ -68,7 +68,7 @@ pub(crate) fn said(output: &Output) -> String {
     )
 }
 
-/// The step of so many connections that ran last.
+/// Returns the last step with `connections` connections.
 pub(crate) fn step_of(report: &Report, connections: u64) -> &Step {
     let wanted = Some(connections as f64);
     let found = |step: &&Step| step.parameter("connections") == wanted;
@@ -79,14 +79,14 @@ pub(crate) fn held(step: &Step) -> bool {
     step.end == StepEnd::Completed
 }
 
-/// Returns what limited, as value, owner and reason.
+/// Returns the limit of a report: value, owner and reason.
 pub(crate) fn limit(report: &Report) -> (u64, LimitOwner, &str) {
     let limit = report.summary.limit.as_ref().unwrap();
     assert_eq!(limit.parameter, "connections");
     (limit.value as u64, limit.owner, &limit.reason)
 }
 
-/// Errors of one operation over all steps.
+/// Returns the number of failures of a kind of one operation, over all steps.
 pub(crate) fn errors(report: &Report, operation: &str, kind: &str) -> u64 {
     let of = |step: &Step| step.operations.get(operation)?.errors.get(kind).copied();
     report.steps.iter().filter_map(of).sum()

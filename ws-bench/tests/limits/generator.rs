@@ -1,4 +1,4 @@
-//! A generator that is slow or stands still: it accuses itself, and never the server.
+//! Tests of a generator that is slow or stopped: the report must blame the generator and never the server.
 
 use std::thread;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use test_support::{Ended, RunningProgram, TestDirectory};
 use crate::SHORT;
 use crate::common::{self, bench, finish, limit, limit_of, report, said, server, step_of};
 
-/// The bench itself is stopped for longer than its bound: the step is tried again, and nothing is
-/// said against the server.
+/// The bench itself is stopped for longer than its bound. The step must be tried again, and the server must
+/// not be accused.
 #[test]
 fn a_generator_that_stood_still_acquits_the_server() {
     let server = server(&[]);
@@ -70,8 +70,8 @@ fn the_busiest_thread_of_the_generator_is_told() {
     }
 }
 
-/// A generator with one thread that never sleeps is at work, or waits for a CPU, all the time, whatever
-/// the speed of the machine: a bound that no server keeps is then not the server's to answer for.
+/// A generator with one thread that never sleeps is at work, or waits for a CPU, all the time, on a machine
+/// of any speed. If no server can keep the bound, the generator must be named as the owner.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_generator_whose_only_thread_is_full_accuses_itself() {
@@ -81,7 +81,8 @@ fn a_generator_whose_only_thread_is_full_accuses_itself() {
     let mut lines = status.lines();
     let allowed = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     let first = allowed.unwrap().trim().split([',', '-']).next().unwrap();
-    // It spins for half a millisecond before each message, and messages come every quarter of one.
+    // The generator spins for half a millisecond before each message, but a message is due every quarter of a
+    // millisecond.
     let args = [
         "limit",
         "--run-dir",

@@ -1,4 +1,4 @@
-//! Servers and machines whose limit is known: the bench must find it, and whose it is.
+//! Tests with servers and machines whose limit is known: the bench must find the limit and its owner.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -60,7 +60,7 @@ fn reaching_max_is_no_limit_of_anybody() {
     assert!(place.left_behind().is_empty(), "{:?}", place.left_behind());
 }
 
-/// A limit of 130 open files leaves room for some 50 connections.
+/// A limit of 130 open files leaves room for about 50 connections.
 #[test]
 fn our_own_limit_of_open_files_is_never_the_servers() {
     let server = server(&[]);
@@ -68,7 +68,7 @@ fn our_own_limit_of_open_files_is_never_the_servers() {
     let mut command = limit_of(&place, SHORT);
     command.args(["--url", server.url(), "--max", "1000"]);
     let few_files = || Ok(setrlimit(Resource::RLIMIT_NOFILE, 130, 130)?);
-    // SAFETY: setrlimit is async-signal-safe and touches nothing of this process.
+    // SAFETY: setrlimit is async-signal-safe and changes nothing in this process.
     unsafe { command.pre_exec(few_files) };
     let output = finish(&mut command);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
@@ -86,7 +86,8 @@ fn our_own_limit_of_open_files_is_never_the_servers() {
     assert!(report.steps.iter().all(held), "planned no more than fits");
 }
 
-/// The plan fits, then the limit is lowered behind the bench's back: the system refuses sockets.
+/// The planned connections fit. Then the limit is lowered without the bench's knowledge, so that the system
+/// refuses sockets.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_descriptor_that_the_system_refuses_is_ours_too() {
@@ -261,7 +262,7 @@ fn the_shared_runtime_does_the_same() {
     );
 }
 
-/// An echo server that takes every connection and closes those beyond `limit` a moment later.
+/// Starts an echo server that accepts every connection and closes those beyond `limit` a moment later.
 fn drops_beyond(limit: u64) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -298,7 +299,7 @@ fn serve(stream: TcpStream, stays: bool) {
     }
 }
 
-/// After the step of 100 broke, 50 are open: the next step is those, and none of them is lost.
+/// After the step of 100 broke, 50 connections are open. The next step uses these, and loses none of them.
 #[test]
 fn connections_that_a_step_lost_are_not_charged_to_the_next() {
     let place = TestDirectory::new();
@@ -315,7 +316,7 @@ fn connections_that_a_step_lost_are_not_charged_to_the_next() {
     assert_eq!(key.figures["lost_connections"], 0.0);
 }
 
-/// A rule that the user set must end a step soon after the server hangs, however long it is.
+/// A rule of the user must end a step soon after the server hangs, however long the step is.
 #[test]
 fn a_stop_rule_ends_a_step_whose_server_hangs() {
     let server = server(&[]);
@@ -341,7 +342,7 @@ fn a_stop_rule_ends_a_step_whose_server_hangs() {
     let hung = Instant::now();
     let Ended { code, said, .. } = running.end();
     assert_eq!(code, Some(0), "{said}");
-    // The bound, 2 s to see it, and as much again for the end of the run.
+    // The bound, 2 s to notice, and 2 s for the end of the run.
     let bound = Duration::from_millis(500) + Duration::from_secs(4);
     assert!(hung.elapsed() < bound, "{:?}: {said}", hung.elapsed());
     assert!(matches!(

@@ -1,4 +1,4 @@
-//! Charts of searches for a rate: what each rate that was tried cost, with the bound that it had to keep.
+//! Charts of searches for a rate: latency at each rate that was tried, and the bound.
 
 use bench_report::{FoundRate, Latency};
 
@@ -6,8 +6,8 @@ use super::data::{Chart, ChartBand, ChartLine, four_digits};
 use crate::rate_search::LatencyBound;
 use crate::source_report::SourceReport;
 
-/// Returns a chart for each bound on latency: the percentile by rate, with a line for each search, and
-/// the bound.
+/// Returns a chart for each bound on a percentile. The chart has the percentile over the rate, with one line
+/// for each search, and the bound.
 pub(super) fn search_charts(source: &SourceReport) -> Vec<Chart> {
     let searches = &source.report.summary.found_rates;
     let mut bounds: Vec<&String> = searches.iter().flat_map(|s| &s.objectives).collect();
@@ -65,7 +65,8 @@ fn search_chart(source: &SourceReport, text: &str, bound: LatencyBound) -> Optio
     })
 }
 
-/// Returns the interval that a search found.
+/// Returns the interval of rates that a search found, as a band of the chart; `None` if the search found
+/// none.
 fn found(search: &FoundRate) -> Option<ChartBand> {
     let held = search.held_per_s?;
     Some(ChartBand {
@@ -75,7 +76,8 @@ fn found(search: &FoundRate) -> Option<ChartBand> {
     })
 }
 
-/// Returns the median of a percentile over the steps at each rate that a search tried, rates rising.
+/// Returns, for each rate that a search tried, in ascending order, the median of a percentile over the steps
+/// at that rate.
 fn percentile_by_rate(
     source: &SourceReport,
     search: &FoundRate,

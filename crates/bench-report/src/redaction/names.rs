@@ -103,8 +103,9 @@ pub(super) fn naming(name: &str) -> Naming {
     }
 }
 
-/// Classifies a name of these parts by its end: `key`, also before a form such as `base64`, makes it
-/// a reference, unless the part before is one of [`OPEN_KEYS`].
+/// Classifies a name by the end of its `parts`. It is a reference if the last part ends in `key`,
+/// or if that part is followed only by a form such as `base64`. Otherwise, and if the part before
+/// `key` is one of [`OPEN_KEYS`], it is harmless.
 fn key(parts: &[String]) -> Naming {
     let written = ["id", "base64", "b64", "hex", "value", "data"];
     let mut back = parts.iter().rev().map(String::as_str).peekable();

@@ -8,6 +8,7 @@ use bench_report::StepEnd;
 
 use super::run_on_workers::run_on_workers;
 use super::tests::{Counter, VERSION, open_loop, start};
+use super::worker_processes::WorkerProcesses;
 use crate::control::cancel::Cancel;
 use crate::control::load_control::{AppliedChange, LoadControl};
 use crate::control::observer::Observer;
@@ -26,19 +27,30 @@ impl Observer for HandsOver {
     }
 }
 
+type Asked = Result<AppliedChange, ChangeError>;
+
 /// Runs `plan` on `count` workers while another thread changes the load to `load`. Returns the
 /// step's result, and the answer to the change.
 fn run_and_change(
     plan: &StepPlan,
     (count, counter): (u64, &Counter),
     load: LoadCurve,
-) -> (StepResult, Result<AppliedChange, ChangeError>) {
+) -> (StepResult, Asked) {
     let mut workers = start(count, counter, VERSION, None).unwrap();
+    let changed = change_on(&mut workers, plan, load);
+    assert!(workers.lost().is_none());
+    changed
+}
+
+fn change_on(
+    workers: &mut WorkerProcesses,
+    plan: &StepPlan,
+    load: LoadCurve,
+) -> (StepResult, Asked) {
     let (sender, received) = mpsc::channel::<LoadControl>();
     let changing = std::thread::spawn(move || received.recv().unwrap().change(load));
     let mut observer = HandsOver(sender);
-    let result = run_on_workers(plan, &"here", &mut workers, &Cancel::new(), &mut observer);
-    assert!(workers.lost().is_none());
+    let result = run_on_workers(plan, &"here", workers, &Cancel::new(), &mut observer);
     (result.unwrap(), changing.join().unwrap())
 }
 
@@ -109,4 +121,29 @@ fn a_change_for_which_the_workers_have_too_few_threads_is_refused_by_the_parent(
     let (threads, wanted) = (1, 2);
     assert_eq!(refused, Err(ChangeError::TooFewThreads { threads, wanted }));
     assert!(result.step.curve.is_none() && result.step.segments.is_empty());
+}
+
+#[test]
+fn the_arrivals_that_a_lost_worker_did_not_make_are_those_of_the_changed_load() {
+    let counter = Counter::default();
+    let mut workers = start(3, &counter, VERSION, Some(4)).unwrap();
+    let plan = open_loop(300.0, Duration::from_secs(2)).taking_changes();
+    let (result, applied) = change_on(&mut workers, &plan, LoadCurve::Constant(900.0));
+    let StepEnd::Failed { reason } = &result.step.end else {
+        panic!("{:?}", result.step.end);
+    };
+    let heard_s = reason.split("its last interval ended ").nth(1).unwrap();
+    let heard_s: f64 = heard_s.split(' ').next().unwrap().parse().unwrap();
+    let window = result.step.window;
+    let changed_s = (applied.unwrap().at_ns - window.measure_start_ns) as f64 / 1e9;
+    // A third of 300 a second until the change, and of 900 from then on.
+    let at_first = 100.0 * (changed_s - heard_s).max(0.0);
+    let wanted = at_first + 300.0 * (2.0 - heard_s.max(changed_s));
+    let off = result.step.figures["arrivals_not_made"] - wanted;
+    // The instant is told to a hundredth of a second.
+    assert!(off.abs() < 4.0, "{off} of {wanted}: {reason}");
+    // The others have made theirs.
+    let made = result.step.operations["hit"].attempted as f64;
+    let off = made - (200.0 * changed_s + 600.0 * (2.0 - changed_s));
+    assert!(off.abs() <= 2.01, "{off}");
 }

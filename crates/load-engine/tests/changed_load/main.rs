@@ -346,6 +346,30 @@ fn the_warm_up_is_not_changed_and_a_step_that_is_over_says_so() {
     assert_eq!(control.change(5.0), Err(ChangeError::StepOver));
 }
 
+#[test]
+fn a_change_that_was_to_come_after_the_end_has_changed_nothing() {
+    let plan = open(200.0, 8, MS(60_000)).taking_changes();
+    let (sender, received) = mpsc::channel::<LoadControl>();
+    let cancel = Cancel::new();
+    let signal = cancel.clone();
+    let changing = std::thread::spawn(move || {
+        let applied = received.recv().unwrap().change(900.0);
+        signal.cancel();
+        applied.unwrap()
+    });
+    let observer = &mut HandsOver(sender);
+    let result = run_requests(&plan, &known(Known::default()), &cancel, observer).unwrap();
+    let (step, applied) = (&result.step, changing.join().unwrap());
+    assert_eq!(step.end, StepEnd::Interrupted);
+    // A tick is up to a second away, and a signal a few hundredths.
+    let is_changed = applied.at_ns < step.window.measure_end_ns;
+    assert_eq!(step.curve.is_some(), is_changed);
+    assert_eq!(step.segments.len(), if is_changed { 2 } else { 0 });
+    if !is_changed {
+        assert_eq!(step.load, plan.load.reported(0));
+    }
+}
+
 /// Observer that requests a change on the controller's own thread.
 #[derive(Default)]
 struct AsksItself {

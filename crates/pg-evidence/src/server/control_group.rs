@@ -3,7 +3,8 @@
 use bench_report::ServerEvidence;
 use host_metrics::source::cgroup::QuotaUse;
 
-/// Counters of the nearest group with a quota; zero if there is none.
+/// CPU throttling counters of the nearest control group that has a quota, of the server's group and
+/// its parents. All are zero if no group has a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct ServerThrottling {
     periods: f64,

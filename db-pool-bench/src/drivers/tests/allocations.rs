@@ -1,4 +1,5 @@
-//! The bare protocol's ceiling would be none if each request paid for memory.
+//! Test that the bare protocol allocates nothing for each request, because it is the baseline of the other
+//! drivers.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A server without a free connection.
+//! Test of the drivers on a server that has no free connection.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn a_server_without_a_free_connection_is_told_as_such_by_every_arm() {
     };
     let full = Some("sqlstate.53300".to_owned());
     let waited = Some("timeout.checkout".to_owned());
-    // sqlx asks again and again until the checkout takes too long.
+    // sqlx tries to connect until the time-out of the checkout.
     assert_eq!(
         kinds(variants.each(1)),
         [full.clone(), full.clone(), full, waited]

@@ -1,4 +1,4 @@
-//! Drivers on real servers: what each asks and what it says is what the others say.
+//! Tests of the drivers on real servers: all of them must report the same results.
 
 #[allow(clippy::print_stdout)]
 #[path = "../../../tests/common/bouncer.rs"]

@@ -1,4 +1,4 @@
-//! Every variant on PgBouncer in transaction mode.
+//! Test of every driver through PgBouncer in transaction mode.
 
 use pg_connect::Address;
 use test_support::TestDirectory;
@@ -9,8 +9,8 @@ use crate::common::{Talk, postgres};
 
 const REASON: &str = "from version 1.21 on";
 
-/// Two sessions, one always taken by somebody else: each variant prepares on the one and asks on the
-/// other.
+/// PgBouncer has two sessions on the server, and another client always occupies one of them. Each driver
+/// therefore prepares its statement on one session and executes it on the other.
 #[test]
 fn an_arm_that_meets_a_session_without_its_statements_says_so() {
     let Some(pgbouncer) = PgBouncer::installed() else {
@@ -24,7 +24,7 @@ fn an_arm_that_meets_a_session_without_its_statements_says_so() {
     let variants = Variants::of(setup(Address::parse(&bouncer.url).unwrap(), ask_nothing()));
     others[0].execute("BEGIN");
     let all = variants.each_between(1, |variant| {
-        // Takes the session on which the variant prepared, and leaves it the other one.
+        // Occupies the session on which the driver prepared, and frees the other one.
         others[(variant + 1) % 2].execute("BEGIN");
         others[variant % 2].execute("COMMIT");
     });

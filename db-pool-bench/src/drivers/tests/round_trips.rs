@@ -1,4 +1,4 @@
-//! What each driver asks beyond the request.
+//! Tests of the round trips that each driver makes in addition to the request's own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::drivers::{Driver, DriverSetup, PoolOptions, Recycle, round_trips};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, Tables};
 
-/// Extra round trips of `driver` for a `SELECT 1`.
+/// Returns the number of extra round trips of `driver` for a `SELECT 1`.
 fn extra(url: &str, driver: Driver, recycle: Option<Recycle>) -> Result<f64, Failure> {
     let workload = Builtin::CheckoutOnly
         .draft(&Tables::at_scale(1), 7, Protocol::Prepared)
@@ -47,7 +47,7 @@ fn a_ping_costs_one_round_trip_per_checkout_and_without_it_there_is_none() {
         (Driver::Deadpool, None, 0.0),
         (Driver::Deadpool, fast, 0.0),
         (Driver::Deadpool, verified, 1.0),
-        // One comes after each release, and no option turns it off.
+        // sqlx pings after each release, and no option turns that off.
         (Driver::Sqlx, fast, 1.0),
         (Driver::Sqlx, verified, 2.0),
         (Driver::Sqlx, None, 2.0),

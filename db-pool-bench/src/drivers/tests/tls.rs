@@ -1,4 +1,5 @@
-//! TLS on every variant, without the first connection of a run, which would tell as much.
+//! Tests of TLS with every driver. They leave out the first connection of a run, which would report the same
+//! failures.
 
 use load_engine::Failure;
 use pg_connect::Address;
@@ -8,7 +9,7 @@ use super::certificates::{Certificates, tls_server};
 use super::variants::{Variants, ask_nothing, setup};
 use crate::common::postgres;
 
-/// Returns what each variant says that finds no way in at `url`.
+/// Returns the failure of each driver to connect to `url`.
 fn failures_of_all_arms(url: &str) -> [Failure; 4] {
     let address = Address::parse(url).unwrap();
     let variants = Variants::of(setup(address, ask_nothing()));
@@ -27,8 +28,8 @@ fn a_login_that_cannot_bind_the_channel_fails_alike_in_every_arm() {
     assert_eq!((&wire, &wire), (&direct, &deadpool));
 }
 
-/// The first connection of a run tells as much; here each variant opens its own, as after a server
-/// was exchanged in the middle.
+/// A run's first connection would report the same failures. Here each driver opens a connection of its own,
+/// as after a change of the server in the middle of a run.
 #[test]
 fn a_stranger_at_the_other_end_is_the_same_failure_in_every_arm() {
     let (place, other) = (TestDirectory::new(), TestDirectory::new());

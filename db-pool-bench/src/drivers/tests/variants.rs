@@ -1,4 +1,4 @@
-//! The four variants without the rest of the bench: one user of each, and what came of its requests.
+//! The four drivers without the rest of the bench: one user of each, and the results of its requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::drivers::{Deadpool, Direct, DriverSetup, PoolOptions, Sqlx, Wire};
 use crate::protocol::Protocol;
 use crate::workloads::{Builtin, SqlWorkload, Tables};
 
-/// Requests that ask for nothing but an answer.
+/// Creates a workload of requests that only need an answer.
 pub(crate) fn ask_nothing() -> Arc<SqlWorkload> {
     let draft = Builtin::CheckoutOnly.draft(&Tables::at_scale(1), 0, Protocol::Prepared);
     Arc::new(draft.unwrap().without_parameters())
@@ -41,7 +41,7 @@ pub(crate) fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// All variants, set up alike.
+/// All drivers with the same settings.
 pub(crate) struct Variants {
     setup: DriverSetup,
     runtime: Runtime,
@@ -55,14 +55,15 @@ impl Variants {
         }
     }
 
-    /// Returns what failed of each request of one user of `wire`, `direct`, `deadpool` and `sqlx`,
-    /// one variant after the other; where no request came about, why.
+    /// Runs requests of one user with `wire`, `direct`, `deadpool` and `sqlx`, one driver after another.
+    /// Returns the failure of each request, `None` for a success. If a driver cannot connect, its only entry
+    /// is that failure.
     pub(crate) fn each(&self, requests: usize) -> [Vec<Option<Failure>>; 4] {
         self.each_between(requests, |_| ())
     }
 
-    /// Returns the same with what is done on the server before a user's requests, told the variant's
-    /// number.
+    /// Does the same as [`each`](Self::each), and calls `before` with the driver's index between its
+    /// connection and its first request.
     pub(crate) fn each_between(
         &self,
         requests: usize,

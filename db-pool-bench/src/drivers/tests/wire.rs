@@ -1,4 +1,4 @@
-//! The bare protocol on real servers: what it says is what the drivers say.
+//! Tests of the bare protocol on real servers: it must report the same as the drivers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn address(server: &Postgres) -> Address {
     Address::parse(server.url()).unwrap()
 }
 
-/// As `server`, but this user with this password.
+/// Returns the address of `server` for this user with this password.
 fn as_user(server: &Postgres, user: &str, password: &str) -> Address {
     let place = server.url().split_once('@').unwrap().1;
     Address::parse(&format!("postgres://{user}:{password}@{place}")).unwrap()
@@ -33,7 +33,7 @@ async fn bare(address: &Address) -> Result<BareConnection, WireError> {
     BareConnection::connect(&address.config("a_test"), &address.tls()).await
 }
 
-/// Scripts, each under its own name and chosen equally often.
+/// Compiles a workload of scripts, each with its name, chosen equally often.
 async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkload> {
     let entry = |(name, text): &(&str, &str)| ScriptEntry {
         source: ScriptSource {
@@ -50,7 +50,7 @@ async fn workload(address: &Address, scripts: &[(&str, &str)]) -> Arc<SqlWorkloa
     Arc::new(draft.verify(&client).await.unwrap())
 }
 
-/// Errors by kind, and successes, of one user's first requests.
+/// Returns the number of failures of each kind, and of successes, among one user's first requests.
 async fn counts<F: TargetFactory>(factory: F, requests: usize) -> BTreeMap<String, usize> {
     let target = factory.build(WorkerShare::ALONE).await.unwrap();
     let mut session = target.open(UserId(3)).await.unwrap();
@@ -124,7 +124,7 @@ fn every_driver_counts_the_errors_that_were_planted() {
         assert_eq!(counts(Deadpool(setup()), 200).await, direct);
         assert_eq!(counts(Sqlx(setup()), 200).await, direct);
     });
-    // Of each transaction that failed nothing may be left, and of the others all.
+    // A failed transaction must have left nothing, and any other must have left everything.
     let kept = talk.names("SELECT (count(*) % 4)::text FROM h");
     assert_eq!(kept, ["0"], "four drivers inserted the same rows");
 }

@@ -1,4 +1,4 @@
-//! Pages of a made-up machine: what is missing, odd or falls.
+//! Tests of pages about a made-up machine: values that are missing, odd, or that fall.
 
 mod page;
 

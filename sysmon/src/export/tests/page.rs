@@ -1,20 +1,20 @@
-//! A strict reader of both exposition formats: whatever is not as the format's description has it
-//! fails the test.
+//! Strict reader of both exposition formats: any difference from the description of the format fails the
+//! test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// What a page says.
+/// Content of a page.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// The kind of each family, by its name.
+    /// Kind of each family, by the family's name.
     pub families: BTreeMap<String, String>,
     pub samples: BTreeMap<(String, Labels), f64>,
 }
 
 impl Page {
-    /// Reads `text`; `open` for OpenMetrics.
+    /// Parses `text`; as OpenMetrics if `open` is set.
     pub(crate) fn read(text: &str, open: bool) -> Self {
         let mut reader = Reader {
             open,
@@ -37,18 +37,18 @@ impl Page {
         reader.page
     }
 
-    /// The one sample without labels of this name.
+    /// Returns the value of the only sample with this name, which has no labels.
     pub(crate) fn value(&self, name: &str) -> f64 {
         self.samples[&(name.to_owned(), Labels::new())]
     }
 
-    /// All samples of this name.
+    /// Iterates over all samples with this name.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = (&Labels, f64)> {
         let all = self.samples.iter().filter(move |((n, _), _)| n == name);
         all.map(|((_, labels), value)| (labels, *value))
     }
 
-    /// Every sample of a counter.
+    /// Iterates over all samples of counters.
     pub(crate) fn counters(&self) -> impl Iterator<Item = (&(String, Labels), f64)> {
         let is_counter = |name: &str| {
             let family = name.strip_suffix("_total").unwrap_or(name);
@@ -164,7 +164,7 @@ fn is_name(name: &str, colon: bool) -> bool {
     first.is_some_and(|c| !c.is_ascii_digit()) && name.chars().all(good)
 }
 
-/// `key="value",…}`, and what comes after.
+/// Parses `key="value",…}`. Returns the labels, and the rest of the text.
 fn labels(mut text: &str) -> (Labels, &str) {
     let mut labels = Labels::new();
     loop {

@@ -1,8 +1,8 @@
-//! What may become of a file.
+//! Ways in which a file can be damaged.
 
 use proptest::prelude::*;
 
-/// One thing that does.
+/// One kind of damage.
 #[derive(Debug, Clone)]
 pub(crate) enum Harm {
     Becomes(Vec<u8>),
@@ -42,7 +42,7 @@ impl Harm {
         ]
     }
 
-    /// Of what the file said; `None` when there is to be none.
+    /// Returns the damaged content of a file with `text`; `None` if the file is to be removed.
     pub(crate) fn done_to(&self, text: &str) -> Option<Vec<u8>> {
         let within = |at: usize| at % (text.len() + 1);
         let bytes = text.as_bytes();
@@ -66,7 +66,7 @@ impl Harm {
     }
 }
 
-/// `text` with one of its numbers replaced.
+/// Returns `text` with one of its numbers replaced.
 fn with_number(text: &str, which: usize, number: &str) -> String {
     let is_digit = |at: usize| text.as_bytes()[at].is_ascii_digit();
     let begins: Vec<usize> = (0..text.len())

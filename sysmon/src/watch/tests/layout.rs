@@ -1,4 +1,4 @@
-//! Terminals of every size, with colours and without.
+//! Tests of the live view on terminals of every size, with colours and without.
 
 use crate::watch::view::palette::Palette;
 use ratatui::buffer::Buffer;

@@ -1,4 +1,4 @@
-//! What `sysmon watch` shows of a made-up machine, on terminals of any size.
+//! Tests of what `sysmon watch` shows of a made-up machine, on terminals of any size.
 
 mod layout;
 mod machine;

@@ -1,4 +1,5 @@
-//! A panic while the screen is taken: this test program runs itself on a terminal of its own.
+//! Test of a panic while `sysmon watch` uses the screen. The test program runs itself on a terminal of its
+//! own.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -9,11 +10,11 @@ use nix::sys::termios::tcgetattr;
 
 use crate::watch::screen::Screen;
 
-/// Variable by which the test knows that it is the one on the terminal.
+/// Environment variable that tells the test program that it is the instance on the terminal.
 const ON_TERMINAL: &str = "SYSMON_TEST_ON_TERMINAL";
 const TEST: &str = "watch::tests::panicking::a_panic_is_said_on_the_terminal_as_it_was";
 
-/// Takes the terminal as `sysmon watch` does, draws, and panics.
+/// Takes over the terminal as `sysmon watch` does, draws, and panics.
 fn draw_and_panic() -> ! {
     let mut screen = Screen::enter().unwrap();
     screen
@@ -36,7 +37,7 @@ fn a_panic_is_said_on_the_terminal_as_it_was() {
     let pty = openpty(Some(&size), None).unwrap();
     let before = tcgetattr(&pty.slave).unwrap();
     let end = || Stdio::from(pty.slave.try_clone().unwrap());
-    // In a session of its own, with this end as its terminal.
+    // The program runs in a session of its own, with this end of the pseudo-terminal as its terminal.
     let mut command = Command::new("setsid");
     command.args(["--ctty", "--wait"]);
     command.arg(std::env::current_exe().unwrap());
@@ -48,7 +49,7 @@ fn a_panic_is_said_on_the_terminal_as_it_was() {
     let mut screen = File::from(pty.master);
     let written = std::thread::spawn(move || {
         let (mut all, mut part) = (Vec::new(), [0; 4096]);
-        // It is unreadable once no end is open.
+        // Reading fails once no program has the other end open.
         while let Ok(length) = screen.read(&mut part) {
             all.extend(&part[..length]);
         }

@@ -1,4 +1,4 @@
-//! The processes: who is shown, in which order, and what the keys did.
+//! Tests of the list of processes: which are shown, in which order, and the effects of keys.
 
 use crate::watch::model::{Model, ViewInfo};
 use crate::watch::process::{DISK_READ, DISK_WRITTEN, ProcessView, Sort};
@@ -39,7 +39,7 @@ fn what_was_asked_for_has_its_sum_and_its_columns() {
     let tree: Vec<&str> = tree.split_whitespace().collect();
     assert_eq!(tree, ["postgres", "12", "1.50", "300", "MiB", "14"]);
     assert!(text.contains("THREADS") && !text.contains("READ/s"));
-    // Ordered by transfers, they are read and shown.
+    // If processes are ordered by transfers, transfers are read and shown.
     model.sort_by(Sort::Io);
     assert!(model.fields().io);
     assert!(screen(&mut model, (80, 24)).contains("WRITE/s▼"));

@@ -1,4 +1,4 @@
-//! Each resource in its lines.
+//! Tests of the lines about each resource.
 
 use crate::watch::model::Model;
 

@@ -1,4 +1,4 @@
-//! What is on the terminal, as text.
+//! Content of the terminal as text.
 
 use crate::watch::model::Model;
 use crate::watch::view::{self, palette::Palette};
@@ -9,7 +9,7 @@ use ratatui::text::Span;
 
 pub(crate) fn buffer(model: &mut Model, palette: Palette, (width, height): (u16, u16)) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    // The first frame tells how many processes there is room for.
+    // The first frame tells the model how many processes fit.
     for _ in 0..2 {
         let mut page = 0;
         let draw = |frame: &mut ratatui::Frame| page = view::draw(frame, model, palette);
@@ -26,7 +26,7 @@ pub(crate) fn lines_of(buffer: &Buffer) -> Vec<String> {
         let mut line = String::new();
         let mut covered = 0;
         for cell in row {
-            // A wide character covers the cell behind it.
+            // A wide character also covers the next cell.
             if covered > 0 {
                 covered -= 1;
                 continue;

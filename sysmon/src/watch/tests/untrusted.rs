@@ -1,4 +1,4 @@
-//! What is absent, and names that somebody else chose.
+//! Tests of absent figures, and of names that other users chose.
 
 use std::collections::BTreeSet;
 

@@ -26,7 +26,7 @@ pub(super) struct WaitGroup {
     pub(super) waits: Vec<Wait>,
 }
 
-/// Groups waits by the entry of the catalogue that they belong to.
+/// Groups waits by their entry in the catalogue.
 pub(super) fn groups(waits: Vec<Wait>) -> Vec<WaitGroup> {
     let mut groups: BTreeMap<String, WaitGroup> = BTreeMap::new();
     for wait in waits {
