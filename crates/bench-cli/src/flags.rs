@@ -1,14 +1,19 @@
 //! Flags that several programs share, and parsers of their values.
 
+mod count;
+mod counts;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::count::{is_negative, scaled};
+use self::count::{is_negative, scaled};
 
-pub use crate::count::count;
-pub use crate::counts::{Counts, list_of_counts};
+pub use self::{
+    count::count,
+    counts::{Counts, list_of_counts},
+};
 
 /// Flags that set the place and the form of the result.
 #[derive(Debug, Clone, Default, Args)]

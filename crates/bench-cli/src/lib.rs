@@ -29,8 +29,6 @@ pub mod bench;
 #[cfg(feature = "load")]
 pub mod blocking;
 mod command_line;
-mod count;
-mod counts;
 mod exit;
 pub mod flags;
 mod generate;

@@ -10,7 +10,6 @@
 pub mod clock;
 pub mod histogram;
 mod json;
-mod load_share;
 pub mod manifest;
 pub mod redaction;
 mod run;
@@ -19,7 +18,6 @@ mod steps;
 pub mod store;
 
 pub use histogram::Histogram;
-pub use load_share::{ARRIVALS_NOT_MADE, share_of};
 pub(crate) use run::report::SCHEMA;
 pub use run::{
     environment::{Cgroup, Environment},
@@ -34,6 +32,7 @@ pub use steps::{
     changing_load::{CurveChange, CurveUnit, SessionUse, StepCurve, StepSegment, StepSpan},
     failure::FailureSample,
     latency::{Latency, QuantileEstimate, QuantileKind},
+    load_share::{ARRIVALS_NOT_MADE, share_of},
     operation::{CensoredPercentiles, Operation},
     pool::{CheckoutParts, PoolUsage},
     server_evidence::{EvidenceRow, ServerEvidence},

@@ -3,6 +3,7 @@
 pub(crate) mod changing_load;
 pub(crate) mod failure;
 pub(crate) mod latency;
+pub(crate) mod load_share;
 pub(crate) mod merge;
 pub(crate) mod operation;
 pub(crate) mod pool;

@@ -1,6 +1,6 @@
 //! Lists and ranges of counts, in which a single argument gives all settings of a sweep.
 
-use crate::count::count;
+use super::count::count;
 
 /// Largest number of settings; more are taken for a typing error.
 const MOST: usize = 1_000;
