@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bench_report::redaction;
-use child_process::{ChildProcess, Signal};
+use child_process::ChildProcess;
+use nix::sys::signal::Signal;
 use redis::RedisError;
 use url::Url;
 

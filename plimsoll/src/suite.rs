@@ -13,7 +13,8 @@ use bench_cli::{Exit, Remedy as _};
 use bench_report::manifest::STARTED_BY_ENV;
 use bench_report::run_id::{RUN_ID_ENV, new_run_id};
 use bench_report::store::{self, StoreError};
-use child_process::{ChildProcess, Signal};
+use child_process::ChildProcess;
+use nix::sys::signal::Signal;
 
 use crate::cli::RunFlags;
 use crate::failure_cause;

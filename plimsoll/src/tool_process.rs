@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use child_process::{ChildProcess, Signal};
+use child_process::ChildProcess;
+use nix::sys::signal::Signal;
 
 /// Interval between two checks if a child process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);

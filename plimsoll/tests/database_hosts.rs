@@ -133,9 +133,8 @@ fn two_workers_share_the_tables_that_the_first_makes_and_their_reports_add_up() 
     assert_eq!(reads(&whole), [100; 2], "the load of one process");
     for ((whole, zero), one) in whole.steps.iter().zip(&zero.steps).zip(&one.steps) {
         assert_eq!(whole.end, StepEnd::Completed);
-        let size = whole.parameter("pool_size").unwrap();
-        let pools = [whole, zero, one].map(|step| step.pool.as_ref().unwrap().max_size as f64);
-        assert_eq!(pools, [size, size / 2.0, size / 2.0]);
+        let pools = [whole, zero, one].map(|step| step.pool.as_ref().unwrap().max_size);
+        assert_eq!(pools, [4, 2, 2]);
         assert_eq!(whole.server, zero.server, "worker 0 watches the server");
         assert!(zero.server.is_some() && one.server.is_none());
         let is_share = |name: &String| name.starts_with("time.");

@@ -71,7 +71,7 @@ fn a_worker_of_several_hosts_is_refused_what_no_schedule_can_keep() {
         (&["--pool-size", "9", "--users", "4"], "--users 9 or more"),
         (
             &["--pool-size", "9", "--find-rate", "p99<5ms"],
-            "--find-rate",
+            "search from one host",
         ),
     ] {
         let args = [&run_args()[..], &share[..], more].concat();

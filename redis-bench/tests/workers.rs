@@ -49,18 +49,6 @@ fn gets(redis: &Redis) -> u64 {
     calls.unwrap_or(0)
 }
 
-/// Returns the process ids of the children of a running program.
-fn children(parent: u32) -> Vec<i32> {
-    let tasks = std::fs::read_dir(format!("/proc/{parent}/task"))
-        .into_iter()
-        .flatten();
-    let listed =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let all: Vec<String> = listed.collect();
-    let all = all.iter().flat_map(|line| line.split_whitespace());
-    all.map(|pid| pid.parse().unwrap()).collect()
-}
-
 #[test]
 fn workers_send_the_planned_number_of_requests_exactly_as_one_process_does() {
     for (workers, client) in [(1, "pooled"), (3, "pooled"), (3, "multiplexed")] {
@@ -104,7 +92,7 @@ fn a_killed_worker_is_named_and_the_load_that_it_did_not_make_is_told() {
     let args: Vec<&str> = without_first(&args, "--duration");
     let mut running = RunningProgram::start(bench(&place, &args).env("REDIS_URL", redis.url()));
     running.wait_for("phase: measure");
-    let workers = children(running.id());
+    let workers = running.children();
     assert_eq!(workers.len(), 2);
     std::thread::sleep(std::time::Duration::from_millis(600));
     kill(Pid::from_raw(workers[1]), Signal::SIGKILL).unwrap();
@@ -165,7 +153,7 @@ fn workers_get_no_secret_as_argument_and_do_not_outlive_their_parent() {
     let args = without_first(&args, "--duration");
     let mut running = RunningProgram::start(&mut bench(&place, &args));
     running.wait_for("phase: measure");
-    let workers = children(running.id());
+    let workers = running.children();
     assert_eq!(workers.len(), 2);
     assert!(!PASSWORD.is_empty());
     for pid in &workers {

@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use bench_cli::flags;
 use bench_report::{Growing, GrowthVerdict, Series};
-use statistics::growth::{GrowthRule, GrowthState, growth};
 use statistics::median;
 
+use crate::growth_rule::{GrowthRule, GrowthState, growth};
 use crate::metric::{self, Unit};
 
 /// Smallest growth of a count that is reported.

@@ -24,6 +24,7 @@ mod figure;
 mod follow;
 mod gpu;
 mod growth;
+mod growth_rule;
 mod label_text;
 mod mark;
 mod marks;
@@ -48,6 +49,7 @@ mod stream;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 mod tick_schedule;
+mod trend;
 mod wall_clock;
 #[cfg(feature = "watch")]
 mod watch;

@@ -20,25 +20,13 @@ use test_support::{Ended, RunningProgram, TestDirectory, eventually};
 
 const SHORT: &[&str] = &["--duration", "300ms"];
 
-/// Returns the process ids of the workers of a running program, in the order of the workers.
-fn workers(parent: u32) -> Vec<i32> {
-    let tasks = std::fs::read_dir(format!("/proc/{parent}/task"))
-        .into_iter()
-        .flatten();
-    let listed =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let all: Vec<String> = listed.collect();
-    let all = all.iter().flat_map(|line| line.split_whitespace());
+/// Returns the process ids of the workers of a running program, in their order.
+fn workers(running: &RunningProgram) -> Vec<i32> {
     let is_worker = |pid: &i32| {
         let shown = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
         shown.is_ok_and(|shown| shown.ends_with("ws-bench\0worker\0"))
     };
-    let mut all: Vec<i32> = all
-        .map(|pid| pid.parse().unwrap())
-        .filter(is_worker)
-        .collect();
-    all.sort_unstable();
-    all
+    running.children().into_iter().filter(is_worker).collect()
 }
 
 #[test]
@@ -130,7 +118,7 @@ fn a_descriptor_that_the_system_refuses_one_worker_is_told_with_its_name() {
     );
     let mut running = RunningProgram::start(command.args(["--url", server.url()]));
     running.wait_for("phase: measure");
-    let workers = workers(running.id());
+    let workers = workers(&running);
     assert_eq!(workers.len(), 2);
     let pid = workers[1].to_string();
     let lowered = Command::new("prlimit")
@@ -156,7 +144,7 @@ fn a_killed_worker_is_named_and_the_run_has_failed() {
     let args = ["--duration", "3s", "--max", "400", "--workers", "2"];
     let mut running = RunningProgram::start(&mut limit_of(&place, &args));
     running.wait_for("phase: measure");
-    let workers = workers(running.id());
+    let workers = workers(&running);
     assert_eq!(workers.len(), 2);
     std::thread::sleep(std::time::Duration::from_millis(500));
     kill(Pid::from_raw(workers[1]), Signal::SIGKILL).unwrap();

@@ -22,11 +22,11 @@ use crate::rules::postgres;
 use crate::run_facts::RunFacts;
 use crate::source_report::NEVER_CAME_BACK;
 
-/// Rule about settings other than the operating point.
+/// Name of the rule about settings other than the operating point.
 const ELSEWHERE: &str = "errors_elsewhere";
 /// Name of the rule about failures past the objective.
 const PAST: &str = "errors_past_objective";
-/// Rule about failures within the objective.
+/// Name of the rule about failures within the objective.
 const SOME: &str = "errors";
 /// Kind of failure that only follows from an earlier error of the same transaction.
 const FOLLOWS: &str = "sqlstate.25P02";

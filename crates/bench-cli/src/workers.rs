@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use child_process::Signal;
 use clap::{Args, Parser};
 use load_engine::{WorkerProcesses, WorkerScenario, serve_worker};
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::Exit;

@@ -1,5 +1,5 @@
 //! Search for a rate on a made-up target, from the first step to what the report says.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use child_process::{ChildProcess, Signal};
+use child_process::ChildProcess;
+use nix::sys::signal::Signal;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut words = std::env::args().skip(1);

@@ -11,10 +11,9 @@ use std::process::{Child, ChildStderr, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::kill;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-pub use nix::sys::signal::Signal;
 pub use spawn::spawn;
 
 /// Time between two checks of a child.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bench_report::{EvidenceRow, ServerEvidence};
 use host_metrics::Masking;
 use host_metrics::source::KernelUnits;
-use host_metrics::source::cgroup::QuotaGroup;
+use host_metrics::source::cgroup::quota_use;
 use host_metrics::source::process::ProcessDirectory;
 
 use crate::failure::from_postgres;
@@ -120,8 +120,7 @@ impl ServerProcesses {
             alive,
             ended_ns: sample.children_cpu_ns.unwrap_or(0),
             own_ns: self.own_cpu()?,
-            throttling: QuotaGroup::of_process(main)
-                .and_then(|group| group.read())
+            throttling: quota_use(main)
                 .map(ServerThrottling::from)
                 .map_err(|error| error.to_string()),
         })

@@ -7,7 +7,6 @@ use crate::describe::{mean, percentile, stdev};
 use crate::detectable::minimum_detectable_difference;
 use crate::interval::{mean_interval, ratio_interval};
 use crate::knee::{KneeOptions, KneeSetting, find};
-use crate::usl;
 
 /// Any floats: NaN, infinities, subnormals.
 fn anything() -> impl Strategy<Value = Vec<f64>> {
@@ -35,9 +34,6 @@ proptest! {
         prop_assert!(single.into_iter().flatten().all(|value| !value.is_nan()));
         let pairs: Vec<_> = a.iter().copied().zip(b.iter().copied()).collect();
         prop_assert!(ratio_interval(&pairs, 0.9).is_none_or(|e| e.interval.contains(e.mean)));
-        if let Ok(law) = usl::fit(&pairs) {
-            prop_assert!(law.lambda > 0.0 && (0.0..1.0).contains(&law.sigma) && law.kappa >= 0.0);
-        }
     }
 
     #[test]
@@ -65,7 +61,7 @@ proptest! {
             }
             prop_assert!(knee.low <= knee.chosen && knee.chosen <= knee.high);
             prop_assert!(knee.chosen <= knee.best || knee.high >= knee.best);
-            prop_assert!(!knee.reason.to_string().contains("NaN"));
+            prop_assert!(!knee.reason.contains("NaN"));
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Statistics that the benches and the analyzer need before they may conclude from figures:
-//! intervals, growth, the knee of a sweep, the Universal Scalability Law, recovery.
+//! intervals, the knee of a sweep, recovery from a disturbance.
 //!
 //! Everything here is a pure function: no I/O, no clock, and every random draw comes from a seed
 //! that the caller passes. Input that carries no answer (too few samples, zero variance where a
@@ -15,7 +15,6 @@
 mod close;
 mod describe;
 mod detectable;
-pub mod growth;
 mod interval;
 #[cfg(test)]
 mod invariants;
@@ -23,8 +22,6 @@ pub mod knee;
 mod proportion;
 pub mod recovery;
 mod student;
-mod trend;
-pub mod usl;
 
 pub use describe::{mean, median, percentile_sorted};
 pub use detectable::minimum_detectable_difference;

@@ -18,21 +18,6 @@ pub struct RecoveryWindows {
     pub in_a_row: usize,
 }
 
-impl RecoveryWindows {
-    /// Windows for stretches that count many requests together.
-    pub const OF_STRETCHES: Self = Self {
-        requests: 200,
-        shortest_ns: 1_000_000_000,
-        in_a_row: 3,
-    };
-    /// Windows for stretches of one request each: twenty requests, of which one may be late.
-    pub const OF_SINGLE_REQUESTS: Self = Self {
-        requests: 20,
-        shortest_ns: 0,
-        in_a_row: 1,
-    };
-}
-
 /// Number of requests that began in a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
@@ -204,13 +189,19 @@ mod tests {
     use super::*;
 
     const S: u64 = 1_000_000_000;
+    const OF_STRETCHES: RecoveryWindows = RecoveryWindows {
+        requests: 200,
+        shortest_ns: S,
+        in_a_row: 3,
+    };
+    const OF_SINGLE_REQUESTS: RecoveryWindows = RecoveryWindows {
+        requests: 20,
+        shortest_ns: 0,
+        in_a_row: 1,
+    };
 
     fn found(stretches: &[Begun], disturbed_until_ns: u64) -> Recovery {
-        recovery(
-            stretches,
-            disturbed_until_ns,
-            &RecoveryWindows::OF_STRETCHES,
-        )
+        recovery(stretches, disturbed_until_ns, &OF_STRETCHES)
     }
 
     fn back(after_ns: u64, relapses: u64) -> Recovery {
@@ -316,7 +307,7 @@ mod tests {
         };
         let of = |late: fn(u64) -> bool, count: u64| -> Recovery {
             let requests: Vec<Begun> = (0..count).map(|k| request(k, late(k))).collect();
-            recovery(&requests, 0, &RecoveryWindows::OF_SINGLE_REQUESTS)
+            recovery(&requests, 0, &OF_SINGLE_REQUESTS)
         };
         assert_eq!(of(|k| k < 30 || k == 40, 60), back(30, 0));
         assert_eq!(of(|k| k < 30 || k.is_multiple_of(9), 80), Recovery::NotBack);

@@ -1,3 +1,4 @@
+use std::fs::read_to_string;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -72,6 +73,18 @@ impl RunningProgram {
     /// Returns the process id of the tool.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Returns the process ids of its children, in rising order.
+    pub fn children(&self) -> Vec<i32> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id()));
+        let tasks = tasks.into_iter().flatten().flatten();
+        let listed = tasks.filter_map(|task| read_to_string(task.path().join("children")).ok());
+        let listed = listed.collect::<Vec<_>>().join(" ");
+        let children = listed.split_whitespace().filter_map(|pid| pid.parse().ok());
+        let mut children: Vec<i32> = children.collect();
+        children.sort_unstable();
+        children
     }
 
     /// Reads the tool's stderr until a line begins with `wanted`, and returns that line. Fails the

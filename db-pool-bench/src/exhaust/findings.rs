@@ -9,6 +9,12 @@ use super::log::Log;
 /// Smallest difference between two instants, in nanoseconds, at which their order is certain. Tasks on
 /// different threads wake up at slightly different times.
 const SLACK_NS: u64 = 1_000_000;
+/// Windows of twenty requests, each known by itself, of which one may be late.
+const SINGLE_REQUESTS: RecoveryWindows = RecoveryWindows {
+    requests: 20,
+    shortest_ns: 0,
+    in_a_row: 1,
+};
 
 /// Smallest number of requests before the holders start. With fewer, their 99th percentile is no base to
 /// compare with.
@@ -95,7 +101,7 @@ pub(super) fn recovery_ns(log: &Log) -> Option<u64> {
     };
     let requests: Vec<Begun> = after.iter().map(single).collect();
     let released_ns = log.parts.released_ns;
-    recovery(&requests, released_ns, &RecoveryWindows::OF_SINGLE_REQUESTS).after_ns()
+    recovery(&requests, released_ns, &SINGLE_REQUESTS).after_ns()
 }
 
 /// Deadlocks of requests that wait for a second connection, over a whole run.

@@ -35,18 +35,6 @@ fn ended(place: &TestDirectory, url: &str, scenario: &str, args: &str) -> (Optio
     (code, said)
 }
 
-/// Returns the process ids of the children of a running program.
-fn children(parent: u32) -> Vec<i32> {
-    let tasks = std::fs::read_dir(format!("/proc/{parent}/task"))
-        .into_iter()
-        .flatten();
-    let listed =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let all: Vec<String> = listed.collect();
-    let all = all.iter().flat_map(|line| line.split_whitespace());
-    all.map(|pid| pid.parse().unwrap()).collect()
-}
-
 fn attempted(step: &Step) -> u64 {
     step.operations.values().map(|one| one.attempted).sum()
 }
@@ -101,13 +89,8 @@ fn workers_go_through_the_network_delay_of_their_parent() {
     let service = step.operations["select"].service.as_ref().unwrap();
     assert!(service.min_ns >= 10_000_000, "both directions: {service:?}");
     assert_eq!(report.config["workers"], 2);
-    assert_eq!(
-        report
-            .summary
-            .figures
-            .contains_key("deadpool.little_discrepancy_ratio"),
-        true
-    );
+    let figures = &report.summary.figures;
+    assert!(figures.contains_key("deadpool.little_discrepancy_ratio"));
 }
 
 #[test]
@@ -119,7 +102,7 @@ fn a_killed_worker_is_named_and_the_tables_of_the_run_are_removed() {
     let mut command = bench(&place, "sweep", args);
     let mut running = RunningProgram::start(command.env("DATABASE_URL", server.url()));
     running.wait_for("phase: measure");
-    let workers = children(running.id());
+    let workers = running.children();
     assert_eq!(workers.len(), 2);
     for pid in &workers {
         let shown = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
@@ -150,7 +133,7 @@ fn a_signal_ends_parent_and_workers_in_order() {
     let mut command = bench(&place, "sweep", args);
     let mut running = RunningProgram::start(command.env("DATABASE_URL", server.url()));
     running.wait_for("phase: measure");
-    let workers = children(running.id());
+    let workers = running.children();
     running.signal(Signal::SIGINT);
     let ended = running.end();
     assert!(ended.took <= ending_bound(), "{:?}", ended.took);

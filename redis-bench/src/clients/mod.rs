@@ -60,7 +60,7 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// Requests of one user.
     type Task: Task;
 
-    /// Returns the operations that requests can be.
+    /// Returns the table of operations, of which each request is one.
     fn operations(&self) -> OperationTable;
 
     /// Creates the requests of `user`.

@@ -21,6 +21,10 @@ pub enum SourceError {
         /// Name of the missing figures.
         wanted: &'static str,
     },
+    /// The control group of the process is not below the hierarchy that is mounted here: it belongs to
+    /// another container, or was removed.
+    #[error("its control group is not in sight")]
+    OutOfSight,
     /// The library that reads this system does not provide the figure.
     #[error("this system does not tell: {0}")]
     Unserved(String),

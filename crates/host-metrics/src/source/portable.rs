@@ -99,6 +99,7 @@ impl PortableSource {
     }
 }
 
+#[expect(clippy::unused_self, reason = "the methods of the source on Linux")]
 impl PortableSource {
     /// Returns no figures, because they are read only on Linux.
     pub(super) fn detail(

@@ -10,6 +10,12 @@ use crate::load::load_source::CollectedStep;
 
 /// Largest share of failed requests before a spike at which their latency can serve as the base.
 const MOST_FAILED: f64 = 0.01;
+/// Windows of stretches that count many requests together.
+const WINDOWS: RecoveryWindows = RecoveryWindows {
+    requests: 200,
+    shortest_ns: 1_000_000_000,
+    in_a_row: 3,
+};
 
 /// Returns the recovery from the spike of `load`, judged from the answers in `log` up to the first
 /// change of the load made while the step ran. `None` if the load's curve has no spike.
@@ -91,7 +97,7 @@ fn base<'a>(operations: impl Iterator<Item = &'a Operation> + Clone) -> Result<u
 fn judge(found: &mut SpikeRecovery, log: &AnswerLog, base_ns: u64, (until, end_ns): (&str, u64)) {
     let stretches = log.stretches(base_ns, end_ns, found.resolution_ns);
     let until_ns = log.disturbed_until_ns();
-    match recovery(&stretches, until_ns, &RecoveryWindows::OF_STRETCHES) {
+    match recovery(&stretches, until_ns, &WINDOWS) {
         Recovery::After { after_ns, relapses } => {
             (found.after_ns, found.relapses) = (Some(after_ns), relapses);
         }
@@ -104,13 +110,12 @@ fn judge(found: &mut SpikeRecovery, log: &AnswerLog, base_ns: u64, (until, end_n
         }
         Recovery::TooFew => {
             let requests: u64 = stretches.iter().map(|stretch| stretch.requests).sum();
-            let windows = RecoveryWindows::OF_STRETCHES;
             found.unknown = Some(format!(
                 "too few requests after the spike, {requests} in {:.1} s; it takes {} windows of {} \
                  requests and 1 s",
                 found.measured_ns as f64 / 1e9,
-                windows.in_a_row,
-                windows.requests,
+                WINDOWS.in_a_row,
+                WINDOWS.requests,
             ));
         }
     }

@@ -331,7 +331,7 @@ impl LoadSource for ChildProcesses<'_> {
         // forever.
         self.ask(&Order::Ping);
         let mut workers = self.processes.workers.iter();
-        workers.all(|worker| worker.lost.is_some() || worker.step.verified)
+        workers.all(|worker| worker.lost.is_some() || worker.step.open_when_verified.is_some())
     }
 
     fn halt(&mut self) {

@@ -99,7 +99,7 @@ pub(super) enum Answer {
     /// No request is in flight.
     Finished,
     /// The held connections were verified, and `open` of them are open.
-    Verified { open: Option<f64> },
+    Verified { open: f64 },
     /// Held connections were closed, and `open` are left; or the reason for which the worker can no
     /// longer hold connections.
     Closed { open: Result<u64, String> },

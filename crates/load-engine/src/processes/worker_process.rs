@@ -50,7 +50,8 @@ pub(super) struct StepOnWorker {
     pub(super) finished: bool,
     /// Number of the worker's failed attempts to connect.
     pub(super) failed_connects: u64,
-    pub(super) verified: bool,
+    /// Number of connections that were open once all were verified.
+    pub(super) open_when_verified: Option<f64>,
     /// Number of open connections after the worker has closed some; absent until it has answered.
     pub(super) open_after_closing: Option<u64>,
     pub(super) collected: Option<CollectedStep>,
@@ -162,7 +163,9 @@ impl WorkerProcess {
             Answer::Cpu { reading } => step.cpu = Some(reading),
             Answer::EarlyEnd { end } => step.early_end = Some(end),
             Answer::Finished => step.finished = true,
-            Answer::Verified { open } => (step.verified, step.sessions_open) = (true, open),
+            Answer::Verified { open } => {
+                (step.open_when_verified, step.sessions_open) = (Some(open), Some(open));
+            }
             Answer::Closed { open: Ok(open) } => step.open_after_closing = Some(open),
             Answer::Closed { open: Err(reason) } => {
                 self.lost = Some(format!("can hold no connections any more: {reason}"));

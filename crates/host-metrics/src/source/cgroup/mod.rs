@@ -15,6 +15,6 @@ mod reader;
 mod sample;
 mod tracked_cgroup;
 
-pub use quota::{QuotaError, QuotaGroup, QuotaUse};
+pub use quota::{QuotaUse, quota_use};
 pub(super) use reader::CgroupReader;
 pub use sample::{CgroupCpu, CgroupIo, CgroupMemory, CgroupSample, MemoryEvents, Throttling};

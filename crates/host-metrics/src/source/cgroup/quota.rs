@@ -9,7 +9,7 @@ use crate::source::SourceError;
 /// Directories of the control group of a process and of its parents, the nearest first, in the
 /// hierarchy of the CPU controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuotaGroup {
+struct QuotaGroup {
     directories: Vec<PathBuf>,
 }
 
@@ -22,16 +22,13 @@ pub struct QuotaUse {
     pub throttling: Throttling,
 }
 
-/// Reason for which the control group of a process is unknown.
-#[derive(Debug, thiserror::Error)]
-pub enum QuotaError {
-    /// A file cannot be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The group is not below the hierarchy that is mounted here: it belongs to another container,
-    /// or was removed.
-    #[error("its control group is not in sight")]
-    OutOfSight,
+/// Reads the quota of process `pid` that is nearest to it, in the hierarchy that is mounted here; `None`
+/// if there is none.
+///
+/// # Errors
+/// Fails if the process has ended or its group is not visible.
+pub fn quota_use(pid: u32) -> Result<Option<QuotaUse>, SourceError> {
+    QuotaGroup::of_process(pid)?.read()
 }
 
 impl QuotaGroup {
@@ -39,7 +36,7 @@ impl QuotaGroup {
     ///
     /// # Errors
     /// Fails if the process has ended or its group is not visible.
-    pub fn of_process(pid: u32) -> Result<Self, QuotaError> {
+    fn of_process(pid: u32) -> Result<Self, SourceError> {
         let read = |path: String| {
             let text = std::fs::read_to_string(&path);
             text.map_err(|source| SourceError::Read {
@@ -49,7 +46,7 @@ impl QuotaGroup {
         };
         let membership = read(format!("/proc/{pid}/cgroup"))?;
         let mounts = read("/proc/self/mountinfo".to_owned())?;
-        Self::find(&membership, &mounts).ok_or(QuotaError::OutOfSight)
+        Self::find(&membership, &mounts).ok_or(SourceError::OutOfSight)
     }
 
     fn find(membership: &str, mounts: &str) -> Option<Self> {
@@ -77,15 +74,15 @@ impl QuotaGroup {
     ///
     /// # Errors
     /// Fails if the group was removed.
-    pub fn read(&self) -> Result<Option<QuotaUse>, QuotaError> {
+    fn read(&self) -> Result<Option<QuotaUse>, SourceError> {
         let own = self.directories.first().filter(|own| own.is_dir());
-        own.ok_or(QuotaError::OutOfSight)?;
-        Ok(self.directories.iter().find_map(|path| quota_use(path)))
+        own.ok_or(SourceError::OutOfSight)?;
+        Ok(self.directories.iter().find_map(|path| read_quota(path)))
     }
 }
 
 /// Reads the quota of one group; `None` if it has none.
-fn quota_use(directory: &Path) -> Option<QuotaUse> {
+fn read_quota(directory: &Path) -> Option<QuotaUse> {
     let read = |name: &str| std::fs::read_to_string(directory.join(name)).ok();
     let cores = if let Some(max) = read("cpu.max") {
         parse::cpu_max(&max)?.at()?
@@ -195,6 +192,6 @@ mod tests {
         assert_eq!((nearest.cores, nearest.throttling.throttled_ns), (1.5, 11));
 
         std::fs::remove_dir_all(&own).unwrap();
-        assert!(matches!(group.read(), Err(QuotaError::OutOfSight)));
+        assert!(matches!(group.read(), Err(SourceError::OutOfSight)));
     }
 }

@@ -129,7 +129,7 @@ fn power_curve() -> String {
 #[test]
 fn the_power_curve_in_the_documentation_is_the_real_one() {
     let table = power_curve();
-    let documented = include_str!("../../../../docs/leaks.md");
+    let documented = include_str!("../../../docs/leaks.md");
     assert!(
         documented.contains(&table),
         "docs/leaks.md should have\n{table}"

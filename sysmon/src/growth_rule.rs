@@ -9,7 +9,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::describe::median;
+use statistics::median;
+
 use crate::trend::{mann_kendall, theil_sen};
 
 /// Number of medians to which a series is reduced: enough for the test, and far enough apart.
@@ -25,18 +26,18 @@ const UNABATED: f64 = 0.7;
 
 /// Bounds above which growth matters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GrowthRule {
+pub(crate) struct GrowthRule {
     /// Growth over the run that is negligible, in the unit of the values.
-    pub least: f64,
+    pub(crate) least: f64,
     /// Share of the series' time, 0 to 1, that counts as warm-up and is left out.
-    pub warmup_ratio: f64,
+    pub(crate) warmup_ratio: f64,
     /// Shortest time after the warm-up, in seconds, over which growth is called a leak.
-    pub leak_after_s: f64,
+    pub(crate) leak_after_s: f64,
 }
 
 /// Outcome of a test for growth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GrowthState {
+pub(crate) enum GrowthState {
     /// The values do not grow, or only slightly.
     Steady,
     /// The values have grown significantly and by a large amount. They may have levelled off, or
@@ -48,20 +49,20 @@ pub enum GrowthState {
 
 /// Outcome of the test, with its figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Growth {
+pub(crate) struct Growth {
     /// Outcome of the test.
-    pub verdict: GrowthState,
+    pub(crate) verdict: GrowthState,
     /// Theil–Sen slope after the warm-up, per second.
-    pub per_s: f64,
+    pub(crate) per_s: f64,
     /// Growth by that slope over the time after the warm-up.
-    pub grown: f64,
+    pub(crate) grown: f64,
     /// Two-sided p value of the Mann–Kendall test.
-    pub p_value: f64,
+    pub(crate) p_value: f64,
 }
 
 /// Tests points `(seconds, value)` in the order of time for growth. `None` if fewer than twelve
 /// remain after the warm-up, or if one is not finite.
-pub fn growth(points: &[(f64, f64)], rule: &GrowthRule) -> Option<Growth> {
+pub(crate) fn growth(points: &[(f64, f64)], rule: &GrowthRule) -> Option<Growth> {
     let ((first, _), (last, _)) = (*points.first()?, *points.last()?);
     let begin = first + (last - first) * rule.warmup_ratio.clamp(0.0, 1.0);
     let after_warmup: Vec<(f64, f64)> = points

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::describe::{finite, median, usable};
+use statistics::median;
 
 /// Result of the Mann–Kendall test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +24,9 @@ pub(crate) struct MannKendall {
 /// Correlation Methods*, 1975, for the variance with ties.
 pub(crate) fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     const LEAST: usize = 8;
-    let samples = usable(samples, LEAST)?;
+    if samples.len() < LEAST || samples.iter().any(|value| !value.is_finite()) {
+        return None;
+    }
     let n = samples.len() as f64;
     let pairs =
         (1..samples.len()).flat_map(|later| (0..later).map(move |earlier| (earlier, later)));
@@ -42,7 +44,7 @@ pub(crate) fn mann_kendall(samples: &[f64]) -> Option<MannKendall> {
     let p_value = 2.0 * Normal::standard().sf(z);
     Some(MannKendall {
         tau,
-        p_value: finite(p_value.min(1.0))?,
+        p_value: p_value.min(1.0),
     })
 }
 
@@ -58,7 +60,8 @@ fn sign(difference: f64) -> f64 {
 
 /// Returns, for each distinct value, the number of samples that have it.
 fn tied(samples: &[f64]) -> impl Iterator<Item = f64> {
-    let sorted = crate::describe::sorted(samples);
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
     let groups: Vec<f64> = sorted
         .chunk_by(|a, b| a.partial_cmp(b).is_some_and(Ordering::is_eq))
         .map(|group| group.len() as f64)

@@ -17,21 +17,20 @@ const LEAST_R_SQUARED: f64 = 0.9;
 
 /// Universal Scalability Law, fitted to points.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Usl {
+pub(super) struct Usl {
     /// λ, the throughput of one client, above zero, in the unit of the points.
-    pub lambda: f64,
+    pub(super) lambda: f64,
     /// σ, contention, from 0 to below 1.
-    pub sigma: f64,
+    pub(super) sigma: f64,
     /// κ, coherence, 0 or above.
-    pub kappa: f64,
+    pub(super) kappa: f64,
     /// Share of the throughput's variance that the law explains.
-    pub r_squared: f64,
+    pub(super) r_squared: f64,
 }
 
 /// Reason for which no law could be fitted.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UslError {
+pub(super) enum UslError {
     /// There are too few different N.
     #[error("{found} different load{were} measured; fitting the scalability law takes {needed}", were = if *found == 1 { " was" } else { "s were" })]
     TooFewPoints {
@@ -64,13 +63,13 @@ impl Usl {
     /// throughput never falls.
     ///
     /// A peak far beyond the largest N measured is an extrapolation.
-    pub fn peak(&self) -> Option<f64> {
+    pub(super) fn peak(&self) -> Option<f64> {
         let peak = ((1.0 - self.sigma) / self.kappa).sqrt();
         (self.kappa > 0.0 && peak.is_finite()).then_some(peak)
     }
 
     /// Returns the throughput X(N), in the unit of the points; N from 1.
-    pub fn throughput_at(&self, n: f64) -> f64 {
+    pub(super) fn throughput_at(&self, n: f64) -> f64 {
         let beyond_first = n - 1.0;
         self.lambda * n / (1.0 + self.sigma * beyond_first + self.kappa * n * beyond_first)
     }
@@ -85,7 +84,7 @@ impl Usl {
 /// which repeats scatter. The bounds (0 ≤ σ < 1, κ ≥ 0) are kept by fitting each of the four sets
 /// of terms and taking the best fit that keeps them: the solution of Lawson & Hanson, *Solving
 /// Least Squares Problems*, 1974, ch. 23, by enumeration.
-pub fn fit(points: &[(f64, f64)]) -> Result<Usl, UslError> {
+pub(super) fn fit(points: &[(f64, f64)]) -> Result<Usl, UslError> {
     check(points)?;
     let candidates = [
         [true, true, true],
@@ -214,9 +213,15 @@ fn explained(points: &[(f64, f64)], usl: &Usl) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::close::close;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use rand::rngs::Xoshiro256PlusPlus;
     use rand::{RngExt, SeedableRng};
+
+    fn close(found: f64, expected: f64, within: f64) {
+        let off = (found - expected).abs();
+        assert!(off <= within, "{found} is not {expected}");
+    }
 
     const LOADS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 48.0, 64.0];
 
@@ -326,5 +331,18 @@ mod tests {
             fit(&[(f64::NAN, 1.0)]),
             Err(UslError::InvalidPoint { .. })
         ));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_points_make_it_panic_or_give_what_is_no_law(
+            points in vec((any::<f64>(), any::<f64>()), 0..24)
+        ) {
+            if let Ok(law) = fit(&points) {
+                prop_assert!(law.lambda > 0.0 && (0.0..1.0).contains(&law.sigma) && law.kappa >= 0.0);
+            }
+        }
     }
 }
