@@ -60,6 +60,7 @@ lint: deny
 	$(CARGO) fmt --all --check
 	scripts/plain-words
 	scripts/one-engine
+	@scripts/install-servers python3
 	scripts/file-circles
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked -p sysmon --no-default-features -- -D warnings
