@@ -149,13 +149,17 @@ pub(crate) struct ContestResult {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ratio {
     /// Geometric mean.
-    pub(crate) mean_ratio: f64,
+    #[serde(rename = "mean_ratio")]
+    pub(crate) mean: f64,
     /// Half of the width of its confidence interval.
-    pub(crate) half_width_ratio: f64,
+    #[serde(rename = "half_width_ratio")]
+    pub(crate) half_width: f64,
     /// Lower end of the interval.
-    pub(crate) low_ratio: f64,
+    #[serde(rename = "low_ratio")]
+    pub(crate) low: f64,
     /// Upper end of the interval.
-    pub(crate) high_ratio: f64,
+    #[serde(rename = "high_ratio")]
+    pub(crate) high: f64,
 }
 
 /// Medians over the pairs.
@@ -180,13 +184,13 @@ impl ContestResult {
     ) -> Self {
         let compared = plan.compared;
         let ratio = estimate(&pairs, compared).map(|estimate| Ratio {
-            mean_ratio: estimate.mean,
-            half_width_ratio: estimate.half_width(),
-            low_ratio: estimate.interval.low,
-            high_ratio: estimate.interval.high,
+            mean: estimate.mean,
+            half_width: estimate.half_width(),
+            low: estimate.interval.low,
+            high: estimate.interval.high,
         });
         let verdict = ratio.zip(plan.expected_ratio).map(|(ratio, expected)| {
-            BoundVerdict::from_good(compared.keeps_to(ratio.mean_ratio, expected))
+            BoundVerdict::from_good(compared.keeps_to(ratio.mean, expected))
         });
         let medians = medians(&pairs);
         let cpu_verdict = medians.zip(plan.most_cpu_ns).map(|(medians, most)| {
@@ -264,7 +268,7 @@ mod tests {
             ContestOutcome::Measured,
             pairs(&[5.0, 5.0, 5.0]),
         );
-        assert!((result.ratio.unwrap().mean_ratio - 5.0).abs() < 1e-9);
+        assert!((result.ratio.unwrap().mean - 5.0).abs() < 1e-9);
         assert_eq!(result.verdict, None);
     }
 
@@ -291,7 +295,7 @@ mod tests {
             Some(BoundVerdict::FallsShort),
         );
         let verdicts = |result: ContestResult| (result.verdict, result.cpu_verdict);
-        assert!((of(2.0, 40.0).ratio.unwrap().mean_ratio - 0.05).abs() < 1e-9);
+        assert!((of(2.0, 40.0).ratio.unwrap().mean - 0.05).abs() < 1e-9);
         assert_eq!(verdicts(of(2.0, 40.0)), (good, good));
         assert_eq!(verdicts(of(2.0, 10.0)), (bad, good));
         assert_eq!(verdicts(of(3.0, 40.0)), (good, bad));

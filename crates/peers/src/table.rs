@@ -76,7 +76,7 @@ fn recorder(cost: &RecorderCost) -> String {
 
 /// Formats a ratio with its half-width, such as `0.93 ± 0.02`.
 pub(crate) fn ratio(ratio: &Ratio) -> String {
-    format!("{:.3} ± {:.3}", ratio.mean_ratio, ratio.half_width_ratio)
+    format!("{:.3} ± {:.3}", ratio.mean, ratio.half_width)
 }
 
 fn row(contest: &ContestResult) -> Vec<String> {
@@ -129,7 +129,7 @@ fn expected(contest: &ContestResult) -> Option<String> {
     };
     let open = contest
         .ratio
-        .is_some_and(|ratio| (ratio.low_ratio..=ratio.high_ratio).contains(&bound));
+        .is_some_and(|ratio| (ratio.low..=ratio.high).contains(&bound));
     let doubt = if open { ", within the interval" } else { "" };
     Some(format!(", expected {at_best} {bound}{verdict}{doubt}"))
 }

@@ -73,6 +73,24 @@ pub(crate) fn talker_arrivals(
     })
 }
 
+/// Sends an arrival to the connection at position `turn`, or to the next open one. If none is open,
+/// the arrival is recorded as censored.
+pub(super) fn deliver(
+    step: &HeldStep,
+    queues: &mut Vec<mpsc::UnboundedSender<Arrival>>,
+    turn: usize,
+    arrival: Arrival,
+) {
+    while !queues.is_empty() {
+        let index = turn % queues.len();
+        if queues[index].send(arrival).is_ok() {
+            return;
+        }
+        queues.swap_remove(index);
+    }
+    drop(InFlightRequest::never_started(&step.messages, arrival));
+}
+
 #[cfg(test)]
 mod tests {
     use bench_report::Pacing;
@@ -102,22 +120,4 @@ mod tests {
         }
         assert_eq!(arrivals(Pacing::Constant, 0..7, 7)[8], (1, 8_000_000));
     }
-}
-
-/// Sends an arrival to the connection at position `turn`, or to the next open one. If none is open,
-/// the arrival is recorded as censored.
-pub(super) fn deliver(
-    step: &HeldStep,
-    queues: &mut Vec<mpsc::UnboundedSender<Arrival>>,
-    turn: usize,
-    arrival: Arrival,
-) {
-    while !queues.is_empty() {
-        let index = turn % queues.len();
-        if queues[index].send(arrival).is_ok() {
-            return;
-        }
-        queues.swap_remove(index);
-    }
-    drop(InFlightRequest::never_started(&step.messages, arrival));
 }
