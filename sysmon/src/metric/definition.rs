@@ -12,10 +12,18 @@ pub(crate) struct MetricInfo {
     pub name: &'static str,
     /// Name of the exported Prometheus family, without `_total`; absent if the metric is only
     /// recorded.
+    #[cfg_attr(
+        not(feature = "export"),
+        expect(dead_code, reason = "only the exporter reads it")
+    )]
     pub exported: Option<&'static str>,
     /// Additional label of the exported samples, if several metrics share a family.
     pub label: Option<(&'static str, &'static str)>,
     /// Description in one sentence.
+    #[cfg_attr(
+        not(feature = "export"),
+        expect(dead_code, reason = "only the exporter reads it")
+    )]
     pub help: &'static str,
     /// Title in the result table of a recording; absent if the table does not list the metric.
     pub title: Option<&'static str>,
@@ -34,6 +42,7 @@ impl MetricInfo {
 
 /// Kind of an exported metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg(feature = "export")]
 pub(crate) enum MetricKind {
     /// Value that only grows, except after restarts.
     Counter,
@@ -77,7 +86,14 @@ enum Method<S: 'static> {
         quantum_ns: u64,
     },
     /// Counter whose recorded figure has its own derivation. It counts nanoseconds if `is_time`.
-    Counter { read: ReadCount<S>, is_time: bool },
+    Counter {
+        read: ReadCount<S>,
+        #[cfg_attr(
+            not(feature = "export"),
+            expect(dead_code, reason = "only the exporter reads it")
+        )]
+        is_time: bool,
+    },
     /// Figure that is calculated from others.
     Computed,
 }
@@ -236,6 +252,7 @@ impl<S> Metric<S> {
     }
 
     /// Returns the kind of the exported metric.
+    #[cfg(feature = "export")]
     pub(crate) fn kind(&self) -> MetricKind {
         match self.method {
             Method::Gauge(_) | Method::Level(_) | Method::Computed => MetricKind::Gauge,
@@ -255,6 +272,7 @@ impl<S> Metric<S> {
     }
 
     /// Reads the value to export: a gauge, a count, or a time in seconds.
+    #[cfg(feature = "export")]
     pub(crate) fn exported_value(&self, sample: &S) -> Option<f64> {
         match &self.method {
             Method::Gauge(_) | Method::Level(_) | Method::Computed => self.gauge_value(sample),
@@ -263,6 +281,7 @@ impl<S> Metric<S> {
     }
 
     /// Converts a counter to its exported unit: nanoseconds to seconds; counts are unchanged.
+    #[cfg(feature = "export")]
     pub(crate) fn exported_count(&self, count: u64) -> f64 {
         match self.method {
             Method::Time { .. }
