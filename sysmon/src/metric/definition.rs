@@ -13,11 +13,19 @@ pub(crate) struct MetricInfo {
     pub name: &'static str,
     /// Name of the exported Prometheus family, without `_total`; `None` if the metric is only
     /// recorded.
+    #[cfg_attr(
+        not(feature = "export"),
+        expect(dead_code, reason = "only the exporter reads it")
+    )]
     pub exported: Option<&'static str>,
     /// Name and value of a label that distinguishes the exported samples of this metric from those
     /// of other metrics in the same family; `None` if no other metric shares the family.
     pub label: Option<(&'static str, &'static str)>,
     /// Description in one sentence.
+    #[cfg_attr(
+        not(feature = "export"),
+        expect(dead_code, reason = "only the exporter reads it")
+    )]
     pub help: &'static str,
     /// Title in the result table of a recording; `None` if the table does not list the metric.
     pub title: Option<&'static str>,
@@ -37,6 +45,7 @@ impl MetricInfo {
 
 /// Kind of an exported metric, as Prometheus distinguishes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg(feature = "export")]
 pub(crate) enum MetricKind {
     /// Value that only grows, except that it may restart from zero.
     Counter,
@@ -84,7 +93,14 @@ enum Method<S: 'static> {
     },
     /// Counter from which code outside this table derives the recorded figure. It counts
     /// nanoseconds if `is_time`, otherwise events.
-    Counter { read: ReadCount<S>, is_time: bool },
+    Counter {
+        read: ReadCount<S>,
+        #[cfg_attr(
+            not(feature = "export"),
+            expect(dead_code, reason = "only the exporter reads it")
+        )]
+        is_time: bool,
+    },
     /// Figure that code outside this table calculates from other figures; nothing is read from a
     /// sample.
     Computed,
@@ -244,6 +260,7 @@ impl<S> Metric<S> {
     }
 
     /// Returns the kind of the exported metric; a computed figure is a gauge.
+    #[cfg(feature = "export")]
     pub(crate) fn kind(&self) -> MetricKind {
         match self.method {
             Method::Gauge(_) | Method::Level(_) | Method::Computed => MetricKind::Gauge,
@@ -265,6 +282,7 @@ impl<S> Metric<S> {
 
     /// Reads the value to export: a gauge, a count, or a time in seconds. `None` if the sample does
     /// not have it, or if the metric is computed.
+    #[cfg(feature = "export")]
     pub(crate) fn exported_value(&self, sample: &S) -> Option<f64> {
         match &self.method {
             Method::Gauge(_) | Method::Level(_) | Method::Computed => self.gauge_value(sample),
@@ -274,6 +292,7 @@ impl<S> Metric<S> {
 
     /// Converts the value of a counter to its exported unit: nanoseconds become seconds, and counts
     /// of events stay as they are.
+    #[cfg(feature = "export")]
     pub(crate) fn exported_count(&self, count: u64) -> f64 {
         match self.method {
             Method::Time { .. }

@@ -18,7 +18,9 @@ pub(crate) mod pressure;
 pub(crate) mod process;
 mod unit;
 
-pub(crate) use definition::{Metric, MetricInfo, MetricKind};
+#[cfg(feature = "export")]
+pub(crate) use definition::MetricKind;
+pub(crate) use definition::{Metric, MetricInfo};
 pub(crate) use definition::{put_gauges, put_rates};
 pub(crate) use unit::Unit;
 
