@@ -1,6 +1,6 @@
 //! Tests with a server that serves exactly k requests at once, however many connections send
-//! requests: the sweep must recommend an interval that contains k and is at most two sizes wide on
-//! each side.
+//! requests: the sweep must recommend an interval that contains k and at most two of the swept
+//! sizes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/places.rs"]

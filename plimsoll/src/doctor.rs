@@ -20,7 +20,7 @@ pub(crate) enum Severity {
 /// Result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Check {
-    /// Subject of the check.
+    /// Subject of the check, as shown to the user, for example `memory`.
     pub(crate) what: &'static str,
     /// Consequence of the observation for a run.
     pub(crate) severity: Severity,

@@ -56,7 +56,7 @@ pub(crate) enum ProfileError {
     Unknown {
         /// Name that the user gave.
         asked: String,
-        /// Names of the existing profiles.
+        /// Names of the existing profiles, separated by commas.
         known: String,
     },
     /// The profile has no component of this name.
