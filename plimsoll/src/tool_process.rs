@@ -31,7 +31,7 @@ pub(crate) enum ToolError {
     Missing {
         /// Name of the program.
         tool: String,
-        /// Directory that was searched.
+        /// Directory of this program, which was searched.
         directory: PathBuf,
     },
     /// The operating system could not start the program.

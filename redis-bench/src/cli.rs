@@ -1,4 +1,4 @@
-//! Commands and flags.
+//! Commands and flags of `redis-bench`.
 
 use std::time::Duration;
 
@@ -164,7 +164,7 @@ pub(crate) struct PoolFlags {
     pub(crate) common: CommonFlags,
 }
 
-/// Command that the scenario `pool` sends over and over.
+/// Command that the scenario `pool` sends in every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PoolWorkload {
     /// `SET key value`.
